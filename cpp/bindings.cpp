@@ -1,0 +1,61 @@
+// The Python face of the compiled core: shapes and types are checked here, the work is done without the GIL.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+
+#include "confusion.hpp"
+#include "resample.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace {
+
+template <typename T, int Dimensions>
+using In = nb::ndarray<const T, nb::ndim<Dimensions>, nb::c_contig, nb::device::cpu>;
+template <typename T, int Dimensions>
+using Out = nb::ndarray<T, nb::ndim<Dimensions>, nb::c_contig, nb::device::cpu>;
+
+void require(bool condition, const char* message) {
+    if (!condition) throw nb::value_error(message);
+}
+
+std::size_t count_confusion(In<std::uint8_t, 1> truth, In<std::uint8_t, 1> prediction, int ignore,
+                            Out<std::int64_t, 2> matrix) {
+    require(truth.size() == prediction.size(), "truth and prediction differ in size");
+    require(matrix.shape(0) == matrix.shape(1) && matrix.shape(0) <= 256, "matrix is not C x C with C <= 256");
+    nb::gil_scoped_release released;
+    return pixelwise::count_confusion(truth.data(), prediction.data(), truth.size(), matrix.shape(0), ignore,
+                                      matrix.data());
+}
+
+void label_pixels(In<float, 3> scores, Out<std::uint8_t, 2> labels, Out<std::int64_t, 1> pixels,
+                  Out<double, 1> confidence) {
+    require(scores.size() > 0 && labels.size() > 0, "scores and labels may not be empty");
+    require(scores.shape(0) <= 256, "at most 256 classes fit into uint8 labels");
+    require(pixels.shape(0) == scores.shape(0) && confidence.shape(0) == scores.shape(0),
+            "pixels and confidence need one entry per class");
+    nb::gil_scoped_release released;
+    pixelwise::label_pixels(scores.data(), scores.shape(0), {scores.shape(1), scores.shape(2)},
+                            {labels.shape(0), labels.shape(1)}, labels.data(), pixels.data(), confidence.data());
+}
+
+void pixel_probabilities(In<float, 3> scores, Out<float, 3> probabilities) {
+    require(scores.size() > 0 && probabilities.size() > 0, "scores and probabilities may not be empty");
+    require(scores.shape(0) == probabilities.shape(0), "scores and probabilities differ in classes");
+    nb::gil_scoped_release released;
+    pixelwise::pixel_probabilities(scores.data(), scores.shape(0), {scores.shape(1), scores.shape(2)},
+                                   {probabilities.shape(1), probabilities.shape(2)}, probabilities.data());
+}
+
+}  // namespace
+
+NB_MODULE(_core, module) {
+    module.def("count_confusion", &count_confusion, "truth"_a, "prediction"_a, "ignore"_a, "matrix"_a,
+               "Add to matrix[t, p] the pixels of truth t predicted as p; return the index of the first id out of range, "
+               "or the number of pixels.");
+    module.def("label_pixels", &label_pixels, "scores"_a, "labels"_a, "pixels"_a, "confidence"_a,
+               "Interpolate scores (C, h, w) to labels' size (H, W) and fill in the best class per pixel; add per class "
+               "the pixel count and the sum of their probabilities.");
+    module.def("pixel_probabilities", &pixel_probabilities, "scores"_a, "probabilities"_a,
+               "Interpolate scores (C, h, w) to probabilities' size (C, H, W) and take the softmax over classes.");
+}

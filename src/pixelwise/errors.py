@@ -1,0 +1,36 @@
+"""Exceptions for the world outside: files, weights, data. Wrong arguments raise ValueError instead."""
+
+
+class PixelwiseError(Exception):
+    """Base of all errors below: `message` says what was expected and what came, `hint` what to do."""
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message if hint is None else f"{message}\nhint: {hint}")
+        self.message = message
+        self.hint = hint
+
+
+class ImageError(PixelwiseError):
+    """A picture cannot be read or written."""
+
+
+class ModelError(PixelwiseError):
+    """A model file is missing, damaged or not one of ours."""
+
+
+class DataError(PixelwiseError):
+    """A data set is missing, damaged or labelled inconsistently."""
+
+
+class TrainingError(PixelwiseError):
+    """A training run cannot start, go on or be read."""
+
+
+class MissingExtraError(PixelwiseError):
+    """A package of an optional install tier is missing."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(
+            f"this needs the package {package}, which is not installed",
+            f'pip install "pixelwise[{extra}]"',
+        )

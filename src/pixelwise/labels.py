@@ -1,0 +1,46 @@
+"""The names and colours of a set of classes."""
+
+from dataclasses import dataclass
+
+RGB = tuple[int, int, int]
+
+
+def voc_palette(entries: int = 256) -> tuple[RGB, ...]:
+    """The colours of PASCAL VOC's label files: id 0 is black, 1 dark red, 2 dark green, ...
+
+    Bit 3k, 3k+1 and 3k+2 of the id become bit 7-k of red, green and blue. Source: the VOC development kit.
+    """
+
+    def channel(index: int, offset: int) -> int:
+        return sum(((index >> (3 * k + offset)) & 1) << (7 - k) for k in range(8))
+
+    return tuple((channel(i, 0), channel(i, 1), channel(i, 2)) for i in range(entries))
+
+
+@dataclass(frozen=True)
+class Classes:
+    """Class names and colours by id; `background` is the id that a cutout makes transparent, if there is one."""
+
+    names: tuple[str, ...]
+    palette: tuple[RGB, ...]
+    background: int | None = None
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.names) <= 255:
+            raise ValueError(f"expected 1 to 255 classes (255 is void), got {len(self.names)}")
+        if len(set(self.names)) != len(self.names):
+            repeated = sorted({name for name in self.names if self.names.count(name) > 1})
+            raise ValueError(f"class names must differ, but these repeat: {', '.join(repeated)}")
+        if len(self.palette) != len(self.names):
+            raise ValueError(f"{len(self.names)} classes need as many colours, got {len(self.palette)}")
+        if self.background is not None and not 0 <= self.background < len(self.names):
+            raise ValueError(f"background {self.background} is not a class id below {len(self.names)}")
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @classmethod
+    def named(cls, names: "list[str] | tuple[str, ...]", palette: tuple[RGB, ...] | None = None) -> "Classes":
+        """Classes of these names; VOC's colours unless a palette is given; a class "background" is recognised."""
+        chosen = voc_palette(len(names)) if palette is None else palette
+        return cls(tuple(names), chosen, names.index("background") if "background" in names else None)

@@ -1,0 +1,16 @@
+"""Array aliases and the one label value that means "no label"."""
+
+import numpy as np
+import numpy.typing as npt
+
+VOID = 255
+"""The label of pixels that are neither trained on nor judged."""
+
+Labels = npt.NDArray[np.uint8]
+"""(H, W) class ids; VOID where there is no label."""
+
+RGBImage = npt.NDArray[np.uint8]
+"""(H, W, 3), 0 to 255, red first."""
+
+Scores = npt.NDArray[np.float32]
+"""(C, H, W) unnormalised log-probabilities."""
