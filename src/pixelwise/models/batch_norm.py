@@ -24,12 +24,15 @@ class FrozenBatchNormConv2d(nn.Module):
         self.register_buffer("running_var", norm.running_var)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.conv._conv_forward(x, *self.effective())
+
+    def effective(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Weight and bias of the one convolution that does the same."""
         gain = self.scale * torch.rsqrt(self.running_var + self.eps)
         bias = self.shift - self.running_mean * gain
         if self.conv.bias is not None:
             bias = bias + self.conv.bias * gain
-        weight = self.conv.weight * gain[:, None, None, None]
-        return self.conv._conv_forward(x, weight, bias)
+        return self.conv.weight * gain[:, None, None, None], bias
 
 
 def freeze_batch_norm(net: nn.Module, example: torch.Tensor) -> int:
@@ -68,6 +71,15 @@ def freeze_batch_norm(net: nn.Module, example: torch.Tensor) -> int:
     if left:
         raise ValueError(f"these batch normalisations do not follow a convolution: {', '.join(left)}")
     return len(pairs)
+
+
+def fold_batch_norm(net: nn.Module) -> None:
+    """Turn every frozen batch normalisation into the plain convolution it amounts to, in place: for nets that are done learning."""
+    for name, module in list(net.named_modules()):
+        if isinstance(module, FrozenBatchNormConv2d):
+            weight, bias = module.effective()
+            module.conv.weight, module.conv.bias = nn.Parameter(weight.detach()), nn.Parameter(bias.detach())
+            _replace(net, name, module.conv)
 
 
 def _replace(net: nn.Module, name: str, new: nn.Module) -> None:

@@ -85,7 +85,8 @@ class SkipFCN(nn.Module):
         height, width = image.shape[-2:]
         stride = self.deepest.stride
         x = (image.to(self.mean.dtype) - self.mean) / self.std
-        x = F.pad(x, (0, (1 - width) % stride, 0, (1 - height) % stride))
+        padded_height, padded_width = ((n + stride - 2) // stride * stride + 1 for n in (height, width))
+        x = F.pad(x, (0, padded_width - width, 0, padded_height - height))
         features = self.backbone(x)
         scores = self.score_fr(self.dropout(self.context(features[self.deepest.index])))
         for level, score, upsampling in zip(self.skips, self.scores, self.upsamplings, strict=True):

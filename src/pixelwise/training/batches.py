@@ -1,5 +1,6 @@
 """Which samples come in which step: a pure function of the seed, so that a run can go on anywhere."""
 
+import signal
 from collections.abc import Iterator
 
 import numpy as np
@@ -59,12 +60,15 @@ def batches(
         AugmentedImages(images, settings, seed),
         batch_sampler=StepSampler(len(images), batch_size, seed, start, stop),
         num_workers=workers,
-        worker_init_fn=_one_thread if workers else None,
+        worker_init_fn=_worker if workers else None,
         prefetch_factor=4 if workers else None,
         # The loader draws a base seed for workers that we do not use; its own generator keeps torch's state as it is.
         generator=torch.Generator().manual_seed(seed),
     )
 
 
-def _one_thread(_: int) -> None:
+def _worker(_: int) -> None:
+    """One thread each; signals to the whole process group (Ctrl-C) are the training process's to answer."""
     torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)

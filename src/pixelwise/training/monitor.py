@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL.Image import Image
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-from pixelwise.types import RGBImage
 
 
 class Monitor:
@@ -48,10 +47,10 @@ class Monitor:
             left = (self._steps - done) * seconds / (done - self._start) / 60
             self.say(f"step {done}/{self._steps}  loss {loss:.3f}  {speed:.1f} images/s  {left:.0f} min left")
 
-    def evaluated(self, done: int, figures: dict[str, float], overlays: list[RGBImage]) -> None:
+    def evaluated(self, done: int, figures: dict[str, float], overlays: list[Image]) -> None:
         self._write({"step": done, **{f"val/{name}": value for name, value in figures.items()}})
         for index, overlay in enumerate(overlays):
-            self._board.add_image(f"val/overlay_{index}", overlay, done, dataformats="HWC")
+            self._board.add_image(f"val/overlay_{index}", np.asarray(overlay), done, dataformats="HWC")
         self.say(f"step {done}: " + ", ".join(f"{name} {100 * value:.2f}" for name, value in figures.items()))
 
     def say(self, text: str) -> None:
