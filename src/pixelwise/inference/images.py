@@ -96,7 +96,7 @@ def _array_image(array: npt.NDArray[np.uint8]) -> Image.Image:
             "scale to 0..255 and call .astype(np.uint8)" if array.dtype != np.uint8 else "stack channels last"
         )
         raise ValueError(
-            f"expected an RGB array (H, W, 3) of uint8, not empty; got {array.shape} of {array.dtype}: {advice}"
+            f"expected an RGB array (H, W, 3) of uint8, got {array.shape} of {array.dtype}: {advice}"
         )
     return Image.fromarray(np.ascontiguousarray(array))
 

@@ -1,5 +1,6 @@
 """From a picture to a Segmentation: read, reduce, score. Training judges nets through this very code."""
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -22,9 +23,11 @@ Source = str | Path | Image.Image | npt.NDArray[np.uint8]
 class Predictor:
     """A model ready to segment. It keeps no state between calls and may be shared between threads."""
 
-    def __init__(self, engine: Engine, info: ModelInfo) -> None:
+    def __init__(self, engine: Engine, info: ModelInfo, identity: str | None = None) -> None:
+        """`identity` tells models apart that have the same name; finished results of another model are made anew."""
         self.engine = engine
         self.info = info
+        self.identity = info.name if identity is None else identity
 
     @property
     def classes(self) -> Classes:
@@ -66,4 +69,5 @@ def load(name_or_path: str | Path = "default", threads: int | None = None) -> Pr
     """
     model, source = read_model(name_or_path)
     engine = OnnxEngine(model, threads, source)
-    return Predictor(engine, ModelInfo.from_metadata(engine.metadata, source))
+    info = ModelInfo.from_metadata(engine.metadata, source)
+    return Predictor(engine, info, identity=f"{info.name} {hashlib.sha256(model).hexdigest()[:16]}")

@@ -52,7 +52,7 @@ class Segmentation:
         image: RGBImage,
         original: Callable[[], RGBImage] | None = None,
     ) -> None:
-        """`scores` (C, h, w) of `image` (h, w, 3), a copy of a picture of `size` (H, W) given by `original`."""
+        """`scores` (C, h, w) of `image` (h, w, 3), a copy of a picture of `size`, which `original` gives."""
         if scores.ndim != 3 or scores.shape[0] != len(classes):
             raise ValueError(
                 f"expected scores ({len(classes)}, h, w) for {len(classes)} classes, got {scores.shape}"
@@ -108,11 +108,11 @@ class Segmentation:
 
     @property
     def drawn_size(self) -> tuple[int, int]:
-        """(height, width) of overlay and cutout: the picture's up to FULL_SIZE_PIXELS, above the scored size."""
+        """(height, width) of overlay and cutout: the picture's, or if that is too large the scored one."""
         fits = self.size[0] * self.size[1] <= FULL_SIZE_PIXELS and max(self.size) <= _LONGEST_OVERLAY
         return self.size if fits else self.scored_size
 
-    def overlay(self, opacity: float = 0.5, outlines: bool = True, legend: bool = True) -> Image.Image:
+    def overlay(self, opacity: float = 0.45, outlines: bool = True, legend: bool = True) -> Image.Image:
         """The photo with classes tinted in their colours by `opacity` (0 to 1), outlines, and a legend below.
 
         The background class, if there is one, is greyed instead of tinted. Without the legend the picture
@@ -179,7 +179,7 @@ class Segmentation:
         return self.size if values <= FULL_SIZE_VALUES else self.scored_size
 
     def notes(self, kinds: Sequence[str] = ()) -> list[str]:
-        """What to tell: that a reduced copy was scored, which of `kinds` are saved smaller than the picture."""
+        """What to tell: that a reduced copy was scored, which of `kinds` are saved reduced."""
         notes = []
         if self.scored_size != self.size:
             notes.append(f"scored on a copy reduced to {_by(self.scored_size)}")
