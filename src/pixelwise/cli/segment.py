@@ -85,7 +85,9 @@ def segment(
 
 @contextmanager
 def _progress(total: int) -> "Iterator[Callable[[Iterable[Outcome]], Iterator[Outcome]]]":
-    """Count outcomes in a bar with rate and time left, on stderr, if that is a terminal and there is more than one."""
+    """Count outcomes in a bar with rate and time left, on stderr, if that is a terminal and there is more
+    than one.
+    """
     if total < 2 or not sys.stderr.isatty():
         yield iter
         return

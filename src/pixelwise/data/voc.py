@@ -1,7 +1,8 @@
 """PASCAL VOC: JPEGImages/ID.jpg, SegmentationClass/ID.png and lists of ids.
 
-Source: the VOC 2012 development kit. Ids 0 to 20, 255 is void. Labels of SegmentationClassAug (VOC and SBD merged, no void
-border) are taken where SegmentationClass has no file. Lists: ImageSets/Segmentation/SPLIT.txt or lists/SPLIT.txt.
+Source: the VOC 2012 development kit. Ids 0 to 20, 255 is void. Labels of SegmentationClassAug (VOC and SBD
+merged, no void border) are taken where SegmentationClass has no file. Lists:
+ImageSets/Segmentation/SPLIT.txt or lists/SPLIT.txt.
 """
 
 from pathlib import Path
@@ -11,10 +12,29 @@ from pixelwise.data.sample import LabelledImages, Pair
 from pixelwise.errors import DataError
 from pixelwise.labels import Classes
 
-VOC_CLASSES = (
-    "background aeroplane bicycle bird boat bottle bus car cat chair cow "
-    "diningtable dog horse motorbike person pottedplant sheep sofa train tvmonitor"
-).split()
+VOC_CLASSES = [
+    "background",
+    "aeroplane",
+    "bicycle",
+    "bird",
+    "boat",
+    "bottle",
+    "bus",
+    "car",
+    "cat",
+    "chair",
+    "cow",
+    "diningtable",
+    "dog",
+    "horse",
+    "motorbike",
+    "person",
+    "pottedplant",
+    "sheep",
+    "sofa",
+    "train",
+    "tvmonitor",
+]
 
 
 def voc(root: Path, split: str) -> LabelledImages:
@@ -39,4 +59,8 @@ def _hint(root: Path, lists: list[Path]) -> str:
     if years:
         return f"PATH must name the year folder; try voc:{years[-1]}"
     splits = sorted({path.stem for folder in lists for path in folder.glob("*.txt")})
-    return f"the splits there are: {', '.join(splits)}" if splits else "PATH must name the year folder, as VOC2012"
+    return (
+        f"the splits there are: {', '.join(splits)}"
+        if splits
+        else "PATH must name the year folder, as VOC2012"
+    )

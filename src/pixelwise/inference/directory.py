@@ -1,4 +1,6 @@
-"""Segment many files into an output folder: one result per picture, faults reported, finished ones skipped."""
+"""Segment many files into an output folder: one result per picture, faults reported, finished ones
+skipped.
+"""
 
 import time
 from collections.abc import Iterator, Sequence

