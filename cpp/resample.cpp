@@ -4,8 +4,8 @@
 #include <cstring>
 #include <vector>
 
-// One source, compiled for several instruction sets; the loader picks the best one the processor has.
-#if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GNUC__) && !defined(__clang__)
+// One source, compiled for several instruction sets; glibc's loader picks the best one the processor has.
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
 #define PIXELWISE_MULTIVERSION __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define PIXELWISE_MULTIVERSION
