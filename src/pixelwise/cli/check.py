@@ -14,7 +14,9 @@ pixelwise check voc:VOC2012 --split val --json
 
 
 def check(
-    data: Annotated[str, typer.Argument(metavar="DATA", help="Data set as KIND:PATH; kinds: voc, folder, camvid.")],
+    data: Annotated[
+        str, typer.Argument(metavar="DATA", help="Data set as KIND:PATH; kinds: voc, folder, camvid.")
+    ],
     split: Annotated[str | None, typer.Option(help="One split only; without it train and val.")] = None,
     classes: CLASSES = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per split on stdout.")] = False,
@@ -36,14 +38,18 @@ def check(
         else:
             _print(report)
     if faults:
-        raise DataError(f"{faults} faults in {data}", "mend the files named above, or drop ids with --classes")
+        raise DataError(
+            f"{faults} faults in {data}", "mend the files named above, or drop ids with --classes"
+        )
     err.print(f"no faults in {data} ({', '.join(splits)})", highlight=False)
 
 
 def _print(report: "Audit") -> None:  # type: ignore[name-defined]  # noqa: F821
     from rich.table import Table
 
-    table = Table(title=f"{report.dataset.name}: {len(report.dataset)} samples, {100 * report.void_share:.1f}% void")
+    table = Table(
+        title=f"{report.dataset.name}: {len(report.dataset)} samples, {100 * report.void_share:.1f}% void"
+    )
     for heading in ("id", "class", "pixels", "share", "images"):
         table.add_column(heading, justify="left" if heading == "class" else "right")
     labelled = max(1, sum(report.pixels))

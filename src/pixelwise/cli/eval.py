@@ -19,7 +19,9 @@ def evaluate(
     data: Annotated[str, typer.Option(help="Data set as KIND:PATH; kinds: voc, folder, camvid.")],
     split: Annotated[str, typer.Option(help="Which part of it.")] = "val",
     classes: CLASSES = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout, figures in [0, 1].")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object on stdout, figures in [0, 1].")
+    ] = False,
     threads: THREADS = None,
 ) -> None:
     """Pixel accuracy, mean accuracy, mean IoU and frequency-weighted IoU, with the convention they follow."""
@@ -63,5 +65,7 @@ def _print(result: "dict[str, Any]") -> None:  # type: ignore[name-defined]  # n
         value = result[name]
         out.print(f"{name:24}{'-' if value is None else f'{100 * value:.2f}'}", highlight=False)
     if result["void"]:
-        out.print(f"counted as void, for the model has no such class: {', '.join(result['void'])}", highlight=False)
+        out.print(
+            f"counted as void, for the model has no such class: {', '.join(result['void'])}", highlight=False
+        )
     out.print(f"convention: percent; {result['convention']}", highlight=False, soft_wrap=True)

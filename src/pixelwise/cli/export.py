@@ -15,8 +15,12 @@ pixelwise export runs/mine -o mine.onnx --name mine
 
 def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder of pixelwise train.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The model file to write.")] = Path("model.onnx"),
-    name: Annotated[str | None, typer.Option(help="What the model calls itself; the recipe's name by default.")] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The model file to write.")] = Path(
+        "model.onnx"
+    ),
+    name: Annotated[
+        str | None, typer.Option(help="What the model calls itself; the recipe's name by default.")
+    ] = None,
 ) -> None:
     """Write a trained net as ONNX: any image size, checked against the net, complete with classes and record."""
     from pixelwise.cli.console import require_train_tier
@@ -30,4 +34,7 @@ def export(
     fold_batch_norm(net)
     deviation = export_onnx(net, run_info(recipe, classes, state, name), output)
     size = output.stat().st_size / 1e6
-    out.print(f"{output}: {size:.1f} MB, scores within {deviation:.1e} of their spread of the net's", highlight=False)
+    out.print(
+        f"{output}: {size:.1f} MB, scores within {deviation:.1e} of their spread of the net's",
+        highlight=False,
+    )

@@ -14,9 +14,12 @@ pixelwise train finetune --output runs/mine --resume
 
 
 def train(
-    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="Name of a recipe; a wrong one lists them.")],
+    recipe: Annotated[
+        str, typer.Argument(metavar="RECIPE", help="Name of a recipe; a wrong one lists them.")
+    ],
     settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a field of the recipe; repeatable.")
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a field of the recipe; repeatable."),
     ] = None,
     output: Annotated[Path | None, typer.Option(help="Run folder; runs/RECIPE by default.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's last checkpoint.")] = False,
@@ -36,7 +39,9 @@ def train(
     if resume:
         chosen = Recipe.from_dict(checkpoint.load(run / checkpoint.LAST).recipe)
     chosen = chosen.override(settings or [])
-    sets = [open_dataset(chosen.data, split, chosen.classes) for split in (chosen.train_split, chosen.val_split)]
+    sets = [
+        open_dataset(chosen.data, split, chosen.classes) for split in (chosen.train_split, chosen.val_split)
+    ]
     for dataset in sets:
         with Progress(f"checking {dataset.name}", len(dataset)) as progress:
             report = audit(dataset, progress)

@@ -46,9 +46,7 @@ class ClassMap:
         """The map for a wish such as "background,person,animal=cat+dog": see `parse_classes`."""
         wished = parse_classes(text, self.classes)
         target = {source: new for new, (_, sources) in enumerate(wished) for source in sources}
-        table = [
-            entry if entry in (UNKNOWN, VOID) else target.get(entry, VOID) for entry in self.table
-        ]
+        table = [entry if entry in (UNKNOWN, VOID) else target.get(entry, VOID) for entry in self.table]
         palette: list[RGB] = [self.classes.palette[sources[0]] for _, sources in wished]
         if len(set(palette)) < len(palette):
             palette = list(voc_palette(len(wished)))

@@ -39,4 +39,8 @@ def _hint(root: Path, lists: list[Path]) -> str:
     if years:
         return f"PATH must name the year folder; try voc:{years[-1]}"
     splits = sorted({path.stem for folder in lists for path in folder.glob("*.txt")})
-    return f"the splits there are: {', '.join(splits)}" if splits else "PATH must name the year folder, as VOC2012"
+    return (
+        f"the splits there are: {', '.join(splits)}"
+        if splits
+        else "PATH must name the year folder, as VOC2012"
+    )

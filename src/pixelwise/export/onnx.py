@@ -66,7 +66,9 @@ def export_onnx(net: nn.Module, info: ModelInfo, path: Path, half_weights: bool 
     content = model.SerializeToString()
     deviation = _deviation(net, content)
     if not deviation <= 0.02:
-        raise ModelError(f"the exported graph differs from the net: scores deviate by {deviation:.2g} of their spread")
+        raise ModelError(
+            f"the exported graph differs from the net: scores deviate by {deviation:.2g} of their spread"
+        )
     temporary = path.with_name(path.name + ".tmp")
     temporary.write_bytes(content)
     temporary.replace(path)
@@ -81,7 +83,9 @@ def _store_as_half(graph: Any) -> None:
     for index, tensor in enumerate(graph.initializer):
         if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < SMALLEST_STORED_AS_HALF:
             continue
-        stored = numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), tensor.name + "_half")
+        stored = numpy_helper.from_array(
+            numpy_helper.to_array(tensor).astype(np.float16), tensor.name + "_half"
+        )
         casts.append(helper.make_node("Cast", [stored.name], [tensor.name], to=TensorProto.FLOAT))
         graph.initializer[index].CopyFrom(stored)
     nodes = [*casts, *graph.node]

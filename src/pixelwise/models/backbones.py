@@ -24,7 +24,9 @@ class Backbone(nn.Module):
     `mean` and `std` (3), in RGB order and units of 0 to 255, are what the weights were trained with.
     """
 
-    def __init__(self, trunk: nn.Module, levels: tuple[Level, ...], mean: list[float], std: list[float]) -> None:
+    def __init__(
+        self, trunk: nn.Module, levels: tuple[Level, ...], mean: list[float], std: list[float]
+    ) -> None:
         super().__init__()
         self.trunk, self.levels, self.mean, self.std = trunk, levels, mean, std
 
@@ -37,7 +39,9 @@ class Backbone(nn.Module):
         if stages == 0:
             return
         if not hasattr(self.trunk, "blocks"):
-            raise ModelError("freezing stages works for timm nets of EfficientNet's family", "set freeze_stages=0")
+            raise ModelError(
+                "freezing stages works for timm nets of EfficientNet's family", "set freeze_stages=0"
+            )
         parts = [part for name, part in self.trunk.named_children() if name != "blocks"]
         for part in [*parts, *self.trunk.blocks[:stages]]:
             part.requires_grad_(False)

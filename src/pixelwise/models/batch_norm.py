@@ -42,7 +42,9 @@ def freeze_batch_norm(net: nn.Module, example: torch.Tensor) -> int:
     left, because its input does not come straight from a convolution.
     """
     names = {module: name for name, module in net.named_modules()}
-    produced: dict[int, tuple[nn.Conv2d, torch.Tensor]] = {}  # the tensor is kept so that its id stays its own
+    produced: dict[
+        int, tuple[nn.Conv2d, torch.Tensor]
+    ] = {}  # the tensor is kept so that its id stays its own
     pairs: list[tuple[nn.Conv2d, nn.BatchNorm2d]] = []
 
     def after_conv(module: nn.Module, _: object, output: torch.Tensor) -> None:
@@ -54,7 +56,9 @@ def freeze_batch_norm(net: nn.Module, example: torch.Tensor) -> int:
             pairs.append((produced[id(inputs[0])][0], module))
 
     hooks = [m.register_forward_hook(after_conv) for m in net.modules() if isinstance(m, nn.Conv2d)]
-    hooks += [m.register_forward_pre_hook(before_norm) for m in net.modules() if isinstance(m, nn.BatchNorm2d)]
+    hooks += [
+        m.register_forward_pre_hook(before_norm) for m in net.modules() if isinstance(m, nn.BatchNorm2d)
+    ]
     was_training = net.training
     with torch.no_grad():
         net.eval()(example)

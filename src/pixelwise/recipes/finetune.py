@@ -9,5 +9,10 @@ import dataclasses
 from pixelwise.recipes import people_and_animals
 
 RECIPE = dataclasses.replace(
-    people_and_animals.RECIPE, name="finetune", data="folder:my_images", classes=None, steps=1000, evaluate_every=200
+    people_and_animals.RECIPE,
+    name="finetune",
+    data="folder:my_images",
+    classes=None,
+    steps=1000,
+    evaluate_every=200,
 )

@@ -20,7 +20,13 @@ class StepSampler(Sampler[list[tuple[int, int]]]):
     """
 
     def __init__(self, samples: int, batch_size: int, seed: int, start: int, stop: int) -> None:
-        self.samples, self.batch_size, self.seed, self.start, self.stop = samples, batch_size, seed, start, stop
+        self.samples, self.batch_size, self.seed, self.start, self.stop = (
+            samples,
+            batch_size,
+            seed,
+            start,
+            stop,
+        )
 
     def __len__(self) -> int:
         return self.stop - self.start
@@ -53,7 +59,13 @@ class AugmentedImages(Dataset[Batch]):
 
 
 def batches(
-    images: LabelledImages, settings: Augmentation, batch_size: int, seed: int, start: int, stop: int, workers: int
+    images: LabelledImages,
+    settings: Augmentation,
+    batch_size: int,
+    seed: int,
+    start: int,
+    stop: int,
+    workers: int,
 ) -> "DataLoader[Batch]":
     """Batches (images (N, 3, crop, crop) uint8, labels (N, crop, crop) uint8) of the steps from `start` to `stop`."""
     return DataLoader(

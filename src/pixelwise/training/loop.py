@@ -112,7 +112,11 @@ def train(
                 history.append({"step": done, **result.summary()})
                 overlays = [predictor(val_set.read(i).image).overlay() for i in range(min(4, len(val_set)))]
                 monitor.evaluated(done, result.summary(), overlays)
-            if done == recipe.steps or asked_to_stop.is_set() or time.monotonic() - saved > 60 * recipe.checkpoint_minutes:
+            if (
+                done == recipe.steps
+                or asked_to_stop.is_set()
+                or time.monotonic() - saved > 60 * recipe.checkpoint_minutes
+            ):
                 save(done)
                 saved = time.monotonic()
             if asked_to_stop.is_set():

@@ -83,18 +83,36 @@ class Recipe:
         """What cannot work, a sentence each."""
         rules = [
             (self.crop >= 1, f"crop must be at least 1 pixel, got {self.crop}"),
-            (0 < self.scale[0] <= self.scale[1], f"scale must be LOW,HIGH with 0 < LOW <= HIGH, got {self.scale}"),
+            (
+                0 < self.scale[0] <= self.scale[1],
+                f"scale must be LOW,HIGH with 0 < LOW <= HIGH, got {self.scale}",
+            ),
             (self.batch_size >= 1, f"batch_size must be at least 1, got {self.batch_size}"),
             (self.steps >= 1, f"steps must be at least 1, got {self.steps}"),
-            (self.optimizer in ("adamw", "sgd"), f'optimizer must be "adamw" or "sgd", got "{self.optimizer}"'),
-            (self.batch_norm in ("frozen", "train"), f'batch_norm must be "frozen" or "train", got "{self.batch_norm}"'),
-            (self.upsampling in ("fixed", "learned"), f'upsampling: "fixed" or "learned", got "{self.upsampling}"'),
-            (self.output_stride in (8, 16, 32), f"output_stride must be 8, 16 or 32, got {self.output_stride}"),
+            (
+                self.optimizer in ("adamw", "sgd"),
+                f'optimizer must be "adamw" or "sgd", got "{self.optimizer}"',
+            ),
+            (
+                self.batch_norm in ("frozen", "train"),
+                f'batch_norm must be "frozen" or "train", got "{self.batch_norm}"',
+            ),
+            (
+                self.upsampling in ("fixed", "learned"),
+                f'upsampling: "fixed" or "learned", got "{self.upsampling}"',
+            ),
+            (
+                self.output_stride in (8, 16, 32),
+                f"output_stride must be 8, 16 or 32, got {self.output_stride}",
+            ),
             (0 <= self.ema < 1, f"ema must lie in [0, 1), got {self.ema}"),
             (0 <= self.colour <= 1, f"colour must lie in [0, 1], got {self.colour}"),
             (0 <= self.dropout < 1, f"dropout must lie in [0, 1), got {self.dropout}"),
             (self.learning_rate >= 0, f"learning_rate may not be negative, got {self.learning_rate}"),
-            (self.head_learning_rate >= 0, f"head_learning_rate may not be negative, got {self.head_learning_rate}"),
+            (
+                self.head_learning_rate >= 0,
+                f"head_learning_rate may not be negative, got {self.head_learning_rate}",
+            ),
             (self.long_side >= 1, f"long_side must be at least 1 pixel, got {self.long_side}"),
             (self.evaluate_every >= 1, f"evaluate_every must be at least 1 step, got {self.evaluate_every}"),
             (self.workers >= 0, f"workers may not be negative, got {self.workers}"),
@@ -131,7 +149,7 @@ class Recipe:
                 try:
                     changes[name] = _parse(text, hints[name])
                 except ValueError:
-                    faults.append(f'{name}={text} does not read as {_describe(hints[name])}')
+                    faults.append(f"{name}={text} does not read as {_describe(hints[name])}")
         changed = dataclasses.replace(self, **typing.cast(dict[str, typing.Any], changes))
         faults += changed.faults() if not faults else []
         if faults:
