@@ -11,9 +11,7 @@ from pixelwise.inference.model_file import ModelInfo
 from pixelwise.inference.predictor import Predictor
 from pixelwise.labels import Classes
 
-CLASSES = Classes(
-    ("background", "red", "green", "blue"), ((0, 0, 0), (200, 0, 0), (0, 200, 0), (0, 0, 200)), 0
-)
+CLASSES = Classes(("background", "red", "green", "blue"), ((0, 0, 0), (200, 0, 0), (0, 200, 0), (0, 0, 200)), 0)
 """What the tiny model tells apart: the score of a colour is its channel / 32, that of the background is 3."""
 
 
@@ -25,9 +23,7 @@ def tiny_model(metadata: dict[str, str] | None = None) -> bytes:
     """An ONNX file that keeps the contract: scores = rgb / 32 with a plane of 3 before it; weights in float16."""
     onnx = pytest.importorskip("onnx")
     helper, kinds = onnx.helper, onnx.TensorProto
-    weight = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]], np.float16)[
-        :, :, None, None
-    ] / np.float16(32)
+    weight = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]], np.float16)[:, :, None, None] / np.float16(32)
     bias = np.array([3, 0, 0, 0], np.float32)
     nodes = [
         helper.make_node("Cast", ["image"], ["pixels"], to=kinds.FLOAT),

@@ -216,9 +216,7 @@ def test_too_many_pixels_are_refused_before_decoding(tmp_path: Path) -> None:
     assert "expected at most 400000000 pixels" in fault(path)
 
 
-def test_formats_that_need_too_much_memory_are_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_formats_that_need_too_much_memory_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = saved(Image.new("RGB", (600, 500)), tmp_path / "x.jpg", progressive=True, subsampling=0)
     monkeypatch.setattr(images, "PICTURES", Budget(1_000_000))  # 600 * 500 * 3 * 2 B of coefficients alone
     assert "more than the limit of 0.0 GB" in fault(path)

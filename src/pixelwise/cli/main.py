@@ -9,7 +9,7 @@ from typing import Annotated, ParamSpec
 import typer
 
 from pixelwise import __version__
-from pixelwise.cli import messages, segment
+from pixelwise.cli import check, evaluate, export, messages, segment, train
 
 Parameters = ParamSpec("Parameters")
 
@@ -50,7 +50,7 @@ def _options(
     messages.debug = debug
 
 
-def _add(verb: Callable[Parameters, None], examples: tuple[str, ...]) -> None:
+def _add(name: str, verb: Callable[Parameters, None], examples: tuple[str, ...]) -> None:
     """Make a function a command: its help ends with the examples, exceptions become messages and codes."""
 
     @functools.wraps(verb)
@@ -69,7 +69,11 @@ def _add(verb: Callable[Parameters, None], examples: tuple[str, ...]) -> None:
             messages.report(problem)
             raise typer.Exit(1) from None
 
-    app.command(epilog="\n\n".join(["Examples:", *examples]))(command)
+    app.command(name, epilog="\n\n".join(["Examples:", *examples]))(command)
 
 
-_add(segment.segment, segment.EXAMPLES)
+_add("segment", segment.segment, segment.EXAMPLES)
+_add("check", check.check, check.EXAMPLES)
+_add("train", train.train, train.EXAMPLES)
+_add("eval", evaluate.evaluate, evaluate.EXAMPLES)
+_add("export", export.export, export.EXAMPLES)

@@ -3,7 +3,7 @@
 import sys
 import traceback
 
-from pixelwise.errors import PixelwiseError
+from pixelwise.errors import EXTRAS, MissingExtraError, PixelwiseError
 
 debug = False
 """Whether `--debug` was given."""
@@ -11,6 +11,8 @@ debug = False
 
 def describe(problem: Exception) -> str:
     """`error: ...` and perhaps `hint:  ...`; with --debug the traceback before it."""
+    if isinstance(problem, ModuleNotFoundError) and problem.name in EXTRAS:
+        problem = MissingExtraError(problem.name)
     if isinstance(problem, PixelwiseError):
         text = f"error: {problem.message}"
         hint = problem.hint

@@ -1,16 +1,17 @@
 """`pixelwise train`: fit a net as a recipe says."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pixelwise.cli.console import Progress, err, out
+from pixelwise.cli.progress import progress
 
-EXAMPLES = """
-pixelwise train finetune --set data=folder:my_images --output runs/mine
-pixelwise train finetune --output runs/mine --resume
-"""
+EXAMPLES = (
+    "pixelwise train finetune --set data=folder:my_images --output runs/mine",
+    "pixelwise train finetune --output runs/mine --resume",
+)
 
 
 def train(
@@ -19,19 +20,22 @@ def train(
     ],
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change a field of the recipe; repeatable."),
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a field of the recipe; may be repeated."),
     ] = None,
-    output: Annotated[Path | None, typer.Option(help="Run folder; runs/RECIPE by default.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Run folder; by default runs/RECIPE.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's last checkpoint.")] = False,
 ) -> None:
-    """Train a net on labelled images. Ctrl-C stops after a checkpoint; --resume goes on as if nothing had happened."""
-    from pixelwise.cli.console import require_train_tier
+    """Train a net on labelled images, after an audit of all labels.
 
-    require_train_tier()
+    The run folder gets checkpoints, log.jsonl and TensorBoard's files. Ctrl-C stops after a checkpoint, and
+    --resume goes on from there with the recipe and settings the run was started with, as if nothing had
+    happened.
+    """
     from pixelwise.data import open_dataset
     from pixelwise.data.audit import audit
     from pixelwise.recipes import get_recipe
-    from pixelwise.training import checkpoint, loop
+    from pixelwise.training import checkpoint
+    from pixelwise.training.loop import train as fit
     from pixelwise.training.recipe import Recipe
 
     run = output or Path("runs") / recipe
@@ -39,17 +43,15 @@ def train(
     if resume:
         chosen = Recipe.from_dict(checkpoint.load(run / checkpoint.LAST).recipe)
     chosen = chosen.override(settings or [])
-    sets = [
-        open_dataset(chosen.data, split, chosen.classes) for split in (chosen.train_split, chosen.val_split)
-    ]
-    for dataset in sets:
-        with Progress(f"checking {dataset.name}", len(dataset)) as progress:
-            report = audit(dataset, progress)
+    train_set = open_dataset(chosen.data, chosen.train_split, chosen.classes)
+    val_set = open_dataset(chosen.data, chosen.val_split, chosen.classes)
+    for dataset in (train_set, val_set):
+        with progress(f"checking {dataset.name}", len(dataset)) as tell:
+            report = audit(dataset, tell)
         report.raise_errors()
         for warning in report.warnings:
-            err.print(f"warning: {dataset.name}: {warning.message}", markup=False, highlight=False)
-    finished = loop.train(chosen, *sets, run, resume=resume)
-    if not finished:
-        err.print(f"stopped; go on with: pixelwise train {recipe} --output {run} --resume", highlight=False)
+            print(f"warning: {dataset.name}: {warning.message}", file=sys.stderr)
+    if not fit(chosen, train_set, val_set, run, resume=resume):
+        print(f"stopped; go on with: pixelwise train {recipe} --output {run} --resume", file=sys.stderr)
         raise typer.Exit(130)
-    out.print(f"finished; make a model file with: pixelwise export {run} -o model.onnx", highlight=False)
+    print(f"finished; make a model file with: pixelwise export {run} -o model.onnx")

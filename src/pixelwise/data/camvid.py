@@ -35,7 +35,8 @@ def camvid(root: Path, split: str) -> LabelledImages:
             classes = Classes(tuple(CAMVID_COLOURS), tuple(CAMVID_COLOURS.values()))
             class_map = ClassMap.identity(classes, void=(11, VOID))
             return LabelledImages(f"camvid:{root} {split}", pairs_of(images, labels), class_map)
+    expected = " nor ".join(f"{images} and {labels}" for images, labels in layouts)
     raise DataError(
-        f'no split "{split}": neither {layouts[0][0]} and {layouts[0][1]} nor {layouts[1][0]} and {layouts[1][1]}',
+        f'no split "{split}": neither {expected}',
         "PATH must name the folder that holds train and val",
     )

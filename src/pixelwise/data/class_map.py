@@ -54,7 +54,8 @@ class ClassMap:
 
 
 def parse_classes(text: str, known: Classes) -> list[tuple[str, tuple[int, ...]]]:
-    """New classes in order, each with the ids it is made of, from "NAME" or "NAME=PART+PART", separated by commas.
+    """New classes in order, each with the ids it is made of, from "NAME" or "NAME=PART+PART", separated by
+    commas.
 
     A part is a name or an id of `known`. What no class is made of becomes void.
     """

@@ -1,7 +1,8 @@
 """Your own pictures: images/ and labels/ with files of equal names, at the top or below train/ and val/.
 
-Without train/ and val/ every tenth image in name order, from the tenth on, is "val" (the last one if there are fewer), the rest
-"train"; "all" is everything. classes.txt at the top names the classes, a line each, the first is id 0; 255 is void.
+Without train/ and val/ every tenth image in name order, from the tenth on, is "val" (the last one if there
+are fewer), the rest "train"; "all" is everything. classes.txt at the top names the classes, a line each,
+the first is id 0; 255 is void.
 """
 
 from pathlib import Path

@@ -48,7 +48,9 @@ class LabelledImages:
         return len(self.pairs)
 
     def read(self, index: int) -> Sample:
-        """Raises DataError, naming the file, if one is missing or broken, sizes differ, or an id is out of range."""
+        """Raises DataError, naming the file, if one is missing or broken, sizes differ, or an id is out of
+        range.
+        """
         pair = self.pairs[index]
         image, ids = read_rgb(pair.image), read_ids(pair.label)
         if image.shape[:2] != ids.shape:

@@ -18,9 +18,9 @@ from pixelwise.types import VOID, Labels, RGBImage
 class Augmentation:
     """How training samples are varied.
 
-    `crop`: side of the square crop, pixels. `scale`: range of the factor by which a picture is resized before the
-    crop, drawn evenly on a log scale. `mirror`: half of the samples are flipped left to right. `colour`: brightness, contrast
-    and saturation are multiplied by factors in [1 - colour, 1 + colour].
+    `crop`: side of the square crop, pixels. `scale`: range of the factor by which a picture is resized
+    before the crop, drawn evenly on a log scale. `mirror`: half of the samples are flipped left to right.
+    `colour`: brightness, contrast and saturation are multiplied by factors in [1 - colour, 1 + colour].
     """
 
     crop: int
@@ -32,7 +32,9 @@ class Augmentation:
 def augment(
     image: RGBImage, labels: Labels, settings: Augmentation, rng: np.random.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """A random crop: image (3, crop, crop) uint8 and labels (crop, crop) uint8, VOID where the picture ends."""
+    """A random crop: image (3, crop, crop) uint8 and labels (crop, crop) uint8, VOID where the picture
+    ends.
+    """
     height, width = labels.shape
     low, high = settings.scale
     window = settings.crop / float(np.exp(rng.uniform(np.log(low), np.log(high))))

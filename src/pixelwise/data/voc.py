@@ -1,7 +1,8 @@
 """PASCAL VOC: JPEGImages/ID.jpg, SegmentationClass/ID.png and lists of ids.
 
-Source: the VOC 2012 development kit. Ids 0 to 20, 255 is void. Labels of SegmentationClassAug (VOC and SBD merged, no void
-border) are taken where SegmentationClass has no file. Lists: ImageSets/Segmentation/SPLIT.txt or lists/SPLIT.txt.
+Source: the VOC 2012 development kit. Ids 0 to 20, 255 is void. Labels of SegmentationClassAug (VOC and SBD
+merged, no void border) are taken where SegmentationClass has no file. Lists:
+ImageSets/Segmentation/SPLIT.txt or lists/SPLIT.txt.
 """
 
 from pathlib import Path
@@ -11,10 +12,29 @@ from pixelwise.data.sample import LabelledImages, Pair
 from pixelwise.errors import DataError
 from pixelwise.labels import Classes
 
-VOC_CLASSES = (
-    "background aeroplane bicycle bird boat bottle bus car cat chair cow "
-    "diningtable dog horse motorbike person pottedplant sheep sofa train tvmonitor"
-).split()
+VOC_CLASSES = [
+    "background",
+    "aeroplane",
+    "bicycle",
+    "bird",
+    "boat",
+    "bottle",
+    "bus",
+    "car",
+    "cat",
+    "chair",
+    "cow",
+    "diningtable",
+    "dog",
+    "horse",
+    "motorbike",
+    "person",
+    "pottedplant",
+    "sheep",
+    "sofa",
+    "train",
+    "tvmonitor",
+]
 
 
 def voc(root: Path, split: str) -> LabelledImages:

@@ -17,7 +17,9 @@ from pixelwise.types import VOID, Labels, RGBImage
 
 @dataclass(frozen=True)
 class Evaluation:
-    """`confusion` over `images` images in the model's `classes`; `void` names the data set's classes that were left out."""
+    """`confusion` over `images` images in the model's `classes`; `void` names the data set's classes that
+    were left out.
+    """
 
     images: int
     classes: Classes
@@ -69,7 +71,8 @@ def match_classes(data: Classes, model: Classes) -> tuple[Labels, tuple[str, ...
             void.append(name)
     if len(void) == len(data):
         raise ValueError(
-            f"data and model have no class in common: {', '.join(data.names)} against {', '.join(model.names)}; "
+            "data and model have no class in common: "
+            f"{', '.join(data.names)} against {', '.join(model.names)}; "
             "rename or merge the data's classes with --classes"
         )
     return table, tuple(void)

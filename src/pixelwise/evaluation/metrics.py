@@ -1,7 +1,8 @@
 """The four metrics of FCN from one confusion matrix. Source: Long et al. 2015, section 5.
 
-A confusion matrix is (C, C) int64 and counts pixels: rows are truth, columns prediction, n[i, j] pixels of class i predicted
-as j over a WHOLE data set; t[i] = sum_j n[i, j]. Pixels whose truth is VOID are in none of its cells.
+A confusion matrix is (C, C) int64 and counts pixels: rows are truth, columns prediction, n[i, j] pixels of
+class i predicted as j over a WHOLE data set; t[i] = sum_j n[i, j]. Pixels whose truth is VOID are in none
+of its cells.
 """
 
 import numpy as np
@@ -14,7 +15,8 @@ Confusion = npt.NDArray[np.int64]
 
 CONVENTION = (
     "one confusion matrix over all pixels of the split; void truth left out, also from false positives; "
-    "a class absent from truth and prediction is left out of means; one absent from the truth but predicted counts IoU 0"
+    "a class absent from truth and prediction is left out of means; "
+    "one absent from the truth but predicted counts IoU 0"
 )
 
 
@@ -23,7 +25,8 @@ def confusion_matrix(
 ) -> Confusion:
     """The (C, C) confusion matrix of two label maps of one shape, added to `into` if that is given.
 
-    Raises ValueError for other types or shapes, and for ids that are neither below `classes` nor, in the truth, `ignore_index`.
+    Raises ValueError for other types or shapes, and for ids that are neither below `classes` nor, in the
+    truth, `ignore_index`.
     """
     for name, labels in (("truth", truth), ("prediction", prediction)):
         if labels.dtype != np.uint8:
@@ -35,8 +38,8 @@ def confusion_matrix(
     first_bad = _core.count_confusion(*flat, ignore_index, matrix)
     if first_bad < flat[0].size:
         raise ValueError(
-            f"expected class ids below {classes} (or {ignore_index} in the truth), but pixel {first_bad} has truth "
-            f"{flat[0][first_bad]} and prediction {flat[1][first_bad]}"
+            f"expected class ids below {classes} (or {ignore_index} in the truth), "
+            f"but pixel {first_bad} has truth {flat[0][first_bad]} and prediction {flat[1][first_bad]}"
         )
     return matrix
 
@@ -65,7 +68,8 @@ def class_iou(confusion: Confusion) -> npt.NDArray[np.float64]:
 def mean_iou(confusion: Confusion) -> float:
     """The mean of `class_iou`, in [0, 1] ("mean IU" in the paper).
 
-    A class absent from truth and prediction is left out; one absent from the truth but predicted counts 0, as in FCN's release.
+    A class absent from truth and prediction is left out; one absent from the truth but predicted counts 0,
+    as in FCN's release.
     """
     return _mean(class_iou(confusion))
 
@@ -81,7 +85,9 @@ def _ratio(part: float, whole: float) -> float:
 
 
 def _ratios(part: npt.NDArray[np.int64], whole: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
+    ratios = np.full(part.shape, np.nan)
+    np.divide(part, whole, out=ratios, where=whole > 0)
+    return ratios
 
 
 def _mean(values: npt.NDArray[np.float64]) -> float:

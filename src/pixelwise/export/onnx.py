@@ -1,4 +1,6 @@
-"""A trained net as one ONNX file that is a whole model: graph, classes, preprocessing, palette, training record."""
+"""A trained net as one ONNX file that is a whole model: graph, classes, preprocessing, palette, training
+record.
+"""
 
 import warnings
 from pathlib import Path
@@ -30,17 +32,19 @@ class _Image(nn.Module):
 
 
 def export_onnx(net: nn.Module, info: ModelInfo, path: Path, half_weights: bool = True) -> float:
-    """Write the net, which is in evaluation mode, to `path` and check the file against it; returns the largest deviation.
+    """Write the net, which is in evaluation mode, to `path` and check the file against it; returns the
+    largest deviation.
 
-    The graph takes images of any height and width. `half_weights` stores large weights as float16, half the size; all arithmetic
-    stays float32. The deviation is the largest difference of scores over several odd sizes, relative to their
-    standard deviation; above 0.02 ModelError is raised and nothing is left at `path`.
+    The graph takes images of any height and width. `half_weights` stores large weights as float16, half the
+    size; all arithmetic stays float32. The deviation is the largest difference of scores over several odd
+    sizes, relative to their standard deviation; above 0.02 ModelError is raised and nothing is left at
+    `path`.
     """
     try:
         import onnx
         import onnxscript  # noqa: F401  torch's exporter needs it
     except ModuleNotFoundError as error:
-        raise MissingExtraError(str(error.name), "export") from None
+        raise MissingExtraError(str(error.name)) from None
     if net.training:
         raise ValueError("expected a net in evaluation mode: call net.eval() first")
 
@@ -76,7 +80,9 @@ def export_onnx(net: nn.Module, info: ModelInfo, path: Path, half_weights: bool 
 
 
 def _store_as_half(graph: Any) -> None:
-    """Keep large float32 weights as float16 and cast them back in the graph; runtimes fold the cast when they load it."""
+    """Keep large float32 weights as float16 and cast them back in the graph; runtimes fold the cast when
+    they load it.
+    """
     from onnx import TensorProto, helper, numpy_helper
 
     casts = []

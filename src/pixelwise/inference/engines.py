@@ -33,7 +33,7 @@ class OnnxEngine:
     """
 
     def __init__(self, model: "str | bytes", threads: int | None = None, source: str | None = None) -> None:
-        from onnxruntime import InferenceSession, SessionOptions  # type: ignore[attr-defined]
+        from onnxruntime import InferenceSession, SessionOptions
 
         self._source = source or (model if isinstance(model, str) else "the model")
         self._threads = processors() if threads is None else threads

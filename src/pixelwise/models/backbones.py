@@ -42,22 +42,22 @@ class Backbone(nn.Module):
             raise ModelError(
                 "freezing stages works for timm nets of EfficientNet's family", "set freeze_stages=0"
             )
-        parts = [part for name, part in self.trunk.named_children() if name != "blocks"]
-        for part in [*parts, *self.trunk.blocks[:stages]]:
+        stem = [part for name, part in self.trunk.named_children() if name != "blocks"]
+        for part in [*stem, *list(self.trunk.get_submodule("blocks").children())[:stages]]:
             part.requires_grad_(False)
 
 
 def backbone(name: str, weights: str = "none", output_stride: int = 32) -> Backbone:
     """The trunk `name` of timm with atrous convolution to `output_stride` (8, 16 or 32).
 
-    `weights`: "package" (an installed package that carries them), "timm" (downloaded by timm), "none" (random), or a
-    file with the classifier's tensors in timm's order. Raises ModelError if timm does not know the name or the
-    weights do not fit.
+    `weights`: "package" (an installed package that carries them), "timm" (downloaded by timm), "none"
+    (random), or a file with the classifier's tensors in timm's order. Raises ModelError if timm does not
+    know the name or the weights do not fit.
     """
     try:
         import timm
     except ModuleNotFoundError:
-        raise MissingExtraError("timm", "train") from None
+        raise MissingExtraError("timm") from None
     if output_stride not in (8, 16, 32):
         raise ValueError(f"output_stride must be 8, 16 or 32, got {output_stride}")
     if not timm.is_model(name):

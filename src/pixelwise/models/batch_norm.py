@@ -1,7 +1,8 @@
 """Frozen batch normalisation at the cost of weight-size work.
 
-With fixed statistics BatchNorm(conv(x)) is a convolution with scaled weights and a bias. Computing those anew in each step gives
-the very function and gradients of BatchNorm in evaluation mode, without its passes over activation-size tensors.
+With fixed statistics BatchNorm(conv(x)) is a convolution with scaled weights and a bias. Computing those
+anew in each step gives the very function and gradients of BatchNorm in evaluation mode, without its passes
+over activation-size tensors.
 """
 
 import torch
@@ -9,7 +10,9 @@ from torch import nn
 
 
 class FrozenBatchNormConv2d(nn.Module):
-    """A convolution followed by batch normalisation whose statistics stay as they are; scale and shift still learn."""
+    """A convolution followed by batch normalisation whose statistics stay as they are; scale and shift
+    still learn.
+    """
 
     running_mean: torch.Tensor
     running_var: torch.Tensor
@@ -24,7 +27,9 @@ class FrozenBatchNormConv2d(nn.Module):
         self.register_buffer("running_var", norm.running_var)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.conv._conv_forward(x, *self.effective())
+        weight, bias = self.effective()
+        result: torch.Tensor = self.conv._conv_forward(x, weight, bias)
+        return result
 
     def effective(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Weight and bias of the one convolution that does the same."""
@@ -38,8 +43,8 @@ class FrozenBatchNormConv2d(nn.Module):
 def freeze_batch_norm(net: nn.Module, example: torch.Tensor) -> int:
     """Fold every BatchNorm2d that follows a convolution into it, in place; returns how many.
 
-    Which follows which is found by running `example` through the net in evaluation mode. Raises ValueError if a BatchNorm2d is
-    left, because its input does not come straight from a convolution.
+    Which follows which is found by running `example` through the net in evaluation mode. Raises ValueError
+    if a BatchNorm2d is left, because its input does not come straight from a convolution.
     """
     names = {module: name for name, module in net.named_modules()}
     produced: dict[
@@ -78,7 +83,9 @@ def freeze_batch_norm(net: nn.Module, example: torch.Tensor) -> int:
 
 
 def fold_batch_norm(net: nn.Module) -> None:
-    """Turn every frozen batch normalisation into the plain convolution it amounts to, in place: for nets that are done learning."""
+    """Turn every frozen batch normalisation into the plain convolution it amounts to, in place: for nets
+    that are done learning.
+    """
     for name, module in list(net.named_modules()):
         if isinstance(module, FrozenBatchNormConv2d):
             weight, bias = module.effective()

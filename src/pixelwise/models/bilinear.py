@@ -1,4 +1,6 @@
-"""Bilinear upsampling as a transposed convolution. Source: Long et al. 2015, section 3.3, and their release (surgery.py)."""
+"""Bilinear upsampling as a transposed convolution. Source: Long et al. 2015, section 3.3, and their release
+(surgery.py).
+"""
 
 import torch
 from torch import nn
@@ -17,11 +19,13 @@ def bilinear_kernel(size: int) -> torch.Tensor:
 
 
 class BilinearUpsampling(nn.Module):
-    """(N, C, h, w) to (N, C, (h - 1) * factor + 1, (w - 1) * factor + 1), each channel for itself, in float32.
+    """(N, C, h, w) to (N, C, (h - 1) * factor + 1, (w - 1) * factor + 1), each channel for itself, in
+    float32.
 
-    The kernel has 2 * factor - 1 taps, so cell i of the input lies exactly on pixel i * factor of the output: the grid of nets
-    whose strided layers pad by half their kernel, and no border effect. Where kernels of 2 * factor taps are wanted (the
-    release's nets), cells lie between pixels instead. `learned` lets training change the kernel from there.
+    The kernel has 2 * factor - 1 taps, so cell i of the input lies exactly on pixel i * factor of the
+    output: the grid of nets whose strided layers pad by half their kernel, and no border effect. Where
+    kernels of 2 * factor taps are wanted (the release's nets), cells lie between pixels instead. `learned`
+    lets training change the kernel from there.
     """
 
     def __init__(self, channels: int, factor: int, learned: bool = False) -> None:

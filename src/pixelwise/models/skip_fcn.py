@@ -1,11 +1,12 @@
 """FCN's skip architecture on any trunk. Source: Long et al. 2015, section 4.2.
 
-Class scores of the deepest feature map are upsampled step by step; at each finer stride the scores of that layer, zero at the
-start, are added, so a net with skips begins as the net without.
+Class scores of the deepest feature map are upsampled step by step; at each finer stride the scores of that
+layer, zero at the start, are added, so a net with skips begins as the net without.
 
-Departures from the paper: a context block (atrous convolutions and the global average) feeds the deepest score; skips may pass
-through one hidden layer before the 1x1 score, as the branches of DeepLab's multi-scale variant do; images are padded to a
-multiple of the deepest stride plus one, on which every level's cells lie exactly on pixels.
+Departures from the paper: a context block (atrous convolutions and the global average) feeds the deepest
+score; skips may pass through one hidden layer before the 1x1 score, as the branches of DeepLab's
+multi-scale variant do; images are padded to a multiple of the deepest stride plus one, on which every
+level's cells lie exactly on pixels.
 """
 
 from dataclasses import dataclass
@@ -31,7 +32,9 @@ class Head:
 
 
 class Context(nn.Module):
-    """What surrounds a cell: a 1x1 convolution, a 3x3 one for each atrous rate, the global average; then mixed by a 1x1."""
+    """What surrounds a cell: a 1x1 convolution, a 3x3 one for each atrous rate, the global average; then
+    mixed by a 1x1.
+    """
 
     def __init__(self, channels: int, width: int, rates: tuple[int, ...]) -> None:
         super().__init__()
@@ -49,8 +52,8 @@ class Context(nn.Module):
 class SkipFCN(nn.Module):
     """RGB images (N, 3, H, W), 0 to 255, uint8 or float, of any size, to class scores (N, C, H, W) float32.
 
-    Normalisation happens inside. Aligned for trunks whose strided layers pad by half their kernel, as torch's ResNets and timm's
-    nets without "tf_" do.
+    Normalisation happens inside. Aligned for trunks whose strided layers pad by half their kernel, as
+    torch's ResNets and timm's nets without "tf_" do.
     """
 
     mean: torch.Tensor
@@ -68,8 +71,8 @@ class SkipFCN(nn.Module):
         self.context = Context(self.deepest.channels, width, head.rates) if head.context else nn.Identity()
         self.dropout = nn.Dropout2d(head.dropout)
         self.score_fr = nn.Conv2d(width, classes, 1)
+        _zero(self.score_fr)
         nn.init.normal_(self.score_fr.weight, std=0.01)
-        nn.init.zeros_(self.score_fr.bias)
 
         self.skips = [skip_level(backbone.levels, stride) for stride in sorted(head.skips, reverse=True)]
         self.scores, self.upsamplings = nn.ModuleList(), nn.ModuleList()
@@ -91,7 +94,8 @@ class SkipFCN(nn.Module):
         scores = self.score_fr(self.dropout(self.context(features[self.deepest.index])))
         for level, score, upsampling in zip(self.skips, self.scores, self.upsamplings, strict=True):
             scores = upsampling(scores) + score(features[level.index])
-        return self.upsample(scores)[..., :height, :width]
+        full: torch.Tensor = self.upsample(scores)
+        return full[..., :height, :width]
 
 
 def skip_level(levels: tuple[Level, ...], stride: int) -> Level:
@@ -106,8 +110,12 @@ def skip_level(levels: tuple[Level, ...], stride: int) -> Level:
 def _skip_score(channels: int, hidden: int, classes: int) -> nn.Sequential:
     """A score layer that gives zeros until it is trained."""
     score = nn.Conv2d(hidden or channels, classes, 1)
-    nn.init.zeros_(score.weight)
-    nn.init.zeros_(score.bias)  # type: ignore[arg-type]
+    _zero(score)
     if hidden == 0:
         return nn.Sequential(score)
     return nn.Sequential(nn.Conv2d(channels, hidden, 3, padding=1), nn.ReLU(inplace=True), score)
+
+
+def _zero(layer: nn.Module) -> None:
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)

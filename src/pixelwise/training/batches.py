@@ -67,14 +67,17 @@ def batches(
     stop: int,
     workers: int,
 ) -> "DataLoader[Batch]":
-    """Batches (images (N, 3, crop, crop) uint8, labels (N, crop, crop) uint8) of the steps from `start` to `stop`."""
+    """Batches (images (N, 3, crop, crop) uint8, labels (N, crop, crop) uint8) of the steps from `start` to
+    `stop`.
+    """
     return DataLoader(
         AugmentedImages(images, settings, seed),
         batch_sampler=StepSampler(len(images), batch_size, seed, start, stop),
         num_workers=workers,
         worker_init_fn=_worker if workers else None,
         prefetch_factor=4 if workers else None,
-        # The loader draws a base seed for workers that we do not use; its own generator keeps torch's state as it is.
+        # The loader draws a base seed for workers that we do not use; its own generator keeps torch's state
+        # as it is.
         generator=torch.Generator().manual_seed(seed),
     )
 

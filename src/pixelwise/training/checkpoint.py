@@ -17,8 +17,8 @@ LAST = "last.pt"
 class Checkpoint:
     """The state after `step` steps, enough to go on bit for bit, and what a reader of the file wants to know.
 
-    `recipe` and `classes` are plain data; `net`, `mean` (the running mean, the net to use) and `optimizer` are state dicts;
-    `torch_rng` is the state of torch's generator on the CPU.
+    `recipe` and `classes` are plain data; `net`, `mean` (the running mean, the net to use) and `optimizer`
+    are state dicts; `torch_rng` is the state of torch's generator on the CPU.
     """
 
     step: int
@@ -33,7 +33,9 @@ class Checkpoint:
 
 
 def save(checkpoint: Checkpoint, path: Path) -> None:
-    """Write to a temporary file beside `path`, then rename: `path` holds the old or the new state, whatever happens."""
+    """Write to a temporary file beside `path`, then rename: `path` holds the old or the new state, whatever
+    happens.
+    """
     temporary = path.with_name(path.name + ".tmp")
     with temporary.open("wb") as file:
         torch.save(vars(checkpoint), file)

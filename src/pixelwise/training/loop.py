@@ -30,15 +30,17 @@ from pixelwise.training.recipe import Recipe
 def train(
     recipe: Recipe, train_set: LabelledImages, val_set: LabelledImages, run: Path, resume: bool = False
 ) -> bool:
-    """Train as the recipe says, leaving checkpoints and logs in the folder `run`; True if it reached the last step.
+    """Train as the recipe says, leaving checkpoints and logs in the folder `run`; True if it reached the
+    last step.
 
-    False means that a SIGINT or SIGTERM ended it early; everything up to that step is in the checkpoint. With `resume` the run goes on from
-    its last checkpoint and, on one process, ends with the very weights that an uninterrupted run has.
+    False means that a SIGINT or SIGTERM ended it early; everything up to that step is in the checkpoint.
+    With `resume` the run goes on from its last checkpoint and, on one process, ends with the very weights
+    that an uninterrupted run has.
     """
     try:
         from lightning_fabric import Fabric
     except ModuleNotFoundError:
-        raise MissingExtraError("lightning-fabric", "train") from None
+        raise MissingExtraError("lightning_fabric") from None
 
     # A run begins in a folder of its own, or where it stopped.
     last = run / checkpoint.LAST
@@ -54,7 +56,7 @@ def train(
 
     # Net, optimizer and running mean; all randomness follows from the seed.
     torch.manual_seed(recipe.seed)
-    fabric = Fabric(accelerator=recipe.accelerator, devices=1, precision=recipe.precision)  # type: ignore[arg-type]
+    fabric = Fabric(accelerator=recipe.accelerator, devices=1, precision=recipe.precision)
     net = build_net(recipe, len(train_set.classes), weights=None if state is None else "none")
     optimizer = make_optimizer(net, recipe)
     model, optimizer = fabric.setup(net, optimizer)
@@ -137,7 +139,9 @@ def _differences(now: Recipe, then: Recipe) -> list[str]:
 
 @contextmanager
 def _signals() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set, to be looked at after each step; a second SIGINT interrupts at once."""
+    """An event that SIGINT and SIGTERM set, to be looked at after each step; a second SIGINT interrupts at
+    once.
+    """
     asked = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield asked

@@ -13,7 +13,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 class Monitor:
-    """Opens on the run folder; the bar is on stderr, a plain line every minute where stderr is no terminal."""
+    """Opens on the run folder; the bar is on stderr, a plain line every minute where stderr is no
+    terminal.
+    """
 
     def __init__(self, run: Path, start: int, steps: int, batch_size: int) -> None:
         from torch.utils.tensorboard import SummaryWriter

@@ -9,7 +9,9 @@ from pixelwise.training.recipe import Recipe
 
 
 def make_optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """AdamW or SGD over the learning parameters: trunk and head with their own rates, biases with their own rules."""
+    """AdamW or SGD over the learning parameters: trunk and head with their own rates, biases with their own
+    rules.
+    """
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in net.named_parameters():
         if not parameter.requires_grad:
@@ -30,7 +32,9 @@ def make_optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
 
 
 def schedule(step: int, recipe: Recipe) -> float:
-    """The share of its peak rate that step `step` (from 0) learns with: a linear warm-up times (1 - step/steps)^power."""
+    """The share of its peak rate that step `step` (from 0) learns with: a linear warm-up times (1 -
+    step/steps)^power.
+    """
     warm_up = min(1.0, (step + 1) / (recipe.warmup_steps + 1))
     return warm_up * float((1 - step / recipe.steps) ** recipe.power)
 
@@ -43,7 +47,8 @@ def set_rates(optimizer: torch.optim.Optimizer, share: float) -> None:
 class RunningMean:
     """The exponential running mean of a net's parameters and buffers, the net that is judged and exported.
 
-    The decay grows from 0 as (1 + step) / (10 + step) until it reaches its value, so that early weights are forgotten.
+    The decay grows from 0 as (1 + step) / (10 + step) until it reaches its value, so that early weights are
+    forgotten.
     """
 
     def __init__(self, net: nn.Module, decay: float) -> None:

@@ -65,7 +65,9 @@ class Recipe:
     power: float = 0.9
     """Of the polynomial decay to 0."""
     ema: float = 0.998
-    """Decay per step of the running mean of weights that is judged and exported; 0 takes the weights themselves."""
+    """Decay per step of the running mean of weights that is judged and exported; 0 takes the weights
+    themselves.
+    """
 
     long_side: int = 400
     """Images are judged, and later segmented, on a copy of at most this many pixels a side."""
@@ -104,6 +106,10 @@ class Recipe:
             (
                 self.output_stride in (8, 16, 32),
                 f"output_stride must be 8, 16 or 32, got {self.output_stride}",
+            ),
+            (
+                all(stride <= self.output_stride for stride in self.skips),
+                f"skips may not be coarser than output_stride {self.output_stride}, got {self.skips}",
             ),
             (0 <= self.ema < 1, f"ema must lie in [0, 1), got {self.ema}"),
             (0 <= self.colour <= 1, f"colour must lie in [0, 1], got {self.colour}"),
