@@ -1,4 +1,4 @@
-"""Ten good pictures among forty hostile files: the good are segmented, the others named, memory stays bounded."""
+"""Ten good pictures among forty hostile files: those segmented, these named, memory bounded."""
 
 import json
 import os
@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hostile import SIDE, write_good, write_hostile
+from hostile_files import SIDE, write_good, write_hostile
 from PIL import Image
 
 from pixelwise.inference.images import printable

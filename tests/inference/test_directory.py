@@ -1,4 +1,4 @@
-"""Many files into one folder: names never collide, finished work is skipped, faults stay with their picture."""
+"""Many files into one folder: no collisions, finished work is skipped, faults stay with their picture."""
 
 import os
 import threading
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import tiny_info
 from PIL import Image
+from tiny_model import tiny_info
 
 from pixelwise.errors import ImageError
 from pixelwise.inference.directory import Outcome, plan, run

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import CLASSES, tiny_info, tiny_model
+from tiny_model import CLASSES, tiny_info, tiny_model
 
 from pixelwise import load
 from pixelwise.errors import ModelError
@@ -50,7 +50,7 @@ def changed(**fields: Any) -> dict[str, str]:
     ],
 )
 def test_faults_in_the_metadata_are_named(metadata: dict[str, str], message: str) -> None:
-    with pytest.raises(ModelError, match="m.onnx") as caught:
+    with pytest.raises(ModelError, match=r"m\.onnx") as caught:
         ModelInfo.from_metadata(metadata, "m.onnx")
     assert message in caught.value.message
 

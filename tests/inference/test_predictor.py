@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import CLASSES, tiny_info
 from PIL import Image
+from tiny_model import CLASSES, tiny_info
 
 from pixelwise.errors import ImageError, ModelError
 from pixelwise.inference.engines import OnnxEngine, TorchEngine

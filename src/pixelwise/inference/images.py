@@ -200,8 +200,8 @@ def _plan(image: Image.Image, long_side: int | None, shown: str, draft: bool = F
     need = _decoding_bytes(image, size)
     if need > PICTURES.total:
         raise ImageError(
-            f"{shown}: decoding this {image.format or 'image'} of {size[0]}x{size[1]} takes {need / 1e9:.1f} GB, "
-            f"more than the limit of {PICTURES.total / 1e9:.1f} GB",
+            f"{shown}: decoding this {image.format or 'image'} of {size[0]}x{size[1]} takes "
+            f"{need / 1e9:.1f} GB, more than the limit of {PICTURES.total / 1e9:.1f} GB",
             "make it smaller, or save it as PNG or baseline JPEG",
         )
     return _Plan(size, target, box, need)

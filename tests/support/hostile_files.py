@@ -13,7 +13,7 @@ SIDE = 20_000
 
 
 def huge_png() -> bytes:
-    """20000 x 20000 RGB: one compressed block of 250 rows, 80 times; flushing makes blocks independent of each other."""
+    """20000 x 20000 RGB: a compressed block of 250 rows, 80 times, independent since flushed."""
     rows = np.zeros((250, 1 + 3 * SIDE), np.uint8)
     rows[:, 1:] = np.tile(np.array([250, 10, 10], np.uint8), SIDE)
     block = rows.tobytes()
@@ -55,7 +55,7 @@ def png(width: int, height: int, data: bytes, extra: bytes = b"") -> bytes:
 def encoded(kind: str, picture: Image.Image | None = None, **options: object) -> bytes:
     buffer = io.BytesIO()
     chosen = Image.effect_noise((90, 60), 90).convert("RGB") if picture is None else picture
-    chosen.save(buffer, kind, **options)  # type: ignore[arg-type]
+    chosen.save(buffer, kind, **options)
     return buffer.getvalue()
 
 
