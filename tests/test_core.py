@@ -66,10 +66,12 @@ def test_labels_are_the_best_class_and_counts_add_up(small: tuple[int, int], lar
 
 
 def test_four_pixels_between_two_cells() -> None:
-    # Centres of 4 pixels over 2 cells: (0.5, 1.5, 2.5, 3.5) / 2 - 0.5 = -0.25, 0.25, 0.75, 1.25, clamped to [0, 1].
+    # Centres of 4 pixels over 2 cells: (0.5, 1.5, 2.5, 3.5) / 2 - 0.5, clamped to 0, 0.25, 0.75, 1.
     scores = np.array([[[0, 4]], [[1, 1]]], np.float32)  # class 0 goes from 0 to 4, class 1 stays at 1
     labels, pixels, confidence = np.empty((1, 4), np.uint8), np.zeros(2, np.int64), np.zeros(2)
-    _core.label_pixels(scores, labels, pixels, confidence)  # class 0: 0, 1, 3, 4; the tie goes to the lower id
+    _core.label_pixels(
+        scores, labels, pixels, confidence
+    )  # class 0: 0, 1, 3, 4; the tie goes to the lower id
     assert labels.tolist() == [[1, 0, 0, 0]]
     sure = [1 / (1 + np.exp(-1)), 1 / 2, 1 / (1 + np.exp(-2)), 1 / (1 + np.exp(-3))]
     assert confidence == pytest.approx([sure[1] + sure[2] + sure[3], sure[0]], abs=1e-5)
@@ -85,7 +87,7 @@ def test_far_apart_scores_give_zero_and_one() -> None:
 def test_arrays_of_another_type_are_refused_instead_of_copied() -> None:
     scores, pixels, confidence = np.zeros((2, 3, 3), np.float32), np.zeros(2, np.int64), np.zeros(2)
     with pytest.raises(TypeError):
-        _core.label_pixels(scores, np.zeros((3, 3), np.int32), pixels, confidence)  # type: ignore[arg-type]
+        _core.label_pixels(scores, np.zeros((3, 3), np.int32), pixels, confidence)
     with pytest.raises(TypeError):
         _core.label_pixels(scores, np.zeros((6, 6), np.uint8)[::2, ::2], pixels, confidence)
 

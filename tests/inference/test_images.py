@@ -169,7 +169,7 @@ def test_a_pillow_image_is_left_as_it_was(tmp_path: Path) -> None:
         (np.zeros((0, 4, 3), np.uint8), r"\(0, 4, 3\) of uint8"),
     ],
 )
-def test_other_arrays_are_refused_with_what_came(array: np.ndarray, came: str) -> None:  # type: ignore[type-arg]
+def test_other_arrays_are_refused_with_what_came(array: np.ndarray, came: str) -> None:
     with pytest.raises(ValueError, match=rf"expected an RGB array \(H, W, 3\) of uint8, got {came}"):
         read_photo(array, 64)
 
@@ -216,7 +216,9 @@ def test_too_many_pixels_are_refused_before_decoding(tmp_path: Path) -> None:
     assert "expected at most 400000000 pixels" in fault(path)
 
 
-def test_formats_that_need_too_much_memory_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_formats_that_need_too_much_memory_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = saved(Image.new("RGB", (600, 500)), tmp_path / "x.jpg", progressive=True, subsampling=0)
     monkeypatch.setattr(images, "PICTURES", Budget(1_000_000))  # 600 * 500 * 3 * 2 B of coefficients alone
     assert "more than the limit of 0.0 GB" in fault(path)
@@ -240,8 +242,8 @@ def test_warnings_and_limit_of_pillow_are_restored_after_the_last_thread() -> No
     inside.wait(5)
     with guarded():
         warnings.warn("silenced", UserWarning, stacklevel=1)  # an error outside, see pyproject.toml
-    assert Image.MAX_IMAGE_PIXELS != limit
+    assert limit != Image.MAX_IMAGE_PIXELS
     leave.set()
     thread.join()
-    assert limit == Image.MAX_IMAGE_PIXELS
-    assert warnings.filters == filters
+    restored = Image.MAX_IMAGE_PIXELS, warnings.filters
+    assert restored == (limit, filters)

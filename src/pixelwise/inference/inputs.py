@@ -31,7 +31,7 @@ class Found:
 def find_pictures(
     inputs: Sequence[str | Path], output: Path, made_here: Callable[[Path], bool]
 ) -> list[Found]:
-    """All pictures of `inputs`, each once, in a fixed order: inputs as given, folders sorted by name, depth first.
+    """All pictures of `inputs`, each once, in a fixed order: as given, folders sorted by name.
 
     A folder gives its files and those of its subfolders that end like pictures, but no hidden ones, none in
     the folder `output` if that lies inside, and none that `made_here` says we wrote. An input that does not
