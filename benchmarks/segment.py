@@ -57,8 +57,8 @@ def main() -> None:
                     times[name].append(time.perf_counter() - start)
 
     print(
-        f"{len(images)} images from {options.folder.name}, {options.pairs} turns, {os.cpu_count()} processors, "
-        f"torch {torch.__version__} with {torch.get_num_threads()} threads"
+        f"{len(images)} images from {options.folder.name}, {options.pairs} turns, "
+        f"{os.cpu_count()} processors, torch {torch.__version__} with {torch.get_num_threads()} threads"
     )
     for name, seconds in times.items():
         rates = sorted(len(images) / s for s in seconds)
