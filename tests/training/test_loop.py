@@ -28,7 +28,7 @@ SETTINGS = [
     "steps=40",
     "warmup_steps=5",
     "evaluate_every=20",
-    "checkpoint_minutes=0",
+    "checkpoint_minutes=60",
 ]
 
 
@@ -80,7 +80,9 @@ def test_a_run_killed_by_sigkill_resumes_to_the_same_weights(
     squares: Path, uninterrupted: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "killed"
-    process = subprocess.Popen(command(squares, run), stderr=subprocess.PIPE, start_new_session=True)
+    process = subprocess.Popen(
+        command(squares, run, "checkpoint_minutes=0"), stderr=subprocess.PIPE, start_new_session=True
+    )
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and (not (run / "last.pt").exists() or saved_step(run) < 7):
         time.sleep(0.02)
@@ -105,7 +107,7 @@ def test_a_signal_ends_the_run_after_a_checkpoint(
 ) -> None:
     run = tmp_path / "stopped"
     process = subprocess.Popen(
-        command(squares, run, "checkpoint_minutes=60"),
+        command(squares, run),
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,

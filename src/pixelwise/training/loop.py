@@ -5,7 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import FrameType
 
@@ -22,7 +22,7 @@ from pixelwise.training import checkpoint
 from pixelwise.training.batches import batches
 from pixelwise.training.losses import cross_entropy
 from pixelwise.training.monitor import Monitor
-from pixelwise.training.net import build_net, classes_as_data
+from pixelwise.training.net import build_net, classes_as_data, classes_from
 from pixelwise.training.optimizer import RunningMean, make_optimizer, schedule, set_rates
 from pixelwise.training.recipe import Recipe
 
@@ -51,6 +51,12 @@ def train(
         raise TrainingError(
             f"the run in {run} was started with other settings: {', '.join(changed)}",
             "resume with the same recipe and settings, or start a new run",
+        )
+    if state is not None and classes_from(state.classes) != train_set.classes:
+        raise TrainingError(
+            f"the run in {run} learns {', '.join(state.classes['names'])}, but the data now has "
+            f"{', '.join(train_set.classes.names)}",
+            "resume with the data the run was started with",
         )
     run.mkdir(parents=True, exist_ok=True)
 
@@ -93,9 +99,11 @@ def train(
         )
         checkpoint.save(content, last)
 
-    monitor = Monitor(run, start, recipe.steps, recipe.batch_size)
     done = start
-    with _signals() as asked_to_stop:
+    with (
+        _signals() as asked_to_stop,
+        closing(Monitor(run, start, recipe.steps, recipe.batch_size)) as monitor,
+    ):
         model.train()
         for images, labels in stream:
             images = images.to(fabric.device).contiguous(memory_format=torch.channels_last)
@@ -123,7 +131,6 @@ def train(
                 saved = time.monotonic()
             if asked_to_stop.is_set():
                 break
-    monitor.close()
     return done == recipe.steps
 
 
