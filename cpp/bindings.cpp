@@ -8,6 +8,8 @@
 namespace nb = nanobind;
 using namespace nb::literals;
 
+void bind_crf(nb::module_& module);  // in bindings_crf.cpp
+
 namespace {
 
 template <typename T, int Dimensions>
@@ -58,4 +60,5 @@ NB_MODULE(_core, module) {
                "the pixel count and the sum of their probabilities.");
     module.def("pixel_probabilities", &pixel_probabilities, "scores"_a, "probabilities"_a,
                "Interpolate scores (C, h, w) to probabilities' size (C, H, W) and take the softmax over classes.");
+    bind_crf(module);
 }
