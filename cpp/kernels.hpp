@@ -7,7 +7,6 @@
 namespace pixelwise {
 
 constexpr int max_dimensions = 16;
-constexpr int plane_width = 16;  // classes in a full plane; the last plane may be half as wide
 
 // Points of a block, one array of `stride` values per dimension.
 struct Points {
@@ -17,11 +16,11 @@ struct Points {
     int count, stride;      // stride: a multiple of 16, at least count; what lies between is read, too
 };
 
-// Blocks of classes: rows of a lattice are kept in planes of 16 (the last: 8 or 16) floats, plane p at 16 * p * rows.
-// `width`, the sum of the planes' widths, is a multiple of 8.
-struct Planes {
+// One row of numbers per lattice vertex. `width`, the number of classes filled up to a multiple of 8, is also how far rows
+// lie apart; the first row starts a cache line.
+struct Rows {
     float* values;
-    std::ptrdiff_t rows;
+    std::ptrdiff_t count;
     int width;
 };
 
@@ -31,7 +30,7 @@ struct SweepView {
     const std::int32_t* simplex;  // (positions)
     const std::int32_t* vertex;   // (simplices, corners): rows
     const float* weight;          // (positions, corners)
-    Planes planes;
+    Rows rows;
 };
 
 // A vertex in a chain of neighbours along one direction: `half` is 0 at the end of a chain and 1/2 before.
@@ -47,24 +46,24 @@ struct Kernels {
     // axis (which together name it); weight (dimensions + 1, stride) the barycentric coordinates.
     void (*locate)(const Points& points, std::int32_t* simplex, float* weight);
 
-    // out[i] = in[i] + sum_k weight[i, k] * values[vertex[simplex[i], k]] for the positions [begin, begin + count);
-    // in and out are (count, planes.width) and may be the same.
+    // out[i] = in[i] + sum_k weight[i, k] * row[vertex[simplex[i], k]] for the positions [begin, begin + count);
+    // in and out are (count, rows.width) and may be the same.
     void (*slice)(const SweepView& view, std::ptrdiff_t begin, int count, const float* in, float* out);
 
-    // values[vertex[simplex[i], k]] += weight[i, k] * in[i]. `grouped`: neighbouring positions often share a simplex.
+    // row[vertex[simplex[i], k]] += weight[i, k] * in[i]. `grouped`: neighbouring positions often share a simplex.
     void (*splat)(const SweepView& view, std::ptrdiff_t begin, int count, const float* in, bool grouped);
 
     // out[i] = 2^in[i] / sum_c 2^in[i, c]; in and out are (count, width) and may be the same.
     void (*softmax)(int count, int width, const float* in, float* out);
 
     // Along each chain, in place: new[n] = old[n] + (old[n - 1] + old[n + 1]) / 2, where a missing neighbour is 0.
-    void (*blur)(const Link* links, std::ptrdiff_t count, const Planes& planes);
+    void (*blur)(const Link* links, std::ptrdiff_t count, const Rows& rows);
 
     // to[i] += from[i], from[i] = 0.
     void (*move_add)(float* to, float* from, std::ptrdiff_t count);
 
-    // Each row r of [begin, end) becomes matrix * r; column c of the matrix is at matrix + c * planes.width.
-    void (*transform)(const Planes& planes, std::ptrdiff_t begin, std::ptrdiff_t end, const float* matrix,
+    // Each row r of [begin, end) becomes matrix * r; column c of the matrix is at matrix + c * rows.width.
+    void (*transform)(const Rows& rows, std::ptrdiff_t begin, std::ptrdiff_t end, const float* matrix,
                       float* scratch);
 };
 

@@ -164,6 +164,9 @@ Int<N> to_int(Float<N> v) PIXELWISE_EACH(Int<N>, static_cast<std::int32_t>(v.lan
 
 #endif
 
+template <class F>
+constexpr int lanes_of = static_cast<int>(sizeof(F) / sizeof(float));
+
 // Where the mask holds, `a`; 0 elsewhere.
 template <class I, class F>
 PIXELWISE_INLINE F only(I mask, F a) {
@@ -175,30 +178,17 @@ PIXELWISE_INLINE F only(I mask, F a) {
 constexpr float round_shift = 12582912.0f;
 
 // 2^x with a relative error below 3e-7; x is first clamped to [-126, 126].
-template <int N>
-PIXELWISE_INLINE Float<N> exp2(Float<N> x) {
-    x = smaller(larger(x, all<N>(-126.0f)), all<N>(126.0f));
-    const Float<N> shifted = x + round_shift;
-    const Float<N> f = x - (shifted - round_shift);                     // in [-1/2, 1/2]
-    Float<N> p = f * 1.5403530e-4f + 1.3333558e-3f;  // the series of exp(f log 2)
-    p = p * f + 9.6181291e-3f;
-    p = p * f + 5.5504109e-2f;
-    p = p * f + 2.4022651e-1f;
-    p = p * f + 6.9314718e-1f;
-    p = p * f + 1.0f;
+template <class F>
+PIXELWISE_INLINE F exp2(F x) {
+    x = smaller(larger(x, all<lanes_of<F>>(-126.0f)), all<lanes_of<F>>(126.0f));
+    const F shifted = x + round_shift;
+    const F f = x - (shifted - round_shift);         // in [-1/2, 1/2], where the polynomial has its least error
+    F p = f * 1.327647152e-3f + 9.675541331e-3f;
+    p = p * f + 5.550713275e-2f;
+    p = p * f + 2.402211972e-1f;
+    p = p * f + 6.931469671e-1f;
+    p = p * f + 1.000000072f;
     return from_bits(bits(p) + (bits(shifted) << 23));
-}
-
-// The sum of the elements, by halving: with the types above this becomes shuffles.
-template <int N>
-PIXELWISE_INLINE float sum(Float<N> v) {
-    float part[N];
-    store(part, v);
-    if constexpr (N > 4) {
-        return sum<N / 2>(load<N / 2>(part) + load<N / 2>(part + N / 2));
-    } else {
-        return (part[0] + part[2]) + (part[1] + part[3]);
-    }
 }
 
 }  // namespace PIXELWISE_ISA
