@@ -26,11 +26,24 @@ class TrainingError(PixelwiseError):
     """A training run cannot start, go on or be read."""
 
 
-class MissingExtraError(PixelwiseError):
-    """A package of an optional install tier is missing."""
+EXTRAS = {
+    "torch": "train",
+    "torchvision": "train",
+    "timm": "train",
+    "lightning_fabric": "train",
+    "safetensors": "train",
+    "tensorboard": "train",
+    "onnx": "export",
+    "onnxscript": "export",
+}
+"""The install tier that brings a package which the base tier lacks, by import name."""
 
-    def __init__(self, package: str, extra: str) -> None:
+
+class MissingExtraError(PixelwiseError):
+    """A package of an optional install tier, one of EXTRAS, is missing."""
+
+    def __init__(self, package: str) -> None:
         super().__init__(
             f"this needs the package {package}, which is not installed",
-            f'pip install "pixelwise[{extra}]"',
+            f'pip install "pixelwise[{EXTRAS[package]}]"',
         )

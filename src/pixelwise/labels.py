@@ -19,7 +19,9 @@ def voc_palette(entries: int = 256) -> tuple[RGB, ...]:
 
 @dataclass(frozen=True)
 class Classes:
-    """Class names and colours by id; `background` is the id that a cutout makes transparent, if there is one."""
+    """Class names and colours by id; `background` is the id that a cutout makes transparent, if there is
+    one.
+    """
 
     names: tuple[str, ...]
     palette: tuple[RGB, ...]
@@ -41,6 +43,8 @@ class Classes:
 
     @classmethod
     def named(cls, names: "list[str] | tuple[str, ...]", palette: tuple[RGB, ...] | None = None) -> "Classes":
-        """Classes of these names; VOC's colours unless a palette is given; a class "background" is recognised."""
+        """Classes of these names; VOC's colours unless a palette is given; a class "background" is
+        recognised.
+        """
         chosen = voc_palette(len(names)) if palette is None else palette
         return cls(tuple(names), chosen, names.index("background") if "background" in names else None)

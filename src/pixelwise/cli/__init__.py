@@ -1,0 +1,1 @@
+"""The command `pixelwise`: one file per verb."""

@@ -1,0 +1,79 @@
+"""The command `pixelwise`. A verb is a file beside this and a line below; it does heavy imports inside."""
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from typing import Annotated, ParamSpec
+
+import typer
+
+from pixelwise import __version__
+from pixelwise.cli import check, evaluate, export, messages, segment, train
+
+Parameters = ParamSpec("Parameters")
+
+app = typer.Typer(
+    name="pixelwise",
+    help="A label for every pixel: segment photos with the model that ships here, or with your own.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help takes half the time
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def main() -> None:
+    """Entry point: exit 0 on success, 1 on failure, 2 on wrong usage, 130 when interrupted."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # file names need not be text
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    app(["--debug", *arguments] if len(arguments) < len(sys.argv) - 1 else arguments)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"pixelwise {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit."),
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    messages.debug = debug
+
+
+def _add(name: str, verb: Callable[Parameters, None], examples: tuple[str, ...]) -> None:
+    """Make a function a command: its help ends with the examples, exceptions become messages and codes."""
+
+    @functools.wraps(verb)
+    def command(*args: Parameters.args, **kwargs: Parameters.kwargs) -> None:
+        try:
+            verb(*args, **kwargs)
+        except (typer.Exit, typer.Abort, typer.BadParameter):
+            raise
+        except KeyboardInterrupt:
+            print("interrupted; finished files stay", file=sys.stderr)
+            raise typer.Exit(130) from None
+        except BrokenPipeError:  # whoever read our output has enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(1) from None
+        except Exception as problem:
+            messages.report(problem)
+            raise typer.Exit(1) from None
+
+    app.command(name, epilog="\n\n".join(["Examples:", *examples]))(command)
+
+
+_add("segment", segment.segment, segment.EXAMPLES)
+_add("check", check.check, check.EXAMPLES)
+_add("train", train.train, train.EXAMPLES)
+_add("eval", evaluate.evaluate, evaluate.EXAMPLES)
+_add("export", export.export, export.EXAMPLES)

@@ -1,0 +1,179 @@
+"""`pixelwise segment`: photos in, masks and overlays out."""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pixelwise.cli.messages import report
+
+if TYPE_CHECKING:
+    from pixelwise.inference.directory import Outcome
+
+EXAMPLES = (
+    "pixelwise segment examples/chelsea.png",
+    "pixelwise segment photos --save mask,overlay,cutout --output results --json",
+)
+_MOST_TABLES = 3  # more pictures get a line each
+
+
+def segment(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(metavar="INPUT...", help="Pictures, folders (with subfolders), or patterns."),
+    ],
+    model: Annotated[
+        str, typer.Option(help="Name of a bundled model, or path of an .onnx file.")
+    ] = "default",
+    output: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("segmentation"),
+    save: Annotated[
+        str, typer.Option(help="What to save, any of: mask,overlay,cutout,probabilities.")
+    ] = "mask,overlay",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per picture.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Make finished results anew.")] = False,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads; default: all processors.")] = None,
+) -> None:
+    """Segment pictures: print which classes they show, and save masks and overlays.
+
+    Any picture that Pillow can open, of any size; EXIF orientation is applied. Results of NAME.jpg are
+    OUTPUT/NAME_mask.png (class ids in the picture's size, as a palette PNG), NAME_overlay.jpg,
+    NAME_cutout.png (background transparent) and NAME_probabilities.npz (float16, C x H x W). A run that was
+    interrupted or is repeated skips what is finished. Exit code 1 if a picture could not be segmented.
+    """
+    from pixelwise.errors import ModelError
+    from pixelwise.inference.directory import plan, run
+    from pixelwise.inference.predictor import load
+    from pixelwise.inference.streams import processors
+    from pixelwise.inference.writing import KINDS
+
+    kinds = tuple(dict.fromkeys(kind.strip() for kind in save.split(",") if kind.strip()))
+    unknown = [kind for kind in kinds if kind not in KINDS]
+    if unknown:
+        raise typer.BadParameter(
+            f"expected any of {','.join(KINDS)}, got {','.join(unknown)}", param_hint="--save"
+        )
+
+    start = time.perf_counter()
+    tasks = plan(inputs, output, overwrite)
+    threads = processors() if threads is None else threads
+    workers = min(threads, max(1, len(tasks)))
+    predictor = load(model, threads=1 if workers > 1 else threads)
+    if "cutout" in kinds and predictor.classes.background is None:
+        raise ModelError(f'model "{predictor.info.name}" has no background class, which a cutout needs')
+
+    show = _print_json if as_json else _print_table if len(tasks) <= _MOST_TABLES else _print_line
+    counts = {"segmented": 0, "skipped": 0, "failed": 0}
+    outcomes = run(predictor, tasks, output, kinds, overwrite, workers)
+    with _progress(len(tasks)) as followed:
+        for outcome in followed(outcomes):
+            if outcome.problem is not None:
+                counts["failed"] += 1
+                report(outcome.problem)
+            else:
+                counts["skipped" if outcome.skipped else "segmented"] += 1
+            if outcome.problem is None or as_json:
+                show(outcome)
+    _print_summary(counts, time.perf_counter() - start, output)
+    if counts["failed"]:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _progress(total: int) -> "Iterator[Callable[[Iterable[Outcome]], Iterator[Outcome]]]":
+    """Count outcomes in a bar with rate and time left, on stderr, if that is a terminal and there is more
+    than one.
+    """
+    if total < 2 or not sys.stderr.isatty():
+        yield iter
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    rate = TextColumn("{task.fields[rate]}")
+    columns = (BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
+    # If stdout is a terminal as well, what is printed there must pass by the bar.
+    bar = Progress(
+        *columns, console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty()
+    )
+    with bar:
+        task = bar.add_task("", total=total, rate="")
+
+        def followed(outcomes: "Iterable[Outcome]") -> "Iterator[Outcome]":
+            start, made = time.perf_counter(), 0
+            for outcome in outcomes:
+                made += not outcome.skipped
+                speed = made / (time.perf_counter() - start)
+                bar.update(task, advance=1, rate=f"{speed:.1f} pictures/s" if made else "")
+                yield outcome
+
+        yield followed
+
+
+def _print_json(outcome: "Outcome") -> None:
+    from pixelwise.inference.images import printable
+
+    record: dict[str, Any] = {"path": printable(outcome.path)}
+    if outcome.problem is not None:
+        record["error"] = getattr(outcome.problem, "message", None) or str(outcome.problem)
+    else:
+        record |= {
+            "height": outcome.size[0],
+            "width": outcome.size[1],
+            "scored_height": outcome.scored_size[0],
+            "scored_width": outcome.scored_size[1],
+            "classes": [
+                {"id": entry.id, "name": entry.name, "area": entry.area, "confidence": entry.confidence}
+                for entry in outcome.areas
+            ],
+            "seconds": round(outcome.seconds, 4),
+            "outputs": {kind: str(path) for kind, path in outcome.outputs.items()},
+            "notes": outcome.notes,
+            "skipped": outcome.skipped,
+        }
+    print(json.dumps(record), flush=True)
+
+
+def _heading(outcome: "Outcome") -> str:
+    from pixelwise.inference.images import printable
+
+    facts = [f"{outcome.size[1]}x{outcome.size[0]}", *outcome.notes]
+    facts.append("finished before" if outcome.skipped else f"{outcome.seconds:.2f} s")
+    return f"{printable(outcome.path)}  ({', '.join(facts)})"
+
+
+def _print_table(outcome: "Outcome") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2), pad_edge=False, header_style="dim")
+    table.add_column("  class")
+    table.add_column("area", justify="right")
+    table.add_column("confidence", justify="right")
+    for entry in outcome.areas:
+        table.add_row(f"  {entry.name}", f"{entry.area:.1%}", f"{entry.confidence:.1%}")
+    print(_heading(outcome))
+    Console(highlight=False, markup=False).print(table)
+    for path in outcome.outputs.values():
+        print(f"  {path}")
+    sys.stdout.flush()
+
+
+def _print_line(outcome: "Outcome") -> None:
+    classes = ", ".join(f"{entry.name} {entry.area:.1%} ({entry.confidence:.0%})" for entry in outcome.areas)
+    print(f"{_heading(outcome)}  {classes}", flush=True)
+
+
+def _print_summary(counts: dict[str, int], seconds: float, output: Path) -> None:
+    if sum(counts.values()) < 2:
+        return
+    parts = [f"{counts['segmented']} segmented"]
+    if counts["skipped"]:
+        parts.append(f"{counts['skipped']} finished before (--overwrite makes them anew)")
+    if counts["failed"]:
+        parts.append(f"{counts['failed']} failed, named above")
+    print(f"{', '.join(parts)}; {seconds:.1f} s; results in {output}", file=sys.stderr)

@@ -1,0 +1,57 @@
+"""`pixelwise train`: fit a net as a recipe says."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pixelwise.cli.progress import progress
+
+EXAMPLES = (
+    "pixelwise train finetune --set data=folder:my_images --output runs/mine",
+    "pixelwise train finetune --output runs/mine --resume",
+)
+
+
+def train(
+    recipe: Annotated[
+        str, typer.Argument(metavar="RECIPE", help="Name of a recipe; a wrong one lists them.")
+    ],
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a field of the recipe; may be repeated."),
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="Run folder; by default runs/RECIPE.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's last checkpoint.")] = False,
+) -> None:
+    """Train a net on labelled images, after an audit of all labels.
+
+    The run folder gets checkpoints, log.jsonl and TensorBoard's files. Ctrl-C stops after a checkpoint, and
+    --resume goes on from there with the recipe and settings the run was started with, as if nothing had
+    happened.
+    """
+    from pixelwise.data import open_dataset
+    from pixelwise.data.audit import audit
+    from pixelwise.recipes import get_recipe
+    from pixelwise.training import checkpoint
+    from pixelwise.training.loop import train as fit
+    from pixelwise.training.recipe import Recipe
+
+    run = output or Path("runs") / recipe
+    chosen = get_recipe(recipe)
+    if resume:
+        chosen = Recipe.from_dict(checkpoint.load(run / checkpoint.LAST).recipe)
+    chosen = chosen.override(settings or [])
+    train_set = open_dataset(chosen.data, chosen.train_split, chosen.classes)
+    val_set = open_dataset(chosen.data, chosen.val_split, chosen.classes)
+    for dataset in (train_set, val_set):
+        with progress(f"checking {dataset.name}", len(dataset)) as tell:
+            report = audit(dataset, tell)
+        report.raise_errors()
+        for warning in report.warnings:
+            print(f"warning: {dataset.name}: {warning.message}", file=sys.stderr)
+    if not fit(chosen, train_set, val_set, run, resume=resume):
+        print(f"stopped; go on with: pixelwise train {recipe} --output {run} --resume", file=sys.stderr)
+        raise typer.Exit(130)
+    print(f"finished; make a model file with: pixelwise export {run} -o model.onnx")

@@ -1,0 +1,47 @@
+"""`KIND:PATH`, the one way to name a data set on the command line and in recipes."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from pixelwise.data.camvid import camvid
+from pixelwise.data.folder import folder
+from pixelwise.data.sample import LabelledImages
+from pixelwise.data.voc import voc
+from pixelwise.errors import DataError
+
+SOURCES: dict[str, Callable[[Path, str], LabelledImages]] = {"voc": voc, "folder": folder, "camvid": camvid}
+
+
+def open_dataset(spec: str, split: str, classes: str | None = None) -> LabelledImages:
+    """The split of the data set `voc:PATH`, `folder:PATH` or `camvid:PATH`.
+
+    `classes` selects, merges or drops classes: "background,person,animal=cat+dog" (all others become void).
+    Only lists and folder names are read here. Raises DataError if the place or the split is not there.
+    """
+    kind, colon, path = spec.partition(":")
+    if not colon or kind not in SOURCES:
+        raise DataError(
+            f'cannot tell what kind of data "{spec}" is',
+            f"write KIND:PATH with one of the kinds {', '.join(SOURCES)}; for example voc:/data/VOC2012",
+        )
+    root = Path(path).expanduser()
+    if not root.is_dir():
+        raise DataError(f'the data "{spec}" is not there: {root} is no folder')
+    dataset = SOURCES[kind](root, split)
+    if not dataset.pairs:
+        raise DataError(f'the split "{split}" of {spec} is empty')
+    if classes is None:
+        return dataset
+    return LabelledImages(dataset.name, dataset.pairs, dataset.class_map.select(classes))
+
+
+def splits_of(spec: str) -> list[str]:
+    """Those of train and val that the data set has."""
+    found = []
+    for split in ("train", "val"):
+        try:
+            open_dataset(spec, split)
+        except DataError:
+            continue
+        found.append(split)
+    return found

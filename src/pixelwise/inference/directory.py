@@ -1,0 +1,147 @@
+"""Segment many files into an output folder: one result per picture, faults reported, finished ones
+skipped.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path, PurePath
+from typing import Any
+
+from pixelwise.errors import ImageError
+from pixelwise.inference.inputs import find_pictures
+from pixelwise.inference.ledger import Ledger, identity
+from pixelwise.inference.memory import PICTURES
+from pixelwise.inference.predictor import Predictor
+from pixelwise.inference.segmentation import Area
+from pixelwise.inference.streams import in_order
+from pixelwise.inference.writing import KINDS
+
+
+@dataclass(frozen=True)
+class Task:
+    """A picture and the stem of its results below the output folder; or an input with a problem."""
+
+    path: Path
+    stem: PurePath
+    problem: Exception | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one picture: if `problem` is set, nothing else is.
+
+    size, scored_size: (height, width). seconds: from reading to the last file, 0 if `skipped` as finished
+    before.
+    """
+
+    path: Path
+    problem: Exception | None = None
+    size: tuple[int, int] = (0, 0)
+    scored_size: tuple[int, int] = (0, 0)
+    areas: list[Area] = field(default_factory=list)
+    seconds: float = 0.0
+    outputs: dict[str, Path] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    skipped: bool = False
+
+
+def plan(inputs: Sequence[str | Path], output: Path, overwrite: bool = False) -> list[Task]:
+    """Find the pictures of `inputs` and give each a name of its own below `output`.
+
+    Raises ImageError if `output` is no folder.
+    """
+    if output.exists() and not output.is_dir():
+        raise ImageError(
+            f"{output}: expected a folder for the results, got a file", "choose another --output"
+        )
+    ledger = Ledger(output)
+    taken: set[str] = set()
+    tasks = []
+    for found in find_pictures(inputs, output, ledger.made):
+        if found.problem is None:
+            stem = ledger.stem_for(found.path, found.place, taken, overwrite)
+            tasks.append(Task(found.path, stem))
+        else:
+            tasks.append(Task(found.path, found.place, found.problem))
+    return tasks
+
+
+def run(
+    predictor: Predictor,
+    tasks: Sequence[Task],
+    output: Path,
+    kinds: Sequence[str] = ("mask", "overlay"),
+    overwrite: bool = False,
+    workers: int = 1,
+) -> Iterator[Outcome]:
+    """Carry out `tasks` in threads and yield their outcomes in order.
+
+    A picture is skipped if an earlier run finished it: same file, same model, all `kinds` complete.
+    Exceptions become outcomes. Stopping early leaves finished pictures and no half-written file.
+    """
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise ImageError(f"cannot make the output folder {output}: {problem.strerror}") from problem
+    function = partial(_outcome, predictor, Ledger(output), tuple(dict.fromkeys(kinds)), overwrite)
+    yield from in_order(function, tasks, workers)
+
+
+def _outcome(
+    predictor: Predictor, ledger: Ledger, kinds: tuple[str, ...], overwrite: bool, task: Task
+) -> Outcome:
+    if task.problem is not None:
+        return Outcome(task.path, task.problem)
+    try:
+        if not overwrite:
+            result = ledger.finished(task.stem, task.path, predictor.identity, kinds)
+            if result is not None:
+                return _from_record(task, ledger.output, kinds, result)
+        return _segment(predictor, ledger, kinds, task)
+    except Exception as problem:  # one picture must not stop the others
+        return Outcome(task.path, problem)
+
+
+def _segment(predictor: Predictor, ledger: Ledger, kinds: tuple[str, ...], task: Task) -> Outcome:
+    start = time.perf_counter()
+    source = identity(task.path) if task.path.is_file() else {}
+    result = predictor(task.path)
+    record: dict[str, Any] = {**source, "model": predictor.identity}
+    with PICTURES.reserve(result.saving_bytes(kinds)):
+        ledger.write(task.stem, record)
+        outputs = result.save(ledger.output / task.stem, kinds)
+        outcome = Outcome(
+            path=task.path,
+            size=result.size,
+            scored_size=result.scored_size,
+            areas=result.areas(),
+            seconds=time.perf_counter() - start,
+            outputs=outputs,
+            notes=result.notes(kinds),
+        )
+        del result
+    record["sizes"] = {kind: path.stat().st_size for kind, path in outputs.items()}
+    record["result"] = {
+        "height": outcome.size[0],
+        "width": outcome.size[1],
+        "scored_height": outcome.scored_size[0],
+        "scored_width": outcome.scored_size[1],
+        "areas": [asdict(area) for area in outcome.areas],
+        "notes": outcome.notes,
+    }
+    ledger.write(task.stem, record)
+    return outcome
+
+
+def _from_record(task: Task, output: Path, kinds: tuple[str, ...], result: dict[str, Any]) -> Outcome:
+    return Outcome(
+        path=task.path,
+        size=(result["height"], result["width"]),
+        scored_size=(result["scored_height"], result["scored_width"]),
+        areas=[Area(**entry) for entry in result["areas"]],
+        outputs={kind: Path(f"{output / task.stem}{KINDS[kind]}") for kind in kinds},
+        notes=result["notes"],
+        skipped=True,
+    )

@@ -1,0 +1,136 @@
+"""Draw labels: overlay, legend, cutout, palette mask."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont
+
+from pixelwise.labels import RGB, Classes, voc_palette
+from pixelwise.types import VOID, Labels, RGBImage
+
+if TYPE_CHECKING:
+    from pixelwise.inference.segmentation import Area
+
+_SMALLEST_OVERLAY = 320  # smaller pictures are enlarged, so that the legend below them can be read
+_PANEL: RGB = (24, 24, 27)
+_TEXT: RGB = (235, 235, 235)
+
+
+def resized(photo: RGBImage, size: tuple[int, int]) -> RGBImage:
+    """The photo enlarged or reduced to (height, width)."""
+    return np.asarray(Image.fromarray(photo).resize((size[1], size[0]), Image.Resampling.BICUBIC))
+
+
+def mask(labels: Labels, classes: Classes) -> Image.Image:
+    """A palette picture whose pixel values are the labels; unused ids have VOC's colours, VOID is cream."""
+    colors = [*classes.palette, *voc_palette()[len(classes) :]]
+    colors[VOID] = (224, 224, 192)
+    picture = Image.frombuffer(
+        "P", (labels.shape[1], labels.shape[0]), np.ascontiguousarray(labels), "raw", "P", 0, 1
+    )
+    picture.putpalette([channel for color in colors for channel in color])
+    return picture
+
+
+def cutout(photo: RGBImage, labels: Labels, background: int) -> Image.Image:
+    """RGBA: opaque where the label is not `background`, edges a pixel wide; cleared pixels are black."""
+    solid = Image.fromarray(np.where(labels == background, 0, 255).astype(np.uint8))
+    alpha = solid.filter(ImageFilter.GaussianBlur(0.7)) if min(labels.shape) > 2 else solid
+    visible = np.where(np.asarray(alpha)[..., None] == 0, np.uint8(0), photo)
+    picture = Image.fromarray(visible)
+    picture.putalpha(alpha)
+    return picture
+
+
+def overlay(
+    photo: RGBImage,
+    labels: Labels,
+    classes: Classes,
+    areas: Sequence["Area"],
+    opacity: float,
+    outlines: bool,
+) -> Image.Image:
+    """Tint classes in their colours, grey the background, outline regions; a legend if there are `areas`."""
+    picture = Image.fromarray(photo)
+    if areas and max(picture.size) < _SMALLEST_OVERLAY:
+        factor = -(-_SMALLEST_OVERLAY // max(picture.size))
+        picture = picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.BICUBIC)
+        labels = labels.repeat(factor, 0).repeat(factor, 1)
+
+    tint = mask(labels, Classes(classes.names, tuple(map(visible_color, classes.palette)))).convert("RGB")
+    drawn = Image.blend(picture, tint, opacity)
+    if classes.background is not None:
+        grey = ImageEnhance.Color(picture).enhance(0.25)
+        dimmed = Image.blend(grey, Image.new("RGB", grey.size, _PANEL), 0.6 * opacity)
+        drawn.paste(dimmed, mask=Image.fromarray((labels == classes.background).astype(np.uint8) * 255))
+    if outlines:
+        _outline(drawn, labels)
+    return _with_legend(drawn, classes, areas) if areas else drawn
+
+
+def visible_color(color: RGB) -> RGB:
+    """The colour, brightened if it is too dark to be told apart on a photo (black stays a dark grey)."""
+    brightest = max(color)
+    if brightest == 0:
+        return 90, 90, 90
+    scale = (120 + 135 * brightest / 255) / brightest
+    return round(color[0] * scale), round(color[1] * scale), round(color[2] * scale)
+
+
+def _outline(picture: Image.Image, labels: Labels) -> None:
+    """White lines along borders between labels, on a soft dark one that shows them on light ground."""
+    width = max(1, round(max(labels.shape) / 450))
+    border = Image.fromarray(_borders(labels))
+    line = border.filter(ImageFilter.MaxFilter(2 * (width // 2) + 1)) if width > 1 else border
+    glow = line.filter(ImageFilter.GaussianBlur(1.5 * width)).point(lambda value: min(255, value * 2) * 0.55)
+    picture.paste((0, 0, 0), mask=glow)
+    picture.paste(
+        (255, 255, 255),
+        mask=line.filter(ImageFilter.GaussianBlur(0.35 * width)).point(lambda v: min(230, v * 1.6)),
+    )
+
+
+def _borders(labels: Labels) -> npt.NDArray[np.uint8]:
+    """255 at pixels whose right or lower neighbour has another label."""
+    border = np.zeros(labels.shape, np.uint8)
+    border[:, :-1][labels[:, :-1] != labels[:, 1:]] = 255
+    border[:-1][labels[:-1] != labels[1:]] = 255
+    return border
+
+
+def _with_legend(picture: Image.Image, classes: Classes, areas: Sequence["Area"]) -> Image.Image:
+    """The picture on top of a panel with swatch, name and share of every class, largest first, in rows."""
+    shown = [entry for entry in areas if entry.id != classes.background and entry.area >= 0.0005] or list(
+        areas[:1]
+    )
+    size = max(12, round(min(max(picture.size) / 36, picture.width / 18)))
+    font = ImageFont.load_default(size)
+    pad, line = round(size * 0.7), round(size * 1.5)
+    entries = [(entry, _legend_text(entry)) for entry in shown]
+    widths = [size + pad // 2 + round(font.getlength(text)) + 2 * pad for _, text in entries]
+
+    places, x, y = [], pad, pad
+    total = max(picture.width, pad + max(widths))
+    for width in widths:
+        if x > pad and x + width > total:
+            x, y = pad, y + line
+        places.append((x, y))
+        x += width
+    panel = Image.new("RGB", (total, y + line + pad - round(size * 0.5)), _PANEL)
+    draw = ImageDraw.Draw(panel)
+    for (entry, text), (x, y) in zip(entries, places, strict=True):
+        swatch = (x, y, x + size, y + size)
+        draw.rounded_rectangle(swatch, size // 4, fill=visible_color(classes.palette[entry.id]))
+        draw.text((x + size + pad // 2, y + size / 2), text, _TEXT, font, anchor="lm")
+
+    whole = Image.new("RGB", (total, picture.height + panel.height), _PANEL)
+    whole.paste(picture, ((total - picture.width) // 2, 0))
+    whole.paste(panel, (0, picture.height))
+    return whole
+
+
+def _legend_text(entry: "Area") -> str:
+    share = f"{entry.area:.0%}" if entry.area >= 0.01 else "<1%"
+    return f"{entry.name} {share}"

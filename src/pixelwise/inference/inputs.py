@@ -1,0 +1,134 @@
+"""Find the pictures that a command names: files, folders, patterns."""
+
+import glob
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from pixelwise.errors import ImageError, PixelwiseError
+from pixelwise.inference.images import printable
+
+EXTENSIONS = frozenset(
+    [
+        ".apng",
+        ".avif",
+        ".bmp",
+        ".dib",
+        ".gif",
+        ".ico",
+        ".j2k",
+        ".jfif",
+        ".jp2",
+        ".jpe",
+        ".jpeg",
+        ".jpg",
+        ".jpx",
+        ".mpo",
+        ".pbm",
+        ".pcx",
+        ".pgm",
+        ".png",
+        ".pnm",
+        ".ppm",
+        ".psd",
+        ".qoi",
+        ".tga",
+        ".tif",
+        ".tiff",
+        ".webp",
+    ]
+)
+"""What is taken for a picture in folders; files named one by one are tried whatever they are called."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file to try, with its place below the folder it was found in, or the reason why an input gives
+    none.
+    """
+
+    path: Path
+    place: PurePath
+    problem: PixelwiseError | None = None
+
+
+def find_pictures(
+    inputs: Sequence[str | Path], output: Path, made_here: Callable[[Path], bool]
+) -> list[Found]:
+    """All pictures of `inputs`, each once, in a fixed order: inputs as given, folders sorted by name, depth
+    first.
+
+    A folder gives its files and those of its subfolders that end like pictures, but no hidden ones, none in
+    the folder `output` if that lies inside, and none that `made_here` says we wrote. An input that does not
+    exist, or gives no file, becomes one entry with a problem.
+    """
+    found: dict[str, Found] = {}
+    for given in inputs:
+        for entry in _expand(given, output, made_here):
+            found.setdefault(os.path.abspath(entry.path), entry)  # noqa: PTH100  Path.resolve would follow links
+    return list(found.values())
+
+
+def _expand(given: str | Path, output: Path, made_here: Callable[[Path], bool]) -> Iterator[Found]:
+    path = Path(given)
+    try:
+        is_folder, exists = path.is_dir(), os.path.lexists(path)
+    except (OSError, ValueError):  # names that no file can have
+        is_folder = exists = False
+    if is_folder:
+        yield from _walk(path, output, made_here)
+    elif exists:
+        yield Found(path, PurePath(path.name))
+    elif glob.has_magic(str(given)):
+        matches = [Path(match) for match in sorted(glob.glob(str(given), recursive=True))]  # noqa: PTH207  `**` in strings
+        pictures = [match for match in matches if match.is_file() and not made_here(match)]
+        if not pictures and not matches:
+            yield _nothing(path, "no file matches this pattern")
+        root = _fixed_part(path)
+        for match in pictures:
+            yield Found(
+                match, match.relative_to(root) if match.is_relative_to(root) else PurePath(match.name)
+            )
+        for match in matches:
+            if match.is_dir() and "**" not in path.parts:
+                yield from _walk(match, output, made_here)
+    else:
+        yield _nothing(path, "no such file or folder")
+
+
+def _walk(folder: Path, output: Path, made_here: Callable[[Path], bool]) -> Iterator[Found]:
+    avoided = output.resolve()
+    faults: list[OSError] = []
+    count = 0
+    for parent, folders, files in os.walk(folder, onerror=faults.append):
+        here = Path(parent)
+        folders[:] = sorted(
+            name for name in folders if not name.startswith(".") and (here / name).resolve() != avoided
+        )
+        for name in sorted(files):
+            path = here / name
+            is_picture = path.suffix.lower() in EXTENSIONS and not name.startswith(".")
+            if is_picture and not made_here(path):
+                count += 1
+                yield Found(path, path.relative_to(folder))
+    for fault in faults:
+        yield _nothing(Path(fault.filename or folder), f"cannot read this folder: {fault.strerror}")
+    if count == 0 and not faults:
+        yield _nothing(
+            folder, "no pictures in this folder", "files in folders must end in .jpg, .png, .tif, ..."
+        )
+
+
+def _nothing(path: Path, reason: str, hint: str | None = None) -> Found:
+    return Found(path, PurePath(path.name), ImageError(f"{printable(path)}: {reason}", hint))
+
+
+def _fixed_part(pattern: Path) -> Path:
+    """The folders before the first wildcard."""
+    parts = []
+    for part in pattern.parts[:-1]:
+        if glob.has_magic(part):
+            break
+        parts.append(part)
+    return Path(*parts)

@@ -1,0 +1,75 @@
+"""From a picture to a Segmentation: read, reduce, score. Training judges nets through this very code."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from pixelwise.errors import ModelError
+from pixelwise.inference.engines import Engine, OnnxEngine
+from pixelwise.inference.images import read_photo
+from pixelwise.inference.model_file import ModelInfo, read_model
+from pixelwise.inference.segmentation import Segmentation
+from pixelwise.inference.streams import in_order, processors
+from pixelwise.labels import Classes
+
+Source = str | Path | Image.Image | npt.NDArray[np.uint8]
+"""A file, a Pillow image, or an (H, W, 3) RGB array of uint8."""
+
+
+class Predictor:
+    """A model ready to segment. It keeps no state between calls and may be shared between threads."""
+
+    def __init__(self, engine: Engine, info: ModelInfo, identity: str | None = None) -> None:
+        """`identity` tells models apart that have the same name; finished results of another model are made
+        anew.
+        """
+        self.engine = engine
+        self.info = info
+        self.identity = info.name if identity is None else identity
+
+    @property
+    def classes(self) -> Classes:
+        """The classes the model tells apart."""
+        return self.info.classes
+
+    def __call__(self, source: Source) -> Segmentation:
+        """Segment one picture; if its longer side exceeds info.long_side, on a copy reduced to that.
+
+        Files are turned upright as their EXIF orientation says, Pillow images and arrays are taken as they
+        lie. Raises ImageError for files that are no readable image, ValueError for arrays of another type
+        or shape.
+        """
+        photo = read_photo(source, self.info.long_side)
+        scores = self.engine.scores(photo.pixels)
+        if scores.shape[0] != len(self.classes):
+            raise ModelError(
+                f'model "{self.info.name}" names {len(self.classes)} classes but scores {scores.shape[0]}'
+            )
+        return Segmentation(scores, photo.size, self.classes, photo.pixels, photo.original)
+
+    def batch(self, sources: Iterable[Source], workers: int | None = None) -> Iterator[Segmentation]:
+        """Segment many pictures in threads; results come in order, as they are needed.
+
+        Only a few sources are read ahead, so that `sources` may be endless. An error is raised when its
+        picture's turn has come. By default there are as many workers as keep the processors busy, at least
+        two; a model loaded with threads=1 is the most efficient here.
+        """
+        if workers is None:
+            workers = max(2, -(-processors() // self.engine.threads))
+        return in_order(self, sources, workers)
+
+
+def load(name_or_path: str | Path = "default", threads: int | None = None) -> Predictor:
+    """Load a bundled model by name or a model file by path.
+
+    threads: how many one picture keeps busy, default all processors. Raises ModelError, naming the models
+    there are, if there is no such model or its file is damaged or not one of ours.
+    """
+    model, source = read_model(name_or_path)
+    engine = OnnxEngine(model, threads, source)
+    info = ModelInfo.from_metadata(engine.metadata, source)
+    return Predictor(engine, info, identity=f"{info.name} {hashlib.sha256(model).hexdigest()[:16]}")

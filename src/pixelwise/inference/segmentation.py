@@ -1,0 +1,207 @@
+"""The result for one picture: scores on the scored grid, everything else derived from them on demand."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from pixelwise import _core
+from pixelwise.inference import drawing
+from pixelwise.inference.writing import KINDS, write_atomically, write_picture
+from pixelwise.labels import Classes
+from pixelwise.types import Labels, RGBImage, Scores
+
+FULL_SIZE_PIXELS = 24_000_000
+"""Overlays and cutouts of larger pictures are drawn at the scored size."""
+
+FULL_SIZE_VALUES = 100_000_000
+"""Probabilities with more values (classes x height x width) are saved at the scored size."""
+
+_LONGEST_OVERLAY = 32_000  # JPEG holds sides up to 65535, and the legend adds some
+
+
+@dataclass(frozen=True)
+class Area:
+    """One class in one picture.
+
+    area: share of the picture's pixels, 0 to 1. confidence: mean probability of the class over the pixels
+    given it, 0 to 1.
+    """
+
+    id: int
+    name: str
+    area: float
+    confidence: float
+
+
+class Segmentation:
+    """Labels, probabilities and pictures of one segmented image.
+
+    Scores are known on the scored grid (h, w) and interpolated bilinearly to the picture's own size (H, W).
+    """
+
+    def __init__(
+        self,
+        scores: Scores,
+        size: tuple[int, int],
+        classes: Classes,
+        image: RGBImage,
+        original: Callable[[], RGBImage] | None = None,
+    ) -> None:
+        """`scores` (C, h, w) of `image` (h, w, 3), a copy of a picture of `size`, which `original` gives."""
+        if scores.ndim != 3 or scores.shape[0] != len(classes):
+            raise ValueError(
+                f"expected scores ({len(classes)}, h, w) for {len(classes)} classes, got {scores.shape}"
+            )
+        self.scores: Scores = np.ascontiguousarray(scores, np.float32)
+        self.size = size
+        self.classes = classes
+        self.image = image
+        self._original = original
+
+    def __repr__(self) -> str:
+        found = ", ".join(f"{entry.name} {entry.area:.0%}" for entry in self.areas()[:4])
+        return f"<Segmentation {self.size[0]}x{self.size[1]}: {found}>"
+
+    @property
+    def scored_size(self) -> tuple[int, int]:
+        """(height, width) of the copy that was scored."""
+        return self.image.shape[0], self.image.shape[1]
+
+    @cached_property
+    def _counted(self) -> tuple[Labels, npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+        labels = np.empty(self.size, np.uint8)
+        pixels = np.zeros(len(self.classes), np.int64)
+        confidence = np.zeros(len(self.classes), np.float64)
+        _core.label_pixels(self.scores, labels, pixels, confidence)
+        return labels, pixels, confidence
+
+    @property
+    def labels(self) -> Labels:
+        """(H, W) the id of the most probable class of every pixel."""
+        return self._counted[0]
+
+    @cached_property
+    def probabilities(self) -> Scores:
+        """(C, H, W) softmax of the scores, summing to 1 over classes. Mind the memory on large pictures."""
+        return self._probabilities(self.size)
+
+    def _probabilities(self, size: tuple[int, int]) -> Scores:
+        probabilities = np.empty((len(self.classes), *size), np.float32)
+        _core.pixel_probabilities(self.scores, probabilities)
+        return probabilities
+
+    def areas(self) -> list[Area]:
+        """The classes found, largest first."""
+        _, pixels, confidence = self._counted
+        total = self.size[0] * self.size[1]
+        found = [
+            Area(index, self.classes.names[index], int(count) / total, float(confidence[index]) / int(count))
+            for index, count in enumerate(pixels)
+            if count
+        ]
+        return sorted(found, key=lambda entry: (-entry.area, entry.id))
+
+    @property
+    def drawn_size(self) -> tuple[int, int]:
+        """(height, width) of overlay and cutout: the picture's, or if that is too large the scored one."""
+        fits = self.size[0] * self.size[1] <= FULL_SIZE_PIXELS and max(self.size) <= _LONGEST_OVERLAY
+        return self.size if fits else self.scored_size
+
+    def overlay(self, opacity: float = 0.45, outlines: bool = True, legend: bool = True) -> Image.Image:
+        """The photo with classes tinted in their colours by `opacity` (0 to 1), outlines, and a legend below.
+
+        The background class, if there is one, is greyed instead of tinted. Without the legend the picture
+        has `drawn_size`.
+        """
+        if not 0 <= opacity <= 1:
+            raise ValueError(f"opacity is a share from 0 to 1, got {opacity}")
+        photo, labels = self._drawn()
+        areas = self.areas()
+        return drawing.overlay(photo, labels, self.classes, areas if legend else [], opacity, outlines)
+
+    def cutout(self) -> Image.Image:
+        """The photo as RGBA, transparent on the background; ValueError if the classes have no background."""
+        if self.classes.background is None:
+            raise ValueError("a cutout needs a background class, and this model has none")
+        photo, labels = self._drawn()
+        return drawing.cutout(photo, labels, self.classes.background)
+
+    def mask(self) -> Image.Image:
+        """The labels as a palette picture: pixel values are class ids, shown in the classes' colours."""
+        return drawing.mask(self.labels, self.classes)
+
+    def _drawn(self) -> tuple[RGBImage, Labels]:
+        """Photo and labels at `drawn_size`."""
+        if self.drawn_size == self.size:
+            photo = self.image if self._original is None else self._original()
+            if photo.shape[:2] != self.size:
+                photo = drawing.resized(photo, self.size)
+            return photo, self.labels
+        small = Segmentation(self.scores, self.scored_size, self.classes, self.image)
+        return self.image, small.labels
+
+    def save(self, target: str | Path, kinds: Sequence[str] = ("mask", "overlay")) -> dict[str, Path]:
+        """Write TARGET_mask.png, _overlay.jpg, _cutout.png and _probabilities.npz as `kinds` asks.
+
+        Folders are made. Every file appears under its name only when it is complete. Returns the path by
+        kind; `notes` tells which are smaller than the picture. Raises ImageError if a file cannot be
+        written.
+        """
+        unknown = [kind for kind in kinds if kind not in KINDS]
+        if unknown:
+            raise ValueError(f"expected kinds among {', '.join(KINDS)}, got {', '.join(unknown)}")
+        paths = {kind: Path(f"{target}{KINDS[kind]}") for kind in kinds}
+        writers = {
+            "mask": lambda path: write_picture(path, self.mask()),
+            "overlay": lambda path: write_picture(path, self.overlay()),
+            "cutout": lambda path: write_picture(path, self.cutout()),
+            "probabilities": self._save_probabilities,
+        }
+        for kind, path in paths.items():
+            writers[kind](path)
+        return paths
+
+    def _save_probabilities(self, path: Path) -> None:
+        probabilities = self._probabilities(self._probabilities_size).astype(np.float16)
+        names = np.array(self.classes.names)
+        write_atomically(
+            path, lambda file: np.savez_compressed(file, probabilities=probabilities, classes=names)
+        )
+
+    @property
+    def _probabilities_size(self) -> tuple[int, int]:
+        values = len(self.classes) * self.size[0] * self.size[1]
+        return self.size if values <= FULL_SIZE_VALUES else self.scored_size
+
+    def notes(self, kinds: Sequence[str] = ()) -> list[str]:
+        """What to tell: that a reduced copy was scored, which of `kinds` are saved reduced."""
+        notes = []
+        if self.scored_size != self.size:
+            notes.append(f"scored on a copy reduced to {_by(self.scored_size)}")
+        sizes = {
+            "overlay": self.drawn_size,
+            "cutout": self.drawn_size,
+            "probabilities": self._probabilities_size,
+        }
+        smaller = [kind for kind in kinds if sizes.get(kind, self.size) != self.size]
+        if smaller:
+            notes.append(f"{' and '.join(smaller)} saved at {_by(self.scored_size)}")
+        return notes
+
+    def saving_bytes(self, kinds: Sequence[str]) -> int:
+        """About the memory that labels and `save` need at most, for memory.PICTURES."""
+        pixels = self.size[0] * self.size[1]
+        drawn = self.drawn_size[0] * self.drawn_size[1] * 24
+        height, width = self._probabilities_size
+        values = len(self.classes) * height * width * 6
+        extra = {"overlay": drawn, "cutout": drawn, "probabilities": values}
+        return pixels + max((extra.get(kind, 0) for kind in kinds), default=0)
+
+
+def _by(size: tuple[int, int]) -> str:
+    return f"{size[1]}x{size[0]}"

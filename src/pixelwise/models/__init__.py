@@ -1,0 +1,1 @@
+"""Networks and the surgery that makes classifiers fully convolutional."""

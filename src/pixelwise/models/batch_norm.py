@@ -1,0 +1,98 @@
+"""Frozen batch normalisation at the cost of weight-size work.
+
+With fixed statistics BatchNorm(conv(x)) is a convolution with scaled weights and a bias. Computing those
+anew in each step gives the very function and gradients of BatchNorm in evaluation mode, without its passes
+over activation-size tensors.
+"""
+
+import torch
+from torch import nn
+
+
+class FrozenBatchNormConv2d(nn.Module):
+    """A convolution followed by batch normalisation whose statistics stay as they are; scale and shift
+    still learn.
+    """
+
+    running_mean: torch.Tensor
+    running_var: torch.Tensor
+
+    def __init__(self, conv: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
+        super().__init__()
+        if norm.running_mean is None or norm.running_var is None:
+            raise ValueError("cannot freeze a batch normalisation that keeps no running statistics")
+        self.conv = conv
+        self.scale, self.shift, self.eps = norm.weight, norm.bias, norm.eps
+        self.register_buffer("running_mean", norm.running_mean)
+        self.register_buffer("running_var", norm.running_var)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        weight, bias = self.effective()
+        result: torch.Tensor = self.conv._conv_forward(x, weight, bias)
+        return result
+
+    def effective(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Weight and bias of the one convolution that does the same."""
+        gain = self.scale * torch.rsqrt(self.running_var + self.eps)
+        bias = self.shift - self.running_mean * gain
+        if self.conv.bias is not None:
+            bias = bias + self.conv.bias * gain
+        return self.conv.weight * gain[:, None, None, None], bias
+
+
+def freeze_batch_norm(net: nn.Module, example: torch.Tensor) -> int:
+    """Fold every BatchNorm2d that follows a convolution into it, in place; returns how many.
+
+    Which follows which is found by running `example` through the net in evaluation mode. Raises ValueError
+    if a BatchNorm2d is left, because its input does not come straight from a convolution.
+    """
+    names = {module: name for name, module in net.named_modules()}
+    produced: dict[
+        int, tuple[nn.Conv2d, torch.Tensor]
+    ] = {}  # the tensor is kept so that its id stays its own
+    pairs: list[tuple[nn.Conv2d, nn.BatchNorm2d]] = []
+
+    def after_conv(module: nn.Module, _: object, output: torch.Tensor) -> None:
+        if isinstance(module, nn.Conv2d):
+            produced[id(output)] = module, output
+
+    def before_norm(module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        if isinstance(module, nn.BatchNorm2d) and id(inputs[0]) in produced:
+            pairs.append((produced[id(inputs[0])][0], module))
+
+    hooks = [m.register_forward_hook(after_conv) for m in net.modules() if isinstance(m, nn.Conv2d)]
+    hooks += [
+        m.register_forward_pre_hook(before_norm) for m in net.modules() if isinstance(m, nn.BatchNorm2d)
+    ]
+    was_training = net.training
+    with torch.no_grad():
+        net.eval()(example)
+    net.train(was_training)
+    for hook in hooks:
+        hook.remove()
+
+    for conv, norm in pairs:
+        _replace(net, names[conv], FrozenBatchNormConv2d(conv, norm))
+        # timm's BatchNormAct2d also drops and activates.
+        rest = [getattr(norm, part) for part in ("drop", "act") if hasattr(norm, part)]
+        _replace(net, names[norm], nn.Sequential(*rest))
+    left = [name for name, module in net.named_modules() if isinstance(module, nn.BatchNorm2d)]
+    if left:
+        raise ValueError(f"these batch normalisations do not follow a convolution: {', '.join(left)}")
+    return len(pairs)
+
+
+def fold_batch_norm(net: nn.Module) -> None:
+    """Turn every frozen batch normalisation into the plain convolution it amounts to, in place: for nets
+    that are done learning.
+    """
+    for name, module in list(net.named_modules()):
+        if isinstance(module, FrozenBatchNormConv2d):
+            weight, bias = module.effective()
+            module.conv.weight, module.conv.bias = nn.Parameter(weight.detach()), nn.Parameter(bias.detach())
+            _replace(net, name, module.conv)
+
+
+def _replace(net: nn.Module, name: str, new: nn.Module) -> None:
+    parent, _, child = name.rpartition(".")
+    setattr(net.get_submodule(parent), child, new)

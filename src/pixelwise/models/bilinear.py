@@ -1,0 +1,47 @@
+"""Bilinear upsampling as a transposed convolution. Source: Long et al. 2015, section 3.3, and their release
+(surgery.py).
+"""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+def bilinear_kernel(size: int) -> torch.Tensor:
+    """(size, size) float32: the separable triangle that interpolates by the factor (size + 1) // 2.
+
+    Its centre lies on a tap for odd sizes and between two for even ones.
+    """
+    factor = (size + 1) // 2
+    centre = factor - 1 if size % 2 == 1 else factor - 0.5
+    triangle = 1 - (torch.arange(size, dtype=torch.float32) - centre).abs() / factor
+    return triangle[:, None] * triangle[None, :]
+
+
+class BilinearUpsampling(nn.Module):
+    """(N, C, h, w) to (N, C, (h - 1) * factor + 1, (w - 1) * factor + 1), each channel for itself, in
+    float32.
+
+    The kernel has 2 * factor - 1 taps, so cell i of the input lies exactly on pixel i * factor of the
+    output: the grid of nets whose strided layers pad by half their kernel, and no border effect. Where
+    kernels of 2 * factor taps are wanted (the release's nets), cells lie between pixels instead. `learned`
+    lets training change the kernel from there.
+    """
+
+    def __init__(self, channels: int, factor: int, learned: bool = False) -> None:
+        super().__init__()
+        if factor < 1:
+            raise ValueError(f"the upsampling factor must be at least 1, got {factor}")
+        self.factor = factor
+        kernel = bilinear_kernel(2 * factor - 1).expand(channels, 1, -1, -1).clone()
+        self.weight = nn.Parameter(kernel, requires_grad=learned)
+
+    def forward(self, scores: torch.Tensor) -> torch.Tensor:
+        with torch.autocast(scores.device.type, enabled=False):
+            return F.conv_transpose2d(
+                scores.float(),
+                self.weight,
+                stride=self.factor,
+                padding=self.factor - 1,
+                groups=self.weight.shape[0],
+            )

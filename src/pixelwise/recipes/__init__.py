@@ -1,0 +1,20 @@
+"""Recipes by name: each is a module with a RECIPE and a header that says what it cost and gave."""
+
+import importlib
+import pkgutil
+
+from pixelwise.errors import TrainingError
+from pixelwise.training.recipe import Recipe
+
+
+def recipe_names() -> list[str]:
+    """All recipes, in the alphabet's order."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+
+
+def get_recipe(name: str) -> Recipe:
+    """The recipe of that name. Raises TrainingError that lists the names there are."""
+    if name not in recipe_names():
+        raise TrainingError(f'there is no recipe "{name}"', f"recipes: {', '.join(recipe_names())}")
+    recipe: Recipe = importlib.import_module(f"{__name__}.{name}").RECIPE
+    return recipe

@@ -1,0 +1,88 @@
+"""What a run shows while it goes: a progress bar, log.jsonl, and TensorBoard's scalars and overlays."""
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL.Image import Image
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+
+class Monitor:
+    """Opens on the run folder; the bar is on stderr, a plain line every minute where stderr is no
+    terminal.
+    """
+
+    def __init__(self, run: Path, start: int, steps: int, batch_size: int) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._board = SummaryWriter(str(run / "tensorboard"), purge_step=start)
+        self._log = _log_up_to(run / "log.jsonl", start)
+        self._console = Console(file=sys.stderr)
+        self._start, self._steps, self._batch_size = start, steps, batch_size
+        self._began = self._spoke = time.monotonic()
+        self._bar = Progress(
+            TextColumn("training"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]:.1f} images/s  loss {task.fields[loss]:.3f}"),
+            TimeRemainingColumn(),
+            console=self._console,
+            disable=not self._console.is_terminal,
+        )
+        self._task = self._bar.add_task("training", total=steps, completed=start, rate=0.0, loss=float("nan"))
+        self._bar.start()
+
+    def step(self, done: int, loss: float, rate: float) -> None:
+        """After `done` steps: the step's loss and the trunk's learning rate."""
+        seconds = time.monotonic() - self._began
+        speed = (done - self._start) * self._batch_size / seconds
+        self._bar.update(self._task, completed=done, rate=speed, loss=loss)
+        if done % 20 == 0 or done == self._steps:
+            self._write({"step": done, "loss": loss, "learning_rate": rate, "images_per_second": speed})
+        if not self._console.is_terminal and time.monotonic() - self._spoke > 60:
+            self._spoke = time.monotonic()
+            left = (self._steps - done) * seconds / (done - self._start) / 60
+            self.say(f"step {done}/{self._steps}  loss {loss:.3f}  {speed:.1f} images/s  {left:.0f} min left")
+
+    def evaluated(self, done: int, figures: dict[str, float], overlays: list[Image]) -> None:
+        self._write({"step": done, **{f"val/{name}": value for name, value in figures.items()}})
+        for index, overlay in enumerate(overlays):
+            self._board.add_image(f"val/overlay_{index}", np.asarray(overlay), done, dataformats="HWC")
+        self.say(f"step {done}: " + ", ".join(f"{name} {100 * value:.2f}" for name, value in figures.items()))
+
+    def say(self, text: str) -> None:
+        self._console.print(text, highlight=False)
+
+    def close(self) -> None:
+        self._bar.stop()
+        self._board.close()
+        self._log.close()
+
+    def _write(self, record: dict[str, Any]) -> None:
+        for name, value in record.items():
+            if name != "step" and np.isfinite(value):
+                self._board.add_scalar(name, value, record["step"])
+        self._log.write(json.dumps(record) + "\n")
+        self._log.flush()
+
+
+def _log_up_to(path: Path, step: int) -> Any:
+    """The log, opened for appending, without what an interrupted run wrote after its last checkpoint."""
+    kept = []
+    if path.exists():
+        for line in path.read_text(encoding="utf-8").splitlines():
+            try:
+                record = json.loads(line)
+            except json.JSONDecodeError:  # cut off by a kill
+                continue
+            if record["step"] <= step:
+                kept.append(line + "\n")
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text("".join(kept), encoding="utf-8")
+    temporary.replace(path)
+    return path.open("a", encoding="utf-8")

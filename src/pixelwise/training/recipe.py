@@ -1,0 +1,185 @@
+"""A recipe: everything that decides how a net is trained, as typed plain data."""
+
+import dataclasses
+import json
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pixelwise.errors import TrainingError
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The fields below, all of them changeable by `--set field=value`."""
+
+    name: str
+    data: str
+    """Data set as KIND:PATH."""
+    classes: str | None = None
+    """Which classes, as "background,person,animal=cat+dog"; None takes those of the data set."""
+    train_split: str = "train"
+    val_split: str = "val"
+
+    backbone: str = "efficientnet_lite2"
+    """A name of timm's."""
+    backbone_weights: str = "package"
+    """"package", "timm", "none" or a file."""
+    output_stride: int = 32
+    skips: tuple[int, ...] = (16, 8, 4)
+    context: int = 128
+    """Channels of the context block, 0 for none."""
+    rates: tuple[int, ...] = (2, 4)
+    """Atrous rates of the context block."""
+    hidden: int = 64
+    """Channels of the hidden layer of each skip, 0 for none."""
+    dropout: float = 0.1
+    upsampling: str = "fixed"
+    """"fixed" or "learned" bilinear kernels between the skips."""
+
+    batch_norm: str = "frozen"
+    """"frozen" (ImageNet's statistics, folded) or "train"."""
+    freeze_stages: int = 2
+    """The stem and so many stages do not learn; 0: all learn."""
+
+    crop: int = 321
+    scale: tuple[float, float] = (0.6, 1.6)
+    mirror: bool = True
+    colour: float = 0.3
+    batch_size: int = 8
+    steps: int = 5000
+
+    optimizer: str = "adamw"
+    """"adamw" or "sgd"."""
+    learning_rate: float = 3e-4
+    """Of the trunk."""
+    head_learning_rate: float = 2e-3
+    momentum: float = 0.9
+    """SGD's momentum."""
+    weight_decay: float = 1e-2
+    double_bias_rate: bool = False
+    """Biases learn twice as fast, as in FCN."""
+    decay_biases: bool = False
+    warmup_steps: int = 100
+    power: float = 0.9
+    """Of the polynomial decay to 0."""
+    ema: float = 0.998
+    """Decay per step of the running mean of weights that is judged and exported; 0 takes the weights
+    themselves.
+    """
+
+    long_side: int = 400
+    """Images are judged, and later segmented, on a copy of at most this many pixels a side."""
+    evaluate_every: int = 500
+    """Steps between evaluations on the val split."""
+    checkpoint_minutes: float = 5.0
+    workers: int = 1
+    """Processes that prepare samples; 0: the training process itself."""
+    seed: int = 0
+    accelerator: str = "auto"
+    precision: str = "32-true"
+    """Both as lightning-fabric names them."""
+
+    def faults(self) -> list[str]:
+        """What cannot work, a sentence each."""
+        rules = [
+            (self.crop >= 1, f"crop must be at least 1 pixel, got {self.crop}"),
+            (
+                0 < self.scale[0] <= self.scale[1],
+                f"scale must be LOW,HIGH with 0 < LOW <= HIGH, got {self.scale}",
+            ),
+            (self.batch_size >= 1, f"batch_size must be at least 1, got {self.batch_size}"),
+            (self.steps >= 1, f"steps must be at least 1, got {self.steps}"),
+            (
+                self.optimizer in ("adamw", "sgd"),
+                f'optimizer must be "adamw" or "sgd", got "{self.optimizer}"',
+            ),
+            (
+                self.batch_norm in ("frozen", "train"),
+                f'batch_norm must be "frozen" or "train", got "{self.batch_norm}"',
+            ),
+            (
+                self.upsampling in ("fixed", "learned"),
+                f'upsampling: "fixed" or "learned", got "{self.upsampling}"',
+            ),
+            (
+                self.output_stride in (8, 16, 32),
+                f"output_stride must be 8, 16 or 32, got {self.output_stride}",
+            ),
+            (0 <= self.ema < 1, f"ema must lie in [0, 1), got {self.ema}"),
+            (0 <= self.colour <= 1, f"colour must lie in [0, 1], got {self.colour}"),
+            (0 <= self.dropout < 1, f"dropout must lie in [0, 1), got {self.dropout}"),
+            (self.learning_rate >= 0, f"learning_rate may not be negative, got {self.learning_rate}"),
+            (
+                self.head_learning_rate >= 0,
+                f"head_learning_rate may not be negative, got {self.head_learning_rate}",
+            ),
+            (self.long_side >= 1, f"long_side must be at least 1 pixel, got {self.long_side}"),
+            (self.evaluate_every >= 1, f"evaluate_every must be at least 1 step, got {self.evaluate_every}"),
+            (self.workers >= 0, f"workers may not be negative, got {self.workers}"),
+        ]
+        return [sentence for holds, sentence in rules if not holds]
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self), indent=2)
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, object]) -> "Recipe":
+        """The recipe that `to_json` wrote. Raises TrainingError for unknown or missing fields."""
+        known = {field.name for field in dataclasses.fields(cls)}
+        if unknown := sorted(content.keys() - known):
+            raise TrainingError(f"the recipe has fields this version does not know: {', '.join(unknown)}")
+        values = {key: tuple(value) if isinstance(value, list) else value for key, value in content.items()}
+        try:
+            return cls(**typing.cast(dict[str, typing.Any], values))
+        except TypeError as error:
+            raise TrainingError(f"the recipe is incomplete: {error}") from None
+
+    def override(self, settings: list[str]) -> "Recipe":
+        """A copy with "field=value" settings applied. Raises TrainingError that names every fault at once."""
+        hints = typing.get_type_hints(type(self))
+        changes: dict[str, object] = {}
+        faults: list[str] = []
+        for setting in settings:
+            name, equals, text = setting.partition("=")
+            if not equals:
+                faults.append(f'"{setting}" is not of the form field=value')
+            elif name not in hints:
+                faults.append(f'there is no field "{name}"')
+            else:
+                try:
+                    changes[name] = _parse(text, hints[name])
+                except ValueError:
+                    faults.append(f"{name}={text} does not read as {_describe(hints[name])}")
+        changed = dataclasses.replace(self, **typing.cast(dict[str, typing.Any], changes))
+        faults += changed.faults() if not faults else []
+        if faults:
+            raise TrainingError(
+                f"the recipe {self.name} cannot be run so: {'; '.join(faults)}", f"fields: {', '.join(hints)}"
+            )
+        return changed
+
+
+def _parse(text: str, kind: typing.Any) -> object:
+    if isinstance(kind, types.UnionType):
+        return None if text in ("", "none", "None") else _parse(text, typing.get_args(kind)[0])
+    if typing.get_origin(kind) is tuple:
+        items = [item for item in text.strip("()[] ").split(",") if item.strip()]
+        arguments = typing.get_args(kind)
+        if arguments[-1] is not Ellipsis and len(items) != len(arguments):
+            raise ValueError
+        return tuple(_parse(item.strip(), arguments[0]) for item in items)
+    if kind is bool:
+        if text.lower() not in ("true", "false"):
+            raise ValueError
+        return text.lower() == "true"
+    return kind(text)
+
+
+def _describe(kind: typing.Any) -> str:
+    if typing.get_origin(kind) is tuple:
+        arguments = typing.get_args(kind)
+        count = "numbers" if arguments[-1] is Ellipsis else f"{len(arguments)} numbers"
+        return f"{count} separated by commas"
+    return {int: "a whole number", float: "a number", bool: "true or false"}.get(kind, "text")
