@@ -71,7 +71,7 @@ Interval extent(const float* values, std::ptrdiff_t count, int feature) {
         spoilt += values[i] * 0.0f;
     }
     if (!(spoilt == 0.0f))
-        throw std::invalid_argument("feature " + std::to_string(feature) + " is not finite everywhere");
+        throw std::invalid_argument("feature " + std::to_string(feature) + " is not finite everywhere; is its width (theta) too small?");
     return {low, high};
 }
 
@@ -143,7 +143,8 @@ struct Lattice::Fields {
         for (std::size_t k = 0; k < extents.size(); ++k)
             if (reach(k) > reach(widest)) widest = k;
         throw std::invalid_argument("feature " + std::to_string(widest) + " reaches " + std::to_string(reach(widest)) +
-                                    " standard deviations from 0, more than a lattice of floats can resolve");
+                                    " standard deviations from 0, further than a lattice of floats can resolve; widths (theta) "
+                                    "so small make every pixel its own only neighbour: raise them");
     }
 };
 
