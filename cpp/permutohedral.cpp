@@ -142,7 +142,7 @@ struct Lattice::Fields {
         const auto reach = [&](std::size_t k) { return std::max(-extents[k].low, extents[k].high); };
         for (std::size_t k = 0; k < extents.size(); ++k)
             if (reach(k) > reach(widest)) widest = k;
-        throw std::invalid_argument("feature " + std::to_string(widest) + " reaches " + std::to_string(reach(widest)) +
+        throw std::invalid_argument("feature " + std::to_string(widest) + " reaches " + std::to_string(std::lround(reach(widest))) +
                                     " standard deviations from 0, further than a lattice of floats can resolve; widths (theta) "
                                     "so small make every pixel its own only neighbour: raise them");
     }
