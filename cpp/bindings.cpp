@@ -52,13 +52,16 @@ void pixel_probabilities(In<float, 3> scores, Out<float, 3> probabilities) {
 }  // namespace
 
 NB_MODULE(_core, module) {
-    module.def("count_confusion", &count_confusion, "truth"_a, "prediction"_a, "ignore"_a, "matrix"_a,
+    module.def("count_confusion", &count_confusion, "truth"_a.noconvert(), "prediction"_a.noconvert(),
+               "ignore"_a, "matrix"_a.noconvert(),
                "Add to matrix[t, p] the pixels of truth t predicted as p; return the index of the first id out of range, "
                "or the number of pixels.");
-    module.def("label_pixels", &label_pixels, "scores"_a, "labels"_a, "pixels"_a, "confidence"_a,
+    module.def("label_pixels", &label_pixels, "scores"_a.noconvert(), "labels"_a.noconvert(),
+               "pixels"_a.noconvert(), "confidence"_a.noconvert(),
                "Interpolate scores (C, h, w) to labels' size (H, W) and fill in the best class per pixel; add per class "
                "the pixel count and the sum of their probabilities.");
-    module.def("pixel_probabilities", &pixel_probabilities, "scores"_a, "probabilities"_a,
+    module.def("pixel_probabilities", &pixel_probabilities, "scores"_a.noconvert(),
+               "probabilities"_a.noconvert(),
                "Interpolate scores (C, h, w) to probabilities' size (C, H, W) and take the softmax over classes.");
     bind_crf(module);
 }

@@ -4,8 +4,8 @@
 #include <cstring>
 #include <vector>
 
-// One source, compiled for several instruction sets; the loader picks the best one the processor has.
-#if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GNUC__) && !defined(__clang__)
+// One source, compiled for several instruction sets; glibc's loader picks the best one the processor has.
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
 #define PIXELWISE_MULTIVERSION __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define PIXELWISE_MULTIVERSION
@@ -59,15 +59,15 @@ class Rows {
 
     PIXELWISE_MULTIVERSION void compute(std::size_t row) {
         const float t = y_.weight[row];
-        const std::int32_t *low = x_.low.data(), *high = x_.high.data();
-        const float* weight = x_.weight.data();
-        float* blended = blended_.data();
+        const std::int32_t *__restrict low = x_.low.data(), *__restrict high = x_.high.data();
+        const float* __restrict weight = x_.weight.data();
+        float* __restrict blended = blended_.data();
         for (std::size_t c = 0; c < classes_; ++c) {
             const float* plane = source_ + c * from_.height * from_.width;
             const float* upper = plane + static_cast<std::size_t>(y_.low[row]) * from_.width;
             const float* lower = plane + static_cast<std::size_t>(y_.high[row]) * from_.width;
             for (std::size_t x = 0; x < from_.width; ++x) blended[x] = upper[x] + t * (lower[x] - upper[x]);
-            float* out = row_.data() + c * to_.width;
+            float* __restrict out = row_.data() + c * to_.width;
             for (std::size_t x = 0; x < to_.width; ++x)
                 out[x] = blended[low[x]] + weight[x] * (blended[high[x]] - blended[low[x]]);
         }

@@ -85,9 +85,7 @@ def segment(
 
 @contextmanager
 def _progress(total: int) -> "Iterator[Callable[[Iterable[Outcome]], Iterator[Outcome]]]":
-    """Count outcomes in a bar with rate and time left, on stderr, if that is a terminal and there is more
-    than one.
-    """
+    """Count outcomes in a bar with rate and time left, if there are several and stderr is a terminal."""
     if total < 2 or not sys.stderr.isatty():
         yield iter
         return
@@ -115,9 +113,7 @@ def _progress(total: int) -> "Iterator[Callable[[Iterable[Outcome]], Iterator[Ou
 
 
 def _print_json(outcome: "Outcome") -> None:
-    from pixelwise.inference.images import printable
-
-    record: dict[str, Any] = {"path": printable(outcome.path)}
+    record: dict[str, Any] = {"path": str(outcome.path)}
     if outcome.problem is not None:
         record["error"] = getattr(outcome.problem, "message", None) or str(outcome.problem)
     else:

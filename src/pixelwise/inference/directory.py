@@ -1,6 +1,4 @@
-"""Segment many files into an output folder: one result per picture, faults reported, finished ones
-skipped.
-"""
+"""Segment many files into a folder: one outcome per picture, faults included, finished ones skipped."""
 
 import time
 from collections.abc import Iterator, Sequence

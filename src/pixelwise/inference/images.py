@@ -148,57 +148,76 @@ def _read_stream(
         except Exception as problem:  # decoders raise nearly anything on damaged files
             raise ImageError(f"{shown}: damaged image: {_reason(problem)}") from problem
         with image:
-            try:
-                turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
-            except Exception:  # an unreadable EXIF block says nothing about the orientation
-                turn = None
-            pixels, size = _read_open(image, long_side, shown, draft=image.format in ("JPEG", "MPO"))
+            plan = _plan(image, long_side, shown, draft=image.format in ("JPEG", "MPO"))
+            with PICTURES.reserve(plan.bytes):
+                pixels = _decode(image, plan, shown)
+                turn = _orientation(image)
+                image.close()  # gives the memory back before the reservation
     if turn is None:
-        return pixels, size
+        return pixels, plan.size
     turned = np.ascontiguousarray(np.asarray(Image.fromarray(pixels).transpose(turn)))
-    return turned, (size[1], size[0]) if turn in _SWAPPING else size
+    return turned, (plan.size[1], plan.size[0]) if turn in _SWAPPING else plan.size
 
 
-def _read_open(
-    image: Image.Image, long_side: int | None, shown: str, draft: bool = False
-) -> tuple[RGBImage, tuple[int, int]]:
-    """Decode, reduce and convert; also returns the full (height, width) as stored.
+def _read_open(image: Image.Image, long_side: int | None, shown: str) -> tuple[RGBImage, tuple[int, int]]:
+    with guarded():
+        plan = _plan(image, long_side, shown)
+        with PICTURES.reserve(plan.bytes):
+            return _decode(image, plan, shown), plan.size
+
+
+def _orientation(image: Image.Image) -> Image.Transpose | None:
+    """How to turn the picture upright. Asked after decoding, since Pillow decodes PNG to find out."""
+    try:
+        return _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # an unreadable EXIF block says nothing about the orientation
+        return None
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """How to decode: full size and wanted size (height, width), the part of the decoded picture, memory."""
+
+    size: tuple[int, int]
+    target: tuple[int, int]
+    box: tuple[float, float, float, float]
+    bytes: int
+
+
+def _plan(image: Image.Image, long_side: int | None, shown: str, draft: bool = False) -> _Plan:
+    """Check that the picture can be decoded.
 
     `draft` lets the decoder of JPEG reduce by a power of two, which changes the size of `image` itself.
     """
     size = image.height, image.width
-    kind = image.format or "image"
     if min(size) < 1:
         raise ImageError(f"{shown}: expected at least one pixel, got {size[0]}x{size[1]}")
     if size[0] * size[1] > MAX_PIXELS:
         raise ImageError(_too_many_pixels(shown, size))
     target = fitting(size, max(size) if long_side is None else long_side)
-    with guarded():
-        try:
-            box = None
-            if draft and target != size:
-                drafted = image.draft(None, (target[1], target[0]))
-                box = None if drafted is None else drafted[1]
-            need = _decoding_bytes(image, size)
-            if need > PICTURES.total:
-                raise ImageError(
-                    f"{shown}: decoding this {kind} of {size[0]}x{size[1]} takes {need / 1e9:.1f} GB, "
-                    f"more than the limit of {PICTURES.total / 1e9:.1f} GB",
-                    "make it smaller, or save it as PNG or baseline JPEG",
-                )
-            with PICTURES.reserve(need):
-                image.load()
-                return _reduced(
-                    image, box or (0.0, 0.0, float(image.width), float(image.height)), target
-                ), size
-        except ImageError:
-            raise
-        except Image.DecompressionBombError:
-            raise ImageError(_too_many_pixels(shown)) from None
-        except MemoryError:
-            raise ImageError(f"{shown}: not enough memory to decode {size[0]}x{size[1]} pixels") from None
-        except Exception as problem:  # decoders raise nearly anything on damaged files
-            raise ImageError(f"{shown}: damaged or truncated {kind} image: {_reason(problem)}") from problem
+    drafted = image.draft(None, (target[1], target[0])) if draft and target != size else None
+    box = (0.0, 0.0, float(image.width), float(image.height)) if drafted is None else drafted[1]
+    need = _decoding_bytes(image, size)
+    if need > PICTURES.total:
+        raise ImageError(
+            f"{shown}: decoding this {image.format or 'image'} of {size[0]}x{size[1]} takes "
+            f"{need / 1e9:.1f} GB, more than the limit of {PICTURES.total / 1e9:.1f} GB",
+            "make it smaller, or save it as PNG or baseline JPEG",
+        )
+    return _Plan(size, target, box, need)
+
+
+def _decode(image: Image.Image, plan: _Plan, shown: str) -> RGBImage:
+    kind, (height, width) = image.format or "image", plan.size
+    try:
+        image.load()
+        return _reduced(image, plan.box, plan.target)
+    except Image.DecompressionBombError:
+        raise ImageError(_too_many_pixels(shown)) from None
+    except MemoryError:
+        raise ImageError(f"{shown}: not enough memory to decode {height}x{width} pixels") from None
+    except Exception as problem:  # decoders raise nearly anything on damaged files
+        raise ImageError(f"{shown}: damaged or truncated {kind} image: {_reason(problem)}") from problem
 
 
 def _decoding_bytes(image: Image.Image, size: tuple[int, int]) -> int:

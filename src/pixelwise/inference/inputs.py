@@ -9,44 +9,19 @@ from pathlib import Path, PurePath
 from pixelwise.errors import ImageError, PixelwiseError
 from pixelwise.inference.images import printable
 
-EXTENSIONS = frozenset(
-    [
-        ".apng",
-        ".avif",
-        ".bmp",
-        ".dib",
-        ".gif",
-        ".ico",
-        ".j2k",
-        ".jfif",
-        ".jp2",
-        ".jpe",
-        ".jpeg",
-        ".jpg",
-        ".jpx",
-        ".mpo",
-        ".pbm",
-        ".pcx",
-        ".pgm",
-        ".png",
-        ".pnm",
-        ".ppm",
-        ".psd",
-        ".qoi",
-        ".tga",
-        ".tif",
-        ".tiff",
-        ".webp",
-    ]
-)
+# fmt: off
+EXTENSIONS = frozenset({
+    ".apng", ".avif", ".bmp", ".dib", ".gif", ".ico", ".j2k", ".jfif", ".jp2",
+    ".jpe", ".jpeg", ".jpg", ".jpx", ".mpo", ".pbm", ".pcx", ".pgm", ".png",
+    ".pnm", ".ppm", ".psd", ".qoi", ".tga", ".tif", ".tiff", ".webp",
+})
+# fmt: on
 """What is taken for a picture in folders; files named one by one are tried whatever they are called."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """A file to try, with its place below the folder it was found in, or the reason why an input gives
-    none.
-    """
+    """A file to try, with its place below the folder it was found in, or why an input gives none."""
 
     path: Path
     place: PurePath
@@ -56,8 +31,7 @@ class Found:
 def find_pictures(
     inputs: Sequence[str | Path], output: Path, made_here: Callable[[Path], bool]
 ) -> list[Found]:
-    """All pictures of `inputs`, each once, in a fixed order: inputs as given, folders sorted by name, depth
-    first.
+    """All pictures of `inputs`, each once, in a fixed order: as given, folders sorted by name.
 
     A folder gives its files and those of its subfolders that end like pictures, but no hidden ones, none in
     the folder `output` if that lies inside, and none that `made_here` says we wrote. An input that does not
@@ -81,7 +55,8 @@ def _expand(given: str | Path, output: Path, made_here: Callable[[Path], bool]) 
     elif exists:
         yield Found(path, PurePath(path.name))
     elif glob.has_magic(str(given)):
-        matches = [Path(match) for match in sorted(glob.glob(str(given), recursive=True))]  # noqa: PTH207  `**` in strings
+        names = glob.glob(str(given), recursive=True)  # noqa: PTH207
+        matches = [Path(name) for name in sorted(names)]
         pictures = [match for match in matches if match.is_file() and not made_here(match)]
         if not pictures and not matches:
             yield _nothing(path, "no file matches this pattern")

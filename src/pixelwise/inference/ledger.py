@@ -17,9 +17,7 @@ _FORMAT = 1
 
 
 class Ledger:
-    """The records of one output folder. `stem` is the path of results below it, without the endings of
-    KINDS.
-    """
+    """The records of one output folder. A `stem` is the path of results below it, without endings."""
 
     def __init__(self, output: Path) -> None:
         self.output = output
@@ -93,9 +91,7 @@ class Ledger:
         return any(os.path.lexists(f"{self.output / stem}{ending}") for ending in KINDS.values())
 
     def finished(self, stem: PurePath, path: Path, model: str, kinds: Sequence[str]) -> dict[str, Any] | None:
-        """The result in the record, if the picture and model are still the same and all of `kinds` lie
-        there whole.
-        """
+        """The recorded result, if picture and model are still the same and all of `kinds` lie there whole."""
         record = self.read(stem)
         if record is None or record.get("result") is None or record.get("model") != model:
             return None

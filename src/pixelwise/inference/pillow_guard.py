@@ -13,7 +13,7 @@ MAX_PIXELS = 20_000 * 20_000
 
 _lock = threading.Lock()
 _readers = 0
-_saved: tuple[int | None, warnings.catch_warnings[None] | None] = None, None
+_saved: "tuple[int | None, warnings.catch_warnings[None] | None]" = (None, None)
 
 
 @contextmanager

@@ -24,9 +24,7 @@ class Predictor:
     """A model ready to segment. It keeps no state between calls and may be shared between threads."""
 
     def __init__(self, engine: Engine, info: ModelInfo, identity: str | None = None) -> None:
-        """`identity` tells models apart that have the same name; finished results of another model are made
-        anew.
-        """
+        """`identity` tells models of one name apart; finished results of another model are made anew."""
         self.engine = engine
         self.info = info
         self.identity = info.name if identity is None else identity

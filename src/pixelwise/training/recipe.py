@@ -107,6 +107,10 @@ class Recipe:
                 self.output_stride in (8, 16, 32),
                 f"output_stride must be 8, 16 or 32, got {self.output_stride}",
             ),
+            (
+                all(stride <= self.output_stride for stride in self.skips),
+                f"skips may not be coarser than output_stride {self.output_stride}, got {self.skips}",
+            ),
             (0 <= self.ema < 1, f"ema must lie in [0, 1), got {self.ema}"),
             (0 <= self.colour <= 1, f"colour must lie in [0, 1], got {self.colour}"),
             (0 <= self.dropout < 1, f"dropout must lie in [0, 1), got {self.dropout}"),

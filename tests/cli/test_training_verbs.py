@@ -1,0 +1,136 @@
+"""train, eval, export and segment one after the other, as a user with labelled images would."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pixelwise import load
+
+
+def pixelwise(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "pixelwise", *map(str, arguments)], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """12 pictures, the left half dark ground, the right half bright wall."""
+    root = tmp_path_factory.mktemp("photos")
+    rng = np.random.default_rng(0)
+    for kind in ("images", "labels"):
+        (root / kind).mkdir()
+    for index in range(12):
+        labels = np.zeros((40, 60), np.uint8)
+        labels[:, rng.integers(20, 40) :] = 1
+        image = (rng.integers(0, 60, (40, 60, 3)) + 150 * labels[..., None]).astype(np.uint8)
+        Image.fromarray(image).save(root / f"images/{index:02}.png")
+        Image.fromarray(labels).save(root / f"labels/{index:02}.png")
+    (root / "classes.txt").write_text("ground\nwall\n")
+    return root
+
+
+@pytest.fixture(scope="module")
+def run(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "photos"
+    settings = (
+        f"data=folder:{photos} backbone=test_efficientnet backbone_weights=none freeze_stages=0 context=8 hidden=4 "
+        "crop=33 batch_size=4 steps=80 warmup_steps=5 evaluate_every=40 workers=0 "
+        "learning_rate=1e-2 head_learning_rate=1e-2"
+    )
+    sets = [part for setting in settings.split() for part in ("--set", setting)]
+    done = pixelwise("train", "finetune", *sets, "--output", folder)
+    assert done.returncode == 0, done.stderr
+    assert "make a model file with: pixelwise export" in done.stdout
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("models") / "wall.onnx"
+    done = pixelwise("export", run, "-o", path, "--name", "wall")
+    assert done.returncode == 0, done.stderr
+    return path
+
+
+def test_run_and_exported_file_are_judged_alike(run: Path, model: Path, photos: Path) -> None:
+    results = []
+    for name in (run, model):
+        done = pixelwise("eval", name, "--data", f"folder:{photos}", "--json")
+        assert done.returncode == 0, done.stderr
+        results.append(json.loads(done.stdout))
+    assert results[0]["images"] == 1
+    assert results[0]["mean_iou"] > 0.8
+    assert results[1]["mean_iou"] == pytest.approx(results[0]["mean_iou"], abs=0.01)
+    assert {"pixel_accuracy", "mean_accuracy", "frequency_weighted_iou", "convention", "void"} <= results[0].keys()
+
+
+def test_the_exported_file_says_where_it_comes_from(model: Path) -> None:
+    info = load(model).info
+    assert info.name == "wall"
+    assert info.classes.names == ("ground", "wall")
+    assert info.training["steps"] == 80
+    assert info.training["recipe"]["backbone"] == "test_efficientnet"
+    assert info.training["val"]["step"] == 80
+
+
+def test_eval_as_text_states_its_convention(model: Path, photos: Path) -> None:
+    done = pixelwise("eval", model, "--data", f"folder:{photos}", "--split", "all")
+    assert done.returncode == 0, done.stderr
+    assert "mean iou" in done.stdout
+    assert "Convention: one confusion matrix over all pixels" in done.stdout
+
+
+def test_segment_takes_the_exported_file(model: Path, photos: Path, tmp_path: Path) -> None:
+    done = pixelwise("segment", photos / "images/00.png", "--model", model, "--output", tmp_path, "--json")
+    assert done.returncode == 0, done.stderr
+    areas = {entry["name"]: entry["area"] for entry in json.loads(done.stdout)["classes"]}
+    assert sum(areas.values()) == pytest.approx(1)
+    assert areas["wall"] > 0.2
+
+
+def test_check_accepts_good_data_and_prints_json(photos: Path) -> None:
+    done = pixelwise("check", f"folder:{photos}", "--json")
+    assert done.returncode == 0, done.stderr
+    reports = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [report["samples"] for report in reports] == [11, 1]
+
+
+def test_train_refuses_faulty_data_and_names_the_file(photos: Path, tmp_path: Path) -> None:
+    root = tmp_path / "faulty"
+    (root / "images").mkdir(parents=True)
+    (root / "labels").mkdir()
+    (root / "classes.txt").write_text("ground\n")
+    for index in range(3):
+        Image.new("RGB", (4, 4)).save(root / f"images/{index}.png")
+        Image.fromarray(np.full((4, 4), index, np.uint8)).save(root / f"labels/{index}.png")
+    checked = pixelwise("check", f"folder:{root}", "--split", "all")
+    trained = pixelwise("train", "finetune", "--set", f"data=folder:{root}", "--output", tmp_path / "run")
+    for done in (checked, trained):
+        assert done.returncode == 1
+        assert "the ids 1 (100.0% of the pixels) are out of range" in done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("train", "voc_fcn8z"), "there is no recipe"),
+        (("train", "finetune", "--set", "steps=0", "--set", "crop=x"), "crop=x does not read as a whole number"),
+        (("export", "no_such_run"), "no_such_run is no run folder"),
+        (("eval", "default", "--data", "voc:nowhere"), "nowhere is no folder"),
+        (("check", "nowhere"), "write KIND:PATH"),
+    ],
+)
+def test_mistakes_get_one_clear_error(arguments: tuple[str, ...], complaint: str) -> None:
+    done = pixelwise(*arguments)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert complaint in done.stderr
+    assert "Traceback" not in done.stderr

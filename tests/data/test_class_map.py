@@ -1,0 +1,45 @@
+"""From ids in files to classes."""
+
+import numpy as np
+import pytest
+
+from pixelwise.data.class_map import ClassMap, parse_classes
+from pixelwise.errors import DataError
+from pixelwise.labels import Classes
+
+PETS = Classes.named(["background", "cat", "dog", "car"])
+
+
+def test_identity_keeps_classes_and_knows_void() -> None:
+    class_map = ClassMap.identity(PETS, void=(11, 255))
+    labels = np.array([[0, 3, 11, 255]], np.uint8)
+    assert class_map.apply(labels).tolist() == [[0, 3, 255, 255]]
+    assert class_map.unknown([0, 3, 4, 11, 254, 255]) == [4, 254]
+
+
+def test_selection_reorders_merges_and_sends_the_rest_to_void() -> None:
+    class_map = ClassMap.identity(PETS).select("animal=cat+dog, background")
+    assert class_map.classes.names == ("animal", "background")
+    assert class_map.classes.background == 1
+    labels = np.array([0, 1, 2, 3, 255], np.uint8)
+    assert class_map.apply(labels).tolist() == [1, 0, 0, 255, 255]
+    assert class_map.unknown([4]) == [4], "an id out of range stays out of range"
+
+
+def test_parts_may_be_ids() -> None:
+    assert parse_classes("pet=1+2", PETS) == [("pet", (1, 2))]
+
+
+def test_all_faults_of_a_selection_are_told_at_once() -> None:
+    with pytest.raises(DataError) as caught:
+        parse_classes("cat,pet=cat+cow,x=9", PETS)
+    text = str(caught.value)
+    assert 'no class "cow"' in text
+    assert 'no class "9"' in text
+    assert '"cat" stands in both "cat" and "pet"' in text
+    assert "known: background, cat, dog, car" in text
+
+
+def test_an_empty_selection_is_rejected() -> None:
+    with pytest.raises(DataError, match="no class is named"):
+        parse_classes(" , ", PETS)

@@ -1,0 +1,83 @@
+"""A net as one file that is a whole model."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from torch import nn
+
+from pixelwise.errors import ModelError
+from pixelwise.export.onnx import export_onnx
+from pixelwise.inference.engines import OnnxEngine
+from pixelwise.inference.model_file import ModelInfo
+from pixelwise.inference.predictor import load
+from pixelwise.labels import Classes
+from pixelwise.models.backbones import backbone
+from pixelwise.models.batch_norm import fold_batch_norm, freeze_batch_norm
+from pixelwise.models.skip_fcn import Head, SkipFCN
+
+INFO = ModelInfo("tiny", Classes.named(["background", "cup", "spoon"]), 50, {"mean": [1.0]}, {"steps": 3})
+
+
+@pytest.fixture(scope="module")
+def net() -> SkipFCN:
+    torch.manual_seed(0)
+    net = SkipFCN(backbone("test_efficientnet"), 3, Head(context=8, hidden=4)).eval()
+    for score in net.scores:
+        nn.init.normal_(score[-1].weight)
+    freeze_batch_norm(net, torch.zeros(1, 3, 33, 33))
+    fold_batch_norm(net)
+    return net
+
+
+@pytest.fixture(scope="module")
+def exported(net: SkipFCN, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("exported") / "tiny.onnx"
+    assert export_onnx(net, INFO, path) < 0.02
+    return path
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 200), (32, 32), (65, 90), (131, 64)])
+def test_the_file_scores_as_the_net_does_at_any_size(net: SkipFCN, exported: Path, size: tuple[int, int]) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
+    with torch.inference_mode():
+        expected = net(torch.from_numpy(image).permute(2, 0, 1)[None])[0].numpy()
+    found = OnnxEngine(str(exported)).scores(image)
+    assert np.abs(found - expected).max() < 0.02 * expected.std()
+
+
+def test_several_images_at_once_are_scored(exported: Path) -> None:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(exported)
+    images = np.random.default_rng(0).integers(0, 256, (3, 40, 50, 3), np.uint8)
+    (together,) = session.run(None, {"image": images})
+    (alone,) = session.run(None, {"image": images[1:2]})
+    assert np.allclose(together[1], alone[0], atol=1e-3)
+
+
+def test_the_file_is_a_whole_model(exported: Path) -> None:
+    assert load(exported).info == INFO
+
+
+def test_large_weights_are_stored_in_half(net: SkipFCN, tmp_path: Path, exported: Path) -> None:
+    export_onnx(net, INFO, tmp_path / "full.onnx", half_weights=False)
+    kinds = {tensor.data_type for tensor in onnx.load(exported).graph.initializer if np.prod(tensor.dims) >= 1024}
+    assert kinds == {onnx.TensorProto.FLOAT16}
+    assert exported.stat().st_size < (tmp_path / "full.onnx").stat().st_size
+
+
+def test_a_net_that_does_not_survive_the_export_leaves_no_file(
+    net: SkipFCN, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pixelwise.export.onnx._deviation", lambda net, content: float("nan"))
+    with pytest.raises(ModelError, match="differs from the net"):
+        export_onnx(net, INFO, tmp_path / "wrong.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_net_in_training_mode_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="evaluation mode"):
+        export_onnx(SkipFCN(backbone("test_efficientnet"), 3, Head()).train(), INFO, tmp_path / "x.onnx")

@@ -1,0 +1,93 @@
+"""One photo, many photos, many threads: the same results."""
+
+import itertools
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tiny_model import CLASSES, tiny_info
+
+from pixelwise.errors import ImageError, ModelError
+from pixelwise.inference.engines import OnnxEngine, TorchEngine
+from pixelwise.inference.predictor import Predictor
+from pixelwise.labels import Classes
+from pixelwise.types import RGBImage
+
+
+def quarters() -> RGBImage:
+    """Black, red / green, blue."""
+    image = np.zeros((20, 30, 3), np.uint8)
+    image[:10, 15:, 0] = image[10:, :15, 1] = image[10:, 15:, 2] = 255
+    return image
+
+
+def test_file_pillow_image_and_array_give_the_same_labels(predictor: Predictor, tmp_path: Path) -> None:
+    path = tmp_path / "x.png"
+    Image.fromarray(quarters()).save(path)
+    expected = np.repeat(np.repeat([[0, 1], [2, 3]], 10, 0), 15, 1)
+    for source in (path, str(path), Image.fromarray(quarters()), quarters()):
+        result = predictor(source)
+        assert result.labels.tolist() == expected.tolist()
+        assert result.size == result.scored_size == (20, 30)
+
+
+def test_confidence_is_the_mean_probability(predictor: Predictor) -> None:
+    (only,) = predictor(np.full((3, 4, 3), (255, 0, 0), np.uint8)).areas()
+    powers = np.exp([3, 255 / 32, 0, 0])
+    assert (only.id, only.name, only.area) == (1, "red", 1)
+    assert only.confidence == pytest.approx(powers[1] / powers.sum(), abs=1e-5)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 200), (64, 64), (65, 3), (300, 451)])
+def test_any_size_is_scored_within_the_long_side_and_labelled_in_full(
+    size: tuple[int, int], predictor: Predictor
+) -> None:
+    result = predictor(np.zeros((*size, 3), np.uint8))
+    assert result.labels.shape == size
+    assert result.probabilities.shape == (4, *size)
+    assert max(result.scored_size) == min(max(size), 64)
+
+
+def test_a_shared_predictor_gives_every_thread_its_own_result(predictor: Predictor) -> None:
+    random = np.random.default_rng(0)
+    pictures = [random.integers(0, 256, (5 + index, 9, 3), np.uint8) for index in range(40)]
+    alone = [predictor(picture).scores for picture in pictures]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(lambda picture: predictor(picture).scores, pictures))
+    assert all((one == other).all() for one, other in zip(alone, together, strict=True))
+
+
+def test_batch_streams_in_order_from_an_endless_source(predictor: Predictor) -> None:
+    sources = (np.zeros((1 + index, 2, 3), np.uint8) for index in itertools.count())
+    heights = [result.size[0] for result in itertools.islice(predictor.batch(sources, workers=3), 20)]
+    assert heights == list(range(1, 21))
+
+
+def test_batch_raises_an_error_in_its_turn(predictor: Predictor) -> None:
+    stream = predictor.batch([quarters(), "missing.png"])
+    assert next(stream).size == (20, 30)
+    with pytest.raises(ImageError, match=r"missing.png: no such file"):
+        next(stream)
+
+
+def test_a_model_that_scores_other_classes_is_refused(predictor: Predictor) -> None:
+    info = tiny_info()
+    fewer = type(info)("few", Classes.named(("a", "b")), 64)
+    with pytest.raises(ModelError, match='model "few" names 2 classes but scores 4'):
+        Predictor(predictor.engine, fewer)(quarters())
+
+
+def test_torch_and_onnx_engines_agree(model_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    net = torch.nn.Conv2d(3, 4, 1)
+    with pytest.raises(ValueError, match=r"net.eval\(\)"):
+        TorchEngine(net)
+    weight = torch.tensor([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]]) / 32
+    net.weight.data = weight[:, :, None, None]
+    net.bias.data = torch.tensor([3.0, 0, 0, 0])
+    by_torch, by_onnx = TorchEngine(net.eval()), OnnxEngine(str(model_path), 2)
+    image = np.random.default_rng(0).integers(0, 256, (13, 17, 3), np.uint8)
+    np.testing.assert_allclose(by_torch.scores(image), by_onnx.scores(image), atol=1e-5)
+    assert Predictor(by_torch, tiny_info())(quarters()).classes == CLASSES

@@ -1,0 +1,148 @@
+"""Results: numbers, pictures, files."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tiny_model import CLASSES
+
+from pixelwise.errors import ImageError
+from pixelwise.inference import segmentation, writing
+from pixelwise.inference.drawing import mask, visible_color
+from pixelwise.inference.segmentation import Area, Segmentation
+from pixelwise.labels import Classes, voc_palette
+
+
+def halves(size: tuple[int, int] = (40, 60), classes: Classes = CLASSES) -> Segmentation:
+    """Left half background, right half red, on a grey photo; scored at (4, 6)."""
+    scores = np.zeros((4, 4, 6), np.float32)
+    scores[0, :, :3] = scores[1, :, 3:] = 5
+    original = np.full((*size, 3), 128, np.uint8)
+    return Segmentation(scores, size, classes, original[:4, :6], lambda: original)
+
+
+def test_areas_are_shares_sorted_by_size() -> None:
+    scores = np.zeros((4, 2, 5), np.float32)
+    scores[2, :, :4] = scores[1, :, 4:] = 2
+    sure = np.exp(2) / (np.exp(2) + 3)
+    result = Segmentation(scores, (2, 5), CLASSES, np.zeros((2, 5, 3), np.uint8))
+    green, red = result.areas()
+    assert green == Area(2, "green", 0.8, green.confidence)
+    assert red == Area(1, "red", 0.2, red.confidence)
+    assert [green.confidence, red.confidence] == pytest.approx([sure, sure], abs=1e-5)
+    assert repr(result) == "<Segmentation 2x5: green 80%, red 20%>"
+
+
+def test_probabilities_sum_to_one_and_agree_with_labels() -> None:
+    result = halves()
+    np.testing.assert_allclose(result.probabilities.sum(0), 1, atol=1e-5)
+    assert (result.probabilities.argmax(0) == result.labels).all()
+
+
+def test_scores_must_fit_the_classes() -> None:
+    with pytest.raises(ValueError, match=r"expected scores \(4, h, w\) for 4 classes, got \(3, 2, 2\)"):
+        Segmentation(np.zeros((3, 2, 2), np.float32), (2, 2), CLASSES, np.zeros((2, 2, 3), np.uint8))
+
+
+def test_mask_pixels_are_class_ids_in_the_classes_colors(tmp_path: Path) -> None:
+    path = halves().save(tmp_path / "deep" / "x", ["mask"])["mask"]
+    with Image.open(path) as picture:
+        assert picture.mode == "P"
+        assert (np.asarray(picture) == np.repeat([[0, 1]], 30, 1).repeat(40, 0)).all()
+        assert picture.convert("RGB").getpixel((59, 0)) == (200, 0, 0)
+
+
+def test_unused_ids_and_void_have_colors_too() -> None:
+    picture = mask(np.array([[4, 255]], np.uint8), CLASSES).convert("RGB")
+    assert [picture.getpixel((x, 0)) for x in (0, 1)] == [voc_palette()[4], (224, 224, 192)]
+
+
+def test_overlay_greys_the_background_and_tints_classes() -> None:
+    result = halves((400, 600))
+    drawn = np.asarray(result.overlay(opacity=0.5, outlines=False, legend=False)).astype(int)
+    assert drawn.shape == (400, 600, 3)
+    left, right = drawn[200, 100], drawn[200, 500]
+    assert left.max() - left.min() < 6
+    assert left.max() < 128
+    assert right.tolist() == [(128 + visible_color((200, 0, 0))[0]) // 2, 64, 64]
+    outlined = np.asarray(result.overlay(legend=False)).astype(int)
+    assert outlined[200, 298:302].min(1).max() > 200  # a white line between the halves
+    with pytest.raises(ValueError, match="from 0 to 1, got 2"):
+        result.overlay(opacity=2)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 200), (200, 3), (40, 60), (400, 600), (2000, 3000)])
+def test_the_legend_is_legible_at_any_size(size: tuple[int, int]) -> None:
+    drawn = halves(size).overlay()
+    factor = max(1, -(-320 // max(size)))
+    panel = np.asarray(drawn).astype(int)[size[0] * factor :]
+    assert panel.shape[0] >= 20
+    assert panel.max() > 220  # letters
+    assert ((panel == visible_color((200, 0, 0))).all(2)).sum() >= 80 or size == (1, 1)  # the swatch of red
+
+
+def test_dark_colors_are_brightened_and_black_is_grey() -> None:
+    assert visible_color((64, 0, 0))[0] > 140
+    assert visible_color((0, 255, 0)) == (0, 255, 0)
+    assert visible_color((0, 0, 0)) == (90, 90, 90)
+
+
+def test_cutout_is_transparent_on_the_background() -> None:
+    drawn = np.asarray(halves().cutout())
+    assert drawn.shape == (40, 60, 4)
+    assert drawn[:, :25].max() == 0
+    assert drawn[:, 35:].min() == 128
+    assert (drawn[:, 35:, 3] == 255).all()
+    with pytest.raises(ValueError, match="needs a background class"):
+        halves(classes=Classes(CLASSES.names, CLASSES.palette)).cutout()
+
+
+def test_saved_probabilities_are_half_floats_with_names(tmp_path: Path) -> None:
+    result = halves()
+    with np.load(result.save(tmp_path / "x", ["probabilities"])["probabilities"]) as saved:
+        assert saved["probabilities"].dtype == np.float16
+        np.testing.assert_allclose(saved["probabilities"], result.probabilities, atol=5e-4)
+        assert saved["classes"].tolist() == list(CLASSES.names)
+
+
+def test_very_large_pictures_are_drawn_at_the_scored_size_and_say_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segmentation, "FULL_SIZE_PIXELS", 40 * 60 - 1)
+    monkeypatch.setattr(segmentation, "FULL_SIZE_VALUES", 4 * 40 * 60 - 1)
+    result = halves()
+    kinds = ["mask", "overlay", "cutout", "probabilities"]
+    paths = result.save(tmp_path / "x", kinds)
+    assert result.notes(kinds) == [
+        "scored on a copy reduced to 6x4",
+        "overlay and cutout and probabilities saved at 6x4",
+    ]
+    with Image.open(paths["mask"]) as drawn, Image.open(paths["cutout"]) as cut:
+        assert (drawn.size, cut.size) == ((60, 40), (6, 4))
+    with np.load(paths["probabilities"]) as saved:
+        assert saved["probabilities"].shape == (4, 4, 6)
+
+
+def test_unknown_kinds_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(
+        ValueError, match="expected kinds among mask, overlay, cutout, probabilities, got masks"
+    ):
+        halves().save(tmp_path / "x", ["masks"])
+
+
+@pytest.mark.parametrize("problem", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_nothing_half_written_stays_under_any_name(problem: BaseException, tmp_path: Path) -> None:
+    old = tmp_path / "x.png"
+    old.write_bytes(b"old")
+
+    def fail_midway(file: object) -> None:
+        file.write(b"half")  # type: ignore[attr-defined]
+        raise problem
+
+    with pytest.raises(ImageError if isinstance(problem, OSError) else KeyboardInterrupt) as caught:
+        writing.write_atomically(old, fail_midway)
+    if isinstance(problem, OSError):
+        assert str(caught.value) == f"cannot write {old}: No space left on device"
+    assert [path.name for path in tmp_path.iterdir()] == ["x.png"]
+    assert old.read_bytes() == b"old"

@@ -1,0 +1,64 @@
+"""Folded batch normalisation is batch normalisation in evaluation mode, gradients included."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from pixelwise.models.batch_norm import FrozenBatchNormConv2d, fold_batch_norm, freeze_batch_norm
+
+
+def small_net() -> nn.Sequential:
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        nn.Conv2d(3, 4, 3, stride=2, padding=1),
+        nn.BatchNorm2d(4),
+        nn.ReLU(),
+        nn.Conv2d(4, 4, 3, groups=4, bias=False),
+        nn.BatchNorm2d(4),
+    )
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.weight)
+            nn.init.normal_(module.bias)
+            module.running_mean = torch.randn(4)
+            module.running_var = torch.rand(4) + 0.1
+    return net.eval()
+
+
+def test_outputs_and_gradients_equal_evaluation_mode() -> None:
+    plain, x = small_net(), torch.randn(2, 3, 9, 11)
+    frozen = copy.deepcopy(plain)
+    assert freeze_batch_norm(frozen, x) == 2
+    frozen.train()
+    expected, found = plain(x), frozen(x)
+    assert torch.allclose(found, expected, atol=1e-5)
+
+    (expected**2).sum().backward()
+    (found**2).sum().backward()
+    first = frozen[0]
+    assert isinstance(first, FrozenBatchNormConv2d)
+    pairs = [
+        (first.conv.weight, plain[0].weight),
+        (first.scale, plain[1].weight),
+        (first.shift, plain[1].bias),
+    ]
+    for own, reference in pairs:
+        assert own.grad is not None
+        assert torch.allclose(own.grad, reference.grad, rtol=1e-3, atol=1e-4)
+
+
+def test_folding_leaves_plain_convolutions_that_do_the_same() -> None:
+    net, x = small_net(), torch.randn(1, 3, 8, 8)
+    expected = net(x)
+    freeze_batch_norm(net, x)
+    fold_batch_norm(net)
+    assert not any(isinstance(module, FrozenBatchNormConv2d) for module in net.modules())
+    assert torch.allclose(net(x), expected, atol=1e-5)
+
+
+def test_a_normalisation_without_a_convolution_before_it_is_named() -> None:
+    net = nn.Sequential(nn.ReLU(), nn.BatchNorm2d(3))
+    with pytest.raises(ValueError, match="do not follow a convolution: 1"):
+        freeze_batch_norm(net, torch.zeros(1, 3, 4, 4))

@@ -1,0 +1,97 @@
+"""The compiled resampling against NumPy, written out by its definition."""
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from pixelwise import _core
+
+Floats = npt.NDArray[np.float64]
+
+
+def interpolated(values: Floats, length: int, axis: int) -> Floats:
+    """Bilinear interpolation along one axis: cell centres at (i + 0.5) / n, clamped at the ends."""
+    cells = values.shape[axis]
+    position = np.clip((np.arange(length) + 0.5) * cells / length - 0.5, 0, cells - 1)
+    low = np.floor(position).astype(int)
+    high = np.minimum(low + 1, cells - 1)
+    shape = [1] * values.ndim
+    shape[axis] = length
+    weight = (position - low).reshape(shape)
+    result: Floats = np.take(values, low, axis) * (1 - weight) + np.take(values, high, axis) * weight
+    return result
+
+
+def softmax(scores: Floats) -> Floats:
+    powers = np.exp(scores - scores.max(0))
+    result: Floats = powers / powers.sum(0)
+    return result
+
+
+SIZES = [
+    ((1, 1), (1, 1)),
+    ((1, 1), (5, 7)),
+    ((5, 7), (1, 1)),
+    ((3, 4), (3, 4)),
+    ((3, 4), (30, 41)),
+    ((30, 41), (3, 4)),
+    ((7, 1), (2, 9)),
+    ((33, 65), (97, 131)),
+]
+
+
+@pytest.mark.parametrize(("small", "large"), SIZES)
+@pytest.mark.parametrize("classes", [1, 2, 21])
+def test_probabilities_are_the_softmax_of_interpolated_scores(
+    small: tuple[int, int], large: tuple[int, int], classes: int
+) -> None:
+    scores = np.random.default_rng(1).normal(0, 5, (classes, *small)).astype(np.float32)
+    expected = softmax(interpolated(interpolated(scores.astype(float), large[0], 1), large[1], 2))
+    found = np.empty((classes, *large), np.float32)
+    _core.pixel_probabilities(scores, found)
+    np.testing.assert_allclose(found, expected, atol=2e-6)
+    np.testing.assert_allclose(found.sum(0), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize(("small", "large"), SIZES)
+def test_labels_are_the_best_class_and_counts_add_up(small: tuple[int, int], large: tuple[int, int]) -> None:
+    scores = np.random.default_rng(2).normal(0, 3, (5, *small)).astype(np.float32)
+    full = softmax(interpolated(interpolated(scores.astype(float), large[0], 1), large[1], 2))
+    labels, pixels, confidence = np.empty(large, np.uint8), np.zeros(5, np.int64), np.zeros(5)
+    _core.label_pixels(scores, labels, pixels, confidence)
+    chosen = np.take_along_axis(full, labels[None].astype(int), 0)[0]
+    np.testing.assert_allclose(chosen, full.max(0), atol=2e-6)
+    assert pixels.tolist() == np.bincount(labels.ravel(), minlength=5).tolist()
+    np.testing.assert_allclose(confidence, np.bincount(labels.ravel(), chosen.ravel(), 5), rtol=1e-5)
+
+
+def test_four_pixels_between_two_cells() -> None:
+    # Centres of 4 pixels over 2 cells: (0.5, 1.5, 2.5, 3.5) / 2 - 0.5, clamped to 0, 0.25, 0.75, 1.
+    scores = np.array([[[0, 4]], [[1, 1]]], np.float32)  # class 0 goes from 0 to 4, class 1 stays at 1
+    labels, pixels, confidence = np.empty((1, 4), np.uint8), np.zeros(2, np.int64), np.zeros(2)
+    _core.label_pixels(
+        scores, labels, pixels, confidence
+    )  # class 0: 0, 1, 3, 4; the tie goes to the lower id
+    assert labels.tolist() == [[1, 0, 0, 0]]
+    sure = [1 / (1 + np.exp(-1)), 1 / 2, 1 / (1 + np.exp(-2)), 1 / (1 + np.exp(-3))]
+    assert confidence == pytest.approx([sure[1] + sure[2] + sure[3], sure[0]], abs=1e-5)
+
+
+def test_far_apart_scores_give_zero_and_one() -> None:
+    scores = np.array([[[-1000.0]], [[1000.0]]], np.float32)
+    found = np.empty((2, 1, 1), np.float32)
+    _core.pixel_probabilities(scores, found)
+    assert found.ravel() == pytest.approx([0, 1])
+
+
+def test_arrays_of_another_type_are_refused_instead_of_copied() -> None:
+    scores, pixels, confidence = np.zeros((2, 3, 3), np.float32), np.zeros(2, np.int64), np.zeros(2)
+    with pytest.raises(TypeError):
+        _core.label_pixels(scores, np.zeros((3, 3), np.int32), pixels, confidence)
+    with pytest.raises(TypeError):
+        _core.label_pixels(scores, np.zeros((6, 6), np.uint8)[::2, ::2], pixels, confidence)
+
+
+def test_classes_must_agree() -> None:
+    with pytest.raises(ValueError, match="differ in classes"):
+        _core.pixel_probabilities(np.zeros((2, 3, 3), np.float32), np.zeros((3, 3, 3), np.float32))

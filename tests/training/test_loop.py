@@ -1,0 +1,171 @@
+"""Training end to end on generated squares: it learns, survives SIGKILL bit for bit, and refuses nonsense."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from pixelwise.data import open_dataset
+from pixelwise.errors import TrainingError
+from pixelwise.training import checkpoint
+from pixelwise.training.loop import train
+from pixelwise.training.recipe import Recipe
+
+SETTINGS = [
+    "backbone=test_efficientnet",
+    "backbone_weights=none",
+    "freeze_stages=0",
+    "context=8",
+    "hidden=4",
+    "crop=33",
+    "batch_size=4",
+    "dropout=0.2",
+    "steps=40",
+    "warmup_steps=5",
+    "evaluate_every=20",
+    "checkpoint_minutes=0",
+]
+
+
+def run_squares(squares: Path, run: Path, *more: str, resume: bool = False) -> bool:
+    recipe = Recipe(name="squares", data=f"folder:{squares}").override([*SETTINGS, *more])
+    sets = [open_dataset(recipe.data, split) for split in ("train", "val")]
+    return train(recipe, sets[0], sets[1], run, resume)
+
+
+def command(squares: Path, run: Path, *more: str) -> list[str]:
+    settings = [
+        part for setting in [f"data=folder:{squares}", *SETTINGS, *more] for part in ("--set", setting)
+    ]
+    return [sys.executable, "-m", "pixelwise", "train", "finetune", *settings, "--output", str(run)]
+
+
+def assert_same(first: Path, second: Path) -> None:
+    a, b = checkpoint.load(first / checkpoint.LAST), checkpoint.load(second / checkpoint.LAST)
+    assert a.step == b.step
+    for name in a.net:
+        assert torch.equal(a.net[name], b.net[name]), name
+        assert torch.equal(a.mean[name], b.mean[name]), name
+    for key, moments in a.optimizer["state"].items():
+        for name, value in moments.items():
+            assert torch.equal(value, b.optimizer["state"][key][name])
+    assert torch.equal(a.torch_rng, b.torch_rng)
+    assert a.history == b.history
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(squares: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = tmp_path_factory.mktemp("runs") / "whole"
+    done = subprocess.run(command(squares, run), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return run
+
+
+def test_training_learns_the_squares(squares: Path, tmp_path: Path) -> None:
+    assert run_squares(
+        squares, tmp_path / "run", "steps=120", "head_learning_rate=1e-2", "learning_rate=1e-2"
+    )
+    history = checkpoint.load(tmp_path / "run" / checkpoint.LAST).history
+    assert history[-1]["step"] == 120
+    assert history[-1]["mean_iou"] > 0.8
+    assert list((tmp_path / "run/tensorboard").iterdir())
+
+
+def test_a_run_killed_by_sigkill_resumes_to_the_same_weights(
+    squares: Path, uninterrupted: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "killed"
+    process = subprocess.Popen(command(squares, run), stderr=subprocess.PIPE, start_new_session=True)
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and (not (run / "last.pt").exists() or saved_step(run) < 7):
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    killed_at = saved_step(run)
+    assert 7 <= killed_at < 40, "the kill should hit the middle of the run"
+    resumed = subprocess.run(
+        [*command(squares, run)[:5], "--output", str(run), "--resume"], capture_output=True, text=True
+    )
+    assert resumed.returncode == 0, resumed.stderr
+    assert_same(run, uninterrupted)
+
+
+def saved_step(run: Path) -> int:
+    return checkpoint.load(run / checkpoint.LAST).step
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_run_after_a_checkpoint(
+    squares: Path, uninterrupted: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    run = tmp_path / "stopped"
+    process = subprocess.Popen(
+        command(squares, run, "checkpoint_minutes=60"),
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    log = run / "log.jsonl"
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and (not log.exists() or not log.stat().st_size):
+        time.sleep(0.02)
+    os.killpg(process.pid, number)  # the whole group, as a terminal's Ctrl-C does
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "go on with: pixelwise train finetune" in stderr
+    assert 20 <= saved_step(run) < 40
+    assert run_again(run) == 0
+    assert_same_weights(run, uninterrupted)
+
+
+def run_again(run: Path) -> int:
+    again = [sys.executable, "-m", "pixelwise", "train", "finetune", "--output", str(run), "--resume"]
+    return subprocess.run(again, capture_output=True).returncode
+
+
+def assert_same_weights(first: Path, second: Path) -> None:
+    a, b = (checkpoint.load(run / checkpoint.LAST).mean for run in (first, second))
+    assert all(torch.equal(a[name], b[name]) for name in b)
+
+
+def test_a_folder_with_a_run_is_not_overwritten(squares: Path, uninterrupted: Path) -> None:
+    with pytest.raises(TrainingError, match="already holds a run"):
+        run_squares(squares, uninterrupted)
+
+
+def test_resuming_with_other_settings_is_refused(squares: Path, uninterrupted: Path) -> None:
+    with pytest.raises(TrainingError, match="steps was 40, is now 50"):
+        run_squares(squares, uninterrupted, "steps=50", resume=True)
+
+
+def test_resuming_what_never_started_says_so(squares: Path, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="no checkpoint yet"):
+        run_squares(squares, tmp_path, resume=True)
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
+    (tmp_path / "last.pt").write_bytes(b"half a checkpoint")
+    with pytest.raises(TrainingError, match=r"last\.pt is no checkpoint"):
+        checkpoint.load(tmp_path / "last.pt")
+
+
+def test_a_checkpoint_that_cannot_be_written_leaves_the_old_one(
+    uninterrupted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = checkpoint.load(uninterrupted / checkpoint.LAST)
+    path = tmp_path / "last.pt"
+    checkpoint.save(state, path)
+    before = path.read_bytes()
+
+    def disk_full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", disk_full)
+    with pytest.raises(OSError, match="No space left"):
+        checkpoint.save(state, path)
+    assert path.read_bytes() == before

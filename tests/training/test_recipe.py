@@ -1,0 +1,82 @@
+"""Recipes are typed plain data."""
+
+import dataclasses
+import json
+
+import pytest
+
+from pixelwise.errors import TrainingError
+from pixelwise.recipes import get_recipe, recipe_names
+from pixelwise.training.recipe import Recipe
+
+PLAIN = Recipe(name="plain", data="folder:x")
+
+
+def test_settings_are_read_as_their_field_s_type() -> None:
+    changed = PLAIN.override(
+        [
+            "steps=7",
+            "scale=0.5,2",
+            "skips=16,8",
+            "mirror=false",
+            "learning_rate=1e-4",
+            "classes=a,b",
+            "skips=16",
+        ]
+    )
+    assert (changed.steps, changed.scale, changed.mirror) == (7, (0.5, 2.0), False)
+    assert (changed.learning_rate, changed.classes, changed.skips) == (1e-4, "a,b", (16,))
+    assert changed.override(["classes=none", "skips="]).classes is None
+    assert PLAIN.steps != 7
+
+
+def test_all_faults_of_settings_are_told_at_once() -> None:
+    with pytest.raises(TrainingError) as caught:
+        PLAIN.override(["stepz=1", "steps=many", "scale=1", "mirror=yes", "crop"])
+    for complaint in (
+        'no field "stepz"',
+        "steps=many does not read as a whole number",
+        "scale=1 does not read as 2 numbers separated by commas",
+        "mirror=yes does not read as true or false",
+        '"crop" is not of the form field=value',
+    ):
+        assert complaint in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("setting", "complaint"),
+    [
+        ("scale=2,1", "LOW <= HIGH"),
+        ("optimizer=adam", 'optimizer must be "adamw" or "sgd"'),
+        ("ema=1", r"ema must lie in \[0, 1\)"),
+        ("output_stride=4", "8, 16 or 32"),
+        ("skips=32,64", "may not be coarser than output_stride 32"),
+        ("batch_size=0", "at least 1, got 0"),
+    ],
+)
+def test_values_that_cannot_work_are_rejected(setting: str, complaint: str) -> None:
+    with pytest.raises(TrainingError, match=complaint):
+        PLAIN.override([setting])
+
+
+def test_a_recipe_survives_json() -> None:
+    recipe = PLAIN.override(["scale=0.5,2"])
+    assert Recipe.from_dict(json.loads(json.dumps(dataclasses.asdict(recipe)))) == recipe
+
+
+def test_a_recipe_of_another_version_names_the_unknown_field() -> None:
+    with pytest.raises(TrainingError, match="does not know: colour_space"):
+        Recipe.from_dict({"name": "x", "data": "y", "colour_space": "lab"})
+
+
+def test_every_recipe_is_sound_and_has_a_header() -> None:
+    assert {"people_and_animals", "finetune"} <= set(recipe_names())
+    for name in recipe_names():
+        recipe = get_recipe(name)
+        assert recipe.name == name
+        assert recipe.faults() == []
+
+
+def test_a_wrong_recipe_name_lists_the_recipes() -> None:
+    with pytest.raises(TrainingError, match="recipes: finetune, people_and_animals"):
+        get_recipe("voc")
