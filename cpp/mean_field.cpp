@@ -202,13 +202,14 @@ Index MeanField::set_unary(const Strided<const float>& unary) {
     started_ = false;
     unary_.resize(size(pixels * width_));
     std::vector<double> least_sum(size(threads_), 0.0);
-    std::vector<Index> first_bad(size(threads_), -1);
+    const Index none = pixels * classes_;
+    std::vector<Index> first_bad(size(threads_), none);
     run_team(threads_, [&](const Member& member) {
         std::vector<float> least(size(chunk_));
         const auto source = [&](Index begin, int count, Scratch& scratch) {
             return gather(unary, begin, count, scratch);
         };
-        sweep(member, source, [&](Index begin, int count, const float* energy, Scratch& scratch) {
+        sweep(member, source, [&](Index begin, int count, const float* energy, Scratch&) {
             float spoilt = 0.0f;
             for (int i = 0; i < count; ++i) {
                 const float* row = energy + i * width_;
@@ -222,21 +223,19 @@ Index MeanField::set_unary(const Strided<const float>& unary) {
                 for (int c = 0; c < width_; ++c)
                     to[c] = c < classes_ ? std::max((smallest - row[c]) * log2_e, impossible) : impossible;
             }
-            if (!(spoilt == 0.0f) && first_bad[size(member.index)] < 0)
-                for (int i = 0; i < count; ++i)
-                    for (int c = 0; c < classes_; ++c)
-                        if (!std::isfinite(energy[i * width_ + c])) first_bad[size(member.index)] = pixel_[size(begin + i)] + c * pixels;
-            (void)scratch;
+            if (spoilt == 0.0f) return;
+            Index& first = first_bad[size(member.index)];
+            for (int i = 0; i < count; ++i)
+                for (int c = 0; c < classes_; ++c)
+                    if (!std::isfinite(energy[i * width_ + c])) first = std::min(first, c * pixels + pixel_[size(begin + i)]);
         });
     });
     least_sum_ = 0.0;
     for (double part : least_sum) least_sum_ += part;
-    for (Index bad : first_bad)
-        if (bad >= 0) {
-            unary_.resize(0);
-            return bad;
-        }
-    return -1;
+    const Index bad = *std::min_element(first_bad.begin(), first_bad.end());
+    if (bad == none) return -1;
+    unary_.resize(0);
+    return bad;
 }
 
 void MeanField::blur(Member& member, std::size_t first, std::size_t last) {

@@ -1,5 +1,7 @@
 """The compiled core, see cpp/bindings.cpp. Arrays are C-contiguous and never converted."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -24,7 +26,7 @@ class MeanField:
         self,
         shape: tuple[int, ...],
         classes: int,
-        kernels: list[tuple[npt.NDArray[np.float32], int, float, npt.NDArray[np.float32] | None]],
+        kernels: Sequence[tuple[npt.NDArray[np.float32], int, float, npt.NDArray[np.float32] | None]],
         threads: int,
         instructions: str | None = None,
     ) -> None: ...

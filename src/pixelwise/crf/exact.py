@@ -30,9 +30,9 @@ def likeness(features: Features32, normalization: Normalization = "none") -> Arr
     return k
 
 
-def softmax(logits: Array) -> Array:
+def softmax(logits: npt.NDArray[np.floating]) -> Array:
     """Along axis 0."""
-    powers = np.exp(logits - logits.max(axis=0))
+    powers = np.exp(logits - logits.max(axis=0), dtype=np.float64)
     return np.asarray(powers / powers.sum(axis=0))
 
 

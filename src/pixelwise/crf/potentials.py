@@ -214,7 +214,7 @@ def unary_from_labels(
 
 
 def _check_common(kernel: Kernel) -> None:
-    if not _is_number(kernel.weight) or not np.isfinite(np.float32(kernel.weight)):
+    if not _is_number(kernel.weight) or not abs(kernel.weight) <= float(np.finfo(np.float32).max):
         raise ValueError(f"weight must be a finite number, got {kernel.weight!r}")
     if kernel.normalization not in get_args(Normalization):
         raise ValueError(
