@@ -39,8 +39,8 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "photos"
     settings = (
-        f"data=folder:{photos} backbone=test_efficientnet backbone_weights=none freeze_stages=0 context=8 hidden=4 "
-        "crop=33 batch_size=4 steps=80 warmup_steps=5 evaluate_every=40 workers=0 "
+        f"data=folder:{photos} backbone=test_efficientnet backbone_weights=none freeze_stages=0 "
+        "context=8 hidden=4 crop=33 batch_size=4 steps=80 warmup_steps=5 evaluate_every=40 workers=0 "
         "learning_rate=1e-2 head_learning_rate=1e-2"
     )
     sets = [part for setting in settings.split() for part in ("--set", setting)]
@@ -67,7 +67,9 @@ def test_run_and_exported_file_are_judged_alike(run: Path, model: Path, photos: 
     assert results[0]["images"] == 1
     assert results[0]["mean_iou"] > 0.8
     assert results[1]["mean_iou"] == pytest.approx(results[0]["mean_iou"], abs=0.01)
-    assert {"pixel_accuracy", "mean_accuracy", "frequency_weighted_iou", "convention", "void"} <= results[0].keys()
+    assert {"pixel_accuracy", "mean_accuracy", "frequency_weighted_iou", "convention", "void"} <= results[
+        0
+    ].keys()
 
 
 def test_the_exported_file_says_where_it_comes_from(model: Path) -> None:
@@ -122,7 +124,10 @@ def test_train_refuses_faulty_data_and_names_the_file(photos: Path, tmp_path: Pa
     ("arguments", "complaint"),
     [
         (("train", "voc_fcn8z"), "there is no recipe"),
-        (("train", "finetune", "--set", "steps=0", "--set", "crop=x"), "crop=x does not read as a whole number"),
+        (
+            ("train", "finetune", "--set", "steps=0", "--set", "crop=x"),
+            "crop=x does not read as a whole number",
+        ),
         (("export", "no_such_run"), "no_such_run is no run folder"),
         (("eval", "default", "--data", "voc:nowhere"), "nowhere is no folder"),
         (("check", "nowhere"), "write KIND:PATH"),

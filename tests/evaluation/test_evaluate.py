@@ -31,7 +31,7 @@ def save(root: Path, name: str, image: list[list[tuple[int, int, int]]], labels:
 def test_classes_are_matched_by_name_and_the_rest_is_void(colours: Path, predictor: Predictor) -> None:
     told: list[int] = []
     result = evaluate(predictor, open_dataset(f"folder:{colours}", "all"), told.append)
-    # Right: a red, a green and a background pixel; one green pixel was taken for red. Sky and void do not count.
+    # Right: a red, a green and a background pixel; one green was taken for red. Sky and void do not count.
     expected = np.zeros((4, 4), np.int64)
     expected[0, 0] = expected[1, 1] = expected[2, 2] = expected[2, 1] = 1
     assert np.array_equal(result.confusion, expected)

@@ -6,7 +6,7 @@ import pytest
 from pixelwise.evaluation import metrics
 from pixelwise.evaluation.metrics import Confusion, confusion_matrix
 
-# Rows are truth, columns prediction: class 0 has 3 pixels, all right; class 1 has 3, of which 2 right; class 2 none.
+# Rows are truth, columns prediction: class 0 has 3 pixels, all right; class 1 has 3, 2 right; class 2 none.
 EXAMPLE: Confusion = np.array([[3, 0, 0], [1, 2, 0], [0, 0, 0]], np.int64)
 
 

@@ -25,8 +25,8 @@ INFO = ModelInfo("tiny", Classes.named(["background", "cup", "spoon"]), 50, {"me
 def net() -> SkipFCN:
     torch.manual_seed(0)
     net = SkipFCN(backbone("test_efficientnet"), 3, Head(context=8, hidden=4)).eval()
-    for score in net.scores:
-        nn.init.normal_(score[-1].weight)
+    for parameter in net.scores.parameters():
+        nn.init.normal_(parameter, std=0.1)
     freeze_batch_norm(net, torch.zeros(1, 3, 33, 33))
     fold_batch_norm(net)
     return net
@@ -40,7 +40,9 @@ def exported(net: SkipFCN, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 200), (32, 32), (65, 90), (131, 64)])
-def test_the_file_scores_as_the_net_does_at_any_size(net: SkipFCN, exported: Path, size: tuple[int, int]) -> None:
+def test_the_file_scores_as_the_net_does_at_any_size(
+    net: SkipFCN, exported: Path, size: tuple[int, int]
+) -> None:
     image = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
     with torch.inference_mode():
         expected = net(torch.from_numpy(image).permute(2, 0, 1)[None])[0].numpy()
@@ -64,7 +66,9 @@ def test_the_file_is_a_whole_model(exported: Path) -> None:
 
 def test_large_weights_are_stored_in_half(net: SkipFCN, tmp_path: Path, exported: Path) -> None:
     export_onnx(net, INFO, tmp_path / "full.onnx", half_weights=False)
-    kinds = {tensor.data_type for tensor in onnx.load(exported).graph.initializer if np.prod(tensor.dims) >= 1024}
+    kinds = {
+        tensor.data_type for tensor in onnx.load(exported).graph.initializer if np.prod(tensor.dims) >= 1024
+    }
     assert kinds == {onnx.TensorProto.FLOAT16}
     assert exported.stat().st_size < (tmp_path / "full.onnx").stat().st_size
 

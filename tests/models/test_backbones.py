@@ -32,7 +32,7 @@ def test_packaged_weights_are_checked_and_give_sensible_features() -> None:
 
 
 def test_an_unknown_backbone_proposes_near_names() -> None:
-    with pytest.raises(ModelError, match="near: .*resnet"):
+    with pytest.raises(ModelError, match=r"near: .*resnet"):
         backbone("resnet_unheard_of")
 
 

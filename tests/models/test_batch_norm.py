@@ -39,14 +39,12 @@ def test_outputs_and_gradients_equal_evaluation_mode() -> None:
     (found**2).sum().backward()
     first = frozen[0]
     assert isinstance(first, FrozenBatchNormConv2d)
-    pairs = [
-        (first.conv.weight, plain[0].weight),
-        (first.scale, plain[1].weight),
-        (first.shift, plain[1].bias),
-    ]
-    for own, reference in pairs:
+    reference = dict(plain.named_parameters())
+    for own, name in ((first.conv.weight, "0.weight"), (first.scale, "1.weight"), (first.shift, "1.bias")):
+        gradient = reference[name].grad
         assert own.grad is not None
-        assert torch.allclose(own.grad, reference.grad, rtol=1e-3, atol=1e-4)
+        assert gradient is not None
+        assert torch.allclose(own.grad, gradient, rtol=1e-3, atol=1e-4)
 
 
 def test_folding_leaves_plain_convolutions_that_do_the_same() -> None:

@@ -31,15 +31,13 @@ def test_output_has_the_size_of_the_input(size: tuple[int, int]) -> None:
 
 
 def test_scores_lie_on_the_pixels_they_were_computed_from() -> None:
-    """With a trunk that samples the image and scores that copy channel 0, stride-s cells reappear at s * i."""
+    """With a trunk that samples the image and a score that copies channel 0, cells reappear at stride * i."""
     for skips, stride in (((), 32), ((16, 8, 4), 4)):
         net = SkipFCN(sampling_trunk(), 1, Head(skips, context=0, dropout=0)).eval()
-        layers = [net.score_fr, *(score[0] for score in net.scores)]
-        finest = layers[-1]
-        for layer in layers:
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
-        finest.weight.data[0, 0] = 1
+        weights = [p for p in [*net.score_fr.parameters(), *net.scores.parameters()] if p.ndim == 4]
+        for weight in weights:
+            nn.init.zeros_(weight)
+        weights[-1].data[0, 0] = 1
         image = torch.rand(1, 3, 97, 129) * 255
         found = net(image)[0, 0, ::stride, ::stride]
         assert torch.allclose(found, image[0, 0, ::stride, ::stride], atol=1e-3)
@@ -59,10 +57,10 @@ def test_a_net_with_new_skips_begins_as_the_net_without() -> None:
 
 def test_every_parameter_of_trunk_and_head_gets_a_gradient() -> None:
     net = SkipFCN(backbone(TINY), 3, Head(context=8, hidden=4, upsampling="learned"))
-    for score in net.scores:  # zero scores let nothing through to their hidden layers
-        nn.init.normal_(score[-1].weight)
+    for parameter in net.scores.parameters():  # zero scores let nothing through to their hidden layers
+        nn.init.normal_(parameter)
     image = torch.rand(2, 3, 64, 64) * 255
-    F.cross_entropy(net(image), torch.randint(0, 3, (2, 64, 64))).backward()
+    F.cross_entropy(net(image), torch.randint(0, 3, (2, 64, 64))).backward()  # type: ignore[no-untyped-call]
     silent = [name for name, p in net.named_parameters() if p.requires_grad and p.grad is None]
     assert silent == []
     assert not net.upsample.weight.requires_grad, "the last upsampling stays bilinear"

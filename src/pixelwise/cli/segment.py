@@ -3,14 +3,13 @@
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pixelwise.cli.messages import report
+from pixelwise.cli.progress import progress
 
 if TYPE_CHECKING:
     from pixelwise.inference.directory import Outcome
@@ -69,8 +68,9 @@ def segment(
     show = _print_json if as_json else _print_table if len(tasks) <= _MOST_TABLES else _print_line
     counts = {"segmented": 0, "skipped": 0, "failed": 0}
     outcomes = run(predictor, tasks, output, kinds, overwrite, workers)
-    with _progress(len(tasks)) as followed:
-        for outcome in followed(outcomes):
+    with progress("segmenting", len(tasks), "pictures") as tell:
+        for done, outcome in enumerate(outcomes, start=1):
+            tell(done)
             if outcome.problem is not None:
                 counts["failed"] += 1
                 report(outcome.problem)
@@ -81,35 +81,6 @@ def segment(
     _print_summary(counts, time.perf_counter() - start, output)
     if counts["failed"]:
         raise typer.Exit(1)
-
-
-@contextmanager
-def _progress(total: int) -> "Iterator[Callable[[Iterable[Outcome]], Iterator[Outcome]]]":
-    """Count outcomes in a bar with rate and time left, if there are several and stderr is a terminal."""
-    if total < 2 or not sys.stderr.isatty():
-        yield iter
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    rate = TextColumn("{task.fields[rate]}")
-    columns = (BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
-    # If stdout is a terminal as well, what is printed there must pass by the bar.
-    bar = Progress(
-        *columns, console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty()
-    )
-    with bar:
-        task = bar.add_task("", total=total, rate="")
-
-        def followed(outcomes: "Iterable[Outcome]") -> "Iterator[Outcome]":
-            start, made = time.perf_counter(), 0
-            for outcome in outcomes:
-                made += not outcome.skipped
-                speed = made / (time.perf_counter() - start)
-                bar.update(task, advance=1, rate=f"{speed:.1f} pictures/s" if made else "")
-                yield outcome
-
-        yield followed
 
 
 def _print_json(outcome: "Outcome") -> None:

@@ -56,7 +56,7 @@ class Monitor:
         self.say(f"step {done}: " + ", ".join(f"{name} {100 * value:.2f}" for name, value in figures.items()))
 
     def say(self, text: str) -> None:
-        self._console.print(text, highlight=False)
+        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def close(self) -> None:
         self._bar.stop()

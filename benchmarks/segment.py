@@ -1,0 +1,107 @@
+"""Images a second, from file to saved mask: the bundled model beside torchvision's mobile nets.
+
+    python benchmarks/segment.py [FOLDER] [--images 20] [--pairs 5]
+
+Ours is what `pixelwise segment FOLDER --save mask` runs. The peers run as their documentation shows: PIL,
+the weights' own preset (shorter side 520), eager float32, one image at a time, scores resized to the image,
+argmax, mask saved. Their weights are random here, which does not change their speed. Contestants take turns
+on the same images; ratios are of the two times of one turn.
+"""
+
+import argparse
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torchvision.models import segmentation
+from torchvision.transforms._presets import SemanticSegmentation
+
+from pixelwise import load
+from pixelwise.inference.directory import plan, run
+
+PEERS = ("lraspp_mobilenet_v3_large", "deeplabv3_mobilenet_v3_large")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", nargs="?", type=Path, default=Path(__file__).parent.parent / "examples")
+    parser.add_argument(
+        "--images", type=int, default=20, help="how many of the folder, repeated if it has fewer"
+    )
+    parser.add_argument("--pairs", type=int, default=5)
+    options = parser.parse_args()
+    found = sorted(p for p in options.folder.iterdir() if p.suffix.lower() in (".jpg", ".jpeg", ".png"))
+    sources = [found[i % len(found)] for i in range(options.images)]
+
+    with tempfile.TemporaryDirectory() as scratch:
+        place = Path(scratch)
+        images = [place / f"{index:04}{path.suffix}" for index, path in enumerate(sources)]
+        for link, path in zip(images, sources, strict=True):
+            link.symlink_to(path.resolve())
+        contestants = {
+            "pixelwise": ours(images, place),
+            **{name: peer(name, images, place) for name in PEERS},
+        }
+        times: dict[str, list[float]] = {name: [] for name in contestants}
+        for turn in range(options.pairs + 1):
+            for name, contestant in contestants.items():
+                start = time.perf_counter()
+                contestant()
+                if turn > 0:  # the first turn warms up
+                    times[name].append(time.perf_counter() - start)
+
+    print(
+        f"{len(images)} images from {options.folder.name}, {options.pairs} turns, "
+        f"{os.cpu_count()} processors, torch {torch.__version__} with {torch.get_num_threads()} threads"
+    )
+    for name, seconds in times.items():
+        rates = sorted(len(images) / s for s in seconds)
+        print(
+            f"{name:30} {statistics.median(rates):6.1f} images/s  ({rates[0]:.1f} to {rates[-1]:.1f})", end=""
+        )
+        if name != "pixelwise":
+            ratios = sorted(theirs / own for theirs, own in zip(seconds, times["pixelwise"], strict=True))
+            print(
+                f"  ours is {statistics.median(ratios):.1f}x as fast ({ratios[0]:.1f} to {ratios[-1]:.1f})",
+                end="",
+            )
+        print()
+
+
+def ours(images: list[Path], place: Path) -> Callable[[], None]:
+    predictor = load("default", threads=1)
+
+    def contestant() -> None:
+        output = place / "ours"
+        tasks = plan([str(image) for image in images], output, overwrite=True)
+        outcomes = list(run(predictor, tasks, output, ("mask",), True, os.cpu_count() or 1))
+        if any(outcome.problem for outcome in outcomes):
+            raise RuntimeError("an image failed")
+
+    return contestant
+
+
+def peer(name: str, images: list[Path], place: Path) -> Callable[[], None]:
+    net = getattr(segmentation, name)(weights=None, weights_backbone=None, num_classes=21).eval()
+    preset = SemanticSegmentation(resize_size=520)
+
+    def contestant() -> None:
+        for index, path in enumerate(images):
+            image = Image.open(path).convert("RGB")
+            with torch.no_grad():
+                scores = net(preset(image)[None])["out"]
+            scores = torch.nn.functional.interpolate(scores, (image.height, image.width), mode="bilinear")
+            labels = scores[0].argmax(0).byte().numpy()
+            Image.fromarray(np.ascontiguousarray(labels)).save(place / f"{name}_{index}.png")
+
+    return contestant
+
+
+if __name__ == "__main__":
+    main()
