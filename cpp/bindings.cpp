@@ -8,6 +8,8 @@
 namespace nb = nanobind;
 using namespace nb::literals;
 
+void bind_crf(nb::module_& module);  // in bindings_crf.cpp
+
 namespace {
 
 template <typename T, int Dimensions>
@@ -61,4 +63,5 @@ NB_MODULE(_core, module) {
     module.def("pixel_probabilities", &pixel_probabilities, "scores"_a.noconvert(),
                "probabilities"_a.noconvert(),
                "Interpolate scores (C, h, w) to probabilities' size (C, H, W) and take the softmax over classes.");
+    bind_crf(module);
 }

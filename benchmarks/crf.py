@@ -1,0 +1,161 @@
+"""The dense CRF against pydensecrf2, in turn, in one run: `python benchmarks/crf.py [--equality] [--large]`.
+
+Needs `pip install "pixelwise[peers]"` and a quiet machine. Each line names image, parameters and lattice
+sizes, since the cost depends on them. Times are medians of wall clock over pairs, with the quartiles as
+spread; both libraries do everything from image and unary to beliefs. The ratio is the median of the pairs'
+ratios.
+"""
+
+import argparse
+import itertools
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pydensecrf.densecrf as peer
+import skimage.data
+from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
+from crf_cases import blurred_unary, two_kernels
+
+from pixelwise import _core
+from pixelwise.crf import DenseCRF, mean_field
+from pixelwise.crf.dense_crf import available_threads
+from pixelwise.crf.potentials import Normalization
+
+Floats = npt.NDArray[np.float32]
+Photo = npt.NDArray[np.uint8]
+Widths = tuple[float, float, float]
+
+CHELSEA: Widths = (80, 13, 10)
+ASTRONAUT: Widths = (60, 5, 5)
+NORMALIZATIONS: list[Normalization] = ["none", "before", "after", "symmetric"]
+
+
+def photo(name: str, width: int = 500, height: int = 375) -> Photo:
+    original = Image.fromarray(getattr(skimage.data, name)()).convert("RGB")
+    return np.array(original.resize((width, height), Image.Resampling.BICUBIC))
+
+
+def ours(image: Photo, unary: Floats, widths: Widths, threads: int, normalization: int = 3) -> Floats:
+    kernels = two_kernels(image, *widths, normalization=NORMALIZATIONS[normalization])
+    return mean_field(unary, kernels, iterations=10, threads=threads)
+
+
+def theirs(image: Photo, unary: Floats, widths: Widths, normalization: int = 3) -> Floats:
+    classes, height, width = unary.shape
+    kind = peer.NormalizationType(normalization)
+    crf = peer.DenseCRF2D(width, height, classes)
+    crf.setUnaryEnergy(unary.reshape(classes, -1))
+    crf.addPairwiseGaussian(sxy=3, compat=3, normalization=kind)
+    crf.addPairwiseBilateral(sxy=widths[0], srgb=widths[1], rgbim=image, compat=widths[2], normalization=kind)
+    return np.array(crf.inference(10)).reshape(unary.shape)
+
+
+def timed(work: Callable[[], object]) -> tuple[float, float]:
+    """Seconds of wall clock and of processor."""
+    wall, processor = time.perf_counter(), time.process_time()
+    work()
+    return time.perf_counter() - wall, time.process_time() - processor
+
+
+def run_ours(image: Photo, unary: Floats, widths: Widths, threads: int) -> tuple[float, float]:
+    return timed(lambda: ours(image, unary, widths, threads))
+
+
+def spread(values: list[float]) -> str:
+    low, median, high = statistics.quantiles(values, n=4)
+    return f"{1e3 * median:7.1f} ms ({1e3 * low:.1f}-{1e3 * high:.1f})"
+
+
+def compare(name: str, widths: Widths, classes: int, pairs: int, size: tuple[int, int] = (500, 375)) -> None:
+    image, unary = photo(name, *size), blurred_unary(classes, size[1], size[0])
+    vertices = DenseCRF(unary, two_kernels(image, *widths)).vertices
+    print(f"\n{name} {size[0]}x{size[1]}, {classes} classes, {widths}, vertices {vertices}")
+    counts = sorted({1, available_threads()})
+    runs: dict[int, list[tuple[float, float]]] = {threads: [] for threads in counts}
+    peers: list[float] = []
+    for _ in range(pairs):
+        for threads in counts:
+            runs[threads].append(run_ours(image, unary, widths, threads))
+        peers.append(timed(lambda: theirs(image, unary, widths))[0])
+    print(f"  pydensecrf2          {spread(peers)}")
+    for threads, times in runs.items():
+        ratio = statistics.median(p / wall for p, (wall, _) in zip(peers, times, strict=True))
+        use = statistics.median(processor / wall for wall, processor in times)
+        walls = [wall for wall, _ in times]
+        print(f"  pixelwise, {threads} threads  {spread(walls)}  {ratio:5.2f}x  processors {use:.2f}")
+
+
+def equality() -> None:
+    print("\nlargest difference of beliefs, and pixels of another label, after 10 iterations")
+    names, widths = ("chelsea", "astronaut", "coffee"), (CHELSEA, ASTRONAUT)
+    for name, w, classes, kind in itertools.product(names, widths, (2, 5, 21, 59), range(4)):
+        image, unary = photo(name), blurred_unary(classes, 375, 500)
+        a, b = ours(image, unary, w, available_threads(), kind), theirs(image, unary, w, kind)
+        others = int((a.argmax(axis=0) != b.argmax(axis=0)).sum())
+        verdict = "" if np.abs(a - b).max() <= 1e-4 and others <= 1e-4 * a[0].size else "  BEYOND"
+        label = f"{name:9} {w} {classes:2} {NORMALIZATIONS[kind]:9}"
+        print(f"  {label} {np.abs(a - b).max():.1e} {others:3}{verdict}", flush=True)
+
+
+def memory(library: str) -> None:
+    """In a process of its own: the peak of a 2000x1500 image with 21 classes, less what its input needs."""
+    image, unary = photo("astronaut", 2000, 1500), blurred_unary(21, 1500, 2000)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    seconds, _ = timed(
+        lambda: (
+            ours(image, unary, CHELSEA, available_threads())
+            if library == "ours"
+            else theirs(image, unary, CHELSEA)
+        )
+    )
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(f"  {library:6} {seconds:6.2f} s, peak {after / 1024:.0f} MB (of which before {before / 1024:.0f})")
+
+
+def large() -> None:
+    print("\n2000x1500, 21 classes, (80, 13, 10), each in a new process", flush=True)
+    for library in ("ours", "theirs"):
+        subprocess.run([sys.executable, __file__, "--memory", library], check=True)
+    print("\ntime by size, 5 classes, all threads")
+    for width, height in ((500, 375), (1000, 750), (2000, 1500), (4000, 3000)):
+        image, unary = photo("astronaut", width, height), blurred_unary(5, height, width)
+        seconds = run_ours(image, unary, CHELSEA, available_threads())[0]
+        print(
+            f"  {width * height / 1e6:5.2f} Mpixels {seconds:6.2f} s, {1e9 * seconds / width / height:.0f} ns"
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pairs", type=int, default=7)
+    parser.add_argument("--equality", action="store_true", help="compare answers of 96 settings")
+    parser.add_argument("--large", action="store_true", help="memory, and time by size")
+    parser.add_argument("--memory", choices=["ours", "theirs"], help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.memory:
+        return memory(options.memory)
+    image, unary = photo("chelsea"), blurred_unary(21, 375, 500)
+    cold, _ = timed(lambda: ours(image, unary, CHELSEA, available_threads()))
+    print(f"{_core.instruction_set()}, {available_threads()} threads; cold first call {1e3 * cold:.1f} ms")
+    compare("chelsea", CHELSEA, 21, options.pairs)
+    compare("astronaut", ASTRONAUT, 21, options.pairs)
+    for classes in (2, 5, 59):
+        compare("chelsea", CHELSEA, classes, min(options.pairs, 3))
+    if options.equality:
+        equality()
+    if options.large:
+        large()
+    return None
+
+
+if __name__ == "__main__":
+    main()

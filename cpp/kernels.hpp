@@ -1,0 +1,74 @@
+// The inner loops that exist once per instruction set, and the choice among them at run time. No Python here.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace pixelwise {
+
+constexpr int max_dimensions = 16;
+
+// Points of a block, one array of `stride` values per dimension.
+struct Points {
+    int dimensions;
+    const float* features;  // (dimensions, stride)
+    const float* scale;     // (dimensions) of the elevation
+    int count, stride;      // stride: a multiple of 16, at least count; what lies between is read, too
+};
+
+// One row of numbers per lattice vertex. `width`, the number of classes filled up to a multiple of 8, is also how far rows
+// lie apart; the first row starts a cache line.
+struct Rows {
+    float* values;
+    std::ptrdiff_t count;
+    int width;
+};
+
+// What a sweep over pixels needs to know of one lattice.
+struct SweepView {
+    int corners;                  // dimensions + 1
+    const std::int32_t* simplex;  // (positions)
+    const std::int32_t* vertex;   // (simplices, corners): rows
+    const float* weight;          // (positions, corners)
+    Rows rows;
+};
+
+// A vertex in a chain of neighbours along one direction: `half` is 0 at the end of a chain and 1/2 before.
+struct Link {
+    std::int32_t row;
+    float half;
+};
+
+struct Kernels {
+    const char* name;
+
+    // The simplex of each point: simplex (dimensions, stride) holds, per axis, its base point less the rank of that
+    // axis (which together name it); weight (dimensions + 1, stride) the barycentric coordinates.
+    void (*locate)(const Points& points, std::int32_t* simplex, float* weight);
+
+    // out[i] = in[i] + sum_k weight[i, k] * row[vertex[simplex[i], k]] for the positions [begin, begin + count);
+    // in and out are (count, rows.width) and may be the same.
+    void (*slice)(const SweepView& view, std::ptrdiff_t begin, int count, const float* in, float* out);
+
+    // row[vertex[simplex[i], k]] += weight[i, k] * in[i]. `grouped`: neighbouring positions often share a simplex.
+    void (*splat)(const SweepView& view, std::ptrdiff_t begin, int count, const float* in, bool grouped);
+
+    // out[i] = 2^in[i] / sum_c 2^in[i, c]; in and out are (count, width) and may be the same.
+    void (*softmax)(int count, int width, const float* in, float* out);
+
+    // Along each chain, in place: new[n] = old[n] + (old[n - 1] + old[n + 1]) / 2, where a missing neighbour is 0.
+    void (*blur)(const Link* links, std::ptrdiff_t count, const Rows& rows);
+
+    // to[i] += from[i], from[i] = 0.
+    void (*move_add)(float* to, float* from, std::ptrdiff_t count);
+
+    // Each row r of [begin, end) becomes matrix * r; column c of the matrix is at matrix + c * rows.width.
+    void (*transform)(const Rows& rows, std::ptrdiff_t begin, std::ptrdiff_t end, const float* matrix,
+                      float* scratch);
+};
+
+// The best set that this processor runs; `force` ("baseline", "avx2", "avx512") overrides the choice, and nullptr comes
+// back if that set is unknown, was not built in or does not run here.
+const Kernels* find_kernels(const char* force = nullptr);
+
+}  // namespace pixelwise

@@ -1,0 +1,253 @@
+"""Mean-field inference in a fully connected CRF, by filtering on permutohedral lattices.
+
+Source: Krähenbühl and Koltun, "Efficient inference in fully connected CRFs with Gaussian edge potentials",
+2011. Of their equation 1, E(x) = sum_i unary(x_i) + sum_ij mu(x_i, x_j) sum_k weight_k k(f_i, f_j), this
+finds the product of independent beliefs Q that is nearest to exp(-E). The filters approximate: see exact.py
+for the same without.
+"""
+
+import os
+from collections.abc import Sequence
+from typing import get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise import _core
+from pixelwise.crf.potentials import Kernel, Normalization, unary_from_labels, unary_from_probabilities
+from pixelwise.crf.presets import DENSECRF, Preset
+from pixelwise.types import VOID
+
+Q = npt.NDArray[np.float32]
+"""(C, *shape) beliefs; those of a pixel add up to 1."""
+
+MAX_PIXELS = 2**31 - 1
+MAX_CLASSES = 65536
+
+
+def mean_field(
+    unary: npt.ArrayLike,
+    kernels: Sequence[Kernel],
+    *,
+    iterations: int = 10,
+    compatibility: npt.ArrayLike | None = None,
+    threads: int | None = None,
+) -> Q:
+    """Beliefs Q, of unary's shape and memory layout, after so many iterations.
+
+    unary: (C, H, W), (C, D, H, W) or (C, N) energies, that is negative log-probabilities up to a constant
+    per pixel; any real type and strides. compatibility: None for Potts's model (labels that differ cost a
+    kernel's weight); (C,), the weight's factor for each label; or (C, C), the cost mu[l, l'] of labels l
+    and l' in units of the weight. threads: None takes all cores; the result depends on it by rounding only.
+
+    Raises ValueError, saying what is wrong, for anything that does not fit together or is not finite.
+    """
+    crf = DenseCRF(unary, kernels, compatibility=compatibility, threads=threads)
+    crf.step(iterations)
+    return crf.q
+
+
+def refine(
+    image: npt.ArrayLike,
+    probabilities_or_labels: npt.ArrayLike,
+    *,
+    preset: Preset = DENSECRF,
+    iterations: int | None = None,
+    classes: int | None = None,
+    confidence: float = 0.7,
+    void: int | None = VOID,
+    threads: int | None = None,
+) -> Q:
+    """Pull a segmentation to the edges of its image: beliefs (C, H, W), of which argmax(0) are the new
+    labels.
+
+    image: (H, W) or (H, W, channels) with values from 0 to 255. The second argument is either (C, H, W)
+    probabilities of floats, or (H, W) labels of integers, which are then taken to be right with probability
+    `confidence` and say nothing where they are `void`; `classes` (by default the largest label + 1) is only
+    for labels. Volumes, (D, H, W), work alike. Raises ValueError for what does not fit together.
+    """
+    given = np.asarray(probabilities_or_labels)
+    if given.dtype.kind in "iu":
+        known = given[given != void] if void is not None else given
+        if classes is None:
+            if known.size == 0:
+                raise ValueError("no pixel has a label, so the number of classes is unknown; pass classes=")
+            classes = int(known.max()) + 1
+        unary = unary_from_labels(given, classes, confidence, void)
+    else:
+        if classes is not None and classes != given.shape[0]:
+            raise ValueError(
+                f"probabilities have {given.shape[0]} classes along axis 0, not classes={classes}"
+            )
+        unary = unary_from_probabilities(given)
+    steps = preset.iterations if iterations is None else iterations
+    return mean_field(unary, preset.kernels(image), iterations=steps, threads=threads)
+
+
+def available_threads() -> int:
+    """As many as cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class DenseCRF:
+    """A CRF that iterates step by step. It is made for one set of kernels, and keeps its memory for other
+    unaries.
+
+    Arguments and errors are those of mean_field. Threads of Python may share an object; its calls wait for
+    each other.
+    """
+
+    def __init__(
+        self,
+        unary: npt.ArrayLike,
+        kernels: Sequence[Kernel],
+        *,
+        compatibility: npt.ArrayLike | None = None,
+        threads: int | None = None,
+    ) -> None:
+        energies = _energies(unary)
+        self._shape = energies.shape
+        self._field = _core.MeanField(
+            _volume(energies).shape[1:],
+            energies.shape[0],
+            _terms(kernels, energies.shape, compatibility),
+            available_threads() if threads is None else _thread_count(threads),
+        )
+        self._start(energies)
+
+    def set_unary(self, unary: npt.ArrayLike) -> None:
+        """Start anew with other energies, of the same shape, for the same kernels."""
+        energies = _energies(unary)
+        if energies.shape != self._shape:
+            raise ValueError(
+                f"the unary must be {self._shape} as before, got {energies.shape}; make a new DenseCRF"
+            )
+        self._start(energies)
+
+    def step(self, iterations: int = 1) -> None:
+        """Run so many more iterations."""
+        if isinstance(iterations, bool) or not isinstance(iterations, int | np.integer) or iterations < 0:
+            raise ValueError(f"iterations must be a whole number from 0 on, got {iterations!r}")
+        for _ in range(int(iterations)):  # between two of them, Ctrl-C is heard
+            self._field.step()
+            self._iterations += 1
+
+    @property
+    def iterations(self) -> int:
+        """How many iterations have been run since the unary was set."""
+        return self._iterations
+
+    @property
+    def q(self) -> Q:
+        """The present beliefs, in the unary's shape and memory layout."""
+        out = np.empty_like(self._layout)
+        self._field.beliefs(_volume(out))
+        return out
+
+    def labels(self) -> npt.NDArray[np.uint8] | npt.NDArray[np.int32]:
+        """The likeliest class of each pixel, (*shape); int32 if there are more than 255 classes."""
+        out = np.empty(self._shape[1:], np.int32)
+        self._field.labels(out.reshape(-1))
+        return out.astype(np.uint8) if self._shape[0] <= VOID else out
+
+    def kl_divergence(self) -> float:
+        """What the iterations lower: sum Q log Q + sum Q unary + the energy of all pairs, each counted twice.
+
+        It is the Kullback-Leibler divergence between Q and the CRF up to a constant (and but for that
+        factor of two, which is densecrf's).
+        """
+        return float(self._field.divergence())
+
+    @property
+    def vertices(self) -> tuple[int, ...]:
+        """The size of each kernel's lattice, which with the number of pixels decides the cost."""
+        return tuple(self._field.vertices)
+
+    def _start(self, energies: npt.NDArray[np.float32]) -> None:
+        bad = self._field.set_unary(_volume(energies))
+        if bad >= 0:
+            label, pixel = divmod(bad, int(np.prod(self._shape[1:])))
+            place = tuple(int(k) for k in np.unravel_index(pixel, self._shape[1:]))
+            value = energies[(label, *place)]
+            raise ValueError(
+                f"the unary must be finite, but that of class {label} at {place} is {value}; energies are "
+                "-log(probability), so keep probabilities above 0, for example np.maximum(p, 1e-5)"
+            )
+        self._layout = np.empty_like(energies, subok=False)
+        self._iterations = 0
+
+
+def _energies(unary: npt.ArrayLike) -> npt.NDArray[np.float32]:
+    """The unary as float32, in place if it is that already."""
+    given = np.asarray(unary)
+    if given.dtype.kind not in "iuf":
+        raise ValueError(f"the unary must hold real numbers, got an array of {given.dtype}")
+    if not 2 <= given.ndim <= 4:
+        raise ValueError(
+            "the unary must be (classes, height, width), (classes, depth, height, width) or "
+            f"(classes, pixels), got {given.ndim} dimensions, {given.shape}"
+        )
+    if given.size == 0:
+        raise ValueError(f"there are no pixels or no classes in a unary of shape {given.shape}")
+    if given.shape[0] > MAX_CLASSES or given[0].size > MAX_PIXELS:
+        raise ValueError(
+            f"at most {MAX_CLASSES} classes and {MAX_PIXELS} pixels are possible, got {given.shape}; "
+            "the classes come first"
+        )
+    with np.errstate(over="ignore"):
+        energies = given.astype(np.float32, copy=False)
+    # Strides of broadcast or oddly packed arrays are of no use for a result of the same layout.
+    odd = any(stride % energies.itemsize for stride in energies.strides) or not energies.flags.aligned
+    return energies.copy() if odd else energies
+
+
+def _volume(array: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """A view as (C, D, H, W)."""
+    return np.expand_dims(array, tuple(range(1, 5 - array.ndim)))
+
+
+def _terms(
+    kernels: Sequence[Kernel], shape: tuple[int, ...], compatibility: npt.ArrayLike | None
+) -> list[tuple[npt.NDArray[np.float32], int, float, npt.NDArray[np.float32] | None]]:
+    gain = _gain(compatibility, shape[0])
+    terms = []
+    for number, kernel in enumerate(kernels):
+        if not callable(getattr(kernel, "features", None)):
+            raise ValueError(f"kernel {number} must be a Gaussian, Bilateral or Features, got {kernel!r}")
+        matrix = gain
+        if matrix is None and kernel.weight < 0:
+            matrix = np.eye(shape[0], dtype=np.float32)
+        terms.append(
+            (
+                np.ascontiguousarray(kernel.features(shape[1:]), np.float32),
+                get_args(Normalization).index(kernel.normalization),
+                max(float(kernel.weight), 0.0),
+                None if matrix is None else np.float32(kernel.weight) * matrix,
+            )
+        )
+    return terms
+
+
+def _gain(compatibility: npt.ArrayLike | None, classes: int) -> npt.NDArray[np.float32] | None:
+    """(C, C): what the log-belief of l gains when alike pixels have l'; None for the identity, Potts's
+    model."""
+    if compatibility is None:
+        return None
+    given = np.asarray(compatibility)
+    if given.dtype.kind not in "iuf" or given.shape not in ((classes,), (classes, classes)):
+        raise ValueError(
+            f"compatibility must be None, ({classes},) or ({classes}, {classes}) for {classes} classes, "
+            f"got {given.shape} of {given.dtype}"
+        )
+    if not np.isfinite(given).all():
+        raise ValueError("compatibility holds NaN or infinite numbers")
+    gain = np.diag(given) if given.ndim == 1 else -given
+    return np.ascontiguousarray(gain, np.float32)
+
+
+def _thread_count(threads: int) -> int:
+    if isinstance(threads, bool) or not isinstance(threads, int | np.integer) or not 1 <= threads <= 1024:
+        raise ValueError(
+            f"threads must be a whole number from 1 to 1024, or None for all cores, got {threads!r}"
+        )
+    return int(threads)

@@ -1,0 +1,67 @@
+"""The dense CRF by brute force: every pixel with every other one, O(N^2), in double precision.
+
+The oracle of the tests, and short enough to be read as the definition of what dense_crf computes by a
+lattice. Source: Krähenbühl and Koltun 2011, algorithm 1. As in their code, and unlike in their equation 1,
+a pixel also counts as its own neighbour.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.crf.potentials import Features32, Kernel, Normalization
+
+Array = npt.NDArray[np.float64]
+
+
+def likeness(features: Features32, normalization: Normalization = "none") -> Array:
+    """(N, N) matrix exp(-|f_i - f_j|^2 / 2) of (d, N) features, normalised."""
+    f = features.astype(np.float64)
+    squares = (f**2).sum(axis=0)
+    k: Array = np.exp(-0.5 * np.maximum(squares[:, None] + squares[None, :] - 2 * f.T @ f, 0))
+    total = k.sum(axis=1)
+    if normalization == "before":
+        k /= total[None, :]
+    elif normalization == "after":
+        k /= total[:, None]
+    elif normalization == "symmetric":
+        k /= np.sqrt(total[:, None] * total[None, :])
+    return k
+
+
+def softmax(logits: npt.NDArray[np.floating]) -> Array:
+    """Along axis 0."""
+    powers = np.exp(logits - logits.max(axis=0), dtype=np.float64)
+    return np.asarray(powers / powers.sum(axis=0))
+
+
+def penalty(compatibility: npt.ArrayLike | None, classes: int) -> Array:
+    """(C, C) mu: what it costs alike pixels to have labels l and l'. None is Potts's model, 1 where they
+    differ.
+
+    A vector v rewards agreement on label l by v[l], which for ones is Potts's model up to a constant.
+    """
+    if compatibility is None:
+        return 1.0 - np.eye(classes)
+    given = np.asarray(compatibility, np.float64)
+    return -np.diag(given) if given.ndim == 1 else given
+
+
+def mean_field(
+    unary: npt.ArrayLike,
+    kernels: Sequence[Kernel],
+    *,
+    iterations: int = 10,
+    compatibility: npt.ArrayLike | None = None,
+) -> Array:
+    """Q (C, *shape) after so many iterations from softmax(-unary); arguments as in dense_crf.mean_field."""
+    energies = np.asarray(unary, np.float64)
+    classes, shape = energies.shape[0], energies.shape[1:]
+    flat = energies.reshape(classes, -1)
+    mu = penalty(compatibility, classes)
+    matrices = [k.weight * likeness(k.features(shape), k.normalization) for k in kernels]
+    q = softmax(-flat)
+    for _ in range(iterations):
+        q = softmax(-flat - sum((mu @ (q @ k.T) for k in matrices), np.zeros_like(flat)))
+    return q.reshape(energies.shape)

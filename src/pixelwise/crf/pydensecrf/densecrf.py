@@ -1,0 +1,237 @@
+"""The classes of pydensecrf.densecrf, on pixelwise's core. Names and argument order are the peer's."""
+
+from collections.abc import Sequence
+from enum import IntEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise import _core
+from pixelwise.crf.dense_crf import MAX_CLASSES, MAX_PIXELS, available_threads
+from pixelwise.crf.potentials import Bilateral, Features, Features32, Gaussian
+
+Matrix = npt.NDArray[np.float32]
+Compat = float | npt.ArrayLike
+
+
+class KernelType(IntEnum):
+    """Which parameters of a kernel can be learned; inference, all there is here, does not depend on it."""
+
+    CONST_KERNEL = 0
+    DIAG_KERNEL = 1
+    FULL_KERNEL = 2
+
+
+class NormalizationType(IntEnum):
+    """How a kernel is normalised; numbered as in the core."""
+
+    NO_NORMALIZATION = 0
+    NORMALIZE_BEFORE = 1
+    NORMALIZE_AFTER = 2
+    NORMALIZE_SYMMETRIC = 3
+
+
+CONST_KERNEL = KernelType.CONST_KERNEL
+DIAG_KERNEL = KernelType.DIAG_KERNEL
+FULL_KERNEL = KernelType.FULL_KERNEL
+NO_NORMALIZATION = NormalizationType.NO_NORMALIZATION
+NORMALIZE_BEFORE = NormalizationType.NORMALIZE_BEFORE
+NORMALIZE_AFTER = NormalizationType.NORMALIZE_AFTER
+NORMALIZE_SYMMETRIC = NormalizationType.NORMALIZE_SYMMETRIC
+
+
+class Unary:
+    """Energies (labels, pixels). Any number of CRFs may use one object."""
+
+    def __init__(self, energies: npt.ArrayLike) -> None:
+        self.energies = _matrix("unary energies", energies).copy()
+
+
+class ConstUnary(Unary):
+    """Energies as given."""
+
+
+class LogisticUnary(Unary):
+    """Energies L f of weights L (labels, features) and features f (features, pixels)."""
+
+    def __init__(self, L: npt.ArrayLike, f: npt.ArrayLike) -> None:  # noqa: N803
+        weights, features = _matrix("logistic weights", L), _matrix("logistic features", f)
+        if weights.shape[1] != features.shape[0]:
+            raise ValueError(
+                "L must be (labels, features) and f (features, pixels), "
+                f"got {weights.shape} and {features.shape}"
+            )
+        super().__init__(weights @ features)
+
+
+class DenseCRF:
+    """A CRF over `nvar` pixels and `nlabels` labels. Raises ValueError unless both are positive."""
+
+    def __init__(self, nvar: int, nlabels: int) -> None:
+        self._set_size((1, 1, nvar), nlabels)
+
+    def _set_size(self, shape: tuple[int, int, int], nlabels: int) -> None:
+        for size in (*shape, nlabels):
+            if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
+                raise ValueError(
+                    f"sizes and number of labels must be whole and positive, got {shape} and {nlabels}"
+                )
+        if int(np.prod([int(size) for size in shape], dtype=object)) > MAX_PIXELS or nlabels > MAX_CLASSES:
+            raise ValueError(
+                f"at most {MAX_PIXELS} pixels and {MAX_CLASSES} labels are possible, "
+                f"got {shape} and {nlabels}"
+            )
+        self._shape = (int(shape[0]), int(shape[1]), int(shape[2]))
+        self._labels = int(nlabels)
+        self._pixels = self._shape[0] * self._shape[1] * self._shape[2]
+        self._kernels: list[tuple[Features32, int, float, Matrix | None]] = []
+        self._unary: Matrix | None = None
+        self._field: _core.MeanField | None = None
+
+    def setUnaryEnergy(self, u: npt.ArrayLike, f: npt.ArrayLike | None = None) -> None:  # noqa: N802
+        """Take energies (labels, pixels), or with f the weights of LogisticUnary."""
+        self.setUnary(ConstUnary(u) if f is None else LogisticUnary(u, f))
+
+    def setUnary(self, u: Unary) -> None:  # noqa: N802
+        """Take the energies of a Unary object."""
+        energies = u.energies
+        if energies.shape == (self._labels, *self._shape[1:]):
+            energies = energies.reshape(self._labels, -1)
+        if energies.shape != (self._labels, self._pixels):
+            raise ValueError(
+                f"unary energies must be {(self._labels, self._pixels)}, labels and pixels, "
+                f"got {energies.shape}"
+            )
+        if not np.isfinite(energies).all():
+            raise ValueError("unary energies must be finite; clip probabilities above 0 before the logarithm")
+        self._unary = energies
+
+    def addPairwiseEnergy(  # noqa: N802
+        self,
+        features: npt.ArrayLike,
+        compat: Compat,
+        kernel: KernelType = DIAG_KERNEL,
+        normalization: NormalizationType = NORMALIZE_SYMMETRIC,
+    ) -> None:
+        """Add exp(-|f_i - f_j|^2 / 2) of features (d, pixels).
+
+        compat: a number, the reward for equal labels; (labels,), what equal labels COST (sic: the peer's
+        sign); or (labels, labels), the cost of each pair, of which the symmetric part is used.
+        """
+        self._add(Features(features).features(self._shape[1:]), compat, kernel, normalization)
+
+    def _add(self, features: Features32, compat: Compat, kernel: int, normalization: int) -> None:
+        KernelType(kernel)
+        weight, gain = _gain(compat, self._labels)
+        self._kernels.append((features, int(NormalizationType(normalization)), weight, gain))
+        self._field = None
+
+    def inference(self, niter: int) -> Matrix:
+        """Beliefs (labels, pixels) after so many iterations."""
+        if isinstance(niter, bool) or not isinstance(niter, int | np.integer) or niter < 0:
+            raise ValueError(f"the number of iterations must be a whole number from 0 on, got {niter!r}")
+        field = self._fresh_field()
+        for _ in range(int(niter)):
+            field.step()
+        return self._beliefs(field)
+
+    def startInference(self) -> tuple[Matrix, Matrix, Matrix]:  # noqa: N802
+        """Beliefs of the unary alone, and two matrices that stepInference wants back but does not use."""
+        empty = np.empty((0, 0), np.float32)
+        return self._beliefs(self._fresh_field()), empty, empty.copy()
+
+    def stepInference(self, Q: Matrix, tmp1: Matrix, tmp2: Matrix) -> None:  # noqa: N802, N803
+        """Replace the beliefs Q (labels, pixels) by those of one more iteration."""
+        field = self._fresh_field()
+        field.step_from(self._volume(self._checked(Q)))
+        Q[...] = self._beliefs(field)
+
+    def klDivergence(self, Q: Matrix) -> float:  # noqa: N802, N803
+        """The divergence between Q and the CRF, up to a constant."""
+        return self._fresh_field().divergence_of(self._volume(self._checked(Q)))
+
+    def _checked(self, q: npt.ArrayLike) -> Matrix:
+        beliefs = _matrix("Q", q)
+        if beliefs.shape != (self._labels, self._pixels):
+            raise ValueError(f"Q must be {(self._labels, self._pixels)}, got {beliefs.shape}")
+        return beliefs
+
+    def _fresh_field(self) -> _core.MeanField:
+        """The core's object, at the unary."""
+        if self._field is None:
+            self._field = _core.MeanField(self._shape, self._labels, self._kernels, available_threads())
+        unary = np.zeros((self._labels, self._pixels), np.float32) if self._unary is None else self._unary
+        self._field.set_unary(self._volume(unary))
+        return self._field
+
+    def _volume(self, matrix: Matrix) -> Matrix:
+        return matrix.reshape(self._labels, *self._shape)
+
+    def _beliefs(self, field: _core.MeanField) -> Matrix:
+        out = np.empty((self._labels, self._pixels), np.float32)
+        field.beliefs(self._volume(out))
+        return out
+
+
+class DenseCRF2D(DenseCRF):
+    """A CRF over an image: width first, then height, then the number of labels."""
+
+    def __init__(self, w: int, h: int, nlabels: int) -> None:
+        self._set_size((1, h, w), nlabels)
+
+    def addPairwiseGaussian(  # noqa: N802
+        self,
+        sxy: float | Sequence[float],
+        compat: Compat,
+        kernel: KernelType = DIAG_KERNEL,
+        normalization: NormalizationType = NORMALIZE_SYMMETRIC,
+    ) -> None:
+        """Add a kernel of positions with standard deviations sxy, one number or (x, y), in pixels."""
+        term = Gaussian(_row_column(sxy))
+        self._add(term.features(self._shape[1:]), compat, kernel, normalization)
+
+    def addPairwiseBilateral(  # noqa: N802
+        self,
+        sxy: float | Sequence[float],
+        srgb: float | Sequence[float],
+        rgbim: npt.ArrayLike,
+        compat: Compat,
+        kernel: KernelType = DIAG_KERNEL,
+        normalization: NormalizationType = NORMALIZE_SYMMETRIC,
+    ) -> None:
+        """Add a kernel of positions and colours; the image is (height, width, channels)."""
+        term = Bilateral(rgbim, _row_column(sxy), srgb)
+        self._add(term.features(self._shape[1:]), compat, kernel, normalization)
+
+
+def _row_column(sxy: float | Sequence[float]) -> float | tuple[float, float]:
+    if isinstance(sxy, Sequence | np.ndarray):
+        if len(sxy) != 2:
+            raise ValueError(f"sxy must be one number or two, for x and y, got {sxy!r}")
+        return float(sxy[1]), float(sxy[0])
+    return sxy
+
+
+def _matrix(name: str, values: npt.ArrayLike) -> Matrix:
+    array = np.asarray(values)
+    if array.dtype.kind not in "iuf" or array.ndim < 2:
+        raise ValueError(f"{name} must be a matrix of real numbers, got {array.shape} of {array.dtype}")
+    with np.errstate(over="ignore"):
+        return np.ascontiguousarray(array, np.float32)
+
+
+def _gain(compat: Compat, labels: int) -> tuple[float, Matrix | None]:
+    """The core's weight and label matrix."""
+    given = np.asarray(compat)
+    if given.dtype.kind not in "iuf" or not np.isfinite(given).all():
+        raise ValueError(f"compat must hold finite numbers, got {compat!r}")
+    if given.shape == ():
+        weight = float(given)
+        return (weight, None) if weight >= 0 else (0.0, np.eye(labels, dtype=np.float32) * np.float32(weight))
+    if given.shape == (labels,):
+        return 0.0, np.diag(-given).astype(np.float32)
+    if given.shape == (labels, labels):
+        return 0.0, np.ascontiguousarray(-(given + given.T) / 2, np.float32)
+    raise ValueError(
+        f"compat must be a number, ({labels},) or ({labels}, {labels}) for {labels} labels, got {given.shape}"
+    )

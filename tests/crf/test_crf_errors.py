@@ -1,0 +1,86 @@
+"""What does not fit is refused by name."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from crf_cases import small_case
+
+from pixelwise.crf import (
+    Bilateral,
+    DenseCRF,
+    Features,
+    Gaussian,
+    mean_field,
+    refine,
+    unary_from_labels,
+    unary_from_probabilities,
+)
+
+UNARY, IMAGE = small_case()
+NAN = np.where(np.arange(12) == 7, np.nan, UNARY)
+INFINITE_IMAGE = np.where(np.arange(12)[:, None] == 7, np.inf, IMAGE)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: mean_field(NAN, []), r"finite, but that of class 0 at \(0, 7\) is nan"),
+        (lambda: mean_field(np.full((2, 3, 4), -np.inf), []), "finite.*-inf"),
+        (lambda: mean_field(np.full((2, 3, 4), 1e300), []), "finite.*inf"),
+        (lambda: mean_field(np.zeros((2, 0, 4)), []), "no pixels"),
+        (lambda: mean_field(np.zeros((0, 3, 4)), []), "no classes"),
+        (lambda: mean_field(np.zeros(4), []), r"\(classes, height, width\)"),
+        (lambda: mean_field(np.zeros((2, 2, 2, 2, 2)), []), "5 dimensions"),
+        (lambda: mean_field(np.zeros((2, 3, 4), complex), []), "real numbers"),
+        (lambda: mean_field(np.full((2, 3, 4), "x"), []), "real numbers"),
+        (lambda: mean_field(np.zeros((70000, 1, 1)), []), "65536 classes"),
+        (lambda: mean_field(UNARY, [Gaussian()], iterations=-1), "iterations.*-1"),
+        (lambda: mean_field(UNARY, [Gaussian()], iterations=1.5), "iterations.*1.5"),  # type: ignore[arg-type]
+        (lambda: mean_field(UNARY, [], threads=0), "threads.*0"),
+        (lambda: mean_field(UNARY, [], threads=10**6), "threads.*1024"),
+        (lambda: mean_field(UNARY, [3.0]), "kernel 0 must be"),  # type: ignore[list-item]
+        (lambda: mean_field(UNARY, [Gaussian()], compatibility=np.ones(4)), r"compatibility.*\(3,\).*\(4,\)"),
+        (lambda: mean_field(UNARY, [Gaussian()], compatibility=np.full(3, np.nan)), "compatibility.*NaN"),
+        (lambda: Gaussian(0), "theta_gamma must be positive.*0"),
+        (lambda: Gaussian(-1), "theta_gamma must be positive.*-1"),
+        (lambda: Gaussian(float("nan")), "theta_gamma.*nan"),
+        (lambda: Gaussian((3, 0)), "theta_gamma"),
+        (lambda: Gaussian(3, float("inf")), "weight.*inf"),
+        (lambda: Gaussian(3, 1e39), "weight"),
+        (lambda: Gaussian(3, 3, "both"), "normalization.*symmetric.*'both'"),  # type: ignore[arg-type]
+        (lambda: mean_field(UNARY, [Gaussian((1, 2, 3))]), "theta_gamma.*2, one for each of the axes"),
+        (lambda: mean_field(UNARY, [Gaussian(1e-12)]), r"theta\).*raise them"),
+        (lambda: mean_field(UNARY, [Gaussian(1e-44)]), "theta"),
+        (lambda: mean_field(UNARY, [Bilateral(IMAGE, 80, 1e-6)]), r"theta\).*raise them"),
+        (lambda: Bilateral(IMAGE, 80, 0), "theta_beta"),
+        (lambda: mean_field(UNARY, [Bilateral(IMAGE, 80, (1, 2))]), "theta_beta.*3"),
+        (
+            lambda: mean_field(UNARY, [Bilateral(IMAGE.transpose(1, 0, 2))]),
+            "10 x 12.*12 x 10 x 3.*transposed",
+        ),
+        (lambda: mean_field(UNARY, [Bilateral(IMAGE[:5])]), "10 x 12.*5 x 12 x 3"),
+        (lambda: mean_field(UNARY, [Bilateral(INFINITE_IMAGE)]), "image holds NaN, infinite"),
+        (lambda: mean_field(UNARY, [Bilateral(np.zeros((10, 12, 15)))]), "14 channels.*15"),
+        (lambda: mean_field(UNARY, [Features(np.zeros((17, 10, 12)))]), "16 features.*17"),
+        (lambda: mean_field(UNARY, [Features(np.zeros((2, 12, 10)))]), r"features must be \(d, 10, 12\)"),
+        (lambda: mean_field(UNARY, [Features(np.full((2, 120), np.nan))]), "features hold NaN"),
+        (lambda: mean_field(UNARY, [Features(np.zeros((2, 120)), transform=np.eye(3))]), "transform"),
+        (lambda: DenseCRF(UNARY, []).set_unary(UNARY[:2]), "as before.*make a new DenseCRF"),
+        (lambda: unary_from_probabilities(UNARY), "softmax first"),
+        (lambda: unary_from_probabilities(np.full((2, 5), 0.2)), "add up to 1"),
+        (lambda: unary_from_probabilities(np.full((2, 5), np.nan)), "within"),
+        (lambda: unary_from_probabilities(np.full((2, 5), 0.5), floor=0), "floor"),
+        (lambda: unary_from_labels(np.array([3]), 3), "label 3 is not below.*3"),
+        (lambda: unary_from_labels(np.array([-1]), 3), "label -1"),
+        (lambda: unary_from_labels(np.array([0.5]), 3), "integers"),
+        (lambda: unary_from_labels(np.array([0]), 3, confidence=0.2), "confidence.*0.333"),
+        (lambda: unary_from_labels(np.array([0]), 3, confidence=1), "confidence"),
+        (lambda: unary_from_labels(np.array([0]), 0), "at least 1 class"),
+        (lambda: refine(IMAGE, np.full((10, 12), 255, np.uint8)), "pass classes="),
+        (lambda: refine(IMAGE, np.full((2, 10, 12), 0.5), classes=3), "2 classes along axis 0"),
+    ],
+)
+def test_misuse_is_refused_with_the_reason(call: Callable[[], object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        call()
