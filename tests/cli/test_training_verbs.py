@@ -79,6 +79,7 @@ def test_the_exported_file_says_where_it_comes_from(model: Path) -> None:
     assert info.training["steps"] == 80
     assert info.training["recipe"]["backbone"] == "test_efficientnet"
     assert info.training["val"]["step"] == 80
+    assert info.preprocessing["mean"] == pytest.approx([123.675, 116.28, 103.53])  # timm's for this trunk
 
 
 def test_eval_as_text_states_its_convention(model: Path, photos: Path) -> None:

@@ -53,18 +53,24 @@ def test_every_kind_of_fault_is_found_and_named(folder: Path) -> None:
     assert "size: the label is 2 x 1 pixels, its image 5 x 4" in found["size"]
     assert "alone: the label" in found["missing"]
     assert "broken.png cannot be read" in found["unreadable"]
-    with pytest.raises(DataError, match="has 4 faults"):
+    with pytest.raises(DataError, match="faults 4"):
         report.raise_errors()
 
 
-def test_masks_of_0_and_255_are_recognised(folder: Path) -> None:
-    for index in range(4):
+@pytest.mark.parametrize("last", [[[0, 255], [255, 255]], [[0, 0], [0, 0]], [[255, 255], [255, 255]]])
+def test_masks_of_0_and_255_are_recognised(folder: Path, last: list[list[int]]) -> None:
+    for index in range(3):
         put(folder, f"{index}", [[0, 255], [255, 255]])
-    kinds = {
-        finding.kind: finding.message for finding in audit(open_dataset(f"folder:{folder}", "all")).warnings
-    }
-    assert "save them with 1 instead" in kinds["binary"]
-    assert kinds["void"] == "75.0% of the pixels are void"
+    put(folder, "3", last)
+    report = audit(open_dataset(f"folder:{folder}", "all"))
+    assert [finding.kind for finding in report.errors] == ["binary"]
+    assert "save them with 1 instead" in report.errors[0].message
+    assert "void" in [finding.kind for finding in report.warnings]
+
+
+def test_labels_without_a_labelled_pixel_are_a_fault(folder: Path) -> None:
+    report = audit(open_dataset(f"folder:{folder}", "all", "spoon"))
+    assert [finding.kind for finding in report.errors] == ["unlabelled"]
 
 
 def test_dropped_ids_are_no_fault(folder: Path) -> None:

@@ -27,16 +27,25 @@ def test_selection_reorders_merges_and_sends_the_rest_to_void() -> None:
 
 
 def test_parts_may_be_ids() -> None:
-    assert parse_classes("pet=1+2", PETS) == [("pet", (1, 2))]
+    assert parse_classes("pet=1+2", PETS) == ([("pet", (1, 2))], ())
+    assert parse_classes("2,0", PETS)[0] == [("dog", (2,)), ("background", (0,))]
+
+
+def test_ids_beyond_the_known_ones_can_be_sent_to_void() -> None:
+    class_map = ClassMap.identity(PETS).select("cat,dog,void=7+254")
+    assert class_map.unknown([7, 8, 254]) == [8]
+    assert class_map.apply(np.array([1, 2, 7, 254], np.uint8)).tolist() == [0, 1, 255, 255]
 
 
 def test_all_faults_of_a_selection_are_told_at_once() -> None:
     with pytest.raises(DataError) as caught:
-        parse_classes("cat,pet=cat+cow,x=9", PETS)
+        parse_classes("cat,pet=cat+cow,x=9,=dog,cat=3", PETS)
     text = str(caught.value)
     assert 'no class "cow"' in text
     assert 'no class "9"' in text
-    assert '"cat" stands in both "cat" and "pet"' in text
+    assert 'id 1 stands in both "cat" and "pet"' in text
+    assert '"=dog" needs a name of its own' in text
+    assert '"cat=3" needs a name of its own' in text
     assert "known: background, cat, dog, car" in text
 
 

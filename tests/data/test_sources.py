@@ -8,7 +8,6 @@ import pytest
 from PIL import Image
 
 from pixelwise.data import open_dataset
-from pixelwise.data.spec import splits_of
 from pixelwise.errors import DataError
 from pixelwise.labels import voc_palette
 
@@ -87,7 +86,6 @@ def test_folder_without_splits_holds_every_tenth_image_out(folder: Path) -> None
     assert len(train) == 11
     assert len(everything) == 12
     assert everything.classes.names == ("table", "cup")
-    assert splits_of(f"folder:{folder}") == ["train", "val"]
 
 
 def test_folder_with_splits_uses_them(tmp_path: Path) -> None:
@@ -102,6 +100,41 @@ def test_folder_without_class_names_says_how_to_write_them(folder: Path) -> None
     (folder / "classes.txt").unlink()
     with pytest.raises(DataError, match="one name per line"):
         open_dataset(f"folder:{folder}", "train")
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"table\n\ncup\n", "line 2 is empty"),
+        ("café".encode("latin-1"), "utf-8"),
+        (b"cup\ncup\n", "these repeat: cup"),
+        (b"", "1 to 255 classes"),
+    ],
+)
+def test_faults_of_the_class_names_are_told(folder: Path, content: bytes, complaint: str) -> None:
+    (folder / "classes.txt").write_bytes(content)
+    with pytest.raises(DataError, match=complaint):
+        open_dataset(f"folder:{folder}", "train")
+
+
+def test_a_byte_order_mark_is_no_part_of_a_name(folder: Path) -> None:
+    (folder / "classes.txt").write_bytes(b"\xef\xbb\xbfbackground\r\ncup\r\n\r\n")
+    assert open_dataset(f"folder:{folder}", "train").classes.names == ("background", "cup")
+
+
+def test_two_pictures_of_one_name_are_refused_and_hidden_files_left_out(folder: Path) -> None:
+    (folder / "images/._00.jpg").write_bytes(b"not a picture")
+    assert len(open_dataset(f"folder:{folder}", "all")) == 12
+    write_photo(folder / "images/00.png", 1, 2)
+    with pytest.raises(DataError, match="differ only in their ending"):
+        open_dataset(f"folder:{folder}", "train")
+
+
+def test_a_sideways_photo_is_read_upright(folder: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (1, 2)).save(folder / "images/00.jpg", exif=exif)
+    assert open_dataset(f"folder:{folder}", "all").read(0).image.shape == (1, 2, 3)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +160,7 @@ def test_each_broken_file_is_named_with_its_reason(folder: Path) -> None:
     (folder / "images/05.jpg").unlink()
     Image.fromarray(np.array([[0, 700]], np.uint16)).save(labels / "06.png")
     complaints = {
-        0: "00.png is a colour picture",
+        0: "00.png has mode RGB, which is no map of ids",
         1: r"01.png holds the ids 7, but only 0 to 1, 255 are known",
         2: r"02.png is 1 x 2 pixels, its image .*02.jpg 2 x 1",
         3: "03.png cannot be read",

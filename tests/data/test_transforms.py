@@ -29,13 +29,15 @@ def test_labels_stay_on_their_pixels(seed: int) -> None:
 
 
 def test_what_lies_outside_the_picture_is_void() -> None:
-    image, labels = augment(*marked(20, 20), Augmentation(41, (1.0, 1.0), False), np.random.default_rng(0))
+    image, labels = augment(
+        *marked(20, 20), Augmentation(41, (1.0, 1.0), mirror=False), np.random.default_rng(0)
+    )
     assert int((labels != VOID).sum()) == 20 * 20
     assert bool((image[0][labels == VOID] == 127).all())
 
 
 def test_equal_seeds_give_equal_samples() -> None:
-    settings = Augmentation(33, (0.5, 2.0), True, 0.5)
+    settings = Augmentation(33, (0.5, 2.0), mirror=True, colour=0.5)
     first, second, other = (augment(*marked(), settings, np.random.default_rng(seed)) for seed in (5, 5, 6))
     assert bool((first[0] == second[0]).all() and (first[1] == second[1]).all())
     assert not bool((first[0] == other[0]).all())
@@ -43,7 +45,9 @@ def test_equal_seeds_give_equal_samples() -> None:
 
 def test_scale_one_without_changes_is_a_plain_crop() -> None:
     image, labels = marked(20, 40)
-    crop, cropped = augment(image, labels, Augmentation(20, (1.0, 1.0), False), np.random.default_rng(3))
+    crop, cropped = augment(
+        image, labels, Augmentation(20, (1.0, 1.0), mirror=False), np.random.default_rng(3)
+    )
     starts = [x for x in range(21) if np.array_equal(labels[:, x : x + 20], cropped.numpy())]
     assert any(np.array_equal(image[:, x : x + 20].transpose(2, 0, 1), crop.numpy()) for x in starts)
 
@@ -52,3 +56,13 @@ def test_a_picture_of_one_pixel_gives_a_crop() -> None:
     one = np.zeros((1, 1, 3), np.uint8), np.zeros((1, 1), np.uint8)
     _, labels = augment(*one, Augmentation(9, (0.5, 2.0)), np.random.default_rng(0))
     assert 1 <= int((labels == 0).sum()) <= 4
+
+
+def test_large_pictures_are_seen_at_the_size_they_are_judged_at() -> None:
+    """A picture of 4000 x 3000, judged at 400 x 300, must not be learnt in windows of 65 pixels."""
+    labels = np.zeros((3000, 4000), np.uint8)
+    labels[:, 2000:] = 1
+    image = np.zeros((3000, 4000, 3), np.uint8)
+    _, crop = augment(image, labels, Augmentation(401, (1.0, 1.0), side=400), np.random.default_rng(0))
+    assert int((crop != VOID).sum()) == 300 * 400
+    assert float((crop == 1).sum() / (crop != VOID).sum()) == pytest.approx(0.5, abs=0.01)

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from pixelwise.data import open_dataset
+from pixelwise.errors import DataError
 from pixelwise.evaluation.evaluate import evaluate, match_classes
 from pixelwise.inference.predictor import Predictor
 from pixelwise.labels import Classes
@@ -47,5 +48,5 @@ def test_classes_are_matched_by_name_and_the_rest_is_void(colours: Path, predict
 
 
 def test_nothing_in_common_is_an_error_that_names_both_sides() -> None:
-    with pytest.raises(ValueError, match="no class in common: a, b against c"):
+    with pytest.raises(DataError, match="no class in common: a, b against c"):
         match_classes(Classes.named(["a", "b"]), Classes.named(["c"]))

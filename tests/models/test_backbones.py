@@ -41,6 +41,11 @@ def test_a_backbone_without_a_package_says_which_have_one() -> None:
         packaged_weights("resnet18")
 
 
+def test_a_trunk_without_feature_maps_is_refused_in_our_words() -> None:
+    with pytest.raises(ModelError, match="take a convolutional net"):
+        backbone("vit_tiny_patch16_224")
+
+
 def test_weights_of_another_net_are_rejected_by_shape(tmp_path: Path) -> None:
     net = torch.nn.Linear(2, 3)
     with pytest.raises(ModelError, match="the net has 2 tensors, the weights 1"):

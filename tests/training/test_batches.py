@@ -26,7 +26,7 @@ def test_samples_do_not_depend_on_the_number_of_workers(squares: Path) -> None:
     data = open_dataset(f"folder:{squares}", "train")
 
     def read(workers: int) -> list[Batch]:
-        return list(batches(data, Augmentation(33, (0.5, 1.5), True, 0.3), 3, 1, 0, 4, workers))
+        return list(batches(data, Augmentation(33, (0.5, 1.5), colour=0.3), 3, 1, 0, 4, workers))
 
     before = torch.get_rng_state()
     for (image, labels), (other_image, other_labels) in zip(read(0), read(2), strict=True):

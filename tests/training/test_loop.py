@@ -146,7 +146,7 @@ def test_resuming_with_other_settings_is_refused(squares: Path, uninterrupted: P
 
 
 def test_resuming_what_never_started_says_so(squares: Path, tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match="no checkpoint yet"):
+    with pytest.raises(TrainingError, match="has written a checkpoint"):
         run_squares(squares, tmp_path, resume=True)
 
 

@@ -50,7 +50,7 @@ def test_all_faults_of_settings_are_told_at_once() -> None:
         ("optimizer=adam", 'optimizer must be "adamw" or "sgd"'),
         ("ema=1", r"ema must lie in \[0, 1\)"),
         ("output_stride=4", "8, 16 or 32"),
-        ("skips=32,64", "may not be coarser than output_stride 32"),
+        ("skips=32,16", "not above output_stride 32"),
         ("batch_size=0", "at least 1, got 0"),
     ],
 )

@@ -29,11 +29,10 @@ def check(
     """
     from pixelwise.data import open_dataset
     from pixelwise.data.audit import audit
-    from pixelwise.data.spec import splits_of
     from pixelwise.errors import DataError
 
     faults = 0
-    for name in [split] if split else splits_of(data) or ["train"]:
+    for name in [split] if split else ["train", "val"]:
         dataset = open_dataset(data, name, classes)
         with progress(f"checking {name}", len(dataset)) as tell:
             report = audit(dataset, tell)
@@ -66,4 +65,4 @@ def _print(report: "Audit") -> None:
         print(f"error: {finding.message}")
     for finding in report.warnings:
         print(f"warning: {finding.message}")
-    print("no faults" if not report.errors else f"{len(report.errors)} faults", flush=True)
+    print(f"faults: {len(report.errors)}", flush=True)

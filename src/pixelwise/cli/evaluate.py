@@ -33,10 +33,15 @@ def evaluate(
     """
     from pixelwise.data import open_dataset
     from pixelwise.evaluation.evaluate import evaluate as judge
+    from pixelwise.inference.model_file import bundled_names
     from pixelwise.inference.predictor import load
 
     dataset = open_dataset(data, split, classes)
-    predictor = _run_predictor(Path(model)) if Path(model).is_dir() else load(model, threads=1)
+    predictor = (
+        load(model, threads=1)
+        if model in bundled_names() or not Path(model).is_dir()
+        else _run_predictor(Path(model))
+    )
     with progress(f"evaluating {dataset.name}", len(dataset)) as tell:
         result = judge(predictor, dataset, tell).to_dict()
     if as_json:

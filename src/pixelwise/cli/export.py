@@ -1,5 +1,6 @@
 """`pixelwise export`: a run becomes one model file."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -33,6 +34,9 @@ def export(
     from pixelwise.training.net import load_run
 
     net, info = load_run(run)
+    steps, planned = info.training["steps"], info.training["recipe"]["steps"]
+    if steps < planned:
+        print(f"note: this run stopped at step {steps} of {planned}", file=sys.stderr)
     info = dataclasses.replace(info, name=name or info.name, long_side=long_side or info.long_side)
     fold_batch_norm(net)
     deviation = export_onnx(net, info, output)

@@ -33,6 +33,7 @@ def train(
     """
     from pixelwise.data import open_dataset
     from pixelwise.data.audit import audit
+    from pixelwise.errors import TrainingError
     from pixelwise.recipes import get_recipe
     from pixelwise.training import checkpoint
     from pixelwise.training.loop import train as fit
@@ -42,6 +43,8 @@ def train(
     chosen = get_recipe(recipe)
     if resume:
         chosen = Recipe.from_dict(checkpoint.load(run / checkpoint.LAST).recipe)
+        if chosen.name != recipe:
+            raise TrainingError(f"{run} holds a run of {chosen.name}, not of {recipe}", "name that recipe")
     chosen = chosen.override(settings or [])
     train_set = open_dataset(chosen.data, chosen.train_split, chosen.classes)
     val_set = open_dataset(chosen.data, chosen.val_split, chosen.classes)

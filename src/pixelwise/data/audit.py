@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from pixelwise.data.sample import LabelledImages, Pair, listed, read_ids, read_rgb
 from pixelwise.errors import DataError
@@ -59,8 +60,8 @@ class Audit:
         shown = "".join(f"\n  {finding.message}" for finding in self.errors[:10])
         more = f"\n  and {len(self.errors) - 10} more" if len(self.errors) > 10 else ""
         raise DataError(
-            f"{self.dataset.name} has {len(self.errors)} faults:{shown}{more}",
-            "mend these files or drop ids with --classes; `pixelwise check` lists all",
+            f"{self.dataset.name}: faults {len(self.errors)}{shown}{more}",
+            "mend these files, or drop ids with --classes ...,void=ID+ID; `pixelwise check` lists all",
         )
 
 
@@ -78,7 +79,6 @@ def audit(dataset: LabelledImages, progress: Callable[[int], None] | None = None
     counts = np.zeros(256, np.int64)
     pixels = np.zeros(len(dataset.classes), np.int64)
     images = np.zeros(len(dataset.classes), np.int64)
-    looks_binary = 0
     repeated = [id_ for id_, times in Counter(pair.id for pair in dataset.pairs).items() if times > 1]
     report.errors += [Finding("repeated", f"{id_} stands more than once in the list") for id_ in repeated]
 
@@ -89,8 +89,6 @@ def audit(dataset: LabelledImages, progress: Callable[[int], None] | None = None
             report.errors += look.errors
             if look.counts is not None:
                 counts += look.counts
-                present = np.flatnonzero(look.counts)
-                looks_binary += set(present.tolist()) == {0, 255}
                 by_class = np.array([look.counts[table == c].sum() for c in range(len(pixels))], np.int64)
                 pixels += by_class
                 images += by_class > 0
@@ -99,7 +97,8 @@ def audit(dataset: LabelledImages, progress: Callable[[int], None] | None = None
 
     report.pixels, report.images = pixels.tolist(), images.tolist()
     report.void_pixels = int(counts[table == VOID].sum())
-    report.warnings += _warnings(report, looks_binary)
+    report.errors += _whole_split(report, counts)
+    report.warnings += _warnings(report)
     return report
 
 
@@ -128,20 +127,25 @@ def _look(pair: Pair, dataset: LabelledImages) -> _Look:
     return _Look(counts, tuple(errors))
 
 
-def _warnings(report: Audit, looks_binary: int) -> list[Finding]:
-    samples, names = len(report.dataset), report.dataset.classes.names
+def _warnings(report: Audit) -> list[Finding]:
+    names = report.dataset.classes.names
     found = []
-    if looks_binary > 0 and looks_binary == samples:
-        found.append(
-            Finding(
-                "binary",
-                "every label holds only 0 and 255: 255 is void, so there is nothing but class 0; "
-                "if these are masks with 255 as foreground, save them with 1 instead",
-            )
-        )
     if report.void_share > 0.5:
-        found.append(Finding("void", f"{100 * report.void_share:.1f}% of the pixels are void"))
+        found.append(Finding("void", f"{report.void_share:.1%} of the pixels are void"))
     absent = [names[i] for i, count in enumerate(report.pixels) if count == 0]
     if absent:
         found.append(Finding("absent", f"no pixel shows {', '.join(absent)}"))
     return found
+
+
+def _whole_split(report: Audit, counts: npt.NDArray[np.int64]) -> list[Finding]:
+    """What only all labels together show."""
+    if counts[VOID] and not counts[1:VOID].any():
+        message = (
+            "the labels hold only 0 and 255, but 255 is void, so there is nothing but class 0; "
+            "if these are masks with 255 as foreground, save them with 1 instead"
+        )
+        return [Finding("binary", message)]
+    if counts.any() and not any(report.pixels):
+        return [Finding("unlabelled", "not one pixel is labelled")]
+    return []

@@ -44,41 +44,48 @@ class ClassMap:
 
     def select(self, text: str) -> "ClassMap":
         """The map for a wish such as "background,person,animal=cat+dog": see `parse_classes`."""
-        wished = parse_classes(text, self.classes)
+        wished, void = parse_classes(text, self.classes)
         target = {source: new for new, (_, sources) in enumerate(wished) for source in sources}
         table = [entry if entry in (UNKNOWN, VOID) else target.get(entry, VOID) for entry in self.table]
+        for id_ in void:
+            table[id_] = VOID
         palette: list[RGB] = [self.classes.palette[sources[0]] for _, sources in wished]
         if len(set(palette)) < len(palette):
             palette = list(voc_palette(len(wished)))
         return ClassMap(Classes.named([name for name, _ in wished], tuple(palette)), tuple(table))
 
 
-def parse_classes(text: str, known: Classes) -> list[tuple[str, tuple[int, ...]]]:
-    """New classes in order, each with the ids it is made of, from "NAME" or "NAME=PART+PART", separated by
-    commas.
+def parse_classes(text: str, known: Classes) -> tuple[list[tuple[str, tuple[int, ...]]], tuple[int, ...]]:
+    """New classes in order, each with the ids it is made of, and the ids that carry no label.
 
-    A part is a name or an id of `known`. What no class is made of becomes void.
+    `text` names classes as NAME or NAME=PART+PART, separated by commas; a part is a name or an id of `known`.
+    What no class is made of becomes void; void=ID+ID does so for ids beyond the known ones, too.
     """
     wished: list[tuple[str, tuple[int, ...]]] = []
+    void: tuple[int, ...] = ()
     faults: list[str] = []
     used: dict[int, str] = {}
     for item in filter(None, (part.strip() for part in text.split(","))):
-        name, _, parts = item.partition("=")
+        name, _, parts = (side.strip() for side in item.partition("="))
         ids = []
-        for part in (parts or name).split("+"):
-            part = part.strip()
+        for part in filter(None, (part.strip() for part in (parts or name).split("+"))):
             if part in known.names:
                 id_ = known.names.index(part)
-            elif part.isdecimal() and int(part) < len(known):
+            elif part.isdecimal() and int(part) < (256 if name == "void" else len(known)):
                 id_ = int(part)
             else:
                 faults.append(f'there is no class "{part}"')
                 continue
             if id_ in used:
-                faults.append(f'"{known.names[id_]}" stands in both "{used[id_]}" and "{name.strip()}"')
-            used[id_] = name.strip()
+                faults.append(f'id {id_} stands in both "{used[id_]}" and "{name}"')
+            used[id_] = name
             ids.append(id_)
-        wished.append((name.strip(), tuple(ids)))
+        if name == "void":
+            void = (*void, *ids)
+        elif not name or name in (other for other, _ in wished):
+            faults.append(f'"{item}" needs a name of its own')
+        else:
+            wished.append((name if parts or not ids else known.names[ids[0]], tuple(ids)))
     if not wished:
         faults.append("no class is named")
     if faults:
@@ -86,4 +93,4 @@ def parse_classes(text: str, known: Classes) -> list[tuple[str, tuple[int, ...]]
             f'cannot read the classes "{text}": {"; ".join(faults)}',
             f"write NAME or NAME=PART+PART, separated by commas; known: {', '.join(known.names)}",
         )
-    return wished
+    return wished, void

@@ -42,19 +42,24 @@ def _split(root: Path, split: str) -> tuple[Pair, ...]:
 
 def pairs_of(images: Path, labels: Path) -> tuple[Pair, ...]:
     """One pair per file of either folder; a partner that is missing gets the name it should have."""
-    found = {
-        kind: {path.stem: path for path in sorted(place.iterdir()) if path.suffix.lower() in IMAGE_SUFFIXES}
-        for kind, place in (("image", images), ("label", labels))
-    }
-    stems = sorted(found["image"].keys() | found["label"].keys())
+    photos, masks = _by_stem(images), _by_stem(labels)
     return tuple(
-        Pair(
-            stem,
-            found["image"].get(stem, images / f"{stem}.jpg"),
-            found["label"].get(stem, labels / f"{stem}.png"),
-        )
-        for stem in stems
+        Pair(stem, photos.get(stem, images / f"{stem}.jpg"), masks.get(stem, labels / f"{stem}.png"))
+        for stem in sorted(photos.keys() | masks.keys())
     )
+
+
+def _by_stem(place: Path) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for path in sorted(place.iterdir()):
+        if path.suffix.lower() not in IMAGE_SUFFIXES or path.name.startswith("."):
+            continue
+        if path.stem in found:
+            raise DataError(
+                f"{found[path.stem]} and {path} differ only in their ending", "files need names of their own"
+            )
+        found[path.stem] = path
+    return found
 
 
 def _classes(root: Path) -> Classes:
@@ -64,8 +69,10 @@ def _classes(root: Path) -> Classes:
             f"the names of the classes are not there: {file} not found",
             "write one name per line; the first line is id 0",
         )
-    names = [line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
     try:
+        names = [line.strip() for line in file.read_text(encoding="utf-8-sig").rstrip().splitlines()]
+        if "" in names:
+            raise ValueError(f"line {names.index('') + 1} is empty, but every line is a class")
         return Classes.named(names)
     except ValueError as error:
         raise DataError(f"{file}: {error}") from None

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from pixelwise.data.class_map import ClassMap
 from pixelwise.errors import DataError
@@ -70,7 +70,7 @@ def out_of_range(path: Path, ids: list[int], class_map: ClassMap) -> DataError:
     known = [id_ for id_ in range(256) if id_ not in class_map.unknown([id_])]
     return DataError(
         f"{path} holds the ids {listed(ids)}, but only {listed(known)} are known",
-        "add the class, or merge or drop ids with --classes; 255 is void",
+        "add the class, or drop the ids with --classes ...,void=ID+ID; 255 is void",
     )
 
 
@@ -86,9 +86,9 @@ def listed(ids: list[int]) -> str:
 
 
 def read_rgb(path: Path) -> RGBImage:
-    """(H, W, 3) uint8."""
+    """(H, W, 3) uint8, upright as the EXIF orientation says, which is how labels are expected to lie."""
     with _opened(path, "image") as image:
-        return np.array(image.convert("RGB"))
+        return np.array(ImageOps.exif_transpose(image).convert("RGB"))
 
 
 def read_ids(path: Path) -> Labels:
@@ -106,7 +106,7 @@ def read_ids(path: Path) -> Labels:
                 return wide.astype(np.uint8)
             raise DataError(f"{path} holds ids up to {wide.max()}", "ids must lie in 0 to 255; 255 is void")
         raise DataError(
-            f"{path} is a colour picture (mode {image.mode}), not a map of ids",
+            f"{path} has mode {image.mode}, which is no map of ids",
             "save labels as palette (P) or grey (L) PNG in which a pixel's value is its class id",
         )
 
@@ -114,7 +114,11 @@ def read_ids(path: Path) -> Labels:
 def _opened(path: Path, kind: str) -> Image.Image:
     try:
         image = Image.open(path)
-        image.load()
+        try:
+            image.load()
+        except BaseException:
+            image.close()
+            raise
     except FileNotFoundError:
         raise DataError(f"the {kind} {path} does not exist") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:

@@ -33,15 +33,3 @@ def open_dataset(spec: str, split: str, classes: str | None = None) -> LabelledI
     if classes is None:
         return dataset
     return LabelledImages(dataset.name, dataset.pairs, dataset.class_map.select(classes))
-
-
-def splits_of(spec: str) -> list[str]:
-    """Those of train and val that the data set has."""
-    found = []
-    for split in ("train", "val"):
-        try:
-            open_dataset(spec, split)
-        except DataError:
-            continue
-        found.append(split)
-    return found

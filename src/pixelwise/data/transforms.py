@@ -18,13 +18,15 @@ from pixelwise.types import VOID, Labels, RGBImage
 class Augmentation:
     """How training samples are varied.
 
-    `crop`: side of the square crop, pixels. `scale`: range of the factor by which a picture is resized
+    `crop`: side of the square crop, pixels. `side`: larger pictures count as reduced to this many pixels on
+    their longer side. `scale`: range of the factor by which a picture is resized
     before the crop, drawn evenly on a log scale. `mirror`: half of the samples are flipped left to right.
     `colour`: brightness, contrast and saturation are multiplied by factors in [1 - colour, 1 + colour].
     """
 
     crop: int
     scale: tuple[float, float]
+    side: int = 500
     mirror: bool = True
     colour: float = 0.0
 
@@ -37,7 +39,8 @@ def augment(
     """
     height, width = labels.shape
     low, high = settings.scale
-    window = settings.crop / float(np.exp(rng.uniform(np.log(low), np.log(high))))
+    reduction = min(1.0, settings.side / max(height, width))
+    window = settings.crop / (reduction * float(np.exp(rng.uniform(np.log(low), np.log(high)))))
     top, visible_height = _interval(height, window, rng)
     left, visible_width = _interval(width, window, rng)
     box = [top, left, visible_height, visible_width]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pixelwise.data import LabelledImages
+from pixelwise.errors import DataError
 from pixelwise.evaluation import metrics
 from pixelwise.inference.predictor import Predictor
 from pixelwise.labels import Classes
@@ -60,7 +61,7 @@ class Evaluation:
 def match_classes(data: Classes, model: Classes) -> tuple[Labels, tuple[str, ...]]:
     """The (256,) table from the data's ids to the model's by name, and the names that become void.
 
-    Raises ValueError if not one name is common.
+    Raises DataError if not one name is common.
     """
     table = np.full(256, VOID, np.uint8)
     void = []
@@ -70,10 +71,10 @@ def match_classes(data: Classes, model: Classes) -> tuple[Labels, tuple[str, ...
         else:
             void.append(name)
     if len(void) == len(data):
-        raise ValueError(
+        raise DataError(
             "data and model have no class in common: "
-            f"{', '.join(data.names)} against {', '.join(model.names)}; "
-            "rename or merge the data's classes with --classes"
+            f"{', '.join(data.names)} against {', '.join(model.names)}",
+            "rename or merge the data's classes with --classes, as in cat=tabby+siamese",
         )
     return table, tuple(void)
 

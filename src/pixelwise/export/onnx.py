@@ -13,6 +13,7 @@ from torch import nn
 from pixelwise.errors import MissingExtraError, ModelError
 from pixelwise.inference.engines import OnnxEngine
 from pixelwise.inference.model_file import INPUT, OUTPUT, ModelInfo
+from pixelwise.inference.writing import write_atomically
 
 CHECKED_SIZES = ((1, 1), (7, 300), (33, 32), (97, 131), (240, 321))
 SMALLEST_STORED_AS_HALF = 1024
@@ -45,6 +46,8 @@ def export_onnx(net: nn.Module, info: ModelInfo, path: Path, half_weights: bool 
         import onnxscript  # noqa: F401  torch's exporter needs it
     except ModuleNotFoundError as error:
         raise MissingExtraError(str(error.name)) from None
+    if path.is_dir():
+        raise ModelError(f"{path} is a folder", "name the file to write, as in model.onnx")
     if net.training:
         raise ValueError("expected a net in evaluation mode: call net.eval() first")
 
@@ -73,9 +76,7 @@ def export_onnx(net: nn.Module, info: ModelInfo, path: Path, half_weights: bool 
         raise ModelError(
             f"the exported graph differs from the net: scores deviate by {deviation:.2g} of their spread"
         )
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_bytes(content)
-    temporary.replace(path)
+    write_atomically(path, lambda file: file.write(content))
     return deviation
 
 

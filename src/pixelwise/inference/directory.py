@@ -8,6 +8,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from pixelwise.errors import ImageError
+from pixelwise.inference.images import printable
 from pixelwise.inference.inputs import find_pictures
 from pixelwise.inference.ledger import Ledger, identity
 from pixelwise.inference.memory import PICTURES
@@ -99,6 +100,8 @@ def _outcome(
                 return _from_record(task, ledger.output, kinds, result)
         return _segment(predictor, ledger, kinds, task)
     except Exception as problem:  # one picture must not stop the others
+        if not isinstance(problem, ImageError):
+            problem = ImageError(f"{printable(task.path)}: {problem or type(problem).__name__}")
         return Outcome(task.path, problem)
 
 

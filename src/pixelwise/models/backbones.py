@@ -66,9 +66,16 @@ def backbone(name: str, weights: str = "none", output_stride: int = 32) -> Backb
 
     # The lite weights come from TensorFlow, where BatchNorm's epsilon is 1e-3.
     options = {"bn_eps": 1e-3} if "efficientnet_lite" in name else {}
-    trunk = timm.create_model(
-        name, pretrained=weights == "timm", features_only=True, output_stride=output_stride, **options
-    )
+    try:
+        trunk = timm.create_model(
+            name, pretrained=weights == "timm", features_only=True, output_stride=output_stride, **options
+        )
+    except Exception as problem:  # timm and its hub raise many kinds
+        raise ModelError(
+            f'timm does not give "{name}" as feature maps of output stride {output_stride} with weights '
+            f'"{weights}": {problem}',
+            "take a convolutional net of timm's; weights of timm's hub need the network",
+        ) from problem
     config = trunk.pretrained_cfg
     mean, std = list(config["mean"]), list(config["std"])
     if weights not in ("timm", "none"):

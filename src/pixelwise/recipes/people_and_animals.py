@@ -11,5 +11,5 @@ RECIPE = Recipe(
     name="people_and_animals",
     data="voc:../shared/data/voc_animals",
     classes="background,person,cat,dog,horse,cow,sheep",
-    steps=5000,
+    steps=4600,
 )

@@ -50,7 +50,7 @@ def load(path: Path) -> Checkpoint:
         return Checkpoint(**torch.load(path, map_location="cpu", weights_only=True))
     except FileNotFoundError:
         raise TrainingError(
-            f"{path} does not exist", "the run has written no checkpoint yet; start it without --resume"
+            f"{path} does not exist", "name a run folder in which `pixelwise train` has written a checkpoint"
         ) from None
     except Exception as error:
         raise TrainingError(f"{path} is no checkpoint of this version: {error}") from None

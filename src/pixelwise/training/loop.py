@@ -1,7 +1,9 @@
 """The training loop, from top to bottom."""
 
 import dataclasses
+import math
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -34,8 +36,8 @@ def train(
     last step.
 
     False means that a SIGINT or SIGTERM ended it early; everything up to that step is in the checkpoint.
-    With `resume` the run goes on from its last checkpoint and, on one process, ends with the very weights
-    that an uninterrupted run has.
+    With `resume` the run goes on from its last checkpoint and, on the CPU, ends with the very weights that an
+    uninterrupted run has.
     """
     try:
         from lightning_fabric import Fabric
@@ -77,7 +79,7 @@ def train(
         optimizer.load_state_dict(state.optimizer)
         torch.set_rng_state(state.torch_rng)
 
-    augmentation = Augmentation(recipe.crop, recipe.scale, recipe.mirror, recipe.colour)
+    augmentation = Augmentation(recipe.crop, recipe.scale, recipe.train_side, recipe.mirror, recipe.colour)
     stream = batches(
         train_set, augmentation, recipe.batch_size, recipe.seed, start, recipe.steps, recipe.workers
     )
@@ -114,9 +116,15 @@ def train(
             optimizer.step()
             mean.update(net, done)
             done += 1
-            monitor.step(done, loss.item(), optimizer.param_groups[0]["lr"])
+            if not math.isfinite(value := loss.item()):
+                raise TrainingError(
+                    f"the loss of step {done} is {value}",
+                    "lower the learning rates; the last checkpoint is kept",
+                )
+            monitor.step(done, value, optimizer.param_groups[0]["lr"])
 
-            if done % recipe.evaluate_every == 0 or done == recipe.steps:
+            due = done % recipe.evaluate_every == 0 and not asked_to_stop.is_set()
+            if due or done == recipe.steps:
                 judged.load_state_dict(mean.tensors)
                 result = evaluate(predictor, val_set)
                 history.append({"step": done, **result.summary()})
@@ -158,6 +166,7 @@ def _signals() -> Iterator[threading.Event]:
         if number == signal.SIGINT and asked.is_set():
             raise KeyboardInterrupt
         asked.set()
+        print("stopping after this step, with a checkpoint (Ctrl-C again: at once, without)", file=sys.stderr)
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -39,11 +39,12 @@ def load_run(run: Path) -> tuple[SkipFCN, ModelInfo]:
     net.load_state_dict(state.mean)
     preprocessing = {
         "input": "uint8 RGB, N H W 3; the graph computes (x - mean) / std",
-        "mean": net.backbone.mean,
-        "std": net.backbone.std,
+        "mean": net.mean.flatten().tolist(),
+        "std": net.std.flatten().tolist(),
     }
     record = {
-        "recipe": state.recipe,
+        # Where the data lay on the training machine is nobody's business.
+        "recipe": {**state.recipe, "data": _without_place(recipe.data)},
         "steps": state.step,
         "hours": round(state.seconds / 3600, 2),
         "val": state.history[-1] if state.history else None,
@@ -51,6 +52,11 @@ def load_run(run: Path) -> tuple[SkipFCN, ModelInfo]:
         "torch": torch.__version__,
     }
     return net.eval(), ModelInfo(recipe.name, classes, recipe.long_side, preprocessing, record)
+
+
+def _without_place(spec: str) -> str:
+    kind, _, path = spec.partition(":")
+    return f"{kind}:{Path(path).name}"
 
 
 def classes_as_data(classes: Classes) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """A recipe: everything that decides how a net is trained, as typed plain data."""
 
 import dataclasses
-import json
 import types
 import typing
 from collections.abc import Mapping
@@ -36,13 +35,15 @@ class Recipe:
     """Channels of the hidden layer of each skip, 0 for none."""
     dropout: float = 0.1
     upsampling: str = "fixed"
-    """"fixed" or "learned" bilinear kernels between the skips."""
+    """"fixed" or "learned" bilinear kernels between the skips; the last upsampling is always fixed."""
 
     batch_norm: str = "frozen"
     """"frozen" (ImageNet's statistics, folded) or "train"."""
     freeze_stages: int = 2
     """The stem and so many stages do not learn; 0: all learn."""
 
+    train_side: int = 500
+    """Larger pictures are learnt as if reduced to this many pixels on their longer side; see long_side."""
     crop: int = 321
     scale: tuple[float, float] = (0.6, 1.6)
     mirror: bool = True
@@ -108,9 +109,20 @@ class Recipe:
                 f"output_stride must be 8, 16 or 32, got {self.output_stride}",
             ),
             (
-                all(stride <= self.output_stride for stride in self.skips),
-                f"skips may not be coarser than output_stride {self.output_stride}, got {self.skips}",
+                all(stride in (2, 4, 8, 16) and stride <= self.output_stride for stride in self.skips),
+                f"skips must be among 16, 8, 4, 2 and not above output_stride {self.output_stride}, "
+                f"got {self.skips}",
             ),
+            (self.train_side >= 1, f"train_side must be at least 1 pixel, got {self.train_side}"),
+            (
+                min(self.context, self.hidden, self.freeze_stages, self.warmup_steps, self.seed) >= 0,
+                "context, hidden, freeze_stages, warmup_steps and seed may not be negative",
+            ),
+            (
+                min(self.power, self.momentum, self.weight_decay, self.checkpoint_minutes) >= 0,
+                "power, momentum, weight_decay and checkpoint_minutes may not be negative",
+            ),
+            (all(rate >= 1 for rate in self.rates), f"rates must be at least 1, got {self.rates}"),
             (0 <= self.ema < 1, f"ema must lie in [0, 1), got {self.ema}"),
             (0 <= self.colour <= 1, f"colour must lie in [0, 1], got {self.colour}"),
             (0 <= self.dropout < 1, f"dropout must lie in [0, 1), got {self.dropout}"),
@@ -125,12 +137,9 @@ class Recipe:
         ]
         return [sentence for holds, sentence in rules if not holds]
 
-    def to_json(self) -> str:
-        return json.dumps(dataclasses.asdict(self), indent=2)
-
     @classmethod
     def from_dict(cls, content: Mapping[str, object]) -> "Recipe":
-        """The recipe that `to_json` wrote. Raises TrainingError for unknown or missing fields."""
+        """The recipe of these fields. Raises TrainingError for unknown or missing fields."""
         known = {field.name for field in dataclasses.fields(cls)}
         if unknown := sorted(content.keys() - known):
             raise TrainingError(f"the recipe has fields this version does not know: {', '.join(unknown)}")
