@@ -1,0 +1,57 @@
+"""The models that ship, and their cards."""
+
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pixelwise import load
+from pixelwise.data import open_dataset
+from pixelwise.evaluation.evaluate import evaluate
+from pixelwise.inference.model_file import bundled_names
+from pixelwise.recipes import get_recipe
+from pixelwise.training.recipe import Recipe
+
+BUNDLED = Path(__file__).parent.parent / "src/pixelwise/bundled"
+EXAMPLES = Path(__file__).parent.parent / "examples"
+VOC_ANIMALS = Path(__file__).parent.parent.parent / "shared/data/voc_animals"
+
+
+def card(name: str) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((BUNDLED / f"{name}.json").read_text(encoding="utf-8"))
+    return content
+
+
+@pytest.mark.parametrize("name", ["default"])
+def test_the_card_describes_the_file_beside_it(name: str) -> None:
+    assert name in bundled_names()
+    content, described = (BUNDLED / f"{name}.onnx").read_bytes(), card(name)
+    assert hashlib.sha256(content).hexdigest() == described["sha256"]
+    assert len(content) <= 12_000_000
+    info = load(name).info
+    assert info.name == name
+    assert list(info.classes.names) == described["classes"]
+    assert info.long_side == described["preprocessing"]["long_side"]
+    assert info.training["recipe"]["name"] == described["recipe"]
+    trained = dataclasses.replace(Recipe.from_dict(info.training["recipe"]), data="")
+    assert trained == dataclasses.replace(get_recipe(described["recipe"]), data="")
+    assert info.preprocessing["mean"] == pytest.approx([127] * 3)
+    for field in ("data", "command", "hours", "figures", "convention", "licence", "terms", "failure_cases"):
+        assert described[field], field
+
+
+@pytest.mark.parametrize(("photo", "expected"), [("chelsea.png", "cat"), ("astronaut.png", "person")])
+def test_the_examples_show_what_they_show(photo: str, expected: str) -> None:
+    found = [area for area in load("default")(EXAMPLES / photo).areas() if area.name != "background"]
+    assert found[0].name == expected
+    assert found[0].area > 0.3
+
+
+@pytest.mark.skipif(not VOC_ANIMALS.is_dir(), reason="the labelled photos are not part of the project")
+def test_the_card_s_figure_is_what_evaluation_gives() -> None:
+    result = evaluate(load("default", threads=1), open_dataset(f"voc:{VOC_ANIMALS}", "val"))
+    assert result.images == 145
+    assert result.summary()["mean_iou"] == pytest.approx(card("default")["figures"]["mean_iou"], abs=2e-3)
