@@ -144,7 +144,8 @@ def test_files_without_a_finished_record_are_made_anew_under_the_same_name(
     with monkeypatch.context() as patch:
         patch.setattr(Segmentation, "overlay", lambda self: 1 / 0)  # killed after the mask, as it were
         (broken,) = segment(path)
-    assert isinstance(broken.problem, ZeroDivisionError)
+    assert isinstance(broken.problem, ImageError)
+    assert str(broken.problem) == f"{path}: division by zero"
     assert (tmp_path / "out" / "x_mask.png").exists()
     (outcome,) = segment(path)
     assert (outcome.problem, outcome.outputs["mask"].name) == (None, "x_mask.png")

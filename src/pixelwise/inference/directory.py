@@ -99,10 +99,12 @@ def _outcome(
             if result is not None:
                 return _from_record(task, ledger.output, kinds, result)
         return _segment(predictor, ledger, kinds, task)
-    except Exception as problem:  # one picture must not stop the others
-        if not isinstance(problem, ImageError):
-            problem = ImageError(f"{printable(task.path)}: {problem or type(problem).__name__}")
+    except ImageError as problem:  # one picture must not stop the others
         return Outcome(task.path, problem)
+    except Exception as problem:
+        named = ImageError(f"{printable(task.path)}: {problem or type(problem).__name__}")
+        named.__cause__ = problem
+        return Outcome(task.path, named)
 
 
 def _segment(predictor: Predictor, ledger: Ledger, kinds: tuple[str, ...], task: Task) -> Outcome:

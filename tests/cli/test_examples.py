@@ -1,0 +1,64 @@
+"""The examples that the help of the training verbs ends with work as they stand."""
+
+import dataclasses
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from pixelwise import recipes
+from pixelwise.cli import check, evaluate, export, main, train
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A working directory with my_images and VOC2012, where the recipe finetune is a matter of seconds."""
+    root = tmp_path_factory.mktemp("place")
+    (root / "my_images").mkdir()
+    (root / "my_images/classes.txt").write_text("background\ncup\n")
+    write(root / "my_images/images", root / "my_images/labels", [f"{index:02}" for index in range(11)])
+    write(root / "VOC2012/JPEGImages", root / "VOC2012/SegmentationClass", ["2007_1", "2007_2"])
+    (root / "VOC2012/lists").mkdir()
+    (root / "VOC2012/lists/val.txt").write_text("2007_1\n2007_2\n")
+    quick = dataclasses.replace(
+        recipes.get_recipe("finetune"),
+        backbone="test_efficientnet",
+        backbone_weights="none",
+        context=4,
+        hidden=0,
+        crop=33,
+        batch_size=2,
+        steps=2,
+        workers=0,
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recipes, "get_recipe", lambda name: quick)
+        patch.chdir(root)
+        yield root
+
+
+def write(images: Path, labels: Path, names: list[str]) -> None:
+    images.mkdir(parents=True)
+    labels.mkdir(parents=True)
+    for name in names:
+        mask = np.zeros((20, 30), np.uint8)
+        mask[5:15, 10:20] = 1
+        Image.fromarray(np.stack([mask * 200] * 3, -1)).save(images / f"{name}.jpg")
+        Image.fromarray(mask).save(labels / f"{name}.png")
+
+
+EXAMPLES = (*check.EXAMPLES, *train.EXAMPLES, *evaluate.EXAMPLES, *export.EXAMPLES)
+
+
+def test_every_verb_has_two_examples() -> None:
+    assert len(EXAMPLES) == 8
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_the_example_succeeds(place: Path, example: str) -> None:
+    result = CliRunner().invoke(main.app, shlex.split(example)[1:])
+    assert result.exit_code == 0, result.output
