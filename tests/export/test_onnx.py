@@ -64,6 +64,12 @@ def test_the_file_is_a_whole_model(exported: Path) -> None:
     assert load(exported).info == INFO
 
 
+def test_nothing_of_the_machine_is_in_the_file(exported: Path) -> None:
+    content = exported.read_bytes()
+    assert b"stack_trace" not in content
+    assert str(Path(__file__).parents[2]).encode() not in content
+
+
 def test_large_weights_are_stored_in_half(net: SkipFCN, tmp_path: Path, exported: Path) -> None:
     export_onnx(net, INFO, tmp_path / "full.onnx", half_weights=False)
     kinds = {

@@ -68,6 +68,7 @@ def export_onnx(net: nn.Module, info: ModelInfo, path: Path, half_weights: bool 
     model = program.model_proto  # type: ignore[union-attr]
     if half_weights:
         _store_as_half(model.graph)
+    _forget_machine(model)
     for key, value in info.to_metadata().items():
         model.metadata_props.append(onnx.StringStringEntryProto(key=key, value=value))
     content = model.SerializeToString()
@@ -78,6 +79,18 @@ def export_onnx(net: nn.Module, info: ModelInfo, path: Path, half_weights: bool 
         )
     write_atomically(path, lambda file: file.write(content))
     return deviation
+
+
+def _forget_machine(model: Any) -> None:
+    """Remove torch's notes on every node, which hold source lines and paths of the machine that exported."""
+    del model.metadata_props[:]
+    for part in (model.graph, *model.functions):
+        part.ClearField("metadata_props")
+        for entry in (*part.node, *part.value_info):
+            entry.ClearField("metadata_props")
+            entry.ClearField("doc_string")
+    for entry in (*model.graph.input, *model.graph.output, *model.graph.initializer):
+        entry.ClearField("metadata_props")
 
 
 def _store_as_half(graph: Any) -> None:
