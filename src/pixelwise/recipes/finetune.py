@@ -1,7 +1,8 @@
 """A net for your own labelled images: `pixelwise train finetune --set data=folder:PATH --output RUN`.
 
-The net and optimiser of people_and_animals with a shorter course: about 20 minutes on two cores. Give --set
-steps=N for longer ones. Result: depends on the data; not a published figure.
+The net and optimiser of people_and_animals with a shorter course, 1,000 steps of 8 crops; that net learnt 8.4
+crops a second on two cores. Give --set steps=N for longer ones. Result: depends on the data; the whole course
+was not yet run.
 """
 
 import dataclasses
