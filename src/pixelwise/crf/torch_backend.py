@@ -5,6 +5,7 @@ none: the lattice changes in jumps as pixels move in feature space. Sources: KrÃ
 model; Zheng et al., "Conditional random fields as recurrent neural networks", 2015, learning through it.
 """
 
+import functools
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -65,7 +66,8 @@ def mean_field(
                 shared[id(kernel)] = lattice
             lattices.append(lattice)
         gains = _gains(_weights(own, weights, energies), compatibility, len(energies))
-        logits = _Iterations.apply(energies.flatten(1).T.contiguous(), gains, lattices, iterations)
+        steps = iterations if lattices else 0  # which would change nothing
+        logits = _Iterations.apply(energies.flatten(1).T.contiguous(), gains, lattices, steps)
         q = logits.log_softmax(1) if log else logits.softmax(1)
         refined.append(q.T.reshape(energies.shape))
     return torch.stack(refined)
@@ -144,23 +146,29 @@ class _Iterations(torch.autograd.Function):
         with torch.autocast(unary.device.type, enabled=False):
             for step in reversed(range(ctx.iterations)):
                 of_unary -= gradient
-                of_q = torch.zeros_like(unary)
+                before = kept[(step - 1) * count : step * count] if step else []
+                q = _logits(unary, gains, lattices, before).softmax(1)
+                parts = []
                 for k, lattice in enumerate(lattices):
                     rows = lattice.slice_transposed(gradient)
                     of_gains[k] += rows.T @ kept[step * count + k]
-                    of_q += lattice.splat_transposed(lattice.blur_transposed(rows @ gains[k]))
-                before = kept[(step - 1) * count : step * count] if step else []
-                q = _logits(unary, gains, lattices, before).softmax(1)
-                gradient = q * (of_q - (q * of_q).sum(1, keepdim=True))
+                    parts.append(lattice.splat_transposed(lattice.blur_transposed(rows @ gains[k])))
+                of_q = _sum(parts)
+                gradient = q.mul_(of_q.sub_((q * of_q).sum(1, keepdim=True)))
         return of_unary - gradient, of_gains, None, None
 
 
 def _logits(unary: Tensor, gains: Tensor, lattices: list[Lattice], rows: list[Tensor]) -> Tensor:
     """Of the pixels, from the rows of one iteration; no rows: before the first."""
-    logits = -unary
-    for lattice, gain, own in zip(lattices, gains, rows, strict=False):
-        logits += lattice.slice(own @ gain.T)
-    return logits
+    if not rows:
+        return -unary
+    messages = [lattice.slice(own @ gain.T) for lattice, gain, own in zip(lattices, gains, rows, strict=True)]
+    return _sum(messages).sub_(unary)
+
+
+def _sum(terms: list[Tensor]) -> Tensor:
+    """In the memory of the first."""
+    return functools.reduce(Tensor.add_, terms)
 
 
 def _by_core(
