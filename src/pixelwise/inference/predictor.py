@@ -4,23 +4,16 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-from PIL import Image
-
 from pixelwise.crf import Preset
-from pixelwise.errors import ImageError, ModelError
+from pixelwise.errors import ModelError
 from pixelwise.inference.engines import Engine, OnnxEngine
-from pixelwise.inference.images import Photo, printable, read_photo
+from pixelwise.inference.images import Photo, Source, read_photo
 from pixelwise.inference.memory import PICTURES
 from pixelwise.inference.model_file import ModelInfo, read_model
-from pixelwise.inference.refiner import CRFRefiner, Refiner, refined_size, refining_bytes, scores_of
+from pixelwise.inference.refiner import CRFRefiner, Refiner, refined_photo, refining_bytes, scores_of
 from pixelwise.inference.segmentation import Segmentation
 from pixelwise.inference.streams import in_order, processors
 from pixelwise.labels import Classes
-
-Source = str | Path | Image.Image | npt.NDArray[np.uint8]
-"""A file, a Pillow image, or an (H, W, 3) RGB array of uint8."""
 
 
 class Predictor:
@@ -67,16 +60,11 @@ class Predictor:
         return scored if self.refiner is None else self._refined(source, photo, scored, self.refiner)
 
     def _refined(self, source: Source, photo: Photo, scored: Segmentation, refiner: Refiner) -> Segmentation:
-        grid = refined_size(photo.size, len(self.classes))
-        closer = photo if grid == scored.grid_size else read_photo(source, max(grid))
-        if closer.size != photo.size:
-            raise ImageError(f"{printable(source)}: the file has changed while it was being segmented")
-        grid = closer.pixels.shape[0], closer.pixels.shape[1]
+        closer = refined_photo(source, photo, len(self.classes))
+        grid = closer.shape[0], closer.shape[1]
         with PICTURES.reserve(refining_bytes(grid, len(self.classes))):
-            scores = scores_of(refiner(closer.pixels, scored.probabilities_at(grid)))
-        return Segmentation(
-            scores, photo.size, self.classes, closer.pixels, photo.original, scored.scored_size
-        )
+            scores = scores_of(refiner(closer, scored.probabilities_at(grid)))
+        return Segmentation(scores, photo.size, self.classes, closer, photo.original, scored.scored_size)
 
     def batch(self, sources: Iterable[Source], workers: int | None = None) -> Iterator[Segmentation]:
         """Segment many pictures in threads; results come in order, as they are needed.

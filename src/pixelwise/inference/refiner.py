@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.crf import Preset, load_preset, refine
-from pixelwise.inference.images import fitting
+from pixelwise.errors import ImageError
+from pixelwise.inference.images import Photo, Source, fitting, printable, read_photo
 from pixelwise.types import RGBImage, Scores
 
 Beliefs = npt.NDArray[np.float32]
@@ -65,6 +66,20 @@ def refined_size(size: tuple[int, int], classes: int) -> tuple[int, int]:
     """(height, width) of the copy to refine a picture of `size` on: its own, or what MOST_BYTES allow."""
     excess = refining_bytes(size, classes) / MOST_BYTES
     return size if excess <= 1 else fitting(size, max(1, int(max(size) / excess**0.5)))
+
+
+def refined_photo(source: Source, photo: Photo, classes: int) -> RGBImage:
+    """The picture at its `refined_size`: `photo`, which was read from `source`, or read anew.
+
+    Raises ImageError if the file has another size now.
+    """
+    grid = refined_size(photo.size, classes)
+    if photo.pixels.shape[:2] == grid:
+        return photo.pixels
+    closer = read_photo(source, max(grid))
+    if closer.size != photo.size:
+        raise ImageError(f"{printable(source)}: the file has changed while it was being segmented")
+    return closer.pixels
 
 
 def scores_of(beliefs: Beliefs) -> Scores:

@@ -169,17 +169,21 @@ class Segmentation:
             "mask": lambda path: write_picture(path, self.mask()),
             "overlay": lambda path: write_picture(path, self.overlay()),
             "cutout": lambda path: write_picture(path, self.cutout()),
-            "probabilities": self._save_probabilities,
+            "probabilities": self.save_probabilities,
         }
         for kind, path in paths.items():
             writers[kind](path)
         return paths
 
-    def _save_probabilities(self, path: Path) -> None:
+    def save_probabilities(self, path: Path) -> None:
+        """Write an .npz file: `probabilities` (float16, C x H x W), names of `classes`, their `palette`."""
         probabilities = self.probabilities_at(self._probabilities_size).astype(np.float16)
-        names = np.array(self.classes.names)
+        names, palette = np.array(self.classes.names), np.array(self.classes.palette, np.uint8)
         write_atomically(
-            path, lambda file: np.savez_compressed(file, probabilities=probabilities, classes=names)
+            path,
+            lambda file: np.savez_compressed(
+                file, probabilities=probabilities, classes=names, palette=palette
+            ),
         )
 
     @property
