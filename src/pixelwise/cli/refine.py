@@ -28,7 +28,7 @@ def refine(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="OUT", help=".png for labels, .npz for probabilities.")
     ],
-    crf_preset: options.CRFPreset = None,
+    crf_preset: options.Preset = None,
     confidence: Annotated[float, typer.Option(help="How sure given labels are, as a probability.")] = 0.7,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it is there.")] = False,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads; default: all processors.")] = None,
