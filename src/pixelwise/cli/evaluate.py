@@ -1,16 +1,13 @@
 """`pixelwise eval`: judge a model on a labelled split."""
 
 import json
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from pixelwise.cli import options
+from pixelwise.cli.loading import load_model
 from pixelwise.cli.progress import progress
-
-if TYPE_CHECKING:
-    from pixelwise.inference.predictor import Predictor
 
 EXAMPLES = (
     "pixelwise eval default --data voc:VOC2012 --split val",
@@ -42,33 +39,16 @@ def evaluate(
     """
     from pixelwise.data import open_dataset
     from pixelwise.evaluation.evaluate import evaluate as judge
-    from pixelwise.inference.model_file import bundled_names
-    from pixelwise.inference.predictor import load
 
     dataset = open_dataset(data, split, classes, ids)
     preset = options.chosen_preset(crf, crf_preset)
-    predictor = (
-        load(model, threads=1, crf=preset)
-        if model in bundled_names() or not Path(model).is_dir()
-        else _run_predictor(Path(model), preset)
-    )
+    predictor = load_model(model, preset)
     with progress(f"evaluating {dataset.name}", len(dataset)) as tell:
         result = {"crf": preset, **judge(predictor, dataset, tell, trimap).to_dict()}
     if as_json:
         print(json.dumps(result))
     else:
         _print(result)
-
-
-def _run_predictor(run: Path, preset: str | None) -> "Predictor":
-    from pixelwise.inference.engines import TorchEngine
-    from pixelwise.inference.predictor import Predictor
-    from pixelwise.inference.refiner import CRFRefiner
-    from pixelwise.training.net import load_run
-
-    net, info = load_run(run)
-    refiner = None if preset is None else CRFRefiner(preset, threads=1)
-    return Predictor(TorchEngine(net), info, refiner=refiner)
 
 
 def _print(result: dict[str, Any]) -> None:
