@@ -22,6 +22,10 @@ class DataError(PixelwiseError):
     """A data set is missing, damaged or labelled inconsistently."""
 
 
+class PresetError(PixelwiseError):
+    """A file of CRF parameters is missing or damaged, or no preset has that name."""
+
+
 class TrainingError(PixelwiseError):
     """A training run cannot start, go on or be read."""
 

@@ -50,6 +50,29 @@ def test_voc_prefers_original_labels_over_merged_ones(voc: Path) -> None:
     assert data.read(0).image.shape == (1, 3, 3)
 
 
+def test_a_list_takes_part_of_a_split_in_the_split_s_order(voc: Path, tmp_path: Path) -> None:
+    ids = tmp_path / "half.txt"
+    ids.write_text("2007_2\n2007_1\n\n2007_2")
+    assert [pair.id for pair in open_dataset(f"voc:{voc}", "val", ids=ids).pairs] == ["2007_1", "2007_2"]
+    ids.write_text("2007_2\n")
+    half = open_dataset(f"voc:{voc}", "val", classes="background,cat", ids=ids)
+    assert [pair.id for pair in half.pairs] == ["2007_2"]
+    assert half.read(0).labels.tolist() == [[1, 1, 255]]
+    assert half.name.endswith("val (half.txt)")
+
+
+def test_a_list_that_does_not_fit_is_refused(voc: Path, tmp_path: Path) -> None:
+    ids = tmp_path / "half.txt"
+    with pytest.raises(DataError, match=r"half.txt cannot be read: No such file"):
+        open_dataset(f"voc:{voc}", "val", ids=ids)
+    ids.write_text(" \n")
+    with pytest.raises(DataError, match=r"half.txt is empty"):
+        open_dataset(f"voc:{voc}", "val", ids=ids)
+    ids.write_text("2007_1 2007_3 2007_4")
+    with pytest.raises(DataError, match=r"half.txt names 2 ids that .* does not have, 2007_3 for one"):
+        open_dataset(f"voc:{voc}", "val", ids=ids)
+
+
 def test_voc_without_the_year_folder_proposes_it(voc: Path) -> None:
     with pytest.raises(DataError, match=f"try voc:{voc}"):
         open_dataset(f"voc:{voc.parent}", "val")

@@ -47,6 +47,23 @@ def test_classes_are_matched_by_name_and_the_rest_is_void(colours: Path, predict
     assert "void truth left out" in content["convention"]
 
 
+def test_bands_surround_the_void_that_was_read_and_count_the_model_s_classes(
+    colours: Path, predictor: Predictor
+) -> None:
+    result = evaluate(predictor, open_dataset(f"folder:{colours}", "all"), bands=True).to_dict()
+    # Beside the one void pixel lies sky, which the model does not know, and then, two away, background.
+    curve = result["trimap"]["curve"]
+    assert [row["pixels"] for row in curve[:3]] == [0, 1, 1]
+    assert (curve[0]["mean_iou"], curve[1]["pixel_accuracy"]) == (None, 1)
+    # Borders: red | green in the first picture; background | sky in the second. One green is taken for red.
+    borders = result["class_borders"]["curve"]
+    assert [row["pixels"] for row in borders[:3]] == [3, 4, 4]
+    assert borders[0]["pixel_accuracy"] == pytest.approx(2 / 3)
+    assert "void" in result["trimap"]["convention"]
+    assert "two classes" in result["class_borders"]["convention"]
+    assert "trimap" not in evaluate(predictor, open_dataset(f"folder:{colours}", "all")).to_dict()
+
+
 def test_nothing_in_common_is_an_error_that_names_both_sides() -> None:
     with pytest.raises(DataError, match="no class in common: a, b against c"):
         match_classes(Classes.named(["a", "b"]), Classes.named(["c"]))

@@ -12,7 +12,8 @@ from tiny_model import tiny_info
 
 from pixelwise.errors import ImageError
 from pixelwise.inference.directory import Outcome, plan, run
-from pixelwise.inference.predictor import Predictor, Source
+from pixelwise.inference.images import Source
+from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.segmentation import Segmentation
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)

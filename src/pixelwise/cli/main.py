@@ -9,7 +9,7 @@ from typing import Annotated, ParamSpec
 import typer
 
 from pixelwise import __version__
-from pixelwise.cli import check, evaluate, export, messages, segment, train
+from pixelwise.cli import check, crf_search, evaluate, export, messages, refine, segment, train
 
 Parameters = ParamSpec("Parameters")
 
@@ -73,7 +73,9 @@ def _add(name: str, verb: Callable[Parameters, None], examples: tuple[str, ...])
 
 
 _add("segment", segment.segment, segment.EXAMPLES)
+_add("refine", refine.refine, refine.EXAMPLES)
 _add("check", check.check, check.EXAMPLES)
 _add("train", train.train, train.EXAMPLES)
 _add("eval", evaluate.evaluate, evaluate.EXAMPLES)
+_add("crf-search", crf_search.crf_search, crf_search.EXAMPLES)
 _add("export", export.export, export.EXAMPLES)

@@ -1,5 +1,6 @@
 """What every data set gives: pairs of an image and a label file, read one at a time."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,6 +48,20 @@ class LabelledImages:
     def __len__(self) -> int:
         return len(self.pairs)
 
+    def only(self, ids: Collection[str], name: str) -> "LabelledImages":
+        """The part with these ids, in the split's order. `name` says where they are from, for messages.
+
+        Raises DataError if the split lacks one of them.
+        """
+        unknown = set(ids) - {pair.id for pair in self.pairs}
+        if unknown:
+            raise DataError(
+                f"{name} names {len(unknown)} ids that {self.name} does not have, {min(unknown)} for one",
+                "an id is a file's name without its ending",
+            )
+        pairs = tuple(pair for pair in self.pairs if pair.id in ids)
+        return LabelledImages(f"{self.name} ({name})", pairs, self.class_map)
+
     def read(self, index: int) -> Sample:
         """Raises DataError, naming the file, if one is missing or broken, sizes differ, or an id is out of
         range.
@@ -63,6 +78,18 @@ class LabelledImages:
         if unknown:
             raise out_of_range(pair.label, unknown, self.class_map)
         return Sample(pair.id, image, self.class_map.apply(ids))
+
+
+def read_list(path: Path) -> frozenset[str]:
+    """The ids in a text file, separated by blanks or lines. DataError if there is no such file or no id."""
+    try:
+        ids = frozenset(path.read_text(encoding="utf-8-sig").split())
+    except (OSError, ValueError) as problem:
+        reason = getattr(problem, "strerror", None) or problem
+        raise DataError(f"the list {path} cannot be read: {reason}") from None
+    if not ids:
+        raise DataError(f"the list {path} is empty", "write one id per line")
+    return ids
 
 
 def out_of_range(path: Path, ids: list[int], class_map: ClassMap) -> DataError:

@@ -5,17 +5,20 @@ from pathlib import Path
 
 from pixelwise.data.camvid import camvid
 from pixelwise.data.folder import folder
-from pixelwise.data.sample import LabelledImages
+from pixelwise.data.sample import LabelledImages, read_list
 from pixelwise.data.voc import voc
 from pixelwise.errors import DataError
 
 SOURCES: dict[str, Callable[[Path, str], LabelledImages]] = {"voc": voc, "folder": folder, "camvid": camvid}
 
 
-def open_dataset(spec: str, split: str, classes: str | None = None) -> LabelledImages:
+def open_dataset(
+    spec: str, split: str, classes: str | None = None, ids: Path | None = None
+) -> LabelledImages:
     """The split of the data set `voc:PATH`, `folder:PATH` or `camvid:PATH`.
 
     `classes` selects, merges or drops classes: "background,person,animal=cat+dog" (all others become void).
+    `ids` is a file that lists the ids to take, one per line.
     Only lists and folder names are read here. Raises DataError if the place or the split is not there.
     """
     kind, colon, path = spec.partition(":")
@@ -30,6 +33,8 @@ def open_dataset(spec: str, split: str, classes: str | None = None) -> LabelledI
     dataset = SOURCES[kind](root, split)
     if not dataset.pairs:
         raise DataError(f'the split "{split}" of {spec} is empty')
+    if ids is not None:
+        dataset = dataset.only(read_list(ids), ids.name)
     if classes is None:
         return dataset
     return LabelledImages(dataset.name, dataset.pairs, dataset.class_map.select(classes))

@@ -11,6 +11,13 @@ import numpy as np
 from pixelwise.data import LabelledImages
 from pixelwise.errors import DataError
 from pixelwise.evaluation import metrics
+from pixelwise.evaluation.trimap import (
+    BORDER_CONVENTION,
+    TRIMAP_CONVENTION,
+    Bands,
+    class_border_distance,
+    void_distance,
+)
 from pixelwise.inference.predictor import Predictor
 from pixelwise.labels import Classes
 from pixelwise.types import VOID, Labels, RGBImage
@@ -19,13 +26,15 @@ from pixelwise.types import VOID, Labels, RGBImage
 @dataclass(frozen=True)
 class Evaluation:
     """`confusion` over `images` images in the model's `classes`; `void` names the data set's classes that
-    were left out.
+    were left out. `trimap` and `class_borders` count the pixels near void and near class borders.
     """
 
     images: int
     classes: Classes
     confusion: metrics.Confusion
     void: tuple[str, ...]
+    trimap: Bands | None = None
+    class_borders: Bands | None = None
 
     def summary(self) -> dict[str, float]:
         """The paper's four metrics, in [0, 1]."""
@@ -49,13 +58,19 @@ class Evaluation:
     def to_dict(self) -> dict[str, Any]:
         """Everything, as plain data."""
         figures = {name: None if math.isnan(v) else v for name, v in self.summary().items()}
-        return {
+        content: dict[str, Any] = {
             "images": self.images,
             **figures,
             "per_class": self.per_class(),
             "convention": metrics.CONVENTION,
             "void": list(self.void),
         }
+        if self.trimap is not None:
+            content["trimap"] = {"convention": TRIMAP_CONVENTION, "curve": self.trimap.curve()}
+        if self.class_borders is not None:
+            borders = {"convention": BORDER_CONVENTION, "curve": self.class_borders.curve()}
+            content["class_borders"] = borders
+        return content
 
 
 def match_classes(data: Classes, model: Classes) -> tuple[Labels, tuple[str, ...]]:
@@ -80,21 +95,34 @@ def match_classes(data: Classes, model: Classes) -> tuple[Labels, tuple[str, ...
 
 
 def evaluate(
-    predictor: Predictor, dataset: LabelledImages, progress: Callable[[int], None] | None = None
+    predictor: Predictor,
+    dataset: LabelledImages,
+    progress: Callable[[int], None] | None = None,
+    bands: bool = False,
 ) -> Evaluation:
-    """Segment every image at single scale and count; `progress` is told the images done."""
+    """Segment every image at single scale and count; `progress` is told the images done.
+
+    bands: judge the pixels near void and near class borders, too.
+    """
     table, void = match_classes(dataset.classes, predictor.classes)
+    classes = len(predictor.classes)
     waiting: deque[Labels] = deque()
 
     def images() -> Iterator[RGBImage]:
         for index in range(len(dataset)):
             sample = dataset.read(index)
-            waiting.append(table[sample.labels])
+            waiting.append(sample.labels)
             yield sample.image
 
-    confusion = np.zeros((len(predictor.classes),) * 2, np.int64)
+    confusion = np.zeros((classes, classes), np.int64)
+    trimap, borders = (Bands(classes), Bands(classes)) if bands else (None, None)
     for done, result in enumerate(predictor.batch(images()), start=1):
-        metrics.confusion_matrix(waiting.popleft(), result.labels, len(predictor.classes), into=confusion)
+        labels = waiting.popleft()
+        truth = table[labels]
+        metrics.confusion_matrix(truth, result.labels, classes, into=confusion)
+        if trimap is not None and borders is not None:
+            trimap.add(void_distance(labels), truth, result.labels)
+            borders.add(class_border_distance(labels), truth, result.labels)
         if progress is not None:
             progress(done)
-    return Evaluation(len(dataset), predictor.classes, confusion, void)
+    return Evaluation(len(dataset), predictor.classes, confusion, void, trimap, borders)

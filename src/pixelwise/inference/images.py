@@ -22,6 +22,9 @@ from pixelwise.inference.pillow_guard import MAX_PIXELS, guarded
 from pixelwise.inference.pixel_modes import to_rgb
 from pixelwise.types import RGBImage
 
+Source = str | Path | Image.Image | npt.NDArray[np.uint8]
+"""A file, a Pillow image, or an (H, W, 3) RGB array of uint8."""
+
 _STRIP_PIXELS = 4_000_000
 
 # Pillow's exact need for these formats is the decoded picture; decoders of others may hold it several times.
@@ -53,7 +56,7 @@ class Photo:
     original: Callable[[], RGBImage]
 
 
-def read_photo(source: "str | Path | Image.Image | npt.NDArray[np.uint8]", long_side: int) -> Photo:
+def read_photo(source: Source, long_side: int) -> Photo:
     """A copy of `source` whose longer side has at most `long_side` pixels.
 
     Files are turned upright; Pillow images and (H, W, 3) uint8 arrays are taken as they lie, so that

@@ -1,33 +1,39 @@
-"""From a picture to a Segmentation: read, reduce, score. Training judges nets through this very code."""
+"""From a picture to a Segmentation: read, reduce, score, refine. Training judges nets by this code too."""
 
 import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-from PIL import Image
-
+from pixelwise.crf import Preset
 from pixelwise.errors import ModelError
 from pixelwise.inference.engines import Engine, OnnxEngine
-from pixelwise.inference.images import read_photo
+from pixelwise.inference.images import Photo, Source, read_photo
+from pixelwise.inference.memory import PICTURES
 from pixelwise.inference.model_file import ModelInfo, read_model
+from pixelwise.inference.refiner import CRFRefiner, Refiner, refined_photo, refining_bytes, scores_of
 from pixelwise.inference.segmentation import Segmentation
 from pixelwise.inference.streams import in_order, processors
 from pixelwise.labels import Classes
-
-Source = str | Path | Image.Image | npt.NDArray[np.uint8]
-"""A file, a Pillow image, or an (H, W, 3) RGB array of uint8."""
 
 
 class Predictor:
     """A model ready to segment. It keeps no state between calls and may be shared between threads."""
 
-    def __init__(self, engine: Engine, info: ModelInfo, identity: str | None = None) -> None:
-        """`identity` tells models of one name apart; finished results of another model are made anew."""
+    def __init__(
+        self,
+        engine: Engine,
+        info: ModelInfo,
+        identity: str | None = None,
+        refiner: Refiner | None = None,
+    ) -> None:
+        """`identity` tells models of one name apart; finished results of another model, or of another
+        `refiner`, are made anew.
+        """
         self.engine = engine
         self.info = info
-        self.identity = info.name if identity is None else identity
+        self.refiner = refiner
+        model = info.name if identity is None else identity
+        self.identity = model if refiner is None else f"{model} {refiner.identity}"
 
     @property
     def classes(self) -> Classes:
@@ -36,6 +42,9 @@ class Predictor:
 
     def __call__(self, source: Source) -> Segmentation:
         """Segment one picture; if its longer side exceeds info.long_side, on a copy reduced to that.
+
+        A refiner then sees the picture in its own size, or, where memory does not allow that, on the
+        largest copy that it does: see refiner.refined_size.
 
         Files are turned upright as their EXIF orientation says, Pillow images and arrays are taken as they
         lie. Raises ImageError for files that are no readable image, ValueError for arrays of another type
@@ -47,7 +56,15 @@ class Predictor:
             raise ModelError(
                 f'model "{self.info.name}" names {len(self.classes)} classes but scores {scores.shape[0]}'
             )
-        return Segmentation(scores, photo.size, self.classes, photo.pixels, photo.original)
+        scored = Segmentation(scores, photo.size, self.classes, photo.pixels, photo.original)
+        return scored if self.refiner is None else self._refined(source, photo, scored, self.refiner)
+
+    def _refined(self, source: Source, photo: Photo, scored: Segmentation, refiner: Refiner) -> Segmentation:
+        closer = refined_photo(source, photo, len(self.classes))
+        grid = closer.shape[0], closer.shape[1]
+        with PICTURES.reserve(refining_bytes(grid, len(self.classes))):
+            scores = scores_of(refiner(closer, scored.probabilities_at(grid)))
+        return Segmentation(scores, photo.size, self.classes, closer, photo.original, scored.scored_size)
 
     def batch(self, sources: Iterable[Source], workers: int | None = None) -> Iterator[Segmentation]:
         """Segment many pictures in threads; results come in order, as they are needed.
@@ -61,13 +78,19 @@ class Predictor:
         return in_order(self, sources, workers)
 
 
-def load(name_or_path: str | Path = "default", threads: int | None = None) -> Predictor:
+def load(
+    name_or_path: str | Path = "default",
+    threads: int | None = None,
+    crf: Preset | str | Path | None = None,
+) -> Predictor:
     """Load a bundled model by name or a model file by path.
 
-    threads: how many one picture keeps busy, default all processors. Raises ModelError, naming the models
-    there are, if there is no such model or its file is damaged or not one of ours.
+    threads: how many one picture keeps busy, default all processors. crf: refine results in a dense CRF of
+    this preset, its name or its file. Raises ModelError, naming the models there are, if there is no such
+    model or its file is damaged or not one of ours; PresetError alike.
     """
+    refiner = None if crf is None else CRFRefiner(crf, threads)
     model, source = read_model(name_or_path)
     engine = OnnxEngine(model, threads, source)
     info = ModelInfo.from_metadata(engine.metadata, source)
-    return Predictor(engine, info, identity=f"{info.name} {hashlib.sha256(model).hexdigest()[:16]}")
+    return Predictor(engine, info, f"{info.name} {hashlib.sha256(model).hexdigest()[:16]}", refiner)
