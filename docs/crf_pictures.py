@@ -21,7 +21,7 @@ TINT = np.array([30, 90, 230])
 
 
 def astronaut() -> tuple[RGBImage, Floats, int]:
-    """The photo, probabilities (C, H, W) by a net that sees a copy of a quarter its size, the id of person."""
+    """The photo, probabilities (C, H, W) by a net that sees a copy of quarter size, the id of person."""
     photo = Image.open(HERE.parent / "examples" / "astronaut.png").convert("RGB")
     small = photo.resize((photo.width // 4, photo.height // 4), Image.Resampling.BOX)
     predictor = pixelwise.load("default")
