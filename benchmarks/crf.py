@@ -112,9 +112,7 @@ def against_float64() -> None:
 
     from pixelwise.crf import torch_backend
 
-    print(
-        "\nnormalisation none, chelsea, 5 classes: largest difference to the same in float64, pixels beyond 1e-4"
-    )
+    print("\nnormalisation none, chelsea, 5 classes: largest difference to float64, pixels beyond 1e-4")
     image, unary = photo("chelsea"), blurred_unary(5, 375, 500)
     for w in (CHELSEA, ASTRONAUT):
         kernels = two_kernels(image, *w, normalization="none")
