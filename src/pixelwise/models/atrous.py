@@ -54,8 +54,8 @@ def atrous(net: nn.Module, output_stride: int) -> nn.Module:
     the same names.
 
     Its cells at multiples of the old stride over the new one are the old net's cells, to rounding, at the
-    border too; those between are what the old net gives for a shifted image, away from the border. Subsampling
-    goes from the end of the net: with stride 8 of 32, the last two halvings go.
+    border too; those between are what the old net gives for a shifted image, away from the border.
+    Subsampling goes from the end of the net: with stride 8 of 32, the last two halvings go.
     Raises ValueError for layers whose window cannot be spread: poolings over the whole image, upsampling,
     functions with a window (make them layers), and if the strides on the way do not divide `output_stride`.
     """
@@ -111,7 +111,9 @@ def rarefy(net: nn.Module, output_stride: int = 1) -> nn.Module:
 
 
 def rarefied(weights: torch.Tensor, rate: int) -> torch.Tensor:
-    """f' of (O, I, (k - 1) * rate + 1, ...): f'[i, j] = f[i / rate, j / rate] where rate divides both, else 0."""
+    """(O, I, k, k) to (O, I, k', k'), k' = (k - 1) * rate + 1: f'[i, j] = f[i / rate, j / rate] where rate
+    divides both i and j, else 0.
+    """
     height, width = ((k - 1) * rate + 1 for k in weights.shape[2:])
     enlarged = weights.new_zeros(*weights.shape[:2], height, width)
     enlarged[..., ::rate, ::rate] = weights

@@ -64,10 +64,10 @@ def convolutionalize(
 def _pool_window(net: fx.GraphModule, node: fx.Node, pooling: str) -> None:
     """Turn a pooling of the whole map into so many cells into one of windows of a fixed size."""
     before, after = _shape(_source(node))[2:], _shape(node)[2:]
-    if any(size % cells for size, cells in zip(before, after, strict=True)):
+    if before[0] % after[0] or before[1] % after[1]:
         raise ValueError(f"{node.target} pools {before} cells into {after}, which are no equal windows")
-    kernel = tuple(size // cells for size, cells in zip(before, after, strict=True))
-    stride = 1 if after == (1, 1) else kernel
+    kernel = before[0] // after[0], before[1] // after[1]
+    stride = (1, 1) if after == (1, 1) else kernel
     kind = nn.MaxPool2d if _is(net, node, (nn.AdaptiveMaxPool2d,), ()) else nn.AvgPool2d
     whole = kernel == (1, 1) or (pooling == "drop" and after == (1, 1))
     _replace(net, node, nn.Identity() if whole else kind(kernel, stride))

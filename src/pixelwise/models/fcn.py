@@ -48,7 +48,7 @@ MEANS = {
     4: NYUD_MEAN + LOG_DEPTH_MEAN,
     6: NYUD_MEAN + HHA_MEAN,
 }
-"""By channels, as the release subtracts them: RGB; RGB and log depth; RGB and HHA, each as files have them."""
+"""By channels, as the release subtracts them: RGB; RGB, log depth; RGB, HHA, each as files have them."""
 
 
 class FCN(SegmentationNet):
