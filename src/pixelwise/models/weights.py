@@ -63,6 +63,16 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
     return dict(content)
 
 
+def read_metadata(path: Path) -> dict[str, str]:
+    """The notes in the header of a .safetensors file; other files have none."""
+    if path.suffix != ".safetensors":
+        return {}
+    from safetensors import safe_open
+
+    with safe_open(path, "pt") as file:
+        return dict(file.metadata() or {})
+
+
 def load_by_order(net: nn.Module, tensors: Mapping[str, torch.Tensor]) -> None:
     """Copy tensors into the net's state one by one, names ignored. Raises ModelError unless count and
     shapes agree.

@@ -8,6 +8,23 @@ from dataclasses import dataclass
 
 from pixelwise.errors import TrainingError
 
+NETS: dict[str, dict[str, object]] = {
+    "fcn32s_alexnet": {"backbone": "alexnet", "stride": 32},
+    "fcn32s_googlenet": {"backbone": "googlenet", "stride": 32},
+    "fcn32s_vgg16": {"backbone": "vgg16", "stride": 32},
+    "fcn32s_fixed_vgg16": {"backbone": "vgg16", "stride": 32, "fixed": True},
+    "fcn16s_vgg16": {"backbone": "vgg16", "stride": 16},
+    "fcn8s_vgg16": {"backbone": "vgg16", "stride": 8},
+    "fcn8s_at_once_vgg16": {"backbone": "vgg16", "stride": 8, "at_once": True},
+    "deeplab_base": {"variant": "base"},
+    "deeplab_4x4": {"variant": "4x4"},
+    "deeplab_7x7": {"variant": "7x7"},
+    "deeplab_large_fov": {"variant": "large_fov"},
+    "deeplab_msc_base": {"variant": "base", "multi_scale": True},
+    "deeplab_msc_large_fov": {"variant": "large_fov", "multi_scale": True},
+}
+"""The papers' nets by name: the arguments of `fcn` or `deeplab`, whichever the name begins with."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -21,10 +38,18 @@ class Recipe:
     train_split: str = "train"
     val_split: str = "val"
 
+    net: str = "skip_fcn"
+    """"skip_fcn", which the fields from `backbone` to `batch_norm` describe, or a net of the papers by its
+    name in NETS, for which of those fields `backbone_weights`, `dropout` and `upsampling` count.
+    """
+    padding: str = "same"
+    """Of the papers' FCNs: "same" (half of each kernel) or "release" (100 pixels around the image)."""
+    init_from: str | None = None
+    """A run folder whose net this one starts from; layers that it does not have begin as new ones."""
     backbone: str = "efficientnet_lite2"
     """A name of timm's."""
     backbone_weights: str = "package"
-    """"package", "timm", "none" or a file."""
+    """"package", "timm", "none" or a file; for the papers' nets "none" or a file."""
     output_stride: int = 32
     skips: tuple[int, ...] = (16, 8, 4)
     context: int = 128
@@ -40,7 +65,9 @@ class Recipe:
     batch_norm: str = "frozen"
     """"frozen" (ImageNet's statistics, folded) or "train"."""
     freeze_stages: int = 2
-    """The stem and so many stages do not learn; 0: all learn."""
+    """The stem and so many stages do not learn; 0: all learn. A VGG's stages end with a pooling, it has no
+    stem.
+    """
 
     train_side: int = 500
     """Larger pictures are learnt as if reduced to this many pixels on their longer side; see long_side."""
@@ -51,6 +78,10 @@ class Recipe:
     batch_size: int = 8
     steps: int = 5000
 
+    loss_sampling: float = 1.0
+    """The share of the final layer's cells that count, at random, while batches grow by its inverse."""
+    balance_classes: bool = False
+    """Weigh each pixel's loss inversely to its class's share of the training set."""
     optimizer: str = "adamw"
     """"adamw" or "sgd"."""
     learning_rate: float = 3e-4
@@ -85,6 +116,18 @@ class Recipe:
     def faults(self) -> list[str]:
         """What cannot work, a sentence each."""
         rules = [
+            (
+                self.net == "skip_fcn" or self.net in NETS,
+                f'net must be one of skip_fcn, {", ".join(NETS)}, got "{self.net}"',
+            ),
+            (
+                self.padding in ("same", "release"),
+                f'padding must be "same" or "release", got "{self.padding}"',
+            ),
+            (
+                self.net == "skip_fcn" or self.backbone_weights not in ("package", "timm"),
+                f'{self.net} takes backbone_weights "none" or a file, got "{self.backbone_weights}"',
+            ),
             (self.crop >= 1, f"crop must be at least 1 pixel, got {self.crop}"),
             (
                 0 < self.scale[0] <= self.scale[1],
@@ -123,6 +166,7 @@ class Recipe:
                 "power, momentum, weight_decay and checkpoint_minutes may not be negative",
             ),
             (all(rate >= 1 for rate in self.rates), f"rates must be at least 1, got {self.rates}"),
+            (0 < self.loss_sampling <= 1, f"loss_sampling must lie in (0, 1], got {self.loss_sampling}"),
             (0 <= self.ema < 1, f"ema must lie in [0, 1), got {self.ema}"),
             (0 <= self.colour <= 1, f"colour must lie in [0, 1], got {self.colour}"),
             (0 <= self.dropout < 1, f"dropout must lie in [0, 1), got {self.dropout}"),

@@ -1,0 +1,43 @@
+"""The convolutional part of VGG16 (Simonyan and Zisserman 2014), layers named as in Caffe's files."""
+
+from collections.abc import Sequence
+
+from torch import nn
+
+from pixelwise.models.trunk import Trunk, he_conv
+
+DEPTHS = (2, 2, 3, 3, 3)
+WIDTHS = (64, 128, 256, 512, 512)
+
+
+def vgg16_trunk(
+    taps: Sequence[str] = ("pool5",),
+    in_channels: int = 3,
+    first_padding: int = 1,
+    widths: Sequence[int] = WIDTHS,
+    pool_kernel: int = 2,
+    output_stride: int = 32,
+) -> Trunk:
+    """conv1_1 to pool5.
+
+    `first_padding` is that of conv1_1, 100 in FCN's release. `pool_kernel` is 2, rounded up at the border as
+    in Caffe, or 3 with padding 1 as in DeepLab-LargeFOV. With an `output_stride` of 8 or 16 the last poolings
+    keep the size (3x3, stride 1), and convolutions behind the first of these are atrous: DeepLab v1, section
+    2.1.
+    """
+    layers: list[tuple[str, nn.Module]] = []
+    stride, rate = 1, 1
+    channels, padding = in_channels, first_padding
+    for block, (depth, width) in enumerate(zip(DEPTHS, widths, strict=True), start=1):
+        for index in range(1, depth + 1):
+            conv = he_conv(channels, width, 3, padding=padding * rate, dilation=rate)
+            layers += [(f"conv{block}_{index}", conv), (f"relu{block}_{index}", nn.ReLU(inplace=True))]
+            channels, padding = width, 1
+        if stride < output_stride:
+            pool = nn.MaxPool2d(2, 2, ceil_mode=True) if pool_kernel == 2 else nn.MaxPool2d(3, 2, 1)
+            stride *= 2
+        else:
+            pool = nn.MaxPool2d(3, 1, 1)
+            rate *= 2
+        layers.append((f"pool{block}", pool))
+    return Trunk(layers, taps)
