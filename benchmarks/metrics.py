@@ -2,21 +2,36 @@
 
     pip install "pixelwise[train,peers]"
     python benchmarks/metrics.py
+    python benchmarks/metrics.py --stream 10000
 
 Label maps of 500x375 pixels, 21 classes, a border of void: a truth of a few large regions, as VOC's, and a
 prediction that differs along their borders; and noise, which no cache or branch can guess. Each runs
 on one thread; each round runs all of them; a ratio is the median over rounds of the two times of a round.
+
+--stream judges so many pictures of 500x375, read from files, as `pixelwise eval` does, with scores that are
+made up instead of a net's, and prints the peak of memory.
 """
 
 import argparse
+import json
+import resource
 import statistics
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
+from pixelwise.data import ClassMap, LabelledImages, Pair
+from pixelwise.evaluation.details import ALL
+from pixelwise.evaluation.evaluate import evaluate
 from pixelwise.evaluation.metrics import Confusion, confusion_matrix
-from pixelwise.types import VOID, Labels
+from pixelwise.inference.model_file import ModelInfo
+from pixelwise.inference.predictor import Predictor
+from pixelwise.labels import Classes
+from pixelwise.types import VOID, Labels, RGBImage, Scores
 
 CLASSES = 21
 SIZE = (375, 500)
@@ -98,12 +113,50 @@ def compare(name: str, truth: Labels, prediction: Labels, rounds: int) -> None:
         )
 
 
+class MadeUp:
+    """An engine whose scores are a picture's columns, on a grid as coarse as a net's."""
+
+    threads = 1
+
+    def scores(self, image: RGBImage) -> Scores:
+        small = image[::8, ::8, 0].astype(np.float32)
+        return np.stack([np.roll(small, class_, axis=1) for class_ in range(CLASSES)])
+
+
+def stream(count: int, wanted: tuple[str, ...]) -> None:
+    classes = Classes.named([f"class {id_}" for id_ in range(CLASSES)])
+    predictor = Predictor(MadeUp(), ModelInfo("made up", classes, max(SIZE)))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        truth, prediction = regions()
+        Image.fromarray(np.stack([prediction * 12] * 3, axis=-1)).save(folder / "image.jpg")
+        Image.fromarray(truth).save(folder / "label.png")
+        pairs = tuple(
+            Pair(f"picture {index}", folder / "image.jpg", folder / "label.png") for index in range(count)
+        )
+        dataset = LabelledImages("made up", pairs, ClassMap.identity(classes))
+        start = time.perf_counter()
+        evaluation = evaluate(predictor, dataset, details=wanted)
+        record = json.dumps(evaluation.to_dict())
+        seconds = time.perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(
+        f"{count} pictures, details {', '.join(wanted) or 'none'}: {seconds:.0f} s, peak {peak:.0f} MB, "
+        f"record {len(record) / 1e6:.1f} MB"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=25)
-    rounds = parser.parse_args().rounds
-    compare("regions", *regions(), rounds)
-    compare("noise", *noise(), rounds)
+    parser.add_argument("--stream", type=int, metavar="PICTURES", help="the memory of a long evaluation")
+    parser.add_argument("--details", action="store_true", help="with --stream: count all that a report has")
+    options = parser.parse_args()
+    if options.stream:
+        return stream(options.stream, ALL if options.details else ())
+    compare("regions", *regions(), options.rounds)
+    compare("noise", *noise(), options.rounds)
+    return None
 
 
 if __name__ == "__main__":

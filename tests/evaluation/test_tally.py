@@ -1,6 +1,10 @@
 """Counts by image, and parts that merge into the whole."""
 
+import json
 import pickle
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,7 +32,7 @@ def test_the_matrix_is_that_of_all_images_and_the_counts_are_those_of_each() -> 
     tally = tally_of(3, 1)
     matrices = [confusion_matrix(*maps(seed), 5) for seed in (3, 1)]
     assert np.array_equal(tally.confusion, sum(matrices))
-    assert tally.ids == ("image 3", "image 1")
+    assert list(tally.ids) == ["image 3", "image 1"]
     each = tally.per_image()
     assert np.array_equal(each.right, [Counts.of(matrix).right for matrix in matrices])
     assert np.array_equal(each.truth, [matrix.sum(axis=1) for matrix in matrices])
@@ -72,3 +76,32 @@ def test_an_image_without_a_known_pixel_counts_as_one_with_nothing_in_it() -> No
     tally.add("void", np.full((2, 2), 255, np.uint8), np.zeros((2, 2), np.uint8))
     assert tally.per_image().truth.tolist() == [[0, 0]]
     assert tally.to_list() == [{"id": "void", "counts": []}]
+
+
+STREAM = """
+import json, re
+import numpy as np
+from pixelwise.evaluation import bootstrap
+from pixelwise.evaluation.tally import Tally
+
+truth = np.random.default_rng(0).integers(0, 21, (375, 500)).astype(np.uint8)
+tally = Tally(21)
+for index in range(10_000):
+    prediction = truth.copy()
+    prediction[: index % 375] = index % 21
+    tally.add(f"image {index}", truth, prediction)
+low, high = bootstrap.interval(bootstrap.resampled(tally.per_image()).mean_iou())
+text = json.dumps(tally.to_list())
+kilobytes = int(re.search("VmHWM: *([0-9]+) kB", open("/proc/self/status").read().replace("\\t", " "))[1])
+print(json.dumps([int(tally.confusion.sum()), low, high, len(text), kilobytes]))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from Linux's /proc")
+def test_ten_thousand_label_pairs_with_intervals_and_record_need_less_than_500_mb() -> None:
+    done = subprocess.run([sys.executable, "-c", STREAM], capture_output=True, text=True, check=True)
+    pixels, low, high, characters, kilobytes = json.loads(done.stdout)
+    assert pixels == 10_000 * 375 * 500
+    assert 0 < low < high < 1
+    assert characters > 10_000 * 21 * 10  # every class in every image: as long as records get
+    assert kilobytes * 1024 < 500e6

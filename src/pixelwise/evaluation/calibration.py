@@ -64,6 +64,6 @@ class Calibration:
                 "accuracy": int(self.right[index]) / int(self.pixels[index]),
                 "confidence": float(self.confidence[index]) / int(self.pixels[index]),
             }
-            for index in np.flatnonzero(self.pixels)
+            for index in map(int, np.flatnonzero(self.pixels))
         ]
         return {"ece": self.error() if rows else None, "bins": rows, "convention": self.CONVENTION}

@@ -4,7 +4,7 @@ The counts of images are what confidence intervals and comparisons need. Tallies
 by several processes, merge into that of the whole.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, KeysView, Set
 from typing import Any
 
 import numpy as np
@@ -25,17 +25,18 @@ class Tally:
         self._images: dict[str, _ImageCounts] = {}
 
     @property
-    def ids(self) -> tuple[str, ...]:
+    def ids(self) -> KeysView[str]:
         """The images, in the order they were counted."""
-        return tuple(self._images)
+        return self._images.keys()
 
     def add(self, image: str, truth: Labels, prediction: Labels) -> None:
         """Count one image. Raises ValueError for maps that do not fit and for an image counted before."""
+        self._refuse({image} & self.ids)
         confusion = confusion_matrix(truth, prediction, len(self.confusion))
         counts = Counts.of(confusion)
         present = np.flatnonzero(counts.truth + counts.predicted)
         rows = (present, counts.right[present], counts.truth[present], counts.predicted[present])
-        self._keep(image, np.stack(rows, axis=1))
+        self._images[image] = np.stack(rows, axis=1)
         self.confusion += confusion
 
     def merge(self, other: "Tally") -> None:
@@ -46,16 +47,15 @@ class Tally:
             raise ValueError(
                 f"cannot merge a tally of {len(other.confusion)} classes into one of {len(self.confusion)}"
             )
-        for image, counts in other._images.items():
-            self._keep(image, counts)
+        self._refuse(self.ids & other.ids)
+        self._images |= other._images
         self.confusion += other.confusion
 
-    def _keep(self, image: str, counts: _ImageCounts) -> None:
-        if image in self._images:
+    def _refuse(self, known: Set[str]) -> None:
+        if known:
             raise ValueError(
-                f'image "{image}" is counted twice: every image of a split needs an id of its own'
+                f'image "{min(known)}" is counted twice: every image of a split needs an id of its own'
             )
-        self._images[image] = counts
 
     def per_image(self) -> Counts:
         """The counts (N, C) of the N images in the order of `ids`."""

@@ -57,7 +57,7 @@ class Predictor:
         or shape.
         """
         photo = read_photo(source, self.info.long_side)
-        scores = self._scores(source, photo)
+        scores = self.scores(source, photo)
         if scores.shape[0] != len(self.classes):
             raise ModelError(
                 f'model "{self.info.name}" names {len(self.classes)} classes but scores {scores.shape[0]}'
@@ -65,7 +65,8 @@ class Predictor:
         scored = Segmentation(scores, photo.size, self.classes, photo.pixels, photo.original)
         return scored if self.refiner is None else self._refined(source, photo, scored, self.refiner)
 
-    def _scores(self, source: Source, photo: Photo) -> Scores:
+    def scores(self, source: Source, photo: Photo) -> Scores:
+        """(C, h, w) scores of `photo`, the copy of `source` that read_photo made for info.long_side."""
         if self.views == SINGLE:
             return self.engine.scores(photo.pixels)
         size = photo.pixels.shape[0], photo.pixels.shape[1]
