@@ -51,6 +51,18 @@ def test_draws_repeat_and_another_seed_gives_others() -> None:
     assert not np.array_equal(resampled(counts).right, resampled(counts, seed=1).right)
 
 
+def test_a_class_that_a_resample_lacks_is_left_out_of_it_and_one_that_all_lack_is_not() -> None:
+    # Class 1 is in one image of three; class 2 is in none, but predicted in all.
+    truth = np.array([[5, 5, 0], [5, 0, 0], [5, 0, 0]])
+    predicted = np.array([[4, 5, 1], [3, 1, 1], [3, 1, 1]])
+    drawn = resampled(Counts(np.array([[4, 5, 0], [3, 0, 0], [3, 0, 0]]), truth, predicted), resamples=300)
+    absent = drawn.truth[:, 1] == 0
+    assert 0 < absent.sum() < 300
+    assert np.isnan(drawn.iou()[absent, 1]).all()
+    assert (drawn.iou()[~absent, 1] > 0).all()
+    assert (drawn.iou()[:, 2] == 0).all()
+
+
 def test_resamples_without_the_class_are_left_out_and_none_gives_no_interval() -> None:
     figures = np.array([[0.5, np.nan], [np.nan, np.nan], [0.5, np.nan]])
     first, second = intervals(figures)

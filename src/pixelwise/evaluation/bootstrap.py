@@ -17,7 +17,7 @@ LEVEL = 0.95
 
 CONVENTION = (
     f"{LEVEL:.0%} percentile intervals from {RESAMPLES} bootstrap resamples of the images; "
-    "another training of the same net may differ by more"
+    "a class without true pixels in a resample is left out of it; another training may differ by more"
 )
 
 _AT_A_TIME = 100
@@ -34,6 +34,8 @@ def resampled(images: Counts, resamples: int = RESAMPLES, seed: int = 0) -> Coun
     """Counts (resamples, C), each of as many images as (N, C) holds, drawn with replacement.
 
     Equal N, `resamples` and `seed` draw the same images: so figures of two models on one split are paired.
+    A class that the images have but a resample has not is left out of it, predictions included; otherwise
+    IoU 0 for want of a rare class would pull means down.
     """
     count, classes = images.truth.shape
     if count == 0:
@@ -46,6 +48,7 @@ def resampled(images: Counts, resamples: int = RESAMPLES, seed: int = 0) -> Coun
         times = rng.multinomial(count, np.full(count, 1 / count), size=len(part))
         np.matmul(times.astype(np.float64), sides, out=part)  # exact: sums of integers below 2^53
     right, truth, predicted = np.split(drawn.astype(np.int64), 3, axis=1)
+    predicted[(truth == 0) & (images.truth.sum(axis=0) > 0)] = 0
     return Counts(right, truth, predicted)
 
 

@@ -152,14 +152,15 @@ def _bar(row: Content) -> str:
 def _confusion(matrix: list[list[int]], classes: Classes) -> str:
     rows = [sum(row) for row in matrix]
     columns = [sum(column) for column in zip(*matrix, strict=True)]
+    parts = [
+        "<h3>Where a class goes: per cent of the truth, rows add up to 100</h3>"
+        + _matrix(matrix, classes, lambda row, column: rows[row]),
+        "<h3>What is behind a prediction: per cent of it, columns add up to 100</h3>"
+        + _matrix(matrix, classes, lambda row, column: columns[column]),
+    ]
     return section(
         "Confusion",
-        side_by_side(
-            "<h3>Where a class goes: per cent of the truth, rows add up to 100</h3>"
-            + _matrix(matrix, classes, lambda row, column: rows[row]),
-            "<h3>What is behind a prediction: per cent of it, columns add up to 100</h3>"
-            + _matrix(matrix, classes, lambda row, column: columns[column]),
-        ),
+        side_by_side(*parts) if len(classes) <= _MOST_NUMBERED else "".join(parts),
         "Rows are truth, columns prediction. Point at a cell for its pixels.",
     )
 
@@ -179,7 +180,7 @@ def _matrix(matrix: list[list[int]], classes: Classes, whole: Callable[[int, int
             hint = f"{names[i]} taken for {names[j]}: {pixels:,} pixels, {share:.1%}"
             style = "own " * (i == j) + "full" * (share > 0.4)
             cells.append(f'<td class="{style}" style="{shade}" title="{hint}">{text}</td>')
-        lines.append(f'<tr><th class="row">{names[i]}</th>{"".join(cells)}</tr>')
+        lines.append(f'<tr><th class="row" title="{names[i]}">{names[i]}</th>{"".join(cells)}</tr>')
     style = "matrix roomy" if numbered else "matrix"
     return f'<div class="scroll"><table class="{style}">{"".join(lines)}</table></div>'
 
