@@ -23,6 +23,7 @@ from pixelwise.crf.search import Trial, best, search
 from pixelwise.data import LabelledImages, open_dataset
 from pixelwise.evaluation import metrics
 from pixelwise.evaluation.crf_search import ScoredImages
+from pixelwise.evaluation.details import BANDS
 from pixelwise.evaluation.evaluate import Evaluation, evaluate
 from pixelwise.evaluation.surface import draw_surface
 from pixelwise.evaluation.trimap import BORDER_CONVENTION, TRIMAP_CONVENTION, Bands
@@ -90,7 +91,7 @@ def judge(predictor: Predictor, dataset: LabelledImages, preset: Preset | None) 
 
     def one(index: int) -> Evaluation:
         alone = dataclasses.replace(dataset, pairs=(dataset.pairs[index],))
-        return evaluate(refining, alone, bands=True)
+        return evaluate(refining, alone, details=BANDS)
 
     return list(in_order(one, range(len(dataset)), processors()))
 
@@ -145,7 +146,7 @@ def print_curves(name: str, convention: str, runs: dict[str, list[Evaluation]]) 
 def total_bands(run: Sequence[Evaluation], name: str) -> Bands:
     total = Bands(len(run[0].classes))
     for one in run:
-        bands: Bands = getattr(one, name)
+        bands: Bands = getattr(one.details, name)
         total.merge(bands)
     return total
 

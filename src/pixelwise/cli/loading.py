@@ -6,19 +6,26 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pixelwise.inference.predictor import Predictor
+    from pixelwise.inference.views import Views
 
 
-def load_model(model: str, crf: str | None = None) -> "Predictor":
-    """The predictor, for many images at a time: one thread each. crf: the preset to refine with."""
+def load_model(
+    model: str, crf: str | None = None, views: "Views | None" = None, threads: int | None = 1
+) -> "Predictor":
+    """The predictor, for many images at a time: one thread each, unless `threads` says another number or
+    None, all processors; the net of a run takes torch's. crf: the preset to refine with. views: how to look
+    at pictures, if not once.
+    """
     from pixelwise.inference.model_file import bundled_names
     from pixelwise.inference.predictor import load
+    from pixelwise.inference.views import SINGLE
 
     if model in bundled_names() or not Path(model).is_dir():
-        return load(model, threads=1, crf=crf)
-    return _load_run(Path(model), crf)
+        return load(model, threads, crf, views or SINGLE)
+    return _load_run(Path(model), crf, views or SINGLE, threads)
 
 
-def _load_run(run: Path, crf: str | None) -> "Predictor":
+def _load_run(run: Path, crf: str | None, views: "Views", threads: int | None) -> "Predictor":
     from pixelwise.inference.engines import TorchEngine
     from pixelwise.inference.predictor import Predictor
     from pixelwise.inference.refiner import CRFRefiner
@@ -28,5 +35,5 @@ def _load_run(run: Path, crf: str | None) -> "Predictor":
     net, info = load_run(run)
     with (run / checkpoint.LAST).open("rb") as file:
         checksum = hashlib.file_digest(file, "sha256").hexdigest()
-    refiner = None if crf is None else CRFRefiner(crf, threads=1)
-    return Predictor(TorchEngine(net), info, f"{info.name} {checksum[:16]}", refiner)
+    refiner = None if crf is None else CRFRefiner(crf, threads)
+    return Predictor(TorchEngine(net), info, f"{info.name} {checksum[:16]}", refiner, views)

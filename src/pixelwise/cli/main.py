@@ -9,7 +9,19 @@ from typing import Annotated, ParamSpec
 import typer
 
 from pixelwise import __version__
-from pixelwise.cli import check, crf_search, evaluate, export, messages, refine, segment, train
+from pixelwise.cli import (
+    check,
+    compare,
+    crf_search,
+    evaluate,
+    export,
+    messages,
+    refine,
+    segment,
+    timing,
+    train,
+    upper_bound,
+)
 
 Parameters = ParamSpec("Parameters")
 
@@ -77,5 +89,8 @@ _add("refine", refine.refine, refine.EXAMPLES)
 _add("check", check.check, check.EXAMPLES)
 _add("train", train.train, train.EXAMPLES)
 _add("eval", evaluate.evaluate, evaluate.EXAMPLES)
+_add("compare", compare.compare, compare.EXAMPLES)
+_add("upper-bound", upper_bound.upper_bound, upper_bound.EXAMPLES)
+_add("time", timing.time, timing.EXAMPLES)
 _add("crf-search", crf_search.crf_search, crf_search.EXAMPLES)
 _add("export", export.export, export.EXAMPLES)

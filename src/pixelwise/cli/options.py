@@ -1,9 +1,12 @@
 """Options that several verbs share."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from pixelwise.inference.views import Views
 
 Classes = Annotated[
     str | None,
@@ -28,6 +31,16 @@ Ids = Annotated[
     Path | None,
     typer.Option("--list", metavar="FILE", help="Only the pictures whose ids this file lists, one per line."),
 ]
+Model = Annotated[str, typer.Argument(metavar="MODEL", help="Bundled model, .onnx file, or run folder.")]
+Scales = Annotated[
+    str | None,
+    typer.Option(
+        "--scales",
+        metavar="LIST",
+        help="Look at pictures in several sizes and average the probabilities, as 0.75,1,1.25.",
+    ),
+]
+Flip = Annotated[bool, typer.Option("--flip", help="Look at pictures mirrored, too.")]
 
 
 def chosen_preset(crf: bool, preset: str | None) -> str | None:
@@ -35,3 +48,15 @@ def chosen_preset(crf: bool, preset: str | None) -> str | None:
     from pixelwise.inference.refiner import DEFAULT_PRESET
 
     return DEFAULT_PRESET if crf and preset is None else preset
+
+
+def chosen_views(scales: str | None, flip: bool) -> "Views":
+    """What --scales and --flip ask for."""
+    from pixelwise.inference.views import Views
+
+    try:
+        return Views((1.0,) if scales is None else tuple(float(part) for part in scales.split(",")), flip)
+    except ValueError as problem:
+        raise typer.BadParameter(
+            f"expected numbers as 0.75,1,1.25: {problem}", param_hint="--scales"
+        ) from None

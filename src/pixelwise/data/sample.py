@@ -67,17 +67,23 @@ class LabelledImages:
         range.
         """
         pair = self.pairs[index]
-        image, ids = read_rgb(pair.image), read_ids(pair.label)
-        if image.shape[:2] != ids.shape:
+        image, labels = read_rgb(pair.image), self.read_labels(index)["semantic"]
+        if image.shape[:2] != labels.shape:
             raise DataError(
-                f"{pair.label} is {ids.shape[1]} x {ids.shape[0]} pixels, "
+                f"{pair.label} is {labels.shape[1]} x {labels.shape[0]} pixels, "
                 f"its image {pair.image} {image.shape[1]} x {image.shape[0]}",
                 "label files must have exactly the size of their image",
             )
+        return Sample(pair.id, image, labels)
+
+    def read_labels(self, index: int) -> dict[str, Labels]:
+        """The labels by head, without the image. Raises DataError as `read` does."""
+        pair = self.pairs[index]
+        ids = read_ids(pair.label)
         unknown = self.class_map.unknown(np.flatnonzero(np.bincount(ids.ravel(), minlength=256)))
         if unknown:
             raise out_of_range(pair.label, unknown, self.class_map)
-        return Sample(pair.id, image, self.class_map.apply(ids))
+        return {"semantic": self.class_map.apply(ids)}
 
 
 def read_list(path: Path) -> frozenset[str]:

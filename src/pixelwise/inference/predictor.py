@@ -1,6 +1,7 @@
 """From a picture to a Segmentation: read, reduce, score, refine. Training judges nets by this code too."""
 
 import hashlib
+import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from pixelwise.inference.model_file import ModelInfo, read_model
 from pixelwise.inference.refiner import CRFRefiner, Refiner, refined_photo, refining_bytes, scores_of
 from pixelwise.inference.segmentation import Segmentation
 from pixelwise.inference.streams import in_order, processors
+from pixelwise.inference.views import SINGLE, Views, averaged_scores
 from pixelwise.labels import Classes
+from pixelwise.types import Scores
 
 
 class Predictor:
@@ -25,14 +28,17 @@ class Predictor:
         info: ModelInfo,
         identity: str | None = None,
         refiner: Refiner | None = None,
+        views: Views = SINGLE,
     ) -> None:
         """`identity` tells models of one name apart; finished results of another model, or of another
-        `refiner`, are made anew.
+        `refiner` or other `views`, are made anew.
         """
         self.engine = engine
         self.info = info
         self.refiner = refiner
+        self.views = views
         model = info.name if identity is None else identity
+        model = model if views == SINGLE else f"{model} {views}"
         self.identity = model if refiner is None else f"{model} {refiner.identity}"
 
     @property
@@ -51,13 +57,22 @@ class Predictor:
         or shape.
         """
         photo = read_photo(source, self.info.long_side)
-        scores = self.engine.scores(photo.pixels)
+        scores = self.scores(source, photo)
         if scores.shape[0] != len(self.classes):
             raise ModelError(
                 f'model "{self.info.name}" names {len(self.classes)} classes but scores {scores.shape[0]}'
             )
         scored = Segmentation(scores, photo.size, self.classes, photo.pixels, photo.original)
         return scored if self.refiner is None else self._refined(source, photo, scored, self.refiner)
+
+    def scores(self, source: Source, photo: Photo) -> Scores:
+        """(C, h, w) scores of `photo`, the copy of `source` that read_photo made for info.long_side."""
+        if self.views == SINGLE:
+            return self.engine.scores(photo.pixels)
+        size = photo.pixels.shape[0], photo.pixels.shape[1]
+        largest = math.ceil(self.info.long_side * max(self.views.scales))
+        closer = photo if largest <= max(size) or size == photo.size else read_photo(source, largest)
+        return averaged_scores(self.engine, closer.pixels, size, self.views)
 
     def _refined(self, source: Source, photo: Photo, scored: Segmentation, refiner: Refiner) -> Segmentation:
         closer = refined_photo(source, photo, len(self.classes))
@@ -82,15 +97,17 @@ def load(
     name_or_path: str | Path = "default",
     threads: int | None = None,
     crf: Preset | str | Path | None = None,
+    views: Views = SINGLE,
 ) -> Predictor:
     """Load a bundled model by name or a model file by path.
 
     threads: how many one picture keeps busy, default all processors. crf: refine results in a dense CRF of
-    this preset, its name or its file. Raises ModelError, naming the models there are, if there is no such
-    model or its file is damaged or not one of ours; PresetError alike.
+    this preset, its name or its file. views: look at pictures in several scales or mirrored too. Raises
+    ModelError, naming the models there are, if there is no such model or its file is damaged or not one of
+    ours; PresetError alike.
     """
     refiner = None if crf is None else CRFRefiner(crf, threads)
     model, source = read_model(name_or_path)
     engine = OnnxEngine(model, threads, source)
     info = ModelInfo.from_metadata(engine.metadata, source)
-    return Predictor(engine, info, f"{info.name} {hashlib.sha256(model).hexdigest()[:16]}", refiner)
+    return Predictor(engine, info, f"{info.name} {hashlib.sha256(model).hexdigest()[:16]}", refiner, views)

@@ -93,6 +93,12 @@ class Segmentation:
         """(H, W) the id of the most probable class of every pixel."""
         return self._counted[0]
 
+    def confidence(self) -> npt.NDArray[np.float32]:
+        """(H, W) the probability of each pixel's label, 0 to 1."""
+        confidence = np.empty(self.size, np.float32)
+        _core.pixel_confidence(self.scores, confidence)
+        return confidence
+
     @cached_property
     def probabilities(self) -> Scores:
         """(C, H, W) softmax of the scores, summing to 1 over classes. Mind the memory on large pictures."""
