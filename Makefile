@@ -18,11 +18,11 @@ test: .venv/dev
 # Memory and undefined behaviour, then threads, whose sanitizer wants addresses that are not randomised.
 sanitize:
 	cmake -S . -B build/address -DCMAKE_BUILD_TYPE=RelWithDebInfo -DPIXELWISE_SANITIZE=address,undefined,float-cast-overflow
-	cmake --build build/address
+	cmake --build build/address --parallel 2
 	build/address/core_driver
 	cmake -S . -B build/thread -DCMAKE_BUILD_TYPE=RelWithDebInfo -DPIXELWISE_SANITIZE=thread
-	cmake --build build/thread
-	setarch -R build/thread/core_driver
+	cmake --build build/thread --parallel 2
+	setarch -R build/thread/core_driver threads
 
 # Each marker file says which tier .venv holds; `dev` holds everything that `base` does.
 SOURCES := pyproject.toml CMakeLists.txt $(wildcard cpp/*)
