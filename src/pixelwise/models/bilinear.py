@@ -19,21 +19,33 @@ def bilinear_kernel(size: int) -> torch.Tensor:
 
 
 class BilinearUpsampling(nn.Module):
-    """(N, C, h, w) to (N, C, (h - 1) * factor + 1, (w - 1) * factor + 1), each channel for itself, in
-    float32.
+    """(N, C, h, w) to (N, C, (h - 1) * factor + taps - 2 * padding, ...), each channel for itself, float32.
 
-    The kernel has 2 * factor - 1 taps, so cell i of the input lies exactly on pixel i * factor of the
-    output: the grid of nets whose strided layers pad by half their kernel, and no border effect. Where
-    kernels of 2 * factor taps are wanted (the release's nets), cells lie between pixels instead. `learned`
-    lets training change the kernel from there.
+    By default the kernel has 2 * factor - 1 taps and padding cuts off what lies outside the outer cells, so
+    that cell i of the input lies exactly on pixel i * factor of the output, without a border effect: the grid
+    of nets whose strided layers pad by half their kernel. Kernels of 2 * factor taps, those of the release's
+    VGG nets, put cells between pixels. `learned` lets training change the kernel from there.
     """
 
-    def __init__(self, channels: int, factor: int, learned: bool = False) -> None:
+    def __init__(
+        self,
+        channels: int,
+        factor: int,
+        learned: bool = False,
+        taps: int | None = None,
+        padding: int | None = None,
+    ) -> None:
         super().__init__()
         if factor < 1:
             raise ValueError(f"the upsampling factor must be at least 1, got {factor}")
         self.factor = factor
-        kernel = bilinear_kernel(2 * factor - 1).expand(channels, 1, -1, -1).clone()
+        self.taps = 2 * factor - 1 if taps is None else taps
+        if self.taps not in (2 * factor - 1, 2 * factor):
+            raise ValueError(
+                f"a bilinear kernel of factor {factor} has {2 * factor - 1} or {2 * factor} taps, got {taps}"
+            )
+        self.padding = factor - 1 if padding is None else padding
+        kernel = bilinear_kernel(self.taps).expand(channels, 1, -1, -1).clone()
         self.weight = nn.Parameter(kernel, requires_grad=learned)
 
     def forward(self, scores: torch.Tensor) -> torch.Tensor:
@@ -42,6 +54,6 @@ class BilinearUpsampling(nn.Module):
                 scores.float(),
                 self.weight,
                 stride=self.factor,
-                padding=self.factor - 1,
+                padding=self.padding,
                 groups=self.weight.shape[0],
             )

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from pixelwise.models.backbones import Backbone, Level
 from pixelwise.models.bilinear import BilinearUpsampling
+from pixelwise.models.segmentation_net import SegmentationNet
 
 
 @dataclass(frozen=True)
@@ -49,23 +50,17 @@ class Context(nn.Module):
         return F.relu(self.mix(F.relu(torch.cat(parts, 1))))
 
 
-class SkipFCN(nn.Module):
+class SkipFCN(SegmentationNet):
     """RGB images (N, 3, H, W), 0 to 255, uint8 or float, of any size, to class scores (N, C, H, W) float32.
 
     Normalisation happens inside. Aligned for trunks whose strided layers pad by half their kernel, as
     torch's ResNets and timm's nets without "tf_" do.
     """
 
-    mean: torch.Tensor
-    std: torch.Tensor
-
     def __init__(self, backbone: Backbone, classes: int, head: Head) -> None:
-        super().__init__()
+        super().__init__(backbone, backbone.mean, backbone.std)
         if head.upsampling not in ("fixed", "learned"):
             raise ValueError(f'upsampling must be "fixed" or "learned", got "{head.upsampling}"')
-        self.backbone = backbone
-        self.register_buffer("mean", torch.tensor(backbone.mean).view(1, 3, 1, 1))
-        self.register_buffer("std", torch.tensor(backbone.std).view(1, 3, 1, 1))
         self.deepest = backbone.levels[-1]
         width = head.context or self.deepest.channels
         self.context = Context(self.deepest.channels, width, head.rates) if head.context else nn.Identity()
@@ -87,9 +82,8 @@ class SkipFCN(nn.Module):
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         height, width = image.shape[-2:]
         stride = self.deepest.stride
-        x = (image.to(self.mean.dtype) - self.mean) / self.std
         padded_height, padded_width = ((n + stride - 2) // stride * stride + 1 for n in (height, width))
-        x = F.pad(x, (0, padded_width - width, 0, padded_height - height))
+        x = F.pad(self.normalise(image), (0, padded_width - width, 0, padded_height - height))
         features = self.backbone(x)
         scores = self.score_fr(self.dropout(self.context(features[self.deepest.index])))
         for level, score, upsampling in zip(self.skips, self.scores, self.upsamplings, strict=True):

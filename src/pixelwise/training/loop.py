@@ -65,11 +65,11 @@ def train(
     # Net, optimizer and running mean; all randomness follows from the seed.
     torch.manual_seed(recipe.seed)
     fabric = Fabric(accelerator=recipe.accelerator, devices=1, precision=recipe.precision)
-    net = build_net(recipe, len(train_set.classes), weights=None if state is None else "none")
+    net = build_net(recipe, len(train_set.classes), trained=state is None)
     optimizer = make_optimizer(net, recipe)
     model, optimizer = fabric.setup(net, optimizer)
     mean = RunningMean(net, recipe.ema)
-    judged = build_net(recipe, len(train_set.classes), weights="none").to(fabric.device).eval()
+    judged = build_net(recipe, len(train_set.classes), trained=False).to(fabric.device).eval()
     torch.manual_seed(recipe.seed)  # building nets drew random numbers, and not always equally many
     start, seconds_before, history = 0, 0.0, []
     if state is not None:
@@ -110,7 +110,7 @@ def train(
         for images, labels in stream:
             images = images.to(fabric.device).contiguous(memory_format=torch.channels_last)
             set_rates(optimizer, schedule(done, recipe))
-            loss = cross_entropy(model(images), labels.to(fabric.device))
+            loss = cross_entropy(model(images), net.sampled(labels).to(fabric.device))
             optimizer.zero_grad()
             fabric.backward(loss)
             optimizer.step()
@@ -144,7 +144,7 @@ def train(
 
 def _differences(now: Recipe, then: Recipe) -> list[str]:
     """The fields in which two recipes differ, but for those that do not change what is learnt."""
-    free = {"workers", "checkpoint_minutes", "data", "backbone_weights"}
+    free = {"workers", "checkpoint_minutes", "data", "backbone_weights", "init_from"}
     return [
         f"{field.name} was {getattr(then, field.name)}, is now {getattr(now, field.name)}"
         for field in dataclasses.fields(Recipe)

@@ -11,23 +11,45 @@ from pixelwise.inference.model_file import ModelInfo
 from pixelwise.labels import Classes
 from pixelwise.models.backbones import backbone
 from pixelwise.models.batch_norm import freeze_batch_norm
+from pixelwise.models.deeplab import DeepLab, deeplab
+from pixelwise.models.fcn import FCN, fcn
+from pixelwise.models.segmentation_net import SegmentationNet
 from pixelwise.models.skip_fcn import Head, SkipFCN
+from pixelwise.models.vgg16 import load_vgg16
+from pixelwise.models.weights import copy_by_name
 from pixelwise.training import checkpoint
 from pixelwise.training.recipe import Recipe
 
 
-def build_net(recipe: Recipe, classes: int, weights: str | None = None) -> SkipFCN:
-    """A new net; `weights` overrides the recipe's `backbone_weights`."""
-    trunk = backbone(recipe.backbone, weights or recipe.backbone_weights, recipe.output_stride)
+def build_net(recipe: Recipe, classes: int, trained: bool = True) -> SegmentationNet:
+    """A new net with the weights that the recipe starts from; random ones unless `trained`."""
+    net = _skip_fcn(recipe, classes, trained) if recipe.net == "skip_fcn" else _papers_net(recipe, classes)
+    if trained and recipe.net != "skip_fcn" and recipe.backbone_weights != "none":
+        load_vgg16(net, Path(recipe.backbone_weights))
+    if trained and recipe.init_from is not None:
+        copy_by_name(checkpoint.load(Path(recipe.init_from) / checkpoint.LAST).mean, net)
+    net.backbone.freeze(recipe.freeze_stages)
+    return net.to(memory_format=torch.channels_last)
+
+
+def _skip_fcn(recipe: Recipe, classes: int, trained: bool) -> SkipFCN:
+    trunk = backbone(recipe.backbone, recipe.backbone_weights if trained else "none", recipe.output_stride)
     head = Head(recipe.skips, recipe.context, recipe.rates, recipe.hidden, recipe.dropout, recipe.upsampling)
     net = SkipFCN(trunk, classes, head)
     if recipe.batch_norm == "frozen":
         freeze_batch_norm(net, torch.zeros(1, 3, 65, 65))
-    trunk.freeze(recipe.freeze_stages)
-    return net.to(memory_format=torch.channels_last)
+    return net
 
 
-def load_run(run: Path) -> tuple[SkipFCN, ModelInfo]:
+def _papers_net(recipe: Recipe, classes: int) -> FCN | DeepLab:
+    family, _, form = recipe.net.partition("_")
+    if family == "deeplab":
+        return deeplab(form, classes, recipe.dropout)
+    stride = int(family.removeprefix("fcn").removesuffix("s"))
+    return fcn(form, stride, classes, upsampling=recipe.upsampling, dropout=recipe.dropout)
+
+
+def load_run(run: Path) -> tuple[SegmentationNet, ModelInfo]:
     """The net of a run folder, in evaluation mode with its running-mean weights, and what it says of
     itself.
     """
@@ -35,7 +57,7 @@ def load_run(run: Path) -> tuple[SkipFCN, ModelInfo]:
         raise TrainingError(f"{run} is no run folder", "name the folder that `pixelwise train --output` made")
     state = checkpoint.load(run / checkpoint.LAST)
     recipe, classes = Recipe.from_dict(state.recipe), classes_from(state.classes)
-    net = build_net(recipe, len(classes), weights="none")
+    net = build_net(recipe, len(classes), trained=False)
     net.load_state_dict(state.mean)
     preprocessing = {
         "input": "uint8 RGB, N H W 3; the graph computes (x - mean) / std",
@@ -44,7 +66,7 @@ def load_run(run: Path) -> tuple[SkipFCN, ModelInfo]:
     }
     record = {
         # Where the data lay on the training machine is nobody's business.
-        "recipe": {**state.recipe, "data": _without_place(recipe.data)},
+        "recipe": {**state.recipe, "data": _without_place(recipe.data), **_without_folders(recipe)},
         "steps": state.step,
         "hours": round(state.seconds / 3600, 2),
         "val": state.history[-1] if state.history else None,
@@ -57,6 +79,11 @@ def load_run(run: Path) -> tuple[SkipFCN, ModelInfo]:
 def _without_place(spec: str) -> str:
     kind, _, path = spec.partition(":")
     return f"{kind}:{Path(path).name}"
+
+
+def _without_folders(recipe: Recipe) -> dict[str, str]:
+    paths = {"backbone_weights": recipe.backbone_weights, "init_from": recipe.init_from}
+    return {field: Path(path).name for field, path in paths.items() if path is not None}
 
 
 def classes_as_data(classes: Classes) -> dict[str, Any]:

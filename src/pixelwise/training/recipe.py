@@ -8,6 +8,17 @@ from dataclasses import dataclass
 
 from pixelwise.errors import TrainingError
 
+NETS = (
+    "skip_fcn",
+    "fcn32s_vgg16",
+    "fcn16s_vgg16",
+    "fcn8s_vgg16",
+    "deeplab_base",
+    "deeplab_4x4",
+    "deeplab_7x7",
+    "deeplab_large_fov",
+)
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -21,10 +32,16 @@ class Recipe:
     train_split: str = "train"
     val_split: str = "val"
 
+    net: str = "skip_fcn"
+    """"skip_fcn", which the fields from `backbone` to `batch_norm` describe, or a net of the papers, one of
+    NETS: of those fields `backbone_weights`, `dropout` and `upsampling` count for it.
+    """
+    init_from: str | None = None
+    """A run folder whose net this one starts from; layers that it does not have begin as new ones."""
     backbone: str = "efficientnet_lite2"
     """A name of timm's."""
     backbone_weights: str = "package"
-    """"package", "timm", "none" or a file."""
+    """"package", "timm", "none" or a file; for the papers' nets "none" or a file."""
     output_stride: int = 32
     skips: tuple[int, ...] = (16, 8, 4)
     context: int = 128
@@ -40,7 +57,9 @@ class Recipe:
     batch_norm: str = "frozen"
     """"frozen" (ImageNet's statistics, folded) or "train"."""
     freeze_stages: int = 2
-    """The stem and so many stages do not learn; 0: all learn."""
+    """The stem and so many stages do not learn; 0: all learn. A VGG's stages end with a pooling, it has no
+    stem.
+    """
 
     train_side: int = 500
     """Larger pictures are learnt as if reduced to this many pixels on their longer side; see long_side."""
@@ -85,6 +104,11 @@ class Recipe:
     def faults(self) -> list[str]:
         """What cannot work, a sentence each."""
         rules = [
+            (self.net in NETS, f'net must be one of {", ".join(NETS)}, got "{self.net}"'),
+            (
+                self.net == "skip_fcn" or self.backbone_weights not in ("package", "timm"),
+                f'{self.net} takes backbone_weights "none" or a file, got "{self.backbone_weights}"',
+            ),
             (self.crop >= 1, f"crop must be at least 1 pixel, got {self.crop}"),
             (
                 0 < self.scale[0] <= self.scale[1],

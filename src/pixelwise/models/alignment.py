@@ -1,0 +1,66 @@
+"""Scores upsampled, added and cropped so that every cell lies on the pixels it was computed from.
+
+All offsets follow from the grids of the maps; none is typed in.
+"""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from pixelwise.geometry import Grid, bilinear_taps, crop_offset
+from pixelwise.models.bilinear import BilinearUpsampling
+
+
+def upsampling_onto(
+    target: Grid, grid: Grid, channels: int, learned: bool = False
+) -> tuple[BilinearUpsampling, Grid]:
+    """The bilinear upsampling that brings cells of `grid` onto those of the finer `target`, and where the
+    cells lie behind it, uncropped.
+    """
+    factor = int(grid.stride / target.stride)
+    taps = bilinear_taps(grid, factor, target)
+    return BilinearUpsampling(channels, factor, learned, taps, padding=0), grid.upsampled(taps, factor)
+
+
+class Fuse(nn.Module):
+    """The sum of two maps of one stride, after cropping the one that begins earlier."""
+
+    def __init__(self, scores: Grid, skip: Grid) -> None:
+        super().__init__()
+        self.offset = crop_offset(skip, scores)
+        if self.offset >= 0:
+            self.grid = scores.beside(skip.shifted(self.offset))
+        else:
+            self.grid = skip.beside(scores.shifted(-self.offset))
+
+    def forward(self, scores: torch.Tensor, skip: torch.Tensor) -> torch.Tensor:
+        if self.offset >= 0:
+            return scores + crop(skip, self.offset, scores)
+        return crop(scores, -self.offset, skip) + skip
+
+
+class Crop(nn.Module):
+    """The part of the scores that lies on the image."""
+
+    def __init__(self, scores: Grid) -> None:
+        super().__init__()
+        self.offset = crop_offset(scores, Grid())
+
+    def forward(self, scores: torch.Tensor, image: torch.Tensor) -> torch.Tensor:
+        return crop(scores, self.offset, image)
+
+
+class Surround(nn.Module):
+    """Repeats the outermost cells once on each side, so that pixels beyond their centres get their scores.
+
+    Otherwise an upsampling of padded nets would fade out at the border of the image.
+    """
+
+    def forward(self, scores: torch.Tensor) -> torch.Tensor:
+        return F.pad(scores, (1, 1, 1, 1), mode="replicate")
+
+
+def crop(x: torch.Tensor, offset: int, like: torch.Tensor) -> torch.Tensor:
+    """The window of x that begins at (offset, offset) and has the height and width of `like`."""
+    height, width = like.shape[-2:]
+    return x[..., offset : offset + height, offset : offset + width]

@@ -1,0 +1,52 @@
+"""What all nets have in common: pixels in, class scores out, normalisation inside."""
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+if TYPE_CHECKING:
+    from pixelwise.models.backbones import Backbone
+    from pixelwise.models.trunk import Trunk
+
+CAFFE_MEAN = (122.67892, 116.66877, 104.00699)
+"""RGB, as nets trained in Caffe subtract it; they do not divide by a standard deviation."""
+TORCHVISION_MEAN = (123.675, 116.28, 103.53)
+TORCHVISION_STD = (58.395, 57.12, 57.375)
+"""RGB, in units of 0 to 255."""
+
+
+class SegmentationNet(nn.Module):
+    """Base of the nets that can be trained: images (N, C, H, W), 0 to 255, uint8 or float, of any size, to
+    class scores (N, classes, H, W) float32. RGB comes first and in this order.
+
+    `backbone` is the trunk that came with weights; training gives it a learning rate of its own. In training
+    mode a net may give the scores of every `label_stride`-th pixel only, beginning at `label_offset`.
+    """
+
+    mean: torch.Tensor
+    std: torch.Tensor
+    label_stride = 1
+    label_offset = 0
+
+    def __init__(self, backbone: "Backbone | Trunk", mean: list[float], std: list[float]) -> None:
+        super().__init__()
+        self.backbone: Backbone | Trunk = backbone
+        self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1))
+        self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1))
+
+    def normalise(self, image: torch.Tensor) -> torch.Tensor:
+        """(image - mean) / std, the numbers that the trunk was trained on."""
+        return (image.to(self.mean.dtype) - self.mean) / self.std
+
+    def sampled(self, labels: torch.Tensor) -> torch.Tensor:
+        """The labels (N, H, W) of the pixels that training mode scores, the last pixel standing in for those
+        beyond.
+        """
+        if self.label_stride == 1:
+            return labels
+        rows, columns = (
+            torch.arange(self.label_offset, n + self.label_offset, self.label_stride).clamp(max=n - 1)
+            for n in labels.shape[-2:]
+        )
+        return labels[:, rows[:, None], columns]

@@ -1,0 +1,22 @@
+"""FCN-16s on CamVid from FCN-32s: the second stage of FCN-8s.
+
+Paper: Long et al. 2015, section 4.2: starts from stage one with a zero score on pool4, at lower rates.
+Command: pixelwise train camvid_fcn16s_vgg16 --set data=camvid:PATH --set init_from=RUN_OF_STAGE_ONE
+Result: not yet run.
+"""
+
+import dataclasses
+
+from pixelwise.recipes import camvid_fcn32s_vgg16
+
+RECIPE = dataclasses.replace(
+    camvid_fcn32s_vgg16.RECIPE,
+    name="camvid_fcn16s_vgg16",
+    net="fcn16s_vgg16",
+    backbone_weights="none",
+    init_from="runs/camvid_fcn32s_vgg16",
+    learning_rate=3e-4,
+    head_learning_rate=3e-3,
+    steps=80,
+    evaluate_every=40,
+)

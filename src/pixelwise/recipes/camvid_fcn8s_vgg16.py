@@ -1,0 +1,21 @@
+"""FCN-8s on CamVid from FCN-16s: the last stage.
+
+Paper: Long et al. 2015, section 4.2: starts from stage two with a zero score on pool3, at lower rates.
+Command: pixelwise train camvid_fcn8s_vgg16 --set data=camvid:PATH --set init_from=RUN_OF_STAGE_TWO
+Paper's figure: test mean IoU 57.0 on CamVid in Jegou et al. 2017, table 1. Result: not yet run.
+"""
+
+import dataclasses
+
+from pixelwise.recipes import camvid_fcn16s_vgg16
+
+RECIPE = dataclasses.replace(
+    camvid_fcn16s_vgg16.RECIPE,
+    name="camvid_fcn8s_vgg16",
+    net="fcn8s_vgg16",
+    init_from="runs/camvid_fcn16s_vgg16",
+    learning_rate=1e-4,
+    head_learning_rate=1e-3,
+    steps=60,
+    evaluate_every=30,
+)
