@@ -23,18 +23,20 @@ def upsampling_onto(
 
 
 class Fuse(nn.Module):
-    """The sum of two maps of one stride, after cropping the one that begins earlier."""
+    """The sum of two maps of one stride, after cropping the one that begins earlier to the other's extent;
+    scores are cropped if both begin together.
+    """
 
     def __init__(self, scores: Grid, skip: Grid) -> None:
         super().__init__()
         self.offset = crop_offset(skip, scores)
-        if self.offset >= 0:
+        if self.offset > 0:
             self.grid = scores.beside(skip.shifted(self.offset))
         else:
             self.grid = skip.beside(scores.shifted(-self.offset))
 
     def forward(self, scores: torch.Tensor, skip: torch.Tensor) -> torch.Tensor:
-        if self.offset >= 0:
+        if self.offset > 0:
             return scores + crop(skip, self.offset, scores)
         return crop(scores, -self.offset, skip) + skip
 

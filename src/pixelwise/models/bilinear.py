@@ -49,11 +49,16 @@ class BilinearUpsampling(nn.Module):
         self.weight = nn.Parameter(kernel, requires_grad=learned)
 
     def forward(self, scores: torch.Tensor) -> torch.Tensor:
+        if not torch.amp.is_autocast_available(scores.device.type):  # the meta device
+            return self._upsampled(scores)
         with torch.autocast(scores.device.type, enabled=False):
-            return F.conv_transpose2d(
-                scores.float(),
-                self.weight,
-                stride=self.factor,
-                padding=self.padding,
-                groups=self.weight.shape[0],
-            )
+            return self._upsampled(scores)
+
+    def _upsampled(self, scores: torch.Tensor) -> torch.Tensor:
+        return F.conv_transpose2d(
+            scores.float(),
+            self.weight,
+            stride=self.factor,
+            padding=self.padding,
+            groups=self.weight.shape[0],
+        )

@@ -1,53 +1,99 @@
 """FCN-32s, FCN-16s and FCN-8s. Source: Long et al. 2015, section 4, and the authors' release."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import nn
 
 from pixelwise.geometry import Grid
+from pixelwise.models.alexnet import alexnet_trunk
 from pixelwise.models.alignment import Crop, Fuse, Surround, upsampling_onto
+from pixelwise.models.googlenet import googlenet_trunk
 from pixelwise.models.segmentation_net import CAFFE_MEAN, SegmentationNet
-from pixelwise.models.trunk import Trunk, through
-from pixelwise.models.vgg16 import WIDTHS, he_conv, vgg16_trunk
+from pixelwise.models.trunk import Trunk, he_conv, through
+from pixelwise.models.vgg16 import vgg16_trunk
 
-STRIDES = (32, 16, 8)
-SKIPS = {32: (), 16: ("pool4",), 8: ("pool4", "pool3")}
+RELEASE_PADDING = 100
 LAST_UPSCORE = {32: "upscore", 16: "upscore16", 8: "upscore8"}
+SKIP_SCALES = (0.01, 0.0001)
+"""By which the finer and the finest skip are multiplied before scoring in nets trained at once."""
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """What FCN takes from a classifier: its trunk with the first layer's padding, the kernel of fc6 (0: the
+    classifier has no fc6 and fc7), the dropout before scoring, the pooling of stride 16 and that of 8.
+    """
+
+    trunk: Callable[..., Trunk]
+    last: str
+    half_kernel: int
+    fc_kernel: int
+    dropout: float
+    skips: tuple[str, str]
+
+
+CLASSIFIERS = {
+    "alexnet": Classifier(alexnet_trunk, "pool5", 5, 6, 0.5, ("pool2", "pool1")),
+    "vgg16": Classifier(vgg16_trunk, "pool5", 1, 7, 0.5, ("pool4", "pool3")),
+    "googlenet": Classifier(googlenet_trunk, "inception_5b", 3, 0, 0.4, ("pool3", "pool2")),
+}
+
+NYUD_MEAN = (92.318, 97.203, 116.190)
+LOG_DEPTH_MEAN = (7.844,)
+HHA_MEAN = (118.477, 94.076, 132.431)
+MEANS = {
+    3: CAFFE_MEAN,
+    4: NYUD_MEAN + LOG_DEPTH_MEAN,
+    6: NYUD_MEAN + HHA_MEAN,
+}
+"""By channels, as the release subtracts them: RGB; RGB and log depth; RGB and HHA, in the order of files."""
 
 
 class FCN(SegmentationNet):
-    """Images (N, 3, H, W), RGB, 0 to 255, of any size, to scores (N, classes, H, W) float32.
+    """Images (N, channels, H, W) of any size, RGB from 0 to 255 first, to scores (N, classes, H, W) float32.
 
-    Scores of stride 32 (score_fr) are upsampled twofold and the scores of pool4 added (fuse_pool4), then so
-    with pool3; the last upsampling is fixed. Score layers are zero at the start.
+    Scores of stride 32 (score_fr) are upsampled twofold and the scores of a pooling added (in VGG16
+    score_pool4 and fuse_pool4), then so with a finer one; the last upsampling is fixed. Score layers are zero
+    at the start. With several heads their scores stand side by side in the order of `heads`; `split` parts
+    them.
     """
 
     def __init__(
         self,
         trunk: Trunk,
-        stride: int,
-        classes: int,
-        padding: str,
-        learned: bool,
-        dropout: float,
-        filters: int,
+        skips: tuple[str, ...],
+        heads: Mapping[str, int],
+        fc_kernel: int = 7,
+        filters: int = 4096,
+        dropout: float = 0.5,
+        released: bool = True,
+        at_once: bool = False,
+        learned: bool = False,
+        mean: tuple[float, ...] = CAFFE_MEAN,
     ) -> None:
-        super().__init__(trunk, list(CAFFE_MEAN), [1.0] * 3)
-        self.fc6 = he_conv(trunk.channels["pool5"], filters, 7, padding=0 if padding == "release" else 3)
-        self.relu6 = nn.ReLU(inplace=True)
-        self.drop6 = nn.Dropout(dropout)
-        self.fc7 = he_conv(filters, filters, 1)
-        self.relu7 = nn.ReLU(inplace=True)
-        self.drop7 = nn.Dropout(dropout)
-        self.score_fr = _zero_score(filters, classes)
+        super().__init__(mean, (1.0,) * len(mean))
+        self.backbone = trunk
+        self.heads, self.skips = dict(heads), skips
+        classes = sum(heads.values())
+        last = trunk.taps[-1]
+        grid, channels = trunk.grids[last], trunk.channels[last]
+        self.before_score = []
+        for name, layer in _made_convolutional(channels, fc_kernel, filters, dropout, released):
+            self.add_module(name, layer)
+            self.before_score.append(name)
+            grid = through(layer, grid)
+        self.score_fr = _zero_score(filters if fc_kernel else channels, classes)
 
-        around = 0 if padding == "release" else 1
-        self.surround = Surround() if around else nn.Identity()
-        grid = through(self.fc6, trunk.grids["pool5"]).shifted(-around)
-        self.skips = SKIPS[stride]
-        self.upscores = [*("upscore2", "upscore_pool4")[: len(self.skips)], LAST_UPSCORE[stride]]
-        for skip, upscore in zip(self.skips, self.upscores, strict=False):
+        # Behind every sum the cells at the border are repeated once, unless the image was padded enough.
+        self.surround = None if released else Surround()
+        around = 0 if released else 1
+        grid = grid.shifted(-around)
+        names = [("upscore2", f"upscore_{skips[0]}")[index] for index in range(len(skips))]
+        self.upscores = [*names, LAST_UPSCORE[32 >> len(skips)]]
+        self.scales = SKIP_SCALES[: len(skips)] if at_once else (1.0,) * len(skips)
+        for skip, upscore in zip(skips, names, strict=True):
             upsampling, grid = upsampling_onto(trunk.grids[skip], grid, classes, learned)
             fuse = Fuse(grid, trunk.grids[skip])
             grid = fuse.grid.shifted(-around)
@@ -58,48 +104,148 @@ class FCN(SegmentationNet):
         self.add_module(self.upscores[-1], upsampling)
         self.score = Crop(grid)
 
+    def freeze(self, stages: int) -> None:
+        """Stop the learning of the first `stages` stages, each of which ends with a pooling; 0: of none."""
+        self.backbone.freeze(stages)
+
+    def split(self, scores: torch.Tensor) -> dict[str, torch.Tensor]:
+        """The scores of each head."""
+        parts = torch.split(scores, list(self.heads.values()), dim=1)
+        return dict(zip(self.heads, parts, strict=True))
+
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         features = self.backbone(self.normalise(image))
-        x = self.drop6(self.relu6(self.fc6(features["pool5"])))
-        x = self.drop7(self.relu7(self.fc7(x)))
-        scores = self.surround(self.score_fr(x))
-        for skip, upscore in zip(self.skips, self.upscores, strict=False):
-            scored = self.get_submodule(f"score_{skip}")(features[skip])
+        x = features[self.backbone.taps[-1]]
+        for name in self.before_score:
+            x = self.get_submodule(name)(x)
+        scores = self._surrounded(self.score_fr(x))
+        for skip, upscore, scale in zip(self.skips, self.upscores, self.scales, strict=False):
+            feature = features[skip] if scale == 1 else features[skip] * scale
+            scored = self.get_submodule(f"score_{skip}")(feature)
             fused = self.get_submodule(f"fuse_{skip}")(self.get_submodule(upscore)(scores), scored)
-            scores = self.surround(fused)
+            scores = self._surrounded(fused)
         full: torch.Tensor = self.score(self.get_submodule(self.upscores[-1])(scores), image)
         return full
+
+    def _surrounded(self, scores: torch.Tensor) -> torch.Tensor:
+        return scores if self.surround is None else self.surround(scores)
+
+
+class LateFusion(SegmentationNet):
+    """Two nets for two kinds of image of the same place, three channels each, one after the other; their
+    scores are averaged.
+
+    The paper sums them; the release takes half of each sum, which this follows. Upsampling being linear, the
+    mean of the two nets' scores is the upsampled mean of their coarse scores wherever the release fuses.
+    """
+
+    def __init__(self, colour: FCN, other: FCN) -> None:
+        super().__init__((0.0,) * 6, (1.0,) * 6)  # the streams subtract their own means
+        self.colour, self.other = colour, other
+        self.heads, self.split = colour.heads, colour.split
+
+    def freeze(self, stages: int) -> None:
+        """Stop the learning of the first `stages` stages of both trunks; 0: of none."""
+        self.colour.freeze(stages)
+        self.other.freeze(stages)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        scores: torch.Tensor = 0.5 * (self.colour(image[:, :3]) + self.other(image[:, 3:]))
+        return scores
 
 
 def fcn(
     backbone: str = "vgg16",
     stride: int = 8,
     classes: int = 21,
-    padding: str = "same",
+    padding: str = "release",
+    at_once: bool = False,
     upsampling: str = "fixed",
-    dropout: float = 0.5,
-    widths: Sequence[int] = WIDTHS,
+    heads: Mapping[str, int] | None = None,
+    in_channels: int = 3,
+    origin: str = "caffe",
+    fixed: bool = False,
+    dropout: float | None = None,
     filters: int = 4096,
-) -> FCN:
+    **trunk_options: object,
+) -> FCN | LateFusion:
     """FCN with random weights and zero scores.
 
-    `padding`: "release" puts 100 pixels around the image and none before fc6, as the authors' files do;
-    "same" pads every layer by half its kernel, 0.6 times the work, and takes fc6 into the same place.
-    `upsampling` between the skips is "fixed", as in the release, or "learned", as in the paper. `widths` and
-    `filters` (of fc6 and fc7) make smaller nets of the same form.
+    backbone: "alexnet", "vgg16" or "googlenet". stride: 32, 16 or 8; VGG16's skips are pool4 and pool3, those
+    of the others, which the paper has at stride 32 only, their poolings of stride 16 and 8.
+    padding: "release" puts 100 pixels around the image and none before fc6, as the authors' files do; "same"
+    pads every layer by half its kernel, about 0.6 times the work.
+    at_once: skips are scaled down, for training without stages.
+    upsampling: "fixed" between the skips, as in the release, or "learned", as in the paper; here each class
+    learns a kernel of its own, where the paper's layer could mix classes.
+    heads: classes by name of several outputs, as {"semantic": 33, "geometric": 3}; replaces `classes`.
+    in_channels: 3, 4 (early fusion: log depth as fourth channel) or 6 (late fusion of RGB and HHA).
+    origin: "caffe", the classifiers of the paper, or "torchvision", which differ in AlexNet (no groups, no
+    response normalisation, other widths) and GoogLeNet (no response normalisation, one 2x2 pooling).
+    fixed: only the score layers learn, FCN-32s-fixed of table 2.
+    dropout: by default the classifier's. filters: of fc6 and fc7. What is left goes to the trunk, as `widths`
+    to VGG16's.
     """
     for name, value, allowed in (
-        ("backbone", backbone, ("vgg16",)),
-        ("stride", stride, STRIDES),
-        ("padding", padding, ("same", "release")),
+        ("backbone", backbone, tuple(CLASSIFIERS)),
+        ("stride", stride, tuple(LAST_UPSCORE)),
+        ("padding", padding, ("release", "same")),
         ("upsampling", upsampling, ("fixed", "learned")),
+        ("in_channels", in_channels, tuple(MEANS)),
+        ("origin", origin, ("caffe", "torchvision")),
     ):
         if value not in allowed:
             raise ValueError(f"{name} is one of {', '.join(map(str, allowed))}, not {value}")
-    trunk = vgg16_trunk(
-        taps=("pool3", "pool4", "pool5"), first_padding=100 if padding == "release" else 1, widths=widths
-    )
-    return FCN(trunk, stride, classes, padding, upsampling == "learned", dropout, filters)
+    classifier = CLASSIFIERS[backbone]
+    skips = classifier.skips[: {32: 0, 16: 1, 8: 2}[stride]]
+    if backbone != "vgg16":
+        trunk_options["origin"] = origin
+
+    def stream(channels: int, mean: tuple[float, ...]) -> FCN:
+        first_padding = RELEASE_PADDING if padding == "release" else classifier.half_kernel
+        taps = (*reversed(skips), classifier.last)
+        net = FCN(
+            classifier.trunk(taps, channels, first_padding, **trunk_options),
+            skips,
+            heads or {"semantic": classes},
+            classifier.fc_kernel,
+            filters,
+            classifier.dropout if dropout is None else dropout,
+            padding == "release",
+            at_once,
+            upsampling == "learned",
+            mean,
+        )
+        if fixed:
+            for name, parameter in net.named_parameters():
+                parameter.requires_grad_(name.startswith("score_"))
+        return net
+
+    if in_channels == 6:
+        return LateFusion(stream(3, NYUD_MEAN), stream(3, HHA_MEAN))
+    return stream(in_channels, MEANS[in_channels])
+
+
+def _made_convolutional(
+    channels: int, kernel: int, filters: int, dropout: float, released: bool
+) -> list[tuple[str, nn.Module]]:
+    """The layers between trunk and score."""
+    if kernel == 0:
+        return [("drop", nn.Dropout(dropout))]
+    layers: list[tuple[str, nn.Module]] = [
+        ("fc6", he_conv(channels, filters, kernel)),
+        ("relu6", nn.ReLU(inplace=True)),
+        ("drop6", nn.Dropout(dropout)),
+        ("fc7", he_conv(filters, filters, 1)),
+        ("relu7", nn.ReLU(inplace=True)),
+        ("drop7", nn.Dropout(dropout)),
+    ]
+    if released:
+        return layers
+    before, after = (kernel - 1) // 2, kernel // 2
+    if before == after:
+        return [("fc6", he_conv(channels, filters, kernel, padding=before)), *layers[1:]]
+    return [("pad6", nn.ZeroPad2d((before, after, before, after))), *layers]
 
 
 def _zero_score(channels: int, classes: int) -> nn.Conv2d:

@@ -1,16 +1,10 @@
 """What all nets have in common: pixels in, class scores out, normalisation inside."""
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import nn
 
-if TYPE_CHECKING:
-    from pixelwise.models.backbones import Backbone
-    from pixelwise.models.trunk import Trunk
-
 CAFFE_MEAN = (122.67892, 116.66877, 104.00699)
-"""RGB, as nets trained in Caffe subtract it; they do not divide by a standard deviation."""
+"""RGB, as nets trained in Caffe on ImageNet and VOC subtract it; they do not divide by a deviation."""
 TORCHVISION_MEAN = (123.675, 116.28, 103.53)
 TORCHVISION_STD = (58.395, 57.12, 57.375)
 """RGB, in units of 0 to 255."""
@@ -20,8 +14,9 @@ class SegmentationNet(nn.Module):
     """Base of the nets that can be trained: images (N, C, H, W), 0 to 255, uint8 or float, of any size, to
     class scores (N, classes, H, W) float32. RGB comes first and in this order.
 
-    `backbone` is the trunk that came with weights; training gives it a learning rate of its own. In training
-    mode a net may give the scores of every `label_stride`-th pixel only, beginning at `label_offset`.
+    Parameters under the name `backbone` are the trunk that came with weights; training gives it a learning
+    rate of its own. In training mode a net may give the scores of every `label_stride`-th pixel only,
+    beginning at `label_offset`.
     """
 
     mean: torch.Tensor
@@ -29,11 +24,14 @@ class SegmentationNet(nn.Module):
     label_stride = 1
     label_offset = 0
 
-    def __init__(self, backbone: "Backbone | Trunk", mean: list[float], std: list[float]) -> None:
+    def __init__(self, mean: tuple[float, ...] | list[float], std: tuple[float, ...] | list[float]) -> None:
         super().__init__()
-        self.backbone: Backbone | Trunk = backbone
         self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1))
+
+    def freeze(self, stages: int) -> None:
+        """Stop the learning of the first `stages` stages of the trunk, 0: of none."""
+        raise NotImplementedError
 
     def normalise(self, image: torch.Tensor) -> torch.Tensor:
         """(image - mean) / std, the numbers that the trunk was trained on."""

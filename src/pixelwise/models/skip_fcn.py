@@ -58,9 +58,10 @@ class SkipFCN(SegmentationNet):
     """
 
     def __init__(self, backbone: Backbone, classes: int, head: Head) -> None:
-        super().__init__(backbone, backbone.mean, backbone.std)
+        super().__init__(backbone.mean, backbone.std)
         if head.upsampling not in ("fixed", "learned"):
             raise ValueError(f'upsampling must be "fixed" or "learned", got "{head.upsampling}"')
+        self.backbone = backbone
         self.deepest = backbone.levels[-1]
         width = head.context or self.deepest.channels
         self.context = Context(self.deepest.channels, width, head.rates) if head.context else nn.Identity()
@@ -78,6 +79,10 @@ class SkipFCN(SegmentationNet):
             self.upsamplings.append(BilinearUpsampling(classes, stride // level.stride, learned))
             stride = level.stride
         self.upsample = BilinearUpsampling(classes, stride)
+
+    def freeze(self, stages: int) -> None:
+        """Stop the learning of the stem and of the first `stages` stages; 0: all learn."""
+        self.backbone.freeze(stages)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         height, width = image.shape[-2:]

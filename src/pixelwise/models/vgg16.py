@@ -1,20 +1,13 @@
 """The convolutional part of VGG16 (Simonyan and Zisserman 2014), layers named as in Caffe's files."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
-import torch
 from torch import nn
 
-from pixelwise.errors import ModelError
-from pixelwise.models.segmentation_net import TORCHVISION_MEAN, TORCHVISION_STD, SegmentationNet
-from pixelwise.models.trunk import Trunk
-from pixelwise.models.weights import read_metadata, read_tensors
+from pixelwise.models.trunk import Trunk, he_conv
 
 DEPTHS = (2, 2, 3, 3, 3)
 WIDTHS = (64, 128, 256, 512, 512)
-FEATURES = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
-"""Where torchvision's VGG16 has the convolutions."""
 
 
 def vgg16_trunk(
@@ -48,41 +41,3 @@ def vgg16_trunk(
             rate *= 2
         layers.append((f"pool{block}", pool))
     return Trunk(layers, taps)
-
-
-def he_conv(channels: int, filters: int, kernel: int, padding: int = 0, dilation: int = 1) -> nn.Conv2d:
-    """A convolution before a ReLU, random as He et al. 2015 have it, biases zero."""
-    conv = nn.Conv2d(channels, filters, kernel, padding=padding, dilation=dilation)
-    nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
-    if conv.bias is not None:
-        nn.init.zeros_(conv.bias)
-    return conv
-
-
-def load_vgg16(net: SegmentationNet, path: Path) -> None:
-    """Copy the 13 convolutions of a VGG16 file into the net's trunk and set the mean and standard deviation
-    that go with them.
-
-    The file holds torchvision's names, features.N.weight and bias; its classifier, if any, is left. In a
-    .safetensors file whose metadata say that the input is BGR minus a mean, conv1_1 is turned to RGB.
-    Raises ModelError unless all 13 are there in the right shapes.
-    """
-    tensors = read_tensors(path)
-    bgr = read_metadata(path).get("input", "").startswith("BGR")
-    convs = {name: conv for name, conv in net.backbone.named_children() if name.startswith("conv")}
-    for (name, conv), index in zip(convs.items(), FEATURES, strict=True):
-        for part in ("weight", "bias"):
-            source, target = f"features.{index}.{part}", getattr(conv, part)
-            if source not in tensors:
-                raise ModelError(f"{path} has no {source}, from which {name} comes", "name a file of VGG16")
-            tensor = tensors[source].float()
-            if tensor.shape != target.shape:
-                raise ModelError(
-                    f"{source} of {path} is {tuple(tensor.shape)}, but {name}.{part} is {tuple(target.shape)}"
-                )
-            if bgr and source == "features.0.weight":
-                tensor = tensor.flip(1)
-            target.data.copy_(tensor)
-    if not bgr:
-        net.mean.copy_(torch.tensor(TORCHVISION_MEAN).view_as(net.mean))
-        net.std.copy_(torch.tensor(TORCHVISION_STD).view_as(net.std))

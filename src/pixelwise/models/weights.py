@@ -3,7 +3,6 @@
 import hashlib
 import importlib.util
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -87,30 +86,3 @@ def load_by_order(net: nn.Module, tensors: Mapping[str, torch.Tensor]) -> None:
                 f"{own} is {tuple(place.shape)}, but the weights' {name} is {tuple(tensor.shape)}"
             )
     net.load_state_dict(dict(zip(target, tensors.values(), strict=True)))
-
-
-@dataclass(frozen=True)
-class Copied:
-    """What became of tensors by name: copied, not in the net (dropped), not among the tensors (left)."""
-
-    copied: tuple[str, ...]
-    dropped: tuple[str, ...]
-    left: tuple[str, ...]
-
-
-def copy_by_name(tensors: Mapping[str, torch.Tensor], net: nn.Module) -> Copied:
-    """Copy the tensors whose name and shape the net has; says what it did with each. Raises ModelError if
-    shapes differ under one name or no name agrees.
-    """
-    target = net.state_dict()
-    common = {name: tensor for name, tensor in tensors.items() if name in target}
-    for name, tensor in common.items():
-        if tensor.shape != target[name].shape:
-            raise ModelError(
-                f"{name} is {tuple(target[name].shape)} here, but {tuple(tensor.shape)} in the other net"
-            )
-    if not common:
-        raise ModelError("the two nets have no layer in common")
-    net.load_state_dict(common, strict=False)
-    dropped = tuple(name for name in tensors if name not in target)
-    return Copied(tuple(common), dropped, tuple(name for name in target if name not in common))

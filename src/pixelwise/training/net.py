@@ -1,5 +1,6 @@
 """The net a recipe asks for, new or from a run's checkpoint."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,24 +12,25 @@ from pixelwise.inference.model_file import ModelInfo
 from pixelwise.labels import Classes
 from pixelwise.models.backbones import backbone
 from pixelwise.models.batch_norm import freeze_batch_norm
-from pixelwise.models.deeplab import DeepLab, deeplab
-from pixelwise.models.fcn import FCN, fcn
+from pixelwise.models.deeplab import deeplab
+from pixelwise.models.fcn import fcn
+from pixelwise.models.imagenet import load_imagenet
 from pixelwise.models.segmentation_net import SegmentationNet
 from pixelwise.models.skip_fcn import Head, SkipFCN
-from pixelwise.models.vgg16 import load_vgg16
-from pixelwise.models.weights import copy_by_name
+from pixelwise.models.transplant import transplant
 from pixelwise.training import checkpoint
-from pixelwise.training.recipe import Recipe
+from pixelwise.training.recipe import NETS, Recipe
 
 
 def build_net(recipe: Recipe, classes: int, trained: bool = True) -> SegmentationNet:
     """A new net with the weights that the recipe starts from; random ones unless `trained`."""
     net = _skip_fcn(recipe, classes, trained) if recipe.net == "skip_fcn" else _papers_net(recipe, classes)
     if trained and recipe.net != "skip_fcn" and recipe.backbone_weights != "none":
-        load_vgg16(net, Path(recipe.backbone_weights))
+        load_imagenet(net, Path(recipe.backbone_weights))
     if trained and recipe.init_from is not None:
-        copy_by_name(checkpoint.load(Path(recipe.init_from) / checkpoint.LAST).mean, net)
-    net.backbone.freeze(recipe.freeze_stages)
+        start = checkpoint.load(Path(recipe.init_from) / checkpoint.LAST).mean
+        print(f"from {recipe.init_from}: {transplant(start, net)}", file=sys.stderr)
+    net.freeze(recipe.freeze_stages)
     return net.to(memory_format=torch.channels_last)
 
 
@@ -41,12 +43,11 @@ def _skip_fcn(recipe: Recipe, classes: int, trained: bool) -> SkipFCN:
     return net
 
 
-def _papers_net(recipe: Recipe, classes: int) -> FCN | DeepLab:
-    family, _, form = recipe.net.partition("_")
-    if family == "deeplab":
-        return deeplab(form, classes, recipe.dropout)
-    stride = int(family.removeprefix("fcn").removesuffix("s"))
-    return fcn(form, stride, classes, upsampling=recipe.upsampling, dropout=recipe.dropout)
+def _papers_net(recipe: Recipe, classes: int) -> SegmentationNet:
+    options: dict[str, Any] = {**NETS[recipe.net], "classes": classes, "dropout": recipe.dropout}
+    if recipe.net.startswith("deeplab"):
+        return deeplab(**options)
+    return fcn(**options, padding=recipe.padding, upsampling=recipe.upsampling)
 
 
 def load_run(run: Path) -> tuple[SegmentationNet, ModelInfo]:

@@ -8,16 +8,22 @@ from dataclasses import dataclass
 
 from pixelwise.errors import TrainingError
 
-NETS = (
-    "skip_fcn",
-    "fcn32s_vgg16",
-    "fcn16s_vgg16",
-    "fcn8s_vgg16",
-    "deeplab_base",
-    "deeplab_4x4",
-    "deeplab_7x7",
-    "deeplab_large_fov",
-)
+NETS: dict[str, dict[str, object]] = {
+    "fcn32s_alexnet": {"backbone": "alexnet", "stride": 32},
+    "fcn32s_googlenet": {"backbone": "googlenet", "stride": 32},
+    "fcn32s_vgg16": {"backbone": "vgg16", "stride": 32},
+    "fcn32s_fixed_vgg16": {"backbone": "vgg16", "stride": 32, "fixed": True},
+    "fcn16s_vgg16": {"backbone": "vgg16", "stride": 16},
+    "fcn8s_vgg16": {"backbone": "vgg16", "stride": 8},
+    "fcn8s_at_once_vgg16": {"backbone": "vgg16", "stride": 8, "at_once": True},
+    "deeplab_base": {"variant": "base"},
+    "deeplab_4x4": {"variant": "4x4"},
+    "deeplab_7x7": {"variant": "7x7"},
+    "deeplab_large_fov": {"variant": "large_fov"},
+    "deeplab_msc_base": {"variant": "base", "multi_scale": True},
+    "deeplab_msc_large_fov": {"variant": "large_fov", "multi_scale": True},
+}
+"""The papers' nets by name: the arguments of `fcn` or `deeplab`, whichever the name begins with."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +39,11 @@ class Recipe:
     val_split: str = "val"
 
     net: str = "skip_fcn"
-    """"skip_fcn", which the fields from `backbone` to `batch_norm` describe, or a net of the papers, one of
-    NETS: of those fields `backbone_weights`, `dropout` and `upsampling` count for it.
+    """"skip_fcn", which the fields from `backbone` to `batch_norm` describe, or a net of the papers by its
+    name in NETS, for which of those fields `backbone_weights`, `dropout` and `upsampling` count.
     """
+    padding: str = "same"
+    """Of the papers' FCNs: "same" (half of each kernel) or "release" (100 pixels around the image)."""
     init_from: str | None = None
     """A run folder whose net this one starts from; layers that it does not have begin as new ones."""
     backbone: str = "efficientnet_lite2"
@@ -104,7 +112,14 @@ class Recipe:
     def faults(self) -> list[str]:
         """What cannot work, a sentence each."""
         rules = [
-            (self.net in NETS, f'net must be one of {", ".join(NETS)}, got "{self.net}"'),
+            (
+                self.net == "skip_fcn" or self.net in NETS,
+                f'net must be one of skip_fcn, {", ".join(NETS)}, got "{self.net}"',
+            ),
+            (
+                self.padding in ("same", "release"),
+                f'padding must be "same" or "release", got "{self.padding}"',
+            ),
             (
                 self.net == "skip_fcn" or self.backbone_weights not in ("package", "timm"),
                 f'{self.net} takes backbone_weights "none" or a file, got "{self.backbone_weights}"',
