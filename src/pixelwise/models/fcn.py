@@ -42,13 +42,13 @@ CLASSIFIERS = {
 
 NYUD_MEAN = (92.318, 97.203, 116.190)
 LOG_DEPTH_MEAN = (7.844,)
-HHA_MEAN = (118.477, 94.076, 132.431)
+HHA_MEAN = (132.431, 94.076, 118.477)
 MEANS = {
     3: CAFFE_MEAN,
     4: NYUD_MEAN + LOG_DEPTH_MEAN,
     6: NYUD_MEAN + HHA_MEAN,
 }
-"""By channels, as the release subtracts them: RGB; RGB and log depth; RGB and HHA, in the order of files."""
+"""By channels, as the release subtracts them: RGB; RGB, log depth; RGB, HHA, each as files have them."""
 
 
 class FCN(SegmentationNet):

@@ -12,7 +12,7 @@ from pixelwise.models.decimation import decimate
 from pixelwise.models.deeplab import DeepLab
 from pixelwise.models.fcn import FCN, LateFusion
 from pixelwise.models.googlenet import INCEPTIONS
-from pixelwise.models.segmentation_net import CAFFE_MEAN, TORCHVISION_MEAN, TORCHVISION_STD, SegmentationNet
+from pixelwise.models.segmentation_net import TORCHVISION_MEAN, TORCHVISION_STD, SegmentationNet
 from pixelwise.models.transplant import Transplant, transplant
 from pixelwise.models.weights import read_metadata, read_tensors
 
@@ -49,15 +49,20 @@ _BATCH_NORM_EPSILON = 1e-3  # torchvision's GoogLeNet comes from TensorFlow
 def load_imagenet(net: SegmentationNet, source: str | Path) -> Transplant:
     """Copy a classifier of ImageNet into a net of the papers and set the mean and deviation that go with it.
 
+    Fresh nets have the means of Caffe's: those stay for weights from Caffe.
+
     `source` is "torchvision" (fetched, checked by sha256) or a file with the names of torchvision's AlexNet,
-    VGG16 or GoogLeNet. A .safetensors file whose metadata say that its input is BGR minus a mean gets its
-    first layer turned to RGB and Caffe's mean. fc6 and fc7 become convolutions, decimated for DeepLab; what
+    VGG16 or GoogLeNet. A .safetensors file whose metadata say that its input is BGR minus a mean comes from
+    Caffe: its first layer is turned to RGB. fc6 and fc7 become convolutions, decimated for DeepLab; what
     a file lacks stays random. The further channels of early fusion begin as the mean over those of colour,
-    as in the release, and both streams of late fusion begin alike.
+    as in the release. Both streams of late fusion begin alike, HHA in the place of BGR, as there.
     Raises ModelError if the file holds another net or the net is not of torchvision's form.
     """
     if isinstance(net, LateFusion):
+        hha_mean, hha_conv = net.other.mean.clone(), next(net.other.backbone.parameters())
         load_imagenet(net.other, source)
+        net.other.mean.copy_(hha_mean)
+        hha_conv.data = hha_conv.data.flip(1)
         return load_imagenet(net.colour, source)
     if not isinstance(net, FCN | DeepLab):
         raise ValueError(f"ImageNet's classifiers fit FCN and DeepLab, not {type(net).__name__}")
@@ -76,9 +81,10 @@ def load_imagenet(net: SegmentationNet, source: str | Path) -> Transplant:
             f"{path} does not fit the trunk: {', '.join(missing)}",
             'build FCN-AlexNet and FCN-GoogLeNet for these files with origin="torchvision"',
         )
-    mean, std = (CAFFE_MEAN, (1.0,) * 3) if bgr else _NORMALISATION[kind]
-    net.mean[:, :3] = torch.tensor(mean).view(1, 3, 1, 1)
-    net.std[:, :3] = torch.tensor(std).view(1, 3, 1, 1)
+    if not bgr:
+        mean, std = _NORMALISATION[kind]
+        net.mean[:, :3] = torch.tensor(mean).view(1, 3, 1, 1)
+        net.std[:, :3] = torch.tensor(std).view(1, 3, 1, 1)
     return report
 
 

@@ -1,0 +1,25 @@
+"""The graph of a net's forward pass, in which torch's layers and ours are nodes."""
+
+from torch import fx, nn
+
+from pixelwise.models.alignment import Crop, Fuse, Surround
+from pixelwise.models.bilinear import BilinearUpsampling
+from pixelwise.models.googlenet import Concatenation
+
+LEAVES = (BilinearUpsampling, Concatenation, Crop, Fuse, Surround)
+
+
+def trace(net: nn.Module) -> fx.GraphModule:
+    """The net as a graph; its layers are those of `net` itself.
+
+    Raises ValueError if the way through the net depends on what it computes.
+    """
+    try:
+        return fx.GraphModule(net, _Tracer().trace(net))
+    except Exception as problem:  # fx raises many kinds
+        raise ValueError(f"the way through {type(net).__name__} cannot be followed: {problem}") from problem
+
+
+class _Tracer(fx.Tracer):
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return isinstance(m, LEAVES) or super().is_leaf_module(m, module_qualified_name)
