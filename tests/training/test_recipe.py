@@ -52,7 +52,7 @@ def test_all_faults_of_settings_are_told_at_once() -> None:
         ("output_stride=4", "8, 16 or 32"),
         ("skips=32,16", "not above output_stride 32"),
         ("batch_size=0", "at least 1, got 0"),
-        ("net=unet", "net must be one of skip_fcn, fcn32s_vgg16"),
+        ("net=unet", "net must be one of skip_fcn, fcn32s_alexnet"),
         ("net=fcn8s_vgg16", 'takes backbone_weights "none" or a file, got "package"'),
     ],
 )

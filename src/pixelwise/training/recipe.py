@@ -78,6 +78,10 @@ class Recipe:
     batch_size: int = 8
     steps: int = 5000
 
+    loss_sampling: float = 1.0
+    """The share of the final layer's cells that count, at random, while batches grow by its inverse."""
+    balance_classes: bool = False
+    """Weigh each pixel's loss inversely to its class's share of the training set."""
     optimizer: str = "adamw"
     """"adamw" or "sgd"."""
     learning_rate: float = 3e-4
@@ -162,6 +166,7 @@ class Recipe:
                 "power, momentum, weight_decay and checkpoint_minutes may not be negative",
             ),
             (all(rate >= 1 for rate in self.rates), f"rates must be at least 1, got {self.rates}"),
+            (0 < self.loss_sampling <= 1, f"loss_sampling must lie in (0, 1], got {self.loss_sampling}"),
             (0 <= self.ema < 1, f"ema must lie in [0, 1), got {self.ema}"),
             (0 <= self.colour <= 1, f"colour must lie in [0, 1], got {self.colour}"),
             (0 <= self.dropout < 1, f"dropout must lie in [0, 1), got {self.dropout}"),
