@@ -123,7 +123,7 @@ def test_nets_at_once_scale_their_skips() -> None:
     staged, at_once = small(), small(at_once=True)
     at_once.load_state_dict(staged.state_dict())
     for name, scale in (("score_pool4", 0.01), ("score_pool3", 0.0001)):
-        staged.get_submodule(name).weight.data *= scale  # type: ignore[union-attr, operator]
+        dict(staged.named_parameters())[f"{name}.weight"].data.mul_(scale)
     image = torch.rand(1, 3, 40, 50) * 255
     assert torch.allclose(staged(image), at_once(image), atol=1e-4)
 

@@ -29,7 +29,7 @@ def vgg16() -> dict[str, torch.Tensor]:
 
 def random_googlenet() -> nn.Module:
     torch.manual_seed(0)
-    net = torchvision.models.googlenet(aux_logits=False, init_weights=False, transform_input=True)
+    net: nn.Module = torchvision.models.googlenet(aux_logits=False, init_weights=False, transform_input=True)
     for module in net.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight)
@@ -156,7 +156,8 @@ def test_a_file_of_another_net_is_refused(tmp_path: Path, vgg16: dict[str, torch
 
 
 def test_torchvisions_alexnet_does_not_fit_caffes(tmp_path: Path) -> None:
-    widths, channels, tensors = (64, 192, 384, 256, 256), 3, {}
+    widths, channels = (64, 192, 384, 256, 256), 3
+    tensors: dict[str, torch.Tensor] = {}
     for index, (width, kernel) in enumerate(zip(widths, (11, 5, 3, 3, 3), strict=True)):
         place = f"features.{(0, 3, 6, 8, 10)[index]}"
         tensors |= {f"{place}.weight": torch.zeros(width, channels, kernel, kernel)}

@@ -15,7 +15,7 @@ def lenet() -> nn.Module:
 
 def alexnet() -> nn.Module:
     """With 32 instead of 4,096 numbers in the linear layers."""
-    net = torchvision.models.alexnet(num_classes=10)
+    net: nn.Module = torchvision.models.alexnet(num_classes=10)
     net.classifier = nn.Sequential(nn.Dropout(), nn.Linear(256 * 36, 32), nn.ReLU(), nn.Linear(32, 10))
     return net
 
@@ -23,21 +23,24 @@ def alexnet() -> nn.Module:
 def vgg16() -> nn.Module:
     """With an eighth of its channels, and 32 instead of 4,096 numbers in the linear layers."""
     widths = [width if width == "M" else int(width) // 8 for width in cfgs["D"]]
-    net = VGG(make_layers(widths), num_classes=10, init_weights=False)
+    net: nn.Module = VGG(make_layers(widths), num_classes=10, init_weights=False)
     net.classifier = nn.Sequential(nn.Linear(64 * 49, 32), nn.ReLU(True), nn.Dropout(), nn.Linear(32, 10))
     return net
 
 
 def googlenet() -> nn.Module:
-    return torchvision.models.googlenet(num_classes=10, aux_logits=False, init_weights=False)
+    net: nn.Module = torchvision.models.googlenet(num_classes=10, aux_logits=False, init_weights=False)
+    return net
 
 
 def resnet18() -> nn.Module:
-    return torchvision.models.resnet18(num_classes=10)
+    net: nn.Module = torchvision.models.resnet18(num_classes=10)
+    return net
 
 
 def squeezenet() -> nn.Module:
-    return torchvision.models.squeezenet1_1(num_classes=10)
+    net: nn.Module = torchvision.models.squeezenet1_1(num_classes=10)
+    return net
 
 
 CLASSIFIERS = {

@@ -44,12 +44,14 @@ class Recipe:
     """
     padding: str = "same"
     """Of the papers' FCNs: "same" (half of each kernel) or "release" (100 pixels around the image)."""
+    origin: str = "caffe"
+    """Whose AlexNet and GoogLeNet: the papers' ("caffe") or "torchvision", whose weights fit no others."""
     init_from: str | None = None
     """A run folder whose net this one starts from; layers that it does not have begin as new ones."""
     backbone: str = "efficientnet_lite2"
     """A name of timm's."""
     backbone_weights: str = "package"
-    """"package", "timm", "none" or a file; for the papers' nets "none" or a file."""
+    """"package", "timm", "none" or a file. Papers' nets: "none", "torchvision" or a file with its names."""
     output_stride: int = 32
     skips: tuple[int, ...] = (16, 8, 4)
     context: int = 128
@@ -87,6 +89,10 @@ class Recipe:
     learning_rate: float = 3e-4
     """Of the trunk."""
     head_learning_rate: float = 2e-3
+    head_layers: tuple[str, ...] = ()
+    """How the names of layers begin that learn at head_learning_rate, as "fc8" in DeepLab's paper; none: all
+    outside the trunk.
+    """
     momentum: float = 0.9
     """SGD's momentum."""
     weight_decay: float = 1e-2
@@ -121,12 +127,17 @@ class Recipe:
                 f'net must be one of skip_fcn, {", ".join(NETS)}, got "{self.net}"',
             ),
             (
+                self.origin in ("caffe", "torchvision"),
+                f'origin must be "caffe" or "torchvision", got "{self.origin}"',
+            ),
+            (
                 self.padding in ("same", "release"),
                 f'padding must be "same" or "release", got "{self.padding}"',
             ),
             (
                 self.net == "skip_fcn" or self.backbone_weights not in ("package", "timm"),
-                f'{self.net} takes backbone_weights "none" or a file, got "{self.backbone_weights}"',
+                f'{self.net} takes backbone_weights "none", "torchvision" or a file, '
+                f'got "{self.backbone_weights}"',
             ),
             (self.crop >= 1, f"crop must be at least 1 pixel, got {self.crop}"),
             (
