@@ -140,7 +140,7 @@ def test_train_refuses_faulty_data_and_names_the_file(photos: Path, tmp_path: Pa
     trained = pixelwise("train", "finetune", "--set", f"data=folder:{root}", "--output", tmp_path / "run")
     for done in (checked, trained):
         assert done.returncode == 1
-        assert "the ids 1 (100.0% of the pixels) are out of range" in done.stdout + done.stderr
+        assert "the ids 1 (16 pixels, 100.0%) are out of range" in done.stdout + done.stderr
         assert "Traceback" not in done.stderr
     assert not (tmp_path / "run").exists()
 

@@ -49,18 +49,19 @@ def _print(report: "Audit") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    print(f"{report.dataset.name}: {len(report.dataset)} samples, {report.void_share:.1%} void")
-    table = Table(box=None, padding=(0, 2), pad_edge=False, header_style="dim")
-    table.add_column("  id", justify="right")
-    table.add_column("class")
-    for heading in ("pixels", "share", "images"):
-        table.add_column(heading, justify="right")
-    labelled = max(1, sum(report.pixels))
-    for id_, name in enumerate(report.dataset.classes.names):
-        pixels = report.pixels[id_]
-        share = f"{pixels / labelled:.2%}"
-        table.add_row(str(id_), name, f"{pixels:,}", share, str(report.images[id_]))
-    Console(highlight=False, markup=False).print(table)
+    print(f"{report.dataset.name}: {len(report.dataset)} samples")
+    for head, count in report.heads.items():
+        print(f"{head}, {count.void_share:.1%} void")
+        table = Table(box=None, padding=(0, 2), pad_edge=False, header_style="dim")
+        table.add_column("  id", justify="right")
+        table.add_column("class")
+        for heading in ("pixels", "share", "images"):
+            table.add_column(heading, justify="right")
+        labelled = max(1, sum(count.pixels))
+        for id_, (name, pixels) in enumerate(zip(count.class_map.classes.names, count.pixels, strict=True)):
+            share = f"{pixels / labelled:.2%}"
+            table.add_row(str(id_), name, f"{pixels:,}", share, str(count.images[id_]))
+        Console(highlight=False, markup=False).print(table)
     for finding in report.errors:
         print(f"error: {finding.message}")
     for finding in report.warnings:

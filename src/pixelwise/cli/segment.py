@@ -53,8 +53,8 @@ def segment(
     from pixelwise.errors import ModelError
     from pixelwise.inference.directory import plan, run
     from pixelwise.inference.predictor import load
-    from pixelwise.inference.streams import processors
     from pixelwise.inference.writing import KINDS
+    from pixelwise.streams import processors
 
     kinds = tuple(dict.fromkeys(kind.strip() for kind in save.split(",") if kind.strip()))
     unknown = [kind for kind in kinds if kind not in KINDS]

@@ -14,8 +14,8 @@ from pixelwise.inference.ledger import Ledger, identity
 from pixelwise.inference.memory import PICTURES
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.segmentation import Area
-from pixelwise.inference.streams import in_order
 from pixelwise.inference.writing import KINDS
+from pixelwise.streams import in_order
 
 
 @dataclass(frozen=True)

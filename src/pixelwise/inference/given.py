@@ -11,7 +11,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from pixelwise import _core
-from pixelwise.data.sample import read_ids
+from pixelwise.data.parts import read_ids
 from pixelwise.errors import DataError
 from pixelwise.inference.drawing import mask
 from pixelwise.inference.images import fitting, printable, read_photo

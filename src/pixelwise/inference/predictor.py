@@ -12,8 +12,8 @@ from pixelwise.inference.memory import PICTURES
 from pixelwise.inference.model_file import ModelInfo, read_model
 from pixelwise.inference.refiner import CRFRefiner, Refiner, refined_photo, refining_bytes, scores_of
 from pixelwise.inference.segmentation import Segmentation
-from pixelwise.inference.streams import in_order, processors
 from pixelwise.labels import Classes
+from pixelwise.streams import in_order, processors
 
 
 class Predictor:
