@@ -18,7 +18,7 @@ EXAMPLES = (
 
 
 def check(
-    data: Annotated[str, typer.Argument(metavar="KIND:PATH", help="Kinds: voc, folder, camvid.")],
+    data: Annotated[str, typer.Argument(metavar="KIND:PATH", help="Kinds: see `pixelwise data`.")],
     split: Annotated[str | None, typer.Option(help="One split only; without it train and val.")] = None,
     classes: options.Classes = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per split.")] = False,

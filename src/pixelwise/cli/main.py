@@ -9,7 +9,19 @@ from typing import Annotated, ParamSpec
 import typer
 
 from pixelwise import __version__
-from pixelwise.cli import check, crf_search, evaluate, export, messages, refine, segment, train
+from pixelwise.cli import (
+    check,
+    convert,
+    crf_search,
+    data,
+    evaluate,
+    export,
+    hha,
+    messages,
+    refine,
+    segment,
+    train,
+)
 
 Parameters = ParamSpec("Parameters")
 
@@ -74,6 +86,9 @@ def _add(name: str, verb: Callable[Parameters, None], examples: tuple[str, ...])
 
 _add("segment", segment.segment, segment.EXAMPLES)
 _add("refine", refine.refine, refine.EXAMPLES)
+_add("data", data.data, data.EXAMPLES)
+_add("convert", convert.convert, convert.EXAMPLES)
+_add("hha", hha.hha, hha.EXAMPLES)
 _add("check", check.check, check.EXAMPLES)
 _add("train", train.train, train.EXAMPLES)
 _add("eval", evaluate.evaluate, evaluate.EXAMPLES)

@@ -7,10 +7,13 @@ points, instead of the single lowest point.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from pixelwise.data.parts import read_numbers
+from pixelwise.errors import DataError
 from pixelwise.types import Channel
 
 Floats = npt.NDArray[np.float64]
@@ -34,6 +37,17 @@ class Camera:
         if not (self.fx > 0 and self.fy > 0 and np.isfinite([self.fx, self.fy, self.cx, self.cy]).all()):
             raise ValueError(f"a camera needs finite numbers and focal lengths above 0, got {self}")
 
+    @classmethod
+    def parse(cls, text: str) -> "Camera":
+        """The camera "nyud", or FX,FY,CX,CY. Raises ValueError for other texts."""
+        if text == "nyud":
+            return NYUD_CAMERA
+        try:
+            fx, fy, cx, cy = (float(part) for part in text.split(","))
+        except ValueError:
+            raise ValueError(f'expected nyud or four numbers FX,FY,CX,CY in pixels, got "{text}"') from None
+        return cls(fx, fy, cx, cy)
+
 
 NYUD_CAMERA = Camera(518.85790117450188, 519.46961112127485, 325.58244941119034, 253.73616633400465)
 """The colour camera of NYU Depth v2 (Silberman's toolbox)."""
@@ -52,6 +66,20 @@ class Geometry:
     angle: Floats
     gravity: Floats
     floor: float
+
+
+def read_metres(path: Path, per_metre: float | None = None) -> Floats:
+    """(H, W) metres of a depth file, 0 where it was not measured.
+
+    `per_metre`: what a metre is in the file; by default 1000 (millimetres) for whole numbers and 1 for
+    others. Raises DataError if the file cannot be read or has several channels.
+    """
+    values = read_numbers(path, "depth")
+    if values.ndim != 2:
+        raise DataError(f"{path} has the shape {values.shape}, but depth has one number a pixel")
+    default = 1000.0 if values.dtype.kind in "ui" else 1.0
+    metres: Floats = values.astype(np.float64) / (default if per_metre is None else per_metre)
+    return metres
 
 
 def hha(depth: npt.NDArray[np.generic], camera: Camera) -> Channel:

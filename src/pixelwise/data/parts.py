@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageOps
 
 from pixelwise.errors import DataError
@@ -96,12 +97,8 @@ class ChannelFile:
     path: Path
 
     def read(self) -> Channel:
-        if self.path.suffix == ".npy":
-            values = _read_npy(self.path)
-        else:
-            with opened(self.path, "channel") as image:
-                values = np.array(image.convert("RGB") if image.mode == "P" else image)
-        if values.ndim not in (2, 3) or values.dtype.kind not in "uif":
+        values = read_numbers(self.path, "channel")
+        if values.ndim not in (2, 3):
             raise DataError(
                 f"{self.path} holds {values.dtype} of shape {values.shape}",
                 "a channel is an array (H, W) or (H, W, K) of numbers",
@@ -153,11 +150,20 @@ def read_json(path: Path, kind: str) -> dict[str, Any]:
     return content
 
 
-def _read_npy(path: Path) -> Channel:
+def read_numbers(path: Path, kind: str) -> npt.NDArray[Any]:
+    """The array of a .npy file or of a picture of 8 or 16 bits or floats, as it is.
+
+    Raises DataError, naming the file as a `kind` of thing, if it cannot be read or holds no numbers.
+    """
+    if path.suffix != ".npy":
+        with opened(path, kind) as image:
+            return np.array(image.convert("RGB") if image.mode == "P" else image)
     try:
-        values: Channel = np.load(path, allow_pickle=False)
-        return values
+        values: npt.NDArray[Any] = np.load(path, allow_pickle=False)
     except FileNotFoundError:
-        raise DataError(f"the channel {path} does not exist") from None
+        raise DataError(f"the {kind} {path} does not exist") from None
     except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"the channel {path} cannot be read: {error}", "save it with numpy.save") from None
+        raise DataError(f"the {kind} {path} cannot be read: {error}", "save it with numpy.save") from None
+    if values.dtype.kind not in "uif":
+        raise DataError(f"the {kind} {path} holds {values.dtype}, but should hold numbers")
+    return values

@@ -21,7 +21,7 @@ from pixelwise.data import (
 from pixelwise.data.parts import read_text
 from pixelwise.data.sample import LabelledImages
 from pixelwise.data.source import Source
-from pixelwise.errors import DataError
+from pixelwise.errors import DataError, SplitError
 
 _MODULES = (
     folder,
@@ -57,7 +57,7 @@ def open_dataset(
         raise DataError(f'the data "{spec}" is not there: {path} is no {what}')
     dataset = source.read(path, split, **options)
     if not dataset.entries:
-        raise DataError(f'the split "{split}" of {spec} is empty')
+        raise SplitError(f'the split "{split}" of {spec} is empty')
     if ids is not None:
         dataset = dataset.only(_listed(ids), ids.name)
     return dataset if classes is None else dataset.select(classes)
@@ -69,6 +69,22 @@ def _listed(path: Path) -> frozenset[str]:
     if not ids:
         raise DataError(f"the list {path} is empty", "write one id per line")
     return ids
+
+
+def open_splits(spec: str, split: str | None = None, classes: str | None = None) -> dict[str, LabelledImages]:
+    """The given split, or without one all those that are usual for the kind of data and are there."""
+    if split is not None:
+        return {split: open_dataset(spec, split, classes)}
+    found: dict[str, LabelledImages] = {}
+    missing: SplitError | None = None
+    for name in parse_spec(spec)[0].splits:
+        try:
+            found[name] = open_dataset(spec, name, classes)
+        except SplitError as error:
+            missing = missing or error
+    if not found and missing is not None:
+        raise missing
+    return found
 
 
 def parse_spec(spec: str) -> tuple[Source, Path, dict[str, str]]:

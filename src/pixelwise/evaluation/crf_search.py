@@ -21,9 +21,9 @@ from pixelwise.data import LabelledImages
 from pixelwise.errors import DataError
 from pixelwise.evaluation import metrics
 from pixelwise.evaluation.evaluate import match_classes
+from pixelwise.files import write_atomically
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.refiner import CRFRefiner, Refiner
-from pixelwise.inference.writing import write_atomically
 from pixelwise.streams import in_order, processors
 from pixelwise.types import RGBImage, Scores
 

@@ -10,8 +10,9 @@ import numpy.typing as npt
 from PIL import Image
 
 from pixelwise import _core
+from pixelwise.files import write_atomically
 from pixelwise.inference import drawing
-from pixelwise.inference.writing import KINDS, write_atomically, write_picture
+from pixelwise.inference.writing import KINDS, write_picture
 from pixelwise.labels import Classes
 from pixelwise.types import Labels, RGBImage, Scores
 
