@@ -124,8 +124,8 @@ def test_segment_takes_the_exported_file(model: Path, photos: Path, tmp_path: Pa
 def test_check_accepts_good_data_and_prints_json(photos: Path) -> None:
     done = pixelwise("check", f"folder:{photos}", "--json")
     assert done.returncode == 0, done.stderr
-    reports = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [report["samples"] for report in reports] == [11, 1]
+    report = json.loads(done.stdout)
+    assert {name: split["samples"] for name, split in report["splits"].items()} == {"train": 11, "val": 1}
 
 
 def test_train_refuses_faulty_data_and_names_the_file(photos: Path, tmp_path: Path) -> None:

@@ -141,19 +141,20 @@ def _faults(count: HeadCount) -> list[tuple[str, str]]:
         found.append(("binary", message))
     elif count.ids.total() and not any(count.pixels):
         found.append(("unlabelled", "not one pixel is labelled"))
-    highest = len(count.class_map.classes)
-    out_of_range = set(count.ids) - set(count.class_map.table)
-    if out_of_range == {highest} and count.class_map.table.get(0) == 0:
-        message = (
-            f"only the id {highest} is out of range: are the ids counted from 1, and is 0 void? "
-            "then add ,zero=void to the name of the data"
-        )
-        found.append(("counted", message))
     return found
 
 
 def _doubts(count: HeadCount) -> list[tuple[str, str]]:
     found = []
+    highest = len(count.class_map.classes)
+    out_of_range = set(count.ids) - set(count.class_map.table)
+    few_zeros = 0 < count.ids[0] < 0.3 * count.ids.total()
+    if out_of_range == {highest} and count.class_map.table.get(0) == 0 and few_zeros:
+        message = (
+            f"only the id {highest} is out of range, and 0 is rare: are the ids counted from 1, is 0 void? "
+            "then say so (folder:PATH,zero=void)"
+        )
+        found.append(("counted", message))
     if count.void_share > 0.5:
         found.append(("void", f"{count.void_share:.1%} of the pixels are void"))
     absent = [

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.data.parts import read_numbers
+from pixelwise.data.windows import box_sum
 from pixelwise.errors import DataError
 from pixelwise.types import Channel
 
@@ -127,7 +128,7 @@ def normals(metres: Floats, rays: Floats, camera: Camera, radius: int) -> Floats
     inverse = np.where(weight > 0, 1 / np.where(weight > 0, metres, 1), 0)
     x, y = rays[..., 0], rays[..., 1]
     terms = [weight, x, y, inverse, x * x, x * y, y * y, x * inverse, y * inverse, inverse * inverse]
-    n, sx, sy, sd, sxx, sxy, syy, sxd, syd, sdd = (_box_sum(term * weight, radius) for term in terms)
+    n, sx, sy, sd, sxx, sxy, syy, sxd, syd, sdd = (box_sum(term * weight, radius) for term in terms)
     with np.errstate(divide="ignore", invalid="ignore"):
         mx, my, md = sx / n, sy / n, sd / n
         vxx, vxy, vyy = sxx / n - mx * mx, sxy / n - mx * my, syy / n - my * my
@@ -191,17 +192,6 @@ def _known(depth: npt.NDArray[np.generic]) -> npt.NDArray[np.bool_]:
         raise ValueError(f"expected depth as an array (H, W) of metres, got {depth.dtype} of {depth.shape}")
     metres = depth.astype(np.float64)
     return np.isfinite(metres) & (metres > 0)
-
-
-def _box_sum(values: Floats, radius: int) -> Floats:
-    """Sums over windows of 2 * radius + 1 pixels a side, cut at the border."""
-    for axis in (0, 1):
-        length = values.shape[axis]
-        sums = np.concatenate([np.zeros_like(values.take([0], axis)), values.cumsum(axis)], axis)
-        places = np.arange(length)
-        upper = np.minimum(places + radius + 1, length)
-        values = sums.take(upper, axis) - sums.take(np.maximum(places - radius, 0), axis)
-    return values
 
 
 def _shifted(values: Floats, down: int, right: int, outside: float) -> Floats:
