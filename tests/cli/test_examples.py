@@ -11,7 +11,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from pixelwise import recipes
-from pixelwise.cli import check, convert, data, evaluate, export, hha, main, train
+from pixelwise.cli import check, convert, data, evaluate, export, hha, main, preview, train
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +59,7 @@ EXAMPLES = (
     *convert.EXAMPLES,
     *hha.EXAMPLES,
     *check.EXAMPLES,
+    *preview.EXAMPLES,
     *train.EXAMPLES,
     *evaluate.EXAMPLES,
     *export.EXAMPLES,
@@ -66,7 +67,7 @@ EXAMPLES = (
 
 
 def test_every_verb_has_two_examples() -> None:
-    assert len(EXAMPLES) == 14
+    assert len(EXAMPLES) == 16
 
 
 @pytest.mark.parametrize("example", EXAMPLES)

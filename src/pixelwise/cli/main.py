@@ -18,6 +18,7 @@ from pixelwise.cli import (
     export,
     hha,
     messages,
+    preview,
     refine,
     segment,
     train,
@@ -90,6 +91,7 @@ _add("data", data.data, data.EXAMPLES)
 _add("convert", convert.convert, convert.EXAMPLES)
 _add("hha", hha.hha, hha.EXAMPLES)
 _add("check", check.check, check.EXAMPLES)
+_add("preview", preview.preview, preview.EXAMPLES)
 _add("train", train.train, train.EXAMPLES)
 _add("eval", evaluate.evaluate, evaluate.EXAMPLES)
 _add("crf-search", crf_search.crf_search, crf_search.EXAMPLES)

@@ -14,14 +14,13 @@ from types import FrameType
 import torch
 
 from pixelwise.data import LabelledImages
-from pixelwise.data.transforms import Augmentation
 from pixelwise.errors import MissingExtraError, TrainingError
 from pixelwise.evaluation.evaluate import evaluate
 from pixelwise.inference.engines import TorchEngine
 from pixelwise.inference.model_file import ModelInfo
 from pixelwise.inference.predictor import Predictor
 from pixelwise.training import checkpoint
-from pixelwise.training.batches import batches
+from pixelwise.training.batches import augmentation, batches
 from pixelwise.training.losses import cross_entropy
 from pixelwise.training.monitor import Monitor
 from pixelwise.training.net import build_net, classes_as_data, classes_from
@@ -79,9 +78,8 @@ def train(
         optimizer.load_state_dict(state.optimizer)
         torch.set_rng_state(state.torch_rng)
 
-    augmentation = Augmentation(recipe.crop, recipe.scale, recipe.train_side, recipe.mirror, recipe.colour)
     stream = batches(
-        train_set, augmentation, recipe.batch_size, recipe.seed, start, recipe.steps, recipe.workers
+        train_set, augmentation(recipe), recipe.batch_size, recipe.seed, start, recipe.steps, recipe.workers
     )
     info = ModelInfo(recipe.name, train_set.classes, recipe.long_side)
     predictor = Predictor(TorchEngine(judged), info)
