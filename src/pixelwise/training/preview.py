@@ -58,13 +58,12 @@ def _labelled(image: RGBImage, labels: Labels, classes: Classes) -> Image.Image:
 
 
 def _channels(maps: Sequence[Channel]) -> list[Image.Image]:
-    """Three channels of 8 bits as colours; of others the first as grey, from least to greatest of all."""
+    """Three channels of 8 bits as colours; of others the first as grey, from its least to its greatest."""
     if maps[0].dtype == np.uint8 and maps[0].shape[2] == 3:
         return [_cell(Image.fromarray(np.ascontiguousarray(values))) for values in maps]
-    low = min(float(values[..., 0].min()) for values in maps)
-    high = max(float(values[..., 0].max()) for values in maps)
+    low, high = float(maps[0][..., 0].min()), float(maps[0][..., 0].max())
     grey = [255 * (values[..., 0].astype(np.float64) - low) / max(high - low, 1e-9) for values in maps]
-    return [_cell(Image.fromarray(shades.astype(np.uint8)).convert("RGB")) for shades in grey]
+    return [_cell(Image.fromarray(shades.clip(0, 255).astype(np.uint8)).convert("RGB")) for shades in grey]
 
 
 def _cell(picture: Image.Image) -> Image.Image:
