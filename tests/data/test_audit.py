@@ -30,7 +30,7 @@ def put(root: Path, name: str, rows: list[list[int]]) -> None:
 def test_histogram_and_void_share_are_counted(folder: Path) -> None:
     report = audit(open_dataset(f"folder:{folder}", "all"))
     assert report.errors == []
-    assert report.main.pixels == [4, 8, 0]
+    assert report.pixels == [4, 8, 0]
     assert report.main.images == [4, 4, 0]
     assert report.main.void_share == 4 / 16
     assert [finding.message for finding in report.warnings] == ["no pixel shows spoon"]
@@ -76,7 +76,7 @@ def test_labels_without_a_labelled_pixel_are_a_fault(folder: Path) -> None:
 def test_dropped_ids_are_no_fault(folder: Path) -> None:
     report = audit(open_dataset(f"folder:{folder}", "all", "cup"))
     assert report.errors == []
-    assert report.main.pixels == [8]
+    assert report.pixels == [8]
 
 
 def test_an_id_listed_twice_is_found(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from PIL import Image
 from pixelwise.data import open_dataset
 from pixelwise.data.splits import shipped
 from pixelwise.errors import DataError
+from pixelwise.pictures.images import read_photo
 
 SHARED = Path(__file__).parents[3] / "shared/data"
 
@@ -274,12 +275,29 @@ def test_each_broken_file_is_named_with_its_reason(folder: Path) -> None:
         1: r"01.png holds the ids 7, but only ids 0 to 1, 255 are known",
         2: r"02.png is 1 x 2 pixels, its image .*02.jpg 2 x 1",
         3: "03.png cannot be read",
-        5: "05.jpg does not exist",
+        5: "the image .*05.jpg: no such file",
         6: "06.png holds the ids 700, but only ids 0 to 1, 255",
     }
     for index, complaint in complaints.items():
         with pytest.raises(DataError, match=complaint):
             data.read(index)
+
+
+@pytest.mark.parametrize("kind", ["16 bits", "transparent", "sideways"])
+def test_pictures_are_learnt_from_as_they_are_later_segmented(folder: Path, kind: str) -> None:
+    rng = np.random.default_rng(0)
+    exif = Image.Exif()
+    if kind == "16 bits":
+        picture = Image.fromarray(rng.integers(0, 65536, (1, 2)).astype(np.uint16))
+    elif kind == "transparent":
+        picture = Image.fromarray(rng.integers(0, 256, (1, 2, 4)).astype(np.uint8))
+    else:
+        picture, exif[0x0112] = Image.fromarray(rng.integers(0, 256, (2, 1, 3)).astype(np.uint8)), 6
+    (folder / "images/00.jpg").unlink()
+    picture.save(folder / "images/00.png", exif=exif)
+    learnt = open_dataset(f"folder:{folder}", "all").read(0).image
+    assert np.array_equal(learnt, read_photo(folder / "images/00.png", 400).pixels)
+    assert len(np.unique(learnt)) > 1, "not all white"
 
 
 @pytest.mark.parametrize(("mode", "expected"), [("1", [[0, 1]]), ("I;16", [[0, 1]])])

@@ -10,9 +10,10 @@ from tiny_model import CLASSES
 from pixelwise import files
 from pixelwise.errors import ImageError
 from pixelwise.inference import segmentation
-from pixelwise.inference.drawing import mask, visible_color
+from pixelwise.inference.drawing import visible_color
 from pixelwise.inference.segmentation import Area, Segmentation
 from pixelwise.labels import Classes, voc_palette
+from pixelwise.pictures.masks import mask
 
 
 def halves(size: tuple[int, int] = (40, 60), classes: Classes = CLASSES) -> Segmentation:

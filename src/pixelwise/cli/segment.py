@@ -113,7 +113,7 @@ def _print_json(outcome: "Outcome") -> None:
 
 
 def _heading(outcome: "Outcome") -> str:
-    from pixelwise.inference.images import printable
+    from pixelwise.pictures.images import printable
 
     facts = [f"{outcome.size[1]}x{outcome.size[0]}", *outcome.notes]
     facts.append("finished before" if outcome.skipped else f"{outcome.seconds:.2f} s")

@@ -71,6 +71,11 @@ class Audit:
         """The counts of the main head."""
         return next(iter(self.heads.values()))
 
+    @property
+    def pixels(self) -> list[int]:
+        """The labelled pixels by class of the main head."""
+        return self.main.pixels
+
     def to_dict(self) -> dict[str, Any]:
         ids = [entry.id for entry in self.dataset.entries]
         return {

@@ -12,9 +12,9 @@ from pixelwise.data.parts import IMAGE_SUFFIXES, ImageFile
 from pixelwise.data.sample import SEMANTIC, LabelledImages
 from pixelwise.errors import DataError
 from pixelwise.files import write_atomically
-from pixelwise.labels import Classes, voc_palette
+from pixelwise.pictures.masks import mask
 from pixelwise.streams import in_order, processors
-from pixelwise.types import VOID, Channel, Labels
+from pixelwise.types import Channel
 
 
 def convert(
@@ -50,15 +50,6 @@ def convert(
         raise
 
 
-def label_picture(labels: Labels, classes: Classes) -> Image.Image:
-    """A palette picture whose pixel values are the labels; unused ids have VOC's colours, void is cream."""
-    colours = [*classes.palette, *voc_palette()[len(classes) :]]
-    colours[VOID] = (224, 224, 192)
-    picture = Image.fromarray(labels)
-    picture.putpalette([channel for colour in colours for channel in colour])
-    return picture
-
-
 def _write(dataset: LabelledImages, index: int, name: str, place: Path) -> None:
     sample, entry = dataset.read(index), dataset.entries[index]
     if isinstance(entry.image, ImageFile) and entry.image.path.suffix.lower() in IMAGE_SUFFIXES:
@@ -69,7 +60,7 @@ def _write(dataset: LabelledImages, index: int, name: str, place: Path) -> None:
         _save(place / f"images/{name}.png", Image.fromarray(sample.image))
     for head, labels in sample.heads.items():
         folder = "labels" if head == SEMANTIC else f"labels.{head}"
-        _save(place / f"{folder}/{name}.png", label_picture(labels, dataset.heads[head].classes))
+        _save(place / f"{folder}/{name}.png", mask(labels, dataset.heads[head].classes))
     for channel, values in sample.channels.items():
         _write_channel(place / f"channels.{channel}" / name, values)
 

@@ -60,11 +60,12 @@ def look(dataset: LabelledImages, index: int) -> Look:
     except DataError as error:
         fault("unreadable", error.message)
         return Look(errors=tuple(errors))
-    sizes = {entry.labels[head].path: values.shape for head, values in ids.items()}
-    sizes |= {entry.channels[name].path: values.shape[:2] for name, values in channels.items()}
-    for path, size in sizes.items():
-        if size != image.shape[:2]:
-            fault("size", _size_fault(path, size, image.shape))
+    sizes = {_called(dataset, head): values.shape for head, values in ids.items()}
+    sizes |= {f"channel {name}": values.shape[:2] for name, values in channels.items()}
+    for name, (height, width) in sizes.items():
+        if (height, width) != image.shape[:2]:
+            own = f"{image.shape[1]} x {image.shape[0]}"
+            fault("size", f"the {name} is {width} x {height} pixels, its image {own} ({named[name]})")
     counts = {head: id_counts(values) for head, values in ids.items()}
     for head, class_map in dataset.heads.items():
         if unknown := {id_: many for id_, many in counts[head].items() if id_ not in class_map.table}:
@@ -74,10 +75,6 @@ def look(dataset: LabelledImages, index: int) -> Look:
 
 def _called(dataset: LabelledImages, head: str) -> str:
     return "label" if len(dataset.heads) == 1 else f"{head} label"
-
-
-def _size_fault(path: Path, size: tuple[int, ...], image: tuple[int, ...]) -> str:
-    return f"the label is {size[1]} x {size[0]} pixels, its image {image[1]} x {image[0]} ({path})"
 
 
 def _id_fault(part: Part[FileIds], class_map: ClassMap, unknown: Mapping[int, int], pixels: int) -> str:

@@ -7,9 +7,11 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image
 
-from pixelwise.errors import DataError
+from pixelwise.errors import DataError, ImageError
+from pixelwise.pictures.images import read_picture
+from pixelwise.pictures.pillow_guard import guarded
 from pixelwise.types import VOID, Channel, FileIds, Labels, RGBImage
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
@@ -31,13 +33,17 @@ class Part(Protocol[Content_co]):
 
 @dataclass(frozen=True)
 class ImageFile:
-    """A picture of its own: (H, W, 3) uint8, upright as the EXIF orientation says."""
+    """A picture of its own: (H, W, 3) uint8, read as pictures to be segmented are (pictures/images.py)."""
 
     path: Path
 
     def read(self) -> RGBImage:
-        with opened(self.path, "image") as image:
-            return np.array(ImageOps.exif_transpose(image).convert("RGB"))
+        try:
+            return read_picture(self.path)
+        except ImageError as error:
+            raise DataError(
+                f"the image {error.message}", error.hint or "replace or remove the file"
+            ) from None
 
 
 @dataclass(frozen=True)
@@ -116,12 +122,13 @@ def packed(colours: RGBImage) -> FileIds:
 def opened(path: Path, kind: str) -> Image.Image:
     """The decoded picture; DataError, naming the file as a `kind` of thing, if that cannot be done."""
     try:
-        image = Image.open(path)
-        try:
-            image.load()
-        except BaseException:
-            image.close()
-            raise
+        with guarded():
+            image = Image.open(path)
+            try:
+                image.load()
+            except BaseException:
+                image.close()
+                raise
     except FileNotFoundError:
         raise DataError(f"the {kind} {path} does not exist") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:

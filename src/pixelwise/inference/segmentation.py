@@ -14,6 +14,7 @@ from pixelwise.files import write_atomically
 from pixelwise.inference import drawing
 from pixelwise.inference.writing import KINDS, write_picture
 from pixelwise.labels import Classes
+from pixelwise.pictures.masks import mask
 from pixelwise.types import Labels, RGBImage, Scores
 
 FULL_SIZE_PIXELS = 24_000_000
@@ -143,7 +144,7 @@ class Segmentation:
 
     def mask(self) -> Image.Image:
         """The labels as a palette picture: pixel values are class ids, shown in the classes' colours."""
-        return drawing.mask(self.labels, self.classes)
+        return mask(self.labels, self.classes)
 
     def _drawn(self) -> tuple[RGBImage, Labels]:
         """Photo and labels at `drawn_size`."""
