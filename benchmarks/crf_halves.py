@@ -29,8 +29,8 @@ from pixelwise.evaluation.surface import draw_surface
 from pixelwise.evaluation.trimap import BORDER_CONVENTION, TRIMAP_CONVENTION, Bands
 from pixelwise.inference.predictor import Predictor, load
 from pixelwise.inference.refiner import CRFRefiner
-from pixelwise.inference.streams import in_order, processors
 from pixelwise.inference.writing import write_picture
+from pixelwise.streams import in_order, processors
 from pixelwise.types import VOID
 
 WIDTHS = (1, 3, 5, 10, 20, 40)
@@ -46,7 +46,7 @@ def main() -> None:
     options = parser.parse_args()
 
     dataset = open_dataset(options.data, options.split)
-    ids = sorted(pair.id for pair in dataset.pairs)
+    ids = sorted(entry.id for entry in dataset.entries)
     halves = [dataset.only(ids[start::2], name) for start, name in enumerate(("first", "second"))]
     predictor = load(options.model, threads=1)
     presets = [find(predictor, half, options.folder) for half in halves]
@@ -55,8 +55,10 @@ def main() -> None:
     print(f"\n{void} of {len(dataset)} pictures have void pixels.\n")
     plain = judge(predictor, dataset, None)
     refined = judge(predictor, halves[1], presets[0]) + judge(predictor, halves[0], presets[1])
-    by_id = {pair.id: one for pair, one in zip((*halves[1].pairs, *halves[0].pairs), refined, strict=True)}
-    refined = [by_id[pair.id] for pair in dataset.pairs]
+    by_id = {
+        entry.id: one for entry, one in zip((*halves[1].entries, *halves[0].entries), refined, strict=True)
+    }
+    refined = [by_id[entry.id] for entry in dataset.entries]
     runs = {"no CRF": plain, "CRF, found on the other half": refined}
     for preset in (DENSECRF, DEEPLAB, DEEPLAB_MSC, DEEPLAB_COCO):
         runs[preset.name] = judge(predictor, dataset, preset)
@@ -90,7 +92,7 @@ def judge(predictor: Predictor, dataset: LabelledImages, preset: Preset | None) 
     refining = Predictor(predictor.engine, predictor.info, predictor.identity, refiner)
 
     def one(index: int) -> Evaluation:
-        alone = dataclasses.replace(dataset, pairs=(dataset.pairs[index],))
+        alone = dataclasses.replace(dataset, entries=(dataset.entries[index],))
         return evaluate(refining, alone, details=BANDS)
 
     return list(in_order(one, range(len(dataset)), processors()))

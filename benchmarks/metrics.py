@@ -24,7 +24,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pixelwise.data import ClassMap, LabelledImages, Pair
+from pixelwise.data import ClassMap, LabelledImages
+from pixelwise.data.parts import IdFile, ImageFile
+from pixelwise.data.sample import SEMANTIC, Entry
 from pixelwise.evaluation.details import ALL
 from pixelwise.evaluation.evaluate import evaluate
 from pixelwise.evaluation.metrics import Confusion, confusion_matrix
@@ -131,10 +133,9 @@ def stream(count: int, wanted: tuple[str, ...]) -> None:
         truth, prediction = regions()
         Image.fromarray(np.stack([prediction * 12] * 3, axis=-1)).save(folder / "image.jpg")
         Image.fromarray(truth).save(folder / "label.png")
-        pairs = tuple(
-            Pair(f"picture {index}", folder / "image.jpg", folder / "label.png") for index in range(count)
-        )
-        dataset = LabelledImages("made up", pairs, ClassMap.identity(classes))
+        image, labels = ImageFile(folder / "image.jpg"), {SEMANTIC: IdFile(folder / "label.png")}
+        entries = tuple(Entry(f"picture {index}", image, labels) for index in range(count))
+        dataset = LabelledImages("made up", entries, {SEMANTIC: ClassMap.identity(classes)})
         start = time.perf_counter()
         evaluation = evaluate(predictor, dataset, details=wanted)
         record = json.dumps(evaluation.to_dict())

@@ -124,8 +124,8 @@ def test_segment_takes_the_exported_file(model: Path, photos: Path, tmp_path: Pa
 def test_check_accepts_good_data_and_prints_json(photos: Path) -> None:
     done = pixelwise("check", f"folder:{photos}", "--json")
     assert done.returncode == 0, done.stderr
-    reports = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [report["samples"] for report in reports] == [11, 1]
+    report = json.loads(done.stdout)
+    assert {name: split["samples"] for name, split in report["splits"].items()} == {"train": 11, "val": 1}
 
 
 def test_train_refuses_faulty_data_and_names_the_file(photos: Path, tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_train_refuses_faulty_data_and_names_the_file(photos: Path, tmp_path: Pa
     trained = pixelwise("train", "finetune", "--set", f"data=folder:{root}", "--output", tmp_path / "run")
     for done in (checked, trained):
         assert done.returncode == 1
-        assert "the ids 1 (100.0% of the pixels) are out of range" in done.stdout + done.stderr
+        assert "the ids 1 (16 pixels, 100.0%) are out of range" in done.stdout + done.stderr
         assert "Traceback" not in done.stderr
     assert not (tmp_path / "run").exists()
 

@@ -111,10 +111,10 @@ def test_other_models_labels_or_classes_have_folders_of_their_own(data: Path, pr
 
 def test_evenly_takes_images_at_equal_distances(data: Path) -> None:
     dataset = open_dataset(f"folder:{data}", "all")
-    assert [pair.id for pair in dataset.pairs] == ["0", "1", "2", "3"]
-    assert [pair.id for pair in evenly(dataset, 2).pairs] == ["0", "2"]
-    assert [pair.id for pair in evenly(dataset, 3).pairs] == ["0", "1", "2"]  # 0, 4/3, 8/3
-    assert evenly(dataset, 4).pairs == evenly(dataset, 100).pairs == dataset.pairs
+    assert [entry.id for entry in dataset.entries] == ["0", "1", "2", "3"]
+    assert [entry.id for entry in evenly(dataset, 2).entries] == ["0", "2"]
+    assert [entry.id for entry in evenly(dataset, 3).entries] == ["0", "1", "2"]  # 0, 4/3, 8/3
+    assert evenly(dataset, 4).entries == evenly(dataset, 100).entries == dataset.entries
 
 
 def test_images_without_a_label_are_refused(data: Path, predictor: Predictor) -> None:

@@ -107,8 +107,8 @@ def test_all_details_are_counted_in_one_pass_each_with_its_convention(
 def test_halves_judged_by_two_processes_merge_to_the_whole(colours: Path, predictor: Predictor) -> None:
     dataset = open_dataset(f"folder:{colours}", "all")
     halves = [
-        evaluate(predictor, dataclasses.replace(dataset, pairs=(pair,)), details=ALL)
-        for pair in dataset.pairs
+        evaluate(predictor, dataclasses.replace(dataset, entries=(entry,)), details=ALL)
+        for entry in dataset.entries
     ]
     first, second = (pickle.loads(pickle.dumps(half)) for half in halves)
     first.merge(second)
@@ -121,7 +121,7 @@ def test_halves_judged_by_two_processes_merge_to_the_whole(colours: Path, predic
 
 def test_an_image_named_twice_is_an_error(colours: Path, predictor: Predictor) -> None:
     dataset = open_dataset(f"folder:{colours}", "all")
-    twice = dataclasses.replace(dataset, pairs=(*dataset.pairs, dataset.pairs[0]))
+    twice = dataclasses.replace(dataset, entries=(*dataset.entries, dataset.entries[0]))
     with pytest.raises(DataError, match='all names "0" twice'):
         evaluate(predictor, twice)
 

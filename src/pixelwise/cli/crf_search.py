@@ -51,7 +51,8 @@ def crf_search(
     from pixelwise.evaluation import metrics
     from pixelwise.evaluation.crf_search import ScoredImages, evenly
     from pixelwise.evaluation.surface import draw_surface
-    from pixelwise.inference.writing import write_atomically, write_picture
+    from pixelwise.files import write_atomically
+    from pixelwise.inference.writing import write_picture
 
     ranges = _ranges(w1=w1, theta_alpha=theta_alpha, theta_beta=theta_beta)
     if output.suffix != ".json":

@@ -12,10 +12,14 @@ from pixelwise import __version__
 from pixelwise.cli import (
     check,
     compare,
+    convert,
     crf_search,
+    data,
     evaluate,
     export,
+    hha,
     messages,
+    preview,
     refine,
     segment,
     timing,
@@ -86,7 +90,11 @@ def _add(name: str, verb: Callable[Parameters, None], examples: tuple[str, ...])
 
 _add("segment", segment.segment, segment.EXAMPLES)
 _add("refine", refine.refine, refine.EXAMPLES)
+_add("data", data.data, data.EXAMPLES)
+_add("convert", convert.convert, convert.EXAMPLES)
+_add("hha", hha.hha, hha.EXAMPLES)
 _add("check", check.check, check.EXAMPLES)
+_add("preview", preview.preview, preview.EXAMPLES)
 _add("train", train.train, train.EXAMPLES)
 _add("eval", evaluate.evaluate, evaluate.EXAMPLES)
 _add("compare", compare.compare, compare.EXAMPLES)

@@ -26,7 +26,6 @@ CRFPreset = Annotated[
     str | None,
     typer.Option("--crf-preset", metavar="NAME|FILE", help=f"{_PRESETS} Switches --crf on."),
 ]
-Data = Annotated[str, typer.Option("--data", metavar="KIND:PATH", help="Kinds: voc, folder, camvid.")]
 Ids = Annotated[
     Path | None,
     typer.Option("--list", metavar="FILE", help="Only the pictures whose ids this file lists, one per line."),
@@ -41,6 +40,11 @@ Scales = Annotated[
     ),
 ]
 Flip = Annotated[bool, typer.Option("--flip", help="Look at pictures mirrored, too.")]
+Split = Annotated[str | None, typer.Option(help="One split only; without it all the usual ones there are.")]
+DataArgument = Annotated[
+    str, typer.Argument(metavar="KIND:PATH", help="Kinds and their options: see `pixelwise data`.")
+]
+Data = Annotated[str, typer.Option("--data", metavar="KIND:PATH", help="Kinds: see `pixelwise data`.")]
 
 
 def chosen_preset(crf: bool, preset: str | None) -> str | None:

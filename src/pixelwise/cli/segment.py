@@ -53,8 +53,8 @@ def segment(
     from pixelwise.errors import ModelError
     from pixelwise.inference.directory import plan, run
     from pixelwise.inference.predictor import load
-    from pixelwise.inference.streams import processors
     from pixelwise.inference.writing import KINDS
+    from pixelwise.streams import processors
 
     kinds = tuple(dict.fromkeys(kind.strip() for kind in save.split(",") if kind.strip()))
     unknown = [kind for kind in kinds if kind not in KINDS]
@@ -113,7 +113,7 @@ def _print_json(outcome: "Outcome") -> None:
 
 
 def _heading(outcome: "Outcome") -> str:
-    from pixelwise.inference.images import printable
+    from pixelwise.pictures.images import printable
 
     facts = [f"{outcome.size[1]}x{outcome.size[0]}", *outcome.notes]
     facts.append("finished before" if outcome.skipped else f"{outcome.seconds:.2f} s")

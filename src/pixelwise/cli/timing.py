@@ -38,8 +38,8 @@ def time(
     import tempfile
     from pathlib import Path
 
-    from pixelwise.inference.images import fitting
     from pixelwise.inference.timing import time_stages, write_photo
+    from pixelwise.pictures.images import fitting
 
     width, height = _parsed(size)
     preset, views = options.chosen_preset(crf, crf_preset), options.chosen_views(scales, flip)

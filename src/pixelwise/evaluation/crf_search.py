@@ -4,6 +4,7 @@ A work folder holds, under a name that depends on model, images, labels and clas
 file per image) and `trials.jsonl` (one line per trial). A search that was interrupted goes on from there.
 """
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -20,10 +21,10 @@ from pixelwise.data import LabelledImages
 from pixelwise.errors import DataError
 from pixelwise.evaluation import metrics
 from pixelwise.evaluation.evaluate import match_classes
+from pixelwise.files import write_atomically
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.refiner import CRFRefiner, Refiner
-from pixelwise.inference.streams import in_order, processors
-from pixelwise.inference.writing import write_atomically
+from pixelwise.streams import in_order, processors
 from pixelwise.types import RGBImage, Scores
 
 _VERSION = 1  # of what is kept in the work folder
@@ -127,16 +128,19 @@ def evenly(dataset: LabelledImages, count: int) -> LabelledImages:
     total = len(dataset)
     if count >= total:
         return dataset
-    pairs = tuple(dataset.pairs[index * total // count] for index in range(count))
-    return LabelledImages(dataset.name, pairs, dataset.class_map)
+    entries = tuple(dataset.entries[index * total // count] for index in range(count))
+    return dataclasses.replace(dataset, entries=entries)
 
 
 def _key(predictor: Predictor, dataset: LabelledImages) -> str:
     """Changes with whatever changes scores or truth."""
-    files = [[pair.id, *_state(pair.image), *_state(pair.label)] for pair in dataset.pairs]
+    files = [
+        [entry.id, *_state(entry.image.path), *(_state(part.path) for part in entry.labels.values())]
+        for entry in dataset.entries
+    ]
     facts = [
         *(_VERSION, predictor.identity, predictor.info.long_side, predictor.classes.names),
-        *(dataset.classes.names, dataset.class_map.table, files),
+        *(dataset.classes.names, dict(dataset.class_map.table), files),
     ]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 

@@ -15,6 +15,7 @@ from pixelwise.evaluation.evaluate import Evaluation, match_classes
 from pixelwise.inference import drawing
 from pixelwise.inference.predictor import Predictor
 from pixelwise.labels import Classes
+from pixelwise.pictures import masks
 from pixelwise.types import VOID, Labels, RGBImage
 
 Rank = Literal["worst", "median", "best"]
@@ -89,7 +90,7 @@ def exhibits(evaluation: Evaluation, predictor: Predictor, dataset: LabelledImag
 def label_picture(labels: Labels, classes: Classes) -> Image.Image:
     """Labels in colours that show on any ground; VOID is cream."""
     visible = Classes(classes.names, tuple(map(drawing.visible_color, classes.palette)))
-    return drawing.mask(labels, visible)
+    return masks.mask(labels, visible)
 
 
 def error_picture(image: RGBImage, truth: Labels, prediction: Labels) -> Image.Image:

@@ -12,7 +12,7 @@ from pixelwise.errors import ImageError
 from pixelwise.evaluation import charts
 from pixelwise.evaluation.gallery import Exhibit
 from pixelwise.evaluation.markup import class_name, figure, percent, section, sentence, side_by_side, table
-from pixelwise.inference.writing import write_atomically
+from pixelwise.files import write_atomically
 from pixelwise.labels import Classes
 
 PAGE, RECORD = "index.html", "evaluation.json"

@@ -6,7 +6,7 @@ import numpy as np
 
 from pixelwise.errors import ModelError
 from pixelwise.inference.model_file import INPUT, OUTPUT
-from pixelwise.inference.streams import processors
+from pixelwise.streams import processors
 from pixelwise.types import RGBImage, Scores
 
 if TYPE_CHECKING:

@@ -11,14 +11,14 @@ import numpy.typing as npt
 from PIL import Image
 
 from pixelwise import _core
-from pixelwise.data.sample import read_ids
+from pixelwise.data.parts import read_ids
 from pixelwise.errors import DataError
-from pixelwise.inference.drawing import mask
-from pixelwise.inference.images import fitting, printable, read_photo
-from pixelwise.inference.memory import PICTURES
 from pixelwise.inference.refiner import Beliefs, Refiner, refined_photo, refining_bytes, scores_of
 from pixelwise.inference.segmentation import Segmentation
 from pixelwise.labels import RGB, Classes, voc_palette
+from pixelwise.pictures.images import fitting, printable, read_photo
+from pixelwise.pictures.masks import mask
+from pixelwise.pictures.memory import PICTURES
 from pixelwise.types import VOID, Labels, Scores
 
 _FIRST_LOOK = 2048  # pixels; most pictures are refined at this size or below, so that they are read once

@@ -8,14 +8,14 @@ from pathlib import Path
 from pixelwise.crf import Preset
 from pixelwise.errors import ModelError
 from pixelwise.inference.engines import Engine, OnnxEngine
-from pixelwise.inference.images import Photo, Source, read_photo
-from pixelwise.inference.memory import PICTURES
 from pixelwise.inference.model_file import ModelInfo, read_model
 from pixelwise.inference.refiner import CRFRefiner, Refiner, refined_photo, refining_bytes, scores_of
 from pixelwise.inference.segmentation import Segmentation
-from pixelwise.inference.streams import in_order, processors
 from pixelwise.inference.views import SINGLE, Views, averaged_scores
 from pixelwise.labels import Classes
+from pixelwise.pictures.images import Photo, Source, read_photo
+from pixelwise.pictures.memory import PICTURES
+from pixelwise.streams import in_order, processors
 from pixelwise.types import Scores
 
 

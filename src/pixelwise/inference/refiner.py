@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from pixelwise.crf import Preset, load_preset, refine
 from pixelwise.errors import ImageError
-from pixelwise.inference.images import Photo, Source, fitting, printable, read_photo
+from pixelwise.pictures.images import Photo, Source, fitting, printable, read_photo
 from pixelwise.types import RGBImage, Scores
 
 Beliefs = npt.NDArray[np.float32]

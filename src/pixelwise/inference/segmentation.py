@@ -10,9 +10,11 @@ import numpy.typing as npt
 from PIL import Image
 
 from pixelwise import _core
+from pixelwise.files import write_atomically
 from pixelwise.inference import drawing
-from pixelwise.inference.writing import KINDS, write_atomically, write_picture
+from pixelwise.inference.writing import KINDS, write_picture
 from pixelwise.labels import Classes
+from pixelwise.pictures.masks import mask
 from pixelwise.types import Labels, RGBImage, Scores
 
 FULL_SIZE_PIXELS = 24_000_000
@@ -148,7 +150,7 @@ class Segmentation:
 
     def mask(self) -> Image.Image:
         """The labels as a palette picture: pixel values are class ids, shown in the classes' colours."""
-        return drawing.mask(self.labels, self.classes)
+        return mask(self.labels, self.classes)
 
     def _drawn(self) -> tuple[RGBImage, Labels]:
         """Photo and labels at `drawn_size`."""

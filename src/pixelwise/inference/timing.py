@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFilter
 
-from pixelwise.inference.images import read_photo
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.refiner import scores_of
 from pixelwise.inference.segmentation import Segmentation
+from pixelwise.pictures.images import read_photo
 
 RUNS = 20
 WARM_UP = 3

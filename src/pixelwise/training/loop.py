@@ -15,14 +15,13 @@ import torch
 
 from pixelwise.data import LabelledImages
 from pixelwise.data.audit import audit
-from pixelwise.data.transforms import Augmentation
 from pixelwise.errors import MissingExtraError, TrainingError
 from pixelwise.evaluation.evaluate import evaluate
 from pixelwise.inference.engines import TorchEngine
 from pixelwise.inference.model_file import ModelInfo
 from pixelwise.inference.predictor import Predictor
 from pixelwise.training import checkpoint
-from pixelwise.training.batches import batches
+from pixelwise.training.batches import augmentation, batches
 from pixelwise.training.losses import LossSampling, balancing_weights, cross_entropy
 from pixelwise.training.monitor import Monitor
 from pixelwise.training.net import build_net, classes_as_data, classes_from
@@ -83,8 +82,9 @@ def train(
     sampling = LossSampling(recipe.loss_sampling)
     batch_size = sampling.batch_size(recipe.batch_size)
     weights = balancing_weights(audit(train_set).pixels).to(fabric.device) if recipe.balance_classes else None
-    augmentation = Augmentation(recipe.crop, recipe.scale, recipe.train_side, recipe.mirror, recipe.colour)
-    stream = batches(train_set, augmentation, batch_size, recipe.seed, start, recipe.steps, recipe.workers)
+    stream = batches(
+        train_set, augmentation(recipe), batch_size, recipe.seed, start, recipe.steps, recipe.workers
+    )
     info = ModelInfo(recipe.name, train_set.classes, recipe.long_side)
     predictor = Predictor(TorchEngine(judged), info)
     began = saved = time.monotonic()

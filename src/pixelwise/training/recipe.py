@@ -74,8 +74,11 @@ class Recipe:
     train_side: int = 500
     """Larger pictures are learnt as if reduced to this many pixels on their longer side; see long_side."""
     crop: int = 321
+    """Side of the square that is learnt from, pixels; 0: whole pictures, one a batch."""
     scale: tuple[float, float] = (0.6, 1.6)
     mirror: bool = True
+    jitter: int | None = None
+    """Crops lie up to this many pixels off the middle of a picture, as FCN's 32; none: anywhere in it."""
     colour: float = 0.3
     batch_size: int = 8
     steps: int = 5000
@@ -139,7 +142,10 @@ class Recipe:
                 f'{self.net} takes backbone_weights "none", "torchvision" or a file, '
                 f'got "{self.backbone_weights}"',
             ),
-            (self.crop >= 1, f"crop must be at least 1 pixel, got {self.crop}"),
+            (
+                self.crop >= 1 or (self.crop == 0 and self.batch_size == 1),
+                f"crop must be at least 1 pixel, or 0 for whole pictures if batch_size is 1, got {self.crop}",
+            ),
             (
                 0 < self.scale[0] <= self.scale[1],
                 f"scale must be LOW,HIGH with 0 < LOW <= HIGH, got {self.scale}",
@@ -179,6 +185,7 @@ class Recipe:
             (all(rate >= 1 for rate in self.rates), f"rates must be at least 1, got {self.rates}"),
             (0 < self.loss_sampling <= 1, f"loss_sampling must lie in (0, 1], got {self.loss_sampling}"),
             (0 <= self.ema < 1, f"ema must lie in [0, 1), got {self.ema}"),
+            (self.jitter is None or self.jitter >= 0, f"jitter may not be negative, got {self.jitter}"),
             (0 <= self.colour <= 1, f"colour must lie in [0, 1], got {self.colour}"),
             (0 <= self.dropout < 1, f"dropout must lie in [0, 1), got {self.dropout}"),
             (self.learning_rate >= 0, f"learning_rate may not be negative, got {self.learning_rate}"),

@@ -17,9 +17,9 @@ import numpy.typing as npt
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from pixelwise.errors import ImageError
-from pixelwise.inference.memory import PICTURES
-from pixelwise.inference.pillow_guard import MAX_PIXELS, guarded
-from pixelwise.inference.pixel_modes import to_rgb
+from pixelwise.pictures.memory import PICTURES
+from pixelwise.pictures.pillow_guard import MAX_PIXELS, guarded
+from pixelwise.pictures.pixel_modes import to_rgb
 from pixelwise.types import RGBImage
 
 Source = str | Path | Image.Image | npt.NDArray[np.uint8]
@@ -72,6 +72,11 @@ def read_photo(source: Source, long_side: int) -> Photo:
         pixels, size = _read_open(image, long_side, _name(image))
         again = partial(_convert_again, image)
     return Photo(pixels, size, again if pixels.shape[:2] != size else lambda: pixels)
+
+
+def read_picture(path: Path) -> RGBImage:
+    """A file in its full size, (H, W, 3), turned upright. Raises ImageError if it is no readable image."""
+    return _read_file(path, None)[0]
 
 
 def fitting(size: tuple[int, int], long_side: int) -> tuple[int, int]:
