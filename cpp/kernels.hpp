@@ -39,6 +39,40 @@ struct Link {
     float half;
 };
 
+// Tiles of a convolution, see convolution.hpp.
+constexpr int tile_side = 8, tile_size = tile_side * tile_side;
+
+// An image (height, width, channels), seen at every `step`-th pixel from `row` and `column` on.
+template <class T>
+struct Pixels {
+    T* data;
+    std::ptrdiff_t height, width, channels;
+    std::ptrdiff_t row, column, step;
+};
+
+struct ConvolutionKernels {
+    int rows, columns;  // the block of products that stays in registers
+
+    // The tile's 64 transformed numbers per channel, each `stride` after the one before; outside the image are zeros.
+    void (*gather)(const Pixels<const float>& tile, float* out, std::ptrdiff_t stride);
+
+    // c[i, j] = sum_k a[i, k] b[k, j] for `count` (a multiple of `rows`) rows and `columns` columns; a's rows lie `depth`
+    // apart, c's `width`.
+    void (*multiply)(std::ptrdiff_t count, std::ptrdiff_t depth, const float* a, const float* b, float* c,
+                     std::ptrdiff_t width);
+
+    // The tile's results from its products, plus bias and at least `least`; pooled: the largest of every 2 x 2, image being
+    // the pooled one, whose full size is `full_height` x `full_width`.
+    struct Results {
+        Pixels<float> tile;
+        const float* bias;
+        float least;
+        bool pooled;
+        std::ptrdiff_t full_height, full_width;
+    };
+    void (*scatter)(int kernel, const float* products, std::ptrdiff_t stride, const Results& results);
+};
+
 struct Kernels {
     const char* name;
 
@@ -65,6 +99,8 @@ struct Kernels {
     // Each row r of [begin, end) becomes matrix * r; column c of the matrix is at matrix + c * rows.width.
     void (*transform)(const Rows& rows, std::ptrdiff_t begin, std::ptrdiff_t end, const float* matrix,
                       float* scratch);
+
+    const ConvolutionKernels* convolution;
 };
 
 // The best set that this processor runs; `force` ("baseline", "avx2", "avx512") overrides the choice, and nullptr comes

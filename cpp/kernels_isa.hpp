@@ -1,4 +1,4 @@
-// Declares, per instruction set, the two halves of its kernel table: they are compiled with different flags.
+// Declares, per instruction set, the parts of its kernel table: they are separate sources with flags of their own.
 #pragma once
 
 #include "kernels.hpp"
@@ -6,6 +6,7 @@
 #define PIXELWISE_DECLARE(isa)                                                          \
     namespace isa {                                                                     \
     void locate(const Points& points, std::int32_t* simplex, float* weight);            \
+    extern const ConvolutionKernels convolution_kernels;                                \
     extern const Kernels kernels;                                                       \
     }
 

@@ -254,7 +254,8 @@ void transform(const Rows& rows, Index begin, Index end, const float* matrix, fl
 #define PIXELWISE_NAME(isa) PIXELWISE_TEXT(isa)
 
 extern const Kernels kernels;
-const Kernels kernels = {PIXELWISE_NAME(PIXELWISE_ISA), &locate, &slice, &splat, &softmax, &blur, &move_add, &transform};
+const Kernels kernels = {PIXELWISE_NAME(PIXELWISE_ISA), &locate,   &slice,     &splat, &softmax, &blur,
+                         &move_add,                     &transform, &convolution_kernels};
 
 }  // namespace PIXELWISE_ISA
 }  // namespace pixelwise
