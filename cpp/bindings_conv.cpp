@@ -30,13 +30,15 @@ class ConvolutionHandle {
         const std::size_t outputs = weights.shape(0), inputs = weights.shape(1), kernel = weights.shape(2);
         require(kernel == weights.shape(3) && (kernel == 3 || kernel == 4 || kernel == 5 || kernel == 7),
                 "the kernel is not square of 3, 4, 5 or 7 taps");
+        const bool few = inputs <= pixelwise::few_channels;
         require(outputs > 0 && inputs > 0 && outputs % pixelwise::channel_step == 0 &&
-                    inputs % pixelwise::channel_step == 0 && outputs <= 65536 && inputs <= 65536,
-                "the channels are not multiples of 32");
+                    (few || inputs % pixelwise::channel_step == 0) && outputs <= 65536 && inputs <= 65536,
+                "the channels are not multiples of 32, or at most 8 inputs");
         require(bias.shape(0) == outputs, "the bias is not one number per output channel");
         require(padding >= 0 && padding <= 65536 && dilation >= 1 && dilation <= 65536 && threads > 0,
                 "padding, dilation or threads are out of range");
-        require(!pooled || (dilation == 1 && kernel % 2 == 1), "pooling needs an odd kernel without dilation");
+        require(!pooled || (dilation == 1 && kernel % 2 == 1 && !few), "pooling needs an odd kernel without dilation");
+        require(!few || dilation == 1, "at most 8 inputs are not convolved with dilation");
         const pixelwise::Kernels* kernels = pixelwise::find_kernels(instructions ? instructions->c_str() : nullptr);
         require(kernels != nullptr, "this processor does not run these instructions, or they were not built in");
         nb::gil_scoped_release released;

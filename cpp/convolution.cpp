@@ -2,15 +2,15 @@
 
 #include <algorithm>
 #include <limits>
+#include <vector>
 
 #include "threads.hpp"
 
 namespace pixelwise {
 namespace {
 
-// A block of tiles takes this much, some of which the cache that all cores share holds, but has at least so many tiles:
-// the transformed weights are read once for every block.
-constexpr std::ptrdiff_t block_bytes = std::ptrdiff_t{16} << 20, least_tiles = 64;
+// Blocks of tiles are so large that the shared cache holds them, or larger, as the weights are read once for every block.
+constexpr std::ptrdiff_t least_block = std::ptrdiff_t{4} << 20, weights_per_block = 4;  // bytes, and a ratio
 // Rows of one tile lie this much further apart than they are long, lest all fall into the same few lines of a cache.
 constexpr std::ptrdiff_t apart = 48;
 
@@ -39,29 +39,45 @@ Convolution::Convolution(const Kernels& kernels, const float* weights, const flo
       dilation_(dilation),
       rectified_(rectified),
       pooled_(pooled),
-      bias_(static_cast<std::size_t>(outputs)),
-      weights_(static_cast<std::size_t>(outputs_ * inputs_ * tile_size)) {
+      bias_(static_cast<std::size_t>(outputs)) {
     std::copy(bias, bias + outputs, bias_.data());
-    double factors[tile_side * 7];
-    weigh(kernel, factors);
+    const std::ptrdiff_t taps = std::ptrdiff_t{kernel} * kernel;
+    weights_.resize(static_cast<std::size_t>(outputs_ * inputs_ * (few() ? taps : tile_size)));
+    if (!few()) {
+        transform(weights, threads);
+        return;
+    }
     const std::ptrdiff_t columns = kernels_.columns;
+    for (std::ptrdiff_t o = 0; o < outputs_; ++o)
+        for (std::ptrdiff_t c = 0; c < inputs_; ++c)
+            for (std::ptrdiff_t t = 0; t < taps; ++t) {
+                const std::ptrdiff_t place = (t % kernel * kernel + t / kernel) * inputs_ + c;  // as run_rows has them
+                weights_[static_cast<std::size_t>((o / columns * taps * inputs_ + place) * columns + o % columns)] =
+                    weights[(o * inputs_ + c) * taps + t];
+            }
+}
+
+void Convolution::transform(const float* weights, int threads) {
+    double factors[tile_side * 7];
+    weigh(kernel_, factors);
+    const std::ptrdiff_t columns = kernels_.columns, kernel = kernel_;
     run_team(threads, [&](Member& member) {
         const auto mine = member.share(outputs_, columns);
         for (std::ptrdiff_t o = mine.begin; o < mine.end; ++o)
             for (std::ptrdiff_t c = 0; c < inputs_; ++c) {
                 const float* const taps = weights + (o * inputs_ + c) * kernel * kernel;
                 double half[tile_side * 7];  // (8, kernel): the rows done
-                for (int i = 0; i < tile_side; ++i)
-                    for (int x = 0; x < kernel; ++x) {
+                for (std::ptrdiff_t i = 0; i < tile_side; ++i)
+                    for (std::ptrdiff_t x = 0; x < kernel; ++x) {
                         double total = 0.0;
-                        for (int y = 0; y < kernel; ++y) total += factors[i * kernel + y] * taps[y * kernel + x];
+                        for (std::ptrdiff_t y = 0; y < kernel; ++y) total += factors[i * kernel + y] * taps[y * kernel + x];
                         half[i * kernel + x] = total;
                     }
                 float* const out = weights_.data() + (o / columns * inputs_ + c) * columns + o % columns;
-                for (int i = 0; i < tile_side; ++i)
-                    for (int j = 0; j < tile_side; ++j) {
+                for (std::ptrdiff_t i = 0; i < tile_side; ++i)
+                    for (std::ptrdiff_t j = 0; j < tile_side; ++j) {
                         double total = 0.0;
-                        for (int x = 0; x < kernel; ++x) total += half[i * kernel + x] * factors[j * kernel + x];
+                        for (std::ptrdiff_t x = 0; x < kernel; ++x) total += half[i * kernel + x] * factors[j * kernel + x];
                         out[(i * tile_side + j) * outputs_ * inputs_] = static_cast<float>(total);
                     }
             }
@@ -77,6 +93,11 @@ std::ptrdiff_t Convolution::length(std::ptrdiff_t in) const {
 }
 
 void Convolution::run(const float* in, std::ptrdiff_t height, std::ptrdiff_t width, float* out, int threads) const {
+    few() ? run_rows(in, height, width, out, threads) : run_tiles(in, height, width, out, threads);
+}
+
+void Convolution::run_tiles(const float* in, std::ptrdiff_t height, std::ptrdiff_t width, float* out,
+                            int threads) const {
     const std::ptrdiff_t size = tile_side + 1 - kernel_, step = dilation_;
     const std::ptrdiff_t out_height = full_length(height), out_width = full_length(width);
     // With dilation the image falls into step * step images of every step-th pixel, each with its own tiles.
@@ -85,9 +106,10 @@ void Convolution::run(const float* in, std::ptrdiff_t height, std::ptrdiff_t wid
     const std::ptrdiff_t tiles = phases_down * phases_across * down * across;
 
     const std::ptrdiff_t rows = kernels_.rows, columns = kernels_.columns, panels = outputs_ / columns;
-    const std::ptrdiff_t fitting =
-        block_bytes / static_cast<std::ptrdiff_t>(sizeof(float) * tile_size) / (inputs_ + outputs_);
-    const std::ptrdiff_t block = parts(std::min(tiles, std::max(fitting, least_tiles)), rows) * rows;
+    const std::ptrdiff_t number = sizeof(float);
+    const std::ptrdiff_t bytes = std::max(least_block, tile_size * inputs_ * outputs_ * number / weights_per_block);
+    const std::ptrdiff_t fitting = bytes / (tile_size * (inputs_ + outputs_) * number);
+    const std::ptrdiff_t block = parts(std::min(tiles, fitting), rows) * rows;
     const std::ptrdiff_t in_stride = block * inputs_ + apart, out_stride = block * outputs_ + apart;
     thread_local Buffer<float> scratch;  // of the calling thread; the system takes long to give so much anew
     const std::size_t needed = static_cast<std::size_t>(tile_size * (in_stride + out_stride));
@@ -119,7 +141,8 @@ void Convolution::run(const float* in, std::ptrdiff_t height, std::ptrdiff_t wid
             const auto my_panels = member.share(tile_size * panels);
             for (std::ptrdiff_t p = my_panels.begin; p < my_panels.end; ++p) {
                 const std::ptrdiff_t i = p / panels, panel = p % panels;
-                kernels_.multiply(filled, inputs_, transformed + i * in_stride, weights_.data() + p * inputs_ * columns,
+                kernels_.multiply(filled, inputs_, transformed + i * in_stride, inputs_,
+                                  weights_.data() + p * inputs_ * columns,
                                   products + i * out_stride + panel * columns, outputs_);
             }
             member.wait();
@@ -132,6 +155,42 @@ void Convolution::run(const float* in, std::ptrdiff_t height, std::ptrdiff_t wid
                                  {tile, bias_.data(), least, pooled_, out_height, out_width});
             }
             member.wait();
+        }
+    });
+}
+
+// Each row of results from a strip of the rows it sees, column after column: the taps of one result are then neighbours,
+// and those of the next result begin a column further.
+void Convolution::run_rows(const float* in, std::ptrdiff_t height, std::ptrdiff_t width, float* out, int threads) const {
+    const std::ptrdiff_t out_height = full_length(height), out_width = full_length(width);
+    const std::ptrdiff_t rows = kernels_.rows, columns = kernels_.columns, filled = parts(out_width, rows) * rows;
+    const std::ptrdiff_t column = kernel_ * inputs_, depth = kernel_ * column;
+    const float least = rectified_ ? 0.0f : -std::numeric_limits<float>::infinity();
+    std::vector<Buffer<float>> buffers;
+    for (int i = 0; i < threads; ++i)
+        buffers.emplace_back(static_cast<std::size_t>((filled + kernel_) * column + filled * outputs_));
+    run_team(threads, [&](Member& member) {
+        float* const strip = buffers[static_cast<std::size_t>(member.index)].data();
+        float* const sums = strip + (filled + kernel_) * column;
+        std::fill(strip, sums, 0.0f);
+        const auto mine = member.share(out_height);
+        for (std::ptrdiff_t y = mine.begin; y < mine.end; ++y) {
+            for (std::ptrdiff_t i = 0; i < kernel_; ++i) {
+                const std::ptrdiff_t row = y - padding_ + i;
+                const bool inside = row >= 0 && row < height;
+                for (std::ptrdiff_t x = 0; x < width; ++x)
+                    for (std::ptrdiff_t c = 0; c < inputs_; ++c)
+                        strip[(x + padding_) * column + i * inputs_ + c] =
+                            inside ? in[(row * width + x) * inputs_ + c] : 0.0f;
+            }
+            for (std::ptrdiff_t first = 0; first < outputs_; first += columns)
+                kernels_.multiply(filled, depth, strip, column, weights_.data() + first * depth, sums + first, outputs_);
+            float* const to = out + y * out_width * outputs_;
+            for (std::ptrdiff_t x = 0; x < out_width; ++x)
+                for (std::ptrdiff_t o = 0; o < outputs_; ++o) {
+                    const float value = sums[x * outputs_ + o] + bias_[static_cast<std::size_t>(o)];
+                    to[x * outputs_ + o] = value < least ? least : value;
+                }
         }
     });
 }

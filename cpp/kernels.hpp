@@ -56,10 +56,10 @@ struct ConvolutionKernels {
     // The tile's 64 transformed numbers per channel, each `stride` after the one before; outside the image are zeros.
     void (*gather)(const Pixels<const float>& tile, float* out, std::ptrdiff_t stride);
 
-    // c[i, j] = sum_k a[i, k] b[k, j] for `count` (a multiple of `rows`) rows and `columns` columns; a's rows lie `depth`
-    // apart, c's `width`.
-    void (*multiply)(std::ptrdiff_t count, std::ptrdiff_t depth, const float* a, const float* b, float* c,
-                     std::ptrdiff_t width);
+    // c[i, j] = sum over k < depth of a[i, k] b[k, j] for `count` (a multiple of `rows`) rows and `columns` columns; rows of
+    // a lie `a_stride` apart, those of c `c_stride`.
+    void (*multiply)(std::ptrdiff_t count, std::ptrdiff_t depth, const float* a, std::ptrdiff_t a_stride, const float* b,
+                     float* c, std::ptrdiff_t c_stride);
 
     // The tile's results from its products, plus bias and at least `least`; pooled: the largest of every 2 x 2, image being
     // the pooled one, whose full size is `full_height` x `full_width`.

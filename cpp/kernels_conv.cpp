@@ -80,21 +80,21 @@ void gather(const Pixels<const float>& tile, float* out, Index stride) {
     }
 }
 
-void multiply(Index count, Index depth, const float* a, const float* b, float* c, Index width) {
-    for (Index first = 0; first < count; first += block_rows, a += block_rows * depth, c += block_rows * width) {
+void multiply(Index count, Index depth, const float* a, Index a_stride, const float* b, float* c, Index c_stride) {
+    for (Index first = 0; first < count; first += block_rows, a += block_rows * a_stride, c += block_rows * c_stride) {
         Vector total[block_rows][pair];
         for (int i = 0; i < block_rows; ++i)
             for (int v = 0; v < pair; ++v) total[i][v] = all<lanes>(0.0f);
         for (Index k = 0; k < depth; ++k) {
             const Vector left = load<lanes>(b + k * block_columns), right = load<lanes>(b + k * block_columns + lanes);
             for (int i = 0; i < block_rows; ++i) {
-                const Vector x = all<lanes>(a[i * depth + k]);
+                const Vector x = all<lanes>(a[i * a_stride + k]);
                 total[i][0] = total[i][0] + x * left;
                 total[i][1] = total[i][1] + x * right;
             }
         }
         for (int i = 0; i < block_rows; ++i)
-            for (int v = 0; v < pair; ++v) store(c + i * width + v * lanes, total[i][v]);
+            for (int v = 0; v < pair; ++v) store(c + i * c_stride + v * lanes, total[i][v]);
     }
 }
 

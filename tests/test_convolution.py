@@ -86,6 +86,18 @@ def test_results_are_those_of_the_definition(
     assert np.abs(run(convolution, image) - expected).max() < 1e-4  # of values of standard deviation 1.4
 
 
+@pytest.mark.parametrize("inputs", [1, 3, 4, 8])
+@pytest.mark.parametrize(("kernel", "padding", "shape"), [(3, 1, (1, 1)), (3, 8, (9, 14)), (7, 3, (20, 5))])
+def test_images_of_few_channels_are_convolved(
+    inputs: int, kernel: int, padding: int, shape: tuple[int, int]
+) -> None:
+    image, weights, bias = example(shape, kernel, inputs)
+    expected = definition(image, weights, bias, padding, 1)
+    for rectified, wanted in ((False, expected), (True, np.maximum(expected, 0))):
+        found = run(_core.Convolution(weights, bias, padding, 1, rectified, False, 2), image)
+        assert np.abs(found - wanted).max() < 1e-5
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (12, 12), (13, 20), (6, 7)])
 def test_rectifying_and_pooling_follow(shape: tuple[int, int]) -> None:
     image, weights, bias = example(shape, 3)
@@ -97,7 +109,7 @@ def test_rectifying_and_pooling_follow(shape: tuple[int, int]) -> None:
 
 
 def test_more_tiles_than_a_block_holds() -> None:
-    """16 MiB of 64 numbers in 2 x 256 channels hold 128 tiles of 6 x 6 results; here are 14 x 14 = 196."""
+    """4 MiB of 64 numbers in 2 x 256 channels hold 32 tiles of 6 x 6 results; here are 14 x 14 = 196."""
     image, weights, bias = example((80, 81), 3, 256, 256)
     found = run(_core.Convolution(weights, bias, 1, 1, False, False, 2), image, 256)
     assert np.abs(found - definition(image, weights, bias, 1, 1)).max() < 2e-4
@@ -126,6 +138,8 @@ def test_misuse_is_refused() -> None:
     for arguments, complaint in (
         ((weights[:, :, :, :2].copy(), bias, 1, 1, False, False, 1), "not square"),
         ((weights[:40].copy(), bias[:40].copy(), 1, 1, False, False, 1), "multiples of 32"),
+        ((weights[:, :9].copy(), bias, 1, 1, False, False, 1), "or at most 8 inputs"),
+        ((weights[:, :3].copy(), bias, 1, 2, False, False, 1), "not convolved with dilation"),
         ((weights, bias[:5].copy(), 1, 1, False, False, 1), "one number per output"),
         ((weights, bias, 1, 0, False, False, 1), "out of range"),
         ((weights, bias, 1, 2, False, True, 1), "pooling needs"),
