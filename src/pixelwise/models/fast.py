@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from pixelwise import _core
-from pixelwise.models.border import RepeatRows, narrow_border
+from pixelwise.models.border import narrow_border
 from pixelwise.models.segmentation_net import SegmentationNet
 from pixelwise.models.trunk import Trunk
 
@@ -149,14 +149,14 @@ def _followers(parent: nn.Module, name: str) -> list[str]:
 
 
 def _take_pooling(parent: nn.Module, name: str) -> bool:
-    """Whether the layer is a 2x2 max pooling of stride 2, rounded up at the border; if so, it is removed."""
+    """Whether the layer is, or begins with, a 2x2 max pooling of stride 2, rounded up at the border; if so,
+    that is removed.
+    """
     layer = parent.get_submodule(name)
-    rest: nn.Module = nn.Identity()
-    if isinstance(layer, nn.Sequential) and isinstance(layer[-1], RepeatRows):
-        layer, rest = layer.get_submodule("0"), layer[-1]
-    if not isinstance(layer, nn.MaxPool2d) or not layer.ceil_mode:
+    pooling, *rest = layer if isinstance(layer, nn.Sequential) else [layer]
+    if not isinstance(pooling, nn.MaxPool2d) or not pooling.ceil_mode:
         return False
-    if (layer.kernel_size, layer.stride, layer.padding, layer.dilation) != (2, 2, 0, 1):
+    if (pooling.kernel_size, pooling.stride, pooling.padding, pooling.dilation) != (2, 2, 0, 1):
         return False
-    setattr(parent, name, rest)
+    setattr(parent, name, nn.Sequential(*rest))
     return True
