@@ -35,6 +35,7 @@ EXTRAS = {
     "tensorboard": "train",
     "onnx": "export",
     "onnxscript": "export",
+    "openvino": "openvino",
 }
 """The install tier that brings a package which the base tier lacks, by import name."""
 

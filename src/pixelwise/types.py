@@ -14,3 +14,6 @@ RGBImage = npt.NDArray[np.uint8]
 
 Scores = npt.NDArray[np.float32]
 """(C, H, W) unnormalised log-probabilities."""
+
+PRECISIONS = ("float32", "bfloat16")
+"""What nets can compute in."""

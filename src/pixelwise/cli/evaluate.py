@@ -19,13 +19,17 @@ EXAMPLES = (
 
 
 def evaluate(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="Bundled model, .onnx file, or run folder.")],
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="Bundled model, .onnx or .safetensors file, or run folder.")
+    ],
     data: options.Data,
     split: Annotated[str, typer.Option(help="Which part of the data.")] = "val",
     classes: options.Classes = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object, figures in [0, 1].")
     ] = False,
+    engine: options.Engine = "auto",
+    precision: options.Precision = "float32",
 ) -> None:
     """Judge a model: pixel accuracy, mean accuracy, mean IoU, frequency-weighted IoU.
 
@@ -36,11 +40,12 @@ def evaluate(
     from pixelwise.inference.model_file import bundled_names
     from pixelwise.inference.predictor import load
 
+    options.check_engine(engine, precision)
     dataset = open_dataset(data, split, classes)
     predictor = (
-        load(model, threads=1)
+        load(model, threads=1, engine=engine, precision=precision)
         if model in bundled_names() or not Path(model).is_dir()
-        else _run_predictor(Path(model))
+        else _run_predictor(Path(model), precision)
     )
     with progress(f"evaluating {dataset.name}", len(dataset)) as tell:
         result = judge(predictor, dataset, tell).to_dict()
@@ -50,13 +55,14 @@ def evaluate(
         _print(result)
 
 
-def _run_predictor(run: Path) -> "Predictor":
+def _run_predictor(run: Path, precision: str) -> "Predictor":
     from pixelwise.inference.engines import TorchEngine
     from pixelwise.inference.predictor import Predictor
+    from pixelwise.models.fast import for_inference
     from pixelwise.training.net import load_run
 
     net, info = load_run(run)
-    return Predictor(TorchEngine(net), info)
+    return Predictor(TorchEngine(for_inference(net, precision)), info)
 
 
 def _print(result: dict[str, Any]) -> None:

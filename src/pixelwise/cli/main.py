@@ -9,7 +9,7 @@ from typing import Annotated, ParamSpec
 import typer
 
 from pixelwise import __version__
-from pixelwise.cli import check, evaluate, export, messages, segment, train
+from pixelwise.cli import check, describe, evaluate, export, import_caffe, messages, models, segment, train
 
 Parameters = ParamSpec("Parameters")
 
@@ -77,3 +77,6 @@ _add("check", check.check, check.EXAMPLES)
 _add("train", train.train, train.EXAMPLES)
 _add("eval", evaluate.evaluate, evaluate.EXAMPLES)
 _add("export", export.export, export.EXAMPLES)
+_add("models", models.models, models.EXAMPLES)
+_add("describe", describe.describe, describe.EXAMPLES)
+_add("import-caffe", import_caffe.import_caffe, import_caffe.EXAMPLES)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pixelwise.cli import options
 from pixelwise.cli.messages import report
 from pixelwise.cli.progress import progress
 
@@ -27,7 +28,7 @@ def segment(
         typer.Argument(metavar="INPUT...", help="Pictures, folders (with subfolders), or patterns."),
     ],
     model: Annotated[
-        str, typer.Option(help="Name of a bundled model, or path of an .onnx file.")
+        str, typer.Option(help="Name of a bundled model, or path of an .onnx or .safetensors file.")
     ] = "default",
     output: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("segmentation"),
     save: Annotated[
@@ -36,6 +37,8 @@ def segment(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per picture.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Make finished results anew.")] = False,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads; default: all processors.")] = None,
+    engine: options.Engine = "auto",
+    precision: options.Precision = "float32",
 ) -> None:
     """Segment pictures: print which classes they show, and save masks and overlays.
 
@@ -50,6 +53,7 @@ def segment(
     from pixelwise.inference.streams import processors
     from pixelwise.inference.writing import KINDS
 
+    options.check_engine(engine, precision)
     kinds = tuple(dict.fromkeys(kind.strip() for kind in save.split(",") if kind.strip()))
     unknown = [kind for kind in kinds if kind not in KINDS]
     if unknown:
@@ -61,7 +65,7 @@ def segment(
     tasks = plan(inputs, output, overwrite)
     threads = processors() if threads is None else threads
     workers = min(threads, max(1, len(tasks)))
-    predictor = load(model, threads=1 if workers > 1 else threads)
+    predictor = load(model, threads=1 if workers > 1 else threads, engine=engine, precision=precision)
     if "cutout" in kinds and predictor.classes.background is None:
         raise ModelError(f'model "{predictor.info.name}" has no background class, which a cutout needs')
 

@@ -40,6 +40,12 @@ class RepeatRows(nn.Module):
         return f"index={self.index}, times={self.times}"
 
 
+def narrow_borders(net: nn.Module) -> None:
+    """Narrow the borders of all trunks in a net, in place."""
+    for trunk in [module for module in net.modules() if isinstance(module, Trunk)]:
+        narrow_border(trunk)
+
+
 def narrow_border(trunk: Trunk) -> None:
     """Narrow the border of a trunk in place, if its first convolution pads by more than half its kernel and
     what follows is convolutions of stride 1 and 2x2 poolings, as in VGG16.

@@ -14,11 +14,11 @@ from torch import nn
 from torch.nn import functional as F
 
 from pixelwise import _core
-from pixelwise.models.border import narrow_border
+from pixelwise.models.border import narrow_borders
 from pixelwise.models.segmentation_net import SegmentationNet
 from pixelwise.models.trunk import Trunk
+from pixelwise.types import PRECISIONS
 
-PRECISIONS = ("float32", "bfloat16")
 KERNELS = (3, 4, 5, 7)
 CHANNELS, FEW_CHANNELS = 32, 8
 """Compiled convolutions have channels in multiples of the one, or at most the other as input."""
@@ -36,9 +36,7 @@ def for_inference(net: SegmentationNet, precision: str = "float32") -> Segmentat
         raise ValueError("expected a net in evaluation mode: call net.eval() first")
     if precision not in PRECISIONS:
         raise ValueError(f'precision is one of {", ".join(PRECISIONS)}, not "{precision}"')
-    trunks = [module for module in net.modules() if isinstance(module, Trunk)]
-    for trunk in trunks:
-        narrow_border(trunk)
+    narrow_borders(net)
     net = net.requires_grad_(False).to(memory_format=torch.channels_last)
     convolutions = [module for module in net.modules() if isinstance(module, nn.Conv2d)]
     if precision == "bfloat16":
