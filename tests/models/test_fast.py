@@ -35,11 +35,11 @@ def skip_fcn() -> SegmentationNet:
 NETS = {
     "release": lambda: fcn(stride=8, classes=5, padding="release", widths=WIDTHS, filters=64),
     "release 32s": lambda: fcn(stride=32, classes=5, padding="release", widths=WIDTHS, filters=64),
-    "same": lambda: fcn(stride=16, classes=5, widths=WIDTHS, filters=1024),
-    "odd widths": lambda: fcn(stride=8, classes=5, widths=(8, 32, 40, 32, 32), filters=48),
-    "large_fov": lambda: deeplab("large_fov", 5, widths=WIDTHS, filters=64),
-    "7x7": lambda: deeplab("7x7", 5, widths=WIDTHS, filters=64),
-    "4x4": lambda: deeplab("4x4", 5, widths=WIDTHS, filters=64),
+    "same": lambda: fcn(stride=16, classes=5, padding="same", widths=WIDTHS, filters=1024),
+    "odd widths": lambda: fcn(stride=8, classes=5, padding="same", widths=(8, 32, 40, 32, 32), filters=48),
+    "large_fov": lambda: deeplab("large_fov", classes=5, widths=WIDTHS, filters=64),
+    "7x7": lambda: deeplab("7x7", classes=5, widths=WIDTHS, filters=64),
+    "4x4": lambda: deeplab("4x4", classes=5, widths=WIDTHS, filters=64),
     "skip_fcn": skip_fcn,
 }
 
@@ -72,11 +72,11 @@ def test_bfloat16_is_near() -> None:
 
 def test_relu_and_pooling_are_part_of_the_convolution() -> None:
     fast = for_inference(NETS["release"]().eval())
-    trunk = dict(fast.backbone.named_children())
+    trunk = dict(fast.get_submodule("backbone").named_children())
     assert all(isinstance(layer, CompiledConv2d) for name, layer in trunk.items() if name.startswith("conv"))
     assert all(isinstance(layer, nn.Identity) for name, layer in trunk.items() if name.startswith("relu"))
     assert list(trunk["pool4"].children()) == []
-    assert isinstance(for_inference(NETS["same"]().eval()).fc7, Product)
+    assert isinstance(for_inference(NETS["same"]().eval()).get_submodule("fc7"), Product)
 
 
 def test_a_map_that_somebody_else_uses_is_kept() -> None:

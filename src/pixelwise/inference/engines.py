@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from pixelwise.errors import MissingExtraError, ModelError
-from pixelwise.inference.model_file import INPUT, OUTPUT
+from pixelwise.inference.model_file import INPUT, OUTPUT, PROPERTY
 from pixelwise.inference.streams import processors
 from pixelwise.types import PRECISIONS, RGBImage, Scores
 
@@ -113,7 +113,9 @@ class OpenVinoEngine:
         }
         try:
             read = core.read_model(model=model)
-            self._notes = read.get_rt_info().get("framework", {})
+            place = ["framework", PROPERTY]
+            known = read.has_rt_info(place)
+            self._metadata = {PROPERTY: read.get_rt_info(place).astype(str)} if known else {}
             self._net = core.compile_model(read, "CPU", options)
         except RuntimeError as problem:
             raise ModelError(
@@ -133,8 +135,8 @@ class OpenVinoEngine:
 
     @property
     def metadata(self) -> dict[str, str]:
-        """The metadata properties of the file."""
-        return {key: value.astype(str) for key, value in self._notes.items()}
+        """The metadata property that model files have, if there is one."""
+        return dict(self._metadata)
 
     def scores(self, image: RGBImage) -> Scores:
         if not hasattr(self._requests, "own"):

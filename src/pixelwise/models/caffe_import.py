@@ -15,6 +15,14 @@ PARTS = ("weight", "bias")
 """What the blobs of Caffe's convolutions, deconvolutions and inner products are, in this order."""
 
 
+STREAMS = {"colour": "color", "other": "hha"}
+"""What Caffe's names end with in the two streams of late fusion."""
+BGR_LAYERS = [
+    f"{stream}backbone.{name}" for stream in ("", "colour.") for name in ("conv1_1", "conv1", "conv1/7x7_s2")
+]
+"""Layers that see the colours of the image; the release gives HHA as it lies in the file."""
+
+
 @dataclass(frozen=True)
 class Match:
     """A blob and the parameter it was copied to. `change`: how it was made to fit, empty if it fitted."""
@@ -52,8 +60,7 @@ def copy_caffe(source: CaffeNet, net: SegmentationNet) -> Report:
     each channel for itself are stored so, and the first layer's channels are turned from BGR to RGB. A
     layer of the file whose name only goes on after ours (fc8_voc12 for fc8) is taken if there is no other.
     """
-    places = {name.rpartition(".")[2]: name for name, module in net.named_modules() if _own(module)}
-    first = _first_layer(net)
+    places = {_caffe_name(name): name for name, module in net.named_modules() if _has_weight(module)}
     matches: list[Match] = []
     misfits: dict[str, str] = {}
     used: set[str] = set()
@@ -74,7 +81,7 @@ def copy_caffe(source: CaffeNet, net: SegmentationNet) -> Report:
                     f"{layer.name}: {parameter} is {tuple(target.shape)}, the file has {change}"
                 )
                 continue
-            if place == first and part == "weight":
+            if place in BGR_LAYERS and part == "weight":
                 fitted, change = _bgr_to_rgb(fitted), f"{change}; BGR to RGB".lstrip("; ")
             if not target.is_meta:
                 with torch.no_grad():
@@ -98,16 +105,20 @@ def classes_of(source: CaffeNet) -> int | None:
     return None
 
 
-def _own(module: nn.Module) -> bool:
+def _caffe_name(place: str) -> str:
+    """What the files of Caffe call the layer at that place of a net."""
+    stream, *rest = place.split(".")
+    if stream in STREAMS:
+        return "/".join(rest).removeprefix("backbone/") + STREAMS[stream]
+    return place.removeprefix("backbone.").replace(".", "/")
+
+
+def _has_weight(module: nn.Module) -> bool:
     return isinstance(getattr(module, "weight", None), nn.Parameter)
 
 
 def _is_fixed(module: nn.Module) -> bool:
     return isinstance(module, BilinearUpsampling) and not module.weight.requires_grad
-
-
-def _first_layer(net: nn.Module) -> str:
-    return str(next(name for name, module in net.named_modules() if isinstance(module, nn.Conv2d)))
 
 
 def _pairs(source: CaffeNet, places: dict[str, str]) -> Iterator[tuple[CaffeLayer, str]]:

@@ -7,12 +7,12 @@ arrow, with the atrous rate and the factor of an upsampling written by it.
 
 from dataclasses import dataclass, field
 
-from pixelwise.models.canvas import Canvas, Point
+from pixelwise.models.canvas import Canvas
 from pixelwise.models.structure import Layer
 
 SIDE = 96
 GAP, PER_LINE = 34, 7
-ROW = SIDE + 74
+ROW, LANE = SIDE + 74, 78
 MARGIN, TOP = 24, 96
 COLOURS = {
     "map": ("#edf2f9", "#7d93b2", "#33465f"),
@@ -20,34 +20,33 @@ COLOURS = {
     "image": ("#eef6ee", "#6f9f74", "#2c5a33"),
 }
 """Fill, cells and frame."""
+TITLES = {"cat": "concatenation", "add": "sum"}
 
 
 @dataclass
 class Arrow:
-    """What lies between two shown maps: convolutions, the largest atrous rate, the factor of upsampling."""
+    """What lies between two shown maps: convolutions, the largest atrous rate, the factor of upsampling.
+
+    It runs along its source's row, or if others stand in the way at the height `lane`.
+    """
 
     source: str
     convolutions: int = 0
     rate: int = 1
     factor: int = 1
+    lane: float | None = None
 
 
 @dataclass
 class Shown:
-    """A map that is drawn, with its place: `column` and `row` count, `x` and `y` are pixels of the
-    drawing.
-    """
+    """A map that is drawn; `x` and `y` are where its upper left corner lies, in pixels."""
 
     layer: Layer
     title: str
     kind: str
     arrows: list[Arrow] = field(default_factory=list)
-    row: int = 0
-    x: float = 0
-
-    @property
-    def y(self) -> float:
-        return TOP + self.row * ROW
+    x: float = MARGIN
+    y: float = TOP
 
 
 def shown_maps(layers: list[Layer]) -> list[Shown]:
@@ -67,7 +66,7 @@ def shown_maps(layers: list[Layer]) -> list[Shown]:
         is_pooling = layer.kind == "MaxPool2d" and ((layer.stride or 1) > 1 or "." not in layer.name)
         if layer.kind == "image" or layer is last or layer is coarsest or len(arrows) > 1 or is_pooling:
             kind = "image" if layer.kind == "image" else "map" if is_pooling else "score"
-            title = "prediction" if layer is last else layer.name
+            title = "prediction" if layer is last else TITLES.get(layer.name, layer.name)
             shown[layer.name] = Shown(layer, title, kind, list(arrows.values()))
             arrows = {layer.name: Arrow(layer.name)}
         behind[layer.name] = arrows
@@ -86,23 +85,27 @@ def _through(layer: Layer, arrow: Arrow) -> Arrow:
 
 
 def place(shown: list[Shown]) -> dict[str, Shown]:
-    """Columns from left to right, and a row further down for every arrow that joins from the side.
-
-    The first arrow of a sum is the one from the coarsest map; the others come along rows of their own.
+    """Columns from left to right. A map that several arrows lead to begins a row: one from the last map of
+    another row comes down to it, the others along lanes of their own, that from the coarsest map highest.
     """
     placed: dict[str, Shown] = {}
-    x, rows = float(MARGIN), 0
+    rows: dict[float, Shown] = {}  # the last map of each
+    x = MARGIN - float(SIDE + GAP)
     for one in shown:
         one.arrows.sort(key=lambda arrow: -_stride(placed[arrow.source]))
-        if placed:
-            lines = one.arrows[0].convolutions
-            x += SIDE + GAP + max(PER_LINE * lines, 26 if one.arrows[0].factor > 1 else 0)
-            one.row = placed[one.arrows[0].source].row
-        if len(one.arrows) > 1:
-            rows += len(one.arrows) - 1
-            one.row = rows
+        lines = one.arrows[0].convolutions if one.arrows else 0
+        words = 26 if any(arrow.factor > 1 for arrow in one.arrows) else 0
+        x += SIDE + GAP + max(PER_LINE * lines, words)
         one.x = x
-        placed[one.layer.name] = one
+        if len(one.arrows) == 1:
+            one.y = placed[one.arrows[0].source].y
+        elif one.arrows:
+            free = placed[one.arrows[0].source] in rows.values()
+            lanes = one.arrows[free:]
+            one.y = max(rows) + ROW + (len(lanes) - 1) * LANE
+            for above, arrow in enumerate(reversed(lanes)):
+                arrow.lane = one.y + SIDE / 2 - above * LANE
+        placed[one.layer.name] = rows[one.y] = one
     return placed
 
 
@@ -119,8 +122,8 @@ def draw(layers: list[Layer], title: str, caption: str) -> Canvas:
     canvas.text(MARGIN, 34, title, 20, "#1d2733", bold=True)
     canvas.text(MARGIN, 56, caption, 13, "#51606f")
     for one in placed.values():
-        for index, arrow in enumerate(one.arrows):
-            _draw_arrow(canvas, placed[arrow.source], one, arrow, len(one.arrows) - 1 - index)
+        for arrow in one.arrows:
+            _draw_arrow(canvas, placed[arrow.source], one, arrow)
     for one in placed.values():
         _draw_map(canvas, one)
     return canvas
@@ -146,36 +149,24 @@ def _draw_map(canvas: Canvas, one: Shown) -> None:
     canvas.text(centre, one.y + SIDE + 31, f"stride {stride:g}", 11, "#51606f", middle=True)
 
 
-def _draw_arrow(canvas: Canvas, source: Shown, target: Shown, arrow: Arrow, rows_above: int) -> None:
-    """`rows_above`: how many rows above its target's the arrow runs; the coarsest one of a sum comes from
-    above.
-    """
-    ink = "#8794a3"
+def _draw_arrow(canvas: Canvas, source: Shown, target: Shown, arrow: Arrow) -> None:
     middle = SIDE / 2
-    y = source.y + middle
-    points: list[Point]
-    if source.row == target.row:
-        points = [(source.x + SIDE, y), (target.x, y)]
-        lines_at, label_at = target.x - 14, (source.x + SIDE + target.x) / 2
-    elif arrow is target.arrows[0]:
-        points = [(source.x + SIDE, y), (target.x + middle, y), (target.x + middle, target.y - 24)]
-        lines_at, label_at = target.x - 14, target.x - 8
+    along = source.y + middle if arrow.lane is None else arrow.lane
+    down = [(target.x + middle, along), (target.x + middle, target.y - 24)]
+    end = [(target.x, along)] if along == target.y + middle else down
+    if arrow.lane is None:
+        points = [(source.x + SIDE, along), *end]
     else:
-        lane = target.y + middle - rows_above * ROW
-        x = source.x + middle
-        start = source.y + SIDE + 40
-        end = (target.x, lane) if rows_above == 0 else (target.x + middle, lane)
-        points = [(x, start), (x, lane), end]
-        y = lane
-        lines_at, label_at = target.x - 14, target.x - 40
-        if rows_above:
-            points.append((target.x + middle, target.y - 24))
-    canvas.arrow(points, ink, 1.4)
+        points = [(source.x + middle, source.y + SIDE + 40), (source.x + middle, along), *end]
+    lines_at = target.x - 14
+    canvas.arrow(points, "#8794a3", 1.4)
     for index in range(arrow.convolutions):
         at = lines_at - index * PER_LINE
-        canvas.line([(at, y - middle * 0.62), (at, y + middle * 0.62)], "#33465f", 2)
+        canvas.line([(at, along - middle * 0.62), (at, along + middle * 0.62)], "#33465f", 2)
     notes = [f"{arrow.factor}x"] * (arrow.factor > 1) + [f"rate {arrow.rate}"] * (arrow.rate > 1)
-    if notes:
-        above = y - 8 if arrow.convolutions == 0 else y - middle * 0.62 - 6
-        at = label_at if arrow.convolutions == 0 else lines_at - (arrow.convolutions - 1) * PER_LINE / 2
-        canvas.text(at, above, ", ".join(notes), 12, "#33465f", middle=True, bold=arrow.factor > 1)
+    if notes and arrow.convolutions:
+        at = lines_at - (arrow.convolutions - 1) * PER_LINE / 2
+        canvas.text(at, along - middle * 0.62 - 6, ", ".join(notes), 12, "#33465f", middle=True)
+    elif notes:
+        at = (source.x + SIDE + min(target.x, source.x + SIDE + GAP + 26)) / 2
+        canvas.text(at, along - 8, ", ".join(notes), 12, "#33465f", bold=True, middle=True)

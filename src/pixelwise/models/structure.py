@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from pixelwise.geometry import Grid
 from pixelwise.models.alignment import Crop, Fuse, Surround
 from pixelwise.models.bilinear import BilinearUpsampling
+from pixelwise.models.googlenet import Concatenation
 from pixelwise.models.segmentation_net import SegmentationNet
 from pixelwise.models.trunk import through
 
@@ -69,7 +70,7 @@ class _Tracer(fx.Tracer):
     """Sees the layers that know where their cells lie as wholes."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        whole = isinstance(m, BilinearUpsampling | Crop | Fuse | Surround)
+        whole = isinstance(m, BilinearUpsampling | Concatenation | Crop | Fuse | Surround)
         return whole or super().is_leaf_module(m, module_qualified_name)
 
 
@@ -147,7 +148,9 @@ def _grid(module: nn.Module | None, sources: list[Grid | None]) -> Grid | None:
         return first.shifted(module.offset)
     if isinstance(module, Surround):
         return first.shifted(-1)
-    if module is not None:
+    if isinstance(module, nn.ZeroPad2d):
+        return first.shifted(-module.padding[2])
+    if module is not None and not others:
         return through(module, first)
     try:
         for other in others:
