@@ -12,7 +12,7 @@ from pixelwise.models.structure import Layer
 
 SIDE = 96
 GAP, PER_LINE = 34, 7
-ROW, LANE = SIDE + 74, 78
+ROW, LANE = SIDE + 74, 92
 MARGIN, TOP = 24, 96
 COLOURS = {
     "map": ("#edf2f9", "#7d93b2", "#33465f"),
@@ -92,7 +92,7 @@ def place(shown: list[Shown]) -> dict[str, Shown]:
     rows: dict[float, Shown] = {}  # the last map of each
     x = MARGIN - float(SIDE + GAP)
     for one in shown:
-        one.arrows.sort(key=lambda arrow: -_stride(placed[arrow.source]))
+        one.arrows.sort(key=lambda arrow: _order(placed[arrow.source]))
         lines = one.arrows[0].convolutions if one.arrows else 0
         words = 26 if any(arrow.factor > 1 for arrow in one.arrows) else 0
         x += SIDE + GAP + max(PER_LINE * lines, words)
@@ -107,6 +107,11 @@ def place(shown: list[Shown]) -> dict[str, Shown]:
                 arrow.lane = one.y + SIDE / 2 - above * LANE
         placed[one.layer.name] = rows[one.y] = one
     return placed
+
+
+def _order(one: Shown) -> tuple[float, float, float]:
+    """The coarsest maps first, of those the ones further up and further right."""
+    return -_stride(one), one.y, -one.x
 
 
 def _stride(one: Shown) -> float:
