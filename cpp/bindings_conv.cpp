@@ -28,8 +28,7 @@ class ConvolutionHandle {
     ConvolutionHandle(Array<const float, 4> weights, Array<const float, 1> bias, int padding, int dilation, bool rectified,
                       bool pooled, int threads, const std::optional<std::string>& instructions) {
         const std::size_t outputs = weights.shape(0), inputs = weights.shape(1), kernel = weights.shape(2);
-        require(kernel == weights.shape(3) && (kernel == 3 || kernel == 4 || kernel == 5 || kernel == 7),
-                "the kernel is not square of 3, 4, 5 or 7 taps");
+        require(kernel == weights.shape(3) && kernel >= 3 && kernel <= 7, "the kernel is not square of 3 to 7 taps");
         const bool few = inputs <= pixelwise::few_channels;
         require(outputs > 0 && inputs > 0 && outputs % pixelwise::channel_step == 0 &&
                     (few || inputs % pixelwise::channel_step == 0) && outputs <= 65536 && inputs <= 65536,

@@ -17,7 +17,7 @@ constexpr int few_channels = 8;   // or at most so many inputs
 
 class Convolution {
   public:
-    // weights: (outputs, inputs, kernel, kernel); they and the bias (outputs) are copied. kernel: 3, 4, 5 or 7.
+    // weights: (outputs, inputs, kernel, kernel); they and the bias (outputs) are copied. kernel: 3 to 7.
     // pooled: 2 x 2 max pooling of stride 2, rounded up at the border, follows; only for dilation 1 and kernels 3, 5, 7, and
     // not for few inputs, nor is dilation.
     Convolution(const Kernels& kernels, const float* weights, const float* bias, int outputs, int inputs, int kernel,

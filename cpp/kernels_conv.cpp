@@ -142,6 +142,7 @@ void scatter(int kernel, const float* products, Index stride, const ConvolutionK
         case 3: return scatter_tile<6>(products, stride, results);
         case 4: return scatter_tile<5>(products, stride, results);
         case 5: return scatter_tile<4>(products, stride, results);
+        case 6: return scatter_tile<3>(products, stride, results);
         default: return scatter_tile<2>(products, stride, results);
     }
 }

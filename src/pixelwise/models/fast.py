@@ -7,6 +7,7 @@ upsampling stays in float32.
 """
 
 import itertools
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -15,18 +16,19 @@ from torch.nn import functional as F
 
 from pixelwise import _core
 from pixelwise.models.border import narrow_borders
-from pixelwise.models.segmentation_net import SegmentationNet
 from pixelwise.models.trunk import Trunk
 from pixelwise.types import PRECISIONS
 
-KERNELS = (3, 4, 5, 7)
+Net = TypeVar("Net", bound=nn.Module)
+
+KERNELS = (3, 4, 5, 6, 7)
 CHANNELS, FEW_CHANNELS = 32, 8
 """Compiled convolutions have channels in multiples of the one, or at most the other as input."""
 LARGE_PRODUCT = 1 << 20
 """Weights from which a 1x1 convolution is faster as a matrix product."""
 
 
-def for_inference(net: SegmentationNet, precision: str = "float32") -> SegmentationNet:
+def for_inference(net: Net, precision: str = "float32") -> Net:
     """The net, which is in evaluation mode on the CPU, changed in place; it cannot be trained or saved any
     more.
 
