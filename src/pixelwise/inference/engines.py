@@ -104,7 +104,7 @@ class OpenVinoEngine:
             raise ValueError(f'precision is one of {", ".join(PRECISIONS)}, not "{precision}"')
         core = openvino.Core()
         if precision == "bfloat16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
-            raise ValueError("this processor has no arithmetic in bfloat16; take float32")
+            raise ModelError("this processor has no arithmetic in bfloat16", "take --precision float32")
         streams = max(1, processors() // self._threads)  # as many calls at a time as there are processors for
         options = {
             "INFERENCE_PRECISION_HINT": "f32" if precision == "float32" else "bf16",
