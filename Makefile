@@ -1,8 +1,8 @@
-# Two commands: `make demo` (segment the example photos) and `make test` (every check).
+# `make demo` segments the example photos, `make test` runs every check, `make sanitize` watches the C++ core at work.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test clean
+.PHONY: demo test sanitize clean
 
 demo: .venv/base
 	$(BIN)/pixelwise segment examples/*.png --output demo --save mask,overlay,cutout --overwrite
@@ -14,6 +14,15 @@ test: .venv/dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest
+
+# Memory and undefined behaviour, then threads, whose sanitizer wants addresses that are not randomised.
+sanitize:
+	cmake -S . -B build/address -DCMAKE_BUILD_TYPE=RelWithDebInfo -DPIXELWISE_SANITIZE=address,undefined,float-cast-overflow
+	cmake --build build/address --parallel 2
+	build/address/core_driver
+	cmake -S . -B build/thread -DCMAKE_BUILD_TYPE=RelWithDebInfo -DPIXELWISE_SANITIZE=thread
+	cmake --build build/thread --parallel 2
+	setarch -R build/thread/core_driver threads
 
 # Each marker file says which tier .venv holds; `dev` holds everything that `base` does.
 SOURCES := pyproject.toml CMakeLists.txt $(wildcard cpp/*)

@@ -8,10 +8,10 @@ ratios.
 
 import argparse
 import itertools
-import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -106,10 +106,38 @@ def equality() -> None:
         print(f"  {label} {np.abs(a - b).max():.1e} {others:3}{verdict}", flush=True)
 
 
-def memory(library: str) -> None:
-    """In a process of its own: the peak of a 2000x1500 image with 21 classes, less what its input needs."""
-    image, unary = photo("astronaut", 2000, 1500), blurred_unary(21, 1500, 2000)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def against_float64() -> None:
+    """Without normalisation messages go into thousands: how far each library's float32 is from float64."""
+    import torch
+
+    from pixelwise.crf import torch_backend
+
+    print("\nnormalisation none, chelsea, 5 classes: largest difference to float64, pixels beyond 1e-4")
+    image, unary = photo("chelsea"), blurred_unary(5, 375, 500)
+    for w in (CHELSEA, ASTRONAUT):
+        kernels = two_kernels(image, *w, normalization="none")
+        exact = torch_backend.mean_field(torch.from_numpy(unary).double()[None], [kernels])[0].numpy()
+        for name, q in (
+            ("pixelwise", ours(image, unary, w, 1, 0)),
+            ("pydensecrf2", theirs(image, unary, w, 0)),
+        ):
+            difference = np.abs(q - exact).max(axis=0)
+            others = int((q.argmax(axis=0) != exact.argmax(axis=0)).sum())
+            beyond = int((difference > 1e-4).sum())
+            print(f"  {name:12}{w} {difference.max():.1e}, {beyond} pixels, {others} of another label")
+
+
+def peak_memory() -> int:
+    """Of this process so far, MB. (getrusage would count that of the parent, too.)"""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) // 1024
+
+
+def memory(library: str, unary_file: Path) -> None:
+    """In a process of its own: time and peak memory, and what of it was there before the call."""
+    unary = np.load(unary_file)
+    image = photo("astronaut", unary.shape[2], unary.shape[1])
+    before = peak_memory()
     seconds, _ = timed(
         lambda: (
             ours(image, unary, CHELSEA, available_threads())
@@ -117,14 +145,17 @@ def memory(library: str) -> None:
             else theirs(image, unary, CHELSEA)
         )
     )
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(f"  {library:6} {seconds:6.2f} s, peak {after / 1024:.0f} MB (of which before {before / 1024:.0f})")
+    above = peak_memory() - before
+    print(f"  {library:6} {seconds:6.2f} s, {above} MB above the {before} MB before")
 
 
 def large() -> None:
     print("\n2000x1500, 21 classes, (80, 13, 10), each in a new process", flush=True)
-    for library in ("ours", "theirs"):
-        subprocess.run([sys.executable, __file__, "--memory", library], check=True)
+    with tempfile.TemporaryDirectory() as folder:
+        unary_file = Path(folder, "unary.npy")
+        np.save(unary_file, blurred_unary(21, 1500, 2000))
+        for library in ("ours", "theirs"):
+            subprocess.run([sys.executable, __file__, "--memory", library, unary_file], check=True)
     print("\ntime by size, 5 classes, all threads")
     for width, height in ((500, 375), (1000, 750), (2000, 1500), (4000, 3000)):
         image, unary = photo("astronaut", width, height), blurred_unary(5, height, width)
@@ -139,10 +170,10 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=7)
     parser.add_argument("--equality", action="store_true", help="compare answers of 96 settings")
     parser.add_argument("--large", action="store_true", help="memory, and time by size")
-    parser.add_argument("--memory", choices=["ours", "theirs"], help=argparse.SUPPRESS)
+    parser.add_argument("--memory", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.memory:
-        return memory(options.memory)
+        return memory(options.memory[0], Path(options.memory[1]))
     image, unary = photo("chelsea"), blurred_unary(21, 375, 500)
     cold, _ = timed(lambda: ours(image, unary, CHELSEA, available_threads()))
     print(f"{_core.instruction_set()}, {available_threads()} threads; cold first call {1e3 * cold:.1f} ms")
@@ -152,6 +183,7 @@ def main() -> None:
         compare("chelsea", CHELSEA, classes, min(options.pairs, 3))
     if options.equality:
         equality()
+        against_float64()
     if options.large:
         large()
     return None

@@ -42,6 +42,13 @@ void label_pixels(In<float, 3> scores, Out<std::uint8_t, 2> labels, Out<std::int
                             {labels.shape(0), labels.shape(1)}, labels.data(), pixels.data(), confidence.data());
 }
 
+void pixel_confidence(In<float, 3> scores, Out<float, 2> confidence) {
+    require(scores.size() > 0 && confidence.size() > 0, "scores and confidence may not be empty");
+    nb::gil_scoped_release released;
+    pixelwise::pixel_confidence(scores.data(), scores.shape(0), {scores.shape(1), scores.shape(2)},
+                                {confidence.shape(0), confidence.shape(1)}, confidence.data());
+}
+
 void pixel_probabilities(In<float, 3> scores, Out<float, 3> probabilities) {
     require(scores.size() > 0 && probabilities.size() > 0, "scores and probabilities may not be empty");
     require(scores.shape(0) == probabilities.shape(0), "scores and probabilities differ in classes");
@@ -61,6 +68,8 @@ NB_MODULE(_core, module) {
                "pixels"_a.noconvert(), "confidence"_a.noconvert(),
                "Interpolate scores (C, h, w) to labels' size (H, W) and fill in the best class per pixel; add per class "
                "the pixel count and the sum of their probabilities.");
+    module.def("pixel_confidence", &pixel_confidence, "scores"_a.noconvert(), "confidence"_a.noconvert(),
+               "Interpolate scores (C, h, w) to confidence's size (H, W) and fill in the probability of the best class.");
     module.def("pixel_probabilities", &pixel_probabilities, "scores"_a.noconvert(),
                "probabilities"_a.noconvert(),
                "Interpolate scores (C, h, w) to probabilities' size (C, H, W) and take the softmax over classes.");

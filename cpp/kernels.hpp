@@ -28,14 +28,14 @@ struct Rows {
 struct SweepView {
     int corners;                  // dimensions + 1
     const std::int32_t* simplex;  // (positions)
-    const std::int32_t* vertex;   // (simplices, corners): rows
+    const std::int32_t* row;      // (simplices, corners): where rows begin, in pairs of floats from rows.values
     const float* weight;          // (positions, corners)
     Rows rows;
 };
 
 // A vertex in a chain of neighbours along one direction: `half` is 0 at the end of a chain and 1/2 before.
 struct Link {
-    std::int32_t row;
+    std::int32_t row;  // as in SweepView
     float half;
 };
 
@@ -80,14 +80,14 @@ struct Kernels {
     // axis (which together name it); weight (dimensions + 1, stride) the barycentric coordinates.
     void (*locate)(const Points& points, std::int32_t* simplex, float* weight);
 
-    // out[i] = in[i] + sum_k weight[i, k] * row[vertex[simplex[i], k]] for the positions [begin, begin + count);
-    // in and out are (count, rows.width) and may be the same.
-    void (*slice)(const SweepView& view, std::ptrdiff_t begin, int count, const float* in, float* out);
+    // out[i] = in[i] + sum_k weight[i, k] * row(simplex[i], k) for the positions [begin, begin + count);
+    // in and out are (count, rows.width) and may be the same. `runs`: neighbouring positions often share a simplex.
+    void (*slice)(const SweepView& view, std::ptrdiff_t begin, int count, const float* in, float* out, bool runs);
 
-    // row[vertex[simplex[i], k]] += weight[i, k] * in[i]. `grouped`: neighbouring positions often share a simplex.
-    void (*splat)(const SweepView& view, std::ptrdiff_t begin, int count, const float* in, bool grouped);
+    // row(simplex[i], k) += weight[i, k] * in[i].
+    void (*splat)(const SweepView& view, std::ptrdiff_t begin, int count, const float* in, bool runs);
 
-    // out[i] = 2^in[i] / sum_c 2^in[i, c]; in and out are (count, width) and may be the same.
+    // out[i] = 2^in[i] / sum_c 2^in[i, c]; in and out are (count, width).
     void (*softmax)(int count, int width, const float* in, float* out);
 
     // Along each chain, in place: new[n] = old[n] + (old[n - 1] + old[n + 1]) / 2, where a missing neighbour is 0.
@@ -99,6 +99,14 @@ struct Kernels {
     // Each row r of [begin, end) becomes matrix * r; column c of the matrix is at matrix + c * rows.width.
     void (*transform)(const Rows& rows, std::ptrdiff_t begin, std::ptrdiff_t end, const float* matrix,
                       float* scratch);
+
+    // to[column, row] = from[row, column]; steps lie between rows; rows and columns are multiples of 4.
+    void (*transpose)(const float* from, std::ptrdiff_t from_step, int rows, int columns, float* to,
+                      std::ptrdiff_t to_step);
+
+    // Rows of `width` floats in another order: pick: to[i] = from[order[i] - first]; place: to[order[i] - first] = from[i].
+    void (*pick)(const float* from, const std::int32_t* order, std::int32_t first, int count, int width, float* to);
+    void (*place)(const float* from, const std::int32_t* order, std::int32_t first, int count, int width, float* to);
 
     const ConvolutionKernels* convolution;
 };

@@ -1,4 +1,4 @@
-// Declares, per instruction set, the parts of its kernel table: they are separate sources with flags of their own.
+// Declares, per instruction set, the parts of its kernel table.
 #pragma once
 
 #include "kernels.hpp"
@@ -6,6 +6,16 @@
 #define PIXELWISE_DECLARE(isa)                                                          \
     namespace isa {                                                                     \
     void locate(const Points& points, std::int32_t* simplex, float* weight);            \
+    void blur(const Link* links, std::ptrdiff_t count, const Rows& rows);               \
+    void move_add(float* to, float* from, std::ptrdiff_t count);                        \
+    void transform(const Rows& rows, std::ptrdiff_t begin, std::ptrdiff_t end,          \
+                   const float* matrix, float* scratch);                                \
+    void transpose(const float* from, std::ptrdiff_t from_step, int rows, int columns,  \
+                   float* to, std::ptrdiff_t to_step);                                  \
+    void pick(const float* from, const std::int32_t* order, std::int32_t first,         \
+              int count, int width, float* to);                                         \
+    void place(const float* from, const std::int32_t* order, std::int32_t first,        \
+               int count, int width, float* to);                                        \
     extern const ConvolutionKernels convolution_kernels;                                \
     extern const Kernels kernels;                                                       \
     }

@@ -1,82 +1,70 @@
-// The loops of a mean-field iteration. Compiled once per instruction set, with fused multiply-adds where they exist.
-#include "kernels_isa.hpp"
-#include "simd.hpp"
+// The loops of a mean-field iteration over pixels. Compiled once per instruction set, with fused multiply-adds where they
+// exist.
+#include "blocks.hpp"
 
 namespace pixelwise {
 namespace PIXELWISE_ISA {
 namespace {
 
-using Index = std::ptrdiff_t;
-
-// `Columns` (a multiple of 8) neighbouring numbers of a row: whole vectors, and half a vector where those have 16 lanes.
-template <int Columns>
-struct Block {
-    static constexpr int columns = Columns, whole = Columns / lanes, rest = Columns % lanes;
-    Float<lanes> part[whole > 0 ? whole : 1];
-    Float<(rest > 0 ? rest : 4)> tail;
-
-    static PIXELWISE_INLINE Block read(const float* from) {
-        Block block;
-        for (int k = 0; k < whole; ++k) block.part[k] = load<lanes>(from + k * lanes);
-        if constexpr (rest > 0) block.tail = load<rest>(from + whole * lanes);
-        return block;
-    }
-    PIXELWISE_INLINE void write(float* to) const {
-        for (int k = 0; k < whole; ++k) store(to + k * lanes, part[k]);
-        if constexpr (rest > 0) store(to + whole * lanes, tail);
-    }
-    // Each vector v becomes work(v, the same vector of the others...).
-    template <class Work, class... Others>
-    PIXELWISE_INLINE void change(const Work& work, const Others&... others) {
-        for (int k = 0; k < whole; ++k) part[k] = work(part[k], others.part[k]...);
-        if constexpr (rest > 0) tail = work(tail, others.tail...);
-    }
-    static PIXELWISE_INLINE Block zero() {
-        Block block;
-        for (int k = 0; k < whole; ++k) block.part[k] = all<lanes>(0.0f);
-        if constexpr (rest > 0) block.tail = all<rest>(0.0f);
-        return block;
-    }
-    PIXELWISE_INLINE void add(float weight, const Block& other) {
-        change([weight](auto mine, auto its) { return mine + weight * its; }, other);
-    }
-};
-
-// The block of a width that is less than a whole number of the largest blocks.
-template <int Columns, class Work>
-PIXELWISE_INLINE void for_last_block(int width, int first, const Work& work) {
-    if (width - first == Columns) return work(Block<Columns>(), first);
-    if constexpr (Columns > 8) for_last_block<Columns - 8>(width, first, work);
+// How many positions from `at` on, at most `most`, lie in the same simplex.
+PIXELWISE_INLINE int run_length(const std::int32_t* simplex, int most) {
+    int length = 1;
+    while (length < most && simplex[length] == simplex[0]) ++length;
+    return length;
 }
-
-// Calls work(an empty block, its first column) for blocks that cover `width`, of at most `Most` columns each.
-template <int Most, class Work>
-PIXELWISE_INLINE void for_blocks(int width, const Work& work) {
-    int first = 0;
-    for (; first + Most <= width; first += Most) work(Block<Most>(), first);
-    if constexpr (Most > 8)
-        if (first < width) for_last_block<Most - 8>(width, first, work);
-}
-
-// As many vectors as leave registers for what goes with them.
-constexpr int four_vectors = 4 * lanes, two_vectors = 2 * lanes;
-
-constexpr int softmax_batch = 16;
 
 // Corners: of a simplex, or 0 when only known at run time.
 template <int Corners>
 void slice_corners(const SweepView& view, Index begin, int count, const float* in, float* out) {
     const int corners = Corners ? Corners : view.corners;
     const Index width = view.rows.width;
+    const Index ahead = in == out ? 0 : 32 * width;  // what comes from far is asked for early
     for_blocks<four_vectors>(view.rows.width, [&](auto block, int first) {
         using B = decltype(block);
         const float* const values = view.rows.values + first;
         const float* weight = view.weight + begin * corners;
         for (int i = 0; i < count; ++i, weight += corners) {
-            const std::int32_t* vertex = view.vertex + static_cast<Index>(view.simplex[begin + i]) * corners;
-            B total = B::read(in + i * width + first);
-            for (int k = 0; k < corners; ++k) total.add(weight[k], B::read(values + vertex[k] * width));
+            const std::int32_t* row = view.row + static_cast<Index>(view.simplex[begin + i]) * corners;
+            const float* const from = in + i * width + first;
+            PIXELWISE_PREFETCH(from + ahead);
+            PIXELWISE_PREFETCH(from + ahead + 16);
+            B total = B::read(from);
+            for (int k = 0; k < corners; ++k) total.add(weight[k], B::read(row_at(values, row[k])));
             total.write(out + i * width + first);
+        }
+    });
+}
+
+// The same for positions in runs of one simplex: each row that is read serves two of them.
+template <int Corners>
+void slice_runs(const SweepView& view, Index begin, int count, const float* in, float* out) {
+    const Index width = view.rows.width;
+    for_blocks<four_vectors>(view.rows.width, [&](auto block, int first) {
+        using B = decltype(block);
+        const float* const values = view.rows.values + first;
+        const float* weight = view.weight + begin * Corners;
+        const float* from = in + first;
+        float* to = out + first;
+        for (int i = 0; i < count;) {
+            int run = run_length(view.simplex + begin + i, count - i);
+            const std::int32_t* row = view.row + static_cast<Index>(view.simplex[begin + i]) * Corners;
+            i += run;
+            for (; run > 1; run -= 2, weight += 2 * Corners, from += 2 * width, to += 2 * width) {
+                B one = B::read(from), other = B::read(from + width);
+                for (int k = 0; k < Corners; ++k) {
+                    const B value = B::read(row_at(values, row[k]));
+                    one.add(weight[k], value);
+                    other.add(weight[Corners + k], value);
+                }
+                one.write(to);
+                other.write(to + width);
+            }
+            if (run == 1) {
+                B total = B::read(from);
+                for (int k = 0; k < Corners; ++k) total.add(weight[k], B::read(row_at(values, row[k])));
+                total.write(to);
+                weight += Corners, from += width, to += width;
+            }
         }
     });
 }
@@ -90,43 +78,78 @@ void splat_corners(const SweepView& view, Index begin, int count, const float* i
         float* const values = view.rows.values + first;
         const float* weight = view.weight + begin * corners;
         for (int i = 0; i < count; ++i, weight += corners) {
-            const std::int32_t* vertex = view.vertex + static_cast<Index>(view.simplex[begin + i]) * corners;
+            const std::int32_t* row = view.row + static_cast<Index>(view.simplex[begin + i]) * corners;
             const B value = B::read(in + i * width + first);
             for (int k = 0; k < corners; ++k) {
-                float* const row = values + vertex[k] * width;
-                B total = B::read(row);
+                float* const at = row_at(values, row[k]);
+                B total = B::read(at);
                 total.add(weight[k], value);
-                total.write(row);
+                total.write(at);
             }
         }
     });
 }
 
-// The same, but the rows of a simplex stay in registers for as long as the positions share it.
-template <int Corners>
-void splat_groups(const SweepView& view, Index begin, int count, const float* in) {
+// `Corners` rows, in registers.
+template <int Corners, class B>
+struct Held {
+    B first;
+    Held<Corners - 1, B> others;
+    PIXELWISE_INLINE void read(const float* values, const std::int32_t* row) {
+        first = B::read(row_at(values, row[0]));
+        others.read(values, row + 1);
+    }
+    PIXELWISE_INLINE void add(const float* weight, const B& value) {
+        first.add(weight[0], value);
+        others.add(weight + 1, value);
+    }
+    PIXELWISE_INLINE void write(float* values, const std::int32_t* row) const {
+        first.write(row_at(values, row[0]));
+        others.write(values, row + 1);
+    }
+};
+template <class B>
+struct Held<0, B> {
+    PIXELWISE_INLINE void read(const float*, const std::int32_t*) {}
+    PIXELWISE_INLINE void add(const float*, const B&) {}
+    PIXELWISE_INLINE void write(float*, const std::int32_t*) const {}
+};
+
+// `Corners` rows of each simplex, from its corner `corner` on, stay in registers for as long as positions share it.
+template <int Corners, class B>
+PIXELWISE_INLINE void splat_runs_part(const SweepView& view, Index begin, int count, const float* in, int first,
+                                      int corner) {
     const Index width = view.rows.width;
-    for_blocks<two_vectors>(view.rows.width, [&](auto block, int first) {
+    float* const values = view.rows.values + first;
+    const float* weight = view.weight + begin * view.corners + corner;
+    in += first;
+    for (int i = 0; i < count;) {
+        const std::int32_t simplex = view.simplex[begin + i];
+        const std::int32_t* row = view.row + static_cast<Index>(simplex) * view.corners + corner;
+        Held<Corners, B> held;
+        held.read(values, row);
+        do {
+            held.add(weight, B::read(in));
+            weight += view.corners;
+            in += width;
+            ++i;
+        } while (i < count && view.simplex[begin + i] == simplex);
+        held.write(values, row);
+    }
+}
+
+void splat_runs_of_6(const SweepView& view, Index begin, int count, const float* in) {
+    for_blocks<few_vectors>(view.rows.width, [&](auto block, int first) {
         using B = decltype(block);
-        float* const values = view.rows.values + first;
-        const float* weight = view.weight + begin * Corners;
-        for (int i = 0; i < count;) {
-            const std::int32_t simplex = view.simplex[begin + i];
-            const std::int32_t* vertex = view.vertex + static_cast<Index>(simplex) * Corners;
-            B total[Corners];
-            for (int k = 0; k < Corners; ++k) total[k] = B::read(values + vertex[k] * width);
-            do {
-                const B value = B::read(in + i * width + first);
-                for (int k = 0; k < Corners; ++k) total[k].add(weight[k], value);
-                weight += Corners;
-                ++i;
-            } while (i < count && view.simplex[begin + i] == simplex);
-            for (int k = 0; k < Corners; ++k) total[k].write(values + vertex[k] * width);
-        }
+        constexpr int vectors = (B::columns + lanes - 1) / lanes;
+        constexpr int corners = 7 * vectors < registers ? 6 : 3;
+        for (int corner = 0; corner < 6; corner += corners)
+            splat_runs_part<corners, B>(view, begin, count, in, first, corner);
     });
 }
 
-void slice(const SweepView& view, Index begin, int count, const float* in, float* out) {
+void slice(const SweepView& view, Index begin, int count, const float* in, float* out, bool runs) {
+    if (runs && view.corners == 6) return slice_runs<6>(view, begin, count, in, out);
     switch (view.corners) {
         case 3: return slice_corners<3>(view, begin, count, in, out);
         case 4: return slice_corners<4>(view, begin, count, in, out);
@@ -135,8 +158,8 @@ void slice(const SweepView& view, Index begin, int count, const float* in, float
     }
 }
 
-void splat(const SweepView& view, Index begin, int count, const float* in, bool grouped) {
-    if (grouped && view.corners == 6) return splat_groups<6>(view, begin, count, in);
+void splat(const SweepView& view, Index begin, int count, const float* in, bool runs) {
+    if (runs && view.corners == 6) return splat_runs_of_6(view, begin, count, in);
     switch (view.corners) {
         case 3: return splat_corners<3>(view, begin, count, in);
         case 4: return splat_corners<4>(view, begin, count, in);
@@ -145,54 +168,50 @@ void splat(const SweepView& view, Index begin, int count, const float* in, bool 
     }
 }
 
-PIXELWISE_INLINE float sum_of_8(const float* x) {
-    return ((x[0] + x[4]) + (x[1] + x[5])) + ((x[2] + x[6]) + (x[3] + x[7]));
+constexpr int softmax_batch = 16;  // rows at a time, so that their long chains of steps overlap
+
+// sums[i] = the sum of the 8 numbers from x + 8 * i on.
+PIXELWISE_INLINE void sum_of_4_rows(const float* x, float* sums) {
+    Float<4> a = load<4>(x) + load<4>(x + 4), b = load<4>(x + 8) + load<4>(x + 12);
+    Float<4> c = load<4>(x + 16) + load<4>(x + 20), d = load<4>(x + 24) + load<4>(x + 28);
+    transpose_4(a, b, c, d);
+    store(sums, (a + c) + (b + d));
 }
 
-// out = 2^in; sums[i] is the sum of row i.
+// out = 2^in; sums[i] is the sum of row i, for up to softmax_batch rows.
 void powers(int count, int width, const float* in, float* out, float* sums) {
-    float partial[softmax_batch * 8];
+    float partial[softmax_batch * 8];  // of columns k, k + 8, k + 16, ...
     for_blocks<four_vectors>(width, [&](auto block, int first) {
         using B = decltype(block);
         for (int i = 0; i < count; ++i) {
             B power = B::read(in + i * width + first);
             power.change([](auto x) { return exp2(x); });
             power.write(out + i * width + first);
-            // Columns k, k + 8, k + 16, ... are added up in partial[k]; sums over 8 neighbours follow.
-            const float* const at = out + i * width + first;
-            constexpr int narrow = lanes < 8 ? lanes : 8;
-            for (int k = 0; k < 8; k += narrow) {
-                Float<narrow> total = first == 0 ? all<narrow>(0.0f) : load<narrow>(partial + i * 8 + k);
-                if constexpr (narrow == lanes) {
-                    for (int v = k / narrow; v < B::whole; v += 8 / narrow) total = total + power.part[v];
-                } else {
-                    for (int c = k; c < B::columns; c += 8) total = total + load<narrow>(at + c);
-                }
-                store(partial + i * 8 + k, total);
-            }
+            power.add_eighths(partial + i * 8, first == 0);
         }
     });
-    for (int i = 0; i < count; ++i) sums[i] = sum_of_8(partial + i * 8);
+    for (int i = 0; i < count; i += 4) sum_of_4_rows(partial + i * 8, sums + i);
 }
 
 // The largest logit taken away first, for rows whose powers leave the range of floats.
 void powers_of_differences(int width, const float* in, float* out, float* sum) {
-    float best = in[0];
+    float best = in[0], sums[softmax_batch];
     for (int c = 1; c < width; ++c) best = in[c] > best ? in[c] : best;
     for (int c = 0; c < width; ++c) out[c] = in[c] - best;
-    powers(1, width, out, out, sum);
+    powers(1, width, out, out, sums);
+    *sum = sums[0];
 }
 
-// Rows in batches, so that the steps of one row, each of which waits for the one before, overlap with those of others.
 void softmax(int count, int width, const float* in, float* out) {
     float sums[softmax_batch];
     for (; count > 0; count -= softmax_batch, in += softmax_batch * width, out += softmax_batch * width) {
         const int rows = count < softmax_batch ? count : softmax_batch;
         powers(rows, width, in, out, sums);
-        for (int i = 0; i < rows; ++i)
-            if (!(sums[i] > 1e-30f && sums[i] < 1e30f))
-                powers_of_differences(width, in + i * width, out + i * width, sums + i);
-        for (int i = 0; i < rows; ++i) sums[i] = 1.0f / sums[i];
+        bool beyond = false;
+        for (int i = 0; i < rows; ++i) beyond |= !(sums[i] > 1e-30f) | !(sums[i] < 1e30f);
+        if (beyond)
+            for (int i = 0; i < rows; ++i) powers_of_differences(width, in + i * width, out + i * width, sums + i);
+        for (int i = 0; i < softmax_batch; ++i) sums[i] = 1.0f / sums[i];
         for_blocks<four_vectors>(width, [&](auto block, int first) {
             using B = decltype(block);
             for (int i = 0; i < rows; ++i) {
@@ -205,57 +224,14 @@ void softmax(int count, int width, const float* in, float* out) {
     }
 }
 
-void blur(const Link* links, Index count, const Rows& rows) {
-    if (count == 0) return;
-    const Index width = rows.width;
-    for_blocks<four_vectors>(rows.width, [&](auto block, int first) {
-        using B = decltype(block);
-        float* const values = rows.values + first;
-        B current = B::read(values + links[0].row * width), before = B::zero();  // before: half of what was there
-        for (Index n = 0; n < count; ++n) {
-            const float half = links[n].half;
-            const B next = B::read(values + links[n + 1 < count ? n + 1 : n].row * width);
-            B blurred = current;
-            blurred.change([half](auto here, auto left, auto right) { return (here + left) + half * right; }, before, next);
-            blurred.write(values + links[n].row * width);
-            before = current;
-            before.change([half](auto x) { return half * x; });
-            current = next;
-        }
-    });
-}
-
-void move_add(float* to, float* from, Index count) {
-    for (Index i = 0; i < count; i += 8) {
-        Block<8> total = Block<8>::read(to + i);
-        total.add(1.0f, Block<8>::read(from + i));
-        total.write(to + i);
-        Block<8>::zero().write(from + i);
-    }
-}
-
-void transform(const Rows& rows, Index begin, Index end, const float* matrix, float* scratch) {
-    const Index width = rows.width;
-    for (Index r = begin; r < end; ++r) {
-        float* const row = rows.values + r * width;
-        for (Index c = 0; c < width; ++c) scratch[c] = row[c];
-        for_blocks<four_vectors>(rows.width, [&](auto block, int first) {
-            using B = decltype(block);
-            B total = B::zero();
-            for (Index c = 0; c < width; ++c) total.add(scratch[c], B::read(matrix + c * width + first));
-            total.write(row + first);
-        });
-    }
-}
-
 }  // namespace
 
 #define PIXELWISE_TEXT(isa) #isa
 #define PIXELWISE_NAME(isa) PIXELWISE_TEXT(isa)
 
 extern const Kernels kernels;
-const Kernels kernels = {PIXELWISE_NAME(PIXELWISE_ISA), &locate,   &slice,     &splat, &softmax, &blur,
-                         &move_add,                     &transform, &convolution_kernels};
+const Kernels kernels = {PIXELWISE_NAME(PIXELWISE_ISA), &locate, &slice, &splat, &softmax, &blur, &move_add, &transform, &transpose,
+                         &pick, &place, &convolution_kernels};
 
 }  // namespace PIXELWISE_ISA
 }  // namespace pixelwise

@@ -5,30 +5,13 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
+#include <optional>
 #include <vector>
 
-#include "permutohedral.hpp"
+#include "pairwise_term.hpp"
+#include "pixel_rows.hpp"
 
 namespace pixelwise {
-
-enum class Normalization { none, before, after, symmetric };
-
-// One pairwise term. With K the (normalised) filter, log-beliefs gain `label` * K Q.
-struct Pairwise {
-    int dimensions;
-    const float* features;  // (dimensions, pixels), in standard deviations
-    Normalization normalization;
-    float weight;              // used if `label` is empty; not negative
-    std::vector<float> label;  // (classes, classes), row = the label that gains, or empty: weight * identity
-};
-
-// (classes, depth, height, width) floats anywhere in memory; steps are in floats.
-template <class T>
-struct Strided {
-    T* data;
-    std::ptrdiff_t class_step, plane_step, row_step, column_step;
-};
 
 class Member;
 
@@ -36,7 +19,6 @@ class MeanField {
   public:
     // Throws std::invalid_argument if features cannot be used, std::bad_alloc, std::system_error.
     MeanField(const Shape& shape, int classes, const std::vector<Pairwise>& terms, int threads, const Kernels& kernels);
-    ~MeanField();
 
     // Takes energies (negative log-probabilities) and starts anew from softmax(-unary). Returns where the first one
     // is that is not finite, or -1; the object is then without unary.
@@ -65,33 +47,32 @@ class MeanField {
     const Shape& shape() const { return shape_; }
 
   private:
-    struct Term;
     struct Scratch;
-    // Calls sink(first position, count, beliefs, scratch) for all chunks that belong to the member; beliefs (count, width)
-    // are what source(first position, count, scratch) returns.
-    template <class Source, class Sink>
-    void sweep(const Member& member, const Source& source, const Sink& sink) const;
-    const float* own_beliefs(std::ptrdiff_t begin, int count, Scratch& scratch) const;
-    const float* gather(const Strided<const float>& from, std::ptrdiff_t begin, int count, Scratch& scratch) const;
-    void scatter(const float* rows, std::ptrdiff_t begin, int count, const Strided<float>& to, Scratch& scratch) const;
-    template <class Step>
-    void find_offsets(const Step& strided, std::ptrdiff_t begin, int count, Scratch& scratch) const;
-    // Filters what the source gives; the result is in sums[0] of the terms [first, last).
+    // Calls work(tile, scratch) for all tiles that belong to the member.
+    template <class Work>
+    void for_tiles(const Member& member, const Work& work) const;
+    // Beliefs of a tile's pixels, (pixels, width), by position.
+    const float* own_beliefs(const Tiles::Tile& tile, Scratch& scratch) const;
+    const float* given(const Strided<const float>& values, const Tiles::Tile& tile, Scratch& scratch) const;
+    // Filters the beliefs that source(tile, scratch) returns; the result is in sums[0] of the terms [first, last).
     template <class Source>
     void filter(const Source& source, std::size_t first, std::size_t last);
     void blur(Member& member, std::size_t first, std::size_t last);
     template <class Source>
     double objective(const Source& source);
     void accept_messages();
+    // The place of the first energy that is not finite in the planes, (class, pixel), or `none`.
+    std::ptrdiff_t first_spoilt(const Tiles::Tile& tile, const float* planes, std::ptrdiff_t none) const;
 
     Shape shape_;
-    int classes_, width_, chunk_, threads_;
+    int classes_, threads_;
     const Kernels& kernels_;
-    std::vector<std::int32_t> pixel_;  // by position
-    std::vector<Term> terms_;
-    Buffer<float> unary_;    // (positions, width): (least energy - energy) * log2 e, at most 0
+    std::vector<PairwiseTerm> terms_;
+    std::optional<PixelRows> pixels_;
+    int width_;
+    Buffer<float> unary_;     // (positions, width): (least energy - energy) * log2 e, at most 0
     double least_sum_ = 0.0;  // of the pixels' least energies
-    bool started_ = false;   // whether `values` of the terms hold messages
+    bool started_ = false;    // whether `values` of the terms hold messages
 };
 
 }  // namespace pixelwise

@@ -2,87 +2,18 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <cstring>
 #include <stdexcept>
-#include <string>
 
 #include "key_table.hpp"
+#include "lattice_fields.hpp"
 #include "threads.hpp"
 
 namespace pixelwise {
 namespace {
 
-// Coordinates up to here keep a float error of at most 1/16 of the lattice's unit.
-constexpr double largest_coordinate = 1 << 20;
-
 constexpr int block = Tiles::most_pixels;
-
-struct Field {
-    int word = 0, shift = 0, bits = 0;
-    std::int64_t least = 0;
-
-    template <int Words>
-    Key<Words> unit() const {
-        Key<Words> key;
-        key.word[word] = std::uint64_t{1} << shift;
-        return key;
-    }
-    template <int Words>
-    std::int64_t of(const Key<Words>& key) const {
-        return static_cast<std::int64_t>(key.word[word] >> shift & ((std::uint64_t{1} << bits) - 1)) + least;
-    }
-};
-
-int bits_for(std::int64_t values) {
-    int bits = 1;
-    while ((std::int64_t{1} << bits) < values) ++bits;
-    return bits;
-}
-
-// Lays fields into 64-bit words one after the other, none across two words.
-class Packing {
-  public:
-    Field add(std::int64_t least, std::int64_t most) {
-        const int bits = bits_for(most - least + 1);
-        if (used_ + bits > 64) {
-            ++words_;
-            used_ = 0;
-        }
-        const Field field{words_ - 1, used_, bits, least};
-        used_ += bits;
-        return field;
-    }
-    int words() const { return words_; }
-
-  private:
-    int words_ = 1, used_ = 0;
-};
-
-struct Interval {
-    double low = 0, high = 0;
-};
-
-// Of one feature over all pixels. The product with 0 is NaN for what is not finite.
-Interval extent(const float* values, std::ptrdiff_t count, int feature) {
-    float low = values[0], high = values[0], spoilt = 0.0f;
-    for (std::ptrdiff_t i = 0; i < count; ++i) {
-        low = std::min(low, values[i]);
-        high = std::max(high, values[i]);
-        spoilt += values[i] * 0.0f;
-    }
-    if (!(spoilt == 0.0f))
-        throw std::invalid_argument("feature " + std::to_string(feature) + " is not finite everywhere; is its width (theta) too small?");
-    return {low, high};
-}
-
-// The diagonal of the elevation matrix; in float where densecrf has floats.
-std::vector<float> elevation_scale(int d) {
-    const float deviation = static_cast<float>(std::sqrt(2.0 / 3.0) * (d + 1));
-    std::vector<float> scale(static_cast<std::size_t>(d));
-    for (int i = 0; i < d; ++i)
-        scale[static_cast<std::size_t>(i)] = static_cast<float>(1.0 / std::sqrt((i + 2.0) * (i + 1.0)) * deviation);
-    return scale;
-}
 
 }  // namespace
 
@@ -99,60 +30,11 @@ Tiles::Tiles(const Shape& shape) : shape_(shape) {
             }
 }
 
-// How the keys of simplices and vertices are packed. A simplex is named by the first d coordinates of its base point
-// less the ranks of the axes. A vertex is named by its remainder r (its coordinates are all congruent to r modulo
-// d + 1) and by its first d coordinates divided by d + 1, rounded down.
-struct Lattice::Fields {
-    std::vector<Field> simplex, quotient;
-    Field remainder;
-    int words;
-
-    Fields(int d, const std::vector<Interval>& extents) {
-        const std::vector<float> scale = elevation_scale(d);
-        Packing simplices, vertices;
-        remainder = vertices.add(0, d);
-        Interval partial;
-        std::vector<Interval> elevated(static_cast<std::size_t>(d) + 1);
-        for (int j = d; j >= 0; --j) {
-            Interval& here = elevated[static_cast<std::size_t>(j)];
-            here = partial;
-            if (j == 0) break;
-            const double s = scale[static_cast<std::size_t>(j) - 1];
-            const Interval& extent = extents[static_cast<std::size_t>(j) - 1];
-            const Interval scaled{extent.low * s, extent.high * s};
-            here.low -= j * scaled.high;
-            here.high -= j * scaled.low;
-            partial.low += scaled.low;
-            partial.high += scaled.high;
-        }
-        for (int j = 0; j < d; ++j) {
-            const Interval& here = elevated[static_cast<std::size_t>(j)];
-            if (!(std::max(-here.low, here.high) < largest_coordinate)) refuse(extents);
-            // The base point lies within 3/2 of a cell, the rank is at most d, and floats err by little.
-            const std::int64_t cell = d + 1, low = static_cast<std::int64_t>(std::floor(here.low)) - 3 * cell - 2,
-                               high = static_cast<std::int64_t>(std::ceil(here.high)) + 3 * cell + 2;
-            simplex.push_back(simplices.add(low, high));
-            quotient.push_back(vertices.add(low / cell - 3, high / cell + 3));
-        }
-        words = std::max(simplices.words(), vertices.words());
-    }
-
-    [[noreturn]] static void refuse(const std::vector<Interval>& extents) {
-        std::size_t widest = 0;
-        const auto reach = [&](std::size_t k) { return std::max(-extents[k].low, extents[k].high); };
-        for (std::size_t k = 0; k < extents.size(); ++k)
-            if (reach(k) > reach(widest)) widest = k;
-        throw std::invalid_argument("feature " + std::to_string(widest) + " reaches " + std::to_string(std::lround(reach(widest))) +
-                                    " standard deviations from 0, further than a lattice of floats can resolve; widths (theta) "
-                                    "so small make every pixel its own only neighbour: raise them");
-    }
-};
-
 Lattice::Lattice(int dimensions, const float* features, const Tiles& tiles, const Kernels& kernels, int threads)
     : dimensions_(dimensions) {
     std::vector<Interval> extents;
     for (int k = 0; k < dimensions; ++k) extents.push_back(extent(features + k * tiles.pixels(), tiles.pixels(), k));
-    const Fields fields(dimensions, extents);
+    const LatticeFields fields(dimensions, extents);
     if (fields.words == 1)
         build<1>(features, tiles, kernels, threads, fields);
     else if (fields.words == 2)
@@ -175,13 +57,23 @@ void pack(const std::vector<Field>& fields, const std::int32_t* coordinates, int
     }
 }
 
-std::int64_t floor_divide(std::int64_t a, std::int64_t b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
+// Division of numbers in [0, 2^23) by a small one, without the slow instruction.
+class Divisor {
+  public:
+    explicit Divisor(int by) : factor_((std::uint64_t{1} << 40) / static_cast<std::uint64_t>(by) + 1) {}
+    std::int64_t rounded_down(std::int64_t number) const {
+        return static_cast<std::int64_t>(static_cast<std::uint64_t>(number) * factor_ >> 40);
+    }
+
+  private:
+    std::uint64_t factor_;
+};
 
 }  // namespace
 
 template <int Words>
 void Lattice::build(const float* features, const Tiles& tiles, const Kernels& kernels, int threads,
-                    const Fields& fields) {
+                    const LatticeFields& fields) {
     const int d = dimensions_;
     const std::ptrdiff_t pixels = tiles.pixels();
     const auto& list = tiles.list();
@@ -217,51 +109,58 @@ void Lattice::build(const float* features, const Tiles& tiles, const Kernels& ke
     std::vector<Key<Words>> unit;
     for (const Field& field : fields.quotient) unit.push_back(field.template unit<Words>());
     const Key<Words> unit_remainder = fields.remainder.template unit<Words>();
-    const auto add_simplex = [&](const Key<Words>& simplex) {
+    const Divisor cell(d + 1);
+    const std::size_t corners_each = static_cast<std::size_t>(d) + 1;
+    // The vertices of a simplex. From one to the next: one step along all axes, and back by a cell on one of them.
+    const auto go_round = [&](const Key<Words>& simplex, Key<Words>* around) {
         int axis_of_rank[max_dimensions + 1];
         std::fill(axis_of_rank, axis_of_rank + d + 1, d);
         Key<Words> vertex;
         for (int i = 0; i < d; ++i) {
             const Field& to = fields.quotient[static_cast<std::size_t>(i)];
-            const std::int64_t name = fields.simplex[static_cast<std::size_t>(i)].of(simplex);
-            const std::int64_t base = -floor_divide(-name, d + 1);  // the quotient of the base point
+            const Field& from = fields.simplex[static_cast<std::size_t>(i)];
+            const std::int64_t name = from.raw(simplex);  // its least value is a multiple of d + 1
+            const std::int64_t base = cell.rounded_down(name + d);
             axis_of_rank[base * (d + 1) - name] = i;
-            vertex.word[to.word] += static_cast<std::uint64_t>(base - to.least) << to.shift;
+            vertex.word[to.word] += static_cast<std::uint64_t>(base + from.least / (d + 1) - to.least) << to.shift;
         }
-        // From one vertex of a simplex to the next: one step along all axes, and back by a cell on one of them.
-        Key<Words> around[max_dimensions + 1];
-        std::uint64_t hash[max_dimensions + 1];
         for (int r = 0; r <= d; ++r) {
             around[r] = vertex;
-            hash[r] = vertex.hash();
-            table.prefetch(hash[r]);
             const int axis = axis_of_rank[d - r];
             vertex += unit_remainder;
             if (axis < d) vertex -= unit[static_cast<std::size_t>(axis)];
         }
-        for (int r = 0; r <= d; ++r) {
-            const std::int32_t before = table.size(), id = table.number(around[r], hash[r]);
-            if (id == before) vertices.push_back(around[r]);
-            corners_.push_back(id);
-        }
     };
+    // Tables are large and visited in no order: what is looked up is asked for some time before.
     constexpr int ahead = 16;
-    std::uint64_t hashes[block + ahead] = {};
+    std::vector<std::uint64_t> hashes(static_cast<std::size_t>(block * (d + 1) + ahead));
+    std::vector<Key<Words>> fresh, around(static_cast<std::size_t>(block * (d + 1)));
     for (const Tiles::Tile& tile : list) {
         const int count = tile.pixels();
         const Key<Words>* key = keys.data() + tile.first;
-        for (int i = 0; i < count; ++i) hashes[i] = key[i].hash();
+        std::int32_t* id = simplex_.data() + tile.first;
+        for (int i = 0; i < count; ++i) hashes[static_cast<std::size_t>(i)] = key[i].hash();
+        fresh.clear();
         for (int i = 0; i < count; ++i) {
-            simplices.prefetch(hashes[i + ahead]);
-            std::int32_t id;
+            simplices.prefetch(hashes[static_cast<std::size_t>(i + ahead)]);
             if (i > 0 && key[i] == key[i - 1]) {
-                id = simplex_[static_cast<std::size_t>(tile.first + i - 1)];
+                id[i] = id[i - 1];
+            } else if (i >= tile.width && key[i] == key[i - tile.width]) {
+                id[i] = id[i - tile.width];
             } else {
                 const std::int32_t before = simplices.size();
-                id = simplices.number(key[i], hashes[i]);
-                if (id == before) add_simplex(key[i]);
+                id[i] = simplices.number(key[i], hashes[static_cast<std::size_t>(i)]);
+                if (id[i] == before) fresh.push_back(key[i]);
             }
-            simplex_[static_cast<std::size_t>(tile.first + i)] = id;
+        }
+        for (std::size_t i = 0; i < fresh.size(); ++i) go_round(fresh[i], &around[i * corners_each]);
+        const std::size_t wanted = fresh.size() * corners_each;
+        for (std::size_t i = 0; i < wanted; ++i) hashes[i] = around[i].hash();
+        for (std::size_t i = 0; i < wanted; ++i) {
+            table.prefetch(hashes[i + ahead]);
+            const std::int32_t before = table.size(), vertex = table.number(around[i], hashes[i]);
+            if (vertex == before) vertices.push_back(around[i]);
+            corners_.push_back(vertex);
         }
     }
     vertices_ = table.size();
@@ -283,7 +182,7 @@ void Lattice::build(const float* features, const Tiles& tiles, const Kernels& ke
                 const std::size_t count = std::min<std::size_t>(batch, vertices.size() - begin);
                 for (std::size_t i = 0; i < count; ++i) {
                     Key<Words> key = vertices[begin + i];
-                    key += fields.remainder.of(key) == d ? wrap : unit_remainder;
+                    key += fields.remainder.raw(key) == d ? wrap : unit_remainder;
                     if (j < d) key -= unit[static_cast<std::size_t>(j)];
                     wanted[i] = key;
                     hash[i] = key.hash();
@@ -350,6 +249,14 @@ void Lattice::arrange(const std::vector<std::int32_t>& order, const Tiles& tiles
             for (int k = 0; k < n; ++k) to[i * n + k] = weight[from + static_cast<std::size_t>(k * count)];
         }
     }
+}
+
+void Lattice::space_rows(int width) {
+    const std::int32_t step = width / 2;
+    if (vertices_ > INT32_MAX / step) throw std::invalid_argument("the lattice would need more than 16 GB");
+    for (std::int32_t& corner : corners_) corner *= step;
+    for (std::vector<Link>& chain : chains_)
+        for (Link& link : chain) link.row *= step;
 }
 
 float Lattice::gain() const { return 1.0f / (1.0f + std::pow(2.0f, static_cast<float>(-dimensions_))); }

@@ -47,6 +47,8 @@ class Tiles {
     std::vector<Tile> list_;
 };
 
+struct LatticeFields;
+
 class Lattice {
   public:
     // features: (dimensions, pixels), finite, in standard deviations. Throws std::invalid_argument if they are not
@@ -65,11 +67,15 @@ class Lattice {
     // Puts simplex() and weight() into an order as grouped() returns it. To be called once.
     void arrange(const std::vector<std::int32_t>& order, const Tiles& tiles);
 
+    // From here on row() and chain() name vertices as a SweepView does, by where their rows of `width` floats begin. To be
+    // called once, after filter_ones().
+    void space_rows(int width);
+
     // All below by position in that order.
     const std::int32_t* simplex() const { return simplex_.data(); }       // (pixels)
     const float* weight() const { return weight_.data(); }
     float* weight() { return weight_.data(); }                            // (pixels, corners), barycentric coordinates
-    const std::int32_t* vertex() const { return corners_.data(); }        // (simplices, corners)
+    const std::int32_t* row() const { return corners_.data(); }           // (simplices, corners), as space_rows() says
     const std::vector<Link>& chain(int direction) const { return chains_[static_cast<std::size_t>(direction)]; }
 
     // The filter's gain: splat and slice shares add up to 1, each blur to 2, and this brings their product back to 1.
@@ -79,9 +85,8 @@ class Lattice {
     void filter_ones(float* out) const;
 
   private:
-    struct Fields;
     template <int Words>
-    void build(const float* features, const Tiles& tiles, const Kernels& kernels, int threads, const Fields& fields);
+    void build(const float* features, const Tiles& tiles, const Kernels& kernels, int threads, const LatticeFields& fields);
 
     int dimensions_;
     std::ptrdiff_t vertices_ = 0;

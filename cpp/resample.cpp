@@ -130,6 +130,16 @@ void label_pixels(const float* scores, std::size_t classes, Grid from, Grid to, 
     }
 }
 
+void pixel_confidence(const float* scores, std::size_t classes, Grid from, Grid to, float* confidence) {
+    Rows rows(scores, classes, from, to);
+    std::vector<float> best(to.width);
+    std::vector<std::int32_t> label(to.width);
+    for (std::size_t y = 0; y < to.height; ++y) {
+        rows.compute(y);
+        best_of(rows.scores(), classes, to.width, best.data(), label.data(), confidence + y * to.width);
+    }
+}
+
 void pixel_probabilities(const float* scores, std::size_t classes, Grid from, Grid to, float* probabilities) {
     Rows rows(scores, classes, from, to);
     std::vector<float> best(to.width), sure(to.width);

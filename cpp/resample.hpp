@@ -18,6 +18,9 @@ struct Grid {
 void label_pixels(const float* scores, std::size_t classes, Grid from, Grid to, std::uint8_t* labels,
                   std::int64_t* pixels, double* confidence);
 
+// confidence: (to.height, to.width), the softmax probability of the class with the largest interpolated score.
+void pixel_confidence(const float* scores, std::size_t classes, Grid from, Grid to, float* confidence);
+
 // probabilities: (classes, to.height, to.width), the softmax of the interpolated scores.
 void pixel_probabilities(const float* scores, std::size_t classes, Grid from, Grid to, float* probabilities);
 

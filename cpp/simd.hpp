@@ -7,6 +7,10 @@
 
 #include <cstdint>
 
+#if defined(__SSE2__) && defined(__GNUC__)
+#include <immintrin.h>
+#endif
+
 #if defined(__AVX512F__)
 #define PIXELWISE_ISA avx512
 #define PIXELWISE_LANES 16
@@ -81,6 +85,19 @@ PIXELWISE_INLINE auto to_int(F v) {
     return __builtin_convertvector(v, Int<sizeof(F) / 4>);
 }
 
+// Written with comparisons, these would take two instructions each: the compiler minds NaN.
+#if defined(__SSE2__)
+PIXELWISE_INLINE Float<4> larger(Float<4> a, Float<4> b) { return (Float<4>)_mm_max_ps((__m128)a, (__m128)b); }
+PIXELWISE_INLINE Float<4> smaller(Float<4> a, Float<4> b) { return (Float<4>)_mm_min_ps((__m128)a, (__m128)b); }
+#if defined(__AVX2__)
+PIXELWISE_INLINE Float<8> larger(Float<8> a, Float<8> b) { return (Float<8>)_mm256_max_ps((__m256)a, (__m256)b); }
+PIXELWISE_INLINE Float<8> smaller(Float<8> a, Float<8> b) { return (Float<8>)_mm256_min_ps((__m256)a, (__m256)b); }
+#endif
+#if defined(__AVX512F__)
+PIXELWISE_INLINE Float<16> larger(Float<16> a, Float<16> b) { return (Float<16>)_mm512_max_ps((__m512)a, (__m512)b); }
+PIXELWISE_INLINE Float<16> smaller(Float<16> a, Float<16> b) { return (Float<16>)_mm512_min_ps((__m512)a, (__m512)b); }
+#endif
+#else
 template <class F>
 PIXELWISE_INLINE F larger(F a, F b) {
     return a < b ? b : a;
@@ -89,6 +106,21 @@ template <class F>
 PIXELWISE_INLINE F smaller(F a, F b) {
     return b < a ? b : a;
 }
+#endif
+
+// Rows become columns.
+PIXELWISE_INLINE void transpose_4(Float<4>& a, Float<4>& b, Float<4>& c, Float<4>& d) {
+    const Float<4> ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+    const Float<4> ba = __builtin_shufflevector(a, b, 2, 6, 3, 7), dc = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+    a = __builtin_shufflevector(ab, cd, 0, 1, 4, 5);
+    b = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+    c = __builtin_shufflevector(ba, dc, 0, 1, 4, 5);
+    d = __builtin_shufflevector(ba, dc, 2, 3, 6, 7);
+}
+#if defined(__AVX512F__)
+PIXELWISE_INLINE Float<8> low_half(Float<16> v) { return __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7); }
+PIXELWISE_INLINE Float<8> high_half(Float<16> v) { return __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15); }
+#endif
 
 #else  // compilers without vector types: the same operations as loops, which the optimiser may or may not vectorise
 
@@ -161,6 +193,18 @@ Float<N> from_bits(Int<N> v) {
 template <int N>
 Int<N> to_int(Float<N> v) PIXELWISE_EACH(Int<N>, static_cast<std::int32_t>(v.lane[k]))
 #undef PIXELWISE_EACH
+
+inline void transpose_4(Float<4>& a, Float<4>& b, Float<4>& c, Float<4>& d) {
+    const Float<4> rows[4] = {a, b, c, d};
+    for (int k = 0; k < 4; ++k) {
+        a.lane[k] = rows[k].lane[0];
+        b.lane[k] = rows[k].lane[1];
+        c.lane[k] = rows[k].lane[2];
+        d.lane[k] = rows[k].lane[3];
+    }
+}
+inline Float<8> low_half(Float<16> v) { return load<8>(v.lane); }
+inline Float<8> high_half(Float<16> v) { return load<8>(v.lane + 8); }
 
 #endif
 

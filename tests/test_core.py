@@ -63,6 +63,9 @@ def test_labels_are_the_best_class_and_counts_add_up(small: tuple[int, int], lar
     np.testing.assert_allclose(chosen, full.max(0), atol=2e-6)
     assert pixels.tolist() == np.bincount(labels.ravel(), minlength=5).tolist()
     np.testing.assert_allclose(confidence, np.bincount(labels.ravel(), chosen.ravel(), 5), rtol=1e-5)
+    sure = np.empty(large, np.float32)
+    _core.pixel_confidence(scores, sure)
+    np.testing.assert_allclose(sure, chosen, atol=2e-6)
 
 
 def test_four_pixels_between_two_cells() -> None:

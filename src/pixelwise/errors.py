@@ -22,6 +22,14 @@ class DataError(PixelwiseError):
     """A data set is missing, damaged or labelled inconsistently."""
 
 
+class SplitError(DataError):
+    """A data set has no split of that name."""
+
+
+class PresetError(PixelwiseError):
+    """A file of CRF parameters is missing or damaged, or no preset has that name."""
+
+
 class TrainingError(PixelwiseError):
     """A training run cannot start, go on or be read."""
 
@@ -33,6 +41,8 @@ EXTRAS = {
     "lightning_fabric": "train",
     "safetensors": "train",
     "tensorboard": "train",
+    "scipy": "train",
+    "h5py": "train",
     "onnx": "export",
     "onnxscript": "export",
     "openvino": "openvino",

@@ -1,5 +1,7 @@
 """Array aliases and the one label value that means "no label"."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -9,8 +11,14 @@ VOID = 255
 Labels = npt.NDArray[np.uint8]
 """(H, W) class ids; VOID where there is no label."""
 
+FileIds = npt.NDArray[Any]
+"""(H, W) integers of any width and sign, as a label file has them."""
+
 RGBImage = npt.NDArray[np.uint8]
 """(H, W, 3), 0 to 255, red first."""
+
+Channel = npt.NDArray[Any]
+"""(H, W, K) of uint8 or float32: what a data set knows of a picture besides its colours."""
 
 Scores = npt.NDArray[np.float32]
 """(C, H, W) unnormalised log-probabilities."""

@@ -11,7 +11,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from pixelwise import recipes
-from pixelwise.cli import check, evaluate, export, main, train
+from pixelwise.cli import check, convert, data, evaluate, export, hha, main, preview, train
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +24,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     write(root / "VOC2012/JPEGImages", root / "VOC2012/SegmentationClass", ["2007_1", "2007_2"])
     (root / "VOC2012/lists").mkdir()
     (root / "VOC2012/lists/val.txt").write_text("2007_1\n2007_2\n")
+    (root / "depth").mkdir()
+    for name in ("depth.png", "depth/0.png"):
+        Image.fromarray(np.full((20, 30), 1500, np.uint16)).save(root / name)
     quick = dataclasses.replace(
         recipes.get_recipe("finetune"),
         backbone="test_efficientnet",
@@ -51,11 +54,20 @@ def write(images: Path, labels: Path, names: list[str]) -> None:
         Image.fromarray(mask).save(labels / f"{name}.png")
 
 
-EXAMPLES = (*check.EXAMPLES, *train.EXAMPLES, *evaluate.EXAMPLES, *export.EXAMPLES)
+EXAMPLES = (
+    *data.EXAMPLES,
+    *convert.EXAMPLES,
+    *hha.EXAMPLES,
+    *check.EXAMPLES,
+    *preview.EXAMPLES,
+    *train.EXAMPLES,
+    *evaluate.EXAMPLES,
+    *export.EXAMPLES,
+)
 
 
 def test_every_verb_has_two_examples() -> None:
-    assert len(EXAMPLES) == 8
+    assert len(EXAMPLES) == 16
 
 
 @pytest.mark.parametrize("example", EXAMPLES)

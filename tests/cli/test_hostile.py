@@ -10,7 +10,7 @@ import pytest
 from hostile_files import SIDE, write_good, write_hostile
 from PIL import Image
 
-from pixelwise.inference.images import printable
+from pixelwise.pictures.images import printable
 
 
 def test_ten_good_pictures_survive_forty_hostile_files(

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -17,6 +18,8 @@ from typer.testing import CliRunner, Result
 from pixelwise import __version__
 from pixelwise.cli import segment as verb
 from pixelwise.cli.main import app
+from pixelwise.crf import PRESETS
+from pixelwise.inference.refiner import DEFAULT_PRESET
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -91,6 +94,31 @@ def test_many_pictures_get_a_line_each_and_a_summary(invoke: Callable[[str], Res
     assert "6 finished before (--overwrite makes them anew)" in invoke("segment photos").stderr
 
 
+def test_crf_refines_and_another_preset_makes_results_anew(
+    invoke: Callable[[str], Result], tmp_path: Path
+) -> None:
+    def run(options: str) -> dict[str, Any]:
+        result = invoke(f"segment examples/chelsea.png --json --save mask {options}")
+        assert result.exit_code == 0, result.stderr
+        record: dict[str, Any] = json.loads(result.stdout)
+        return record
+
+    plain = run("")
+    refined = run("--crf")
+    assert refined["notes"] == ["scored on a copy reduced to 64x43", "refined"]
+    assert refined["classes"] != plain["classes"]
+    assert run("--crf")["skipped"]
+    assert not run("--crf-preset densecrf")["skipped"]
+    (tmp_path / "mine.json").write_text(PRESETS["densecrf"].to_json())
+    assert run("--crf-preset mine.json")["skipped"]  # the same parameters
+
+
+def test_the_help_names_all_presets(invoke: Callable[[str], Result]) -> None:
+    shown = " ".join(invoke("segment --help").stdout.split())
+    assert all(name in shown for name in PRESETS)
+    assert f"{DEFAULT_PRESET} (the default)" in shown
+
+
 @pytest.mark.parametrize(
     ("line", "code", "message"),
     [
@@ -104,6 +132,7 @@ def test_many_pictures_get_a_line_each_and_a_summary(invoke: Callable[[str], Res
             'error: no model "voc", neither bundled nor a file\nhint:  bundled',
         ),
         ("segment examples --output examples/README.md", 1, "error: examples/README.md: expected a folder"),
+        ("segment examples --crf-preset sharp", 1, "error: no CRF preset sharp, neither a name nor a file"),
         ("segment missing.png", 1, "error: missing.png: no such file or folder"),
     ],
 )

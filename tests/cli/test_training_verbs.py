@@ -89,6 +89,30 @@ def test_eval_as_text_states_its_convention(model: Path, photos: Path) -> None:
     assert "Convention: one confusion matrix over all pixels" in done.stdout
 
 
+def test_eval_with_crf_and_trimap_as_json_and_as_text(model: Path, photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "some.txt").write_text("03\n07\n")
+    some = ("--data", f"folder:{photos}", "--split", "all", "--list", tmp_path / "some.txt", "--trimap")
+    plain, refined = (
+        json.loads(pixelwise("eval", model, *some, "--json", *crf).stdout)
+        for crf in ((), ("--crf-preset", "deeplab"))
+    )
+    assert (plain["crf"], refined["crf"]) == (None, "deeplab")
+    assert plain["images"] == refined["images"] == 2
+    assert plain["mean_iou"] != refined["mean_iou"]
+    assert [row["width"] for row in refined["class_borders"]["curve"]] == list(range(1, 41))
+    assert [row["pixels"] for row in refined["trimap"]["curve"]] == [0] * 40  # no void in these labels
+    band = refined["class_borders"]["curve"][4]
+    assert band["pixels"] == 2 * 40 * 5 * 2  # two pictures of 40 rows, 5 pixels on each side
+
+    shown = pixelwise("eval", model, *some, "--crf")
+    assert shown.returncode == 0, shown.stderr
+    assert "Refined with the CRF preset deeplab-coco." in shown.stdout
+    assert "trimap: width" in shown.stdout
+    row = next(line for line in shown.stdout.split("class borders: width")[1].splitlines() if " 800 " in line)
+    assert row.split()[:2] == ["5", "800"]
+    assert "Convention: class border band of width w" in shown.stdout
+
+
 def test_segment_takes_the_exported_file(model: Path, photos: Path, tmp_path: Path) -> None:
     done = pixelwise("segment", photos / "images/00.png", "--model", model, "--output", tmp_path, "--json")
     assert done.returncode == 0, done.stderr
@@ -100,8 +124,8 @@ def test_segment_takes_the_exported_file(model: Path, photos: Path, tmp_path: Pa
 def test_check_accepts_good_data_and_prints_json(photos: Path) -> None:
     done = pixelwise("check", f"folder:{photos}", "--json")
     assert done.returncode == 0, done.stderr
-    reports = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [report["samples"] for report in reports] == [11, 1]
+    report = json.loads(done.stdout)
+    assert {name: split["samples"] for name, split in report["splits"].items()} == {"train": 11, "val": 1}
 
 
 def test_train_refuses_faulty_data_and_names_the_file(photos: Path, tmp_path: Path) -> None:
@@ -116,7 +140,7 @@ def test_train_refuses_faulty_data_and_names_the_file(photos: Path, tmp_path: Pa
     trained = pixelwise("train", "finetune", "--set", f"data=folder:{root}", "--output", tmp_path / "run")
     for done in (checked, trained):
         assert done.returncode == 1
-        assert "the ids 1 (100.0% of the pixels) are out of range" in done.stdout + done.stderr
+        assert "the ids 1 (16 pixels, 100.0%) are out of range" in done.stdout + done.stderr
         assert "Traceback" not in done.stderr
     assert not (tmp_path / "run").exists()
 

@@ -30,12 +30,23 @@ def test_beliefs_are_near_brute_force() -> None:
     assert (got.argmax(0) == expected.argmax(0)).mean() > 0.98
 
 
-@pytest.mark.parametrize("compatibility", [None, [1.0, 2.0, 0.5], [[0, 1, 3], [1, 0, 1], [3, 1, 0]]])
+@pytest.mark.parametrize(
+    "compatibility",
+    [None, [1.0, 2.0, 0.5], [[0, 1, 3], [1, 0, 1], [3, 1, 0]], [[[0, 1, 3], [1, 0, 1], [3, 1, 0]]]],
+)
 def test_compatibilities_are_near_brute_force(compatibility: object) -> None:
     unary, _ = small_case(3, 16, 16)
     got = mean_field(unary, [Gaussian(2, 1)], compatibility=compatibility)  # type: ignore[arg-type]
     expected = exact.mean_field(unary, [Gaussian(2, 1)], compatibility=compatibility)  # type: ignore[arg-type]
     assert np.abs(got - expected).max() < 0.05
+
+
+def test_each_kernel_may_have_its_own_compatibility() -> None:
+    unary, image = small_case(3)
+    mu = np.array([[0, 1, 3], [1, 0, 1], [3, 1, 0]], np.float32)
+    got = mean_field(unary, [Gaussian(2, 1), Bilateral(image, 8, 50, 1)], compatibility=[2 * mu, 3 * mu])
+    expected = mean_field(unary, [Gaussian(2, 2), Bilateral(image, 8, 50, 3)], compatibility=mu)
+    assert np.allclose(got, expected, atol=1e-6)
 
 
 def test_no_iteration_is_the_softmax_of_the_unary() -> None:

@@ -31,8 +31,8 @@ def test_histogram_and_void_share_are_counted(folder: Path) -> None:
     report = audit(open_dataset(f"folder:{folder}", "all"))
     assert report.errors == []
     assert report.pixels == [4, 8, 0]
-    assert report.images == [4, 4, 0]
-    assert report.void_share == 4 / 16
+    assert report.main.images == [4, 4, 0]
+    assert report.main.void_share == 4 / 16
     assert [finding.message for finding in report.warnings] == ["no pixel shows spoon"]
 
 
@@ -49,7 +49,7 @@ def test_every_kind_of_fault_is_found_and_named(folder: Path) -> None:
     assert told == list(range(1, 9))
     found = {finding.kind: finding.message for finding in report.errors}
     assert found.keys() == {"ids", "size", "missing", "unreadable"}
-    assert "range: the ids 9, 12 (75.0% of the pixels) are out of range" in found["ids"]
+    assert "range: the ids 9, 12 (3 pixels, 75.0%) are out of range" in found["ids"]
     assert "size: the label is 2 x 1 pixels, its image 5 x 4" in found["size"]
     assert "alone: the label" in found["missing"]
     assert "broken.png cannot be read" in found["unreadable"]

@@ -14,7 +14,7 @@ def test_identity_keeps_classes_and_knows_void() -> None:
     class_map = ClassMap.identity(PETS, void=(11, 255))
     labels = np.array([[0, 3, 11, 255]], np.uint8)
     assert class_map.apply(labels).tolist() == [[0, 3, 255, 255]]
-    assert class_map.unknown([0, 3, 4, 11, 254, 255]) == [4, 254]
+    assert class_map.unknown(np.array([0, 3, 4, 11, 254, 255])) == [4, 254]
 
 
 def test_selection_reorders_merges_and_sends_the_rest_to_void() -> None:
@@ -23,7 +23,7 @@ def test_selection_reorders_merges_and_sends_the_rest_to_void() -> None:
     assert class_map.classes.background == 1
     labels = np.array([0, 1, 2, 3, 255], np.uint8)
     assert class_map.apply(labels).tolist() == [1, 0, 0, 255, 255]
-    assert class_map.unknown([4]) == [4], "an id out of range stays out of range"
+    assert class_map.unknown(np.array([4])) == [4], "an id out of range stays out of range"
 
 
 def test_parts_may_be_ids() -> None:
@@ -33,7 +33,7 @@ def test_parts_may_be_ids() -> None:
 
 def test_ids_beyond_the_known_ones_can_be_sent_to_void() -> None:
     class_map = ClassMap.identity(PETS).select("cat,dog,void=7+254")
-    assert class_map.unknown([7, 8, 254]) == [8]
+    assert class_map.unknown(np.array([7, 8, 254])) == [8]
     assert class_map.apply(np.array([1, 2, 7, 254], np.uint8)).tolist() == [0, 1, 255, 255]
 
 

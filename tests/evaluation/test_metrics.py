@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pixelwise.evaluation import metrics
-from pixelwise.evaluation.metrics import Confusion, confusion_matrix
+from pixelwise.evaluation.metrics import Confusion, Counts, confusion_matrix
 
 # Rows are truth, columns prediction: class 0 has 3 pixels, all right; class 1 has 3, 2 right; class 2 none.
 EXAMPLE: Confusion = np.array([[3, 0, 0], [1, 2, 0], [0, 0, 0]], np.int64)
@@ -26,6 +26,39 @@ def test_mean_iou_counts_zero_for_a_class_that_is_only_predicted() -> None:
     confusion = EXAMPLE + np.array([[0, 0, 1], [0, 0, 0], [0, 0, 0]])
     assert metrics.mean_iou(confusion) == pytest.approx((3 / 5 + 2 / 3 + 0) / 3)
     assert metrics.mean_accuracy(confusion) == pytest.approx((3 / 4 + 2 / 3) / 2)
+
+
+def test_the_other_convention_leaves_out_a_class_that_is_only_predicted() -> None:
+    confusion = EXAMPLE + np.array([[0, 0, 1], [0, 0, 0], [0, 0, 0]])
+    assert metrics.mean_iou(confusion, absent="drop") == pytest.approx((3 / 5 + 2 / 3) / 2)
+    assert metrics.mean_iou(EXAMPLE, absent="drop") == metrics.mean_iou(EXAMPLE)  # absent from both
+
+
+def test_precision_recall_and_f1_of_each_class() -> None:
+    # Class 0 is predicted 4 times, 3 of them right; class 1 twice, both right, of 3; class 2 never.
+    assert metrics.class_precision(EXAMPLE)[:2] == pytest.approx([3 / 4, 2 / 2])
+    assert metrics.class_accuracy(EXAMPLE)[:2] == pytest.approx([3 / 3, 2 / 3])
+    harmonic = [2 * (3 / 4) * 1 / (3 / 4 + 1), 2 * 1 * (2 / 3) / (1 + 2 / 3)]
+    assert metrics.class_f1(EXAMPLE)[:2] == pytest.approx(harmonic)
+    for figure in (metrics.class_precision, metrics.class_accuracy, metrics.class_f1, metrics.class_iou):
+        assert np.isnan(figure(EXAMPLE)[2])
+
+
+def test_a_class_only_predicted_has_precision_0_and_no_recall() -> None:
+    confusion: Confusion = np.array([[3, 1], [0, 0]], np.int64)
+    assert metrics.class_precision(confusion).tolist() == [1, 0]
+    assert metrics.class_f1(confusion)[1] == metrics.class_iou(confusion)[1] == 0
+    assert np.isnan(metrics.class_accuracy(confusion)[1])
+
+
+def test_counts_of_many_matrices_give_each_its_own_figures() -> None:
+    other: Confusion = np.array([[1, 1, 0], [0, 0, 0], [2, 0, 4]], np.int64)
+    counts = Counts.of(np.stack([EXAMPLE, other]))
+    assert counts.mean_iou().tolist() == [metrics.mean_iou(EXAMPLE), metrics.mean_iou(other)]
+    assert counts.pixel_accuracy().tolist() == [5 / 6, 5 / 8]
+    assert counts.mean_accuracy()[1] == pytest.approx((1 / 2 + 4 / 6) / 2)
+    weighted = [metrics.frequency_weighted_iou(EXAMPLE), (2 * 1 / 4 + 6 * 4 / 6) / 8]
+    assert counts.frequency_weighted_iou() == pytest.approx(weighted)
 
 
 def test_frequency_weighted_iou_weighs_by_true_pixels() -> None:

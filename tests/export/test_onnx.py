@@ -16,6 +16,8 @@ from pixelwise.inference.predictor import load
 from pixelwise.labels import Classes
 from pixelwise.models.backbones import backbone
 from pixelwise.models.batch_norm import fold_batch_norm, freeze_batch_norm
+from pixelwise.models.deeplab import deeplab
+from pixelwise.models.fcn import fcn
 from pixelwise.models.skip_fcn import Head, SkipFCN
 
 INFO = ModelInfo("tiny", Classes.named(["background", "cup", "spoon"]), 50, {"mean": [1.0]}, {"steps": 3})
@@ -86,6 +88,22 @@ def test_a_net_that_does_not_survive_the_export_leaves_no_file(
     with pytest.raises(ModelError, match="differs from the net"):
         export_onnx(net, INFO, tmp_path / "wrong.onnx")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "papers_net",
+    [
+        fcn("vgg16", 8, 3, filters=8, widths=(4, 4, 4, 4, 4)),
+        deeplab("large_fov", classes=3, filters=8, widths=(4, 4, 4, 4, 4)),
+    ],
+    ids=["fcn8s", "large_fov"],
+)
+def test_the_papers_nets_survive_at_any_size(papers_net: nn.Module, tmp_path: Path) -> None:
+    """With the release's 100 pixels and rounded-up poolings too; export_onnx compares odd sizes from 1x1."""
+    for name, parameter in papers_net.named_parameters():
+        if name.startswith("score_"):
+            nn.init.normal_(parameter)
+    assert export_onnx(papers_net.eval(), INFO, tmp_path / "net.onnx") < 0.02
 
 
 def test_a_net_in_training_mode_is_refused(tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ from tiny_model import tiny_info
 
 from pixelwise.errors import ImageError
 from pixelwise.inference.directory import Outcome, plan, run
-from pixelwise.inference.predictor import Predictor, Source
+from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.segmentation import Segmentation
+from pixelwise.pictures.images import Source
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 

@@ -68,7 +68,7 @@ def test_openvino_refuses_what_is_no_model_file(openvino: ModuleType) -> None:
 
 def _load_bytes(content: bytes) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pixelwise.inference.predictor.read_model", lambda name: (content, "m.onnx"))
+        patch.setattr("pixelwise.inference.choice.read_model", lambda name: (content, "m.onnx"))
         load("m.onnx", engine="openvino")
 
 
@@ -86,7 +86,7 @@ def test_openvino_is_taken_where_it_is_installed(model_path: Path, monkeypatch: 
     installed = importlib.util.find_spec("openvino") is not None
     chosen = load(model_path, 1).engine
     assert isinstance(chosen, OpenVinoEngine if installed else OnnxEngine)
-    assert isinstance(load(model_path, 1, "onnxruntime").engine, OnnxEngine)
+    assert isinstance(load(model_path, 1, engine="onnxruntime").engine, OnnxEngine)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert isinstance(load(model_path, 1).engine, OnnxEngine)
 

@@ -7,11 +7,13 @@ import pytest
 from PIL import Image
 from tiny_model import CLASSES
 
+from pixelwise import files
 from pixelwise.errors import ImageError
-from pixelwise.inference import segmentation, writing
-from pixelwise.inference.drawing import mask, visible_color
+from pixelwise.inference import segmentation
+from pixelwise.inference.drawing import visible_color
 from pixelwise.inference.segmentation import Area, Segmentation
 from pixelwise.labels import Classes, voc_palette
+from pixelwise.pictures.masks import mask
 
 
 def halves(size: tuple[int, int] = (40, 60), classes: Classes = CLASSES) -> Segmentation:
@@ -141,7 +143,7 @@ def test_nothing_half_written_stays_under_any_name(problem: BaseException, tmp_p
         raise problem
 
     with pytest.raises(ImageError if isinstance(problem, OSError) else KeyboardInterrupt) as caught:
-        writing.write_atomically(old, fail_midway)
+        files.write_atomically(old, fail_midway)
     if isinstance(problem, OSError):
         assert str(caught.value) == f"cannot write {old}: No space left on device"
     assert [path.name for path in tmp_path.iterdir()] == ["x.png"]

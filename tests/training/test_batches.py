@@ -1,11 +1,14 @@
 """Which samples come when."""
 
+import shutil
 from pathlib import Path
 
+import pytest
 import torch
 
 from pixelwise.data import open_dataset
 from pixelwise.data.transforms import Augmentation
+from pixelwise.errors import DataError
 from pixelwise.training.batches import Batch, StepSampler, batches
 
 
@@ -34,3 +37,16 @@ def test_samples_do_not_depend_on_the_number_of_workers(squares: Path) -> None:
         assert torch.equal(image, other_image)
         assert torch.equal(labels, other_labels)
     assert torch.equal(before, torch.get_rng_state()), "reading draws nothing from torch's generator"
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_file_that_vanishes_while_training_is_named_without_torch_s_traceback(
+    squares: Path, tmp_path: Path, workers: int
+) -> None:
+    root = tmp_path / "squares"
+    shutil.copytree(squares, root)
+    data = open_dataset(f"folder:{root}", "train")
+    (root / "train/images/7.png").unlink()
+    with pytest.raises(DataError) as caught:
+        list(batches(data, Augmentation(33, (1.0, 1.0)), 3, 1, 0, 8, workers))
+    assert caught.value.message == f"the image {root / 'train/images/7.png'}: no such file"

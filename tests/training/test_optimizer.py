@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch import nn
 
-from pixelwise.training.losses import cross_entropy
 from pixelwise.training.optimizer import RunningMean, make_optimizer, schedule, set_rates
 from pixelwise.training.recipe import Recipe
 
@@ -39,6 +38,12 @@ def test_trunk_head_and_biases_have_their_own_rates() -> None:
     assert rates(fcn)["score.bias"] == (20.0, 0.5)
 
 
+def test_head_layers_can_be_named() -> None:
+    named = dataclasses.replace(RECIPE, head_layers=("score.b", "fc8"))
+    assert rates(named)["score.weight"][0] == rates(named)["backbone.weight"][0] == 1.0
+    assert rates(named)["score.bias"][0] == 10.0
+
+
 def test_schedule_warms_up_and_falls_to_zero() -> None:
     recipe = dataclasses.replace(RECIPE, warmup_steps=9, power=1.0)
     assert schedule(0, recipe) == pytest.approx(1 / 10)
@@ -67,20 +72,3 @@ def test_early_weights_are_forgotten_soon() -> None:
     nn.init.ones_(net.weight)
     mean.update(net, step=0)
     assert mean.tensors["weight"].item() == pytest.approx(1 - 1 / 10)
-
-
-def test_loss_is_the_mean_over_labelled_pixels() -> None:
-    scores = torch.tensor([[2.0, 0.0], [0.0, 0.0]]).T.reshape(1, 2, 1, 2)
-    labels = torch.tensor([[[0, 255]]], dtype=torch.uint8)
-    assert cross_entropy(scores, labels).item() == pytest.approx(
-        torch.log1p(torch.exp(torch.tensor(-2.0))).item()
-    )
-
-
-def test_loss_of_void_alone_is_zero_with_gradient_zero() -> None:
-    scores = torch.randn(1, 2, 2, 2, requires_grad=True)
-    loss = cross_entropy(scores, torch.full((1, 2, 2), 255, dtype=torch.uint8))
-    loss.backward()  # type: ignore[no-untyped-call]
-    assert loss.item() == 0
-    assert scores.grad is not None
-    assert not scores.grad.any()

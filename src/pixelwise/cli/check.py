@@ -1,6 +1,7 @@
-"""`pixelwise check`: the audit of a data set."""
+"""`pixelwise check`: everything that can be wrong with a data set."""
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,39 +10,60 @@ from pixelwise.cli import options
 from pixelwise.cli.progress import progress
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from pixelwise.data.audit import Audit
+    from pixelwise.data.look import Finding
+    from pixelwise.data.survey import Leak, Survey
 
 EXAMPLES = (
-    "pixelwise check folder:my_images",
+    "pixelwise check folder:my_images --html check.html",
     "pixelwise check voc:VOC2012 --split val --json",
 )
+_MOST_LINES = 20  # of a kind of finding; --json and --html have more
 
 
 def check(
-    data: Annotated[str, typer.Argument(metavar="KIND:PATH", help="Kinds: voc, folder, camvid.")],
-    split: Annotated[str | None, typer.Option(help="One split only; without it train and val.")] = None,
+    data: options.DataArgument,
+    split: options.Split = None,
     classes: options.Classes = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per split.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    page: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write a page with thumbnails, too.")
+    ] = None,
 ) -> None:
-    """Find label faults before a training: missing pairs, sizes that differ, ids out of range, 0/255 masks.
+    """Find faults of images and labels before they cost a training.
 
-    Exit code 1 if there are any.
+    Errors: files missing, broken or of other sizes, ids out of range, masks of 0 and 255, equal images or
+    ids in two splits. Warnings: similar images in two splits, labels that do not lie on their images, a 0
+    that looks like void or void that looks like a class, absent classes. Exit code 1 if there are errors.
     """
-    from pixelwise.data import open_dataset
-    from pixelwise.data.audit import audit
+    from pixelwise.data.spec import open_splits
+    from pixelwise.data.survey import compare, leak_to_dict, survey
+    from pixelwise.data.survey_page import survey_page
     from pixelwise.errors import DataError
+    from pixelwise.files import write_atomically
 
-    faults = 0
-    for name in [split] if split else ["train", "val"]:
-        dataset = open_dataset(data, name, classes)
+    surveys: dict[str, Survey] = {}
+    for name, dataset in open_splits(data, split, classes).items():
         with progress(f"checking {name}", len(dataset)) as tell:
-            report = audit(dataset, tell)
-        faults += len(report.errors)
-        if as_json:
-            print(json.dumps(report.to_dict()), flush=True)
-        else:
-            _print(report)
-    if faults:
+            surveys[name] = survey(dataset, tell)
+    errors, warnings = compare(surveys)
+    if as_json:
+        between = {
+            "errors": [leak_to_dict(leak, surveys) for leak in errors],
+            "warnings": [leak_to_dict(leak, surveys) for leak in warnings],
+        }
+        splits = {name: one.audit.to_dict() for name, one in surveys.items()}
+        print(json.dumps({"data": data, "splits": splits, "between": between}))
+    else:
+        for one in surveys.values():
+            _print(one.audit)
+        _print_leaks(errors, warnings, surveys)
+    if page is not None:
+        text = survey_page(data, surveys, errors, warnings)
+        write_atomically(page, lambda file: file.write(text.encode()))
+    if faults := len(errors) + sum(len(one.audit.errors) for one in surveys.values()):
         raise DataError(f"{data} has {faults} fault{'s' * (faults > 1)}", "mend the files named above")
 
 
@@ -49,20 +71,43 @@ def _print(report: "Audit") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    print(f"{report.dataset.name}: {len(report.dataset)} samples, {report.void_share:.1%} void")
-    table = Table(box=None, padding=(0, 2), pad_edge=False, header_style="dim")
-    table.add_column("  id", justify="right")
-    table.add_column("class")
-    for heading in ("pixels", "share", "images"):
-        table.add_column(heading, justify="right")
-    labelled = max(1, sum(report.pixels))
-    for id_, name in enumerate(report.dataset.classes.names):
-        pixels = report.pixels[id_]
-        share = f"{pixels / labelled:.2%}"
-        table.add_row(str(id_), name, f"{pixels:,}", share, str(report.images[id_]))
-    Console(highlight=False, markup=False).print(table)
-    for finding in report.errors:
-        print(f"error: {finding.message}")
-    for finding in report.warnings:
-        print(f"warning: {finding.message}")
-    print(f"faults: {len(report.errors)}", flush=True)
+    print(f"{report.dataset.name}: {len(report.dataset)} samples")
+    for head, count in report.heads.items():
+        print(f"{head}, {count.void_share:.1%} void")
+        table = Table(box=None, padding=(0, 2), pad_edge=False, header_style="dim")
+        table.add_column("  id", justify="right")
+        table.add_column("class")
+        for heading in ("pixels", "share", "images"):
+            table.add_column(heading, justify="right")
+        labelled = max(1, sum(count.pixels))
+        for id_, (name, pixels) in enumerate(zip(count.class_map.classes.names, count.pixels, strict=True)):
+            share = f"{pixels / labelled:.2%}"
+            table.add_row(str(id_), name, f"{pixels:,}", share, str(count.images[id_]))
+        Console(highlight=False, markup=False).print(table)
+    _print_findings("error", report.errors)
+    _print_findings("warning", report.warnings)
+    print(f"faults: {len(report.errors)}\n", flush=True)
+
+
+def _print_findings(rank: str, findings: "Sequence[Finding]") -> None:
+    kinds: dict[str, list[Finding]] = {}
+    for finding in findings:
+        kinds.setdefault(finding.kind, []).append(finding)
+    for kind, members in kinds.items():
+        for finding in members[:_MOST_LINES]:
+            print(f"{rank}: {finding.message}")
+        if len(members) > _MOST_LINES:
+            print(f'{rank}: and {len(members) - _MOST_LINES} more of the kind "{kind}"')
+
+
+def _print_leaks(
+    errors: "Sequence[Leak]", warnings: "Sequence[Leak]", surveys: "Mapping[str, Survey]"
+) -> None:
+    for rank, leaks in (("error", errors), ("warning", warnings)):
+        for leak in leaks:
+            print(f"{rank}: {leak.message}")
+            first, second = (surveys[name].audit.dataset.entries for name in leak.splits)
+            for a, b in leak.pairs[:_MOST_LINES]:
+                print(f"  {leak.splits[0]} {first[a].id}, {leak.splits[1]} {second[b].id}")
+            if len(leak.pairs) > _MOST_LINES:
+                print(f"  and {len(leak.pairs) - _MOST_LINES} more")

@@ -1,68 +1,83 @@
 """`pixelwise eval`: judge a model on a labelled split."""
 
 import json
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from pixelwise.cli import options
+from pixelwise.cli.loading import load_model
 from pixelwise.cli.progress import progress
-
-if TYPE_CHECKING:
-    from pixelwise.inference.predictor import Predictor
 
 EXAMPLES = (
     "pixelwise eval default --data voc:VOC2012 --split val",
-    "pixelwise eval runs/mine --data folder:my_images --json",
+    "pixelwise eval runs/mine --data folder:my_images --report reports/mine",
 )
+_SHOWN_WIDTHS = (1, 2, 3, 5, 10, 15, 20, 30, 40)
 
 
 def evaluate(
-    model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="Bundled model, .onnx or .safetensors file, or run folder.")
-    ],
+    model: options.Model,
     data: options.Data,
     split: Annotated[str, typer.Option(help="Which part of the data.")] = "val",
     classes: options.Classes = None,
+    ids: options.Ids = None,
+    scales: options.Scales = None,
+    flip: options.Flip = False,
+    crf: options.CRF = False,
+    crf_preset: options.CRFPreset = None,
+    trimap: Annotated[
+        bool, typer.Option("--trimap", help="Judge pixels near void and near class borders by themselves.")
+    ] = False,
+    boundary: Annotated[
+        bool, typer.Option("--boundary", help="Judge outlines: boundary IoU and boundary F1.")
+    ] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Write a page with all figures, charts and telling images."),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object, figures in [0, 1].")
     ] = False,
     engine: options.Engine = "auto",
     precision: options.Precision = "float32",
 ) -> None:
-    """Judge a model: pixel accuracy, mean accuracy, mean IoU, frequency-weighted IoU.
+    """Judge a model: pixel accuracy, mean accuracy, mean IoU, frequency-weighted IoU, with their intervals.
 
     The data's classes are matched to the model's by name; those the model does not have become void.
+    --trimap adds pixel accuracy and mean IoU by distance from void (DeepLab's trimap) and from borders
+    between classes, for widths up to 40 pixels; all of them with --json. --report counts everything there is,
+    writes FOLDER/index.html, which needs no network, and FOLDER/evaluation.json for pixelwise compare.
     """
     from pixelwise.data import open_dataset
+    from pixelwise.evaluation import details
     from pixelwise.evaluation.evaluate import evaluate as judge
-    from pixelwise.inference.model_file import bundled_names
-    from pixelwise.inference.predictor import load
 
     options.check_engine(engine, precision)
-    dataset = open_dataset(data, split, classes)
-    predictor = (
-        load(model, threads=1, engine=engine, precision=precision)
-        if model in bundled_names() or not Path(model).is_dir()
-        else _run_predictor(Path(model), precision)
-    )
+    dataset = open_dataset(data, split, classes, ids)
+    preset = options.chosen_preset(crf, crf_preset)
+    views = options.chosen_views(scales, flip)
+    predictor = load_model(model, preset, views, engine=engine, precision=precision)
+    if report is not None:
+        from pixelwise.evaluation.gallery import exhibits
+        from pixelwise.evaluation.report import make_folder, write_report
+
+        make_folder(report)
+    wanted = details.BANDS * trimap + ("boundary",) * boundary if report is None else details.ALL
     with progress(f"evaluating {dataset.name}", len(dataset)) as tell:
-        result = judge(predictor, dataset, tell).to_dict()
+        evaluation = judge(predictor, dataset, tell, wanted)
+    made = {"model": model, "data": dataset.name, "views": str(predictor.views), "crf": preset}
+    result = {**made, **evaluation.to_dict()}
+    if report is not None:
+        page = write_report(report, result, predictor.classes, exhibits(evaluation, predictor, dataset))
     if as_json:
         print(json.dumps(result))
     else:
         _print(result)
-
-
-def _run_predictor(run: Path, precision: str) -> "Predictor":
-    from pixelwise.inference.engines import TorchEngine
-    from pixelwise.inference.predictor import Predictor
-    from pixelwise.models.fast import for_inference
-    from pixelwise.training.net import load_run
-
-    net, info = load_run(run)
-    return Predictor(TorchEngine(for_inference(net, precision)), info)
+    if report is not None:
+        print(f"the report is {page}", file=sys.stderr)
 
 
 def _print(result: dict[str, Any]) -> None:
@@ -72,18 +87,53 @@ def _print(result: dict[str, Any]) -> None:
     table = Table(box=None, padding=(0, 2), pad_edge=False, header_style="dim")
     table.add_column("id", justify="right")
     table.add_column("class")
-    for heading in ("IoU %", "accuracy %", "pixels"):
+    for heading in ("IoU %", "95 % interval", "recall %", "precision %", "F1 %", "pixels"):
         table.add_column(heading, justify="right")
     for row in result["per_class"]:
-        figures = [_percent(row[key]) for key in ("iou", "accuracy")]
-        table.add_row(str(row["id"]), row["name"], *figures, f"{row['pixels']:,}")
-    Console(highlight=False, markup=False).print(table)
+        figures = [_percent(row[key]) for key in ("recall", "precision", "f1")]
+        interval = _interval(row["iou_interval"])
+        table.add_row(
+            str(row["id"]), row["name"], _percent(row["iou"]), interval, *figures, f"{row['pixels']:,}"
+        )
+    Console(highlight=False, markup=False, width=120).print(table)
     for name in ("pixel_accuracy", "mean_accuracy", "mean_iou", "frequency_weighted_iou"):
-        print(f"{name.replace('_', ' '):24}{_percent(result[name]):>6} %")
-    print(f"{result['images']} images. Convention: {result['convention']}.")
+        interval = _interval(result["intervals"][name])
+        print(f"{name.replace('_', ' '):24}{_percent(result[name]):>6} %  ({interval})")
+    print(f"{'mean iou of true classes':24}{_percent(result['mean_iou_of_true_classes']):>6} %")
+    refined = "" if result["crf"] is None else f" Refined with the CRF preset {result['crf']}."
+    print(f"{result['images']} images, {result['views']}.{refined} Convention: {result['convention']}.")
+    print(f"In brackets: {result['interval_convention']}.")
+    print("Of true classes: the other convention, without classes absent from the truth.")
     if result["void"]:
         print(f"Counted as void, since the model has no such class: {', '.join(result['void'])}.")
+    for name in ("trimap", "class_borders"):
+        if name in result:
+            _print_curve(name.replace("_", " "), **result[name])
+    if "boundary" in result:
+        for name in ("mean_boundary_iou", "mean_boundary_f1"):
+            print(f"{name.replace('_', ' '):24}{_percent(result['boundary'][name]):>6} %")
+        print(f"Convention: {result['boundary']['convention']}.")
+
+
+def _print_curve(name: str, convention: str, curve: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2), pad_edge=False, header_style="dim")
+    for heading in (f"{name}: width", "pixels", "pixel accuracy %", "mean IoU %"):
+        table.add_column(heading, justify="right")
+    for row in curve:
+        if row["width"] in _SHOWN_WIDTHS:
+            figures = [_percent(row[key]) for key in ("pixel_accuracy", "mean_iou")]
+            table.add_row(str(row["width"]), f"{row['pixels']:,}", *figures)
+    print()
+    Console(highlight=False, markup=False).print(table)
+    print(f"Convention: {convention}.")
 
 
 def _percent(share: float | None) -> str:
     return "-" if share is None else f"{100 * share:.2f}"
+
+
+def _interval(ends: list[float | None]) -> str:
+    return "-" if None in ends else f"{_percent(ends[0])} to {_percent(ends[1])}"

@@ -9,7 +9,26 @@ from typing import Annotated, ParamSpec
 import typer
 
 from pixelwise import __version__
-from pixelwise.cli import check, describe, evaluate, export, import_caffe, messages, models, segment, train
+from pixelwise.cli import (
+    check,
+    compare,
+    convert,
+    crf_search,
+    data,
+    describe,
+    evaluate,
+    export,
+    hha,
+    import_caffe,
+    messages,
+    models,
+    preview,
+    refine,
+    segment,
+    timing,
+    train,
+    upper_bound,
+)
 
 Parameters = ParamSpec("Parameters")
 
@@ -73,9 +92,18 @@ def _add(name: str, verb: Callable[Parameters, None], examples: tuple[str, ...])
 
 
 _add("segment", segment.segment, segment.EXAMPLES)
+_add("refine", refine.refine, refine.EXAMPLES)
+_add("data", data.data, data.EXAMPLES)
+_add("convert", convert.convert, convert.EXAMPLES)
+_add("hha", hha.hha, hha.EXAMPLES)
 _add("check", check.check, check.EXAMPLES)
+_add("preview", preview.preview, preview.EXAMPLES)
 _add("train", train.train, train.EXAMPLES)
 _add("eval", evaluate.evaluate, evaluate.EXAMPLES)
+_add("compare", compare.compare, compare.EXAMPLES)
+_add("upper-bound", upper_bound.upper_bound, upper_bound.EXAMPLES)
+_add("time", timing.time, timing.EXAMPLES)
+_add("crf-search", crf_search.crf_search, crf_search.EXAMPLES)
 _add("export", export.export, export.EXAMPLES)
 _add("models", models.models, models.EXAMPLES)
 _add("describe", describe.describe, describe.EXAMPLES)

@@ -1,8 +1,12 @@
 """Options that several verbs share."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from pixelwise.inference.views import Views
 
 Classes = Annotated[
     str | None,
@@ -12,7 +16,37 @@ Classes = Annotated[
         help='Which classes, e.g. "background,person,animal=cat+dog"; all others become void.',
     ),
 ]
-Data = Annotated[str, typer.Option("--data", metavar="KIND:PATH", help="Kinds: voc, folder, camvid.")]
+CRF = Annotated[bool, typer.Option("--crf", help="Pull labels to the picture's edges with a dense CRF.")]
+_PRESETS = (
+    "Parameters of the CRF: densecrf, deeplab, deeplab-msc, deeplab-coco (the default), or a file that "
+    "pixelwise crf-search wrote."
+)
+Preset = Annotated[str | None, typer.Option("--crf-preset", metavar="NAME|FILE", help=_PRESETS)]
+CRFPreset = Annotated[
+    str | None,
+    typer.Option("--crf-preset", metavar="NAME|FILE", help=f"{_PRESETS} Switches --crf on."),
+]
+Ids = Annotated[
+    Path | None,
+    typer.Option("--list", metavar="FILE", help="Only the pictures whose ids this file lists, one per line."),
+]
+Model = Annotated[
+    str, typer.Argument(metavar="MODEL", help="Bundled model, .onnx or .safetensors file, or run folder.")
+]
+Scales = Annotated[
+    str | None,
+    typer.Option(
+        "--scales",
+        metavar="LIST",
+        help="Look at pictures in several sizes and average the probabilities, as 0.75,1,1.25.",
+    ),
+]
+Flip = Annotated[bool, typer.Option("--flip", help="Look at pictures mirrored, too.")]
+Split = Annotated[str | None, typer.Option(help="One split only; without it all the usual ones there are.")]
+DataArgument = Annotated[
+    str, typer.Argument(metavar="KIND:PATH", help="Kinds and their options: see `pixelwise data`.")
+]
+Data = Annotated[str, typer.Option("--data", metavar="KIND:PATH", help="Kinds: see `pixelwise data`.")]
 Engine = Annotated[
     str,
     typer.Option(
@@ -26,9 +60,28 @@ Precision = Annotated[
 ]
 
 
+def chosen_preset(crf: bool, preset: str | None) -> str | None:
+    """What --crf and --crf-preset ask for: a preset's name or file, or no CRF."""
+    from pixelwise.inference.refiner import DEFAULT_PRESET
+
+    return DEFAULT_PRESET if crf and preset is None else preset
+
+
+def chosen_views(scales: str | None, flip: bool) -> "Views":
+    """What --scales and --flip ask for."""
+    from pixelwise.inference.views import Views
+
+    try:
+        return Views((1.0,) if scales is None else tuple(float(part) for part in scales.split(",")), flip)
+    except ValueError as problem:
+        raise typer.BadParameter(
+            f"expected numbers as 0.75,1,1.25: {problem}", param_hint="--scales"
+        ) from None
+
+
 def check_engine(engine: str, precision: str) -> None:
     """Raise BadParameter unless there are such an engine and precision."""
-    from pixelwise.inference.predictor import ENGINES
+    from pixelwise.inference.choice import ENGINES
     from pixelwise.types import PRECISIONS
 
     for value, known, option in ((engine, ENGINES, "--engine"), (precision, PRECISIONS, "--precision")):

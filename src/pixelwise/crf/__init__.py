@@ -12,7 +12,7 @@ from pixelwise.crf.potentials import (
     unary_from_labels,
     unary_from_probabilities,
 )
-from pixelwise.crf.presets import DEEPLAB, DEEPLAB_COCO, DEEPLAB_MSC, DENSECRF, PRESETS, Preset
+from pixelwise.crf.presets import DEEPLAB, DEEPLAB_COCO, DEEPLAB_MSC, DENSECRF, PRESETS, Preset, load_preset
 
 __all__ = [
     "DEEPLAB",
@@ -25,6 +25,7 @@ __all__ = [
     "Features",
     "Gaussian",
     "Preset",
+    "load_preset",
     "mean_field",
     "refine",
     "unary_from_labels",

@@ -37,8 +37,9 @@ def mean_field(
 
     unary: (C, H, W), (C, D, H, W) or (C, N) energies, that is negative log-probabilities up to a constant
     per pixel; any real type and strides. compatibility: None for Potts's model (labels that differ cost a
-    kernel's weight); (C,), the weight's factor for each label; or (C, C), the cost mu[l, l'] of labels l
-    and l' in units of the weight. threads: None takes all cores; the result depends on it by rounding only.
+    kernel's weight); (C,), the weight's factor for each label; (C, C), the cost mu[l, l'] of labels l and l'
+    in units of the weight; or (K, C, C), such costs for each of K kernels. threads: None takes all cores; the
+    result depends on it by rounding only.
 
     Raises ValueError, saying what is wrong, for anything that does not fit together or is not finite.
     """
@@ -209,9 +210,9 @@ def _volume(array: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 def _terms(
     kernels: Sequence[Kernel], shape: tuple[int, ...], compatibility: npt.ArrayLike | None
 ) -> list[tuple[npt.NDArray[np.float32], int, float, npt.NDArray[np.float32] | None]]:
-    gain = _gain(compatibility, shape[0])
+    gains = _gains(compatibility, shape[0], len(kernels))
     terms = []
-    for number, kernel in enumerate(kernels):
+    for number, (kernel, gain) in enumerate(zip(kernels, gains, strict=True)):
         if not callable(getattr(kernel, "features", None)):
             raise ValueError(f"kernel {number} must be a Gaussian, Bilateral or Features, got {kernel!r}")
         matrix = gain
@@ -228,21 +229,24 @@ def _terms(
     return terms
 
 
-def _gain(compatibility: npt.ArrayLike | None, classes: int) -> npt.NDArray[np.float32] | None:
-    """(C, C): what the log-belief of l gains when alike pixels have l'; None for the identity, Potts's
-    model."""
+def _gains(
+    compatibility: npt.ArrayLike | None, classes: int, kernels: int
+) -> Sequence[npt.NDArray[np.float32] | None]:
+    """For each kernel (C, C): what the log-belief of l gains when alike pixels have l'; None for the
+    identity, Potts's model."""
     if compatibility is None:
-        return None
+        return [None] * kernels
     given = np.asarray(compatibility)
-    if given.dtype.kind not in "iuf" or given.shape not in ((classes,), (classes, classes)):
+    square = (classes, classes)
+    if given.dtype.kind not in "iuf" or given.shape not in ((classes,), square, (kernels, *square)):
         raise ValueError(
-            f"compatibility must be None, ({classes},) or ({classes}, {classes}) for {classes} classes, "
-            f"got {given.shape} of {given.dtype}"
+            f"compatibility must be None, ({classes},), {square} or {(kernels, *square)} for {classes} "
+            f"classes and {kernels} kernels, got {given.shape} of {given.dtype}"
         )
     if not np.isfinite(given).all():
         raise ValueError("compatibility holds NaN or infinite numbers")
-    gain = np.diag(given) if given.ndim == 1 else -given
-    return np.ascontiguousarray(gain, np.float32)
+    gain = np.ascontiguousarray(np.diag(given) if given.ndim == 1 else -given, np.float32)
+    return list(gain) if gain.ndim == 3 else [gain] * kernels
 
 
 def _thread_count(threads: int) -> int:

@@ -37,8 +37,8 @@ def softmax(logits: npt.NDArray[np.floating]) -> Array:
 
 
 def penalty(compatibility: npt.ArrayLike | None, classes: int) -> Array:
-    """(C, C) mu: what it costs alike pixels to have labels l and l'. None is Potts's model, 1 where they
-    differ.
+    """(C, C) mu: what it costs alike pixels to have labels l and l'; or (K, C, C). None is Potts's model, 1
+    where they differ.
 
     A vector v rewards agreement on label l by v[l], which for ones is Potts's model up to a constant.
     """
@@ -59,9 +59,10 @@ def mean_field(
     energies = np.asarray(unary, np.float64)
     classes, shape = energies.shape[0], energies.shape[1:]
     flat = energies.reshape(classes, -1)
-    mu = penalty(compatibility, classes)
+    mus = np.broadcast_to(penalty(compatibility, classes), (len(kernels), classes, classes))
     matrices = [k.weight * likeness(k.features(shape), k.normalization) for k in kernels]
     q = softmax(-flat)
     for _ in range(iterations):
-        q = softmax(-flat - sum((mu @ (q @ k.T) for k in matrices), np.zeros_like(flat)))
+        costs = (mu @ (q @ k.T) for mu, k in zip(mus, matrices, strict=True))
+        q = softmax(-flat - sum(costs, np.zeros_like(flat)))
     return q.reshape(energies.shape)

@@ -1,16 +1,34 @@
-"""Parameter sets of the two-kernel CRF by name, each with its source."""
+"""Parameter sets of the two-kernel CRF by name, each with its source, and in files of one's own.
 
+A preset file is a JSON object with the fields of Preset and "format": 1; `pixelwise crf-search` writes
+them, with a record of the search under "search", which is for the reader.
+"""
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
 
 import numpy.typing as npt
 
 from pixelwise.crf.potentials import Bilateral, Gaussian, Kernel, Normalization
+from pixelwise.errors import PresetError
+
+FORMAT = 1
+_LARGEST_FILE = 1_000_000  # bytes
+_MOST_ITERATIONS = 1000
 
 
 @dataclass(frozen=True)
 class Preset:
     """w1, theta_alpha (pixels), theta_beta (grey levels of 0 to 255) of the bilateral kernel, w2 and
-    theta_gamma (pixels) of the Gaussian one."""
+    theta_gamma (pixels) of the Gaussian one.
+
+    Raises ValueError, naming every fault, for values that no CRF can have.
+    """
 
     name: str
     source: str
@@ -22,12 +40,84 @@ class Preset:
     iterations: int = 10
     normalization: Normalization = "symmetric"
 
+    def __post_init__(self) -> None:
+        faults = _faults(vars(self))
+        if faults:
+            raise ValueError("; ".join(faults))
+
     def kernels(self, image: npt.ArrayLike) -> tuple[Kernel, ...]:
         """The pairwise terms for this image."""
         return (
             Gaussian(self.theta_gamma, self.w2, self.normalization),
             Bilateral(image, self.theta_alpha, self.theta_beta, self.w1, self.normalization),
         )
+
+    def scaled(self, factor: float) -> "Preset":
+        """The same for pictures that are `factor` times as large: the two widths in pixels grow with them."""
+        return dataclasses.replace(
+            self, theta_alpha=self.theta_alpha * factor, theta_gamma=self.theta_gamma * factor
+        )
+
+    def to_json(self, search: Mapping[str, Any] | None = None) -> str:
+        """What `load_preset` reads from a file, with a record of how the values were found."""
+        record = {"format": FORMAT, **vars(self), **({} if search is None else {"search": dict(search)})}
+        return json.dumps(record, indent=2, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, source: str = "the preset") -> "Preset":
+        """Read what `to_json` wrote; anything else raises a PresetError that starts with `source`."""
+        try:
+            record = json.loads(text)
+        except (ValueError, RecursionError) as problem:
+            raise PresetError(f"{source} is not JSON: {problem}", _FORM) from None
+        if not isinstance(record, dict):
+            raise PresetError(f"{source}: expected a JSON object, got {type(record).__name__}", _FORM)
+        version = record.pop("format", None)
+        if isinstance(version, int) and version > FORMAT:
+            raise PresetError(
+                f"{source} has preset format {version}; this pixelwise reads formats up to {FORMAT}",
+                "pip install --upgrade pixelwise",
+            )
+        record.pop("search", None)
+        faults = [] if version == FORMAT else [f'"format" must be {FORMAT}, got {version!r}']
+        fields = {field.name: field for field in dataclasses.fields(cls)}
+        faults += [f'there is no field "{key}"' for key in record if key not in fields]
+        faults += [
+            f'"{name}" is missing'
+            for name, field in fields.items()
+            if name not in record and field.default is dataclasses.MISSING
+        ]
+        faults += _faults({key: value for key, value in record.items() if key in fields})
+        if faults:
+            raise PresetError(f"{source}: {'; '.join(faults)}", _FORM)
+        return cls(**record)
+
+
+_FORM = "a preset is a JSON object with format: {} and {}".format(
+    FORMAT, ", ".join(field.name for field in dataclasses.fields(Preset))
+)
+
+
+def _faults(values: Mapping[str, Any]) -> list[str]:
+    """What is wrong with the given ones of Preset's fields."""
+    faults = []
+    for name, value in values.items():
+        number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        if name in ("name", "source"):
+            wanted, good = "a text", isinstance(value, str)
+        elif name in ("theta_alpha", "theta_beta", "theta_gamma"):
+            wanted, good = "a width above 0", number and 0 < value <= 1e6
+        elif name in ("w1", "w2"):
+            wanted, good = "a weight from 0 on", number and 0 <= value <= 1e6
+        elif name == "iterations":
+            wanted = f"a whole number from 0 to {_MOST_ITERATIONS}"
+            good = number and isinstance(value, int) and 0 <= value <= _MOST_ITERATIONS
+        else:
+            choices = get_args(Normalization)
+            wanted, good = f"one of {', '.join(choices)}", value in choices
+        if not good:
+            faults.append(f"{name} must be {wanted}, got {value!r}")
+    return faults
 
 
 DENSECRF = Preset(
@@ -45,3 +135,32 @@ DEEPLAB_MSC = Preset("deeplab-msc", "the same, multi-scale features", 3, 95, 3, 
 DEEPLAB_COCO = Preset("deeplab-coco", "the same, trained on VOC and COCO", 5, 67, 3, normalization="after")
 
 PRESETS = {preset.name: preset for preset in (DENSECRF, DEEPLAB, DEEPLAB_MSC, DEEPLAB_COCO)}
+
+
+def load_preset(name_or_file: str | Path) -> Preset:
+    """A preset by its name in PRESETS, or from a JSON file. Nothing in the file is executed.
+
+    Raises PresetError, naming the presets there are or what is wrong with the file.
+    """
+    given = str(name_or_file)
+    if given in PRESETS:
+        return PRESETS[given]
+    path = Path(name_or_file)
+    try:
+        with path.open("rb") as file:
+            content = file.read(_LARGEST_FILE + 1)
+    except FileNotFoundError:
+        raise PresetError(
+            f"no CRF preset {given}, neither a name nor a file",
+            f"there are {', '.join(PRESETS)}; or give a file that pixelwise crf-search wrote",
+        ) from None
+    except (OSError, ValueError) as problem:  # ValueError: a null byte in the path
+        reason = getattr(problem, "strerror", None) or problem
+        raise PresetError(f"cannot read the CRF preset {given}: {reason}") from None
+    if len(content) > _LARGEST_FILE:
+        raise PresetError(f"{given} has more than {_LARGEST_FILE} bytes, which no CRF preset has")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise PresetError(f"{given} is no text, so no CRF preset", _FORM) from None
+    return Preset.from_json(text, given)

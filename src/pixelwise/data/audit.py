@@ -1,56 +1,89 @@
-"""The audit before a training: is every file there, does every label fit its image, is every id known?"""
+"""The audit of a split before a training: every file read once, every fault named."""
 
-import os
 from collections import Counter
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from pixelwise.data.sample import LabelledImages, Pair, listed, read_ids, read_rgb
+from pixelwise.data.class_map import ClassMap
+from pixelwise.data.look import Finding, Look, look
+from pixelwise.data.sample import LabelledImages
 from pixelwise.errors import DataError
+from pixelwise.streams import in_order, processors
 from pixelwise.types import VOID
 
 
-@dataclass(frozen=True)
-class Finding:
-    """Something wrong with one sample (an error) or worth knowing of the whole split (a warning)."""
+@dataclass
+class HeadCount:
+    """`ids[i]` counts the pixels of id i in the files, `pixels[c]` those of class c, `images[c]` the images
+    that show it.
+    """
 
-    kind: str
-    message: str
+    class_map: ClassMap
+    ids: Counter[int] = field(default_factory=Counter)
+    images: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.images = self.images or [0] * len(self.class_map.classes)
+
+    @property
+    def pixels(self) -> list[int]:
+        totals = [0] * len(self.class_map.classes)
+        for id_, many in self.ids.items():
+            if (class_ := self.class_map.table.get(id_, VOID)) != VOID:
+                totals[class_] += many
+        return totals
+
+    @property
+    def void_share(self) -> float:
+        """Void pixels as a share of those that are void or labelled, in [0, 1]."""
+        void = sum(many for id_, many in self.ids.items() if self.class_map.table.get(id_) == VOID)
+        return void / max(1, void + sum(self.pixels))
+
+    def add(self, counts: Mapping[int, int]) -> None:
+        """Count one more image."""
+        self.ids.update(counts)
+        for class_ in {self.class_map.table.get(id_, VOID) for id_, many in counts.items() if many} - {VOID}:
+            self.images[class_] += 1
+
+    def to_dict(self) -> dict[str, Any]:
+        names, pixels = self.class_map.classes.names, self.pixels
+        return {
+            "void_share": self.void_share,
+            "classes": [
+                {"id": i, "name": name, "pixels": pixels[i], "images": self.images[i]}
+                for i, name in enumerate(names)
+            ],
+        }
 
 
 @dataclass
 class Audit:
-    """What was found. `pixels[c]` counts the pixels of class c, `images[c]` the images that show it."""
+    """What was found of a split, and the counts of its heads."""
 
     dataset: LabelledImages
+    heads: dict[str, HeadCount]
     errors: list[Finding] = field(default_factory=list)
     warnings: list[Finding] = field(default_factory=list)
-    pixels: list[int] = field(default_factory=list)
-    images: list[int] = field(default_factory=list)
-    void_pixels: int = 0
 
     @property
-    def void_share(self) -> float:
-        """Void pixels as a share of all, in [0, 1]."""
-        return self.void_pixels / max(1, self.void_pixels + sum(self.pixels))
+    def main(self) -> HeadCount:
+        """The counts of the main head."""
+        return next(iter(self.heads.values()))
+
+    @property
+    def pixels(self) -> list[int]:
+        """The labelled pixels by class of the main head."""
+        return self.main.pixels
 
     def to_dict(self) -> dict[str, Any]:
-        classes = self.dataset.classes.names
+        ids = [entry.id for entry in self.dataset.entries]
         return {
             "data": self.dataset.name,
             "samples": len(self.dataset),
-            "errors": [vars(finding) for finding in self.errors],
-            "warnings": [vars(finding) for finding in self.warnings],
-            "void_share": self.void_share,
-            "classes": [
-                {"id": i, "name": name, "pixels": self.pixels[i], "images": self.images[i]}
-                for i, name in enumerate(classes)
-            ],
+            "errors": [_plain(finding, ids) for finding in self.errors],
+            "warnings": [_plain(finding, ids) for finding in self.warnings],
+            "heads": {name: count.to_dict() for name, count in self.heads.items()},
         }
 
     def raise_errors(self) -> None:
@@ -65,87 +98,77 @@ class Audit:
         )
 
 
-@dataclass(frozen=True)
-class _Look:
-    """One sample: the pixel counts of its ids (256), or what is wrong."""
+def audit(
+    dataset: LabelledImages,
+    progress: Callable[[int], None] | None = None,
+    onlooker: Callable[[int, Look], None] | None = None,
+) -> Audit:
+    """Read every file of the split once, in threads; `progress` is told the samples done.
 
-    counts: "np.ndarray[tuple[int], np.dtype[np.intp]] | None"
-    errors: tuple[Finding, ...] = ()
+    `onlooker` is called in those threads with each sample's place and look.
+    """
+    report = Audit(dataset, {name: HeadCount(class_map) for name, class_map in dataset.heads.items()})
+    repeated = Counter(entry.id for entry in dataset.entries)
+    report.errors += [
+        Finding("repeated", f"{id_} stands more than once in the list")
+        for id_, times in repeated.items()
+        if times > 1
+    ]
 
+    def visit(index: int) -> Look:
+        found = look(dataset, index)
+        if onlooker is not None:
+            onlooker(index, found)
+        return Look(found.counts, found.errors)  # without the pictures
 
-def audit(dataset: LabelledImages, progress: Callable[[int], None] | None = None) -> Audit:
-    """Read every file of the split once, in threads; `progress` is told the samples done."""
-    report = Audit(dataset)
-    counts = np.zeros(256, np.int64)
-    pixels = np.zeros(len(dataset.classes), np.int64)
-    images = np.zeros(len(dataset.classes), np.int64)
-    repeated = [id_ for id_, times in Counter(pair.id for pair in dataset.pairs).items() if times > 1]
-    report.errors += [Finding("repeated", f"{id_} stands more than once in the list") for id_ in repeated]
-
-    table = np.array(dataset.class_map.table)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        looks = pool.map(lambda pair: _look(pair, dataset), dataset.pairs)
-        for done, look in enumerate(looks, start=1):
-            report.errors += look.errors
-            if look.counts is not None:
-                counts += look.counts
-                by_class = np.array([look.counts[table == c].sum() for c in range(len(pixels))], np.int64)
-                pixels += by_class
-                images += by_class > 0
-            if progress is not None:
-                progress(done)
-
-    report.pixels, report.images = pixels.tolist(), images.tolist()
-    report.void_pixels = int(counts[table == VOID].sum())
-    report.errors += _whole_split(report, counts)
-    report.warnings += _warnings(report)
+    for done, found in enumerate(in_order(visit, range(len(dataset)), processors()), start=1):
+        report.errors += found.errors
+        for name, counts in found.counts.items():
+            report.heads[name].add(counts)
+        if progress is not None:
+            progress(done)
+    for name, count in report.heads.items():
+        called = "" if len(report.heads) == 1 else f"{name}: "
+        report.errors += [Finding(kind, called + message) for kind, message in _faults(count)]
+        report.warnings += [Finding(kind, called + message) for kind, message in _doubts(count)]
     return report
 
 
-def _look(pair: Pair, dataset: LabelledImages) -> _Look:
-    missing = [
-        Finding("missing", f"{pair.id}: the {kind} {path} does not exist")
-        for kind, path in (("image", pair.image), ("label", pair.label))
-        if not path.is_file()
-    ]
-    if missing:
-        return _Look(None, tuple(missing))
-    try:
-        image, ids = read_rgb(pair.image), read_ids(pair.label)
-    except DataError as error:
-        return _Look(None, (Finding("unreadable", f"{pair.id}: {error.message}"),))
-    counts = np.bincount(ids.ravel(), minlength=256)
-    errors = []
-    if image.shape[:2] != ids.shape:
-        size = f"{ids.shape[1]} x {ids.shape[0]} pixels, its image {image.shape[1]} x {image.shape[0]}"
-        errors.append(Finding("size", f"{pair.id}: the label is {size} ({pair.label})"))
-    unknown = dataset.class_map.unknown(np.flatnonzero(counts))
-    if unknown:
-        share = counts[unknown].sum() / ids.size
-        found = f"the ids {listed(unknown)} ({100 * share:.1f}% of the pixels) are out of range"
-        errors.append(Finding("ids", f"{pair.id}: {found} ({pair.label})"))
-    return _Look(counts, tuple(errors))
-
-
-def _warnings(report: Audit) -> list[Finding]:
-    names = report.dataset.classes.names
+def _faults(count: HeadCount) -> list[tuple[str, str]]:
+    """What only all labels of a head together show."""
     found = []
-    if report.void_share > 0.5:
-        found.append(Finding("void", f"{report.void_share:.1%} of the pixels are void"))
-    absent = [names[i] for i, count in enumerate(report.pixels) if count == 0]
-    if absent:
-        found.append(Finding("absent", f"no pixel shows {', '.join(absent)}"))
-    return found
-
-
-def _whole_split(report: Audit, counts: npt.NDArray[np.int64]) -> list[Finding]:
-    """What only all labels together show."""
-    if counts[VOID] and not counts[1:VOID].any():
+    binary = count.ids[VOID] and not set(count.ids) - {0, VOID} and count.class_map.table.get(VOID) == VOID
+    if binary:
         message = (
             "the labels hold only 0 and 255, but 255 is void, so there is nothing but class 0; "
             "if these are masks with 255 as foreground, save them with 1 instead"
         )
-        return [Finding("binary", message)]
-    if counts.any() and not any(report.pixels):
-        return [Finding("unlabelled", "not one pixel is labelled")]
-    return []
+        found.append(("binary", message))
+    elif count.ids.total() and not any(count.pixels):
+        found.append(("unlabelled", "not one pixel is labelled"))
+    return found
+
+
+def _doubts(count: HeadCount) -> list[tuple[str, str]]:
+    found = []
+    highest = len(count.class_map.classes)
+    out_of_range = set(count.ids) - set(count.class_map.table)
+    few_zeros = 0 < count.ids[0] < 0.3 * count.ids.total()
+    if out_of_range == {highest} and count.class_map.table.get(0) == 0 and few_zeros:
+        message = (
+            f"only the id {highest} is out of range, and 0 is rare: are the ids counted from 1, is 0 void? "
+            "then say so (folder:PATH,zero=void)"
+        )
+        found.append(("counted", message))
+    if count.void_share > 0.5:
+        found.append(("void", f"{count.void_share:.1%} of the pixels are void"))
+    absent = [
+        name for name, pixels in zip(count.class_map.classes.names, count.pixels, strict=True) if not pixels
+    ]
+    if absent:
+        found.append(("absent", f"no pixel shows {', '.join(absent)}"))
+    return found
+
+
+def _plain(finding: Finding, ids: list[str]) -> dict[str, Any]:
+    return {"kind": finding.kind, "message": finding.message, "samples": [ids[i] for i in finding.samples]}

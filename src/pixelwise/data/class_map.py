@@ -1,68 +1,122 @@
 """From the ids in label files to the classes one trains on: keep, merge, or send to void."""
 
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from pixelwise.errors import DataError
 from pixelwise.labels import RGB, Classes, voc_palette
-from pixelwise.types import VOID, Labels
-
-UNKNOWN = -1
+from pixelwise.types import VOID, FileIds, Labels
 
 
 @dataclass(frozen=True)
 class ClassMap:
-    """`table[id in the file]` is the class id, VOID, or UNKNOWN for an id that should not occur."""
+    """`table[id in the file]` is the class id or VOID; an id that is not in the table should not occur.
+
+    `notation` says what the ids are: numbers, or colours as 0xRRGGBB.
+    """
 
     classes: Classes
-    table: tuple[int, ...]
-    _dense: Labels = field(init=False, repr=False, compare=False)
+    table: Mapping[int, int]
+    notation: Literal["ids", "colours"] = "ids"
+    _bytes: Labels = field(init=False, repr=False, compare=False)
+    _keys: npt.NDArray[np.int64] = field(init=False, repr=False, compare=False)
+    _values: Labels = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if len(self.table) != 256:
-            raise ValueError(f"a class map has one entry per uint8 id, 256; got {len(self.table)}")
-        dense = np.array([VOID if entry == UNKNOWN else entry for entry in self.table], np.uint8)
-        object.__setattr__(self, "_dense", dense)
+        if wrong := sorted({v for v in self.table.values() if v != VOID and not 0 <= v < len(self.classes)}):
+            raise ValueError(f"a class map leads to classes below {len(self.classes)} or void, got {wrong}")
+        keys = np.array(sorted(self.table), np.int64)
+        small = [self.table.get(id_, VOID) for id_ in range(256)]
+        object.__setattr__(self, "_bytes", np.array(small, np.uint8))
+        object.__setattr__(self, "_keys", keys)
+        object.__setattr__(self, "_values", np.array([self.table[int(key)] for key in keys], np.uint8))
 
     @classmethod
-    def identity(cls, classes: Classes, void: tuple[int, ...] = (VOID,)) -> "ClassMap":
-        """Ids 0 to C-1 are the classes, those of `void` carry no label, all others should not occur."""
-        table = [UNKNOWN] * 256
-        table[: len(classes)] = range(len(classes))
-        for id_ in void:
-            table[id_] = VOID
-        return cls(classes, tuple(table))
+    def identity(cls, classes: Classes, void: Collection[int] = (VOID,), first: int = 0) -> "ClassMap":
+        """Ids from `first` on are the classes, those of `void` carry no label, all others should not
+        occur.
+        """
+        named = range(first, first + len(classes))
+        if both := sorted(set(named) & set(void)):
+            raise ValueError(f"the ids {both} cannot be classes and void at once")
+        return cls(classes, {id_: id_ - first for id_ in named} | dict.fromkeys(void, VOID))
 
-    def unknown(self, ids: "np.ndarray[tuple[int], np.dtype[np.intp]] | list[int]") -> list[int]:
+    @property
+    def known(self) -> list[int]:
+        """The ids that may occur."""
+        return sorted(self.table)
+
+    def unknown(self, ids: FileIds) -> list[int]:
         """Those of the ids that should not occur."""
-        return [int(id_) for id_ in ids if self.table[int(id_)] == UNKNOWN]
+        return [id_ for id_ in id_counts(ids) if id_ not in self.table]
 
-    def apply(self, labels: Labels) -> Labels:
+    def apply(self, ids: FileIds) -> Labels:
         """Class ids of file ids; unknown ids become VOID (see `unknown` for finding them)."""
-        return self._dense[labels]
+        if ids.dtype == np.uint8:
+            return self._bytes[ids]
+        places = np.searchsorted(self._keys, ids).clip(max=len(self._keys) - 1)
+        labels: Labels = np.where(self._keys[places] == ids, self._values[places], np.uint8(VOID))
+        return labels
+
+    def listed(self, ids: Iterable[int]) -> str:
+        """For messages: "ids 0 to 20, 255", or "colours #400080"."""
+        if self.notation == "colours":
+            colours = [f"#{colour:06x}" for colour in ids]
+            return "colours " + ", ".join(colours if len(colours) <= 8 else [*colours[:8], "..."])
+        return f"ids {listed(ids)}"
 
     def select(self, text: str) -> "ClassMap":
         """The map for a wish such as "background,person,animal=cat+dog": see `parse_classes`."""
         wished, void = parse_classes(text, self.classes)
         target = {source: new for new, (_, sources) in enumerate(wished) for source in sources}
-        table = [entry if entry in (UNKNOWN, VOID) else target.get(entry, VOID) for entry in self.table]
-        for id_ in void:
-            table[id_] = VOID
+        table = {id_: target.get(class_, VOID) for id_, class_ in self.table.items()}
         palette: list[RGB] = [self.classes.palette[sources[0]] for _, sources in wished]
         if len(set(palette)) < len(palette):
             palette = list(voc_palette(len(wished)))
-        return ClassMap(Classes.named([name for name, _ in wished], tuple(palette)), tuple(table))
+        classes = Classes.named([name for name, _ in wished], tuple(palette))
+        return ClassMap(classes, table | dict.fromkeys(void, VOID), self.notation)
+
+
+def id_counts(ids: FileIds) -> dict[int, int]:
+    """How many pixels have each id, in the order of ids. Raises ValueError for arrays that hold no
+    integers.
+    """
+    if ids.dtype.kind not in "ui":
+        raise ValueError(f"ids are integers, got {ids.dtype}")
+    if ids.size == 0:
+        return {}
+    low, high = int(ids.min()), int(ids.max())
+    if high - low < 1 << 16:
+        counts = np.bincount(ids.ravel().astype(np.int64) - low if low else ids.ravel())
+        return {low + int(i): int(counts[i]) for i in np.flatnonzero(counts)}
+    values, many = np.unique(ids, return_counts=True)
+    return dict(zip(values.tolist(), many.tolist(), strict=True))
+
+
+def listed(ids: Iterable[int]) -> str:
+    """Ids as ranges: "0 to 20, 255"."""
+    runs: list[list[int]] = []
+    for id_ in ids:
+        if runs and id_ == runs[-1][-1] + 1:
+            runs[-1].append(id_)
+        else:
+            runs.append([id_])
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs)
 
 
 def parse_classes(text: str, known: Classes) -> tuple[list[tuple[str, tuple[int, ...]]], tuple[int, ...]]:
-    """New classes in order, each with the ids it is made of, and the ids that carry no label.
+    """New classes in order, each with the classes it is made of, and the ids that carry no label.
 
-    `text` names classes as NAME or NAME=PART+PART, separated by commas; a part is a name or an id of `known`.
-    What no class is made of becomes void; void=ID+ID does so for ids beyond the known ones, too.
+    `text` names classes as NAME or NAME=PART+PART, separated by commas; a part is a name or a class id of
+    `known`. What no class is made of becomes void; void=ID+ID does so for ids of the label files, known or
+    not, and for colours as void=#RRGGBB.
     """
     wished: list[tuple[str, tuple[int, ...]]] = []
-    void: tuple[int, ...] = ()
+    void: list[int] = []
     faults: list[str] = []
     used: dict[int, str] = {}
     for item in filter(None, (part.strip() for part in text.split(","))):
@@ -71,7 +125,10 @@ def parse_classes(text: str, known: Classes) -> tuple[list[tuple[str, tuple[int,
         for part in filter(None, (part.strip() for part in (parts or name).split("+"))):
             if part in known.names:
                 id_ = known.names.index(part)
-            elif part.isdecimal() and int(part) < (256 if name == "void" else len(known)):
+            elif name == "void" and (file_id := _file_id(part)) is not None:
+                void.append(file_id)
+                continue
+            elif part.isdecimal() and int(part) < len(known):
                 id_ = int(part)
             else:
                 faults.append(f'there is no class "{part}"')
@@ -81,8 +138,8 @@ def parse_classes(text: str, known: Classes) -> tuple[list[tuple[str, tuple[int,
             used[id_] = name
             ids.append(id_)
         if name == "void":
-            void = (*void, *ids)
-        elif not name or name in (other for other, _ in wished):
+            continue
+        if not name or name in (other for other, _ in wished):
             faults.append(f'"{item}" needs a name of its own')
         else:
             wished.append((name if parts or not ids else known.names[ids[0]], tuple(ids)))
@@ -93,4 +150,12 @@ def parse_classes(text: str, known: Classes) -> tuple[list[tuple[str, tuple[int,
             f'cannot read the classes "{text}": {"; ".join(faults)}',
             f"write NAME or NAME=PART+PART, separated by commas; known: {', '.join(known.names)}",
         )
-    return wished, void
+    return wished, tuple(void)
+
+
+def _file_id(text: str) -> int | None:
+    """The id or colour that a text stands for, if it stands for one."""
+    try:
+        return int(text[1:], 16) if text.startswith("#") else int(text)
+    except ValueError:
+        return None

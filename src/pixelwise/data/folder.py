@@ -2,57 +2,87 @@
 
 Without train/ and val/ every tenth image in name order, from the tenth on, is "val" (the last one if there
 are fewer), the rest "train"; "all" is everything. classes.txt at the top names the classes, a line each,
-the first is id 0; 255 is void.
+the first is id 0; 255 is void. More heads are labels.NAME/ with classes.NAME.txt, extra channels
+channels.NAME/; `pixelwise convert` writes this layout.
 """
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from pixelwise.data.class_map import ClassMap
-from pixelwise.data.sample import IMAGE_SUFFIXES, LabelledImages, Pair
-from pixelwise.errors import DataError
+from pixelwise.data.parts import IMAGE_SUFFIXES, ChannelFile, IdFile, ImageFile, read_text
+from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
+from pixelwise.data.source import Source, one_of
+from pixelwise.errors import DataError, SplitError
 from pixelwise.labels import Classes
+from pixelwise.types import VOID
+
+_CHANNEL_SUFFIXES = (*IMAGE_SUFFIXES, ".npy")
+Item = TypeVar("Item")
 
 
-def folder(root: Path, split: str) -> LabelledImages:
-    """The split of the folder `root`."""
-    pairs = _split(root, split)
-    return LabelledImages(f"folder:{root} {split}", pairs, ClassMap.identity(_classes(root)))
-
-
-def _split(root: Path, split: str) -> tuple[Pair, ...]:
+def folder(root: Path, split: str, zero: str = "class") -> LabelledImages:
+    """The split of the folder `root`; `zero` says what id 0 is, the first class or "void"."""
+    void = one_of("zero", zero, ("class", "void")) == "void"
     own = root / split
-    if (own / "images").is_dir() and (own / "labels").is_dir():
-        return pairs_of(own / "images", own / "labels")
-    if not ((root / "images").is_dir() and (root / "labels").is_dir()):
-        raise DataError(
+    place = next((p for p in (own, root) if (p / "images").is_dir() and (p / "labels").is_dir()), None)
+    if place is None:
+        raise SplitError(
             f'no split "{split}": {own} has no images/ and labels/, nor has {root}',
             "put pictures into images/ and PNG files of ids into labels/, with equal names",
         )
-    pairs = pairs_of(root / "images", root / "labels")
-    held_out = set(pairs[9::10]) or set(pairs[1:][-1:])
+    labels = {SEMANTIC: place / "labels"} | _named(place, "labels")
+    entries = entries_of(place / "images", labels, _named(place, "channels"))
+    heads = {
+        head: own_classes(root / ("classes.txt" if head == SEMANTIC else f"classes.{head}.txt"), void)
+        for head in labels
+    }
+    chosen = entries if place == own else held_out(entries, split, 10)
+    return LabelledImages(f"folder:{root} {split}", chosen, heads)
+
+
+def held_out(items: Sequence[Item], split: str, every: int) -> tuple[Item, ...]:
+    """The items of "train", "val" or "all" where nobody has said which are which: see the head of this
+    file.
+    """
+    val = range(every - 1, len(items), every) or range(len(items) - 1, len(items)) if len(items) > 1 else ()
     chosen = {
-        "all": pairs,
-        "train": tuple(pair for pair in pairs if pair not in held_out),
-        "val": tuple(pair for pair in pairs if pair in held_out),
+        "all": tuple(items),
+        "train": tuple(item for i, item in enumerate(items) if i not in val),
+        "val": tuple(items[i] for i in val),
     }
     if split not in chosen:
-        raise DataError(f'no split "{split}" in {root}', f"there are {', '.join(chosen)}")
+        raise SplitError(f'there is no split "{split}"', f"there are {', '.join(chosen)}")
     return chosen[split]
 
 
-def pairs_of(images: Path, labels: Path) -> tuple[Pair, ...]:
-    """One pair per file of either folder; a partner that is missing gets the name it should have."""
-    photos, masks = _by_stem(images), _by_stem(labels)
+def entries_of(
+    images: Path, labels: Mapping[str, Path], channels: Mapping[str, Path] | None = None
+) -> tuple[Entry, ...]:
+    """One entry per file of `images` or the main folder of `labels`; a partner that is missing gets the name
+    it should have.
+    """
+    photos = by_stem(images, IMAGE_SUFFIXES)
+    heads = {name: by_stem(place, IMAGE_SUFFIXES) for name, place in labels.items()}
+    extras = {name: by_stem(place, _CHANNEL_SUFFIXES) for name, place in (channels or {}).items()}
+    main = next(iter(heads.values()))
     return tuple(
-        Pair(stem, photos.get(stem, images / f"{stem}.jpg"), masks.get(stem, labels / f"{stem}.png"))
-        for stem in sorted(photos.keys() | masks.keys())
+        Entry(
+            stem,
+            ImageFile(photos.get(stem, images / f"{stem}.jpg")),
+            {name: IdFile(heads[name].get(stem, labels[name] / f"{stem}.png")) for name in heads},
+            {name: ChannelFile(found[stem]) for name, found in extras.items() if stem in found},
+        )
+        for stem in sorted(photos.keys() | main.keys())
     )
 
 
-def _by_stem(place: Path) -> dict[str, Path]:
+def by_stem(place: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
+    """The files of a folder that end like pictures, by name without ending. DataError if two share a name."""
     found: dict[str, Path] = {}
     for path in sorted(place.iterdir()):
-        if path.suffix.lower() not in IMAGE_SUFFIXES or path.name.startswith("."):
+        if path.suffix.lower() not in suffixes or path.name.startswith("."):
             continue
         if path.stem in found:
             raise DataError(
@@ -62,17 +92,35 @@ def _by_stem(place: Path) -> dict[str, Path]:
     return found
 
 
-def _classes(root: Path) -> Classes:
-    file = root / "classes.txt"
+def _named(place: Path, prefix: str) -> dict[str, Path]:
+    """The folders PREFIX.NAME by NAME."""
+    return {path.name.partition(".")[2]: path for path in sorted(place.glob(f"{prefix}.*")) if path.is_dir()}
+
+
+def own_classes(file: Path, zero_is_void: bool = False) -> ClassMap:
+    """The classes a text file names, a line each; the first is id 0, or 1 if 0 is void."""
     if not file.is_file():
         raise DataError(
             f"the names of the classes are not there: {file} not found",
             "write one name per line; the first line is id 0",
         )
     try:
-        names = [line.strip() for line in file.read_text(encoding="utf-8-sig").rstrip().splitlines()]
+        names = [line.strip() for line in read_text(file, "list of classes").rstrip().splitlines()]
         if "" in names:
             raise ValueError(f"line {names.index('') + 1} is empty, but every line is a class")
-        return Classes.named(names)
+        classes = Classes.named(names)
+        return ClassMap.identity(classes, (0, VOID), 1) if zero_is_void else ClassMap.identity(classes)
     except ValueError as error:
         raise DataError(f"{file}: {error}") from None
+
+
+SOURCE = Source(
+    kind="folder",
+    title="Pictures and labels of your own",
+    read=folder,
+    splits=("train", "val"),
+    layout="images/NAME.jpg, labels/NAME.png (ids, 255 void), classes.txt; or these below train/ and val/",
+    get="made by you, or by `pixelwise convert`",
+    terms="yours",
+    options={"zero": "class (default) or void: what id 0 means"},
+)

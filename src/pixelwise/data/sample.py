@@ -1,126 +1,135 @@
-"""What every data set gives: pairs of an image and a label file, read one at a time."""
+"""What every data set gives: images with labels of one or more heads, read one at a time.
 
-from dataclasses import dataclass
+Most data sets have one head, and `Sample.labels` and `LabelledImages.classes` are all there is to know. SIFT
+Flow and Stanford Background have two, a semantic and a geometric one; NYUDv2 has extra channels.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
-from PIL import Image, ImageOps
-
 from pixelwise.data.class_map import ClassMap
+from pixelwise.data.parts import Part
 from pixelwise.errors import DataError
 from pixelwise.labels import Classes
-from pixelwise.types import Labels, RGBImage
+from pixelwise.types import Channel, FileIds, Labels, RGBImage
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+SEMANTIC, GEOMETRIC = "semantic", "geometric"
+"""The names of heads; a data set with one head has a semantic one."""
 
 
 @dataclass(frozen=True)
-class Pair:
-    """Where one sample's files are; they need not exist yet (the audit looks)."""
+class Entry:
+    """Where one sample's parts are; they need not exist yet (the audit looks)."""
 
     id: str
-    image: Path
-    label: Path
+    image: Part[RGBImage]
+    labels: Mapping[str, Part[FileIds]]
+    channels: Mapping[str, Part[Channel]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One labelled image: `image` (H, W, 3) RGB, `labels` (H, W) class ids with VOID = 255."""
+    """One labelled image: `image` (H, W, 3) RGB, `heads` (H, W) class ids with VOID = 255 by head, the main
+    one first, `channels` (H, W, K) uint8 or float32 by name.
+    """
 
     id: str
     image: RGBImage
-    labels: Labels
+    heads: Mapping[str, Labels]
+    channels: Mapping[str, Channel] = field(default_factory=dict)
+
+    @property
+    def labels(self) -> Labels:
+        """(H, W) class ids of the main head."""
+        return next(iter(self.heads.values()))
 
 
 @dataclass(frozen=True)
 class LabelledImages:
-    """A split of a data set. `name` is how the user asked for it, for messages."""
+    """A split of a data set. `name` is how the user asked for it, for messages.
+
+    `heads` has the classes of each head, the main one first; `channels` names those read with every sample.
+    """
 
     name: str
-    pairs: tuple[Pair, ...]
-    class_map: ClassMap
+    entries: tuple[Entry, ...]
+    heads: Mapping[str, ClassMap]
+    channels: tuple[str, ...] = ()
+
+    @property
+    def class_map(self) -> ClassMap:
+        """Of the main head."""
+        return next(iter(self.heads.values()))
 
     @property
     def classes(self) -> Classes:
+        """Of the main head."""
         return self.class_map.classes
 
     def __len__(self) -> int:
-        return len(self.pairs)
+        return len(self.entries)
+
+    def only(self, ids: Collection[str], name: str) -> "LabelledImages":
+        """The part with these ids, in the split's order. `name` says where they are from, for messages.
+
+        Raises DataError if the split lacks one of them.
+        """
+        unknown = set(ids) - {entry.id for entry in self.entries}
+        if unknown:
+            raise DataError(
+                f"{name} names {len(unknown)} ids that {self.name} does not have, {min(unknown)} for one",
+                "an id is a file's name without its ending",
+            )
+        entries = tuple(entry for entry in self.entries if entry.id in ids)
+        return replace(self, name=f"{self.name} ({name})", entries=entries)
 
     def read(self, index: int) -> Sample:
         """Raises DataError, naming the file, if one is missing or broken, sizes differ, or an id is out of
         range.
         """
-        pair = self.pairs[index]
-        image, ids = read_rgb(pair.image), read_ids(pair.label)
-        if image.shape[:2] != ids.shape:
-            raise DataError(
-                f"{pair.label} is {ids.shape[1]} x {ids.shape[0]} pixels, "
-                f"its image {pair.image} {image.shape[1]} x {image.shape[0]}",
-                "label files must have exactly the size of their image",
-            )
-        unknown = self.class_map.unknown(np.flatnonzero(np.bincount(ids.ravel(), minlength=256)))
-        if unknown:
-            raise out_of_range(pair.label, unknown, self.class_map)
-        return Sample(pair.id, image, self.class_map.apply(ids))
+        entry = self.entries[index]
+        image = entry.image.read()
+        channels = {name: entry.channels[name].read() for name in self.channels}
+        for name, channel in channels.items():
+            _expect_size(entry.channels[name].path, channel.shape[:2], entry.image.path, image.shape[:2])
+        heads = self.read_labels(index)
+        for name, labels in heads.items():
+            _expect_size(entry.labels[name].path, labels.shape, entry.image.path, image.shape[:2])
+        return Sample(entry.id, image, heads, channels)
+
+    def read_labels(self, index: int) -> dict[str, Labels]:
+        """The labels by head, without the image. Raises DataError as `read` does."""
+        heads = {}
+        for name, class_map in self.heads.items():
+            part = self.entries[index].labels[name]
+            ids = part.read()
+            if unknown := class_map.unknown(ids):
+                raise DataError(
+                    f"{part.path} holds the {class_map.listed(unknown)}, "
+                    f"but only {class_map.listed(class_map.known)} are known",
+                    "add the class, or drop the ids with --classes ...,void=ID+ID; 255 is void",
+                )
+            heads[name] = class_map.apply(ids)
+        return heads
+
+    def select(self, classes: str) -> "LabelledImages":
+        """With classes of the main head selected, merged or dropped: see `parse_classes`."""
+        main = next(iter(self.heads))
+        return replace(self, heads={**self.heads, main: self.class_map.select(classes)})
+
+    def with_channels(self, *names: str) -> "LabelledImages":
+        """With these extra channels in every sample. Raises DataError if the data set has none such."""
+        offered = set(self.entries[0].channels).intersection(*(entry.channels for entry in self.entries))
+        if missing := [name for name in names if name not in offered]:
+            there = f"there are {', '.join(sorted(offered))}" if offered else "there are none"
+            raise DataError(f"{self.name} has no channel {', '.join(missing)}", there)
+        return replace(self, channels=names)
 
 
-def out_of_range(path: Path, ids: list[int], class_map: ClassMap) -> DataError:
-    """The error for a label file with ids that should not occur."""
-    known = [id_ for id_ in range(256) if id_ not in class_map.unknown([id_])]
-    return DataError(
-        f"{path} holds the ids {listed(ids)}, but only {listed(known)} are known",
-        "add the class, or drop the ids with --classes ...,void=ID+ID; 255 is void",
-    )
-
-
-def listed(ids: list[int]) -> str:
-    """Ids as ranges: "0 to 20, 255"."""
-    runs: list[list[int]] = []
-    for id_ in ids:
-        if runs and id_ == runs[-1][-1] + 1:
-            runs[-1].append(id_)
-        else:
-            runs.append([id_])
-    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs)
-
-
-def read_rgb(path: Path) -> RGBImage:
-    """(H, W, 3) uint8, upright as the EXIF orientation says, which is how labels are expected to lie."""
-    with _opened(path, "image") as image:
-        return np.array(ImageOps.exif_transpose(image).convert("RGB"))
-
-
-def read_ids(path: Path) -> Labels:
-    """(H, W) uint8 ids of a label file: a palette or grey PNG whose pixel values are ids."""
-    with _opened(path, "label") as image:
-        if image.format == "JPEG":
-            raise DataError(f"{path} is a JPEG, whose compression alters ids", "save labels as PNG")
-        if image.mode in ("L", "P"):
-            return np.array(image)
-        if image.mode == "1":
-            return np.array(image).astype(np.uint8)
-        if image.mode in ("I;16", "I"):
-            wide = np.array(image)
-            if wide.min() >= 0 and wide.max() <= 255:
-                return wide.astype(np.uint8)
-            raise DataError(f"{path} holds ids up to {wide.max()}", "ids must lie in 0 to 255; 255 is void")
+def _expect_size(path: Path, size: tuple[int, ...], image: Path, image_size: tuple[int, ...]) -> None:
+    if size != image_size:
         raise DataError(
-            f"{path} has mode {image.mode}, which is no map of ids",
-            "save labels as palette (P) or grey (L) PNG in which a pixel's value is its class id",
+            f"{path} is {size[1]} x {size[0]} pixels, its image {image} {image_size[1]} x {image_size[0]}",
+            "label files must have exactly the size of their image",
         )
-
-
-def _opened(path: Path, kind: str) -> Image.Image:
-    try:
-        image = Image.open(path)
-        try:
-            image.load()
-        except BaseException:
-            image.close()
-            raise
-    except FileNotFoundError:
-        raise DataError(f"the {kind} {path} does not exist") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise DataError(f"the {kind} {path} cannot be read: {error}", "replace or remove the file") from None
-    return image

@@ -1,35 +1,106 @@
 """`KIND:PATH`, the one way to name a data set on the command line and in recipes."""
 
-from collections.abc import Callable
+import re
 from pathlib import Path
 
-from pixelwise.data.camvid import camvid
-from pixelwise.data.folder import folder
+from pixelwise.data import (
+    camvid,
+    cityscapes,
+    coco,
+    cvat,
+    folder,
+    labelme,
+    manifest,
+    nyud,
+    pascal_context,
+    sbd,
+    sift_flow,
+    stanford_background,
+    voc,
+)
+from pixelwise.data.parts import read_text
 from pixelwise.data.sample import LabelledImages
-from pixelwise.data.voc import voc
-from pixelwise.errors import DataError
+from pixelwise.data.source import Source
+from pixelwise.errors import DataError, SplitError
 
-SOURCES: dict[str, Callable[[Path, str], LabelledImages]] = {"voc": voc, "folder": folder, "camvid": camvid}
+_MODULES = (
+    folder,
+    manifest,
+    voc,
+    sbd,
+    pascal_context,
+    nyud,
+    sift_flow,
+    stanford_background,
+    camvid,
+    cityscapes,
+    coco,
+    labelme,
+    cvat,
+)
+SOURCES: dict[str, Source] = {module.SOURCE.kind: module.SOURCE for module in _MODULES}
+"""Every kind of data set by its name."""
 
 
-def open_dataset(spec: str, split: str, classes: str | None = None) -> LabelledImages:
-    """The split of the data set `voc:PATH`, `folder:PATH` or `camvid:PATH`.
+def open_dataset(
+    spec: str, split: str, classes: str | None = None, ids: Path | None = None
+) -> LabelledImages:
+    """The split of the data set `KIND:PATH` or `KIND:PATH,option=value`, with a KIND of SOURCES.
 
     `classes` selects, merges or drops classes: "background,person,animal=cat+dog" (all others become void).
+    `ids` is a file that lists the ids to take, one per line.
     Only lists and folder names are read here. Raises DataError if the place or the split is not there.
     """
-    kind, colon, path = spec.partition(":")
+    source, path, options = parse_spec(spec)
+    if not path.is_dir() and not (path.suffix.lower() in source.suffixes and path.is_file()):
+        what = " or ".join(["folder", *(f"{suffix} file" for suffix in source.suffixes)])
+        raise DataError(f'the data "{spec}" is not there: {path} is no {what}')
+    dataset = source.read(path, split, **options)
+    if not dataset.entries:
+        raise SplitError(f'the split "{split}" of {spec} is empty')
+    if ids is not None:
+        dataset = dataset.only(_listed(ids), ids.name)
+    return dataset if classes is None else dataset.select(classes)
+
+
+def _listed(path: Path) -> frozenset[str]:
+    """The ids in a text file, separated by blanks or lines. DataError if there is no such file or no id."""
+    ids = frozenset(read_text(path, "list").split())
+    if not ids:
+        raise DataError(f"the list {path} is empty", "write one id per line")
+    return ids
+
+
+def open_splits(spec: str, split: str | None = None, classes: str | None = None) -> dict[str, LabelledImages]:
+    """The given split, or without one all those that are usual for the kind of data and are there."""
+    if split is not None:
+        return {split: open_dataset(spec, split, classes)}
+    found: dict[str, LabelledImages] = {}
+    missing: SplitError | None = None
+    for name in parse_spec(spec)[0].splits:
+        try:
+            found[name] = open_dataset(spec, name, classes)
+        except SplitError as error:
+            missing = missing or error
+    if not found and missing is not None:
+        raise missing
+    return found
+
+
+def parse_spec(spec: str) -> tuple[Source, Path, dict[str, str]]:
+    """The kind, the path and the options of a spec. Raises DataError for kinds and options there are not."""
+    kind, colon, rest = spec.partition(":")
     if not colon or kind not in SOURCES:
         raise DataError(
             f'cannot tell what kind of data "{spec}" is',
             f"write KIND:PATH with one of the kinds {', '.join(SOURCES)}; for example voc:/data/VOC2012",
         )
-    root = Path(path).expanduser()
-    if not root.is_dir():
-        raise DataError(f'the data "{spec}" is not there: {root} is no folder')
-    dataset = SOURCES[kind](root, split)
-    if not dataset.pairs:
-        raise DataError(f'the split "{split}" of {spec} is empty')
-    if classes is None:
-        return dataset
-    return LabelledImages(dataset.name, dataset.pairs, dataset.class_map.select(classes))
+    source = SOURCES[kind]
+    path, *pairs = re.split(r",([a-z]+)=", rest)
+    options = dict(zip(pairs[::2], pairs[1::2], strict=True))
+    if unknown := sorted(options.keys() - source.options.keys()):
+        known = ", ".join(source.options) or "none"
+        raise DataError(
+            f'"{spec}" has options that {kind} does not know: {", ".join(unknown)}', f"known: {known}"
+        )
+    return source, Path(path).expanduser(), options

@@ -1,9 +1,10 @@
-"""Random scale, crop, mirror and colour, image and labels in step.
+"""Random scale, crop, shift, mirror and colour: image, labels of every head and extra channels in step.
 
 Every random number comes from the generator that is passed in, so a sample is a pure function of its seed.
 The pixel work is torchvision's transforms v2.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,17 +12,22 @@ import torch
 from torchvision import tv_tensors
 from torchvision.transforms.v2 import functional as tv
 
-from pixelwise.types import VOID, Labels, RGBImage
+from pixelwise.data.sample import Sample
+from pixelwise.types import VOID, Channel
+
+_GREY = 127  # of images where the picture ends; channels are 0 there
 
 
 @dataclass(frozen=True)
 class Augmentation:
     """How training samples are varied.
 
-    `crop`: side of the square crop, pixels. `side`: larger pictures count as reduced to this many pixels on
-    their longer side. `scale`: range of the factor by which a picture is resized
-    before the crop, drawn evenly on a log scale. `mirror`: half of the samples are flipped left to right.
-    `colour`: brightness, contrast and saturation are multiplied by factors in [1 - colour, 1 + colour].
+    `crop`: side of the square crop, pixels; 0 takes whole pictures in their own size. `side`: larger pictures
+    count as reduced to this many pixels on their longer side. `scale`: range of the factor by which a
+    picture is resized before the crop, drawn evenly on a log scale. `mirror`: half of the samples are
+    flipped left to right. `colour`: brightness, contrast and saturation are multiplied by factors in [1 -
+    colour, 1 + colour]. `jitter`: the picture's centre is moved by up to this many pixels of the crop in each
+    direction, as FCN does with 32 (section 4.3); None places the crop anywhere in the picture.
     """
 
     crop: int
@@ -29,46 +35,100 @@ class Augmentation:
     side: int = 500
     mirror: bool = True
     colour: float = 0.0
+    jitter: int | None = None
 
 
-def augment(
-    image: RGBImage, labels: Labels, settings: Augmentation, rng: np.random.Generator
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """A random crop: image (3, crop, crop) uint8 and labels (crop, crop) uint8, VOID where the picture
-    ends.
+@dataclass(frozen=True)
+class Crop:
+    """Tensors of one varied sample: `image` (3, H, W) uint8, `heads` (H, W) uint8 by head with VOID where the
+    picture ends, `channels` (K, H, W) by name, 0 there.
     """
-    height, width = labels.shape
+
+    image: torch.Tensor
+    heads: Mapping[str, torch.Tensor]
+    channels: Mapping[str, torch.Tensor]
+
+    @property
+    def labels(self) -> torch.Tensor:
+        """(H, W) of the main head."""
+        return next(iter(self.heads.values()))
+
+
+def augment(sample: Sample, settings: Augmentation, rng: np.random.Generator) -> Crop:
+    """A random variation of the sample, (crop, crop) pixels large, or as large as the picture if crop is
+    0.
+    """
+    height, width = sample.labels.shape
     low, high = settings.scale
     reduction = min(1.0, settings.side / max(height, width))
-    window = settings.crop / (reduction * float(np.exp(rng.uniform(np.log(low), np.log(high)))))
-    top, visible_height = _interval(height, window, rng)
-    left, visible_width = _interval(width, window, rng)
-    box = [top, left, visible_height, visible_width]
-    size = [
-        max(1, min(settings.crop, round(visible * settings.crop / window)))
-        for visible in (visible_height, visible_width)
-    ]
+    factor = reduction * float(np.exp(rng.uniform(np.log(low), np.log(high))))
+    rows, columns = (_view(length, factor, settings, rng) for length in (height, width))
+    mirrored = settings.mirror and rng.random() < 0.5
 
-    picture = tv_tensors.Image(torch.from_numpy(image).permute(2, 0, 1))
-    mask = tv_tensors.Mask(torch.from_numpy(labels)[None])
-    picture, mask = (tv.resized_crop(x, *box, size=size, antialias=True) for x in (picture, mask))
-    if settings.mirror and rng.random() < 0.5:
-        picture, mask = tv.horizontal_flip(picture), tv.horizontal_flip(mask)
+    def shown(tensor: torch.Tensor) -> torch.Tensor:
+        box = [rows.start, columns.start, rows.length, columns.length]
+        cut: torch.Tensor = tv.resized_crop(tensor, *box, size=[rows.size, columns.size], antialias=True)
+        return tv.horizontal_flip(cut) if mirrored else cut
+
+    picture: torch.Tensor = shown(tv_tensors.Image(_channels_first(sample.image)))
     if settings.colour > 0:
         picture = _recolour(picture, settings.colour, rng)
-    room = [settings.crop - size[1], settings.crop - size[0]]
-    if any(room):
-        before = [int(rng.integers(0, gap + 1)) for gap in room]
-        padding = [*before, room[0] - before[0], room[1] - before[1]]
-        picture = tv.pad(picture, padding, fill=127)
-        mask = tv.pad(mask, padding, fill=VOID)
-    return picture.as_subclass(torch.Tensor), mask.as_subclass(torch.Tensor)[0]
+    heads = {name: shown(tv_tensors.Mask(torch.from_numpy(ids)[None])) for name, ids in sample.heads.items()}
+    channels = {
+        name: shown(tv_tensors.Image(_channels_first(values))) for name, values in sample.channels.items()
+    }
+
+    left, right = columns.margins(rng)
+    top, bottom = rows.margins(rng)
+    padding = [right, top, left, bottom] if mirrored else [left, top, right, bottom]
+
+    def padded(tensor: torch.Tensor, fill: int) -> torch.Tensor:
+        return (tv.pad(tensor, padding, fill=fill) if any(padding) else tensor).as_subclass(torch.Tensor)
+
+    return Crop(
+        padded(picture, _GREY),
+        {name: padded(mask, VOID)[0] for name, mask in heads.items()},
+        {name: padded(values, 0) for name, values in channels.items()},
+    )
 
 
-def _interval(length: int, window: float, rng: np.random.Generator) -> tuple[int, int]:
-    """Start and length of the part of 0..length that a window of that size, placed at random, shows."""
-    visible = min(length, max(1, round(window)))
-    return int(rng.integers(0, length - visible + 1)), visible
+@dataclass(frozen=True)
+class _View:
+    """What the crop shows of one axis: `length` pixels of the picture from `start` on, resized to `size`
+    pixels of the crop's `side`. `before`: the gap in front of them, None for anywhere.
+    """
+
+    start: int
+    length: int
+    size: int
+    side: int
+    before: int | None
+
+    def margins(self, rng: np.random.Generator) -> tuple[int, int]:
+        gap = self.side - self.size
+        before = int(rng.integers(0, gap + 1)) if self.before is None else self.before
+        return before, gap - before
+
+
+def _view(length: int, factor: float, settings: Augmentation, rng: np.random.Generator) -> _View:
+    """Of an axis of `length` pixels that is resized by `factor`."""
+    side = settings.crop or max(1, round(length * factor))
+    window = side / factor  # in pixels of the picture
+    if settings.jitter is None:
+        visible = min(length, max(1, round(window)))
+        start = int(rng.integers(0, length - visible + 1))
+        return _View(start, visible, max(1, min(side, round(visible * side / window))), side, None)
+    moved = int(rng.integers(-settings.jitter, settings.jitter + 1))
+    first = (length - window) / 2 - moved / factor
+    start = min(length - 1, max(0, round(first)))
+    stop = max(start + 1, min(length, round(first + window)))
+    before = min(side - 1, max(0, round(-first * factor)))
+    size = max(1, min(side - before, round((stop - start) * factor)))
+    return _View(start, stop - start, size, side, before)
+
+
+def _channels_first(values: Channel) -> torch.Tensor:
+    return torch.from_numpy(values).permute(2, 0, 1)
 
 
 def _recolour(picture: torch.Tensor, strength: float, rng: np.random.Generator) -> torch.Tensor:

@@ -1,16 +1,22 @@
 """PASCAL VOC: JPEGImages/ID.jpg, SegmentationClass/ID.png and lists of ids.
 
-Source: the VOC 2012 development kit. Ids 0 to 20, 255 is void. Labels of SegmentationClassAug (VOC and SBD
-merged, no void border) are taken where SegmentationClass has no file. Lists:
-ImageSets/Segmentation/SPLIT.txt or lists/SPLIT.txt.
+Source: the VOC 2011 and 2012 development kits. Ids 0 to 20, 255 is void. Labels of SegmentationClassAug (VOC
+and SBD merged, no void border), and then those of SBD itself, are taken where SegmentationClass has no file.
+Lists: ImageSets/Segmentation/SPLIT.txt or lists/SPLIT.txt; train_aug and seg11valid, which the kit lacks,
+ship with this package.
 """
 
 from pathlib import Path
 
 from pixelwise.data.class_map import ClassMap
-from pixelwise.data.sample import LabelledImages, Pair
-from pixelwise.errors import DataError
+from pixelwise.data.matlab import MatFile
+from pixelwise.data.parts import IdFile, ImageFile, Part, read_text
+from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
+from pixelwise.data.source import Source
+from pixelwise.data.splits import shipped
+from pixelwise.errors import DataError, SplitError
 from pixelwise.labels import Classes
+from pixelwise.types import FileIds
 
 VOC_CLASSES = [
     "background",
@@ -35,32 +41,74 @@ VOC_CLASSES = [
     "train",
     "tvmonitor",
 ]
+_KIT = {"train": "voc2012_train", "val": "voc2012_val"}
+_OTHERS = {"train_aug": "voc2012_train_aug", "seg11valid": "voc2011_seg11valid"}
 
 
-def voc(root: Path, split: str) -> LabelledImages:
-    """The split of the VOC year folder `root`."""
-    lists = [root / "ImageSets" / "Segmentation", root / "lists"]
-    found = [folder / f"{split}.txt" for folder in lists if (folder / f"{split}.txt").is_file()]
-    if not found:
-        raise DataError(f'no split "{split}": {lists[0] / f"{split}.txt"} not found', _hint(root, lists))
-    ids = found[0].read_text(encoding="utf-8").split()
-    pairs = tuple(Pair(id_, root / "JPEGImages" / f"{id_}.jpg", _label(root, id_)) for id_ in ids)
-    return LabelledImages(f"voc:{root} {split}", pairs, ClassMap.identity(Classes.named(VOC_CLASSES)))
+def voc(root: Path, split: str, sbd: str = "") -> LabelledImages:
+    """The split of the VOC year folder `root`; `sbd` is SBD's folder with cls/, for labels VOC has not."""
+    masks = Path(sbd).expanduser() / "cls" if sbd else None
+    if masks is not None and not masks.is_dir():
+        raise DataError(f"sbd={sbd}: {masks} not found", "name the folder of SBD that holds img and cls")
+    ids = _ids(root, split)
+    entries = tuple(
+        Entry(id_, ImageFile(root / f"JPEGImages/{id_}.jpg"), {SEMANTIC: _label(root, masks, id_)})
+        for id_ in ids
+    )
+    return LabelledImages(f"voc:{root} {split}", entries, {SEMANTIC: voc_classes()})
 
 
-def _label(root: Path, id_: str) -> Path:
+def voc_classes() -> ClassMap:
+    """The 21 classes by their ids, 255 void."""
+    return ClassMap.identity(Classes.named(VOC_CLASSES))
+
+
+def _ids(root: Path, split: str) -> list[str]:
+    places = [root / "ImageSets" / "Segmentation", root / "lists"]
+    for place in places:
+        if (place / f"{split}.txt").is_file():
+            return read_list(place / f"{split}.txt")
+    labelled = any((root / name).is_dir() for name in ("SegmentationClass", "SegmentationClassAug"))
+    known = _OTHERS if any(place.is_dir() for place in places) else _KIT | _OTHERS
+    if labelled and split in known:
+        return shipped(known[split])
+    raise SplitError(f'no split "{split}": {places[0] / f"{split}.txt"} not found', _hint(root, places))
+
+
+def read_list(file: Path) -> list[str]:
+    """The ids a text file lists: the first word of each line."""
+    return [line.split()[0] for line in read_text(file, "list").splitlines() if line.strip()]
+
+
+def _label(root: Path, masks: Path | None, id_: str) -> Part[FileIds]:
     original = root / "SegmentationClass" / f"{id_}.png"
+    if original.is_file():
+        return IdFile(original)
     merged = root / "SegmentationClassAug" / f"{id_}.png"
-    return merged if merged.is_file() and not original.is_file() else original
+    if merged.is_file():
+        return IdFile(merged)
+    return IdFile(original) if masks is None else MatFile(masks / f"{id_}.mat", "GTcls.Segmentation")
 
 
-def _hint(root: Path, lists: list[Path]) -> str:
+def _hint(root: Path, places: list[Path]) -> str:
     years = sorted(path.parents[1] for path in root.glob("*/ImageSets/Segmentation"))
     if years:
         return f"PATH must name the year folder; try voc:{years[-1]}"
-    splits = sorted({path.stem for folder in lists for path in folder.glob("*.txt")})
+    splits = sorted({path.stem for folder in places for path in folder.glob("*.txt")})
     return (
         f"the splits there are: {', '.join(splits)}"
         if splits
         else "PATH must name the year folder, as VOC2012"
     )
+
+
+SOURCE = Source(
+    kind="voc",
+    title="PASCAL VOC 2007 to 2012, 21 classes; with SBD's labels train_aug",
+    read=voc,
+    splits=("train", "val"),
+    layout="VOC2012/{JPEGImages/ID.jpg, SegmentationClass/ID.png, ImageSets/Segmentation/SPLIT.txt}",
+    get="http://host.robots.ox.ac.uk/pascal/VOC/ (VOCtrainval_11-May-2012.tar)",
+    terms="Flickr's terms of use: research, no redistribution of the photos",
+    options={"sbd": "SBD's folder with cls/, for labels that VOC has not (split train_aug)"},
+)

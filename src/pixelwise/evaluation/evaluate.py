@@ -2,7 +2,7 @@
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,52 +10,109 @@ import numpy as np
 
 from pixelwise.data import LabelledImages
 from pixelwise.errors import DataError
-from pixelwise.evaluation import metrics
+from pixelwise.evaluation import bootstrap, metrics
+from pixelwise.evaluation.details import Details
+from pixelwise.evaluation.metrics import Counts
+from pixelwise.evaluation.tally import Tally
 from pixelwise.inference.predictor import Predictor
 from pixelwise.labels import Classes
 from pixelwise.types import VOID, Labels, RGBImage
 
+FORMAT = 1
+
+SUMMARY = ("pixel_accuracy", "mean_accuracy", "mean_iou", "frequency_weighted_iou")
+"""The paper's four metrics: methods of Counts and keys of `Evaluation.to_dict`."""
+
 
 @dataclass(frozen=True)
 class Evaluation:
-    """`confusion` over `images` images in the model's `classes`; `void` names the data set's classes that
+    """What `tally` and `details` counted, in the model's `classes`; `void` names the data set's classes that
     were left out.
     """
 
-    images: int
     classes: Classes
-    confusion: metrics.Confusion
     void: tuple[str, ...]
+    tally: Tally
+    details: Details
+
+    @property
+    def images(self) -> int:
+        """How many were judged."""
+        return len(self.tally.ids)
+
+    @property
+    def confusion(self) -> metrics.Confusion:
+        """(C, C) over all images."""
+        return self.tally.confusion
 
     def summary(self) -> dict[str, float]:
         """The paper's four metrics, in [0, 1]."""
-        return {
-            "pixel_accuracy": metrics.pixel_accuracy(self.confusion),
-            "mean_accuracy": metrics.mean_accuracy(self.confusion),
-            "mean_iou": metrics.mean_iou(self.confusion),
-            "frequency_weighted_iou": metrics.frequency_weighted_iou(self.confusion),
-        }
+        counts = Counts.of(self.confusion)
+        return {name: float(getattr(counts, name)()) for name in SUMMARY}
+
+    def merge(self, other: "Evaluation") -> None:
+        """Add what another process has counted of other images, with the same classes and details."""
+        if (self.classes, self.void) != (other.classes, other.void):
+            raise ValueError("cannot merge evaluations with other classes, or with other classes made void")
+        if self.details.names != other.details.names:
+            raise ValueError(f"cannot merge details {other.details.names} into {self.details.names}")
+        self.tally.merge(other.tally)
+        self.details.merge(other.details)
+
+    def intervals(self) -> dict[str, list[float | None]]:
+        """Low and high end for each of the four metrics, by bootstrap over images."""
+        resampled = bootstrap.resampled(self.tally.per_image())
+        return {name: _pair(bootstrap.interval(getattr(resampled, name)())) for name in SUMMARY}
 
     def per_class(self) -> list[dict[str, Any]]:
-        """Per class id, name, IoU and accuracy in [0, 1] (None where not defined) and the true pixels."""
-        columns = metrics.class_iou(self.confusion), metrics.class_accuracy(self.confusion)
-        iou, accuracy = ([None if math.isnan(v) else float(v) for v in column] for column in columns)
-        pixels = self.confusion.sum(axis=1)
+        """Per class id, name, figures in [0, 1] (None where not defined) and the true pixels.
+
+        `accuracy` is the paper's name of the recall.
+        """
+        counts = Counts.of(self.confusion)
+        figures = {
+            "iou": counts.iou(),
+            "accuracy": counts.recall(),
+            "recall": counts.recall(),
+            "precision": counts.precision(),
+            "f1": counts.f1(),
+        }
+        intervals = bootstrap.intervals(bootstrap.resampled(self.tally.per_image()).iou())
         return [
-            {"id": i, "name": name, "iou": iou[i], "accuracy": accuracy[i], "pixels": int(pixels[i])}
+            {
+                "id": i,
+                "name": name,
+                **{key: _number(values[i]) for key, values in figures.items()},
+                "iou_interval": _pair(intervals[i]),
+                "pixels": int(counts.truth[i]),
+            }
             for i, name in enumerate(self.classes.names)
         ]
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything, as plain data."""
-        figures = {name: None if math.isnan(v) else v for name, v in self.summary().items()}
+        """Everything, as plain data; `compare.py` reads it again."""
         return {
+            "format": FORMAT,
             "images": self.images,
-            **figures,
+            **{name: _number(value) for name, value in self.summary().items()},
+            "mean_iou_of_true_classes": _number(metrics.mean_iou(self.confusion, absent="drop")),
+            "intervals": self.intervals(),
             "per_class": self.per_class(),
             "convention": metrics.CONVENTION,
+            "interval_convention": bootstrap.CONVENTION,
             "void": list(self.void),
+            **self.details.to_dict(),
+            "confusion": self.confusion.tolist(),
+            "per_image": self.tally.to_list(),
         }
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
+
+
+def _pair(interval: bootstrap.Interval) -> list[float | None]:
+    return [_number(interval.low), _number(interval.high)]
 
 
 def match_classes(data: Classes, model: Classes) -> tuple[Labels, tuple[str, ...]]:
@@ -80,21 +137,33 @@ def match_classes(data: Classes, model: Classes) -> tuple[Labels, tuple[str, ...
 
 
 def evaluate(
-    predictor: Predictor, dataset: LabelledImages, progress: Callable[[int], None] | None = None
+    predictor: Predictor,
+    dataset: LabelledImages,
+    progress: Callable[[int], None] | None = None,
+    details: Collection[str] = (),
 ) -> Evaluation:
-    """Segment every image at single scale and count; `progress` is told the images done."""
+    """Segment every image as the predictor does and count; `progress` is told the images done.
+
+    details: what to count besides the confusion, names from details.ALL. Raises DataError, naming what is at
+    fault, if classes do not match, a file is broken, or two images have one id.
+    """
     table, void = match_classes(dataset.classes, predictor.classes)
-    waiting: deque[Labels] = deque()
+    tally, counted = Tally(len(predictor.classes)), Details(len(predictor.classes), details)
+    waiting: deque[tuple[str, Labels]] = deque()
 
     def images() -> Iterator[RGBImage]:
         for index in range(len(dataset)):
             sample = dataset.read(index)
-            waiting.append(table[sample.labels])
+            waiting.append((sample.id, sample.labels))
             yield sample.image
 
-    confusion = np.zeros((len(predictor.classes),) * 2, np.int64)
     for done, result in enumerate(predictor.batch(images()), start=1):
-        metrics.confusion_matrix(waiting.popleft(), result.labels, len(predictor.classes), into=confusion)
+        image, labels = waiting.popleft()
+        if image in tally.ids:
+            raise DataError(f'{dataset.name} names "{image}" twice', "every image needs an id of its own")
+        truth = table[labels]
+        tally.add(image, truth, result.labels)
+        counted.add(labels, truth, result)
         if progress is not None:
             progress(done)
-    return Evaluation(len(dataset), predictor.classes, confusion, void)
+    return Evaluation(predictor.classes, void, tally, counted)

@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from pixelwise.errors import MissingExtraError, ModelError
+from pixelwise.files import write_atomically
 from pixelwise.inference.engines import OnnxEngine
 from pixelwise.inference.model_file import INPUT, OUTPUT, ModelInfo
-from pixelwise.inference.writing import write_atomically
 
 CHECKED_SIZES = ((1, 1), (7, 300), (33, 32), (97, 131), (240, 321))
 SMALLEST_STORED_AS_HALF = 1024

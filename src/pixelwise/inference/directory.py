@@ -8,14 +8,14 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from pixelwise.errors import ImageError
-from pixelwise.inference.images import printable
 from pixelwise.inference.inputs import find_pictures
 from pixelwise.inference.ledger import Ledger, identity
-from pixelwise.inference.memory import PICTURES
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.segmentation import Area
-from pixelwise.inference.streams import in_order
 from pixelwise.inference.writing import KINDS
+from pixelwise.pictures.images import printable
+from pixelwise.pictures.memory import PICTURES
+from pixelwise.streams import in_order
 
 
 @dataclass(frozen=True)

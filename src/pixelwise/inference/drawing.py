@@ -1,4 +1,4 @@
-"""Draw labels: overlay, legend, cutout, palette mask."""
+"""Draw labels: overlay, legend, cutout."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont
 
-from pixelwise.labels import RGB, Classes, voc_palette
-from pixelwise.types import VOID, Labels, RGBImage
+from pixelwise.labels import RGB, Classes
+from pixelwise.pictures.masks import mask
+from pixelwise.types import Labels, RGBImage
 
 if TYPE_CHECKING:
     from pixelwise.inference.segmentation import Area
@@ -21,17 +22,6 @@ _TEXT: RGB = (235, 235, 235)
 def resized(photo: RGBImage, size: tuple[int, int]) -> RGBImage:
     """The photo enlarged or reduced to (height, width)."""
     return np.asarray(Image.fromarray(photo).resize((size[1], size[0]), Image.Resampling.BICUBIC))
-
-
-def mask(labels: Labels, classes: Classes) -> Image.Image:
-    """A palette picture whose pixel values are the labels; unused ids have VOC's colours, VOID is cream."""
-    colors = [*classes.palette, *voc_palette()[len(classes) :]]
-    colors[VOID] = (224, 224, 192)
-    picture = Image.frombuffer(
-        "P", (labels.shape[1], labels.shape[0]), np.ascontiguousarray(labels), "raw", "P", 0, 1
-    )
-    picture.putpalette([channel for color in colors for channel in color])
-    return picture
 
 
 def cutout(photo: RGBImage, labels: Labels, background: int) -> Image.Image:

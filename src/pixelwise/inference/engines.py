@@ -7,7 +7,7 @@ import numpy as np
 
 from pixelwise.errors import MissingExtraError, ModelError
 from pixelwise.inference.model_file import INPUT, OUTPUT, PROPERTY
-from pixelwise.inference.streams import processors
+from pixelwise.streams import processors
 from pixelwise.types import PRECISIONS, RGBImage, Scores
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from pixelwise.errors import ImageError, PixelwiseError
-from pixelwise.inference.images import printable
+from pixelwise.pictures.images import printable
 
 # fmt: off
 EXTENSIONS = frozenset({

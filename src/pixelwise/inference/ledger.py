@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
-from pixelwise.inference.writing import KINDS, write_atomically
+from pixelwise.files import write_atomically
+from pixelwise.inference.writing import KINDS
 
 _FORMAT = 1
 

@@ -12,7 +12,7 @@ from safetensors.torch import save
 
 from pixelwise.errors import ModelError
 from pixelwise.inference.model_file import ModelInfo
-from pixelwise.inference.writing import write_atomically
+from pixelwise.files import write_atomically
 from pixelwise.models.catalogue import CATALOGUE, build
 from pixelwise.models.segmentation_net import SegmentationNet
 from pixelwise.models.weights import read_metadata, read_tensors

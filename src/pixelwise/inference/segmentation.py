@@ -10,16 +10,18 @@ import numpy.typing as npt
 from PIL import Image
 
 from pixelwise import _core
+from pixelwise.files import write_atomically
 from pixelwise.inference import drawing
-from pixelwise.inference.writing import KINDS, write_atomically, write_picture
+from pixelwise.inference.writing import KINDS, write_picture
 from pixelwise.labels import Classes
+from pixelwise.pictures.masks import mask
 from pixelwise.types import Labels, RGBImage, Scores
 
 FULL_SIZE_PIXELS = 24_000_000
-"""Overlays and cutouts of larger pictures are drawn at the scored size."""
+"""Overlays and cutouts of larger pictures are drawn at the grid's size."""
 
 FULL_SIZE_VALUES = 100_000_000
-"""Probabilities with more values (classes x height x width) are saved at the scored size."""
+"""Probabilities with more values (classes x height x width) are saved at the grid's size."""
 
 _LONGEST_OVERLAY = 32_000  # JPEG holds sides up to 65535, and the legend adds some
 
@@ -41,7 +43,8 @@ class Area:
 class Segmentation:
     """Labels, probabilities and pictures of one segmented image.
 
-    Scores are known on the scored grid (h, w) and interpolated bilinearly to the picture's own size (H, W).
+    Scores are known on a grid (h, w), that of the copy the net scored or of the copy that was refined, and
+    interpolated bilinearly to the picture's own size (H, W).
     """
 
     def __init__(
@@ -51,8 +54,12 @@ class Segmentation:
         classes: Classes,
         image: RGBImage,
         original: Callable[[], RGBImage] | None = None,
+        scored_size: tuple[int, int] | None = None,
     ) -> None:
-        """`scores` (C, h, w) of `image` (h, w, 3), a copy of a picture of `size`, which `original` gives."""
+        """`scores` (C, h, w) of `image` (h, w, 3), a copy of a picture of `size`, which `original` gives.
+
+        scored_size: if the scores were refined, the (height, width) of the copy that the net scored.
+        """
         if scores.ndim != 3 or scores.shape[0] != len(classes):
             raise ValueError(
                 f"expected scores ({len(classes)}, h, w) for {len(classes)} classes, got {scores.shape}"
@@ -62,14 +69,17 @@ class Segmentation:
         self.classes = classes
         self.image = image
         self._original = original
+        self._refined = scored_size is not None
+        self.scored_size = self.grid_size if scored_size is None else scored_size
+        """(height, width) of the copy that the net scored."""
 
     def __repr__(self) -> str:
         found = ", ".join(f"{entry.name} {entry.area:.0%}" for entry in self.areas()[:4])
         return f"<Segmentation {self.size[0]}x{self.size[1]}: {found}>"
 
     @property
-    def scored_size(self) -> tuple[int, int]:
-        """(height, width) of the copy that was scored."""
+    def grid_size(self) -> tuple[int, int]:
+        """(height, width) of the grid on which scores are known."""
         return self.image.shape[0], self.image.shape[1]
 
     @cached_property
@@ -85,12 +95,19 @@ class Segmentation:
         """(H, W) the id of the most probable class of every pixel."""
         return self._counted[0]
 
+    def confidence(self) -> npt.NDArray[np.float32]:
+        """(H, W) the probability of each pixel's label, 0 to 1."""
+        confidence = np.empty(self.size, np.float32)
+        _core.pixel_confidence(self.scores, confidence)
+        return confidence
+
     @cached_property
     def probabilities(self) -> Scores:
         """(C, H, W) softmax of the scores, summing to 1 over classes. Mind the memory on large pictures."""
-        return self._probabilities(self.size)
+        return self.probabilities_at(self.size)
 
-    def _probabilities(self, size: tuple[int, int]) -> Scores:
+    def probabilities_at(self, size: tuple[int, int]) -> Scores:
+        """(C, *size) softmax of the scores interpolated to another (height, width)."""
         probabilities = np.empty((len(self.classes), *size), np.float32)
         _core.pixel_probabilities(self.scores, probabilities)
         return probabilities
@@ -108,9 +125,9 @@ class Segmentation:
 
     @property
     def drawn_size(self) -> tuple[int, int]:
-        """(height, width) of overlay and cutout: the picture's, or if that is too large the scored one."""
+        """(height, width) of overlay and cutout: the picture's, or if that is too large the grid's."""
         fits = self.size[0] * self.size[1] <= FULL_SIZE_PIXELS and max(self.size) <= _LONGEST_OVERLAY
-        return self.size if fits else self.scored_size
+        return self.size if fits else self.grid_size
 
     def overlay(self, opacity: float = 0.45, outlines: bool = True, legend: bool = True) -> Image.Image:
         """The photo with classes tinted in their colours by `opacity` (0 to 1), outlines, and a legend below.
@@ -133,7 +150,7 @@ class Segmentation:
 
     def mask(self) -> Image.Image:
         """The labels as a palette picture: pixel values are class ids, shown in the classes' colours."""
-        return drawing.mask(self.labels, self.classes)
+        return mask(self.labels, self.classes)
 
     def _drawn(self) -> tuple[RGBImage, Labels]:
         """Photo and labels at `drawn_size`."""
@@ -142,7 +159,7 @@ class Segmentation:
             if photo.shape[:2] != self.size:
                 photo = drawing.resized(photo, self.size)
             return photo, self.labels
-        small = Segmentation(self.scores, self.scored_size, self.classes, self.image)
+        small = Segmentation(self.scores, self.grid_size, self.classes, self.image)
         return self.image, small.labels
 
     def save(self, target: str | Path, kinds: Sequence[str] = ("mask", "overlay")) -> dict[str, Path]:
@@ -160,29 +177,36 @@ class Segmentation:
             "mask": lambda path: write_picture(path, self.mask()),
             "overlay": lambda path: write_picture(path, self.overlay()),
             "cutout": lambda path: write_picture(path, self.cutout()),
-            "probabilities": self._save_probabilities,
+            "probabilities": self.save_probabilities,
         }
         for kind, path in paths.items():
             writers[kind](path)
         return paths
 
-    def _save_probabilities(self, path: Path) -> None:
-        probabilities = self._probabilities(self._probabilities_size).astype(np.float16)
-        names = np.array(self.classes.names)
+    def save_probabilities(self, path: Path) -> None:
+        """Write an .npz file: `probabilities` (float16, C x H x W), names of `classes`, their `palette`."""
+        probabilities = self.probabilities_at(self._probabilities_size).astype(np.float16)
+        names, palette = np.array(self.classes.names), np.array(self.classes.palette, np.uint8)
         write_atomically(
-            path, lambda file: np.savez_compressed(file, probabilities=probabilities, classes=names)
+            path,
+            lambda file: np.savez_compressed(
+                file, probabilities=probabilities, classes=names, palette=palette
+            ),
         )
 
     @property
     def _probabilities_size(self) -> tuple[int, int]:
         values = len(self.classes) * self.size[0] * self.size[1]
-        return self.size if values <= FULL_SIZE_VALUES else self.scored_size
+        return self.size if values <= FULL_SIZE_VALUES else self.grid_size
 
     def notes(self, kinds: Sequence[str] = ()) -> list[str]:
-        """What to tell: that a reduced copy was scored, which of `kinds` are saved reduced."""
+        """What to tell: that a reduced copy was scored or refined, which of `kinds` are saved reduced."""
         notes = []
         if self.scored_size != self.size:
             notes.append(f"scored on a copy reduced to {_by(self.scored_size)}")
+        if self._refined:
+            copy = "" if self.grid_size == self.size else f" on a copy reduced to {_by(self.grid_size)}"
+            notes.append(f"refined{copy}")
         sizes = {
             "overlay": self.drawn_size,
             "cutout": self.drawn_size,
@@ -190,7 +214,7 @@ class Segmentation:
         }
         smaller = [kind for kind in kinds if sizes.get(kind, self.size) != self.size]
         if smaller:
-            notes.append(f"{' and '.join(smaller)} saved at {_by(self.scored_size)}")
+            notes.append(f"{' and '.join(smaller)} saved at {_by(self.grid_size)}")
         return notes
 
     def saving_bytes(self, kinds: Sequence[str]) -> int:

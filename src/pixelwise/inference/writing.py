@@ -1,13 +1,10 @@
-"""Files that appear under their name only when they are complete."""
+"""What is saved of a picture, and under which names."""
 
-import secrets
-from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
 
 from PIL import Image
 
-from pixelwise.errors import ImageError
+from pixelwise.files import write_atomically
 
 KINDS = {
     "mask": "_mask.png",
@@ -16,21 +13,6 @@ KINDS = {
     "probabilities": "_probabilities.npz",
 }
 """What can be saved, and what each file name ends with."""
-
-
-def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Let `write` fill a temporary file beside `path`, then rename it. ImageError if the disk refuses."""
-    temporary = path.with_name(f".{secrets.token_hex(6)}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("xb") as file:
-            write(file)
-        temporary.replace(path)
-    except BaseException as problem:
-        temporary.unlink(missing_ok=True)
-        if isinstance(problem, OSError):
-            raise ImageError(f"cannot write {path}: {problem.strerror or problem}") from problem
-        raise
 
 
 def write_picture(path: Path, picture: Image.Image) -> None:

@@ -12,7 +12,7 @@ TORCHVISION = ((64, 1), (192, 1), (384, 1), (256, 1), (256, 1))
 
 
 def alexnet_trunk(
-    taps: Sequence[str] = ("pool5",), in_channels: int = 3, first_padding: int = 100, origin: str = "caffe"
+    taps: Sequence[str] = ("pool5",), in_channels: int = 3, first_padding: int = 5, origin: str = "caffe"
 ) -> Trunk:
     """conv1 to pool5.
 

@@ -83,7 +83,7 @@ def atrous(net: nn.Module, output_stride: int) -> nn.Module:
             done.add(name)
             step = side(layer.stride)
             kept = min(step, max(1, output_stride // stride))
-            if step % kept or (kept < step and stride * kept != output_stride and output_stride > stride):
+            if step % kept or (kept < step and stride * kept < output_stride):
                 raise ValueError(
                     f"{name} of stride {step} on a map of stride {stride} cannot give {output_stride}"
                 )

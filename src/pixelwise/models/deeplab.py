@@ -52,7 +52,7 @@ class DeepLab(SegmentationNet):
     new learns.
     """
 
-    label_stride = OUTPUT_STRIDE
+    score_stride = label_stride = OUTPUT_STRIDE
 
     def __init__(
         self, trunk: Trunk, variant: Variant, classes: int, dropout: float, branch_filters: int = 0

@@ -91,7 +91,8 @@ class FCN(SegmentationNet):
         around = 0 if released else 1
         grid = grid.shifted(-around)
         names = [("upscore2", f"upscore_{skips[0]}")[index] for index in range(len(skips))]
-        self.upscores = [*names, LAST_UPSCORE[32 >> len(skips)]]
+        self.score_stride = 32 >> len(skips)
+        self.upscores = [*names, LAST_UPSCORE[self.score_stride]]
         self.scales = SKIP_SCALES[: len(skips)] if at_once else (1.0,) * len(skips)
         for skip, upscore in zip(skips, names, strict=True):
             upsampling, grid = upsampling_onto(trunk.grids[skip], grid, classes, learned)
@@ -143,6 +144,7 @@ class LateFusion(SegmentationNet):
         super().__init__((0.0,) * 6, (1.0,) * 6)  # the streams subtract their own means
         self.colour, self.other = colour, other
         self.heads, self.split = colour.heads, colour.split
+        self.score_stride = colour.score_stride
 
     def freeze(self, stages: int) -> None:
         """Stop the learning of the first `stages` stages of both trunks; 0: of none."""

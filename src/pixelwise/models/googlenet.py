@@ -72,7 +72,7 @@ class Concatenation(nn.Module):
 def googlenet_trunk(
     taps: Sequence[str] = ("inception_5b",),
     in_channels: int = 3,
-    first_padding: int = 100,
+    first_padding: int = 3,
     origin: str = "caffe",
 ) -> Trunk:
     """conv1 to inception_5b, without the final average pooling.

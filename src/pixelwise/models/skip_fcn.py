@@ -78,6 +78,7 @@ class SkipFCN(SegmentationNet):
             self.scores.append(_skip_score(level.channels, head.hidden, classes))
             self.upsamplings.append(BilinearUpsampling(classes, stride // level.stride, learned))
             stride = level.stride
+        self.score_stride = stride
         self.upsample = BilinearUpsampling(classes, stride)
 
     def freeze(self, stages: int) -> None:

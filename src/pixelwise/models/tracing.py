@@ -10,10 +10,12 @@ LEAVES = (BilinearUpsampling, Concatenation, Crop, Fuse, Surround)
 
 
 def trace(net: nn.Module) -> fx.GraphModule:
-    """The net as a graph; its layers are those of `net` itself.
+    """The net as a graph, itself if it is one; the layers are those of `net`.
 
     Raises ValueError if the way through the net depends on what it computes.
     """
+    if isinstance(net, fx.GraphModule):
+        return net
     try:
         return fx.GraphModule(net, _Tracer().trace(net))
     except Exception as problem:  # fx raises many kinds

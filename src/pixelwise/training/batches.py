@@ -2,13 +2,16 @@
 
 import signal
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
 from pixelwise.data import LabelledImages
 from pixelwise.data.transforms import Augmentation, augment
+from pixelwise.errors import DataError
+from pixelwise.training.recipe import Recipe
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 
@@ -44,18 +47,40 @@ class StepSampler(Sampler[list[tuple[int, int]]]):
             yield batch
 
 
-class AugmentedImages(Dataset[Batch]):
+@dataclass(frozen=True)
+class Fault:
+    """A DataError on its way out of a worker process; torch would wrap the exception in its traceback."""
+
+    message: str
+    hint: str | None
+
+
+class AugmentedImages(Dataset[Batch | Fault]):
     """Augmented samples; the variation of a sample depends on seed, epoch and index only."""
 
     def __init__(self, images: LabelledImages, settings: Augmentation, seed: int) -> None:
         self.images, self.settings, self.seed = images, settings, seed
 
-    def __getitem__(self, key: tuple[int, int]) -> Batch:
+    def __getitem__(self, key: tuple[int, int]) -> Batch | Fault:
         epoch, index = key
-        sample = self.images.read(index)
-        return augment(
-            sample.image, sample.labels, self.settings, np.random.default_rng([self.seed, epoch, index])
-        )
+        rng = np.random.default_rng([self.seed, epoch, index])
+        try:
+            crop = augment(self.images.read(index), self.settings, rng)
+        except DataError as error:
+            return Fault(error.message, error.hint)
+        return crop.image, crop.labels
+
+
+def augmentation(recipe: Recipe) -> Augmentation:
+    """How the recipe varies samples."""
+    return Augmentation(
+        crop=recipe.crop,
+        scale=recipe.scale,
+        side=recipe.train_side,
+        mirror=recipe.mirror,
+        colour=recipe.colour,
+        jitter=recipe.jitter,
+    )
 
 
 def batches(
@@ -66,20 +91,36 @@ def batches(
     start: int,
     stop: int,
     workers: int,
-) -> "DataLoader[Batch]":
+) -> Iterator[Batch]:
     """Batches (images (N, 3, crop, crop) uint8, labels (N, crop, crop) uint8) of the steps from `start` to
     `stop`.
+
+    Raises DataError, naming the file, if one is gone or broken when its turn comes.
     """
-    return DataLoader(
+    loader: DataLoader[Batch | Fault] = DataLoader(
         AugmentedImages(images, settings, seed),
         batch_sampler=StepSampler(len(images), batch_size, seed, start, stop),
         num_workers=workers,
+        collate_fn=_collate,
         worker_init_fn=_worker if workers else None,
         prefetch_factor=4 if workers else None,
         # The loader draws a base seed for workers that we do not use; its own generator keeps torch's state
         # as it is.
         generator=torch.Generator().manual_seed(seed),
     )
+    for batch in loader:
+        if isinstance(batch, Fault):
+            raise DataError(batch.message, batch.hint)
+        yield batch
+
+
+def _collate(samples: list[Batch | Fault]) -> Batch | Fault:
+    """The samples as a batch, or the first fault among them."""
+    fault = next((sample for sample in samples if isinstance(sample, Fault)), None)
+    if fault is not None:
+        return fault
+    images, labels = default_collate(samples)
+    return images, labels
 
 
 def _worker(_: int) -> None:

@@ -14,15 +14,15 @@ from types import FrameType
 import torch
 
 from pixelwise.data import LabelledImages
-from pixelwise.data.transforms import Augmentation
+from pixelwise.data.audit import audit
 from pixelwise.errors import MissingExtraError, TrainingError
 from pixelwise.evaluation.evaluate import evaluate
 from pixelwise.inference.engines import TorchEngine
 from pixelwise.inference.model_file import ModelInfo
 from pixelwise.inference.predictor import Predictor
 from pixelwise.training import checkpoint
-from pixelwise.training.batches import batches
-from pixelwise.training.losses import cross_entropy
+from pixelwise.training.batches import augmentation, batches
+from pixelwise.training.losses import LossSampling, balancing_weights, cross_entropy
 from pixelwise.training.monitor import Monitor
 from pixelwise.training.net import build_net, classes_as_data, classes_from
 from pixelwise.training.optimizer import RunningMean, make_optimizer, schedule, set_rates
@@ -79,9 +79,11 @@ def train(
         optimizer.load_state_dict(state.optimizer)
         torch.set_rng_state(state.torch_rng)
 
-    augmentation = Augmentation(recipe.crop, recipe.scale, recipe.train_side, recipe.mirror, recipe.colour)
+    sampling = LossSampling(recipe.loss_sampling)
+    batch_size = sampling.batch_size(recipe.batch_size)
+    weights = balancing_weights(audit(train_set).pixels).to(fabric.device) if recipe.balance_classes else None
     stream = batches(
-        train_set, augmentation, recipe.batch_size, recipe.seed, start, recipe.steps, recipe.workers
+        train_set, augmentation(recipe), batch_size, recipe.seed, start, recipe.steps, recipe.workers
     )
     info = ModelInfo(recipe.name, train_set.classes, recipe.long_side)
     predictor = Predictor(TorchEngine(judged), info)
@@ -104,13 +106,14 @@ def train(
     done = start
     with (
         _signals() as asked_to_stop,
-        closing(Monitor(run, start, recipe.steps, recipe.batch_size)) as monitor,
+        closing(Monitor(run, start, recipe.steps, batch_size)) as monitor,
     ):
         model.train()
         for images, labels in stream:
             images = images.to(fabric.device).contiguous(memory_format=torch.channels_last)
             set_rates(optimizer, schedule(done, recipe))
-            loss = cross_entropy(model(images), net.sampled(labels).to(fabric.device))
+            labels = sampling(net.sampled(labels), net.score_stride // net.label_stride)
+            loss = cross_entropy(model(images), labels.to(fabric.device), weights)
             optimizer.zero_grad()
             fabric.backward(loss)
             optimizer.step()

@@ -1,17 +1,67 @@
 """Losses per pixel; pixels labelled VOID never count."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import torch
 from torch.nn import functional as F
 
 from pixelwise.types import VOID
 
 
-def cross_entropy(scores: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+def cross_entropy(
+    scores: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor | None = None
+) -> torch.Tensor:
     """Multinomial logistic loss, the mean over the labelled pixels of the batch, in nats; 0 if there are
     none.
 
-    `scores` (N, C, H, W), `labels` (N, H, W) integer. Source: Long et al. 2015, section 4.3, normalised by
-    pixels.
+    `scores` (N, C, H, W), `labels` (N, H, W) integer; each pixel's loss is multiplied by the weight (C) of
+    its class. Source: Long et al. 2015, section 4.3, normalised by pixels.
     """
-    total = F.cross_entropy(scores, labels.long(), ignore_index=VOID, reduction="sum")
+    total = F.cross_entropy(scores, labels.long(), weights, ignore_index=VOID, reduction="sum")
     return total / (labels != VOID).sum().clamp(min=1)
+
+
+def balancing_weights(pixels: Sequence[int]) -> torch.Tensor:
+    """Weights (C) inverse to the classes' pixels in the training set, so that each class weighs as much and
+    the mean over all pixels is 1; classes without pixels get 0.
+
+    The FCN paper finds balancing unnecessary (section 4.3) and does not say how to weigh. Raises ValueError
+    if there are no pixels at all.
+    """
+    counts = torch.tensor(pixels, dtype=torch.float64)
+    present = counts > 0
+    if not present.any():
+        raise ValueError("no pixel has a label, so classes cannot be balanced")
+    weights = counts.sum() / present.sum() / counts.clamp(min=1)
+    return torch.where(present, weights, 0).float()
+
+
+@dataclass(frozen=True)
+class LossSampling:
+    """Training on patches, as a loss over some of the cells: each cell of the final layer counts with
+    probability `share`, alone of the others, while batches hold 1 / share times as many images.
+
+    Source: Long et al. 2015, sections 3.4 and 4.3, where it does not help. `share` 1 is all cells.
+    """
+
+    share: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.share <= 1:
+            raise ValueError(f"the share of cells lies in (0, 1], got {self.share}")
+
+    def batch_size(self, images: int) -> int:
+        """Images that give as many cells as `images` whole ones."""
+        return round(images / self.share)
+
+    def __call__(self, labels: torch.Tensor, cell: int) -> torch.Tensor:
+        """`labels` (N, H, W) with those VOID that lie in cells, `cell` labels wide and high, that are left
+        out; torch's generator of the CPU decides.
+        """
+        if self.share == 1:
+            return labels
+        images, height, width = labels.shape
+        kept = torch.rand(images, -(-height // cell), -(-width // cell)) < self.share
+        kept = kept.repeat_interleave(cell, 1).repeat_interleave(cell, 2)[:, :height, :width]
+        return torch.where(kept.to(labels.device), labels, VOID)

@@ -26,7 +26,7 @@ def build_net(recipe: Recipe, classes: int, trained: bool = True) -> Segmentatio
     """A new net with the weights that the recipe starts from; random ones unless `trained`."""
     net = _skip_fcn(recipe, classes, trained) if recipe.net == "skip_fcn" else _papers_net(recipe, classes)
     if trained and recipe.net != "skip_fcn" and recipe.backbone_weights != "none":
-        load_imagenet(net, Path(recipe.backbone_weights))
+        load_imagenet(net, recipe.backbone_weights)
     if trained and recipe.init_from is not None:
         start = checkpoint.load(Path(recipe.init_from) / checkpoint.LAST).mean
         print(f"from {recipe.init_from}: {transplant(start, net)}", file=sys.stderr)
@@ -47,7 +47,8 @@ def _papers_net(recipe: Recipe, classes: int) -> SegmentationNet:
     options: dict[str, Any] = {**NETS[recipe.net], "classes": classes, "dropout": recipe.dropout}
     if recipe.net.startswith("deeplab"):
         return deeplab(**options)
-    return fcn(**options, padding=recipe.padding, upsampling=recipe.upsampling)
+    options |= {"padding": recipe.padding, "upsampling": recipe.upsampling, "origin": recipe.origin}
+    return fcn(**options)
 
 
 def load_run(run: Path) -> tuple[SegmentationNet, ModelInfo]:

@@ -16,7 +16,8 @@ def make_optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     for name, parameter in net.named_parameters():
         if not parameter.requires_grad:
             continue
-        rate = recipe.learning_rate if "backbone." in name else recipe.head_learning_rate
+        in_head = name.startswith(recipe.head_layers) if recipe.head_layers else "backbone." not in name
+        rate = recipe.head_learning_rate if in_head else recipe.learning_rate
         decay = recipe.weight_decay
         if parameter.ndim == 1:  # biases, and the scale and shift of normalisations
             rate = 2 * rate if recipe.double_bias_rate else rate

@@ -44,12 +44,14 @@ class Recipe:
     """
     padding: str = "same"
     """Of the papers' FCNs: "same" (half of each kernel) or "release" (100 pixels around the image)."""
+    origin: str = "caffe"
+    """Whose AlexNet and GoogLeNet: the papers' ("caffe") or "torchvision", whose weights fit no others."""
     init_from: str | None = None
     """A run folder whose net this one starts from; layers that it does not have begin as new ones."""
     backbone: str = "efficientnet_lite2"
     """A name of timm's."""
     backbone_weights: str = "package"
-    """"package", "timm", "none" or a file; for the papers' nets "none" or a file."""
+    """"package", "timm", "none" or a file. Papers' nets: "none", "torchvision" or a file with its names."""
     output_stride: int = 32
     skips: tuple[int, ...] = (16, 8, 4)
     context: int = 128
@@ -72,17 +74,28 @@ class Recipe:
     train_side: int = 500
     """Larger pictures are learnt as if reduced to this many pixels on their longer side; see long_side."""
     crop: int = 321
+    """Side of the square that is learnt from, pixels; 0: whole pictures, one a batch."""
     scale: tuple[float, float] = (0.6, 1.6)
     mirror: bool = True
+    jitter: int | None = None
+    """Crops lie up to this many pixels off the middle of a picture, as FCN's 32; none: anywhere in it."""
     colour: float = 0.3
     batch_size: int = 8
     steps: int = 5000
 
+    loss_sampling: float = 1.0
+    """The share of the final layer's cells that count, at random, while batches grow by its inverse."""
+    balance_classes: bool = False
+    """Weigh each pixel's loss inversely to its class's share of the training set."""
     optimizer: str = "adamw"
     """"adamw" or "sgd"."""
     learning_rate: float = 3e-4
     """Of the trunk."""
     head_learning_rate: float = 2e-3
+    head_layers: tuple[str, ...] = ()
+    """How the names of layers begin that learn at head_learning_rate, as "fc8" in DeepLab's paper; none: all
+    outside the trunk.
+    """
     momentum: float = 0.9
     """SGD's momentum."""
     weight_decay: float = 1e-2
@@ -117,14 +130,22 @@ class Recipe:
                 f'net must be one of skip_fcn, {", ".join(NETS)}, got "{self.net}"',
             ),
             (
+                self.origin in ("caffe", "torchvision"),
+                f'origin must be "caffe" or "torchvision", got "{self.origin}"',
+            ),
+            (
                 self.padding in ("same", "release"),
                 f'padding must be "same" or "release", got "{self.padding}"',
             ),
             (
                 self.net == "skip_fcn" or self.backbone_weights not in ("package", "timm"),
-                f'{self.net} takes backbone_weights "none" or a file, got "{self.backbone_weights}"',
+                f'{self.net} takes backbone_weights "none", "torchvision" or a file, '
+                f'got "{self.backbone_weights}"',
             ),
-            (self.crop >= 1, f"crop must be at least 1 pixel, got {self.crop}"),
+            (
+                self.crop >= 1 or (self.crop == 0 and self.batch_size == 1),
+                f"crop must be at least 1 pixel, or 0 for whole pictures if batch_size is 1, got {self.crop}",
+            ),
             (
                 0 < self.scale[0] <= self.scale[1],
                 f"scale must be LOW,HIGH with 0 < LOW <= HIGH, got {self.scale}",
@@ -162,7 +183,9 @@ class Recipe:
                 "power, momentum, weight_decay and checkpoint_minutes may not be negative",
             ),
             (all(rate >= 1 for rate in self.rates), f"rates must be at least 1, got {self.rates}"),
+            (0 < self.loss_sampling <= 1, f"loss_sampling must lie in (0, 1], got {self.loss_sampling}"),
             (0 <= self.ema < 1, f"ema must lie in [0, 1), got {self.ema}"),
+            (self.jitter is None or self.jitter >= 0, f"jitter may not be negative, got {self.jitter}"),
             (0 <= self.colour <= 1, f"colour must lie in [0, 1], got {self.colour}"),
             (0 <= self.dropout < 1, f"dropout must lie in [0, 1), got {self.dropout}"),
             (self.learning_rate >= 0, f"learning_rate may not be negative, got {self.learning_rate}"),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pixelwise.inference.streams import in_order
+from pixelwise.streams import in_order
 
 
 def test_results_come_in_order_whatever_finishes_first() -> None:

@@ -3,7 +3,7 @@
 import threading
 import time
 
-from pixelwise.inference.memory import Budget
+from pixelwise.pictures.memory import Budget
 
 
 def test_concurrent_reservations_never_exceed_the_total() -> None:

@@ -17,10 +17,13 @@ import numpy.typing as npt
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from pixelwise.errors import ImageError
-from pixelwise.inference.memory import PICTURES
-from pixelwise.inference.pillow_guard import MAX_PIXELS, guarded
-from pixelwise.inference.pixel_modes import to_rgb
+from pixelwise.pictures.memory import PICTURES
+from pixelwise.pictures.pillow_guard import MAX_PIXELS, guarded
+from pixelwise.pictures.pixel_modes import to_rgb
 from pixelwise.types import RGBImage
+
+Source = str | Path | Image.Image | npt.NDArray[np.uint8]
+"""A file, a Pillow image, or an (H, W, 3) RGB array of uint8."""
 
 _STRIP_PIXELS = 4_000_000
 
@@ -53,7 +56,7 @@ class Photo:
     original: Callable[[], RGBImage]
 
 
-def read_photo(source: "str | Path | Image.Image | npt.NDArray[np.uint8]", long_side: int) -> Photo:
+def read_photo(source: Source, long_side: int) -> Photo:
     """A copy of `source` whose longer side has at most `long_side` pixels.
 
     Files are turned upright; Pillow images and (H, W, 3) uint8 arrays are taken as they lie, so that
@@ -69,6 +72,11 @@ def read_photo(source: "str | Path | Image.Image | npt.NDArray[np.uint8]", long_
         pixels, size = _read_open(image, long_side, _name(image))
         again = partial(_convert_again, image)
     return Photo(pixels, size, again if pixels.shape[:2] != size else lambda: pixels)
+
+
+def read_picture(path: Path) -> RGBImage:
+    """A file in its full size, (H, W, 3), turned upright. Raises ImageError if it is no readable image."""
+    return _read_file(path, None)[0]
 
 
 def fitting(size: tuple[int, int], long_side: int) -> tuple[int, int]:

@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 from pixelwise.errors import ImageError
-from pixelwise.inference import images
-from pixelwise.inference.images import fitting, printable, read_photo
-from pixelwise.inference.memory import Budget
-from pixelwise.inference.pillow_guard import guarded
+from pixelwise.pictures import images
+from pixelwise.pictures.images import fitting, printable, read_photo
+from pixelwise.pictures.memory import Budget
+from pixelwise.pictures.pillow_guard import guarded
 
 RED = (200, 30, 10)
 

@@ -1,0 +1,157 @@
+"""What the CRF is worth, judged on pictures its parameters were not found on.
+
+    python benchmarks/crf_halves.py default voc:PATH FOLDER [--split val]
+
+The split is cut into two halves, every other id in order. Parameters are searched on each half as `pixelwise
+crf-search` does and judged on the other; the counts of both are added, so that every picture is judged once.
+Prints Markdown: the presets, the metrics over all pictures with the CRF's gain and its confidence, and the
+curves near void and near class borders. The published presets are judged on all pictures for comparison.
+FOLDER keeps scores and trials: an interrupted run goes on from there.
+"""
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.crf import DEEPLAB, DEEPLAB_COCO, DEEPLAB_MSC, DENSECRF, Preset
+from pixelwise.crf.search import Trial, best, search
+from pixelwise.data import LabelledImages, open_dataset
+from pixelwise.evaluation import metrics
+from pixelwise.evaluation.crf_search import ScoredImages
+from pixelwise.evaluation.details import BANDS
+from pixelwise.evaluation.evaluate import Evaluation, evaluate
+from pixelwise.evaluation.surface import draw_surface
+from pixelwise.evaluation.trimap import BORDER_CONVENTION, TRIMAP_CONVENTION, Bands
+from pixelwise.inference.predictor import Predictor, load
+from pixelwise.inference.refiner import CRFRefiner
+from pixelwise.inference.writing import write_picture
+from pixelwise.streams import in_order, processors
+from pixelwise.types import VOID
+
+WIDTHS = (1, 3, 5, 10, 20, 40)
+RESAMPLES = 5000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model")
+    parser.add_argument("data")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--split", default="val")
+    options = parser.parse_args()
+
+    dataset = open_dataset(options.data, options.split)
+    ids = sorted(entry.id for entry in dataset.entries)
+    halves = [dataset.only(ids[start::2], name) for start, name in enumerate(("first", "second"))]
+    predictor = load(options.model, threads=1)
+    presets = [find(predictor, half, options.folder) for half in halves]
+
+    void = sum(bool((dataset.read(index).labels == VOID).any()) for index in range(len(dataset)))
+    print(f"\n{void} of {len(dataset)} pictures have void pixels.\n")
+    plain = judge(predictor, dataset, None)
+    refined = judge(predictor, halves[1], presets[0]) + judge(predictor, halves[0], presets[1])
+    by_id = {
+        entry.id: one for entry, one in zip((*halves[1].entries, *halves[0].entries), refined, strict=True)
+    }
+    refined = [by_id[entry.id] for entry in dataset.entries]
+    runs = {"no CRF": plain, "CRF, found on the other half": refined}
+    for preset in (DENSECRF, DEEPLAB, DEEPLAB_MSC, DEEPLAB_COCO):
+        runs[preset.name] = judge(predictor, dataset, preset)
+    print_metrics(runs)
+    for name, convention in (("trimap", TRIMAP_CONVENTION), ("class_borders", BORDER_CONVENTION)):
+        print_curves(name, convention, runs)
+
+
+def find(predictor: Predictor, half: LabelledImages, folder: Path) -> Preset:
+    """The preset found on this half; its surface is drawn into the folder."""
+    scored = ScoredImages(predictor, half, folder)
+    scored.compute()
+    without = metrics.mean_iou(scored.confusion(None))
+
+    def tell(trials: list[Trial]) -> None:
+        print(f"\r{half.name}: trial {len(trials)}", end="", file=sys.stderr, flush=True)
+
+    trials = search(scored.mean_iou, known=scored.known(), tell=tell)
+    point, score = best(trials)
+    name = half.name.rpartition("(")[2].rstrip(")")
+    write_picture(folder / f"{name}.png", draw_surface(trials, point.w1, without))
+    values = ", ".join(f"{key} {value:g}" for key, value in point._asdict().items())
+    print(f"- found on the {name} half ({len(half)} pictures, {len(trials)} trials): {values}; ", end="")
+    print(f"mean IoU there {score:.2%}, without CRF {without:.2%}")
+    return point.preset(name, "the other half")
+
+
+def judge(predictor: Predictor, dataset: LabelledImages, preset: Preset | None) -> list[Evaluation]:
+    """One evaluation a picture."""
+    refiner = None if preset is None else CRFRefiner(preset, threads=1)
+    refining = Predictor(predictor.engine, predictor.info, predictor.identity, refiner)
+
+    def one(index: int) -> Evaluation:
+        alone = dataclasses.replace(dataset, entries=(dataset.entries[index],))
+        return evaluate(refining, alone, details=BANDS)
+
+    return list(in_order(one, range(len(dataset)), processors()))
+
+
+def print_metrics(runs: dict[str, list[Evaluation]]) -> None:
+    plain = matrices(runs["no CRF"])
+    print("| | mean IoU % | gain, 95 % interval | pixel accuracy % | mean accuracy % |")
+    print("|---|---|---|---|---|")
+    for name, run in runs.items():
+        own = matrices(run)
+        total = own.sum(axis=0)
+        gain = "" if name == "no CRF" else interval(plain, own)
+        figures = (metrics.mean_iou(total), metrics.pixel_accuracy(total), metrics.mean_accuracy(total))
+        iou, pixel, mean = (f"{100 * figure:.2f}" for figure in figures)
+        print(f"| {name} | {iou} | {gain} | {pixel} | {mean} |")
+    print(f"\nConvention: {metrics.CONVENTION}. Interval: paired bootstrap, {RESAMPLES} times over pictures.")
+    names = runs["no CRF"][0].classes.names
+    print(f"\n| IoU % | {' | '.join(names)} |\n|---|{'---|' * len(names)}")
+    for name, run in runs.items():
+        values = metrics.class_iou(matrices(run).sum(axis=0))
+        print(f"| {name} | {' | '.join(f'{100 * value:.1f}' for value in values)} |")
+
+
+def matrices(run: Sequence[Evaluation]) -> npt.NDArray[np.int64]:
+    """(pictures, C, C)"""
+    return np.stack([one.confusion for one in run])
+
+
+def interval(plain: npt.NDArray[np.int64], refined: npt.NDArray[np.int64]) -> str:
+    """The gain in mean IoU, in points, and where 95 % of resampled data sets have it."""
+    weights = np.random.default_rng(0).multinomial(len(plain), [1 / len(plain)] * len(plain), RESAMPLES)
+    gains = [
+        metrics.mean_iou(np.tensordot(weight, refined, 1)) - metrics.mean_iou(np.tensordot(weight, plain, 1))
+        for weight in weights
+    ]
+    low, high = np.percentile(gains, (2.5, 97.5))
+    gain = metrics.mean_iou(refined.sum(axis=0)) - metrics.mean_iou(plain.sum(axis=0))
+    return f"{100 * gain:+.2f} ({100 * low:+.2f} to {100 * high:+.2f})"
+
+
+def print_curves(name: str, convention: str, runs: dict[str, list[Evaluation]]) -> None:
+    for key, title in (("mean_iou", "mean IoU"), ("pixel_accuracy", "pixel accuracy")):
+        print(f"\n| {name.replace('_', ' ')}, {title} % | {' | '.join(f'w = {width}' for width in WIDTHS)} |")
+        print(f"|---|{'---|' * len(WIDTHS)}")
+        for label, run in runs.items():
+            rows = total_bands(run, name).curve(WIDTHS)
+            print(f"| {label} | {' | '.join(f'{100 * row[key]:.2f}' for row in rows)} |")
+    pixels = [f"{row['pixels']:,}" for row in total_bands(runs["no CRF"], name).curve(WIDTHS)]
+    print(f"| pixels | {' | '.join(pixels)} |\n\nConvention: {convention}.")
+
+
+def total_bands(run: Sequence[Evaluation], name: str) -> Bands:
+    total = Bands(len(run[0].classes))
+    for one in run:
+        bands: Bands = getattr(one.details, name)
+        total.merge(bands)
+    return total
+
+
+if __name__ == "__main__":
+    main()

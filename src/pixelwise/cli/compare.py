@@ -1,0 +1,73 @@
+"""`pixelwise compare`: two evaluations of the same images side by side."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+EXAMPLES = (
+    "pixelwise compare reports/plain reports/crf",
+    "pixelwise compare reports/plain reports/crf --json",
+)
+_NAMES = {
+    "pixel_accuracy": "pixel accuracy",
+    "mean_accuracy": "mean accuracy",
+    "mean_iou": "mean IoU",
+    "frequency_weighted_iou": "frequency weighted IoU",
+}
+
+
+def compare(
+    first: Annotated[
+        Path, typer.Argument(metavar="A", help="Folder of eval --report, or what --json printed.")
+    ],
+    second: Annotated[Path, typer.Argument(metavar="B", help="The other one, of the same images.")],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object, figures in [0, 1].")
+    ] = False,
+) -> None:
+    """What B does better or worse than A, and how sure that is.
+
+    Images are drawn anew a thousand times, the same for both; a difference is marked * if 95 % of the
+    draws lie on one side of zero.
+    """
+    from pixelwise.evaluation.compare import compare as set_against
+    from pixelwise.evaluation.compare import load_record
+
+    result = set_against(load_record(first), load_record(second))
+    if as_json:
+        print(json.dumps(result))
+    else:
+        _print(result)
+
+
+def _print(result: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2), pad_edge=False, header_style="dim")
+    table.add_column("per cent")
+    for heading in ("A", "B", "B - A", "95 % interval", "", "B better in"):
+        table.add_column(heading, justify="right")
+    for key, name in _NAMES.items():
+        table.add_row(name, *_cells(result["metrics"][key]))
+    table.add_section()
+    for row in result["per_class"]:
+        table.add_row(f"IoU {row['name']}", *_cells(row))
+    print(f"A: {result['a']}\nB: {result['b']}\n{result['images']} images\n")
+    Console(highlight=False, markup=False, width=110).print(table)
+    for key, title in (("gained", "gained most"), ("lost", "lost most")):
+        shown = ", ".join(f"{i['id']} {100 * i['a']:.1f} to {100 * i['b']:.1f}" for i in result[key])
+        if shown:
+            print(f"Images that {title} (their own mean IoU): {shown}")
+    print(f"Convention: {result['convention']}.")
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    if row["difference"] is None or row["interval"][0] is None:
+        return ["-"] * 6
+    low, high = row["interval"]
+    figures = [f"{100 * row['a']:.2f}", f"{100 * row['b']:.2f}", f"{100 * row['difference']:+.2f}"]
+    sure = "*" if low > 0 or high < 0 else ""
+    return [*figures, f"{100 * low:+.2f} to {100 * high:+.2f}", sure, f"{100 * row['better']:.0f} %"]

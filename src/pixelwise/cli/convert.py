@@ -1,0 +1,39 @@
+"""`pixelwise convert`: any data set as a folder of pictures and labels."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pixelwise.cli import options
+from pixelwise.cli.progress import progress
+
+EXAMPLES = (
+    "pixelwise convert voc:VOC2012 -o animals --classes background,cat,dog",
+    "pixelwise convert folder:my_images --split all -o everything",
+)
+
+
+def convert(
+    data: options.DataArgument,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write, with classes.txt.")],
+    split: options.Split = None,
+    classes: options.Classes = None,
+    channels: Annotated[
+        str, typer.Option(metavar="LIST", help="Extra channels to write, as depth,hha.")
+    ] = "",
+) -> None:
+    """Turn any data set into folders of pictures and labels (PNG of ids, 255 void), read as folder:PATH.
+
+    Pictures are copied as they are. Every split becomes a folder with images/ and labels/, and labels.NAME/
+    for further heads; nothing is overwritten.
+    """
+    from pixelwise.data.convert import convert as write
+    from pixelwise.data.spec import open_splits
+
+    for name, dataset in open_splits(data, split, classes).items():
+        wanted = [channel for channel in channels.split(",") if channel]
+        chosen = dataset.with_channels(*wanted) if wanted else dataset
+        with progress(f"converting {name}", len(chosen)) as tell:
+            write(chosen, output, name, tell)
+        print(f"{len(chosen)} samples in {output / name}")

@@ -1,0 +1,126 @@
+"""`pixelwise crf-search`: find the CRF's parameters for a model and a data set."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pixelwise.cli import options
+from pixelwise.cli.loading import load_model
+from pixelwise.cli.progress import progress
+
+if TYPE_CHECKING:
+    from pixelwise.crf.search import Ranges, Trial
+
+EXAMPLES = (
+    "pixelwise crf-search default --data voc:VOC2012 -o preset.json",
+    "pixelwise crf-search default --data voc:VOC2012 --w1 1:5 --images 50 -o light.json",
+)
+
+
+def crf_search(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Bundled model, .onnx file, or run folder.")],
+    data: options.Data,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="PRESET.json", help="The result.")],
+    split: Annotated[str, typer.Option(help="Which part of the data.")] = "val",
+    classes: options.Classes = None,
+    ids: options.Ids = None,
+    images: Annotated[int, typer.Option(min=1, help="How many pictures, taken evenly from the split.")] = 100,
+    w1: Annotated[
+        str, typer.Option(metavar="LOW:HIGH", help="First range of the bilateral kernel's weight.")
+    ] = "5:10",
+    theta_alpha: Annotated[
+        str, typer.Option(metavar="LOW:HIGH", help="First range of its width in pixels.")
+    ] = "50:100",
+    theta_beta: Annotated[
+        str, typer.Option(metavar="LOW:HIGH", help="First range of its width in grey levels.")
+    ] = "3:10",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace PRESET if it is there.")] = False,
+) -> None:
+    """Search the CRF's w1, theta_alpha and theta_beta by mean IoU, coarse to fine as DeepLab did.
+
+    w2 = theta_gamma = 3, 10 iterations and normalisation after filtering stay fixed. The ranges are where the
+    first round looks; later ones follow the best beyond them. The result is for --crf-preset; beside it a
+    picture shows the mean IoU around it. Ctrl-C costs nothing: scores and trials stay in PRESET.search, and
+    the same command goes on from there. Judge the preset on other pictures than those it was found on.
+    """
+    from pixelwise.crf.search import MOST_TRIALS, Trial, best, search
+    from pixelwise.data import open_dataset
+    from pixelwise.errors import PresetError
+    from pixelwise.evaluation import metrics
+    from pixelwise.evaluation.crf_search import ScoredImages, evenly
+    from pixelwise.evaluation.surface import draw_surface
+    from pixelwise.files import write_atomically
+    from pixelwise.inference.writing import write_picture
+
+    ranges = _ranges(w1=w1, theta_alpha=theta_alpha, theta_beta=theta_beta)
+    if output.suffix != ".json":
+        raise typer.BadParameter(f"expected a name that ends in .json, got {output}", param_hint="--output")
+    if output.exists() and not overwrite:
+        raise PresetError(f"{output} is there already", "--overwrite replaces it")
+    predictor = load_model(model)
+    dataset = evenly(open_dataset(data, split, classes, ids), images)
+    scored = ScoredImages(predictor, dataset, output.with_suffix(".search"))
+    with progress("scoring", len(scored)) as tell:
+        scored.compute(tell)
+    without = metrics.mean_iou(scored.confusion(None))
+    print(f"{len(scored)} images, mean IoU without CRF {without:.2%}", file=sys.stderr)
+    with progress("searching", MOST_TRIALS, "trials") as tell:
+
+        def report(trials: list[Trial]) -> None:
+            tell(len(trials))
+            last, top = trials[-1], best(trials)
+            print(f"{len(trials):3}  {_shown(last)}; best {top.score:.2%}", file=sys.stderr, flush=True)
+
+        trials = search(scored.mean_iou, ranges, scored.known(), report)
+    top = best(trials)
+    if top.score <= without:
+        print("warning: no trial is better than no CRF at all; try other ranges", file=sys.stderr)
+    # Where the data lies on this machine is nobody's business.
+    kind, _, path = data.partition(":")
+    where = f"{kind}:{Path(path).name} {split}" + (f" ({ids.name})" if ids else "")
+    record = {
+        "model": predictor.identity,
+        "data": where,
+        "images": len(scored),
+        "classes": list(predictor.classes.names),
+        "mean_iou": round(top.score, 6),
+        "mean_iou_without_crf": round(without, 6),
+        "trials": len(trials),
+        "ranges": {name: list(limits) for name, limits in vars(ranges).items()},
+        "convention": metrics.CONVENTION,
+    }
+    preset = top.point.preset(output.stem, f"pixelwise crf-search, {predictor.info.name} on {where}")
+    surface = output.with_suffix(".png")
+    write_picture(surface, draw_surface(trials, top.point.w1, without))
+    write_atomically(output, lambda file: file.write(preset.to_json(record).encode()))
+    print(f"{_shown(top)}; without CRF {without:.2%}; {len(scored)} images, {len(trials)} trials")
+    print(f"Convention: {metrics.CONVENTION}.")
+    print(f"{output}: use it with --crf-preset; {surface} shows the surface")
+
+
+def _ranges(**texts: str) -> "Ranges":
+    """LOW:HIGH of each parameter."""
+    from pixelwise.crf.search import Ranges
+
+    limits = {}
+    for name, text in texts.items():
+        option = f"--{name.replace('_', '-')}"
+        try:
+            low, high = map(float, text.split(":"))
+        except ValueError:
+            raise typer.BadParameter(
+                f"expected LOW:HIGH, two numbers, got {text}", param_hint=option
+            ) from None
+        limits[name] = low, high
+    try:
+        return Ranges(**limits)
+    except ValueError as problem:
+        raise typer.BadParameter(str(problem)) from None
+
+
+def _shown(trial: "Trial") -> str:
+    point = trial.point
+    values = f"w1 {point.w1:g}, theta_alpha {point.theta_alpha:g}, theta_beta {point.theta_beta:g}"
+    return f"{values}: mean IoU {trial.score:.2%}"

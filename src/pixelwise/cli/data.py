@@ -1,0 +1,57 @@
+"""`pixelwise data`: the kinds of data sets that can be read."""
+
+import json
+import textwrap
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from pixelwise.data.source import Source
+
+EXAMPLES = (
+    "pixelwise data",
+    "pixelwise data nyud",
+)
+
+
+def data(
+    kind: Annotated[str | None, typer.Argument(metavar="KIND", help="One kind only, in full.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per kind.")] = False,
+) -> None:
+    """List the kinds of data that KIND:PATH may name: what they are, their files, where to get them,
+    terms.
+    """
+    from pixelwise.data import SOURCES
+    from pixelwise.errors import DataError
+
+    if kind is not None and kind not in SOURCES:
+        raise DataError(f'there is no kind "{kind}"', f"kinds: {', '.join(SOURCES)}")
+    chosen = list(SOURCES.values()) if kind is None else [SOURCES[kind]]
+    if as_json:
+        for source in chosen:
+            print(json.dumps(_plain(source)))
+    elif kind is None:
+        width = max(map(len, SOURCES))
+        for source in chosen:
+            print(f"{source.kind:{width}}  {source.title}")
+        print("\npixelwise data KIND tells more; name data as KIND:PATH or KIND:PATH,option=value.")
+    else:
+        _describe(chosen[0])
+
+
+def _describe(source: "Source") -> None:
+    print(f"{source.kind}: {source.title}\n")
+    wrapper = textwrap.TextWrapper(
+        100, subsequent_indent=" " * 10, break_long_words=False, break_on_hyphens=False
+    )
+    rows = {"files": source.layout, "splits": ", ".join(source.splits)}
+    rows |= {f",{name}=": meaning for name, meaning in source.options.items()}
+    for name, text in (rows | {"where": source.get, "terms": source.terms}).items():
+        print(wrapper.fill(f"{name:10}{text}"))
+
+
+def _plain(source: "Source") -> dict[str, object]:
+    names = ("kind", "title", "layout", "get", "terms")
+    plain: dict[str, object] = {name: getattr(source, name) for name in names}
+    return plain | {"splits": list(source.splits), "options": dict(source.options)}

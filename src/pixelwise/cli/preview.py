@@ -1,0 +1,44 @@
+"""`pixelwise preview`: a picture of what a net is going to see."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+EXAMPLES = (
+    "pixelwise preview finetune --set data=folder:my_images -o preview.png",
+    "pixelwise preview finetune --set data=folder:my_images --set colour=0.6 --set jitter=32 --pictures 2",
+)
+
+
+def preview(
+    recipe: Annotated[
+        str, typer.Argument(metavar="RECIPE", help="Name of a recipe; a wrong one lists them.")
+    ],
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a field of the recipe; may be repeated."),
+    ] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="PNG file.")] = Path("preview.png"),
+    pictures: Annotated[int, typer.Option(min=1, help="How many samples.")] = 4,
+    epochs: Annotated[int, typer.Option(min=1, help="How many variations of each.")] = 4,
+    channels: Annotated[str, typer.Option(metavar="LIST", help="Extra channels to show, as depth,hha.")] = "",
+) -> None:
+    """Draw samples of the training split as they are read and as they are varied, with their labels.
+
+    The variations are those that the training makes of these samples in its first epochs.
+    """
+    from pixelwise.data import open_dataset
+    from pixelwise.files import write_atomically
+    from pixelwise.recipes import get_recipe
+    from pixelwise.training.batches import augmentation
+    from pixelwise.training.preview import preview as draw
+
+    chosen = get_recipe(recipe).override(settings or [])
+    dataset = open_dataset(chosen.data, chosen.train_split, chosen.classes)
+    wanted = [name for name in channels.split(",") if name]
+    if wanted:
+        dataset = dataset.with_channels(*wanted)
+    sheet = draw(dataset, augmentation(chosen), chosen.seed, pictures, epochs)
+    write_atomically(output, lambda file: sheet.save(file, "PNG"))
+    print(f"{min(pictures, len(dataset))} samples of {dataset.name} in {output}")

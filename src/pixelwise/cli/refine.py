@@ -1,0 +1,65 @@
+"""`pixelwise refine`: pull labels or probabilities to the edges of their picture."""
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pixelwise.cli import options
+
+EXAMPLES = (
+    "pixelwise refine photo.jpg labels.png -o refined.png",
+    "pixelwise refine photo.jpg photo_probabilities.npz -o refined.npz --overwrite",
+)
+_ENDINGS = (".png", ".npz")
+
+
+def refine(
+    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="The picture.")],
+    given: Annotated[
+        Path,
+        typer.Argument(
+            metavar="LABELS|NPZ",
+            help="PNG whose pixel values are class ids, 255 where unknown; or .npz with probabilities or "
+            "scores (classes x height x width), as pixelwise segment --save probabilities writes.",
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="OUT", help=".png for labels, .npz for probabilities.")
+    ],
+    crf_preset: options.Preset = None,
+    confidence: Annotated[float, typer.Option(help="How sure given labels are, as a probability.")] = 0.7,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it is there.")] = False,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads; default: all processors.")] = None,
+) -> None:
+    """Refine a segmentation of any origin with a dense CRF.
+
+    Labels keep their ids and their palette; pixels of 255 get the label that fits best, and no class appears
+    that the file does not have. Probabilities of a reduced size are interpolated to the picture's.
+    """
+    from pixelwise.errors import ImageError
+    from pixelwise.inference.given import read_given, refine_given
+    from pixelwise.inference.refiner import DEFAULT_PRESET, CRFRefiner
+    from pixelwise.inference.writing import write_picture
+
+    if output.suffix.lower() not in _ENDINGS:
+        raise typer.BadParameter(
+            f"expected a name that ends in {' or '.join(_ENDINGS)}, got {output}", param_hint="--output"
+        )
+    if output.exists() and not overwrite:
+        raise ImageError(f"{output} is there already", "--overwrite replaces it")
+    refiner = CRFRefiner(crf_preset or DEFAULT_PRESET, threads)
+    start = time.perf_counter()
+    try:
+        before = read_given(given, confidence)
+    except ValueError as problem:
+        raise typer.BadParameter(str(problem), param_hint="--confidence") from None
+    result = refine_given(image, before, refiner)
+    kind = "mask" if output.suffix.lower() == ".png" else "probabilities"
+    if kind == "mask":
+        write_picture(output, before.mask(result))
+    else:
+        result.save_probabilities(output)
+    notes = [f"{result.size[1]}x{result.size[0]}", *result.notes([kind])]
+    print(f"{output}  ({', '.join(notes)}, {time.perf_counter() - start:.2f} s)")

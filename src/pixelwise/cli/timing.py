@@ -1,0 +1,81 @@
+"""`pixelwise time`: seconds per picture, stage by stage."""
+
+import json
+import re
+from typing import Annotated
+
+import typer
+
+from pixelwise.cli import options
+from pixelwise.cli.loading import load_model
+from pixelwise.cli.progress import progress
+
+EXAMPLES = (
+    "pixelwise time default --size 500x500",
+    "pixelwise time default --size 320x240 --crf --runs 5 --json",
+)
+
+
+def time(
+    model: options.Model,
+    size: Annotated[str, typer.Option(metavar="WIDTHxHEIGHT", help="Of the picture, in pixels.")] = "500x500",
+    long_side: Annotated[
+        int | None, typer.Option(min=1, help="Score the picture at most this long; default: the model's.")
+    ] = None,
+    runs: Annotated[int, typer.Option(min=1, help="Take the median of so many.")] = 20,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads; default: all processors.")] = None,
+    scales: options.Scales = None,
+    flip: options.Flip = False,
+    crf: options.CRF = False,
+    crf_preset: options.CRFPreset = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, in seconds.")] = False,
+) -> None:
+    """Time the segmenting of one made-up photo, from a JPEG file to labels, after a warm-up.
+
+    FCN's paper times the net on 500x500 pixels: with --long-side 500 the net sees all of these.
+    """
+    import dataclasses
+    import tempfile
+    from pathlib import Path
+
+    from pixelwise.inference.timing import time_stages, write_photo
+    from pixelwise.pictures.images import fitting
+
+    width, height = _parsed(size)
+    preset, views = options.chosen_preset(crf, crf_preset), options.chosen_views(scales, flip)
+    predictor = load_model(model, preset, views, threads)
+    if long_side is not None:
+        predictor.info = dataclasses.replace(predictor.info, long_side=long_side)
+    with tempfile.TemporaryDirectory() as folder, progress("timing", runs, "runs") as tell:
+        photo = Path(folder) / "photo.jpg"
+        write_photo(photo, (height, width))
+        durations = time_stages(predictor, photo, runs, tell)
+    scored = fitting((height, width), predictor.info.long_side)
+    if as_json:
+        record = {
+            "model": model,
+            "size": [height, width],
+            "scored_size": list(scored),
+            "views": str(predictor.views),
+            "threads": predictor.engine.threads,
+            "runs": runs,
+            "stages": {name: dataclasses.asdict(duration) for name, duration in durations.items()},
+        }
+        print(json.dumps(record))
+        return
+    for name, duration in durations.items():
+        quartiles = f"({1e3 * duration.low:.1f} to {1e3 * duration.high:.1f})"
+        print(f"{name:16}{1e3 * duration.median:9.1f} ms  {quartiles}")
+    print(
+        f"{width}x{height} pixels, scored at {scored[1]}x{scored[0]}, {predictor.views}, "
+        f"{predictor.engine.threads} threads; median of {runs} (quartiles) after a warm-up."
+    )
+
+
+def _parsed(size: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d{1,5})[xX](\d{1,5})", size.strip())
+    if match is None or not all(1 <= int(side) <= 20_000 for side in match.groups()):
+        raise typer.BadParameter(
+            f"expected WIDTHxHEIGHT, each from 1 to 20000, as 500x500; got {size}", param_hint="--size"
+        )
+    return int(match[1]), int(match[2])

@@ -1,0 +1,84 @@
+"""Any data set as a folder of pictures and labels, as folder.py reads it."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from pixelwise.data.class_map import ClassMap
+from pixelwise.data.parts import IMAGE_SUFFIXES, ImageFile
+from pixelwise.data.sample import SEMANTIC, LabelledImages
+from pixelwise.errors import DataError
+from pixelwise.files import write_atomically
+from pixelwise.pictures.masks import mask
+from pixelwise.streams import in_order, processors
+from pixelwise.types import Channel
+
+
+def convert(
+    dataset: LabelledImages, place: Path, split: str, progress: Callable[[int], None] | None = None
+) -> None:
+    """Write the samples below `place`/`split`, the names of classes below `place`.
+
+    Pictures that are files are copied as they are, others become PNG; labels become palette PNG of class ids,
+    void 255; extra channels of 8 bits become PNG, others .npy. Names are the ids, "/" as "_". Raises
+    DataError if the folder of the split exists, if `place` has other classes, or for what a sample's
+    reading raises.
+    """
+    goal = place / split
+    if goal.exists():
+        raise DataError(f"{goal} already exists", "choose another folder, or remove it")
+    names = [entry.id.replace("/", "_").replace("\\", "_") for entry in dataset.entries]
+    if len(set(names)) < len(names):
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        raise DataError(f"{dataset.name}: several samples would be called {', '.join(repeated[:5])}")
+    for head, class_map in dataset.heads.items():
+        _write_classes(place / ("classes.txt" if head == SEMANTIC else f"classes.{head}.txt"), class_map)
+
+    unfinished = place / f".{split}.partial"
+    shutil.rmtree(unfinished, ignore_errors=True)
+    try:
+        work = in_order(lambda i: _write(dataset, i, names[i], unfinished), range(len(dataset)), processors())
+        for done, _ in enumerate(work, start=1):
+            if progress is not None:
+                progress(done)
+        unfinished.replace(goal)
+    except BaseException:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
+
+
+def _write(dataset: LabelledImages, index: int, name: str, place: Path) -> None:
+    sample, entry = dataset.read(index), dataset.entries[index]
+    if isinstance(entry.image, ImageFile) and entry.image.path.suffix.lower() in IMAGE_SUFFIXES:
+        content = entry.image.path.read_bytes()
+        target = place / f"images/{name}{entry.image.path.suffix.lower()}"
+        write_atomically(target, lambda file: file.write(content))
+    else:
+        _save(place / f"images/{name}.png", Image.fromarray(sample.image))
+    for head, labels in sample.heads.items():
+        folder = "labels" if head == SEMANTIC else f"labels.{head}"
+        _save(place / f"{folder}/{name}.png", mask(labels, dataset.heads[head].classes))
+    for channel, values in sample.channels.items():
+        _write_channel(place / f"channels.{channel}" / name, values)
+
+
+def _write_channel(stem: Path, values: Channel) -> None:
+    if values.dtype == np.uint8 and values.shape[2] in (1, 3):
+        picture = Image.fromarray(values[..., 0] if values.shape[2] == 1 else values)
+        _save(stem.with_name(f"{stem.name}.png"), picture)
+    else:
+        write_atomically(stem.with_name(f"{stem.name}.npy"), lambda file: np.save(file, values))
+
+
+def _save(path: Path, picture: Image.Image) -> None:
+    write_atomically(path, lambda file: picture.save(file, "PNG"))
+
+
+def _write_classes(path: Path, class_map: ClassMap) -> None:
+    text = "".join(f"{name}\n" for name in class_map.classes.names)
+    if path.exists() and path.read_text(encoding="utf-8") != text:
+        raise DataError(f"{path} names other classes", "choose another folder")
+    write_atomically(path, lambda file: file.write(text.encode()))

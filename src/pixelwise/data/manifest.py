@@ -1,0 +1,101 @@
+"""A list of your own files: CSV with a header, or JSON lines, with the columns image and label.
+
+Further columns: id (default: the picture's name), split (default: chosen as in folder.py), label.HEAD for
+more heads, channel.NAME for extra channels. Paths are relative to the list. classes.txt beside it names the
+classes, classes.HEAD.txt those of other heads.
+"""
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from pixelwise.data.folder import held_out, own_classes
+from pixelwise.data.parts import ChannelFile, IdFile, ImageFile, read_text
+from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
+from pixelwise.data.source import Source, one_of
+from pixelwise.errors import DataError, SplitError
+
+
+def manifest(root: Path, split: str, classes: str = "", zero: str = "class") -> LabelledImages:
+    """The split of the list `root`; `classes` names another file than classes.txt."""
+    void = one_of("zero", zero, ("class", "void")) == "void"
+    if not root.is_file():
+        raise DataError(f"{root} is a folder, not a list", "name the .csv or .jsonl file")
+    rows = [(_entry(root, row, line), row.get("split")) for line, row in _rows(root)]
+    named = sorted({part for _, part in rows if part})
+    if named:
+        if split not in (*named, "all"):
+            raise SplitError(f'no split "{split}" in {root}', f"there are {', '.join(named)}, all")
+        entries = tuple(entry for entry, part in rows if split in (part, "all"))
+    else:
+        entries = held_out([entry for entry, _ in rows], split, 10)
+    file = Path(classes).expanduser() if classes else root.with_name("classes.txt")
+    names = list(rows[0][0].labels) if rows else [SEMANTIC]
+    for entry, _ in rows:
+        if list(entry.labels) != names:
+            raise DataError(f"{root}: {entry.id} has the heads {list(entry.labels)}, others {names}")
+    heads = {
+        name: own_classes(file if name == SEMANTIC else root.with_name(f"classes.{name}.txt"), void)
+        for name in names
+    }
+    return LabelledImages(f"manifest:{root} {split}", entries, heads)
+
+
+def _rows(file: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """Line number and columns."""
+    text = read_text(file, "list")
+    if file.suffix.lower() == ".csv":
+        reader = csv.DictReader(text.splitlines())
+        for row in reader:
+            yield reader.line_num, {name: value for name, value in row.items() if name and value}
+        return
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            content = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise DataError(f"{file}, line {number}: no JSON: {error}") from None
+        if not isinstance(content, dict):
+            raise DataError(f'{file}, line {number}: expected an object as {{"image": ..., "label": ...}}')
+        yield number, {str(name): str(value) for name, value in content.items() if value is not None}
+
+
+def _entry(file: Path, row: dict[str, str], line: int) -> Entry:
+    missing = [name for name in ("image", "label") if name not in row]
+    if missing:
+        raise DataError(
+            f"{file}, line {line}: no {' and no '.join(missing)}",
+            "the columns image and label are needed; id, split, label.HEAD and channel.NAME may be added",
+        )
+    place = file.parent
+    labels = {SEMANTIC: IdFile(place / row["label"])}
+    labels |= {
+        name.removeprefix("label."): IdFile(place / path)
+        for name, path in row.items()
+        if name.startswith("label.")
+    }
+    channels = {
+        name.removeprefix("channel."): ChannelFile(place / path)
+        for name, path in row.items()
+        if name.startswith("channel.")
+    }
+    return Entry(row.get("id", Path(row["image"]).stem), ImageFile(place / row["image"]), labels, channels)
+
+
+SOURCE = Source(
+    kind="manifest",
+    title="A CSV or JSONL list of your own files",
+    read=manifest,
+    splits=("train", "val"),
+    layout="LIST.csv or LIST.jsonl with image, label and perhaps id, split, label.HEAD, channel.NAME; "
+    "classes.txt",
+    get="made by you",
+    terms="yours",
+    options={
+        "classes": "file with the names of the classes",
+        "zero": "class (default) or void: what id 0 means",
+    },
+    suffixes=(".csv", ".jsonl"),
+)

@@ -1,0 +1,176 @@
+"""The files one sample is made of: pictures, maps of ids and extra channels, each read by its own `read`."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from pixelwise.errors import DataError, ImageError
+from pixelwise.pictures.images import read_picture
+from pixelwise.pictures.pillow_guard import guarded
+from pixelwise.types import VOID, Channel, FileIds, Labels, RGBImage
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+
+Content_co = TypeVar("Content_co", covariant=True)
+
+
+class Part(Protocol[Content_co]):
+    """Something of a sample that lies in a file, alone or with others. Sources may bring parts of their own.
+
+    `path` is the file to name in messages; `read` raises DataError, naming it, if it is missing or broken.
+    """
+
+    @property
+    def path(self) -> Path: ...
+
+    def read(self) -> Content_co: ...
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """A picture of its own: (H, W, 3) uint8, read as pictures to be segmented are (pictures/images.py)."""
+
+    path: Path
+
+    def read(self) -> RGBImage:
+        try:
+            return read_picture(self.path)
+        except ImageError as error:
+            raise DataError(
+                f"the image {error.message}", error.hint or "replace or remove the file"
+            ) from None
+
+
+@dataclass(frozen=True)
+class IdFile:
+    """A palette or grey picture whose pixel values are ids: (H, W) integers."""
+
+    path: Path
+
+    def read(self) -> FileIds:
+        with opened(self.path, "label") as image:
+            if image.format == "JPEG":
+                raise DataError(f"{self.path} is a JPEG, whose compression alters ids", "save labels as PNG")
+            if image.mode in ("L", "P", "I;16", "I"):
+                return np.array(image)
+            if image.mode == "1":
+                return np.array(image).astype(np.uint8)
+            raise DataError(
+                f"{self.path} has mode {image.mode}, which is no map of ids",
+                "save labels as palette (P) or grey (L) PNG in which a pixel's value is its class id",
+            )
+
+
+def read_ids(path: Path) -> Labels:
+    """(H, W) uint8 ids of a label file, as IdFile reads them. Raises DataError for ids above 255, too."""
+    ids = IdFile(path).read()
+    if ids.dtype != np.uint8 and not 0 <= ids.min() <= ids.max() <= VOID:
+        raise DataError(f"{path} holds ids up to {ids.max()}", "ids must lie in 0 to 255; 255 is void")
+    return ids.astype(np.uint8)
+
+
+@dataclass(frozen=True)
+class ColourFile:
+    """A picture whose colours stand for classes: (H, W) colours as 0xRRGGBB."""
+
+    path: Path
+
+    def read(self) -> FileIds:
+        with opened(self.path, "label") as image:
+            if image.format == "JPEG":
+                raise DataError(
+                    f"{self.path} is a JPEG, whose compression alters colours", "save labels as PNG"
+                )
+            if image.mode not in ("RGB", "RGBA", "P"):
+                raise DataError(
+                    f"{self.path} has mode {image.mode}, but its classes should be colours",
+                    "save labels as RGB or palette PNG in the colours of the data set",
+                )
+            return packed(np.array(image.convert("RGB")))
+
+
+@dataclass(frozen=True)
+class ChannelFile:
+    """An extra channel: a picture of 8 or 16 bits or floats, or a .npy file, as (H, W, K) uint8 or
+    float32.
+    """
+
+    path: Path
+
+    def read(self) -> Channel:
+        values = read_numbers(self.path, "channel")
+        if values.ndim not in (2, 3):
+            raise DataError(
+                f"{self.path} holds {values.dtype} of shape {values.shape}",
+                "a channel is an array (H, W) or (H, W, K) of numbers",
+            )
+        values = values[..., None] if values.ndim == 2 else values
+        return values if values.dtype == np.uint8 else values.astype(np.float32)
+
+
+def packed(colours: RGBImage) -> FileIds:
+    """(..., 3) colours as integers 0xRRGGBB."""
+    wide = colours.astype(np.int32)
+    return (wide[..., 0] << 16) | (wide[..., 1] << 8) | wide[..., 2]
+
+
+def opened(path: Path, kind: str) -> Image.Image:
+    """The decoded picture; DataError, naming the file as a `kind` of thing, if that cannot be done."""
+    try:
+        with guarded():
+            image = Image.open(path)
+            try:
+                image.load()
+            except BaseException:
+                image.close()
+                raise
+    except FileNotFoundError:
+        raise DataError(f"the {kind} {path} does not exist") from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise DataError(f"the {kind} {path} cannot be read: {error}", "replace or remove the file") from None
+    return image
+
+
+def read_text(path: Path, kind: str) -> str:
+    """The text of a file; DataError, naming the file as a `kind` of thing, if that cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise DataError(f"the {kind} {path} does not exist") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"the {kind} {path} cannot be read: {error}", "it should be text in UTF-8") from None
+
+
+def read_json(path: Path, kind: str) -> dict[str, Any]:
+    """The object in a JSON file. Raises DataError, naming the file, if it holds anything else."""
+    try:
+        content = json.loads(read_text(path, kind))
+    except json.JSONDecodeError as error:
+        raise DataError(f"the {kind} {path} is no JSON: {error}", "replace or remove the file") from None
+    if not isinstance(content, dict):
+        raise DataError(f"the {kind} {path} holds a {type(content).__name__}, but should hold an object")
+    return content
+
+
+def read_numbers(path: Path, kind: str) -> npt.NDArray[Any]:
+    """The array of a .npy file or of a picture of 8 or 16 bits or floats, as it is.
+
+    Raises DataError, naming the file as a `kind` of thing, if it cannot be read or holds no numbers.
+    """
+    if path.suffix != ".npy":
+        with opened(path, kind) as image:
+            return np.array(image.convert("RGB") if image.mode == "P" else image)
+    try:
+        values: npt.NDArray[Any] = np.load(path, allow_pickle=False)
+    except FileNotFoundError:
+        raise DataError(f"the {kind} {path} does not exist") from None
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"the {kind} {path} cannot be read: {error}", "save it with numpy.save") from None
+    if values.dtype.kind not in "uif":
+        raise DataError(f"the {kind} {path} holds {values.dtype}, but should hold numbers")
+    return values

@@ -1,0 +1,95 @@
+"""PASCAL-Context: trainval/ID.mat['LabelMap'] with ids into 459 names, on the images of VOC 2010.
+
+The 59 classes are found by their whole names, everything else is background (59 + 1 ids), as FCN's release
+does; its lists spell three names in two ways. The 33-class task needs the site's 33_labels.txt beside
+trainval/. Source: Mottaghi et al. 2014. Train and val are those of VOC 2010 (ImageSets/Main).
+"""
+
+from pathlib import Path
+
+from pixelwise.data.class_map import ClassMap
+from pixelwise.data.matlab import MatFile
+from pixelwise.data.parts import ImageFile, read_text
+from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
+from pixelwise.data.source import Source, one_of
+from pixelwise.data.splits import shipped
+from pixelwise.data.voc import read_list
+from pixelwise.errors import DataError, SplitError
+from pixelwise.labels import Classes
+
+_SPELT = {"diningtable": "table", "bedcloth": "bedclothes", "clothes": "cloth"}
+
+
+def pascal_context(root: Path, split: str, images: str = "", classes: str = "59") -> LabelledImages:
+    """The split of the folder `root` with trainval/; `images` is the VOC 2010 folder, by default `root` or a
+    folder VOC2010 in or beside it.
+    """
+    one_of("classes", classes, ("59", "33"))
+    if not (root / "trainval").is_dir():
+        raise DataError(
+            f"{root} is not PASCAL-Context: {root / 'trainval'} not found",
+            "PATH must name the folder that holds trainval/ with a .mat file per image",
+        )
+    voc = _voc_2010(root, images)
+    file = voc / "ImageSets" / "Main" / f"{split}.txt"
+    if not file.is_file():
+        raise SplitError(f'no split "{split}": {file} not found', "train and val are lists of VOC 2010")
+    entries = tuple(
+        Entry(
+            id_,
+            ImageFile(voc / f"JPEGImages/{id_}.jpg"),
+            {SEMANTIC: MatFile(root / f"trainval/{id_}.mat", "LabelMap")},
+        )
+        for id_ in read_list(file)
+    )
+    names = shipped("pascal_context_59")[1:] if classes == "59" else _names_33(root / "33_labels.txt")
+    return LabelledImages(f"pascal_context:{root} {split}", entries, {SEMANTIC: _class_map(names)})
+
+
+def _voc_2010(root: Path, images: str) -> Path:
+    places = [Path(images).expanduser()] if images else [root, root / "VOC2010", root.parent / "VOC2010"]
+    for place in places:
+        if (place / "JPEGImages").is_dir():
+            return place
+    looked = " nor ".join(str(place / "JPEGImages") for place in places)
+    raise DataError(
+        f"the images of VOC 2010 are not there: no {looked}", "add ,images=PATH of the folder VOC2010"
+    )
+
+
+def _class_map(names: list[str]) -> ClassMap:
+    everything = shipped("pascal_context_names")
+    whole = {name.replace(" ", ""): id_ for id_, name in enumerate(everything, start=1)}
+    table = dict.fromkeys(range(len(everything) + 1), 0)
+    for class_, name in enumerate(names, start=1):
+        spelt = name.replace(" ", "")
+        id_ = whole.get(spelt, whole.get(_SPELT.get(spelt, "")))
+        if id_ is None:
+            raise DataError(f'PASCAL-Context has no class "{name}"', "take the list of classes from its site")
+        table[id_] = class_
+    return ClassMap(Classes.named(["background", *names]), table)
+
+
+def _names_33(file: Path) -> list[str]:
+    if not file.is_file():
+        raise DataError(
+            f"the 33 classes are not there: {file} not found",
+            "take 33_labels.txt from https://cs.stanford.edu/~roozbeh/pascal-context/",
+        )
+    lines = [line.partition(":") for line in read_text(file, "list").splitlines() if line.strip()]
+    names = [name.strip() for id_, _, name in lines if id_.strip() != "0"]
+    if len(names) != 33 or "" in names:
+        raise DataError(f"{file} names {len(names)} classes, not 33", 'each line should read "ID: NAME"')
+    return names
+
+
+SOURCE = Source(
+    kind="pascal_context",
+    title="PASCAL-Context, 59 classes and background (or 33), 4,998 + 5,105 images",
+    read=pascal_context,
+    splits=("train", "val"),
+    layout="trainval/ID.mat; VOC2010/{JPEGImages/ID.jpg, ImageSets/Main/SPLIT.txt} in or beside the folder",
+    get="https://cs.stanford.edu/~roozbeh/pascal-context/ (trainval.tar.gz); VOC 2010 from VOC's site",
+    terms="Flickr photos as in VOC: research, no redistribution",
+    options={"images": "the folder VOC2010", "classes": "59 (default) or 33"},
+)

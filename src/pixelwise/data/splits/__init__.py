@@ -1,0 +1,9 @@
+"""Lists that are facts about public data sets; README.md beside this says where each comes from."""
+
+from importlib import resources
+
+
+def shipped(name: str) -> list[str]:
+    """The lines of the list of that name."""
+    text = (resources.files(__name__) / f"{name}.txt").read_text(encoding="utf-8")
+    return text.splitlines()

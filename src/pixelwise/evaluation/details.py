@@ -1,0 +1,72 @@
+"""What can be counted of a split besides its confusion matrix, in the same pass over the images."""
+
+from collections.abc import Collection
+from typing import Any
+
+from pixelwise.evaluation.boundary import Boundary
+from pixelwise.evaluation.calibration import Calibration
+from pixelwise.evaluation.regions import RegionSizes
+from pixelwise.evaluation.trimap import (
+    BORDER_CONVENTION,
+    TRIMAP_CONVENTION,
+    Bands,
+    class_border_distance,
+    void_distance,
+)
+from pixelwise.inference.segmentation import Segmentation
+from pixelwise.types import Labels
+
+BANDS = ("trimap", "class_borders")
+ALL = (*BANDS, "boundary", "calibration", "sizes")
+
+
+class Details:
+    """Each part is None unless it was asked for by its name, one of ALL."""
+
+    def __init__(self, classes: int, names: Collection[str] = ()) -> None:
+        if unknown := sorted(set(names) - set(ALL)):
+            raise ValueError(f"expected details among {', '.join(ALL)}, got {', '.join(unknown)}")
+        self.trimap = Bands(classes) if "trimap" in names else None
+        self.class_borders = Bands(classes) if "class_borders" in names else None
+        self.boundary = Boundary(classes) if "boundary" in names else None
+        self.calibration = Calibration() if "calibration" in names else None
+        self.sizes = RegionSizes(classes) if "sizes" in names else None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The parts that were asked for."""
+        return tuple(name for name in ALL if getattr(self, name) is not None)
+
+    def add(self, read: Labels, truth: Labels, result: Segmentation) -> None:
+        """Count one image: `read` (H, W) as the data set has it, `truth` in the model's classes."""
+        if self.trimap is not None:
+            self.trimap.add(void_distance(read), truth, result.labels)
+        if self.class_borders is not None:
+            self.class_borders.add(class_border_distance(read), truth, result.labels)
+        if self.boundary is not None:
+            self.boundary.add(truth, result.labels)
+        if self.calibration is not None:
+            self.calibration.add(truth, result.labels, result.confidence())
+        if self.sizes is not None:
+            self.sizes.add(truth, result.labels)
+
+    def merge(self, other: "Details") -> None:
+        """Add what another process has counted, which must have the same `names`."""
+        for name in self.names:
+            getattr(self, name).merge(getattr(other, name))
+
+    def to_dict(self) -> dict[str, Any]:
+        """What was counted, by name, each with its convention."""
+        content: dict[str, Any] = {}
+        if self.trimap is not None:
+            content["trimap"] = {"convention": TRIMAP_CONVENTION, "curve": self.trimap.curve()}
+        if self.class_borders is not None:
+            borders = {"convention": BORDER_CONVENTION, "curve": self.class_borders.curve()}
+            content["class_borders"] = borders
+        if self.boundary is not None:
+            content["boundary"] = self.boundary.to_dict()
+        if self.calibration is not None:
+            content["calibration"] = self.calibration.to_dict()
+        if self.sizes is not None:
+            content["sizes"] = self.sizes.to_dict()
+        return content

@@ -1,0 +1,23 @@
+"""Files that appear under their name only when they are complete."""
+
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from pixelwise.errors import ImageError
+
+
+def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Let `write` fill a temporary file beside `path`, then rename it. ImageError if the disk refuses."""
+    temporary = path.with_name(f".{secrets.token_hex(6)}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("xb") as file:
+            write(file)
+        temporary.replace(path)
+    except BaseException as problem:
+        temporary.unlink(missing_ok=True)
+        if isinstance(problem, OSError):
+            raise ImageError(f"cannot write {path}: {problem.strerror or problem}") from problem
+        raise

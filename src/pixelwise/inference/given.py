@@ -1,0 +1,201 @@
+"""Segmentations that others have made, to be refined: label files, and files of probabilities or scores."""
+
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from pixelwise import _core
+from pixelwise.data.parts import read_ids
+from pixelwise.errors import DataError
+from pixelwise.inference.refiner import Beliefs, Refiner, refined_photo, refining_bytes, scores_of
+from pixelwise.inference.segmentation import Segmentation
+from pixelwise.labels import RGB, Classes, voc_palette
+from pixelwise.pictures.images import fitting, printable, read_photo
+from pixelwise.pictures.masks import mask
+from pixelwise.pictures.memory import PICTURES
+from pixelwise.types import VOID, Labels, Scores
+
+_FIRST_LOOK = 2048  # pixels; most pictures are refined at this size or below, so that they are read once
+_FLOOR = 1e-8  # float16 has no smaller probability
+
+
+@dataclass(frozen=True)
+class GivenLabels:
+    """(H, W) ids; a label file is right with probability `confidence`, and says nothing where it is VOID.
+
+    classes: those that occur, named by their ids, `ids` (K,) in the file. palette: the file's, if it has one.
+    """
+
+    labels: Labels
+    ids: Labels
+    classes: Classes
+    palette: list[int] | None
+    confidence: float
+
+    def fits(self, size: tuple[int, int]) -> bool:
+        return self.labels.shape == size
+
+    def probabilities(self, size: tuple[int, int]) -> Beliefs:
+        """(K, *size): on a smaller grid the mean over the pixels that fall into a cell."""
+        shares: Beliefs = np.stack([self._share(id_, size) for id_ in self.ids])
+        known: Beliefs = shares.sum(axis=0)
+        others = max(1, len(self.ids) - 1)
+        sure = self.confidence if len(self.ids) > 1 else 1.0
+        shares *= np.float32(sure - (1 - sure) / others)
+        shares += known * np.float32((1 - sure) / others) + (1 - known) / np.float32(len(self.ids))
+        return shares
+
+    def _share(self, id_: int, size: tuple[int, int]) -> npt.NDArray[np.float32]:
+        plane: Beliefs = (self.labels == id_).astype(np.float32)
+        if self.labels.shape == size:
+            return plane
+        return np.asarray(Image.fromarray(plane).resize((size[1], size[0]), Image.Resampling.BOX))
+
+    def mask(self, result: Segmentation) -> Image.Image:
+        """The labels of `result` as the file had them: its ids, its palette or none."""
+        picture = Image.fromarray(self.ids[result.labels])
+        if self.palette is not None:
+            picture.putpalette(self.palette)
+        return picture
+
+
+@dataclass(frozen=True)
+class GivenScores:
+    """(C, h, w) scores of `classes`."""
+
+    scores: Scores
+    classes: Classes
+
+    def fits(self, size: tuple[int, int]) -> bool:
+        height, width = self.scores.shape[1:]
+        return (height, width) in (size, fitting(size, max(height, width)))
+
+    def probabilities(self, size: tuple[int, int]) -> Beliefs:
+        """(C, *size) softmax of the interpolated scores."""
+        probabilities = np.empty((len(self.classes), *size), np.float32)
+        _core.pixel_probabilities(self.scores, probabilities)
+        return probabilities
+
+    def mask(self, result: Segmentation) -> Image.Image:
+        """The labels of `result` in the colours of the classes."""
+        return mask(result.labels, self.classes)
+
+
+Given = GivenLabels | GivenScores
+
+
+def read_given(path: Path, confidence: float = 0.7) -> Given:
+    """A label file (ids as in data sets, 255 is void), or an .npz file as `Segmentation.save` writes it.
+
+    The latter holds `probabilities` or `scores` (C, h, w), of any size with the shape of the picture, and
+    perhaps names of `classes` and a `palette` (C, 3). Raises DataError, naming the file, for anything else;
+    ValueError unless 1/classes < confidence < 1.
+    """
+    return _read_scores(path) if path.suffix.lower() == ".npz" else _read_labels(path, confidence)
+
+
+def refine_given(photo_path: Path, given: Given, refiner: Refiner) -> Segmentation:
+    """The refined segmentation of the picture, at its own size; on a reduced copy as in Predictor.
+
+    Raises DataError if their sizes do not fit.
+    """
+    photo = read_photo(photo_path, _FIRST_LOOK)
+    if not given.fits(photo.size):
+        shape = given.labels.shape if isinstance(given, GivenLabels) else given.scores.shape[1:]
+        raise DataError(
+            f"{printable(photo_path)} is {photo.size[1]} x {photo.size[0]} pixels, upright as its EXIF "
+            f"orientation says, but what is to be refined {shape[1]} x {shape[0]}",
+            "labels must have the picture's size, probabilities and scores its shape",
+        )
+    closer = refined_photo(photo_path, photo, len(given.classes))
+    grid = closer.shape[0], closer.shape[1]
+    with PICTURES.reserve(refining_bytes(grid, len(given.classes))):
+        scores = scores_of(refiner(closer, given.probabilities(grid)))
+    return Segmentation(scores, photo.size, given.classes, closer, photo.original, photo.size)
+
+
+def _read_labels(path: Path, confidence: float) -> GivenLabels:
+    labels = read_ids(path)
+    ids = np.unique(labels[labels != VOID])
+    if ids.size == 0:
+        raise DataError(
+            f"{printable(path)} has no label: all its pixels are {VOID}, which is void",
+            "save masks with ids from 0 on, 1 for the foreground for example",
+        )
+    if ids.size > 1 and not 1 / ids.size < confidence < 1:
+        raise ValueError(
+            f"confidence must be above 1/classes (here {1 / ids.size:.3g}) and below 1, got {confidence}"
+        )
+    with Image.open(path) as image:
+        palette = image.getpalette("RGB") if image.mode == "P" else None
+    if palette is not None:  # Pillow packs ids into as few bits as a short palette needs
+        palette += [channel for color in voc_palette()[len(palette) // 3 :] for channel in color]
+    return GivenLabels(labels, ids, Classes.named([str(id_) for id_ in ids]), palette, confidence)
+
+
+def _read_scores(path: Path) -> GivenScores:
+    content = _arrays(path)
+    name = "scores" if "scores" in content else "probabilities"
+    if name not in content:
+        raise DataError(
+            f"{printable(path)} holds neither probabilities nor scores",
+            'write such files with "pixelwise segment --save probabilities"',
+        )
+    values = content[name]
+    if values.ndim != 3 or values.size == 0 or values.dtype.kind != "f" or values.shape[0] >= VOID:
+        raise DataError(
+            f"{printable(path)}: {name} must be (classes, height, width) floats of up to {VOID - 1} classes, "
+            f"got {values.shape} of {values.dtype}"
+        )
+    if not np.isfinite(values).all():
+        raise DataError(f"{printable(path)}: {name} hold NaN or infinite numbers")
+    if name == "probabilities":
+        total = values.sum(axis=0, dtype=np.float32)
+        if values.min() < 0 or abs(total - 1).max() > 0.05:
+            raise DataError(
+                f"{printable(path)}: the probabilities of a pixel must be from 0 on and add up to 1, here "
+                f"they start at {values.min():.3g} and add up to {total.min():.3g} to {total.max():.3g}",
+                'if they are scores before the softmax, save them under the name "scores"',
+            )
+    scores = np.ascontiguousarray(values, np.float32)
+    if name == "probabilities":
+        scores = np.log(np.maximum(scores, _FLOOR))
+    try:
+        return GivenScores(scores, _classes(content, len(scores)))
+    except ValueError as problem:
+        raise DataError(f"{printable(path)}: {problem}") from None
+
+
+def _arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
+    """What of an .npz file is of use; nothing in it is executed."""
+    wanted = ("scores", "probabilities", "classes", "palette")
+    try:
+        with path.open("rb") as stream:
+            file = np.load(stream, allow_pickle=False)
+            if not isinstance(file, np.lib.npyio.NpzFile):
+                raise ValueError("it is a single array")
+            return {name: file[name] for name in wanted if name in file}
+    except FileNotFoundError:
+        raise DataError(f"{printable(path)}: no such file") from None
+    except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as problem:
+        reason = " ".join(str(getattr(problem, "strerror", None) or problem).split())
+        raise DataError(f"{printable(path)} cannot be read as an .npz file: {reason[:160]}") from None
+
+
+def _classes(content: dict[str, npt.NDArray[Any]], count: int) -> Classes:
+    """The file's classes; ValueError if their names or colours do not fit `count`."""
+    names, palette = content.get("classes"), content.get("palette")
+    if names is not None and (names.shape != (count,) or names.dtype.kind != "U"):
+        raise ValueError(f"classes must be {count} texts, got {names.shape} of {names.dtype}")
+    if palette is not None and (palette.shape != (count, 3) or palette.dtype != np.uint8):
+        raise ValueError(f"palette must be ({count}, 3) of uint8, got {palette.shape} of {palette.dtype}")
+    colors: tuple[RGB, ...] = voc_palette(count)
+    if palette is not None:
+        colors = tuple((int(red), int(green), int(blue)) for red, green, blue in palette)
+    return Classes.named(tuple(map(str, range(count) if names is None else names)), colors)

@@ -1,0 +1,66 @@
+"""A picture looked at several times: at other scales and mirrored, probabilities averaged."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from pixelwise import _core
+from pixelwise.inference.drawing import resized
+from pixelwise.inference.engines import Engine
+from pixelwise.inference.refiner import scores_of
+from pixelwise.types import RGBImage, Scores
+
+
+@dataclass(frozen=True)
+class Views:
+    """`scales` multiply the size a picture is scored at; with `flip` each is scored mirrored too."""
+
+    scales: tuple[float, ...] = (1.0,)
+    flip: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.scales:
+            raise ValueError("expected at least one scale, got none")
+        wrong = [scale for scale in self.scales if not (math.isfinite(scale) and 0.1 <= scale <= 4)]
+        if wrong:
+            raise ValueError(f"a scale lies between 0.1 and 4, got {wrong[0]:g}")
+        if len(set(self.scales)) < len(self.scales):
+            raise ValueError(f"scales must differ, got {', '.join(f'{scale:g}' for scale in self.scales)}")
+
+    def __str__(self) -> str:
+        named = ", ".join(f"{scale:g}" for scale in self.scales)
+        text = f"scales {named}" if len(self.scales) > 1 else f"scale {named}"
+        text = "single scale" if self.scales == (1.0,) else text
+        several = self.flip or len(self.scales) > 1
+        return f"{text}{' and mirrored' * self.flip}{', probabilities averaged' * several}"
+
+
+SINGLE = Views()
+"""One look, as it lies."""
+
+
+def averaged_scores(engine: Engine, pixels: RGBImage, size: tuple[int, int], views: Views) -> Scores:
+    """Scores (C, h, w) on the grid `size` whose softmax is the mean of the probabilities of all views.
+
+    `pixels` (H, W, 3) is the picture, in the size of the largest view or larger where there is more to see.
+    """
+    total: Scores | float = 0.0
+    for scale in views.scales:
+        seen = _resized(pixels, (max(1, round(size[0] * scale)), max(1, round(size[1] * scale))))
+        total = total + _probabilities(engine, seen, size)
+        if views.flip:
+            total += _probabilities(engine, np.ascontiguousarray(seen[:, ::-1]), size)[:, :, ::-1]
+    mean = np.asarray(total, np.float32) / np.float32(len(views.scales) * (1 + views.flip))
+    return scores_of(mean)
+
+
+def _resized(pixels: RGBImage, size: tuple[int, int]) -> RGBImage:
+    return pixels if pixels.shape[:2] == size else resized(pixels, size)
+
+
+def _probabilities(engine: Engine, image: RGBImage, size: tuple[int, int]) -> Scores:
+    scores = engine.scores(image)
+    probabilities = np.empty((len(scores), *size), np.float32)
+    _core.pixel_probabilities(scores, probabilities)
+    return probabilities

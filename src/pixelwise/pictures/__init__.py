@@ -1,0 +1,1 @@
+"""Pictures of any kind and size into RGB, in bounded memory."""

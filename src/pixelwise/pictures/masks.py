@@ -1,0 +1,18 @@
+"""Labels as palette pictures, which is how data sets and results are saved."""
+
+import numpy as np
+from PIL import Image
+
+from pixelwise.labels import Classes, voc_palette
+from pixelwise.types import VOID, Labels
+
+
+def mask(labels: Labels, classes: Classes) -> Image.Image:
+    """A palette picture whose pixel values are the labels; unused ids have VOC's colours, VOID is cream."""
+    colors = [*classes.palette, *voc_palette()[len(classes) :]]
+    colors[VOID] = (224, 224, 192)
+    picture = Image.frombuffer(
+        "P", (labels.shape[1], labels.shape[0]), np.ascontiguousarray(labels), "raw", "P", 0, 1
+    )
+    picture.putpalette([channel for color in colors for channel in color])
+    return picture

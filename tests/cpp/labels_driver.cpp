@@ -1,0 +1,60 @@
+// Drives what turns scores into labels, and counts them.
+#include <cstdint>
+
+#include "checks.hpp"
+#include "confusion.hpp"
+#include "resample.hpp"
+
+using namespace pixelwise;
+
+void run_resampling() {
+    Random random(0);
+    for (const Grid from : {Grid{1, 1}, {1, 5}, {7, 1}, {9, 13}, {40, 60}})
+        for (const Grid to : {Grid{1, 1}, {3, 2}, {31, 47}, {100, 1}, {64, 129}})
+            for (const std::size_t classes : {1, 2, 7, 21, 60}) {
+                context = "resampling of " + std::to_string(classes) + " classes";
+                const Floats scores = random.normals(static_cast<Index>(classes * from.height * from.width), 5.0f);
+                const std::size_t pixels = to.height * to.width;
+                std::vector<std::uint8_t> labels(pixels);
+                std::vector<std::int64_t> counts(classes);
+                std::vector<double> confidence(classes);
+                label_pixels(scores.data(), classes, from, to, labels.data(), counts.data(), confidence.data());
+                Floats probabilities(classes * pixels);
+                pixel_probabilities(scores.data(), classes, from, to, probabilities.data());
+                require_probabilities(probabilities, static_cast<int>(classes), static_cast<Index>(pixels));
+                std::int64_t total = 0;
+                for (const std::int64_t count : counts) total += count;
+                require(total == static_cast<std::int64_t>(pixels), "not every pixel was counted");
+                for (std::size_t i = 0; i < pixels; ++i)
+                    for (std::size_t c = 0; c < classes; ++c)
+                        require(probabilities[labels[i] * pixels + i] >= probabilities[c * pixels + i] - 1e-5f,
+                                "a label is not the likeliest");
+            }
+}
+
+void run_confusion() {
+    Random random(0);
+    for (const int classes : {1, 2, 21, 255})
+        for (const std::size_t pixels : {0, 1, 3, 4, 1001}) {
+            context = "confusion of " + std::to_string(classes) + " classes";
+            std::vector<std::uint8_t> truth(pixels), prediction(pixels);
+            std::int64_t counted = 0, total = 0;
+            for (std::size_t i = 0; i < pixels; ++i) {
+                const bool ignored = random.below(5) == 0;
+                truth[i] = static_cast<std::uint8_t>(ignored ? 255 : random.below(classes));
+                prediction[i] = static_cast<std::uint8_t>(random.below(classes));
+                counted += !ignored;
+            }
+            std::vector<std::int64_t> matrix(size(Index{classes} * classes));
+            const auto first_bad = [&] {
+                return count_confusion(truth.data(), prediction.data(), pixels, size(classes), 255, matrix.data());
+            };
+            require(first_bad() == pixels, "good ids were refused");
+            for (const std::int64_t count : matrix) total += count;
+            require(total == counted, "the matrix does not hold every pixel");
+            if (pixels == 0) continue;
+            truth[pixels / 2] = 254;
+            prediction[pixels / 2] = 255;
+            require(first_bad() == pixels / 2, "a bad id was not found where it is");
+        }
+}

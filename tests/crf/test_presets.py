@@ -1,0 +1,96 @@
+"""Presets by name and in files."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pixelwise.crf import DEEPLAB, PRESETS, Preset, load_preset
+from pixelwise.crf.potentials import Bilateral, Gaussian
+from pixelwise.errors import PresetError
+
+
+def test_the_published_values_are_known_by_name() -> None:
+    values = {name: (preset.w1, preset.theta_alpha, preset.theta_beta) for name, preset in PRESETS.items()}
+    assert values == {
+        "densecrf": (10, 80, 13),
+        "deeplab": (5, 50, 10),
+        "deeplab-msc": (3, 95, 3),
+        "deeplab-coco": (5, 67, 3),
+    }
+    assert all((preset.w2, preset.theta_gamma) == (3, 3) for preset in PRESETS.values())
+    assert load_preset("deeplab") is DEEPLAB
+
+
+def test_a_file_gives_back_what_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "mine.json"
+    for preset in (*PRESETS.values(), Preset("Schärfe", "by hand", 0, 1.5, 1e6, 0, 2.25, 3, "none")):
+        path.write_text(preset.to_json({"mean_iou": 0.8, "images": 3}), encoding="utf-8")
+        assert load_preset(path) == load_preset(str(path)) == preset
+    assert json.loads(path.read_text(encoding="utf-8"))["search"] == {"mean_iou": 0.8, "images": 3}
+
+
+def test_fields_with_defaults_may_be_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "mine.json"
+    short = {"format": 1, "name": "n", "source": "s", "w1": 5, "theta_alpha": 50, "theta_beta": 10}
+    path.write_text(json.dumps(short))
+    assert load_preset(path) == Preset("n", "s", 5, 50, 10)
+
+
+def test_widths_in_pixels_grow_with_the_picture() -> None:
+    spatial, bilateral = DEEPLAB.scaled(8).kernels([[[0, 0, 0]]])
+    assert isinstance(spatial, Gaussian)
+    assert isinstance(bilateral, Bilateral)
+    assert (spatial.theta_gamma, bilateral.theta_alpha) == (24, 400)
+    assert (bilateral.theta_beta, bilateral.weight, spatial.weight) == (10, 5, 3)
+
+
+GOOD: dict[str, Any] = json.loads(DEEPLAB.to_json())
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("{", "mine.json is not JSON"),
+        ("[" * 100_000, "mine.json is not JSON"),
+        ("[1]", "expected a JSON object, got list"),
+        ("{}", '"format" must be 1, got None; "name" is missing; "source" is missing; "w1" is missing'),
+        (json.dumps({**GOOD, "format": 2}), "has preset format 2; this pixelwise reads formats up to 1"),
+        (json.dumps({**GOOD, "thetaalpha": 1}), 'there is no field "thetaalpha"'),
+        (json.dumps({**GOOD, "theta_beta": 0}), "theta_beta must be a width above 0, got 0"),
+        (json.dumps({**GOOD, "w1": float("nan")}), "w1 must be a weight from 0 on, got nan"),
+        (json.dumps({**GOOD, "w1": True, "w2": "3"}), "got True; w2 must be a weight from 0 on, got '3'"),
+        (
+            json.dumps({**GOOD, "iterations": 2.5}),
+            "iterations must be a whole number from 0 to 1000, got 2.5",
+        ),
+        (json.dumps({**GOOD, "normalization": []}), "one of none, before, after, symmetric, got []"),
+        (json.dumps({**GOOD, "name": 5}), "name must be a text, got 5"),
+        (b"\xff\xfe\x00", "mine.json is no text"),
+        (b" " * 1_000_001, "more than 1000000 bytes"),
+    ],
+)
+def test_a_faulty_file_is_refused_with_every_fault(
+    content: str | bytes, complaint: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "mine.json"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(PresetError) as caught:
+        load_preset(path)
+    assert complaint in caught.value.message
+    assert str(path) in caught.value.message
+
+
+def test_an_unknown_name_lists_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(PresetError, match=r"no CRF preset deplab(.|\n)*densecrf, deeplab, deeplab-msc"):
+        load_preset("deplab")
+    with pytest.raises(PresetError, match=r"cannot read the CRF preset .*: Is a directory"):
+        load_preset(tmp_path)
+    with pytest.raises(PresetError, match=r"cannot read the CRF preset .*null"):
+        load_preset("a\0b")
+
+
+def test_a_preset_made_by_hand_is_checked_too() -> None:
+    with pytest.raises(ValueError, match=r"theta_alpha must be a width above 0, got -1; iterations must be"):
+        Preset("x", "y", 1, -1, 1, iterations=-1)

@@ -1,0 +1,63 @@
+"""Outlines become pixels by their centres."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pixelwise.data.shapes import Outline, Runs, area, box, ellipse, paint, runs_of
+
+
+def mask(shape: Outline | Runs, size: tuple[int, int]) -> list[list[int]]:
+    rows: list[list[int]] = paint(size, [(1, shape)]).tolist()
+    return rows
+
+
+def test_a_square_from_1_to_3_covers_two_pixels_a_side() -> None:
+    assert mask(box(1, 1, 3, 3), (4, 4)) == [[0, 0, 0, 0], [0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 0]]
+
+
+def test_a_pixel_counts_if_its_centre_is_inside() -> None:
+    assert mask(box(0.4, 0, 1.6, 1), (1, 3)) == [[1, 1, 0]]
+    assert mask(box(0.6, 0, 1.4, 1), (1, 3)) == [[0, 0, 0]]
+
+
+def test_a_ring_within_a_ring_is_a_hole() -> None:
+    rings = (
+        ((0.0, 0.0), (3.0, 0.0), (3.0, 3.0), (0.0, 3.0)),
+        ((1.0, 1.0), (2.0, 1.0), (2.0, 2.0), (1.0, 2.0)),
+    )
+    assert mask(Outline(rings), (3, 3)) == [[1, 1, 1], [1, 0, 1], [1, 1, 1]]
+
+
+def test_what_lies_outside_the_picture_is_cut() -> None:
+    assert mask(box(-5, -5, 1, 50), (2, 2)) == [[1, 0], [1, 0]]
+    assert mask(box(7, 7, 9, 9), (2, 2)) == [[0, 0], [0, 0]]
+    assert mask(Outline(()), (2, 2)) == [[0, 0], [0, 0]]
+    runs = Runs((0, 4), 2, 2, left=-1, top=1)
+    assert mask(runs, (2, 2)) == [[0, 0], [1, 0]]
+
+
+@given(st.floats(5, 25), st.floats(5, 25), st.floats(2, 12), st.floats(2, 12), st.floats(0, 360))
+def test_as_many_pixels_are_covered_as_the_shape_has_area(
+    x: float, y: float, a: float, b: float, turn: float
+) -> None:
+    for shape in (ellipse((x + 20, y + 20), (a, b), turn), box(x + 20, y + 20, x + 20 + a, y + 20 + b, turn)):
+        covered = paint((80, 80), [(1, shape)]).sum()
+        assert abs(covered - area(shape)) <= 4 * (a + b) ** 0.5 + 4  # less than the pixels of its border
+        assert covered > 0 or area(shape) < 8
+
+
+@given(st.integers(1, 6), st.integers(1, 6), st.data())
+def test_runs_give_back_the_mask_they_were_made_of(height: int, width: int, data: st.DataObject) -> None:
+    wanted = np.array(data.draw(st.lists(st.booleans(), min_size=height * width, max_size=height * width)))
+    wanted = wanted.reshape(height, width)
+    runs = runs_of(wanted, 2, 1)
+    assert area(runs) == wanted.sum()
+    painted = paint((height + 1, width + 2), [(1, runs)])
+    assert painted[1:, 2:].tolist() == wanted.astype(int).tolist()
+
+
+def test_runs_that_do_not_fill_their_box_are_refused() -> None:
+    with pytest.raises(ValueError, match="runs of 3 pixels do not fill 2 x 2"):
+        paint((2, 2), [(1, Runs((1, 2), 2, 2))])

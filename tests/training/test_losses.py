@@ -1,0 +1,71 @@
+"""The loss, its weights and its sampling."""
+
+import pytest
+import torch
+
+from pixelwise.models.deeplab import deeplab
+from pixelwise.training.losses import LossSampling, balancing_weights, cross_entropy
+
+
+def test_loss_is_the_mean_over_labelled_pixels() -> None:
+    scores = torch.tensor([[2.0, 0.0], [0.0, 0.0]]).T.reshape(1, 2, 1, 2)
+    labels = torch.tensor([[[0, 255]]], dtype=torch.uint8)
+    assert cross_entropy(scores, labels).item() == pytest.approx(
+        torch.log1p(torch.exp(torch.tensor(-2.0))).item()
+    )
+
+
+def test_loss_of_void_alone_is_zero_with_gradient_zero() -> None:
+    scores = torch.randn(1, 2, 2, 2, requires_grad=True)
+    loss = cross_entropy(scores, torch.full((1, 2, 2), 255, dtype=torch.uint8))
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert loss.item() == 0
+    assert scores.grad is not None
+    assert not scores.grad.any()
+
+
+def test_weights_multiply_the_losses_of_their_class() -> None:
+    scores = torch.zeros(1, 2, 1, 4)
+    labels = torch.tensor([[[0, 0, 1, 255]]])
+    # log 2 everywhere; the mean over three labelled pixels of 1, 1 and 4.
+    found = cross_entropy(scores, labels, torch.tensor([1.0, 4.0]))
+    assert found.item() == pytest.approx(6 / 3 * torch.log(torch.tensor(2.0)).item())
+
+
+def test_balanced_classes_weigh_the_same_and_pixels_1_on_average() -> None:
+    pixels = [60, 30, 10, 0]
+    weights = balancing_weights(pixels)
+    assert [float(w) * n for w, n in zip(weights, pixels, strict=True)] == pytest.approx([100 / 3] * 3 + [0])
+    with pytest.raises(ValueError, match="no pixel has a label"):
+        balancing_weights([0, 0])
+
+
+def test_all_cells_count_by_default() -> None:
+    labels = torch.zeros(2, 5, 7, dtype=torch.uint8)
+    before = torch.get_rng_state()
+    assert LossSampling()(labels, 8) is labels
+    assert torch.equal(before, torch.get_rng_state())
+    assert LossSampling().batch_size(20) == 20
+
+
+def test_cells_count_whole_and_with_their_probability_while_batches_grow() -> None:
+    torch.manual_seed(0)
+    sampling = LossSampling(0.25)
+    labels = torch.ones(8, 300, 333, dtype=torch.uint8)
+    kept = sampling(labels, 10) == 1
+    assert kept.float().mean().item() == pytest.approx(0.25, abs=0.02)  # 8 * 30 * 34 cells: 0.005
+    cells = kept[:, :, :330].reshape(8, 30, 10, 33, 10).float().mean((2, 4))
+    assert set(cells.flatten().tolist()) == {0, 1}, "a cell counts as a whole"
+    assert sampling.batch_size(20) == 80
+    assert not (sampling(labels, 10) == 1).equal(kept), "every step has its own cells"
+
+
+def test_cells_of_deeplab_are_its_labels() -> None:
+    net = deeplab("large_fov", widths=(1, 1, 1, 1, 1), filters=1)
+    assert net.score_stride // net.label_stride == 1
+
+
+@pytest.mark.parametrize("share", [0, -0.5, 1.5])
+def test_a_share_outside_0_to_1_is_refused(share: float) -> None:
+    with pytest.raises(ValueError, match="lies in"):
+        LossSampling(share)
