@@ -134,8 +134,8 @@ def _number(value: Fraction) -> str:
 
 
 def _draw(layers: "list[Layer]", name: str, caption: str, path: Path) -> None:
-    from pixelwise.inference.writing import write_picture
     from pixelwise.files import write_atomically
+    from pixelwise.inference.writing import write_picture
     from pixelwise.models.figure import draw
 
     canvas = draw(layers, name, caption)

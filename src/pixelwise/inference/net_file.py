@@ -11,8 +11,8 @@ import torch
 from safetensors.torch import save
 
 from pixelwise.errors import ModelError
-from pixelwise.inference.model_file import ModelInfo
 from pixelwise.files import write_atomically
+from pixelwise.inference.model_file import ModelInfo
 from pixelwise.models.catalogue import CATALOGUE, build
 from pixelwise.models.segmentation_net import SegmentationNet
 from pixelwise.models.weights import read_metadata, read_tensors
