@@ -8,7 +8,8 @@
 namespace nb = nanobind;
 using namespace nb::literals;
 
-void bind_crf(nb::module_& module);  // in bindings_crf.cpp
+void bind_crf(nb::module_& module);          // in bindings_crf.cpp
+void bind_convolution(nb::module_& module);  // in bindings_conv.cpp
 
 namespace {
 
@@ -73,4 +74,5 @@ NB_MODULE(_core, module) {
                "probabilities"_a.noconvert(),
                "Interpolate scores (C, h, w) to probabilities' size (C, H, W) and take the softmax over classes.");
     bind_crf(module);
+    bind_convolution(module);
 }

@@ -39,6 +39,40 @@ struct Link {
     float half;
 };
 
+// Tiles of a convolution, see convolution.hpp.
+constexpr int tile_side = 8, tile_size = tile_side * tile_side;
+
+// An image (height, width, channels), seen at every `step`-th pixel from `row` and `column` on.
+template <class T>
+struct Pixels {
+    T* data;
+    std::ptrdiff_t height, width, channels;
+    std::ptrdiff_t row, column, step;
+};
+
+struct ConvolutionKernels {
+    int rows, columns;  // the block of products that stays in registers
+
+    // The tile's 64 transformed numbers per channel, each `stride` after the one before; outside the image are zeros.
+    void (*gather)(const Pixels<const float>& tile, float* out, std::ptrdiff_t stride);
+
+    // c[i, j] = sum over k < depth of a[i, k] b[k, j] for `count` (a multiple of `rows`) rows and `columns` columns; rows of
+    // a lie `a_stride` apart, those of c `c_stride`.
+    void (*multiply)(std::ptrdiff_t count, std::ptrdiff_t depth, const float* a, std::ptrdiff_t a_stride, const float* b,
+                     float* c, std::ptrdiff_t c_stride);
+
+    // The tile's results from its products, plus bias and at least `least`; pooled: the largest of every 2 x 2, image being
+    // the pooled one, whose full size is `full_height` x `full_width`.
+    struct Results {
+        Pixels<float> tile;
+        const float* bias;
+        float least;
+        bool pooled;
+        std::ptrdiff_t full_height, full_width;
+    };
+    void (*scatter)(int kernel, const float* products, std::ptrdiff_t stride, const Results& results);
+};
+
 struct Kernels {
     const char* name;
 
@@ -73,6 +107,8 @@ struct Kernels {
     // Rows of `width` floats in another order: pick: to[i] = from[order[i] - first]; place: to[order[i] - first] = from[i].
     void (*pick)(const float* from, const std::int32_t* order, std::int32_t first, int count, int width, float* to);
     void (*place)(const float* from, const std::int32_t* order, std::int32_t first, int count, int width, float* to);
+
+    const ConvolutionKernels* convolution;
 };
 
 // The best set that this processor runs; `force` ("baseline", "avx2", "avx512") overrides the choice, and nullptr comes

@@ -16,6 +16,7 @@
               int count, int width, float* to);                                         \
     void place(const float* from, const std::int32_t* order, std::int32_t first,        \
                int count, int width, float* to);                                        \
+    extern const ConvolutionKernels convolution_kernels;                                \
     extern const Kernels kernels;                                                       \
     }
 

@@ -231,7 +231,7 @@ void softmax(int count, int width, const float* in, float* out) {
 
 extern const Kernels kernels;
 const Kernels kernels = {PIXELWISE_NAME(PIXELWISE_ISA), &locate, &slice, &splat, &softmax, &blur, &move_add, &transform, &transpose,
-                         &pick, &place};
+                         &pick, &place, &convolution_kernels};
 
 }  // namespace PIXELWISE_ISA
 }  // namespace pixelwise

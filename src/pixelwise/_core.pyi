@@ -45,3 +45,20 @@ class MeanField:
     def threads(self) -> int: ...
 
 def instruction_set() -> str: ...
+
+class Convolution:
+    """A convolution of stride 1, see cpp/convolution.hpp. Images are (H, W, channels)."""
+
+    def __init__(
+        self,
+        weights: npt.NDArray[np.float32],
+        bias: npt.NDArray[np.float32],
+        padding: int,
+        dilation: int,
+        rectified: bool,
+        pooled: bool,
+        threads: int,
+        instructions: str | None = None,
+    ) -> None: ...
+    def length(self, size: int) -> int: ...
+    def run(self, image: npt.NDArray[np.float32], out: npt.NDArray[np.float32], threads: int) -> None: ...

@@ -45,6 +45,7 @@ EXTRAS = {
     "h5py": "train",
     "onnx": "export",
     "onnxscript": "export",
+    "openvino": "openvino",
 }
 """The install tier that brings a package which the base tier lacks, by import name."""
 

@@ -22,3 +22,6 @@ Channel = npt.NDArray[Any]
 
 Scores = npt.NDArray[np.float32]
 """(C, H, W) unnormalised log-probabilities."""
+
+PRECISIONS = ("float32", "bfloat16")
+"""What nets can compute in."""

@@ -41,6 +41,8 @@ def evaluate(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object, figures in [0, 1].")
     ] = False,
+    engine: options.Engine = "auto",
+    precision: options.Precision = "float32",
 ) -> None:
     """Judge a model: pixel accuracy, mean accuracy, mean IoU, frequency-weighted IoU, with their intervals.
 
@@ -53,9 +55,11 @@ def evaluate(
     from pixelwise.evaluation import details
     from pixelwise.evaluation.evaluate import evaluate as judge
 
+    options.check_engine(engine, precision)
     dataset = open_dataset(data, split, classes, ids)
     preset = options.chosen_preset(crf, crf_preset)
-    predictor = load_model(model, preset, options.chosen_views(scales, flip))
+    views = options.chosen_views(scales, flip)
+    predictor = load_model(model, preset, views, engine=engine, precision=precision)
     if report is not None:
         from pixelwise.evaluation.gallery import exhibits
         from pixelwise.evaluation.report import make_folder, write_report

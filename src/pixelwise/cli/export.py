@@ -1,4 +1,4 @@
-"""`pixelwise export`: a run becomes one model file."""
+"""`pixelwise export`: a run or a net becomes one model file."""
 
 import sys
 from pathlib import Path
@@ -13,7 +13,10 @@ EXAMPLES = (
 
 
 def export(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder of pixelwise train.")],
+    run: Annotated[
+        Path,
+        typer.Argument(metavar="RUN", help="Run folder of pixelwise train, or .safetensors of import-caffe."),
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The model file.")] = Path("model.onnx"),
     name: Annotated[
         str | None, typer.Option(help="What the model calls itself; default: its recipe.")
@@ -31,14 +34,22 @@ def export(
 
     from pixelwise.export.onnx import export_onnx
     from pixelwise.models.batch_norm import fold_batch_norm
-    from pixelwise.training.net import load_run
+    from pixelwise.models.border import narrow_borders
 
-    net, info = load_run(run)
-    steps, planned = info.training["steps"], info.training["recipe"]["steps"]
-    if steps < planned:
-        print(f"note: this run stopped at step {steps} of {planned}", file=sys.stderr)
+    if run.suffix == ".safetensors":
+        from pixelwise.inference.net_file import read_net
+
+        net, info = read_net(run)
+    else:
+        from pixelwise.training.net import load_run
+
+        net, info = load_run(run)
+        steps, planned = info.training["steps"], info.training["recipe"]["steps"]
+        if steps < planned:
+            print(f"note: this run stopped at step {steps} of {planned}", file=sys.stderr)
     info = dataclasses.replace(info, name=name or info.name, long_side=long_side or info.long_side)
     fold_batch_norm(net)
+    narrow_borders(net)
     deviation = export_onnx(net, info, output)
     size = output.stat().st_size / 1e6
     print(f"{output}: {size:.1f} MB; its scores deviate from the net's by {deviation:.1e} of their spread")

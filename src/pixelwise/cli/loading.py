@@ -1,4 +1,6 @@
-"""What MODEL may be where a model is judged: the name of a bundled one, an .onnx file, or a run folder."""
+"""What MODEL may be where a model is judged: the name of a bundled one, an .onnx or .safetensors file, or a
+run folder.
+"""
 
 import hashlib
 from pathlib import Path
@@ -10,25 +12,37 @@ if TYPE_CHECKING:
 
 
 def load_model(
-    model: str, crf: str | None = None, views: "Views | None" = None, threads: int | None = 1
+    model: str,
+    crf: str | None = None,
+    views: "Views | None" = None,
+    threads: int | None = 1,
+    engine: str = "auto",
+    precision: str = "float32",
 ) -> "Predictor":
     """The predictor, for many images at a time: one thread each, unless `threads` says another number or
     None, all processors; the net of a run takes torch's. crf: the preset to refine with. views: how to look
-    at pictures, if not once.
+    at pictures, if not once. engine, precision: see predictor.load.
     """
+    from pixelwise.errors import ModelError
     from pixelwise.inference.model_file import bundled_names
     from pixelwise.inference.predictor import load
     from pixelwise.inference.views import SINGLE
 
     if model in bundled_names() or not Path(model).is_dir():
-        return load(model, threads, crf, views or SINGLE)
-    return _load_run(Path(model), crf, views or SINGLE, threads)
+        return load(model, threads, crf, views or SINGLE, engine, precision)
+    if engine not in ("auto", "torch"):
+        raise ModelError(
+            f"{model} is a run folder, which {engine} does not run", "export it to an .onnx file"
+        )
+    return _load_run(Path(model), crf, views or SINGLE, threads, precision)
 
 
-def _load_run(run: Path, crf: str | None, views: "Views", threads: int | None) -> "Predictor":
+def _load_run(run: Path, crf: str | None, views: "Views", threads: int | None, precision: str) -> "Predictor":
     from pixelwise.inference.engines import TorchEngine
     from pixelwise.inference.predictor import Predictor
     from pixelwise.inference.refiner import CRFRefiner
+    from pixelwise.models.batch_norm import fold_batch_norm
+    from pixelwise.models.fast import for_inference
     from pixelwise.training import checkpoint
     from pixelwise.training.net import load_run
 
@@ -36,4 +50,6 @@ def _load_run(run: Path, crf: str | None, views: "Views", threads: int | None) -
     with (run / checkpoint.LAST).open("rb") as file:
         checksum = hashlib.file_digest(file, "sha256").hexdigest()
     refiner = None if crf is None else CRFRefiner(crf, threads)
-    return Predictor(TorchEngine(net), info, f"{info.name} {checksum[:16]}", refiner, views)
+    fold_batch_norm(net)
+    engine = TorchEngine(for_inference(net, precision))
+    return Predictor(engine, info, f"{info.name} {checksum[:16]}", refiner, views)

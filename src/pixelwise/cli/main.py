@@ -15,10 +15,13 @@ from pixelwise.cli import (
     convert,
     crf_search,
     data,
+    describe,
     evaluate,
     export,
     hha,
+    import_caffe,
     messages,
+    models,
     preview,
     refine,
     segment,
@@ -102,3 +105,6 @@ _add("upper-bound", upper_bound.upper_bound, upper_bound.EXAMPLES)
 _add("time", timing.time, timing.EXAMPLES)
 _add("crf-search", crf_search.crf_search, crf_search.EXAMPLES)
 _add("export", export.export, export.EXAMPLES)
+_add("models", models.models, models.EXAMPLES)
+_add("describe", describe.describe, describe.EXAMPLES)
+_add("import-caffe", import_caffe.import_caffe, import_caffe.EXAMPLES)

@@ -30,7 +30,9 @@ Ids = Annotated[
     Path | None,
     typer.Option("--list", metavar="FILE", help="Only the pictures whose ids this file lists, one per line."),
 ]
-Model = Annotated[str, typer.Argument(metavar="MODEL", help="Bundled model, .onnx file, or run folder.")]
+Model = Annotated[
+    str, typer.Argument(metavar="MODEL", help="Bundled model, .onnx or .safetensors file, or run folder.")
+]
 Scales = Annotated[
     str | None,
     typer.Option(
@@ -45,6 +47,17 @@ DataArgument = Annotated[
     str, typer.Argument(metavar="KIND:PATH", help="Kinds and their options: see `pixelwise data`.")
 ]
 Data = Annotated[str, typer.Option("--data", metavar="KIND:PATH", help="Kinds: see `pixelwise data`.")]
+Engine = Annotated[
+    str,
+    typer.Option(
+        "--engine",
+        metavar="NAME",
+        help="onnxruntime, openvino or torch; auto: OpenVINO if installed, torch for .safetensors.",
+    ),
+]
+Precision = Annotated[
+    str, typer.Option("--precision", metavar="NAME", help="float32, or bfloat16 (OpenVINO and torch).")
+]
 
 
 def chosen_preset(crf: bool, preset: str | None) -> str | None:
@@ -64,3 +77,13 @@ def chosen_views(scales: str | None, flip: bool) -> "Views":
         raise typer.BadParameter(
             f"expected numbers as 0.75,1,1.25: {problem}", param_hint="--scales"
         ) from None
+
+
+def check_engine(engine: str, precision: str) -> None:
+    """Raise BadParameter unless there are such an engine and precision."""
+    from pixelwise.inference.choice import ENGINES
+    from pixelwise.types import PRECISIONS
+
+    for value, known, option in ((engine, ENGINES, "--engine"), (precision, PRECISIONS, "--precision")):
+        if value not in known:
+            raise typer.BadParameter(f"expected one of {', '.join(known)}, got {value}", param_hint=option)

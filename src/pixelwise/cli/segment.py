@@ -28,7 +28,7 @@ def segment(
         typer.Argument(metavar="INPUT...", help="Pictures, folders (with subfolders), or patterns."),
     ],
     model: Annotated[
-        str, typer.Option(help="Name of a bundled model, or path of an .onnx file.")
+        str, typer.Option(help="Name of a bundled model, or path of an .onnx or .safetensors file.")
     ] = "default",
     output: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("segmentation"),
     save: Annotated[
@@ -39,6 +39,8 @@ def segment(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per picture.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Make finished results anew.")] = False,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads; default: all processors.")] = None,
+    engine: options.Engine = "auto",
+    precision: options.Precision = "float32",
 ) -> None:
     """Segment pictures: print which classes they show, and save masks and overlays.
 
@@ -56,6 +58,7 @@ def segment(
     from pixelwise.inference.writing import KINDS
     from pixelwise.streams import processors
 
+    options.check_engine(engine, precision)
     kinds = tuple(dict.fromkeys(kind.strip() for kind in save.split(",") if kind.strip()))
     unknown = [kind for kind in kinds if kind not in KINDS]
     if unknown:
@@ -68,7 +71,8 @@ def segment(
     threads = processors() if threads is None else threads
     workers = min(threads, max(1, len(tasks)))
     preset = options.chosen_preset(crf, crf_preset)
-    predictor = load(model, threads=1 if workers > 1 else threads, crf=preset)
+    each = 1 if workers > 1 else threads
+    predictor = load(model, each, preset, engine=engine, precision=precision)
     if "cutout" in kinds and predictor.classes.background is None:
         raise ModelError(f'model "{predictor.info.name}" has no background class, which a cutout needs')
 

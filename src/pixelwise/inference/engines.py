@@ -1,13 +1,14 @@
-"""Engines turn pixels into class scores: ONNX Runtime for model files, torch for nets in training."""
+"""Engines turn pixels into class scores: ONNX Runtime or OpenVINO for model files, torch for nets."""
 
-from typing import TYPE_CHECKING, Protocol
+import threading
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from pixelwise.errors import ModelError
-from pixelwise.inference.model_file import INPUT, OUTPUT
+from pixelwise.errors import MissingExtraError, ModelError
+from pixelwise.inference.model_file import INPUT, OUTPUT, PROPERTY
 from pixelwise.streams import processors
-from pixelwise.types import RGBImage, Scores
+from pixelwise.types import PRECISIONS, RGBImage, Scores
 
 if TYPE_CHECKING:
     import torch
@@ -54,21 +55,9 @@ class OnnxEngine:
         self._check_contract()
 
     def _check_contract(self) -> None:
-        inputs = {entry.name: entry for entry in self._session.get_inputs()}
-        outputs = {entry.name: entry for entry in self._session.get_outputs()}
-        fault = None
-        if list(inputs) != [INPUT] or OUTPUT not in outputs:
-            fault = f"inputs {sorted(inputs)} and outputs {sorted(outputs)}"
-        elif inputs[INPUT].type != "tensor(uint8)" or inputs[INPUT].shape[3:] != [3]:
-            fault = f"{INPUT} of {inputs[INPUT].type} {inputs[INPUT].shape}"
-        elif outputs[OUTPUT].type != "tensor(float)" or len(outputs[OUTPUT].shape) != 4:
-            fault = f"{OUTPUT} of {outputs[OUTPUT].type} {outputs[OUTPUT].shape}"
-        if fault is not None:
-            raise ModelError(
-                f'{self._source}: expected an input "{INPUT}" uint8 (N, H, W, 3) and an output "{OUTPUT}" '
-                f"float32 (N, C, H, W), got {fault}",
-                'write model files with "pixelwise export"',
-            )
+        inputs = {entry.name: (entry.type, entry.shape) for entry in self._session.get_inputs()}
+        outputs = {entry.name: (entry.type, entry.shape) for entry in self._session.get_outputs()}
+        _check_contract(self._source, inputs, outputs, ("tensor(uint8)", "tensor(float)"))
 
     @property
     def threads(self) -> int:
@@ -88,6 +77,78 @@ class OnnxEngine:
                 f"{self._source} failed on an image of {height}x{width}: {_first_line(problem)}"
             ) from problem
         return np.ascontiguousarray(np.asarray(scores)[0], np.float32)
+
+
+class OpenVinoEngine:
+    """OpenVINO on the processor, for the same files.
+
+    precision: "float32", or "bfloat16" on processors that multiply such numbers; never chosen by itself.
+    """
+
+    def __init__(
+        self,
+        model: "str | bytes",
+        threads: int | None = None,
+        source: str | None = None,
+        precision: str = "float32",
+    ) -> None:
+        try:
+            import openvino
+        except ModuleNotFoundError:
+            raise MissingExtraError("openvino") from None
+        self._source = source or (model if isinstance(model, str) else "the model")
+        self._threads = processors() if threads is None else threads
+        if self._threads < 1:
+            raise ValueError(f"expected at least one thread, got {threads}")
+        if precision not in PRECISIONS:
+            raise ValueError(f'precision is one of {", ".join(PRECISIONS)}, not "{precision}"')
+        core = openvino.Core()
+        if precision == "bfloat16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+            raise ModelError("this processor has no arithmetic in bfloat16", "take --precision float32")
+        streams = max(1, processors() // self._threads)  # as many calls at a time as there are processors for
+        options = {
+            "INFERENCE_PRECISION_HINT": "f32" if precision == "float32" else "bf16",
+            "INFERENCE_NUM_THREADS": streams * self._threads,
+            "NUM_STREAMS": streams,
+        }
+        try:
+            read = core.read_model(model=model)
+            place = ["framework", PROPERTY]
+            known = read.has_rt_info(place)
+            self._metadata = {PROPERTY: read.get_rt_info(place).astype(str)} if known else {}
+            self._net = core.compile_model(read, "CPU", options)
+        except RuntimeError as problem:
+            raise ModelError(
+                f"{self._source} is not a complete ONNX model: {_first_line(problem)}",
+                "the file may be truncated or of another kind; export or download it again",
+            ) from problem
+        described = [
+            {port.any_name: (port.element_type.get_type_name(), _sizes(port)) for port in ports}
+            for ports in (self._net.inputs, self._net.outputs)
+        ]
+        _check_contract(self._source, described[0], described[1], ("u8", "f32"))
+        self._requests = threading.local()
+
+    @property
+    def threads(self) -> int:
+        return self._threads
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """The metadata property that model files have, if there is one."""
+        return dict(self._metadata)
+
+    def scores(self, image: RGBImage) -> Scores:
+        if not hasattr(self._requests, "own"):
+            self._requests.own = self._net.create_infer_request()
+        try:
+            results = self._requests.own.infer({INPUT: image[np.newaxis]})
+        except RuntimeError as problem:
+            height, width = image.shape[:2]
+            raise ModelError(
+                f"{self._source} failed on an image of {height}x{width}: {_first_line(problem)}"
+            ) from problem
+        return np.array(results[OUTPUT][0], np.float32)  # what OpenVINO returns is its own memory
 
 
 class TorchEngine:
@@ -118,6 +179,35 @@ class TorchEngine:
             scores = self._net(pixels)[0].to("cpu", torch.float32).contiguous()
         array: Scores = scores.numpy()
         return array
+
+
+def _check_contract(
+    source: str,
+    inputs: dict[str, tuple[str, list[Any]]],
+    outputs: dict[str, tuple[str, list[Any]]],
+    types: tuple[str, str],
+) -> None:
+    """Raise ModelError unless inputs and outputs, by name (type, sizes), are those of a model file; `types`
+    is what the engine calls uint8 and float32.
+    """
+    fault = None
+    if list(inputs) != [INPUT] or OUTPUT not in outputs:
+        fault = f"inputs {sorted(inputs)} and outputs {sorted(outputs)}"
+    elif inputs[INPUT][0] != types[0] or inputs[INPUT][1][3:] != [3]:
+        fault = f"{INPUT} of {inputs[INPUT][0]} {inputs[INPUT][1]}"
+    elif outputs[OUTPUT][0] != types[1] or len(outputs[OUTPUT][1]) != 4:
+        fault = f"{OUTPUT} of {outputs[OUTPUT][0]} {outputs[OUTPUT][1]}"
+    if fault is not None:
+        raise ModelError(
+            f'{source}: expected an input "{INPUT}" uint8 (N, H, W, 3) and an output "{OUTPUT}" '
+            f"float32 (N, C, H, W), got {fault}",
+            'write model files with "pixelwise export"',
+        )
+
+
+def _sizes(port: Any) -> list[int | None]:
+    """The sizes of an input or output of OpenVINO; None where any will do."""
+    return [size.get_length() if size.is_static else None for size in port.partial_shape]
 
 
 def _first_line(problem: Exception) -> str:

@@ -1,14 +1,14 @@
 """From a picture to a Segmentation: read, reduce, score, refine. Training judges nets by this code too."""
 
-import hashlib
 import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pixelwise.crf import Preset
 from pixelwise.errors import ModelError
-from pixelwise.inference.engines import Engine, OnnxEngine
-from pixelwise.inference.model_file import ModelInfo, read_model
+from pixelwise.inference.choice import open_model
+from pixelwise.inference.engines import Engine
+from pixelwise.inference.model_file import ModelInfo
 from pixelwise.inference.refiner import CRFRefiner, Refiner, refined_photo, refining_bytes, scores_of
 from pixelwise.inference.segmentation import Segmentation
 from pixelwise.inference.views import SINGLE, Views, averaged_scores
@@ -98,16 +98,18 @@ def load(
     threads: int | None = None,
     crf: Preset | str | Path | None = None,
     views: Views = SINGLE,
+    engine: str = "auto",
+    precision: str = "float32",
 ) -> Predictor:
-    """Load a bundled model by name or a model file by path.
+    """Load a bundled model by name, or a model file (.onnx) or net (.safetensors) by path.
 
-    threads: how many one picture keeps busy, default all processors. crf: refine results in a dense CRF of
-    this preset, its name or its file. views: look at pictures in several scales or mirrored too. Raises
-    ModelError, naming the models there are, if there is no such model or its file is damaged or not one of
-    ours; PresetError alike.
+    threads: how many one picture keeps busy, default all processors; for a net it sets torch's. crf: refine
+    results in a dense CRF of this preset, its name or its file. views: look at pictures in several scales or
+    mirrored too. engine, one of choice.ENGINES: by default OpenVINO for model files if it is installed, else
+    ONNX Runtime; nets run in torch. precision: "float32", or "bfloat16", which OpenVINO and torch have.
+    Raises ModelError, naming the models there are, if there is no such model, its file is damaged or not
+    one of ours, or it does not run as asked; PresetError alike.
     """
     refiner = None if crf is None else CRFRefiner(crf, threads)
-    model, source = read_model(name_or_path)
-    engine = OnnxEngine(model, threads, source)
-    info = ModelInfo.from_metadata(engine.metadata, source)
-    return Predictor(engine, info, f"{info.name} {hashlib.sha256(model).hexdigest()[:16]}", refiner, views)
+    made, info, identity = open_model(name_or_path, threads, engine, precision)
+    return Predictor(made, info, identity, refiner, views)

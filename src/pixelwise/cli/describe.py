@@ -1,0 +1,146 @@
+"""`pixelwise describe`: one net, layer by layer."""
+
+import json
+import sys
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from pixelwise.models.structure import Layer
+
+EXAMPLES = (
+    "pixelwise describe fcn8s-vgg16",
+    "pixelwise describe deeplab-large-fov --size 321x321 --draw large_fov.svg",
+)
+_WITHOUT_ROWS = ("ReLU", "Dropout", "Dropout2d", "Identity", "to", "sub", "truediv")
+
+
+def describe(
+    name: Annotated[str, typer.Argument(metavar="NET", help="A net of `pixelwise models`.")],
+    size: Annotated[str, typer.Option(metavar="HxW", help="The image's height and width.")] = "500x500",
+    classes: Annotated[int, typer.Option(min=1, max=255, help="How many classes it scores.")] = 21,
+    draw: Annotated[
+        Path | None,
+        typer.Option(help="Draw its graph, as in figure 3 of the FCN paper: an .svg or .png file."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per layer.")] = False,
+) -> None:
+    """Show the layers of a net: size, kernel, stride, receptive field, where its cells lie, parameters, work.
+
+    Cell i of a map sees `field` pixels around pixel offset + i * cell. ReLU and dropout are left out.
+    """
+    from pixelwise.models.catalogue import CATALOGUE, build
+
+    if name not in CATALOGUE:
+        raise typer.BadParameter(f"expected one of {', '.join(CATALOGUE)}, got {name}", param_hint="NET")
+    if draw is not None and draw.suffix not in (".svg", ".png"):
+        raise typer.BadParameter(f"expected an .svg or .png file, got {draw}", param_hint="--draw")
+    height, width = _size(size)
+    import torch
+
+    from pixelwise.models.structure import layers_of
+
+    with torch.device("meta"):
+        net = build(name, classes)
+    parameters = sum(parameter.numel() for parameter in net.parameters())
+    try:
+        layers = layers_of(net, (height, width))
+    except RuntimeError as problem:
+        raise typer.BadParameter(f"{name} does not take {size}: {problem}", param_hint="--size") from problem
+    shown = [layer for layer in layers if layer.kind not in _WITHOUT_ROWS]
+    operations = sum(layer.operations for layer in layers)
+    if as_json:
+        for layer in shown:
+            print(json.dumps(_row(layer)))
+    else:
+        _print(shown)
+        print(f"{parameters:,} parameters; {operations / 1e9:.1f} GFLOP, a multiply-add is 2")
+    if draw is not None:
+        caption = (
+            f"{parameters / 1e6:.1f} M parameters, {operations / 1e9:.0f} GFLOP for {height} x {width} pixels"
+        )
+        _draw(layers, name, caption, draw)
+
+
+def _size(text: str) -> tuple[int, int]:
+    parts = text.lower().split("x")
+    if len(parts) != 2 or not all(part.isdecimal() and 0 < int(part) <= 100_000 for part in parts):
+        raise typer.BadParameter(f"expected HEIGHTxWIDTH as in 500x375, got {text}", param_hint="--size")
+    return int(parts[0]), int(parts[1])
+
+
+def _row(layer: "Layer") -> dict[str, Any]:
+    grid = layer.grid
+    return {
+        "name": layer.name,
+        "kind": layer.kind,
+        "inputs": list(layer.inputs),
+        "channels": layer.channels,
+        "height": layer.size[0],
+        "width": layer.size[1],
+        "kernel": layer.kernel,
+        "stride": layer.stride,
+        "rate": layer.dilation,
+        "field": None if grid is None else float(grid.field),
+        "cell": None if grid is None else float(grid.stride),
+        "offset": None if grid is None else float(grid.offset),
+        "parameters": layer.parameters,
+        "operations": layer.operations,
+    }
+
+
+def _print(layers: "list[Layer]") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2), pad_edge=False, header_style="dim")
+    table.add_column("layer", no_wrap=True)
+    table.add_column("kind", no_wrap=True)
+    for heading in (
+        "channels",
+        "size",
+        "kernel",
+        "stride",
+        "rate",
+        "field",
+        "cell",
+        "offset",
+        "parameters",
+        "MFLOP",
+    ):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for layer in layers:
+        grid = layer.grid
+        places = ["?"] * 3 if grid is None else [_number(v) for v in (grid.field, grid.stride, grid.offset)]
+        table.add_row(
+            layer.name,
+            layer.kind,
+            str(layer.channels),
+            f"{layer.size[0]}x{layer.size[1]}",
+            *("" if value is None else str(value) for value in (layer.kernel, layer.stride)),
+            "" if layer.dilation == 1 else str(layer.dilation),
+            *places,
+            f"{layer.parameters:,}" if layer.parameters else "",
+            f"{layer.operations / 1e6:,.1f}" if layer.operations else "",
+        )
+    Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 160).print(table)
+
+
+def _number(value: Fraction) -> str:
+    return f"{float(value):g}"
+
+
+def _draw(layers: "list[Layer]", name: str, caption: str, path: Path) -> None:
+    from pixelwise.files import write_atomically
+    from pixelwise.inference.writing import write_picture
+    from pixelwise.models.figure import draw
+
+    canvas = draw(layers, name, caption)
+    if path.suffix == ".svg":
+        write_atomically(path, lambda file: file.write(canvas.svg().encode()))
+    else:
+        write_picture(path, canvas.picture())
+    print(f"{path}: {canvas.width}x{canvas.height}", file=sys.stderr)

@@ -1,0 +1,192 @@
+"""`pixelwise import-caffe`: the authors' weights become a model."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from pixelwise.labels import Classes
+    from pixelwise.models.caffe_import import Report
+    from pixelwise.models.caffemodel import CaffeNet
+    from pixelwise.models.segmentation_net import SegmentationNet
+
+EXAMPLES = (
+    "pixelwise import-caffe fcn8s-heavy-pascal.caffemodel -o fcn8s.safetensors",
+    "pixelwise import-caffe VGG16.caffemodel --as fcn32s-vgg16 --partial -o fcn32s.safetensors",
+)
+
+
+def import_caffe(
+    model: Annotated[Path, typer.Argument(metavar="MODEL.caffemodel", help="Weights as Caffe wrote them.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The .safetensors file to write.")],
+    net_name: Annotated[
+        str | None,
+        typer.Option(
+            "--as", metavar="NET", help="Which net of `pixelwise models`; default: the one that fits."
+        ),
+    ] = None,
+    classes: Annotated[
+        Path | None,
+        typer.Option(help="Text file of class names, one a line; default: VOC's for 21, else numbers."),
+    ] = None,
+    mean: Annotated[
+        str | None,
+        typer.Option(
+            metavar="B,G,R|FILE", help="Mean that the net subtracts, or a .binaryproto; default: VOC's."
+        ),
+    ] = None,
+    sha256: Annotated[str | None, typer.Option(help="Refuse the file unless it has this digest.")] = None,
+    partial: Annotated[
+        bool,
+        typer.Option("--partial", help="Write the file even if some weights of the net are not in MODEL."),
+    ] = False,
+) -> None:
+    """Turn a .caffemodel into a model that segment, eval and export take; Caffe is not needed.
+
+    Layers are matched by name and every shape is checked; stdout says what became of each. The net's
+    channels are turned from Caffe's BGR to RGB, and its mean is part of the file.
+    """
+    if output.suffix != ".safetensors":
+        raise typer.BadParameter(f"expected a .safetensors file, got {output}", param_hint="--output")
+    try:
+        import torch
+
+        from pixelwise.inference.net_file import write_net
+    except ModuleNotFoundError as problem:
+        from pixelwise.errors import MissingExtraError
+
+        raise MissingExtraError(str(problem.name)) from None
+    from pixelwise.errors import ModelError
+    from pixelwise.inference.model_file import ModelInfo
+    from pixelwise.models.caffe_import import classes_of, copy_caffe
+    from pixelwise.models.caffemodel import read_caffemodel
+    from pixelwise.models.catalogue import CATALOGUE, build
+
+    if net_name is not None and net_name not in CATALOGUE:
+        raise typer.BadParameter(f"expected one of {', '.join(CATALOGUE)}, got {net_name}", param_hint="--as")
+    digest = _digest(model)
+    if sha256 is not None and sha256.lower() != digest:
+        raise ModelError(
+            f"{model} has sha256 {digest}, expected {sha256}", "download it again, from its authors"
+        )
+    source = read_caffemodel(model)
+    names = _classes(classes, classes_of(source) or 21)
+    name = net_name or _fitting(source, len(names), str(model))
+    net = build(name, len(names)).eval()
+    report = copy_caffe(source, net)
+    means = _mean(mean, net)
+    if means is not None:
+        net.mean.copy_(torch.tensor(means[::-1]).view_as(net.mean))
+    _print(report, name, source, digest)
+    if not report.matches or not (report.complete or partial):
+        raise ModelError(
+            f"{model} does not hold a whole {name}",
+            "see above; another --as may fit, and --partial leaves the rest as in a new net",
+        )
+    preprocessing = {
+        "input": "uint8 RGB, N H W 3; the net subtracts the mean; Caffe's BGR channels were turned to RGB",
+        "mean": net.mean.flatten().tolist(),
+        "std": net.std.flatten().tolist(),
+    }
+    training = {
+        "imported_from": model.name,
+        "sha256": digest,
+        "caffe_net": source.name,
+        "complete": report.complete,
+    }
+    write_net(net, name, ModelInfo(name, names, 500, preprocessing, training), output)
+    print(f"{output}: {name}, {len(names)} classes, {output.stat().st_size / 1e6:.1f} MB")
+
+
+def _digest(path: Path) -> str:
+    import hashlib
+
+    from pixelwise.errors import ModelError
+
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as problem:
+        raise ModelError(f"cannot read {path}: {problem.strerror}") from problem
+
+
+def _classes(path: Path | None, count: int) -> "Classes":
+    from pixelwise.data.voc import VOC_CLASSES
+    from pixelwise.errors import ModelError
+    from pixelwise.labels import Classes
+
+    if path is None:
+        return Classes.named(
+            VOC_CLASSES if count == len(VOC_CLASSES) else [f"class {i}" for i in range(count)]
+        )
+    try:
+        names = [line.strip() for line in path.read_text().splitlines() if line.strip()]
+        found = Classes.named(names)
+    except (OSError, ValueError) as problem:
+        raise ModelError(f"{path} is no list of class names: {problem}") from problem
+    if len(names) != count:
+        raise ModelError(f"{path} names {len(names)} classes, but the net scores {count}")
+    return found
+
+
+def _mean(given: str | None, net: "SegmentationNet") -> list[float] | None:
+    """The mean per channel, BGR."""
+    from pixelwise.errors import ModelError
+    from pixelwise.models.caffemodel import read_mean
+
+    if given is None:
+        return None
+    try:
+        values = [float(part) for part in given.split(",")]
+    except ValueError:
+        values = read_mean(Path(given)).mean((1, 2)).tolist()
+    if len(values) != net.mean.numel():
+        raise ModelError(f"--mean has {len(values)} numbers, but the net takes {net.mean.numel()} channels")
+    return values
+
+
+def _fitting(source: "CaffeNet", classes: int, path: str) -> str:
+    """The net of the catalogue that the file fills."""
+    import torch
+
+    from pixelwise.errors import ModelError
+    from pixelwise.models.caffe_import import copy_caffe
+    from pixelwise.models.catalogue import CATALOGUE, build
+
+    for name in CATALOGUE:
+        with torch.device("meta"):
+            net = build(name, classes)
+        report = copy_caffe(source, net)
+        if report.complete and not report.left:
+            return name
+    raise ModelError(
+        f"{path} fits none of our nets as it stands", f"say which with --as: {', '.join(CATALOGUE)}"
+    )
+
+
+def _print(report: "Report", name: str, source: "CaffeNet", digest: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2), pad_edge=False, header_style="dim")
+    for heading in ("layer", "parameter", "shape", "change"):
+        table.add_column(heading, no_wrap=True)
+    for match in report.matches:
+        table.add_row(
+            match.layer,
+            match.parameter.removeprefix("backbone."),
+            " x ".join(map(str, match.shape)),
+            match.change,
+        )
+    Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 120).print(table)
+    print(f"{source.name or 'a net'} (Caffe V{source.version}, sha256 {digest[:16]}...) as {name}:")
+    print(f"{len(report.matches)} weights copied, {sum(bool(m.change) for m in report.matches)} made to fit")
+    for title, entries in (
+        ("do not fit", report.misfits),
+        ("in the file, without a place in the net", report.left),
+        ("in the net, not in the file", report.missing),
+    ):
+        if entries:
+            print(f"{title}: {'; '.join(entries) if title == 'do not fit' else ', '.join(entries)}")

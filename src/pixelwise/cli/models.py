@@ -1,0 +1,62 @@
+"""`pixelwise models`: the papers' nets in a table."""
+
+import json
+import sys
+from typing import Annotated, Any
+
+import typer
+
+EXAMPLES = ("pixelwise models", "pixelwise models --json")
+
+
+def models(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per net.")] = False,
+) -> None:
+    """List the nets of the papers: parameters, receptive field, stride, work on a 500x500 image, accuracy.
+
+    A multiplication and its addition count as 2 operations; convolutions and upsamplings are counted. The
+    receptive field is that of the coarsest scores.
+    """
+    from pixelwise.models.catalogue import CATALOGUE, CONVENTION
+
+    rows = [_row(name) for name in CATALOGUE]
+    if as_json:
+        for row in rows:
+            print(json.dumps(row))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2), pad_edge=False, header_style="dim")
+    table.add_column("net", no_wrap=True)
+    for heading in ("parameters", "field", "stride", "GFLOP"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for heading in ("paper", "ours"):
+        table.add_column(heading, no_wrap=True)
+    for row in rows:
+        figures = [f"{row['parameters'] / 1e6:.1f} M", str(row["receptive_field"]), str(row["stride"])]
+        table.add_row(row["name"], *figures, f"{row['operations'] / 1e9:.1f}", row["paper"], row["ours"])
+    Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 120).print(table)
+    print(f"GFLOP: of a 500x500 image, a multiply-add is 2. Paper and ours: {CONVENTION}.")
+
+
+def _row(name: str) -> dict[str, Any]:
+    import torch
+
+    from pixelwise.models.catalogue import CATALOGUE, build
+    from pixelwise.models.structure import deepest_grid, layers_of
+
+    with torch.device("meta"):
+        net = build(name)
+    parameters = sum(parameter.numel() for parameter in net.parameters())
+    layers = layers_of(net)
+    grid = deepest_grid(layers)
+    return {
+        "name": name,
+        "parameters": parameters,
+        "receptive_field": int(grid.field),
+        "stride": int(grid.stride),
+        "operations": sum(layer.operations for layer in layers),
+        "paper": CATALOGUE[name].paper,
+        "ours": CATALOGUE[name].ours,
+    }

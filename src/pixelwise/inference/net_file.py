@@ -1,0 +1,62 @@
+"""A net of the catalogue with its weights as one .safetensors file that is a whole model.
+
+The header's notes hold what a model file says of itself ("pixelwise", see model_file.py) and which net it is
+("pixelwise.net": name and number of classes). Importing this needs torch.
+"""
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors.torch import save
+
+from pixelwise.errors import ModelError
+from pixelwise.files import write_atomically
+from pixelwise.inference.model_file import ModelInfo
+from pixelwise.models.catalogue import CATALOGUE, build
+from pixelwise.models.segmentation_net import SegmentationNet
+from pixelwise.models.weights import read_metadata, read_tensors
+
+NET = "pixelwise.net"
+
+
+def write_net(net: SegmentationNet, name: str, info: ModelInfo, path: Path) -> None:
+    """Write the net called `name` in the catalogue; `path` is complete or absent."""
+    if name not in CATALOGUE:
+        raise ValueError(f'there is no net "{name}"; there are {", ".join(CATALOGUE)}')
+    notes = {**info.to_metadata(), NET: json.dumps({"name": name, "classes": len(info.classes)})}
+    tensors = {key: tensor.contiguous() for key, tensor in net.state_dict().items()}
+    content = save(tensors, notes)
+    write_atomically(path, lambda file: file.write(content))
+
+
+def read_net(path: Path) -> tuple[SegmentationNet, ModelInfo]:
+    """The net of a file that `write_net` wrote, in evaluation mode, and what it says of itself. Raises
+    ModelError.
+    """
+    tensors = read_tensors(path)
+    notes = read_metadata(path)
+    if NET not in notes:
+        raise ModelError(
+            f"{path} holds weights, but does not say of which net",
+            'write such files with "pixelwise import-caffe"',
+        )
+    info = ModelInfo.from_metadata(notes, str(path))
+    try:
+        entry = json.loads(notes[NET])
+        name, classes = entry["name"], int(entry["classes"])
+    except (ValueError, TypeError, KeyError) as problem:
+        raise ModelError(f"{path}: invalid metadata {NET!r}: {problem}") from problem
+    if name not in CATALOGUE:
+        raise ModelError(f'{path} holds a net "{name}", which this version does not know', "update pixelwise")
+    if classes != len(info.classes):
+        raise ModelError(f"{path} names {len(info.classes)} classes, but its net scores {classes}")
+    with torch.device("meta"):
+        net = build(name, classes)
+    try:
+        net.load_state_dict(tensors, assign=True)
+    except RuntimeError as problem:
+        raise ModelError(
+            f"{path} does not hold a whole {name}: {' '.join(str(problem).split())[:300]}"
+        ) from None
+    return net.eval(), info

@@ -1,0 +1,143 @@
+"""models, describe and import-caffe, with a thin net in the place of FCN-8s."""
+
+import json
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from small_nets import as_caffe, make_catalogue_small, small_fcn, with_random_weights
+from typer.testing import CliRunner, Result
+
+from pixelwise import load
+from pixelwise.cli import describe, import_caffe, main, models
+from pixelwise.models.catalogue import CATALOGUE
+
+EXAMPLES = (*models.EXAMPLES, *describe.EXAMPLES, *import_caffe.EXAMPLES)
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A working directory with the caffemodels that the examples name."""
+    make_catalogue_small(monkeypatch)
+    torch.manual_seed(0)
+    net = with_random_weights(small_fcn(8, 21))
+    (tmp_path / "fcn8s-heavy-pascal.caffemodel").write_bytes(as_caffe(net))
+    (tmp_path / "VGG16.caffemodel").write_bytes(as_caffe(net, version=1, inner_products=True))
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
+
+
+def run(command: str) -> Result:
+    return CliRunner().invoke(main.app, shlex.split(command)[1:])
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_the_example_succeeds(place: Path, example: str) -> None:
+    result = run(example)
+    assert result.exit_code == 0, result.output
+
+
+def test_models_lists_every_net_once(place: Path) -> None:
+    rows = [json.loads(line) for line in run("pixelwise models --json").stdout.splitlines()]
+    assert [row["name"] for row in rows] == list(CATALOGUE)
+    large_fov = next(row for row in rows if row["name"] == "deeplab-large-fov")
+    assert large_fov["parameters"] == pytest.approx(20.5e6, rel=0.003)
+    assert large_fov["ours"] == "not run"
+    text = run("pixelwise models").stdout
+    assert all(name in text for name in CATALOGUE)
+    assert "a multiply-add is 2" in text
+
+
+def test_describe_prints_and_draws_the_same_net(place: Path) -> None:
+    done = run("pixelwise describe fcn16s-vgg16 --size 33x40 --json --draw net.png")
+    assert done.exit_code == 0, done.output
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert rows[0]["name"] == "image"
+    assert (rows[-1]["height"], rows[-1]["width"], rows[-1]["channels"]) == (33, 40, 21)
+    assert next(row for row in rows if row["name"] == "score_fr")["field"] == 404
+    with Image.open("net.png") as picture:
+        assert picture.width > picture.height > 200
+    run("pixelwise describe fcn16s-vgg16 --draw net.svg")
+    assert ElementTree.parse("net.svg").getroot().tag.endswith("svg")
+
+
+def test_an_imported_net_segments_and_exports(place: Path) -> None:
+    done = run("pixelwise import-caffe fcn8s-heavy-pascal.caffemodel -o fcn8s.safetensors")
+    assert done.exit_code == 0, done.output
+    assert "as fcn8s-vgg16:" in done.stdout
+    assert "BGR to RGB" in done.stdout
+    info = load("fcn8s.safetensors").info
+    assert info.classes.names[15] == "person"
+    assert info.training["imported_from"] == "fcn8s-heavy-pascal.caffemodel"
+    assert info.preprocessing["mean"] == pytest.approx([122.67892, 116.66877, 104.00699])
+    rng = np.random.default_rng(0)
+    Image.fromarray(rng.integers(0, 256, (40, 50, 3), np.uint8)).save("photo.png")
+    done = run("pixelwise segment photo.png --model fcn8s.safetensors --save mask")
+    assert done.exit_code == 0, done.output
+    done = run("pixelwise export fcn8s.safetensors -o fcn8s.onnx")
+    assert done.exit_code == 0, done.output
+    found, expected = load("fcn8s.onnx")("photo.png"), load("fcn8s.safetensors")("photo.png")
+    assert (
+        found.labels == expected.labels
+    ).mean() > 0.98  # weights of model files are stored in half precision
+
+
+def test_mean_and_class_names_can_be_given(place: Path) -> None:
+    Path("names.txt").write_text("\n".join(f"thing {i}" for i in range(21)))
+    done = run(
+        "pixelwise import-caffe fcn8s-heavy-pascal.caffemodel -o x.safetensors "
+        "--mean 116.19,97.203,92.318 --classes names.txt"
+    )
+    assert done.exit_code == 0, done.output
+    info = load("x.safetensors").info
+    assert info.classes.names[20] == "thing 20"
+    assert info.preprocessing["mean"] == pytest.approx([92.318, 97.203, 116.19])  # RGB
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "complaint"),
+    [
+        ("import-caffe missing.caffemodel -o x.safetensors", 1, "cannot read missing.caffemodel"),
+        ("import-caffe FCN -o x.onnx", 2, "expected a .safetensors file"),
+        ("import-caffe FCN --as fcn4s -o x.safetensors", 2, "expected one of fcn32s-alexnet"),
+        ("import-caffe FCN --as deeplab-7x7 -o x.safetensors", 1, "does not hold a whole deeplab-7x7"),
+        ("import-caffe FCN --sha256 abc -o x.safetensors", 1, "expected abc"),
+        ("import-caffe FCN --mean 1,2 -o x.safetensors", 1, "--mean has 2 numbers"),
+        ("import-caffe FCN --mean nowhere -o x.safetensors", 1, "there is no file nowhere"),
+        ("import-caffe FCN --classes nowhere -o x.safetensors", 1, "no list of class names"),
+        ("import-caffe broken.caffemodel -o x.safetensors", 1, "truncated"),
+        ("describe fcn4s", 2, "expected one of"),
+        ("describe fcn8s-vgg16 --size 5", 2, "HEIGHTxWIDTH"),
+        ("describe fcn8s-vgg16 --draw x.gif", 2, "an .svg or .png file"),
+        ("segment x.png --engine gpu", 2, "expected one of auto, onnxruntime"),
+        ("segment x.png --precision int8", 2, "expected one of float32, bfloat16"),
+    ],
+)
+def test_mistakes_get_one_clear_error(place: Path, command: str, code: int, complaint: str) -> None:
+    whole = (place / "fcn8s-heavy-pascal.caffemodel").read_bytes()
+    (place / "broken.caffemodel").write_bytes(whole[: len(whole) // 2])
+    done = run("pixelwise " + command.replace("FCN", "fcn8s-heavy-pascal.caffemodel"))
+    assert done.exit_code == code, done.output
+    assert complaint in " ".join(done.output.split()).replace("│", "")
+    assert "Traceback" not in done.output
+    assert not (place / "x.safetensors").exists()
+
+
+def test_what_a_file_lacks_is_told_and_can_be_accepted(place: Path) -> None:
+    torch.manual_seed(0)
+    (place / "32s.caffemodel").write_bytes(as_caffe(with_random_weights(small_fcn(32, 21))))
+    refused = run("pixelwise import-caffe 32s.caffemodel --as fcn8s-vgg16 -o x.safetensors")
+    assert refused.exit_code == 1
+    assert (
+        "in the net, not in the file: score_pool4.weight, score_pool4.bias, score_pool3.weight"
+        in refused.output
+    )
+    assert "in the file, without a place in the net: upscore" in refused.output
+    accepted = run("pixelwise import-caffe 32s.caffemodel --as fcn8s-vgg16 --partial -o x.safetensors")
+    assert accepted.exit_code == 0, accepted.output
+    assert load("x.safetensors").info.training["complete"] is False

@@ -1,0 +1,108 @@
+"""Which engine runs what, and that all give the same scores."""
+
+import importlib.util
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from tiny_model import tiny_model
+
+from pixelwise.errors import MissingExtraError, ModelError
+from pixelwise.inference.engines import OnnxEngine, OpenVinoEngine
+from pixelwise.inference.predictor import load
+
+SIZES = [(1, 1), (3, 50), (40, 31)]
+
+
+def image(size: tuple[int, int], seed: int = 0) -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":
+    return np.random.default_rng(seed).integers(0, 256, (*size, 3), np.uint8)
+
+
+@pytest.fixture
+def openvino() -> ModuleType:
+    module: ModuleType = pytest.importorskip("openvino")
+    return module
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_openvino_scores_as_onnx_runtime_does(openvino: ModuleType, model_path: Path, threads: int) -> None:
+    one, other = OnnxEngine(str(model_path), threads), OpenVinoEngine(str(model_path), threads)
+    assert other.threads == threads
+    assert other.metadata == one.metadata
+    for size in SIZES:
+        assert np.allclose(other.scores(image(size)), one.scores(image(size)), atol=1e-5)
+
+
+def test_openvino_is_called_from_several_threads(openvino: ModuleType) -> None:
+    engine = OpenVinoEngine(tiny_model(), 1)
+    pictures = [image((20 + i, 30), i) for i in range(16)]
+    expected = [engine.scores(picture) for picture in pictures]
+    with ThreadPoolExecutor(4) as pool:
+        for found, wanted in zip(pool.map(engine.scores, pictures), expected, strict=True):
+            assert np.array_equal(found, wanted)
+
+
+def test_scores_stay_when_the_engine_goes_on(openvino: ModuleType) -> None:
+    engine = OpenVinoEngine(tiny_model(), 1)
+    first = engine.scores(image((5, 5)))
+    kept = first.copy()
+    engine.scores(image((5, 5), seed=1))
+    assert np.array_equal(first, kept)
+
+
+def test_openvino_refuses_what_is_no_model_file(openvino: ModuleType) -> None:
+    whole = tiny_model()
+    for content in (b"", b"hello " * 100, whole[: len(whole) // 2]):
+        with pytest.raises(ModelError, match=r"m\.onnx is not a complete ONNX model"):
+            OpenVinoEngine(content, 1, "m.onnx")
+    with pytest.raises(ModelError, match="without the metadata property"):
+        _load_bytes(tiny_model({}))
+    onnx = pytest.importorskip("onnx")
+    foreign = onnx.load_from_string(whole)
+    foreign.graph.input[0].type.tensor_type.elem_type = onnx.TensorProto.FLOAT
+    with pytest.raises(ModelError, match=r'expected an input "image" uint8 \(N, H, W, 3\)'):
+        OpenVinoEngine(foreign.SerializeToString(), 1)
+
+
+def _load_bytes(content: bytes) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pixelwise.inference.choice.read_model", lambda name: (content, "m.onnx"))
+        load("m.onnx", engine="openvino")
+
+
+def test_bfloat16_needs_a_processor_that_has_it(openvino: ModuleType) -> None:
+    has_it = "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    if has_it:
+        near = OpenVinoEngine(tiny_model(), 1, precision="bfloat16").scores(image((9, 9)))
+        assert np.allclose(near, OnnxEngine(tiny_model(), 1).scores(image((9, 9))), atol=0.1)
+    else:
+        with pytest.raises(ModelError, match="no arithmetic in bfloat16"):
+            OpenVinoEngine(tiny_model(), 1, precision="bfloat16")
+
+
+def test_openvino_is_taken_where_it_is_installed(model_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed = importlib.util.find_spec("openvino") is not None
+    chosen = load(model_path, 1).engine
+    assert isinstance(chosen, OpenVinoEngine if installed else OnnxEngine)
+    assert isinstance(load(model_path, 1, engine="onnxruntime").engine, OnnxEngine)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert isinstance(load(model_path, 1).engine, OnnxEngine)
+
+
+def test_a_missing_engine_says_how_to_get_it(model_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "openvino", None)
+    with pytest.raises(MissingExtraError, match=r'pip install "pixelwise\[openvino\]"'):
+        load(model_path, engine="openvino")
+
+
+def test_choices_that_cannot_be_are_refused(model_path: Path) -> None:
+    with pytest.raises(ValueError, match="engine is one of auto, onnxruntime, openvino, torch"):
+        load(model_path, engine="tensorrt")
+    with pytest.raises(ValueError, match="precision is one of float32, bfloat16"):
+        load(model_path, precision="int8")
+    with pytest.raises(ModelError, match="a model file, which torch does not run"):
+        load(model_path, engine="torch")
+    with pytest.raises(ModelError, match="ONNX Runtime computes in float32"):
+        load(model_path, engine="onnxruntime", precision="bfloat16")

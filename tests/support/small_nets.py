@@ -1,0 +1,70 @@
+"""Nets of the catalogue in small, and their weights as Caffe would have written them."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from caffe_files import Layer, Values, caffemodel
+from torch import nn
+
+from pixelwise.models.bilinear import BilinearUpsampling
+from pixelwise.models.catalogue import CATALOGUE, Entry
+from pixelwise.models.fcn import FCN, fcn
+from pixelwise.models.segmentation_net import SegmentationNet
+
+WIDTHS, FILTERS = (4, 4, 6, 8, 8), 16
+
+
+def small_fcn(stride: int = 8, classes: int = 5) -> FCN:
+    """The release's form of FCN on a thin VGG16."""
+    net = fcn("vgg16", stride, classes, widths=WIDTHS, filters=FILTERS)
+    assert isinstance(net, FCN)
+    return net
+
+
+def make_catalogue_small(patch: pytest.MonkeyPatch) -> None:
+    """FCN-8s and FCN-32s of the catalogue become thin."""
+    for stride in (8, 32):
+        patch.setitem(CATALOGUE, f"fcn{stride}s-vgg16", Entry(partial(small_fcn, stride), "none"))
+
+
+def with_random_weights(net: SegmentationNet) -> SegmentationNet:
+    """Scores and biases, zero at the start, become random too."""
+    for name, parameter in net.named_parameters():
+        if name.endswith("bias") or "score_" in name:
+            nn.init.normal_(parameter, std=0.1)
+    return net.eval()
+
+
+def as_caffe(net: SegmentationNet, version: int = 2, inner_products: bool = False) -> bytes:
+    """The net as Caffe stores it: BGR, dense deconvolutions; fc6 and fc7 as inner products if asked."""
+    layers = []
+    for place, module in net.named_modules():
+        if not hasattr(module, "weight"):
+            continue
+        name = place.removeprefix("backbone.")
+        weight: Values = module.weight.detach().numpy()
+        kind = ("Convolution", 4)
+        if isinstance(module, BilinearUpsampling):
+            kind = ("Deconvolution", 39)
+            weight = np.zeros((len(weight), len(weight), *weight.shape[2:]), np.float32)
+            own = np.arange(len(weight))
+            weight[own, own] = module.weight.detach().numpy()[:, 0]
+        elif inner_products and name in ("fc6", "fc7"):
+            kind, weight = ("InnerProduct", 14), weight.reshape(len(weight), -1)
+        if name == "conv1_1":
+            weight = np.ascontiguousarray(weight[:, ::-1])
+        bias = getattr(module, "bias", None)
+        blobs = [weight] if bias is None else [weight, bias.detach().numpy()]
+        layers.append(Layer(name, kind, blobs))
+    return caffemodel(layers, version, name="FCN")
+
+
+def scores_of(net: SegmentationNet, height: int = 37, width: int = 50) -> torch.Tensor:
+    """The scores of one fixed image."""
+    generator = torch.Generator().manual_seed(1)
+    image = torch.randint(0, 256, (1, 3, height, width), dtype=torch.uint8, generator=generator)
+    with torch.inference_mode():
+        scores: torch.Tensor = net.eval()(image)
+    return scores
