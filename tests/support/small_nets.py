@@ -1,7 +1,5 @@
 """Nets of the catalogue in small, and their weights as Caffe would have written them."""
 
-from functools import partial
-
 import numpy as np
 import pytest
 import torch
@@ -26,7 +24,8 @@ def small_fcn(stride: int = 8, classes: int = 5) -> FCN:
 def make_catalogue_small(patch: pytest.MonkeyPatch) -> None:
     """FCN-8s and FCN-32s of the catalogue become thin."""
     for stride in (8, 32):
-        patch.setitem(CATALOGUE, f"fcn{stride}s-vgg16", Entry(partial(small_fcn, stride), "none"))
+        arguments = {"stride": stride, "widths": WIDTHS, "filters": FILTERS}
+        patch.setitem(CATALOGUE, f"fcn{stride}s-vgg16", Entry(arguments, "none"))
 
 
 def with_random_weights(net: SegmentationNet) -> SegmentationNet:

@@ -1,6 +1,7 @@
 """The papers' nets in training: labels at stride 8, stages, sampling and balancing of the loss."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,12 +9,13 @@ import torch
 
 from pixelwise.data import open_dataset
 from pixelwise.errors import ModelError, TrainingError
+from pixelwise.models.catalogue import CATALOGUE
 from pixelwise.models.deeplab import DeepLab
 from pixelwise.models.fcn import FCN
 from pixelwise.training import checkpoint
 from pixelwise.training.loop import train
 from pixelwise.training.net import build_net, load_run
-from pixelwise.training.recipe import NETS, Recipe
+from pixelwise.training.recipe import Recipe
 
 SETTINGS = [
     "backbone_weights=none",
@@ -40,8 +42,9 @@ def narrow_nets() -> Iterator[None]:
     """The nets of these tests have a hundredth of their channels."""
     narrow = {"widths": (8, 8, 16, 16, 16), "filters": 16}
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("fcn32s_vgg16", "fcn16s_vgg16", "deeplab_large_fov"):
-            patch.setitem(NETS, name, {**NETS[name], **narrow})
+        for name in ("fcn32s-vgg16", "fcn16s-vgg16", "deeplab-large-fov"):
+            arguments = {**CATALOGUE[name].arguments, **narrow}
+            patch.setitem(CATALOGUE, name, replace(CATALOGUE[name], arguments=arguments))
         yield
 
 
@@ -49,14 +52,14 @@ def narrow_nets() -> Iterator[None]:
 def first_stage(squares: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of FCN-32s, with half of the cells and balanced classes."""
     run = tmp_path_factory.mktemp("runs") / "stage_one"
-    run_squares(squares, run, "net=fcn32s_vgg16", "loss_sampling=0.5", "balance_classes=true")
+    run_squares(squares, run, "net=fcn32s-vgg16", "loss_sampling=0.5", "balance_classes=true")
     return run
 
 
 def test_a_run_of_a_papers_net_loads_as_that_net(first_stage: Path) -> None:
     net, info = load_run(first_stage)
     assert isinstance(net, FCN)
-    assert info.training["recipe"]["net"] == "fcn32s_vgg16"
+    assert info.training["recipe"]["net"] == "fcn32s-vgg16"
     assert info.preprocessing["mean"] == pytest.approx([122.67892, 116.66877, 104.00699])
 
 
@@ -64,7 +67,7 @@ def test_a_stage_starts_from_the_run_it_names(
     squares: Path, first_stage: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     rates = ("learning_rate=0", "head_learning_rate=0")
-    run_squares(squares, tmp_path, "net=fcn16s_vgg16", f"init_from={first_stage}", *rates)
+    run_squares(squares, tmp_path, "net=fcn16s-vgg16", f"init_from={first_stage}", *rates)
     before, after = (checkpoint.load(run / checkpoint.LAST).mean for run in (first_stage, tmp_path))
     assert all(torch.equal(before[name], after[name]) for name in before if name != "upscore.weight")
     assert not after["score_pool4.weight"].any()
@@ -76,9 +79,14 @@ def test_a_stage_starts_from_the_run_it_names(
     assert recipe["init_from"] == "stage_one", "the record says which run, not where it lay"
 
 
+def test_names_with_underscores_are_as_good() -> None:
+    recipe = Recipe(name="r", data="d").override([*SETTINGS, "net=fcn32s_vgg16"])
+    assert isinstance(build_net(recipe, 3), FCN)
+
+
 def test_a_stage_without_the_run_before_says_so(squares: Path, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="has written a checkpoint"):
-        run_squares(squares, tmp_path / "next", "net=fcn16s_vgg16", f"init_from={tmp_path}")
+        run_squares(squares, tmp_path / "next", "net=fcn16s-vgg16", f"init_from={tmp_path}")
 
 
 def test_a_run_of_another_net_is_no_start(squares: Path, first_stage: Path, tmp_path: Path) -> None:
@@ -86,18 +94,18 @@ def test_a_run_of_another_net_is_no_start(squares: Path, first_stage: Path, tmp_
     names = {f"other.{name}": tensor for name, tensor in state.mean.items()}
     checkpoint.save(checkpoint.Checkpoint(**{**vars(state), "mean": names}), tmp_path / checkpoint.LAST)
     with pytest.raises(ModelError, match="no layer in common"):
-        run_squares(squares, tmp_path / "next", "net=fcn16s_vgg16", f"init_from={tmp_path}")
+        run_squares(squares, tmp_path / "next", "net=fcn16s-vgg16", f"init_from={tmp_path}")
 
 
 def test_deeplab_learns_squares_from_subsampled_labels(squares: Path, tmp_path: Path) -> None:
     rates = ("learning_rate=1e-3", "head_learning_rate=3e-3", "optimizer=adamw", "dropout=0")
-    run_squares(squares, tmp_path, "net=deeplab_large_fov", "steps=150", "crop=49", *rates)
+    run_squares(squares, tmp_path, "net=deeplab-large-fov", "steps=150", "crop=49", *rates)
     net, _ = load_run(tmp_path)
     assert isinstance(net, DeepLab)
     assert checkpoint.load(tmp_path / checkpoint.LAST).history[-1]["mean_iou"] > 0.5, "all ground gives 0.41"
 
 
-@pytest.mark.parametrize("name", list(NETS))
+@pytest.mark.parametrize("name", list(CATALOGUE))
 def test_every_net_of_the_papers_is_built_for_a_recipe(name: str) -> None:
     recipe = Recipe(name="r", data="d").override([*SETTINGS, f"net={name}", "freeze_stages=2"])
     with torch.device("meta"):

@@ -54,8 +54,8 @@ def test_all_faults_of_settings_are_told_at_once() -> None:
         ("batch_size=0", "at least 1, got 0"),
         ("loss_sampling=0", r"loss_sampling must lie in \(0, 1\]"),
         ("padding=valid", 'padding must be "same" or "release"'),
-        ("net=unet", "net must be one of skip_fcn, fcn32s_alexnet"),
-        ("net=fcn8s_vgg16", 'takes backbone_weights "none", "torchvision" or a file, got "package"'),
+        ("net=unet", "net must be one of skip_fcn, fcn32s-alexnet"),
+        ("net=fcn8s-vgg16", 'takes backbone_weights "none", "torchvision" or a file, got "package"'),
     ],
 )
 def test_values_that_cannot_work_are_rejected(setting: str, complaint: str) -> None:

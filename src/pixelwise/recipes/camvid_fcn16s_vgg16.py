@@ -12,7 +12,7 @@ from pixelwise.recipes import camvid_fcn32s_vgg16
 RECIPE = dataclasses.replace(
     camvid_fcn32s_vgg16.RECIPE,
     name="camvid_fcn16s_vgg16",
-    net="fcn16s_vgg16",
+    net="fcn16s-vgg16",
     backbone_weights="none",
     init_from="runs/camvid_fcn32s_vgg16",
     learning_rate=3e-4,

@@ -11,7 +11,7 @@ from pixelwise.training.recipe import Recipe
 RECIPE = Recipe(
     name="camvid_fcn32s_vgg16",
     data="camvid:../shared/data/camvid",
-    net="fcn32s_vgg16",
+    net="fcn32s-vgg16",
     backbone_weights="../shared/weights/vgg16_trunk_hed_fp16.safetensors",
     freeze_stages=2,
     dropout=0.5,

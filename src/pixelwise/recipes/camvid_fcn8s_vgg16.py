@@ -12,7 +12,7 @@ from pixelwise.recipes import camvid_fcn16s_vgg16
 RECIPE = dataclasses.replace(
     camvid_fcn16s_vgg16.RECIPE,
     name="camvid_fcn8s_vgg16",
-    net="fcn8s_vgg16",
+    net="fcn8s-vgg16",
     init_from="runs/camvid_fcn16s_vgg16",
     learning_rate=1e-4,
     head_learning_rate=1e-3,

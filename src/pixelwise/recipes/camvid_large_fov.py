@@ -11,7 +11,7 @@ from pixelwise.training.recipe import Recipe
 RECIPE = Recipe(
     name="camvid_large_fov",
     data="camvid:../shared/data/camvid",
-    net="deeplab_large_fov",
+    net="deeplab-large-fov",
     backbone_weights="../shared/weights/vgg16_trunk_hed_fp16.safetensors",
     freeze_stages=2,
     dropout=0.5,

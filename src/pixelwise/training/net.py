@@ -12,14 +12,13 @@ from pixelwise.inference.model_file import ModelInfo
 from pixelwise.labels import Classes
 from pixelwise.models.backbones import backbone
 from pixelwise.models.batch_norm import freeze_batch_norm
-from pixelwise.models.deeplab import deeplab
-from pixelwise.models.fcn import fcn
+from pixelwise.models.catalogue import build
 from pixelwise.models.imagenet import load_imagenet
 from pixelwise.models.segmentation_net import SegmentationNet
 from pixelwise.models.skip_fcn import Head, SkipFCN
 from pixelwise.models.transplant import transplant
 from pixelwise.training import checkpoint
-from pixelwise.training.recipe import NETS, Recipe
+from pixelwise.training.recipe import Recipe
 
 
 def build_net(recipe: Recipe, classes: int, trained: bool = True) -> SegmentationNet:
@@ -44,11 +43,16 @@ def _skip_fcn(recipe: Recipe, classes: int, trained: bool) -> SkipFCN:
 
 
 def _papers_net(recipe: Recipe, classes: int) -> SegmentationNet:
-    options: dict[str, Any] = {**NETS[recipe.net], "classes": classes, "dropout": recipe.dropout}
     if recipe.net.startswith("deeplab"):
-        return deeplab(**options)
-    options |= {"padding": recipe.padding, "upsampling": recipe.upsampling, "origin": recipe.origin}
-    return fcn(**options)
+        return build(recipe.net, classes, dropout=recipe.dropout)
+    return build(
+        recipe.net,
+        classes,
+        dropout=recipe.dropout,
+        padding=recipe.padding,
+        upsampling=recipe.upsampling,
+        origin=recipe.origin,
+    )
 
 
 def load_run(run: Path) -> tuple[SegmentationNet, ModelInfo]:

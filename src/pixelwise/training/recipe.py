@@ -7,23 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pixelwise.errors import TrainingError
-
-NETS: dict[str, dict[str, object]] = {
-    "fcn32s_alexnet": {"backbone": "alexnet", "stride": 32},
-    "fcn32s_googlenet": {"backbone": "googlenet", "stride": 32},
-    "fcn32s_vgg16": {"backbone": "vgg16", "stride": 32},
-    "fcn32s_fixed_vgg16": {"backbone": "vgg16", "stride": 32, "fixed": True},
-    "fcn16s_vgg16": {"backbone": "vgg16", "stride": 16},
-    "fcn8s_vgg16": {"backbone": "vgg16", "stride": 8},
-    "fcn8s_at_once_vgg16": {"backbone": "vgg16", "stride": 8, "at_once": True},
-    "deeplab_base": {"variant": "base"},
-    "deeplab_4x4": {"variant": "4x4"},
-    "deeplab_7x7": {"variant": "7x7"},
-    "deeplab_large_fov": {"variant": "large_fov"},
-    "deeplab_msc_base": {"variant": "base", "multi_scale": True},
-    "deeplab_msc_large_fov": {"variant": "large_fov", "multi_scale": True},
-}
-"""The papers' nets by name: the arguments of `fcn` or `deeplab`, whichever the name begins with."""
+from pixelwise.models.catalogue import CATALOGUE
 
 
 @dataclass(frozen=True)
@@ -40,7 +24,7 @@ class Recipe:
 
     net: str = "skip_fcn"
     """"skip_fcn", which the fields from `backbone` to `batch_norm` describe, or a net of the papers by its
-    name in NETS, for which of those fields `backbone_weights`, `dropout` and `upsampling` count.
+    name (`pixelwise models` lists them), for which `backbone_weights`, `dropout` and `upsampling` count too.
     """
     padding: str = "same"
     """Of the papers' FCNs: "same" (half of each kernel) or "release" (100 pixels around the image)."""
@@ -126,8 +110,8 @@ class Recipe:
         """What cannot work, a sentence each."""
         rules = [
             (
-                self.net == "skip_fcn" or self.net in NETS,
-                f'net must be one of skip_fcn, {", ".join(NETS)}, got "{self.net}"',
+                self.net == "skip_fcn" or self.net.replace("_", "-") in CATALOGUE,
+                f'net must be one of skip_fcn, {", ".join(CATALOGUE)}, got "{self.net}"',
             ),
             (
                 self.origin in ("caffe", "torchvision"),
