@@ -150,9 +150,8 @@ void Convolution::run_tiles(const float* in, std::ptrdiff_t height, std::ptrdiff
                 place(first + t, row, column);
                 if (row >= out_height || column >= out_width) continue;  // some phases are a tile shorter
                 const Pixels<float> tile = {out, length(height), length(width), outputs_, row, column, step};
-                const float least = rectified_ ? 0.0f : -std::numeric_limits<float>::infinity();
                 kernels_.scatter(kernel_, products + t * outputs_, out_stride,
-                                 {tile, bias_.data(), least, pooled_, out_height, out_width});
+                                 {tile, bias_.data(), rectified_, pooled_, out_height, out_width});
             }
             member.wait();
         }

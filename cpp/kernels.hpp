@@ -61,13 +61,12 @@ struct ConvolutionKernels {
     void (*multiply)(std::ptrdiff_t count, std::ptrdiff_t depth, const float* a, std::ptrdiff_t a_stride, const float* b,
                      float* c, std::ptrdiff_t c_stride);
 
-    // The tile's results from its products, plus bias and at least `least`; pooled: the largest of every 2 x 2, image being
-    // the pooled one, whose full size is `full_height` x `full_width`.
+    // The tile's results from its products, plus bias; rectified: 0 where negative; pooled: the largest of every 2 x 2, image
+    // being the pooled one, whose full size is `full_height` x `full_width`.
     struct Results {
         Pixels<float> tile;
         const float* bias;
-        float least;
-        bool pooled;
+        bool rectified, pooled;
         std::ptrdiff_t full_height, full_width;
     };
     void (*scatter)(int kernel, const float* products, std::ptrdiff_t stride, const Results& results);

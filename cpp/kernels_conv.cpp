@@ -113,12 +113,15 @@ void scatter_tile(const float* products, Index stride, const ConvolutionKernels:
             for (int j = 0; j < side; ++j) p[j] = load<lanes>(products + (i * side + j) * stride + c);
             backward<Size>(p, half[i]);
         }
-        const Vector bias = load<lanes>(results.bias + c), least = all<lanes>(results.least);
+        const Vector bias = load<lanes>(results.bias + c), zero = all<lanes>(0.0f);
         for (int j = 0; j < Size; ++j) {
             Vector p[side], column[Size];
             for (int i = 0; i < side; ++i) p[i] = half[i][j];
             backward<Size>(p, column);
-            for (int i = 0; i < Size; ++i) r[i][j] = larger(column[i] + bias, least);
+            for (int i = 0; i < Size; ++i) {
+                const Vector x = column[i] + bias;
+                r[i][j] = results.rectified ? only(~(x < zero), x) : x;
+            }
         }
         if (results.pooled) {
             for (Index i = 0; i < rows; i += 2)

@@ -16,7 +16,7 @@ from pixelwise.models.deeplab import deeplab
 from pixelwise.models.fcn import FCN, LateFusion, fcn
 from pixelwise.models.imagenet import load_imagenet
 
-TRUNK = Path("/work/shared/weights/vgg16_trunk_hed_fp16.safetensors")
+TRUNK = Path(__file__).parents[3] / "shared/weights/vgg16_trunk_hed_fp16.safetensors"
 
 
 @pytest.fixture(scope="module")
