@@ -6,9 +6,12 @@ Source: Long et al. 2015, section 3.
 
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TypeVar
+
+Number = TypeVar("Number", int, Fraction)
 
 
-def compose(outer: tuple[int, int], inner: tuple[int, int]) -> tuple[int, int]:
+def compose(outer: tuple[int, int], inner: tuple[Number, Number]) -> tuple[Number, Number]:
     """(kernel, stride) of the layer `outer` over the layer `inner`, in pixels of what `inner` sees."""
     (kernel, stride), (inner_kernel, inner_stride) = outer, inner
     return inner_kernel + (kernel - 1) * inner_stride, stride * inner_stride
@@ -29,11 +32,8 @@ class Grid:
     def through(self, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1) -> "Grid":
         """The grid behind a convolution or pooling; `padding` counts what is put before the first cell."""
         reach = (kernel - 1) * dilation
-        return Grid(
-            self.stride * stride,
-            self.offset + self.stride * (Fraction(reach, 2) - padding),
-            self.field + self.stride * reach,
-        )
+        field, all_stride = compose((reach + 1, stride), (self.field, self.stride))
+        return Grid(all_stride, self.offset + self.stride * (Fraction(reach, 2) - padding), field)
 
     def upsampled(self, kernel: int, stride: int, padding: int = 0) -> "Grid":
         """The grid behind a transposed convolution; `padding` counts the cells cut off each side.

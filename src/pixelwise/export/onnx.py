@@ -57,19 +57,13 @@ def export_onnx(net: nn.Module, info: ModelInfo, path: Path, half_weights: bool 
     axes = {0: torch.export.Dim("n"), 1: height, 2: width}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        # Rounded-up poolings bring conditions on the size that always hold but that torch cannot prove.
-        exported = torch.export.export(
+        program = torch.onnx.export(
             _Image(net).eval(),
             (example,),
-            dynamic_shapes=(axes,),
-            strict=False,
-            prefer_deferred_runtime_asserts_over_guards=True,
-        )
-        program = torch.onnx.export(
-            exported,
             dynamo=True,
             input_names=[INPUT],
             output_names=[OUTPUT],
+            dynamic_shapes=(axes,),
             opset_version=OPSET,
             verbose=False,
         )
