@@ -24,6 +24,7 @@ def evaluate(
     split: Annotated[str, typer.Option(help="Which part of the data.")] = "val",
     classes: options.Classes = None,
     ids: options.Ids = None,
+    head: options.Head = None,
     scales: options.Scales = None,
     flip: options.Flip = False,
     crf: options.CRF = False,
@@ -53,7 +54,7 @@ def evaluate(
     from pixelwise.evaluation import details
     from pixelwise.evaluation.evaluate import evaluate as judge
 
-    dataset = open_dataset(data, split, classes, ids)
+    dataset = open_dataset(data, split, classes, ids, head)
     preset = options.chosen_preset(crf, crf_preset)
     predictor = load_model(model, preset, options.chosen_views(scales, flip))
     if report is not None:
