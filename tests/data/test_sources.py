@@ -205,6 +205,20 @@ def test_folder_with_a_second_head_and_channels_gives_them(folder: Path) -> None
         data.with_channels("hha")
 
 
+def test_one_head_of_several_can_be_taken_alone_with_its_classes(folder: Path) -> None:
+    (folder / "classes.geometric.txt").write_text("flat\nupright\n")
+    for index in range(12):
+        write_label(folder / f"labels.geometric/{index:02}.png", [[1, 255]])
+    data = open_dataset(f"folder:{folder}", "val", head="geometric")
+    assert data.classes.names == ("flat", "upright")
+    assert data.read(0).labels.tolist() == [[1, 255]]
+    assert list(data.read(0).heads) == ["geometric"]
+    chosen = open_dataset(f"folder:{folder}", "val", head="geometric", classes="upright")
+    assert chosen.read(0).labels.tolist() == [[0, 255]]
+    with pytest.raises(DataError, match=r"has no head depth\nhint: there are semantic, geometric"):
+        open_dataset(f"folder:{folder}", "val", head="depth")
+
+
 def test_folder_without_class_names_says_how_to_write_them(folder: Path) -> None:
     (folder / "classes.txt").unlink()
     with pytest.raises(DataError, match="one name per line"):

@@ -148,3 +148,9 @@ def test_nothing_half_written_stays_under_any_name(problem: BaseException, tmp_p
         assert str(caught.value) == f"cannot write {old}: No space left on device"
     assert [path.name for path in tmp_path.iterdir()] == ["x.png"]
     assert old.read_bytes() == b"old"
+
+
+def test_a_place_below_a_file_is_named_as_what_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(ImageError, match=r"cannot write .*taken/result.png: "):
+        files.write_atomically(tmp_path / "taken/result.png", lambda file: file.write(b""))

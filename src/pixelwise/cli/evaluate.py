@@ -24,6 +24,7 @@ def evaluate(
     split: Annotated[str, typer.Option(help="Which part of the data.")] = "val",
     classes: options.Classes = None,
     ids: options.Ids = None,
+    head: options.Head = None,
     scales: options.Scales = None,
     flip: options.Flip = False,
     crf: options.CRF = False,
@@ -56,7 +57,7 @@ def evaluate(
     from pixelwise.evaluation.evaluate import evaluate as judge
 
     options.check_engine(engine, precision)
-    dataset = open_dataset(data, split, classes, ids)
+    dataset = open_dataset(data, split, classes, ids, head)
     preset = options.chosen_preset(crf, crf_preset)
     views = options.chosen_views(scales, flip)
     predictor = load_model(model, preset, views, engine=engine, precision=precision)

@@ -30,6 +30,12 @@ Ids = Annotated[
     Path | None,
     typer.Option("--list", metavar="FILE", help="Only the pictures whose ids this file lists, one per line."),
 ]
+Head = Annotated[
+    str | None,
+    typer.Option(
+        "--head", metavar="NAME", help="Which labels, where data has several, as semantic and geometric."
+    ),
+]
 Model = Annotated[
     str, typer.Argument(metavar="MODEL", help="Bundled model, .onnx or .safetensors file, or run folder.")
 ]

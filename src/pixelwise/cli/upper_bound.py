@@ -24,6 +24,7 @@ def upper_bound(
     ],
     split: Annotated[str, typer.Option(help="Which part of the data.")] = "val",
     classes: options.Classes = None,
+    head: options.Head = None,
     factors: Annotated[
         str, typer.Option(metavar="LIST", help="Factors by which the labels are reduced, in pixels.")
     ] = "128,64,32,16,8,4",
@@ -41,7 +42,7 @@ def upper_bound(
     from pixelwise.evaluation.upper_bound import upper_bounds
 
     steps = _parsed(factors)
-    dataset = open_dataset(data, split, classes)
+    dataset = open_dataset(data, split, classes, head=head)
     with progress(f"resampling {dataset.name}", len(dataset)) as tell:
         bounds = upper_bounds(dataset, steps, progress=tell)
     if as_json:

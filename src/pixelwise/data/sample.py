@@ -118,6 +118,12 @@ class LabelledImages:
         main = next(iter(self.heads))
         return replace(self, heads={**self.heads, main: self.class_map.select(classes)})
 
+    def with_head(self, name: str) -> "LabelledImages":
+        """With the labels of this head alone. Raises DataError if the data set has none such."""
+        if name not in self.heads:
+            raise DataError(f"{self.name} has no head {name}", f"there are {', '.join(self.heads)}")
+        return replace(self, name=f"{self.name} ({name})", heads={name: self.heads[name]})
+
     def with_channels(self, *names: str) -> "LabelledImages":
         """With these extra channels in every sample. Raises DataError if the data set has none such."""
         offered = set(self.entries[0].channels).intersection(*(entry.channels for entry in self.entries))

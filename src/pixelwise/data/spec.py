@@ -43,12 +43,16 @@ SOURCES: dict[str, Source] = {module.SOURCE.kind: module.SOURCE for module in _M
 
 
 def open_dataset(
-    spec: str, split: str, classes: str | None = None, ids: Path | None = None
+    spec: str,
+    split: str,
+    classes: str | None = None,
+    ids: Path | None = None,
+    head: str | None = None,
 ) -> LabelledImages:
     """The split of the data set `KIND:PATH` or `KIND:PATH,option=value`, with a KIND of SOURCES.
 
     `classes` selects, merges or drops classes: "background,person,animal=cat+dog" (all others become void).
-    `ids` is a file that lists the ids to take, one per line.
+    `ids` is a file that lists the ids to take, one per line. `head` is the one of several to take alone.
     Only lists and folder names are read here. Raises DataError if the place or the split is not there.
     """
     source, path, options = parse_spec(spec)
@@ -60,6 +64,8 @@ def open_dataset(
         raise SplitError(f'the split "{split}" of {spec} is empty')
     if ids is not None:
         dataset = dataset.only(_listed(ids), ids.name)
+    if head is not None:
+        dataset = dataset.with_head(head)
     return dataset if classes is None else dataset.select(classes)
 
 
