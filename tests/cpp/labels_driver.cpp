@@ -1,4 +1,5 @@
 // Drives what turns scores into labels, and counts them.
+#include <cmath>
 #include <cstdint>
 
 #include "checks.hpp"
@@ -21,14 +22,18 @@ void run_resampling() {
                 label_pixels(scores.data(), classes, from, to, labels.data(), counts.data(), confidence.data());
                 Floats probabilities(classes * pixels);
                 pixel_probabilities(scores.data(), classes, from, to, probabilities.data());
+                Floats likeliest(pixels);
+                pixel_confidence(scores.data(), classes, from, to, likeliest.data());
                 require_probabilities(probabilities, static_cast<int>(classes), static_cast<Index>(pixels));
                 std::int64_t total = 0;
                 for (const std::int64_t count : counts) total += count;
                 require(total == static_cast<std::int64_t>(pixels), "not every pixel was counted");
-                for (std::size_t i = 0; i < pixels; ++i)
+                for (std::size_t i = 0; i < pixels; ++i) {
+                    const float own = probabilities[labels[i] * pixels + i];
+                    require(std::abs(own - likeliest[i]) < 1e-5f, "the confidence is not that of the label", own);
                     for (std::size_t c = 0; c < classes; ++c)
-                        require(probabilities[labels[i] * pixels + i] >= probabilities[c * pixels + i] - 1e-5f,
-                                "a label is not the likeliest");
+                        require(own >= probabilities[c * pixels + i] - 1e-5f, "a label is not the likeliest", own);
+                }
             }
 }
 
