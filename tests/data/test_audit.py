@@ -8,7 +8,8 @@ from PIL import Image
 
 from pixelwise.data import open_dataset
 from pixelwise.data.audit import audit
-from pixelwise.errors import DataError
+from pixelwise.data.spec import open_splits
+from pixelwise.errors import DataError, SplitError
 
 
 @pytest.fixture
@@ -88,3 +89,40 @@ def test_an_id_listed_twice_is_found(tmp_path: Path) -> None:
     Image.new("RGB", (2, 2)).save(tmp_path / "JPEGImages/a.jpg")
     report = audit(open_dataset(f"voc:{tmp_path}", "train"))
     assert [finding.message for finding in report.errors] == ["a stands more than once in the list"]
+
+
+def test_every_head_is_counted_and_its_faults_name_it(folder: Path) -> None:
+    (folder / "classes.geometric.txt").write_text("flat\nupright\n")
+    (folder / "labels.geometric").mkdir()
+    for index, rows in enumerate([[[0, 0], [0, 0]], [[0, 5], [0, 0]], [[0, 0]], [[255, 255], [255, 255]]]):
+        Image.fromarray(np.array(rows, np.uint8)).save(folder / f"labels.geometric/{index}.png")
+    report = audit(open_dataset(f"folder:{folder}", "all"))
+    assert report.heads["semantic"].pixels == [4, 8, 0]
+    assert report.heads["geometric"].pixels == [4 + 3 + 2, 0]
+    assert report.heads["geometric"].images == [3, 0]
+    assert report.heads["geometric"].void_share == 4 / 13
+    assert {finding.kind for finding in report.errors} == {"ids", "size"}
+    assert "2: the geometric label is 2 x 1 pixels, its image 2 x 2" in report.errors[1].message
+    assert "geometric: no pixel shows upright" in [finding.message for finding in report.warnings]
+    assert report.errors[0].samples == (1,)
+
+
+def test_ids_counted_from_1_are_suspected_and_read_with_zero_as_void(folder: Path) -> None:
+    for index in range(4):
+        put(folder, f"{index}", [[1, 2, 3], [1, 0, 3]])
+    found = audit(open_dataset(f"folder:{folder}", "all")).warnings
+    assert "only the id 3 is out of range, and 0 is rare" in found[0].message
+    report = audit(open_dataset(f"folder:{folder},zero=void", "all"))
+    assert report.errors == []
+    assert report.pixels == [8, 4, 8]
+
+
+def test_all_usual_splits_that_are_there_are_opened(folder: Path) -> None:
+    assert list(open_splits(f"folder:{folder}")) == ["train", "val"]
+    assert list(open_splits(f"folder:{folder}", "all")) == ["all"]
+    for index in range(3):
+        (folder / f"images/{index}.jpg").unlink()
+        (folder / f"labels/{index}.png").unlink()
+    assert list(open_splits(f"folder:{folder}")) == ["train"], "one picture leaves none to judge"
+    with pytest.raises(SplitError, match="no split"):
+        open_splits(f"camvid:{folder}")

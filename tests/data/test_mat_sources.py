@@ -263,6 +263,12 @@ def test_each_image_of_stanford_background_is_judged_in_one_fold(stanford: Path)
     assert sorted(judged) == [f"{index:02}" for index in range(11)]
 
 
+def test_an_empty_text_is_no_labels(stanford: Path) -> None:
+    write_list(stanford / "labels/00.regions.txt")
+    with pytest.raises(DataError, match=r"00.regions.txt is 0 x 0 pixels, its image .* 3 x 2"):
+        open_dataset(f"stanford_background:{stanford}", "all").read(0)
+
+
 @pytest.mark.parametrize("rows", [("0 1 7", "0 1"), ("0 1 x", "0 1 2")])
 def test_text_that_is_no_grid_is_named(stanford: Path, rows: tuple[str, ...]) -> None:
     write_list(stanford / "labels/00.regions.txt", *rows)

@@ -202,7 +202,7 @@ def test_the_page_is_whole_in_itself_and_escapes_names(faulty: Path, tmp_path: P
     assert not re.search(r"https?:|<script|<link|src='(?!data:)", text), "nothing is fetched"
     assert "&lt;i&gt;&amp;" in text
     assert "<i>" not in text
-    assert "5 faults" in text
+    assert "Faults: 5, warnings: 0" in text
     figures = text.count("<figure>")
     assert figures == 8 + 4 + 4 + 1  # examples of both splits, errors of train, the leaked pair
     assert text.count("<img") <= 2 * figures

@@ -34,7 +34,7 @@ class TextGrid:
             rows = [
                 line.split() for line in self.path.read_text(encoding="ascii").splitlines() if line.strip()
             ]
-            return np.array(rows, np.int16)
+            return np.array(rows, np.int16).reshape(len(rows), -1 if rows else 0)
         except FileNotFoundError:
             raise DataError(f"the label {self.path} does not exist") from None
         except (OSError, ValueError, OverflowError) as error:

@@ -73,7 +73,7 @@ def _summary(surveys: Mapping[str, Survey], faults: int, doubts: int) -> str:
         for name, one in surveys.items()
     )
     verdict = (
-        f"{faults:,} faults and {doubts:,} warnings." if faults or doubts else "<b class=fine>No faults.</b>"
+        f"Faults: {faults:,}, warnings: {doubts:,}." if faults or doubts else "<b class=fine>No faults.</b>"
     )
     head = "<tr><th>split<th class=n>samples<th class=n>faults<th class=n>warnings<th class=n>void"
     return f"<p>{verdict}</p><div class=scroll><table>{head}{rows}</table></div>"
