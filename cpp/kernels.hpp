@@ -31,6 +31,7 @@ struct SweepView {
     const std::int32_t* row;      // (simplices, corners): where rows begin, in pairs of floats from rows.values
     const float* weight;          // (positions, corners)
     Rows rows;
+    bool runs;                    // whether neighbouring positions often share a simplex
 };
 
 // A vertex in a chain of neighbours along one direction: `half` is 0 at the end of a chain and 1/2 before.
@@ -79,15 +80,18 @@ struct Kernels {
     // axis (which together name it); weight (dimensions + 1, stride) the barycentric coordinates.
     void (*locate)(const Points& points, std::int32_t* simplex, float* weight);
 
-    // out[i] = in[i] + sum_k weight[i, k] * row(simplex[i], k) for the positions [begin, begin + count);
-    // in and out are (count, rows.width) and may be the same. `runs`: neighbouring positions often share a simplex.
-    void (*slice)(const SweepView& view, std::ptrdiff_t begin, int count, const float* in, float* out, bool runs);
+    // The sweep over the positions [begin, begin + count), with in and out (count, width). Terms come by their number of
+    // corners; in and out may be the same for slice() but not for beliefs().
+    // The message of a term is m[i] = sum_k weight[i, k] * row(simplex[i], k). slice: out[i] = in[i] + all messages.
+    void (*slice)(const SweepView* terms, int term_count, std::ptrdiff_t begin, int count, int width, const float* in,
+                  float* out);
 
-    // row(simplex[i], k) += weight[i, k] * in[i].
-    void (*splat)(const SweepView& view, std::ptrdiff_t begin, int count, const float* in, bool runs);
+    // out[i] = 2^s / sum_c 2^s with s = in[i] + all messages.
+    void (*beliefs)(const SweepView* terms, int term_count, std::ptrdiff_t begin, int count, int width, const float* in,
+                    float* out);
 
-    // out[i] = 2^in[i] / sum_c 2^in[i, c]; in and out are (count, width).
-    void (*softmax)(int count, int width, const float* in, float* out);
+    // Of each term, row(simplex[i], k) += weight[i, k] * in[i].
+    void (*splat)(const SweepView* terms, int term_count, std::ptrdiff_t begin, int count, int width, const float* in);
 
     // Along each chain, in place: new[n] = old[n] + (old[n - 1] + old[n + 1]) / 2, where a missing neighbour is 0.
     void (*blur)(const Link* links, std::ptrdiff_t count, const Rows& rows);

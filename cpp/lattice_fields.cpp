@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <stdexcept>
 #include <string>
 
@@ -41,9 +42,11 @@ class Packing {
     const auto reach = [&](std::size_t k) { return std::max(-extents[k].low, extents[k].high); };
     for (std::size_t k = 0; k < extents.size(); ++k)
         if (reach(k) > reach(widest)) widest = k;
-    throw std::invalid_argument("feature " + std::to_string(widest) + " reaches " +
-                                std::to_string(std::lround(reach(widest))) + " standard deviations from 0, further than a lattice of floats can resolve; widths (theta) "
-                                "so small make every pixel its own only neighbour: raise them");
+    char distance[32];
+    std::snprintf(distance, sizeof distance, "%.3g", reach(widest));
+    throw std::invalid_argument("feature " + std::to_string(widest) + " reaches " + distance +
+                                " standard deviations from 0, further than a lattice of floats can resolve; widths (theta) so "
+                                "small make every pixel its own only neighbour: raise them");
 }
 
 }  // namespace

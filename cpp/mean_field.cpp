@@ -29,6 +29,12 @@ Index chain_start(const std::vector<Link>& links, Index target) {
     return target;
 }
 
+// As sweeps want terms.
+void by_corners(std::vector<SweepView>& terms) {
+    std::stable_sort(terms.begin(), terms.end(),
+                     [](const SweepView& one, const SweepView& other) { return one.corners < other.corners; });
+}
+
 // Lattices side by side, each with its share of the threads.
 std::vector<PairwiseTerm> build_terms(const std::vector<Pairwise>& pairwise, const Tiles& tiles, int width, int threads,
                                       const Kernels& kernels) {
@@ -47,13 +53,6 @@ std::vector<PairwiseTerm> build_terms(const std::vector<Pairwise>& pairwise, con
 }
 
 }  // namespace
-
-struct MeanField::Scratch {
-    PixelRows::Scratch planes;
-    Buffer<float> rows, beliefs;  // (most pixels of a tile, width)
-    explicit Scratch(int width)
-        : planes(width), rows(size(Index{Tiles::most_pixels} * width)), beliefs(size(Index{Tiles::most_pixels} * width)) {}
-};
 
 MeanField::MeanField(const Shape& shape, int classes, const std::vector<Pairwise>& pairwise, int threads,
                      const Kernels& kernels)
@@ -75,11 +74,12 @@ MeanField::MeanField(const Shape& shape, int classes, const std::vector<Pairwise
             terms_[k].prepare(pairwise[k], order, tiles, k == deepest, classes_, threads_);
     });
     pixels_.emplace(shape, classes, std::move(order), kernels);
+    for (int t = 0; t < threads_; ++t) scratch_.emplace_back(width_);
 }
 
 template <class Work>
-void MeanField::for_tiles(const Member& member, const Work& work) const {
-    Scratch scratch(width_);
+void MeanField::for_tiles(const Member& member, const Work& work) {
+    Scratch& scratch = scratch_[size(member.index)];
     const auto& tiles = pixels_->tiles().list();
     const auto range = member.share(static_cast<Index>(tiles.size()));
     for (Index t = range.begin; t < range.end; ++t) work(tiles[size(t)], scratch);
@@ -87,18 +87,13 @@ void MeanField::for_tiles(const Member& member, const Work& work) const {
 
 const float* MeanField::given(const Strided<const float>& values, const Tiles::Tile& tile, Scratch& scratch) const {
     pixels_->take(tile, values, scratch.planes);
-    pixels_->to_rows(tile, scratch.planes, scratch.rows.data());
-    return scratch.rows.data();
+    pixels_->to_rows(tile, scratch.planes, scratch.beliefs.data());
+    return scratch.beliefs.data();
 }
 
 const float* MeanField::own_beliefs(const Tiles::Tile& tile, Scratch& scratch) const {
-    const float* logits = unary_.data() + tile.first * width_;
-    if (started_)
-        for (const PairwiseTerm& term : terms_) {
-            term.slice(term.values, tile.first, tile.pixels(), logits, scratch.rows.data());
-            logits = scratch.rows.data();
-        }
-    kernels_.softmax(tile.pixels(), width_, logits, scratch.beliefs.data());
+    kernels_.beliefs(messages_.data(), static_cast<int>(messages_.size()), tile.first, tile.pixels(), width_,
+                     unary_.data() + tile.first * width_, scratch.beliefs.data());
     return scratch.beliefs.data();
 }
 
@@ -112,7 +107,7 @@ Index MeanField::first_spoilt(const Tiles::Tile& tile, const float* planes, Inde
 }
 
 Index MeanField::set_unary(const Strided<const float>& unary) {
-    started_ = false;
+    messages_.clear();
     unary_.resize(size(shape_.pixels() * width_));
     const Index none = shape_.pixels() * classes_;
     std::vector<double> least_sum(size(threads_), 0.0);
@@ -179,10 +174,11 @@ void MeanField::filter(const Source& source, std::size_t first, std::size_t last
             std::fill(terms_[k].sums[0].data() + range.begin, terms_[k].sums[0].data() + range.end, 0.0f);
         }
         member.wait();
+        std::vector<SweepView> onto;
+        for (std::size_t k = first; k < last; ++k) onto.push_back(terms_[k].to_splat(terms_[k].sums[size(member.index)]));
         for_tiles(member, [&](const Tiles::Tile& tile, Scratch& scratch) {
-            const float* const beliefs = source(tile, scratch);
-            for (std::size_t k = first; k < last; ++k)
-                terms_[k].splat(tile.first, tile.pixels(), beliefs, terms_[k].sums[size(member.index)]);
+            kernels_.splat(onto.data(), static_cast<int>(onto.size()), tile.first, tile.pixels(), width_,
+                           source(tile, scratch));
         });
         member.wait();
         for (std::size_t k = first; k < last; ++k) {
@@ -203,8 +199,12 @@ void MeanField::filter(const Source& source, std::size_t first, std::size_t last
 }
 
 void MeanField::accept_messages() {
-    for (PairwiseTerm& term : terms_) std::swap(term.values, term.sums[0]);
-    started_ = true;
+    messages_.clear();
+    for (PairwiseTerm& term : terms_) {
+        std::swap(term.values, term.sums[0]);
+        messages_.push_back(term.to_slice(term.values));
+    }
+    by_corners(messages_);
 }
 
 void MeanField::step() {
@@ -219,11 +219,12 @@ void MeanField::step_from(const Strided<const float>& beliefs) {
 
 void MeanField::message(std::size_t term, const Strided<const float>& values, const Strided<float>& out) {
     filter([&](const Tiles::Tile& tile, Scratch& scratch) { return given(values, tile, scratch); }, term, term + 1);
+    const SweepView view = terms_[term].to_slice(terms_[term].sums[0]);
     run_team(threads_, [&](const Member& member) {
         for_tiles(member, [&](const Tiles::Tile& tile, Scratch& scratch) {
             float* const rows = scratch.rows.data();
             std::fill_n(rows, tile.pixels() * width_, 0.0f);
-            terms_[term].slice(terms_[term].sums[0], tile.first, tile.pixels(), rows, rows);
+            kernels_.slice(&view, 1, tile.first, tile.pixels(), width_, rows, rows);
             for (int i = 0; i < tile.pixels() * width_; ++i) rows[i] *= 1.0f / log2_e;
             pixels_->put(tile, rows, out, scratch.planes);
         });
@@ -253,20 +254,20 @@ template <class Source>
 double MeanField::objective(const Source& source) {
     filter(source, 0, terms_.size());
     std::vector<double> parts(size(threads_), 0.0);
+    std::vector<SweepView> filtered;
+    for (PairwiseTerm& term : terms_) filtered.push_back(term.to_slice(term.sums[0]));
+    by_corners(filtered);
     run_team(threads_, [&](const Member& member) {
-        std::vector<float> messages(size(Index{Tiles::most_pixels} * width_));
         for_tiles(member, [&](const Tiles::Tile& tile, Scratch& scratch) {
             const float* const beliefs = source(tile, scratch);
-            std::fill(messages.begin(), messages.end(), 0.0f);
-            for (const PairwiseTerm& term : terms_)
-                term.slice(term.sums[0], tile.first, tile.pixels(), messages.data(), messages.data());
+            const int count = tile.pixels();
+            kernels_.slice(filtered.data(), static_cast<int>(filtered.size()), tile.first, count, width_,
+                           unary_.data() + tile.first * width_, scratch.rows.data());
             double total = 0.0;
-            for (int i = 0; i < tile.pixels(); ++i)
+            for (int i = 0; i < count; ++i)
                 for (int c = 0; c < classes_; ++c) {
-                    const double q = beliefs[i * width_ + c];
-                    const float* energy = unary_.data() + (tile.first + i) * width_;
-                    total += q * std::log(std::max(q, 1e-20));
-                    total -= q * (double{energy[c]} + double{messages[size(i * width_ + c)]}) / double{log2_e};
+                    const double q = beliefs[i * width_ + c], logit = scratch.rows[size(i * width_ + c)];
+                    total += q * (std::log(std::max(q, 1e-20)) - logit / double{log2_e});
                 }
             parts[size(member.index)] += total;
         });

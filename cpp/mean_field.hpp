@@ -47,14 +47,21 @@ class MeanField {
     const Shape& shape() const { return shape_; }
 
   private:
-    struct Scratch;
+    // Room for one thread to work in.
+    struct Scratch {
+        PixelRows::Scratch planes;
+        Buffer<float> rows, beliefs;  // (most pixels of a tile, width)
+        explicit Scratch(int width)
+            : planes(width), rows(static_cast<std::size_t>(Tiles::most_pixels * width)),
+              beliefs(static_cast<std::size_t>(Tiles::most_pixels * width)) {}
+    };
     // Calls work(tile, scratch) for all tiles that belong to the member.
     template <class Work>
-    void for_tiles(const Member& member, const Work& work) const;
-    // Beliefs of a tile's pixels, (pixels, width), by position.
+    void for_tiles(const Member& member, const Work& work);
+    // Beliefs of a tile's pixels, (pixels, width), by position; or these values.
     const float* own_beliefs(const Tiles::Tile& tile, Scratch& scratch) const;
     const float* given(const Strided<const float>& values, const Tiles::Tile& tile, Scratch& scratch) const;
-    // Filters the beliefs that source(tile, scratch) returns; the result is in sums[0] of the terms [first, last).
+    // Filters the values that source(tile, scratch) returns; the result is in sums[0] of the terms [first, last).
     template <class Source>
     void filter(const Source& source, std::size_t first, std::size_t last);
     void blur(Member& member, std::size_t first, std::size_t last);
@@ -69,10 +76,11 @@ class MeanField {
     const Kernels& kernels_;
     std::vector<PairwiseTerm> terms_;
     std::optional<PixelRows> pixels_;
+    std::vector<Scratch> scratch_;  // one per thread
     int width_;
     Buffer<float> unary_;     // (positions, width): (least energy - energy) * log2 e, at most 0
     double least_sum_ = 0.0;  // of the pixels' least energies
-    bool started_ = false;    // whether `values` of the terms hold messages
+    std::vector<SweepView> messages_;  // what terms say now; none before the first step
 };
 
 }  // namespace pixelwise

@@ -13,7 +13,7 @@ std::size_t size(Index count) { return static_cast<std::size_t>(count); }
 }  // namespace
 
 PairwiseTerm::PairwiseTerm(const Pairwise& pairwise, const Tiles& tiles, int width, const Kernels& kernels, int threads)
-    : lattice_(pairwise.dimensions, pairwise.features, tiles, kernels, threads), width_(width), kernels_(kernels) {}
+    : lattice_(pairwise.dimensions, pairwise.features, tiles, kernels, threads), width_(width) {}
 
 void PairwiseTerm::prepare(const Pairwise& pairwise, const std::vector<std::int32_t>& order, const Tiles& tiles, bool runs,
                            int classes, int threads) {
@@ -64,17 +64,13 @@ void PairwiseTerm::scale_weights(const Pairwise& pairwise, Index pixels) {
         }
 }
 
-SweepView PairwiseTerm::view(float* values, const float* weight) const {
-    return {lattice_.corners(), lattice_.simplex(), lattice_.row(), weight, {values, lattice_.vertices(), width_}};
+SweepView PairwiseTerm::to_slice(Buffer<float>& from) const {
+    return {lattice_.corners(), lattice_.simplex(), lattice_.row(), lattice_.weight(), rows(from), runs_};
 }
 
-void PairwiseTerm::slice(const Buffer<float>& from, Index begin, int count, const float* in, float* out) const {
-    kernels_.slice(view(const_cast<float*>(from.data()), lattice_.weight()), begin, count, in, out, runs_);
-}
-
-void PairwiseTerm::splat(Index begin, int count, const float* in, Buffer<float>& onto) const {
+SweepView PairwiseTerm::to_splat(Buffer<float>& onto) const {
     const float* const weight = splat_weight_.size() > 0 ? splat_weight_.data() : lattice_.weight();
-    kernels_.splat(view(onto.data(), weight), begin, count, in, runs_);
+    return {lattice_.corners(), lattice_.simplex(), lattice_.row(), weight, rows(onto), runs_};
 }
 
 }  // namespace pixelwise

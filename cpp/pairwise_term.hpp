@@ -41,18 +41,16 @@ class PairwiseTerm {
 
     std::ptrdiff_t floats() const { return lattice_.vertices() * width_; }
     Rows rows(Buffer<float>& of) const { return {of.data(), lattice_.vertices(), width_}; }
-    // The message of the pixels [begin, begin + count), added: out = in + slice.
-    void slice(const Buffer<float>& from, std::ptrdiff_t begin, int count, const float* in, float* out) const;
-    void splat(std::ptrdiff_t begin, int count, const float* in, Buffer<float>& onto) const;
+    // What a sweep needs, to slice from, or splat onto, such rows.
+    SweepView to_slice(Buffer<float>& from) const;
+    SweepView to_splat(Buffer<float>& onto) const;
 
   private:
     void scale_weights(const Pairwise& pairwise, std::ptrdiff_t pixels);
-    SweepView view(float* values, const float* weight) const;
 
     Lattice lattice_;
     int width_;
-    const Kernels& kernels_;
-    bool runs_ = false;           // whether neighbouring positions often share a simplex
+    bool runs_ = false;
     Buffer<float> splat_weight_;  // where it differs from the weights to slice with, which the lattice holds
 };
 

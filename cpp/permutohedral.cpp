@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 #include <stdexcept>
+#include <utility>
 
 #include "key_table.hpp"
 #include "lattice_fields.hpp"
@@ -211,7 +212,7 @@ std::vector<std::int32_t> Lattice::grouped(const Tiles& tiles) const {
         std::int32_t tile = -1, number = 0;
     };
     std::vector<Seen> seen(static_cast<std::size_t>(simplices()));
-    std::int32_t number[block], start[block + 1], tile_index = 0;
+    std::int32_t number[block], size[block], start[block], groups_of[block + 1], tile_index = 0;
     for (const Tiles::Tile& tile : tiles.list()) {
         const int count = tile.pixels();
         int groups = 0;
@@ -219,13 +220,17 @@ std::vector<std::int32_t> Lattice::grouped(const Tiles& tiles) const {
             Seen& entry = seen[static_cast<std::size_t>(simplex_[static_cast<std::size_t>(tile.first + i)])];
             if (entry.tile != tile_index) {
                 entry = {tile_index, groups};
-                start[++groups] = 0;
+                size[groups++] = 0;
             }
             number[i] = entry.number;
-            ++start[entry.number + 1];
+            ++size[entry.number];
         }
-        start[0] = 0;
-        for (int g = 0; g < groups; ++g) start[g + 1] += start[g];
+        // Groups of one size follow each other, so that the processor can foresee where each ends.
+        std::fill_n(groups_of, count + 1, 0);
+        for (int g = 0; g < groups; ++g) ++groups_of[size[g]];
+        int first = 0;
+        for (int s = 1; s <= count; ++s) first += s * std::exchange(groups_of[s], first);
+        for (int g = 0; g < groups; ++g) start[g] = std::exchange(groups_of[size[g]], groups_of[size[g]] + size[g]);
         for (int i = 0; i < count; ++i)
             order[static_cast<std::size_t>(tile.first + start[number[i]]++)] = static_cast<std::int32_t>(tile.first) + i;
         ++tile_index;

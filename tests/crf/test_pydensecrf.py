@@ -39,7 +39,9 @@ def test_kept_values_in_all_normalisations(golden: dict[str, Floats]) -> None:
     for number, normalization in enumerate(NAMES):
         kernels: list[Kernel] = [Gaussian(3, 3, normalization), Bilateral(image, 20, 13, 4, normalization)]
         q = mean_field(unary, kernels).reshape(5, -1)
-        assert np.abs(q - golden[f"normalization_{number}"]).max() < TOLERANCE
+        # Without normalisation messages go into hundreds, of which float32 keeps fewer digits.
+        tolerance = 1e-3 if normalization == "none" else TOLERANCE
+        assert np.abs(q - golden[f"normalization_{number}"]).max() < tolerance
 
 
 @pytest.mark.parametrize("name", ["matrix", "vector", "negative"])
