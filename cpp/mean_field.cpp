@@ -35,20 +35,14 @@ void by_corners(std::vector<SweepView>& terms) {
                      [](const SweepView& one, const SweepView& other) { return one.corners < other.corners; });
 }
 
-// Lattices side by side, each with its share of the threads.
 std::vector<PairwiseTerm> build_terms(const std::vector<Pairwise>& pairwise, const Tiles& tiles, int width, int threads,
                                       const Kernels& kernels) {
-    const int count = static_cast<int>(pairwise.size()), builders = std::clamp(count, 1, threads);
-    std::vector<std::optional<PairwiseTerm>> built(pairwise.size());
-    run_team(builders, [&](const Member& member) {
-        for (int k = member.index; k < count; k += builders) try {
-                built[size(k)].emplace(pairwise[size(k)], tiles, width, kernels, threads / builders);
-            } catch (const std::invalid_argument& error) {
-                throw std::invalid_argument("kernel " + std::to_string(k) + ": " + error.what());
-            }
-    });
     std::vector<PairwiseTerm> terms;
-    for (std::optional<PairwiseTerm>& term : built) terms.push_back(std::move(*term));
+    for (const Pairwise& term : pairwise) try {
+            terms.emplace_back(term, tiles, width, kernels, threads);
+        } catch (const std::invalid_argument& error) {
+            throw std::invalid_argument("kernel " + std::to_string(terms.size()) + ": " + error.what());
+        }
     return terms;
 }
 
@@ -67,12 +61,10 @@ MeanField::MeanField(const Shape& shape, int classes, const std::vector<Pairwise
         if (pairwise[k].dimensions > pairwise[deepest].dimensions) deepest = k;
     std::vector<std::int32_t> order(size(shape.pixels()));
     std::iota(order.begin(), order.end(), 0);
-    if (!terms_.empty()) order = terms_[deepest].lattice().grouped(tiles);
+    if (!terms_.empty()) order = terms_[deepest].lattice().grouped(tiles, threads_);
 
-    run_team(std::clamp(static_cast<int>(terms_.size()), 1, threads_), [&](const Member& member) {
-        for (std::size_t k = size(member.index); k < terms_.size(); k += size(member.size))
-            terms_[k].prepare(pairwise[k], order, tiles, k == deepest, classes_, threads_);
-    });
+    for (std::size_t k = 0; k < terms_.size(); ++k)
+        terms_[k].prepare(pairwise[k], order, tiles, k == deepest, classes_, threads_);
     pixels_.emplace(shape, classes, std::move(order), kernels);
     for (int t = 0; t < threads_; ++t) scratch_.emplace_back(width_);
 }

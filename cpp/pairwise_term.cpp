@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "threads.hpp"
+
 namespace pixelwise {
 namespace {
 
@@ -18,14 +20,14 @@ PairwiseTerm::PairwiseTerm(const Pairwise& pairwise, const Tiles& tiles, int wid
 void PairwiseTerm::prepare(const Pairwise& pairwise, const std::vector<std::int32_t>& order, const Tiles& tiles, bool runs,
                            int classes, int threads) {
     runs_ = runs;
-    lattice_.arrange(order, tiles);
-    scale_weights(pairwise, tiles.pixels());
+    lattice_.arrange(order, tiles, threads);
+    scale_weights(pairwise, tiles.pixels(), threads);
     lattice_.space_rows(width_);
     values.resize(size(floats()));
-    for (int t = 0; t < threads; ++t) {
-        sums.emplace_back(size(floats()));
-        if (t > 0) std::fill_n(sums.back().data(), floats(), 0.0f);
-    }
+    for (int t = 0; t < threads; ++t) sums.emplace_back(size(floats()));
+    run_team(threads, [&](const Member& member) {
+        if (member.index > 0) std::fill_n(sums[size(member.index)].data(), floats(), 0.0f);
+    });
     if (pairwise.label.empty()) return;
     matrix.resize(size(width_) * size(width_));
     std::fill_n(matrix.data(), matrix.size(), 0.0f);
@@ -35,33 +37,31 @@ void PairwiseTerm::prepare(const Pairwise& pairwise, const std::vector<std::int3
 }
 
 // Folds normalisation, gain, the term's weight and the change to base 2 into the barycentric weights.
-void PairwiseTerm::scale_weights(const Pairwise& pairwise, Index pixels) {
+void PairwiseTerm::scale_weights(const Pairwise& pairwise, Index pixels, int threads) {
     const Index corners = lattice_.corners();
+    const Normalization kind = pairwise.normalization;
     const float weight = pairwise.label.empty() ? pairwise.weight : 1.0f;
-    const float factor = std::sqrt(lattice_.gain() * weight * log2_e);
-    Buffer<float> scale(size(pixels));
-    if (pairwise.normalization == Normalization::none) {
-        std::fill_n(scale.data(), pixels, factor);
-    } else {
-        lattice_.filter_ones(scale.data());
-        const bool root = pairwise.normalization == Normalization::symmetric;
-        const float gain = lattice_.gain();
-        for (Index i = 0; i < pixels; ++i) {
-            const float sum = scale[size(i)] * gain + 1e-20f;
-            scale[size(i)] = factor / (root ? std::sqrt(sum) : sum);
-        }
-    }
-    const bool differ =
-        pairwise.normalization == Normalization::before || pairwise.normalization == Normalization::after;
+    const float factor = std::sqrt(lattice_.gain() * weight * log2_e), gain = lattice_.gain();
+    Buffer<float> ones(kind == Normalization::none ? 0 : size(pixels));
+    if (kind != Normalization::none) lattice_.filter_ones(ones.data(), threads);
+    const bool before = kind == Normalization::before, differ = before || kind == Normalization::after;
     if (differ) splat_weight_.resize(size(pixels * corners));
     float* const weights = lattice_.weight();
-    const bool before = pairwise.normalization == Normalization::before;
-    for (Index i = 0; i < pixels; ++i)
-        for (Index k = i * corners; k < (i + 1) * corners; ++k) {
-            const float share = weights[k];
-            if (differ) splat_weight_[size(k)] = share * (before ? scale[size(i)] : factor);
-            weights[k] = share * (differ && before ? factor : scale[size(i)]);
+    run_team(threads, [&](const Member& member) {
+        const auto range = member.share(pixels);
+        for (Index i = range.begin; i < range.end; ++i) {
+            float scale = factor;
+            if (kind != Normalization::none) {
+                const float sum = ones[size(i)] * gain + 1e-20f;
+                scale /= kind == Normalization::symmetric ? std::sqrt(sum) : sum;
+            }
+            for (Index k = i * corners; k < (i + 1) * corners; ++k) {
+                const float share = weights[k];
+                if (differ) splat_weight_[size(k)] = share * (before ? scale : factor);
+                weights[k] = share * (before ? factor : scale);
+            }
         }
+    });
 }
 
 SweepView PairwiseTerm::to_slice(Buffer<float>& from) const {

@@ -46,7 +46,7 @@ class PairwiseTerm {
     SweepView to_splat(Buffer<float>& onto) const;
 
   private:
-    void scale_weights(const Pairwise& pairwise, std::ptrdiff_t pixels);
+    void scale_weights(const Pairwise& pairwise, std::ptrdiff_t pixels, int threads);
 
     Lattice lattice_;
     int width_;

@@ -62,10 +62,10 @@ class Lattice {
 
     // The order of pixels that puts those of one simplex side by side within each tile: element i is the place of the
     // pixel that comes i-th.
-    std::vector<std::int32_t> grouped(const Tiles& tiles) const;
+    std::vector<std::int32_t> grouped(const Tiles& tiles, int threads) const;
 
     // Puts simplex() and weight() into an order as grouped() returns it. To be called once.
-    void arrange(const std::vector<std::int32_t>& order, const Tiles& tiles);
+    void arrange(const std::vector<std::int32_t>& order, const Tiles& tiles, int threads);
 
     // From here on row() and chain() name vertices as a SweepView does, by where their rows of `width` floats begin. To be
     // called once, after filter_ones().
@@ -82,7 +82,7 @@ class Lattice {
     float gain() const;
 
     // Applies the filter (without gain) to one channel that is 1 everywhere: (pixels).
-    void filter_ones(float* out) const;
+    void filter_ones(float* out, int threads) const;
 
   private:
     template <int Words>
