@@ -79,8 +79,7 @@ class CompiledConv2d(nn.Module):
         height, width = (self.convolution.length(size) for size in images.shape[1:3])
         # NumPy asks the system for large pages, which it gives several times faster than small ones.
         out = np.empty((len(images), height, width, self.out_channels), np.float32)
-        for image, place in zip(images, out, strict=True):
-            self.convolution.run(image, place, torch.get_num_threads())
+        self.convolution.run(images, out, torch.get_num_threads())
         return torch.from_numpy(out).permute(0, 3, 1, 2)
 
 
