@@ -47,7 +47,7 @@ def for_inference(net: Net, precision: str = "float32") -> Net:
         return net
     for parent in list(net.modules()):
         for name, layer in list(parent.named_children()):
-            if isinstance(layer, nn.Conv2d) and _has_compiled_form(layer):
+            if isinstance(layer, nn.Conv2d) and has_compiled_form(layer):
                 setattr(parent, name, _fused(parent, name, layer))
             elif isinstance(layer, nn.Conv2d) and _is_large_product(layer):
                 setattr(parent, name, Product(layer))
@@ -98,7 +98,7 @@ def _halve(_: nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor
     return (inputs[0].to(torch.bfloat16),)
 
 
-def _has_compiled_form(layer: nn.Conv2d) -> bool:
+def has_compiled_form(layer: nn.Conv2d) -> bool:
     few = layer.in_channels <= FEW_CHANNELS and layer.dilation == (1, 1)
     return (
         layer.kernel_size[0] in KERNELS
@@ -126,7 +126,7 @@ def _is_large_product(layer: nn.Conv2d) -> bool:
 
 def _fused(parent: nn.Module, name: str, conv: nn.Conv2d) -> CompiledConv2d:
     """The convolution with what follows it in a row of layers; that is taken out of the row."""
-    followers = _followers(parent, name)
+    followers = followers(parent, name)
     rectified = bool(followers) and isinstance(parent.get_submodule(followers[0]), nn.ReLU)
     pooled = rectified and len(followers) > 1 and conv.kernel_size[0] % 2 == 1 and conv.dilation == (1, 1)
     pooled = pooled and conv.in_channels > FEW_CHANNELS and _take_pooling(parent, followers[1])
@@ -135,7 +135,7 @@ def _fused(parent: nn.Module, name: str, conv: nn.Conv2d) -> CompiledConv2d:
     return CompiledConv2d(conv, rectified, pooled)
 
 
-def _followers(parent: nn.Module, name: str) -> list[str]:
+def followers(parent: nn.Module, name: str) -> list[str]:
     """The layers behind one in a row, as long as nobody else uses what they are given."""
     if not isinstance(parent, Trunk | nn.Sequential):
         return []
