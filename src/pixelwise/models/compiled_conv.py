@@ -18,10 +18,12 @@ from pixelwise.models.fast import CHANNELS, followers, has_compiled_form
 Net = TypeVar("Net", bound=nn.Module)
 
 
-def for_training(net: Net) -> Net:
-    """The net, changed in place; its state dict stays as it is. On other devices and in other precisions it
-    is what it was.
+def for_training(net: Net, device: torch.device) -> Net:
+    """The net, changed in place if the device on which it will learn is the CPU; its state dict stays as it
+    is. In other precisions than float32 it works as before.
     """
+    if device.type != "cpu":
+        return net
     for parent in list(net.modules()):
         for name, layer in list(parent.named_children()):
             if isinstance(layer, nn.Conv2d) and _pays(layer):

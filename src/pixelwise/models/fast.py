@@ -126,12 +126,12 @@ def _is_large_product(layer: nn.Conv2d) -> bool:
 
 def _fused(parent: nn.Module, name: str, conv: nn.Conv2d) -> CompiledConv2d:
     """The convolution with what follows it in a row of layers; that is taken out of the row."""
-    followers = followers(parent, name)
-    rectified = bool(followers) and isinstance(parent.get_submodule(followers[0]), nn.ReLU)
-    pooled = rectified and len(followers) > 1 and conv.kernel_size[0] % 2 == 1 and conv.dilation == (1, 1)
-    pooled = pooled and conv.in_channels > FEW_CHANNELS and _take_pooling(parent, followers[1])
+    behind = followers(parent, name)
+    rectified = bool(behind) and isinstance(parent.get_submodule(behind[0]), nn.ReLU)
+    pooled = rectified and len(behind) > 1 and conv.kernel_size[0] % 2 == 1 and conv.dilation == (1, 1)
+    pooled = pooled and conv.in_channels > FEW_CHANNELS and _take_pooling(parent, behind[1])
     if rectified:
-        setattr(parent, followers[0], nn.Identity())
+        setattr(parent, behind[0], nn.Identity())
     return CompiledConv2d(conv, rectified, pooled)
 
 
