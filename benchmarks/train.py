@@ -31,7 +31,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from pixelwise.data import LabelledImages, open_dataset
 from pixelwise.data.transforms import Augmentation, augment
-from pixelwise.models.compiled_conv import for_training
+from pixelwise.models.fast_training import for_training
 from pixelwise.recipes import camvid_fcn8s_vgg16, camvid_large_fov, people_and_animals
 from pixelwise.training.batches import augmentation
 from pixelwise.training.losses import cross_entropy

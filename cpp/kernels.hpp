@@ -87,6 +87,36 @@ struct ConvolutionKernels {
     void (*unweigh)(int side, int kernel, const float* products, std::ptrdiff_t stride, float* taps);
 };
 
+constexpr int most_classes = 256;
+constexpr int depthwise_step = 16;  // channel counts are multiples
+
+// Scores (pixels, classes), labels (pixels) and the weights of classes in a loss.
+struct ScoredPixels {
+    const float* scores;
+    const std::uint8_t* labels;
+    const float* weights;
+    int classes;  // at most most_classes
+};
+
+struct DepthwiseLayer {
+    std::ptrdiff_t channels;
+    int kernel, stride, padding, dilation;  // kernel: 3 or 5
+};
+
+// in: (count, height, width, channels); gradient, that of the results: (count, out_height, out_width, channels).
+struct DepthwiseMaps {
+    const float *in, *gradient;
+    std::ptrdiff_t count, height, width, out_height, out_width;
+};
+
+// The loops of learning.hpp.
+struct LearningKernels {
+    double (*cross_entropy)(const ScoredPixels& pixels, std::ptrdiff_t count, float scale, float* gradient);
+
+    // For depthwise_step channels from `channel` on.
+    void (*correlate_depthwise)(const DepthwiseLayer& layer, const DepthwiseMaps& maps, std::ptrdiff_t channel, float* out);
+};
+
 struct Kernels {
     const char* name;
 
@@ -126,6 +156,7 @@ struct Kernels {
     void (*place)(const float* from, const std::int32_t* order, std::int32_t first, int count, int width, float* to);
 
     const ConvolutionKernels* convolution;
+    const LearningKernels* learning;
 };
 
 // The best set that this processor runs; `force` ("baseline", "avx2", "avx512") overrides the choice, and nullptr comes

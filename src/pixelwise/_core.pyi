@@ -92,3 +92,22 @@ def correlate(
     threads: int,
     instructions: str | None = None,
 ) -> None: ...
+def cross_entropy(
+    scores: npt.NDArray[np.float32],
+    labels: npt.NDArray[np.uint8],
+    weights: npt.NDArray[np.float32],
+    scale: float,
+    gradient: npt.NDArray[np.float32] | None,
+    threads: int,
+    instructions: str | None = None,
+) -> float: ...
+def correlate_depthwise(
+    images: npt.NDArray[np.float32],
+    gradient: npt.NDArray[np.float32],
+    stride: int,
+    padding: int,
+    dilation: int,
+    out: npt.NDArray[np.float32],
+    threads: int,
+    instructions: str | None = None,
+) -> None: ...

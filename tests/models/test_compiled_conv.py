@@ -8,7 +8,8 @@ from torch import nn
 
 from pixelwise.models.backbones import backbone
 from pixelwise.models.batch_norm import freeze_batch_norm
-from pixelwise.models.compiled_conv import TrainedConv2d, for_training
+from pixelwise.models.compiled_conv import TrainedConv2d
+from pixelwise.models.fast_training import for_training
 from pixelwise.models.deeplab import deeplab
 from pixelwise.models.fcn import fcn
 from pixelwise.models.segmentation_net import SegmentationNet

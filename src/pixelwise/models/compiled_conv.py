@@ -1,63 +1,55 @@
-"""Nets in the form that trains fastest on the processor: the same parameters under the same names, the same
-function and gradients to rounding.
+"""Convolutions with compiled forward and backward passes, or quicker ones of torch.
 
-Convolutions of stride 1 in float32 become compiled ones (cpp/winograd.hpp), forward and backward, each with
-the ReLU that follows.
+They hold the very parameters of the layers they stand for. In other precisions than float32 and on other
+devices they are those layers.
 """
-
-from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import nn
 from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
 
 from pixelwise import _core
-from pixelwise.models.fast import CHANNELS, followers, has_compiled_form
 
-Net = TypeVar("Net", bound=nn.Module)
-
-
-def for_training(net: Net, device: torch.device) -> Net:
-    """The net, changed in place if the device on which it will learn is the CPU; its state dict stays as it
-    is. In other precisions than float32 it works as before.
-    """
-    if device.type != "cpu":
-        return net
-    for parent in list(net.modules()):
-        for name, layer in list(parent.named_children()):
-            if isinstance(layer, nn.Conv2d) and _pays(layer):
-                behind = followers(parent, name)
-                rectified = bool(behind) and isinstance(parent.get_submodule(behind[0]), nn.ReLU)
-                if rectified:
-                    setattr(parent, behind[0], nn.Identity())
-                setattr(parent, name, TrainedConv2d(layer, rectified))
-    return net
+Pixels = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 
 
-class TrainedConv2d(nn.Conv2d):
-    """A convolution, and a ReLU if `rectified`, with the very parameters of another; compiled for float32 on
-    the CPU.
-    """
+class _Trained(nn.Conv2d):
+    """A convolution like another, with its parameters."""
 
-    def __init__(self, conv: nn.Conv2d, rectified: bool) -> None:
+    def __init__(self, conv: nn.Conv2d) -> None:
         super().__init__(
             conv.in_channels,
             conv.out_channels,
             (conv.kernel_size[0], conv.kernel_size[1]),
-            padding=(int(conv.padding[0]), int(conv.padding[1])),
-            dilation=(conv.dilation[0], conv.dilation[1]),
+            (conv.stride[0], conv.stride[1]),
+            (int(conv.padding[0]), int(conv.padding[1])),
+            (conv.dilation[0], conv.dilation[1]),
+            conv.groups,
             bias=conv.bias is not None,
             device="meta",
         )
+        self.weight, self.bias = conv.weight, conv.bias
+
+
+def _is_ours(x: torch.Tensor, weight: torch.Tensor) -> bool:
+    ours = x.device.type == "cpu" and x.dtype == weight.dtype == torch.float32
+    return ours and not torch.is_autocast_enabled("cpu")
+
+
+class TrainedConv2d(_Trained):
+    """A convolution of stride 1, see cpp/winograd.hpp, and a ReLU if `rectified`."""
+
+    def __init__(self, conv: nn.Conv2d, rectified: bool) -> None:
+        super().__init__(conv)
         conv.weight.data = conv.weight.data.contiguous()  # the order in which they are read
-        self.weight, self.bias, self.rectified = conv.weight, conv.bias, rectified
+        self.rectified = rectified
 
     def _conv_forward(
         self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None
     ) -> torch.Tensor:
-        ours = x.device.type == "cpu" and x.dtype == weight.dtype == torch.float32
-        if ours and not torch.is_autocast_enabled("cpu"):
+        if _is_ours(x, weight):
             if bias is None:
                 bias = weight.new_zeros(self.out_channels)
             padding, dilation = int(self.padding[0]), self.dilation[0]
@@ -65,6 +57,30 @@ class TrainedConv2d(nn.Conv2d):
             return result
         result = super()._conv_forward(x, weight, bias)
         return torch.relu_(result) if self.rectified else result
+
+
+class TrainedDepthwise(_Trained):
+    """A depthwise convolution with a compiled gradient of its weights."""
+
+    def _conv_forward(
+        self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None
+    ) -> torch.Tensor:
+        if not (_is_ours(x, weight) and torch.is_grad_enabled() and weight.requires_grad):
+            return super()._conv_forward(x, weight, bias)
+        window = self.stride[0], int(self.padding[0]), self.dilation[0]
+        result: torch.Tensor = _Depthwise.apply(x, weight, bias, window)
+        return result
+
+
+class TrainedProduct(_Trained):
+    """A 1x1 convolution as a matrix product, whose gradients are faster."""
+
+    def _conv_forward(
+        self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None
+    ) -> torch.Tensor:
+        if not _is_ours(x, weight):
+            return super()._conv_forward(x, weight, bias)
+        return F.linear(x.permute(0, 2, 3, 1), weight.flatten(1), bias).permute(0, 3, 1, 2)
 
 
 class _Convolution(torch.autograd.Function):
@@ -110,6 +126,43 @@ class _Convolution(torch.autograd.Function):
         return to_x, to_weight, to_bias, None, None, None
 
 
+class _Depthwise(torch.autograd.Function):
+    """torch's depthwise convolution but for the gradient of the weights; window: stride, padding, dilation."""
+
+    @staticmethod
+    def forward(  # type: ignore[override]
+        ctx: torch.autograd.function.FunctionCtx,
+        x: torch.Tensor,
+        weight: torch.Tensor,
+        bias: torch.Tensor | None,
+        window: tuple[int, int, int],
+    ) -> torch.Tensor:
+        ctx.save_for_backward(x, weight)
+        ctx.window = window  # type: ignore[attr-defined]
+        return F.conv2d(x, weight, bias, *window, groups=len(weight))
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx, gradient):  # type: ignore[no-untyped-def, override]
+        x, weight = ctx.saved_tensors
+        to_x = to_weight = to_bias = None
+        if ctx.needs_input_grad[0]:
+            pairs = [[length, length] for length in ctx.window]
+            only_x = [True, False, False]
+            to_x = torch.ops.aten.convolution_backward(
+                gradient, x, weight, None, *pairs, False, [0, 0], len(weight), only_x
+            )[0]
+        if ctx.needs_input_grad[1]:
+            to_weight = torch.empty(weight.shape)
+            threads = torch.get_num_threads()
+            _core.correlate_depthwise(
+                _pixels(x), _pixels(gradient), *ctx.window, to_weight[:, 0].numpy(), threads
+            )
+        if ctx.needs_input_grad[2]:
+            to_bias = gradient.sum((0, 2, 3))
+        return to_x, to_weight, to_bias, None
+
+
 def _empty(images: int, channels: int, height: int, width: int) -> torch.Tensor:
     """(N, C, H, W) in channels_last. NumPy asks the system for large pages, which it gives several times
     faster than small ones.
@@ -119,16 +172,9 @@ def _empty(images: int, channels: int, height: int, width: int) -> torch.Tensor:
     return torch.empty(0).set_(memory, 0, (images, channels, height, width), strides)
 
 
-def _pixels(x: torch.Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+def _pixels(x: torch.Tensor) -> Pixels:
     """(N, C, H, W) as (N, H, W, C)."""
-    pixels: np.ndarray[tuple[int, ...], np.dtype[np.float32]] = (
+    pixels: Pixels = (
         x.detach().permute(0, 2, 3, 1).contiguous().numpy()
     )
     return pixels
-
-
-def _pays(conv: nn.Conv2d) -> bool:
-    reach = (conv.kernel_size[0] - 1) * conv.dilation[0]
-    return (
-        has_compiled_form(conv) and conv.in_channels % CHANNELS == 0 and int(conv.padding[0]) <= reach
-    )

@@ -49,7 +49,7 @@ def for_inference(net: Net, precision: str = "float32") -> Net:
         for name, layer in list(parent.named_children()):
             if isinstance(layer, nn.Conv2d) and has_compiled_form(layer):
                 setattr(parent, name, _fused(parent, name, layer))
-            elif isinstance(layer, nn.Conv2d) and _is_large_product(layer):
+            elif isinstance(layer, nn.Conv2d) and is_large_product(layer):
                 setattr(parent, name, Product(layer))
     return net
 
@@ -114,7 +114,7 @@ def has_compiled_form(layer: nn.Conv2d) -> bool:
     )
 
 
-def _is_large_product(layer: nn.Conv2d) -> bool:
+def is_large_product(layer: nn.Conv2d) -> bool:
     return (
         layer.kernel_size == (1, 1)
         and layer.stride == (1, 1)

@@ -20,7 +20,7 @@ from pixelwise.evaluation.evaluate import evaluate
 from pixelwise.inference.engines import TorchEngine
 from pixelwise.inference.model_file import ModelInfo
 from pixelwise.inference.predictor import Predictor
-from pixelwise.models.compiled_conv import for_training
+from pixelwise.models.fast_training import for_training
 from pixelwise.training import checkpoint
 from pixelwise.training.batches import augmentation, batches
 from pixelwise.training.losses import LossSampling, balancing_weights, cross_entropy
