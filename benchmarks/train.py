@@ -1,13 +1,13 @@
-"""Training, images a second: our form of a net and our loop beside torchvision's reference segmentation loop.
+"""Training, images a second, beside torchvision's reference segmentation loop; and the data pipeline alone.
 
-    python benchmarks/train.py [--net large_fov|fcn8s|lite0] [--crop 321] [--pairs 3] [--steps 2] [--data KIND:PATH]
+    python benchmarks/train.py [--net large_fov|fcn8s|lite0] [--crop 321] [--pairs 3] [--steps 2] [--data D]
 
 Both train the same net, with the same stages frozen and the statistics of batch normalisations fixed, on the
-same crops with the same loss, SGD or AdamW as our recipe has it. Theirs is written as references/segmentation
+same crops with the same loss and the optimizer of our recipe. Theirs is written as references/segmentation
 of torchvision has it: float images, batches padded to one size, the net in eager float32 and torch's own
-memory order, a step of the schedule after each batch. Ours is what `pixelwise train` does on the CPU: uint8
-images, channels_last, compiled convolutions, folded batch normalisation, the running mean of the weights. The
-contestants take turns, `--steps` steps each, all work in one process; ratios are of the two times of one turn.
+memory order, a step of the schedule after each batch. Ours does what `pixelwise train` does on the CPU:
+uint8 images, channels_last, the net in its form for training, the running mean of the weights. They take
+turns, `--steps` steps each, all work in one process; ratios are of the two times of one turn.
 Then the data alone: crops a second that one worker reads, varies and hands over, VOC-size JPEG files.
 
 Pictures are generated if no data set is named; weights are random. Neither changes the speed.
@@ -87,9 +87,9 @@ def compare(name: str, recipe: Recipe, images: LabelledImages, pairs: int, steps
     print(f"{name}: crops of {recipe.crop}, batches of {recipe.batch_size}")
     for who, times in seconds.items():
         rates = [steps * recipe.batch_size / t for t in times]
-        print(f"  {who:8} {spread(rates, '6.2f')} images/s")
+        print(f"  {who:8} {spread(rates)} images/s")
     ratios = [b / a for a, b in zip(seconds["ours"], seconds["theirs"], strict=True)]
-    print(f"  ours is {spread(ratios, '.2f')} times as fast", flush=True)
+    print(f"  ours is {spread(ratios)} times as fast", flush=True)
 
 
 def pipeline(crops: "Crops", pairs: int) -> None:
@@ -101,11 +101,12 @@ def pipeline(crops: "Crops", pairs: int) -> None:
         start = time.perf_counter()
         count = sum(len(labels) for _, labels in batches)
         rates.append(count / (time.perf_counter() - start))
-    print(f"data alone, one worker, crops of {crops.settings.crop}: {spread(rates, '.0f')} images/s")
+    print(f"data alone, one worker, crops of {crops.settings.crop}: {spread(rates, 0)} images/s")
 
 
-def spread(values: list[float], form: str) -> str:
-    return f"{statistics.median(values):{form}} ({min(values):{form.lstrip('6')}} to {max(values):{form.lstrip('6')}})"
+def spread(values: list[float], digits: int = 2) -> str:
+    low, middle, high = min(values), statistics.median(values), max(values)
+    return f"{middle:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
 
 
 class Crops(Dataset[Pair]):

@@ -11,7 +11,7 @@ from pixelwise import _core
 Array = npt.NDArray[np.float32]
 
 CASES = [
-    # kernel, padding, dilation, images: of one pixel, of whole tiles of 6 x 6, of broken ones, smaller than the rate
+    # kernel, padding, dilation, images: a pixel, whole tiles of 6 x 6, broken ones, smaller than the rate
     (3, 1, 1, (1, 1, 1)),
     (3, 1, 1, (2, 12, 18)),
     (3, 1, 1, (3, 13, 20)),

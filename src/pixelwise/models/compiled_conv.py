@@ -4,6 +4,9 @@ They hold the very parameters of the layers they stand for. In other precisions 
 devices they are those layers.
 """
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import nn
@@ -11,6 +14,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from pixelwise import _core
+from pixelwise.models.kept_memory import floats
 
 Pixels = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 
@@ -46,9 +50,7 @@ class TrainedConv2d(_Trained):
         conv.weight.data = conv.weight.data.contiguous()  # the order in which they are read
         self.rectified = rectified
 
-    def _conv_forward(
-        self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None
-    ) -> torch.Tensor:
+    def _conv_forward(self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
         if _is_ours(x, weight):
             if bias is None:
                 bias = weight.new_zeros(self.out_channels)
@@ -62,9 +64,7 @@ class TrainedConv2d(_Trained):
 class TrainedDepthwise(_Trained):
     """A depthwise convolution with a compiled gradient of its weights."""
 
-    def _conv_forward(
-        self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None
-    ) -> torch.Tensor:
+    def _conv_forward(self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
         if not (_is_ours(x, weight) and torch.is_grad_enabled() and weight.requires_grad):
             return super()._conv_forward(x, weight, bias)
         window = self.stride[0], int(self.padding[0]), self.dilation[0]
@@ -75,12 +75,13 @@ class TrainedDepthwise(_Trained):
 class TrainedProduct(_Trained):
     """A 1x1 convolution as a matrix product, whose gradients are faster."""
 
-    def _conv_forward(
-        self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None
-    ) -> torch.Tensor:
+    def _conv_forward(self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
         if not _is_ours(x, weight):
             return super()._conv_forward(x, weight, bias)
-        return F.linear(x.permute(0, 2, 3, 1), weight.flatten(1), bias).permute(0, 3, 1, 2)
+        if bias is None:
+            bias = weight.new_zeros(self.out_channels)
+        result: torch.Tensor = _Product.apply(x, weight, bias)
+        return result
 
 
 class _Convolution(torch.autograd.Function):
@@ -97,7 +98,7 @@ class _Convolution(torch.autograd.Function):
         rectified: bool,
     ) -> torch.Tensor:
         reach = dilation * (weight.shape[2] - 1) - 2 * padding
-        out = _empty(len(x), len(weight), x.shape[2] - reach, x.shape[3] - reach)
+        out = _channels_last(len(x), len(weight), x.shape[2] - reach, x.shape[3] - reach)
         kernels = weight.contiguous().numpy()
         threads = torch.get_num_threads()
         _core.convolve(_pixels(x), kernels, bias.numpy(), padding, dilation, rectified, _pixels(out), threads)
@@ -116,10 +117,12 @@ class _Convolution(torch.autograd.Function):
         pixels = _pixels(gradient)
         to_x = to_weight = to_bias = None
         if ctx.needs_input_grad[0]:
-            to_x = _empty(*x.shape)
-            _core.convolve_back(pixels, weight.contiguous().numpy(), padding, dilation, _pixels(to_x), threads)
+            to_x = _channels_last(*x.shape)
+            _core.convolve_back(
+                pixels, weight.contiguous().numpy(), padding, dilation, _pixels(to_x), threads
+            )
         if ctx.needs_input_grad[1]:
-            to_weight = torch.empty(weight.shape)
+            to_weight = _empty(weight.shape, weight.contiguous().stride())
             _core.correlate(_pixels(x), pixels, padding, dilation, to_weight.numpy(), threads)
         if ctx.needs_input_grad[2]:
             to_bias = gradient.sum((0, 2, 3))
@@ -127,7 +130,10 @@ class _Convolution(torch.autograd.Function):
 
 
 class _Depthwise(torch.autograd.Function):
-    """torch's depthwise convolution but for the gradient of the weights; window: stride, padding, dilation."""
+    """torch's depthwise convolution but for the gradient of the weights.
+
+    window: stride, padding, dilation.
+    """
 
     @staticmethod
     def forward(  # type: ignore[override]
@@ -163,18 +169,52 @@ class _Depthwise(torch.autograd.Function):
         return to_x, to_weight, to_bias, None
 
 
-def _empty(images: int, channels: int, height: int, width: int) -> torch.Tensor:
-    """(N, C, H, W) in channels_last. NumPy asks the system for large pages, which it gives several times
-    faster than small ones.
-    """
-    memory = torch.from_numpy(np.empty(images * channels * height * width, np.float32)).untyped_storage()
+class _Product(torch.autograd.Function):
+    """1x1 convolution of (N, C, H, W)."""
+
+    @staticmethod
+    def forward(  # type: ignore[override]
+        ctx: torch.autograd.function.FunctionCtx, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor
+    ) -> torch.Tensor:
+        ctx.save_for_backward(x, weight)
+        out = _channels_last(len(x), len(weight), x.shape[2], x.shape[3])
+        torch.addmm(bias, _rows(x), weight.flatten(1).T, out=_rows(out))
+        return out
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx, gradient):  # type: ignore[no-untyped-def, override]
+        x, weight = ctx.saved_tensors
+        rows = _rows(gradient)
+        to_x = to_weight = to_bias = None
+        if ctx.needs_input_grad[0]:
+            to_x = _channels_last(*x.shape)
+            torch.mm(rows, weight.flatten(1), out=_rows(to_x))
+        if ctx.needs_input_grad[1]:
+            to_weight = (rows.T @ _rows(x))[:, :, None, None]
+        if ctx.needs_input_grad[2]:
+            to_bias = rows.sum(0)
+        return to_x, to_weight, to_bias
+
+
+def _rows(x: torch.Tensor) -> torch.Tensor:
+    """(N, C, H, W) as (N * H * W, C)."""
+    return x.permute(0, 2, 3, 1).contiguous().flatten(0, 2)
+
+
+def _channels_last(images: int, channels: int, height: int, width: int) -> torch.Tensor:
+    """An empty map (N, C, H, W)."""
     strides = (channels * height * width, 1, channels * width, channels)
-    return torch.empty(0).set_(memory, 0, (images, channels, height, width), strides)
+    return _empty((images, channels, height, width), strides)
+
+
+def _empty(shape: Sequence[int], strides: Sequence[int]) -> torch.Tensor:
+    """A tensor of its own, not a view, as autograd wants them."""
+    memory = torch.from_numpy(floats(math.prod(shape))).untyped_storage()
+    return torch.empty(0).set_(memory, 0, shape, strides)
 
 
 def _pixels(x: torch.Tensor) -> Pixels:
     """(N, C, H, W) as (N, H, W, C)."""
-    pixels: Pixels = (
-        x.detach().permute(0, 2, 3, 1).contiguous().numpy()
-    )
+    pixels: Pixels = x.detach().permute(0, 2, 3, 1).contiguous().numpy()
     return pixels

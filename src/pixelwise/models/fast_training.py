@@ -1,9 +1,9 @@
 """Nets in the form that trains fastest on the processor: the same parameters under the same names, the same
 function and gradients to rounding.
 
-In float32, convolutions of stride 1 are compiled ones, forward and backward, each with the ReLU that follows;
-depthwise ones have a compiled gradient of their weights, large 1x1 ones are matrix products, and dropout draws
-its numbers faster.
+In float32, convolutions of stride 1 are compiled ones (cpp/winograd.hpp), forward and backward, each with the
+ReLU that follows; depthwise ones have a compiled gradient of their weights (cpp/learning.hpp), large 1x1 ones
+are matrix products, and dropout draws its numbers faster.
 """
 
 from typing import TypeVar

@@ -1,5 +1,6 @@
-"""The loss of large score maps, compiled for the processor: one pass forward, one backward, in the memory order
-that nets have.
+"""The loss of large score maps, compiled for the processor.
+
+One pass forward and one backward in the memory order that scores have; torch would first turn them around.
 """
 
 import numpy as np
@@ -40,9 +41,7 @@ class _CrossEntropy(torch.autograd.Function):
         ctx.save_for_backward(scores, labels, weights)
         pixels = scores.movedim(1, -1).flatten(0, 2).numpy()
         threads = torch.get_num_threads()
-        return torch.tensor(
-            _core.cross_entropy(pixels, labels.numpy(), weights.numpy(), 1.0, None, threads)
-        )
+        return torch.tensor(_core.cross_entropy(pixels, labels.numpy(), weights.numpy(), 1.0, None, threads))
 
     @staticmethod
     @once_differentiable  # type: ignore[untyped-decorator]

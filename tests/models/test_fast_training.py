@@ -8,10 +8,12 @@ from torch import nn
 
 from pixelwise.models.backbones import backbone
 from pixelwise.models.batch_norm import freeze_batch_norm
-from pixelwise.models.compiled_conv import TrainedConv2d
-from pixelwise.models.fast_training import for_training
+from pixelwise.models.compiled_conv import TrainedConv2d, TrainedDepthwise, TrainedProduct
 from pixelwise.models.deeplab import deeplab
+from pixelwise.models.fast_training import for_training
 from pixelwise.models.fcn import fcn
+from pixelwise.models.kept_memory import floats
+from pixelwise.models.quick_dropout import QuickDropout
 from pixelwise.models.segmentation_net import SegmentationNet
 from pixelwise.models.skip_fcn import Head, SkipFCN
 
@@ -86,6 +88,34 @@ def test_relu_is_part_of_the_convolution_and_odd_layers_stay() -> None:
     }
 
 
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize(
+    ("ours", "conv"),
+    [
+        (TrainedDepthwise, {"kernel_size": 5, "stride": 2, "padding": 2, "groups": 32}),
+        (TrainedDepthwise, {"kernel_size": 3, "padding": 3, "dilation": 3, "groups": 32}),
+        (TrainedProduct, {"kernel_size": 1}),
+    ],
+)
+def test_layers_have_the_results_and_gradients_of_torchs(
+    ours: type[TrainedDepthwise] | type[TrainedProduct], conv: dict[str, int], bias: bool
+) -> None:
+    torch.manual_seed(0)
+    theirs = nn.Conv2d(32, 32, bias=bias, **conv)  # type: ignore[arg-type]
+    image = torch.randn(2, 32, 9, 12).contiguous(memory_format=torch.channels_last).requires_grad_()
+    found = []
+    for layer in (theirs, ours(theirs)):
+        theirs.zero_grad()
+        image.grad = None
+        result = layer(image)
+        (result**2).sum().backward()
+        assert image.grad is not None
+        found.append([result.detach(), image.grad, *(p.grad for p in theirs.parameters())])
+    for a, b in zip(*found, strict=True):
+        assert a is not None and b is not None
+        assert torch.allclose(a, b, atol=1e-4 * float(b.abs().max()))
+
+
 def test_other_devices_and_precisions_have_torchs_convolutions() -> None:
     net = started("large_fov")
     assert for_training(net, torch.device("cuda")) is net
@@ -104,3 +134,35 @@ def test_images_in_any_memory_order_are_convolved_alike() -> None:
     channels_last = image.contiguous(memory_format=torch.channels_last)
     assert torch.equal(ours(image), ours(channels_last))
     assert torch.allclose(ours(image), conv(image), atol=1e-5)
+
+
+def test_dropout_keeps_its_share_scaled_up_and_follows_the_seed() -> None:
+    x = torch.ones(4, 32, 50, 50).contiguous(memory_format=torch.channels_last).requires_grad_()
+    layer = QuickDropout(0.25)
+    torch.manual_seed(3)
+    first = layer(x)
+    first.sum().backward()  # type: ignore[no-untyped-call]
+    kept = first > 0
+    assert x.grad is not None
+    assert torch.equal(first.detach(), x.grad)
+    assert torch.equal(first[kept], torch.full_like(first[kept], 1 / 0.75))
+    # 320,000 numbers: the share has a standard deviation of (3/16 / 320,000)^(1/2) = 0.00077.
+    assert kept.float().mean().item() == pytest.approx(0.75, abs=0.004)
+    for axis in range(4):  # no row or channel of its own
+        others = [other for other in range(4) if other != axis]
+        assert (kept.float().mean(others) - 0.75).abs().max() < 0.03
+    torch.manual_seed(3)
+    assert torch.equal(layer(x), first)
+    assert not torch.equal(layer(x), first)
+    assert layer.eval()(x) is x
+
+
+def test_memory_is_given_out_again_when_nothing_refers_to_it() -> None:
+    first = floats(1 << 21)
+    part = torch.from_numpy(first)[5:]
+    address = first.ctypes.data
+    del first
+    assert floats(1 << 21).ctypes.data != address  # still referred to
+    del part
+    assert floats((1 << 21) - 7).ctypes.data == address
+    assert len(floats(5)) == 5
