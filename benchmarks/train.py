@@ -135,7 +135,7 @@ def ours(recipe: Recipe, crops: Crops) -> Callable[[], None]:
         scores = net(images.contiguous(memory_format=torch.channels_last))
         loss = cross_entropy(scores, net.sampled(labels))
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         mean.update(net, 0)
         check(loss.item())
@@ -161,7 +161,7 @@ def theirs(recipe: Recipe, crops: Crops) -> Callable[[], None]:
         output = net(image)
         loss = F.cross_entropy(output, net.sampled(target), ignore_index=VOID)
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         scheduler.step()
         check(loss.item())

@@ -47,7 +47,7 @@ def in_double(
     x = torch.tensor(images, dtype=torch.float64).permute(0, 3, 1, 2).requires_grad_()
     w = torch.tensor(weights, dtype=torch.float64).requires_grad_()
     results = F.conv2d(x, w, torch.tensor(bias, dtype=torch.float64), 1, padding, dilation)
-    results.backward(torch.tensor(gradient, dtype=torch.float64).permute(0, 3, 1, 2))
+    results.backward(torch.tensor(gradient, dtype=torch.float64).permute(0, 3, 1, 2))  # type: ignore[no-untyped-call]
     assert x.grad is not None and w.grad is not None
     return [
         results.detach().permute(0, 2, 3, 1).numpy(),

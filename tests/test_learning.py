@@ -36,7 +36,7 @@ def test_loss_and_gradient_are_those_of_float64(instructions: str, classes: int)
     expected = F.cross_entropy(x, ids, factors, ignore_index=255 if classes < 256 else -1, reduction="sum")
     (0.5 * expected).backward()  # type: ignore[no-untyped-call]
     assert x.grad is not None
-    assert total == pytest.approx(expected.item(), rel=1e-6, abs=1e-5)
+    assert total == pytest.approx(expected.item(), rel=1e-6, abs=2e-5)  # 1e-7 a pixel
     assert np.abs(found - x.grad.numpy()).max() < 1e-6
 
 

@@ -6,6 +6,7 @@ devices they are those layers.
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -66,7 +67,8 @@ class TrainedDepthwise(_Trained):
 
     def _conv_forward(self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
         if not (_is_ours(x, weight) and torch.is_grad_enabled() and weight.requires_grad):
-            return super()._conv_forward(x, weight, bias)
+            theirs: torch.Tensor = super()._conv_forward(x, weight, bias)
+            return theirs
         window = self.stride[0], int(self.padding[0]), self.dilation[0]
         result: torch.Tensor = _Depthwise.apply(x, weight, bias, window)
         return result
@@ -77,7 +79,8 @@ class TrainedProduct(_Trained):
 
     def _conv_forward(self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
         if not _is_ours(x, weight):
-            return super()._conv_forward(x, weight, bias)
+            theirs: torch.Tensor = super()._conv_forward(x, weight, bias)
+            return theirs
         if bias is None:
             bias = weight.new_zeros(self.out_channels)
         result: torch.Tensor = _Product.apply(x, weight, bias)
@@ -88,8 +91,8 @@ class _Convolution(torch.autograd.Function):
     """Compiled convolution of (N, C, H, W), best in channels_last, with bias and perhaps ReLU."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
-        ctx: torch.autograd.function.FunctionCtx,
+    def forward(
+        ctx: Any,
         x: torch.Tensor,
         weight: torch.Tensor,
         bias: torch.Tensor,
@@ -103,12 +106,12 @@ class _Convolution(torch.autograd.Function):
         threads = torch.get_num_threads()
         _core.convolve(_pixels(x), kernels, bias.numpy(), padding, dilation, rectified, _pixels(out), threads)
         ctx.save_for_backward(x, weight, out if rectified else None)
-        ctx.window = padding, dilation  # type: ignore[attr-defined]
+        ctx.window = padding, dilation
         return out
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
-    def backward(ctx, gradient):  # type: ignore[no-untyped-def, override]
+    @once_differentiable
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         x, weight, result = ctx.saved_tensors
         padding, dilation = ctx.window
         threads = torch.get_num_threads()
@@ -136,20 +139,20 @@ class _Depthwise(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(  # type: ignore[override]
-        ctx: torch.autograd.function.FunctionCtx,
+    def forward(
+        ctx: Any,
         x: torch.Tensor,
         weight: torch.Tensor,
         bias: torch.Tensor | None,
         window: tuple[int, int, int],
     ) -> torch.Tensor:
         ctx.save_for_backward(x, weight)
-        ctx.window = window  # type: ignore[attr-defined]
+        ctx.window = window
         return F.conv2d(x, weight, bias, *window, groups=len(weight))
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
-    def backward(ctx, gradient):  # type: ignore[no-untyped-def, override]
+    @once_differentiable
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         x, weight = ctx.saved_tensors
         to_x = to_weight = to_bias = None
         if ctx.needs_input_grad[0]:
@@ -160,10 +163,10 @@ class _Depthwise(torch.autograd.Function):
             )[0]
         if ctx.needs_input_grad[1]:
             to_weight = torch.empty(weight.shape)
+            stride, padding, dilation = ctx.window
+            maps = _pixels(x), _pixels(gradient)
             threads = torch.get_num_threads()
-            _core.correlate_depthwise(
-                _pixels(x), _pixels(gradient), *ctx.window, to_weight[:, 0].numpy(), threads
-            )
+            _core.correlate_depthwise(*maps, stride, padding, dilation, to_weight[:, 0].numpy(), threads)
         if ctx.needs_input_grad[2]:
             to_bias = gradient.sum((0, 2, 3))
         return to_x, to_weight, to_bias, None
@@ -173,17 +176,15 @@ class _Product(torch.autograd.Function):
     """1x1 convolution of (N, C, H, W)."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
-        ctx: torch.autograd.function.FunctionCtx, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor
-    ) -> torch.Tensor:
+    def forward(ctx: Any, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
         ctx.save_for_backward(x, weight)
         out = _channels_last(len(x), len(weight), x.shape[2], x.shape[3])
         torch.addmm(bias, _rows(x), weight.flatten(1).T, out=_rows(out))
         return out
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
-    def backward(ctx, gradient):  # type: ignore[no-untyped-def, override]
+    @once_differentiable
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         x, weight = ctx.saved_tensors
         rows = _rows(gradient)
         to_x = to_weight = to_bias = None

@@ -3,6 +3,8 @@
 One pass forward and one backward in the memory order that scores have; torch would first turn them around.
 """
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch.autograd.function import once_differentiable
@@ -32,8 +34,8 @@ class _CrossEntropy(torch.autograd.Function):
     """labels (N * H * W)."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
-        ctx: torch.autograd.function.FunctionCtx,
+    def forward(
+        ctx: Any,
         scores: torch.Tensor,
         labels: torch.Tensor,
         weights: torch.Tensor,
@@ -44,8 +46,8 @@ class _CrossEntropy(torch.autograd.Function):
         return torch.tensor(_core.cross_entropy(pixels, labels.numpy(), weights.numpy(), 1.0, None, threads))
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
-    def backward(ctx, gradient):  # type: ignore[no-untyped-def, override]
+    @once_differentiable
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         scores, labels, weights = ctx.saved_tensors
         pixels = scores.movedim(1, -1)
         out = np.empty(pixels.shape, np.float32)
