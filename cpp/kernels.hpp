@@ -113,8 +113,9 @@ struct DepthwiseMaps {
 struct LearningKernels {
     double (*cross_entropy)(const ScoredPixels& pixels, std::ptrdiff_t count, float scale, float* gradient);
 
-    // For depthwise_step channels from `channel` on.
-    void (*correlate_depthwise)(const DepthwiseLayer& layer, const DepthwiseMaps& maps, std::ptrdiff_t channel, float* out);
+    // For the channels from `begin` to `end`, multiples of depthwise_step; sums: (channels / step, kernel * kernel, step).
+    void (*correlate_depthwise)(const DepthwiseLayer& layer, const DepthwiseMaps& maps, std::ptrdiff_t begin,
+                                std::ptrdiff_t end, float* sums);
 };
 
 struct Kernels {

@@ -112,27 +112,28 @@ PIXELWISE_INLINE void correlate_rows(const DepthwiseLayer& layer, const float* i
         for (int v = 0; v < pair; ++v) store(sums + t * depthwise_step + v * lanes, total[t][v]);
 }
 
+// Row by row, all channels of a row in turn, as they lie in memory; sums: (channels / step, taps, step).
 template <int Taps>
-void correlate_channels(const DepthwiseLayer& layer, const DepthwiseMaps& maps, Index channel, float* out) {
-    float sums[Taps * Taps * depthwise_step];  // (taps, channels)
-    for (float& sum : sums) sum = 0.0f;
+void correlate_channels(const DepthwiseLayer& layer, const DepthwiseMaps& maps, Index begin, Index end, float* sums) {
+    constexpr Index size = Taps * Taps * depthwise_step;
+    for (Index i = 0; i < (end - begin) / depthwise_step * size; ++i) sums[i] = 0.0f;
     for (Index n = 0; n < maps.count; ++n)
         for (Index y = 0; y < maps.out_height; ++y)
-            for (int t = 0; t < Taps; ++t) {
-                const Index row = y * layer.stride - layer.padding + t * layer.dilation;
-                if (row < 0 || row >= maps.height) continue;
-                correlate_rows<Taps>(layer, maps.in + (n * maps.height + row) * maps.width * layer.channels + channel,
-                                     maps.width,
-                                     maps.gradient + (n * maps.out_height + y) * maps.out_width * layer.channels + channel,
-                                     maps.out_width, sums + t * Taps * depthwise_step);
-            }
-    for (int c = 0; c < depthwise_step; ++c)
-        for (int t = 0; t < Taps * Taps; ++t) out[(channel + c) * Taps * Taps + t] = sums[t * depthwise_step + c];
+            for (Index channel = begin; channel < end; channel += depthwise_step)
+                for (int t = 0; t < Taps; ++t) {
+                    const Index row = y * layer.stride - layer.padding + t * layer.dilation;
+                    if (row < 0 || row >= maps.height) continue;
+                    const float* const in = maps.in + (n * maps.height + row) * maps.width * layer.channels + channel;
+                    const float* const gradient =
+                        maps.gradient + (n * maps.out_height + y) * maps.out_width * layer.channels + channel;
+                    correlate_rows<Taps>(layer, in, maps.width, gradient, maps.out_width,
+                                         sums + (channel - begin) / depthwise_step * size + t * Taps * depthwise_step);
+                }
 }
 
-void correlate_depthwise(const DepthwiseLayer& layer, const DepthwiseMaps& maps, Index channel, float* out) {
-    layer.kernel == 3 ? correlate_channels<3>(layer, maps, channel, out)
-                      : correlate_channels<5>(layer, maps, channel, out);
+void correlate_depthwise(const DepthwiseLayer& layer, const DepthwiseMaps& maps, Index begin, Index end, float* sums) {
+    layer.kernel == 3 ? correlate_channels<3>(layer, maps, begin, end, sums)
+                      : correlate_channels<5>(layer, maps, begin, end, sums);
 }
 
 }  // namespace

@@ -31,8 +31,14 @@ void correlate_depthwise(const Kernels& kernels, const DepthwiseLayer& layer, co
                          int threads) {
     run_team(threads, [&](Member& member) {
         const auto mine = member.share(layer.channels, depthwise_step);
-        for (std::ptrdiff_t channel = mine.begin; channel < mine.end; channel += depthwise_step)
-            kernels.learning->correlate_depthwise(layer, maps, channel, out);
+        const std::ptrdiff_t taps = std::ptrdiff_t{layer.kernel} * layer.kernel;
+        std::vector<float> sums(static_cast<std::size_t>((mine.end - mine.begin) * taps));
+        kernels.learning->correlate_depthwise(layer, maps, mine.begin, mine.end, sums.data());
+        for (std::ptrdiff_t c = mine.begin; c < mine.end; ++c)
+            for (std::ptrdiff_t t = 0; t < taps; ++t) {
+                const std::ptrdiff_t own = c - mine.begin, step = depthwise_step;
+                out[c * taps + t] = sums[static_cast<std::size_t>((own / step * taps + t) * step + own % step)];
+            }
     });
 }
 

@@ -15,7 +15,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from pixelwise import _core
-from pixelwise.models.kept_memory import floats
+from pixelwise.models.fast import CHANNELS
 
 Pixels = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 
@@ -43,6 +43,11 @@ def _is_ours(x: torch.Tensor, weight: torch.Tensor) -> bool:
     return ours and not torch.is_autocast_enabled("cpu")
 
 
+def filled_up(count: int, step: int) -> int:
+    """The next multiple of the step."""
+    return -(-count // step) * step
+
+
 class TrainedConv2d(_Trained):
     """A convolution of stride 1, see cpp/winograd.hpp, and a ReLU if `rectified`."""
 
@@ -55,9 +60,13 @@ class TrainedConv2d(_Trained):
         if _is_ours(x, weight):
             if bias is None:
                 bias = weight.new_zeros(self.out_channels)
+            outputs, inputs = (filled_up(channels, CHANNELS) - channels for channels in weight.shape[:2])
+            if outputs or inputs:
+                x, weight = F.pad(x, (0, 0, 0, 0, 0, inputs)), F.pad(weight, (0, 0, 0, 0, 0, inputs, 0, outputs))
+                bias = F.pad(bias, (0, outputs))
             padding, dilation = int(self.padding[0]), self.dilation[0]
-            result: torch.Tensor = _Convolution.apply(x, weight, bias, padding, dilation, self.rectified)
-            return result
+            found: torch.Tensor = _Convolution.apply(x, weight, bias, padding, dilation, self.rectified)
+            return found[:, : self.out_channels] if outputs else found
         result = super()._conv_forward(x, weight, bias)
         return torch.relu_(result) if self.rectified else result
 
@@ -210,8 +219,8 @@ def _channels_last(images: int, channels: int, height: int, width: int) -> torch
 
 
 def _empty(shape: Sequence[int], strides: Sequence[int]) -> torch.Tensor:
-    """A tensor of its own, not a view, as autograd wants them."""
-    memory = torch.from_numpy(floats(math.prod(shape))).untyped_storage()
+    """A tensor of its own, not a view, as autograd wants them; NumPy asks the system for large pages."""
+    memory = torch.from_numpy(np.empty(math.prod(shape), np.float32)).untyped_storage()
     return torch.empty(0).set_(memory, 0, shape, strides)
 
 

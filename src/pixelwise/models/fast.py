@@ -47,7 +47,7 @@ def for_inference(net: Net, precision: str = "float32") -> Net:
         return net
     for parent in list(net.modules()):
         for name, layer in list(parent.named_children()):
-            if isinstance(layer, nn.Conv2d) and has_compiled_form(layer):
+            if isinstance(layer, nn.Conv2d) and _has_compiled_form(layer):
                 setattr(parent, name, _fused(parent, name, layer))
             elif isinstance(layer, nn.Conv2d) and is_large_product(layer):
                 setattr(parent, name, Product(layer))
@@ -98,8 +98,8 @@ def _halve(_: nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor
     return (inputs[0].to(torch.bfloat16),)
 
 
-def has_compiled_form(layer: nn.Conv2d) -> bool:
-    few = layer.in_channels <= FEW_CHANNELS and layer.dilation == (1, 1)
+def has_window(layer: nn.Conv2d) -> bool:
+    """Whether the layer's kernel, stride and padding are those of compiled convolutions."""
     return (
         layer.kernel_size[0] in KERNELS
         and layer.kernel_size[0] == layer.kernel_size[1]
@@ -109,9 +109,13 @@ def has_compiled_form(layer: nn.Conv2d) -> bool:
         and not isinstance(layer.padding, str)
         and layer.padding[0] == layer.padding[1]
         and layer.dilation[0] == layer.dilation[1]
-        and (few or layer.in_channels % CHANNELS == 0)
-        and layer.out_channels % CHANNELS == 0
     )
+
+
+def _has_compiled_form(layer: nn.Conv2d) -> bool:
+    few = layer.in_channels <= FEW_CHANNELS and layer.dilation == (1, 1)
+    fitting = (few or layer.in_channels % CHANNELS == 0) and layer.out_channels % CHANNELS == 0
+    return has_window(layer) and fitting
 
 
 def is_large_product(layer: nn.Conv2d) -> bool:

@@ -11,11 +11,15 @@ from typing import TypeVar
 import torch
 from torch import nn
 
-from pixelwise.models.compiled_conv import TrainedConv2d, TrainedDepthwise, TrainedProduct
-from pixelwise.models.fast import CHANNELS, followers, has_compiled_form, is_large_product
+from pixelwise.models.compiled_conv import TrainedConv2d, TrainedDepthwise, TrainedProduct, filled_up
+from pixelwise.models.fast import CHANNELS, followers, has_window, is_large_product
+from pixelwise.models.kept_memory import keep_freed_memory
 from pixelwise.models.quick_dropout import QuickDropout
 
 Net = TypeVar("Net", bound=nn.Module)
+
+MOST_FILLED = 1.7
+"""Up to which a compiled convolution's work may grow by channels of zeros."""
 
 
 def for_training(net: Net, device: torch.device) -> Net:
@@ -24,6 +28,7 @@ def for_training(net: Net, device: torch.device) -> Net:
     """
     if device.type != "cpu":
         return net
+    keep_freed_memory()
     for parent in list(net.modules()):
         for name, layer in list(parent.named_children()):
             if type(layer) is nn.Dropout:
@@ -48,8 +53,11 @@ def _takes_relu(parent: nn.Module, name: str) -> bool:
 
 
 def _is_compiled(conv: nn.Conv2d) -> bool:
-    reach = (conv.kernel_size[0] - 1) * conv.dilation[0]
-    return has_compiled_form(conv) and conv.in_channels % CHANNELS == 0 and int(conv.padding[0]) <= reach
+    """Also with channels that have to be filled up with zeros, if there are not too many."""
+    if not has_window(conv) or int(conv.padding[0]) > (conv.kernel_size[0] - 1) * conv.dilation[0]:
+        return False
+    filled = filled_up(conv.in_channels, CHANNELS) * filled_up(conv.out_channels, CHANNELS)
+    return filled <= MOST_FILLED * conv.in_channels * conv.out_channels
 
 
 def _is_depthwise(conv: nn.Conv2d) -> bool:
