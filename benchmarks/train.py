@@ -7,19 +7,22 @@ same crops with the same loss and the optimizer of our recipe. Theirs is written
 of torchvision has it: float images, batches padded to one size, the net in eager float32 and torch's own
 memory order, a step of the schedule after each batch. Ours does what `pixelwise train` does on the CPU:
 uint8 images, channels_last, the net in its form for training, the running mean of the weights. They take
-turns, `--steps` steps each, all work in one process; ratios are of the two times of one turn.
+turns, `--steps` steps each, every one in a process of its own; ratios are of the two times of one turn.
 Then the data alone: crops a second that one worker reads, varies and hands over, VOC-size JPEG files.
 
 Pictures are generated if no data set is named; weights are random. Neither changes the speed.
 """
 
 import argparse
+import contextlib
 import dataclasses
+import multiprocessing
 import os
 import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +44,7 @@ from pixelwise.training.recipe import Recipe
 from pixelwise.types import VOID
 
 Pair = tuple[torch.Tensor, torch.Tensor]
+Maker = Callable[[Recipe, "Crops"], Callable[[], None]]
 RECIPES = {
     "large_fov": camvid_large_fov.RECIPE,
     "fcn8s": camvid_fcn8s_vgg16.RECIPE,
@@ -75,21 +79,59 @@ def main() -> None:
 
 def compare(name: str, recipe: Recipe, images: LabelledImages, pairs: int, steps: int) -> None:
     crops = Crops(images, augmentation(recipe))
-    contestants = {"ours": ours(recipe, crops), "theirs": theirs(recipe, crops)}
+    contestants = {"ours": Contestant(ours, recipe, crops), "theirs": Contestant(theirs, recipe, crops)}
     seconds: dict[str, list[float]] = {who: [] for who in contestants}
     for turn in range(pairs + 1):
-        for who, step in contestants.items():
-            start = time.perf_counter()
-            for _ in range(steps if turn > 0 else 1):  # the first turn warms up
-                step()
-            if turn > 0:
-                seconds[who].append(time.perf_counter() - start)
+        for who, contestant in contestants.items():
+            spent = contestant.spent_on(steps if turn > 0 else 1)
+            if turn > 0:  # the first turn warms up
+                seconds[who].append(spent)
+    for contestant in contestants.values():
+        contestant.close()
     print(f"{name}: crops of {recipe.crop}, batches of {recipe.batch_size}")
     for who, times in seconds.items():
         rates = [steps * recipe.batch_size / t for t in times]
         print(f"  {who:8} {spread(rates)} images/s")
     ratios = [b / a for a, b in zip(seconds["ours"], seconds["theirs"], strict=True)]
     print(f"  ours is {spread(ratios)} times as fast", flush=True)
+
+
+class Contestant:
+    """A process of its own that trains when it is told to."""
+
+    def __init__(self, maker: Maker, recipe: Recipe, crops: "Crops") -> None:
+        spin = os.environ.get("GOMP_SPINCOUNT")
+        if maker is theirs:  # pixelwise.training has set it for processes that import torch later
+            os.environ.pop("GOMP_SPINCOUNT", None)
+        self.line, other = multiprocessing.Pipe()
+        arguments = other, maker, recipe, crops
+        self.process = multiprocessing.get_context("spawn").Process(target=obey, args=arguments, daemon=True)
+        self.process.start()
+        other.close()
+        if spin is not None:
+            os.environ["GOMP_SPINCOUNT"] = spin
+
+    def spent_on(self, steps: int) -> float:
+        """Seconds. Raises EOFError if the process has failed, which it explains on stderr."""
+        self.line.send(steps)
+        seconds: float = self.line.recv()
+        return seconds
+
+    def close(self) -> None:
+        self.line.close()
+        self.process.join()
+
+
+def obey(line: Connection, maker: Maker, recipe: Recipe, crops: "Crops") -> None:
+    torch.manual_seed(0)
+    step = maker(recipe, crops)
+    with contextlib.suppress(EOFError):
+        while True:
+            steps = line.recv()
+            start = time.perf_counter()
+            for _ in range(steps):
+                step()
+            line.send(time.perf_counter() - start)
 
 
 def pipeline(crops: "Crops", pairs: int) -> None:

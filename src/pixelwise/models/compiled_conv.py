@@ -62,7 +62,10 @@ class TrainedConv2d(_Trained):
                 bias = weight.new_zeros(self.out_channels)
             outputs, inputs = (filled_up(channels, CHANNELS) - channels for channels in weight.shape[:2])
             if outputs or inputs:
-                x, weight = F.pad(x, (0, 0, 0, 0, 0, inputs)), F.pad(weight, (0, 0, 0, 0, 0, inputs, 0, outputs))
+                x, weight = (
+                    F.pad(x, (0, 0, 0, 0, 0, inputs)),
+                    F.pad(weight, (0, 0, 0, 0, 0, inputs, 0, outputs)),
+                )
                 bias = F.pad(bias, (0, outputs))
             padding, dilation = int(self.padding[0]), self.dilation[0]
             found: torch.Tensor = _Convolution.apply(x, weight, bias, padding, dilation, self.rectified)

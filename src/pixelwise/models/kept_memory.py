@@ -1,4 +1,4 @@
-"""Memory of one step kept for the next: the system takes as long to give a large map as a layer to fill it."""
+"""Memory of one step kept for the next: the system takes as long to give a map as a layer to fill it."""
 
 import ctypes
 
