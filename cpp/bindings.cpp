@@ -10,6 +10,7 @@ using namespace nb::literals;
 
 void bind_crf(nb::module_& module);          // in bindings_crf.cpp
 void bind_convolution(nb::module_& module);  // in bindings_conv.cpp
+void bind_learning(nb::module_& module);     // in bindings_learning.cpp
 
 namespace {
 
@@ -75,4 +76,5 @@ NB_MODULE(_core, module) {
                "Interpolate scores (C, h, w) to probabilities' size (C, H, W) and take the softmax over classes.");
     bind_crf(module);
     bind_convolution(module);
+    bind_learning(module);
 }

@@ -7,8 +7,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "convolution.hpp"
+#include "winograd.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -20,6 +22,20 @@ using Array = nb::ndarray<T, nb::ndim<Dimensions>, nb::c_contig, nb::device::cpu
 
 void require(bool condition, const char* message) {
     if (!condition) throw nb::value_error(message);
+}
+
+template <class Any>
+std::ptrdiff_t size(const Any& array, std::size_t axis) {
+    return static_cast<std::ptrdiff_t>(array.shape(axis));
+}
+
+template <class Images>
+pixelwise::ImageSizes sizes_of(const Images& images) {
+    const pixelwise::ImageSizes sizes = {size(images, 0), size(images, 1), size(images, 2)};
+    require(sizes.count > 0 && sizes.height > 0 && sizes.width > 0 && sizes.count < (1 << 24) &&
+                sizes.height < (1 << 24) && sizes.width < (1 << 24),
+            "the images are empty or too large");
+    return sizes;
 }
 
 // Calls may come from several threads at a time.
@@ -48,24 +64,92 @@ class ConvolutionHandle {
 
     std::ptrdiff_t length(std::ptrdiff_t in) const { return convolution_->length(in); }
 
-    void run(Array<const float, 3> in, Array<float, 3> out, int threads) const {
-        const auto height = static_cast<std::ptrdiff_t>(in.shape(0)), width = static_cast<std::ptrdiff_t>(in.shape(1));
-        require(height > 0 && width > 0 && height < (1 << 24) && width < (1 << 24), "the image is empty or too large");
-        require(static_cast<std::ptrdiff_t>(in.shape(2)) == convolution_->inputs() &&
-                    static_cast<std::ptrdiff_t>(out.shape(2)) == convolution_->outputs(),
+    void run(Array<const float, 4> in, Array<float, 4> out, int threads) const {
+        const pixelwise::ImageSizes sizes = sizes_of(in);
+        require(size(in, 3) == convolution_->inputs() && size(out, 3) == convolution_->outputs(),
                 "in or out has other channels than the convolution");
-        const std::ptrdiff_t rows = length(height), columns = length(width);
+        const std::ptrdiff_t rows = length(sizes.height), columns = length(sizes.width);
         require(rows > 0 && columns > 0, "the kernel is larger than the padded image");
-        require(static_cast<std::ptrdiff_t>(out.shape(0)) == rows && static_cast<std::ptrdiff_t>(out.shape(1)) == columns,
-                "out is not (length(height), length(width), outputs)");
+        require(size(out, 0) == sizes.count && size(out, 1) == rows && size(out, 2) == columns,
+                "out is not (N, length(height), length(width), outputs)");
         require(threads > 0, "threads must be positive");
         nb::gil_scoped_release released;
-        convolution_->run(in.data(), height, width, out.data(), threads);
+        convolution_->run(in.data(), sizes, out.data(), threads);
     }
 
   private:
     std::unique_ptr<const pixelwise::Convolution> convolution_;
 };
+
+// The layer of weights (outputs, inputs, kernel, kernel) between images and results, which are both (N, H, W, channels).
+template <class Weights, class Images, class Results>
+pixelwise::ConvolutionLayer layer_of(const Weights& weights, const Images& images, const Results& results, int padding,
+                                     int dilation) {
+    require(size(weights, 2) == size(weights, 3) && size(weights, 2) >= 3 && size(weights, 2) <= 7,
+            "the kernel is not square of 3 to 7 taps");
+    require(padding >= 0 && padding <= 65536 && dilation >= 1 && dilation <= 65536, "padding or dilation are out of range");
+    const pixelwise::ConvolutionLayer layer = {size(weights, 0), size(weights, 1), static_cast<int>(size(weights, 2)),
+                                               padding, dilation};
+    require(layer.transposed().padding >= 0, "the padding is larger than the kernel");
+    require(layer.outputs > 0 && layer.inputs > 0 && layer.outputs % pixelwise::channel_step == 0 &&
+                layer.inputs % pixelwise::channel_step == 0 && layer.outputs <= 65536 && layer.inputs <= 65536,
+            "the channels are not multiples of 32");
+    const pixelwise::ImageSizes sizes = sizes_of(images), given = sizes_of(results);
+    require(size(images, 3) == layer.inputs && size(results, 3) == layer.outputs && given.count == sizes.count &&
+                given.height == layer.length(sizes.height) && given.width == layer.length(sizes.width),
+            "images and results do not fit the weights");
+    return layer;
+}
+
+const pixelwise::ConvolutionKernels& kernels_named(const std::optional<std::string>& instructions) {
+    const pixelwise::Kernels* kernels = pixelwise::find_kernels(instructions ? instructions->c_str() : nullptr);
+    require(kernels != nullptr, "this processor does not run these instructions, or they were not built in");
+    return *kernels->convolution;
+}
+
+// Points of weights that are used once, of the calling thread: the system takes long to give so much anew.
+pixelwise::Buffer<float>& points() {
+    thread_local pixelwise::Buffer<float> buffer;
+    return buffer;
+}
+
+void convolve(Array<const float, 4> images, Array<const float, 4> weights, Array<const float, 1> bias, int padding,
+              int dilation, bool rectified, Array<float, 4> out, int threads,
+              const std::optional<std::string>& instructions) {
+    const auto layer = layer_of(weights, images, out, padding, dilation);
+    require(size(bias, 0) == layer.outputs && threads > 0, "bias is not one number per output channel, or no threads");
+    const auto& kernels = kernels_named(instructions);
+    nb::gil_scoped_release released;
+    const auto sizes = sizes_of(images);
+    const int side = best_side(layer, sizes);
+    weigh_kernels(kernels, layer, side, weights.data(), false, points(), threads);
+    convolve(kernels, layer, side, points().data(), {bias.data(), rectified, false}, images.data(), sizes, out.data(),
+             threads);
+}
+
+void convolve_back(Array<const float, 4> gradient, Array<const float, 4> weights, int padding, int dilation,
+                   Array<float, 4> out, int threads, const std::optional<std::string>& instructions) {
+    const auto layer = layer_of(weights, out, gradient, padding, dilation).transposed();
+    require(threads > 0, "threads must be positive");
+    const auto& kernels = kernels_named(instructions);
+    nb::gil_scoped_release released;
+    const auto sizes = sizes_of(gradient);
+    const int side = best_side(layer, sizes);
+    const std::vector<float> zeros(static_cast<std::size_t>(layer.outputs), 0.0f);
+    weigh_kernels(kernels, layer, side, weights.data(), true, points(), threads);
+    convolve(kernels, layer, side, points().data(), {zeros.data(), false, false}, gradient.data(), sizes, out.data(),
+             threads);
+}
+
+void correlate(Array<const float, 4> images, Array<const float, 4> gradient, int padding, int dilation,
+               Array<float, 4> out, int threads, const std::optional<std::string>& instructions) {
+    const auto layer = layer_of(out, images, gradient, padding, dilation);
+    require(threads > 0, "threads must be positive");
+    const auto& kernels = kernels_named(instructions);
+    nb::gil_scoped_release released;
+    const auto sizes = sizes_of(images);
+    correlate(kernels, layer, best_side(layer, sizes), images.data(), sizes, gradient.data(), out.data(), threads);
+}
 
 }  // namespace
 
@@ -77,6 +161,16 @@ void bind_convolution(nb::module_& module) {
              "weights"_a.noconvert(), "bias"_a.noconvert(), "padding"_a, "dilation"_a, "rectified"_a, "pooled"_a,
              "threads"_a, "instructions"_a = nb::none())
         .def("length", &ConvolutionHandle::length, "size"_a, "Rows (or columns) of the result for so many of the image.")
-        .def("run", &ConvolutionHandle::run, "image"_a.noconvert(), "out"_a.noconvert(), "threads"_a,
-             "Fill out (length(H), length(W), outputs) from the image (H, W, inputs).");
+        .def("run", &ConvolutionHandle::run, "images"_a.noconvert(), "out"_a.noconvert(), "threads"_a,
+             "Fill out (N, length(H), length(W), outputs) from the images (N, H, W, inputs).");
+    module.def("convolve", &convolve, "images"_a.noconvert(), "weights"_a.noconvert(), "bias"_a.noconvert(), "padding"_a,
+               "dilation"_a, "rectified"_a, "out"_a.noconvert(), "threads"_a, "instructions"_a = nb::none(),
+               "Fill out (N, H', W', outputs) from images (N, H, W, inputs) with weights (outputs, inputs, k, k), and "
+               "perhaps ReLU.");
+    module.def("convolve_back", &convolve_back, "gradient"_a.noconvert(), "weights"_a.noconvert(), "padding"_a,
+               "dilation"_a, "out"_a.noconvert(), "threads"_a, "instructions"_a = nb::none(),
+               "Fill out (N, H, W, inputs) with the gradient of a convolution's images from that of its results.");
+    module.def("correlate", &correlate, "images"_a.noconvert(), "gradient"_a.noconvert(), "padding"_a, "dilation"_a,
+               "out"_a.noconvert(), "threads"_a, "instructions"_a = nb::none(),
+               "Fill out (outputs, inputs, k, k) with the gradient of a convolution's weights from that of its results.");
 }

@@ -40,9 +40,6 @@ struct Link {
     float half;
 };
 
-// Tiles of a convolution, see convolution.hpp.
-constexpr int tile_side = 8, tile_size = tile_side * tile_side;
-
 // An image (height, width, channels), seen at every `step`-th pixel from `row` and `column` on.
 template <class T>
 struct Pixels {
@@ -51,11 +48,16 @@ struct Pixels {
     std::ptrdiff_t row, column, step;
 };
 
+// The steps of winograd.hpp. Tiles have side x side numbers per channel, called points; a tile's points lie `stride` apart.
+// Channels come in panels, `columns` of them side by side.
 struct ConvolutionKernels {
     int rows, columns;  // the block of products that stays in registers
 
-    // The tile's 64 transformed numbers per channel, each `stride` after the one before; outside the image are zeros.
-    void (*gather)(const Pixels<const float>& tile, float* out, std::ptrdiff_t stride);
+    // The points of kernels from their taps (kernel * kernel, columns).
+    void (*weigh)(int side, int kernel, const float* taps, float* out, std::ptrdiff_t stride);
+
+    // The points of a tile of the image, zeros outside; panels lie `panel` apart.
+    void (*gather)(int side, const Pixels<const float>& tile, float* out, std::ptrdiff_t stride, std::ptrdiff_t panel);
 
     // c[i, j] = sum over k < depth of a[i, k] b[k, j] for `count` (a multiple of `rows`) rows and `columns` columns; rows of
     // a lie `a_stride` apart, those of c `c_stride`.
@@ -70,7 +72,50 @@ struct ConvolutionKernels {
         bool rectified, pooled;
         std::ptrdiff_t full_height, full_width;
     };
-    void (*scatter)(int kernel, const float* products, std::ptrdiff_t stride, const Results& results);
+    void (*scatter)(int side, int kernel, const float* products, std::ptrdiff_t stride, const Results& results);
+
+    // `scatter` transposed: the gradient of the products from that of the tile's results, zeros outside.
+    void (*spread)(int side, int kernel, const Pixels<const float>& tile, float* out, std::ptrdiff_t stride,
+                   std::ptrdiff_t panel);
+
+    // c[i, j] = sum over k < depth of a[k, i] b[k, j], or so much more if `add`, for `count` rows and `columns` columns; a is
+    // in panels of (depth, columns), `a_panel` apart, b is one panel, rows of c lie `c_stride` apart.
+    void (*correlate)(std::ptrdiff_t count, std::ptrdiff_t depth, const float* a, std::ptrdiff_t a_panel, const float* b,
+                      float* c, std::ptrdiff_t c_stride, bool add);
+
+    // `weigh` transposed: the gradient of taps from that of the kernels' points.
+    void (*unweigh)(int side, int kernel, const float* products, std::ptrdiff_t stride, float* taps);
+};
+
+constexpr int most_classes = 256;
+constexpr int depthwise_step = 16;  // channel counts are multiples
+
+// Scores (pixels, classes), labels (pixels) and the weights of classes in a loss.
+struct ScoredPixels {
+    const float* scores;
+    const std::uint8_t* labels;
+    const float* weights;
+    int classes;  // at most most_classes
+};
+
+struct DepthwiseLayer {
+    std::ptrdiff_t channels;
+    int kernel, stride, padding, dilation;  // kernel: 3 or 5
+};
+
+// in: (count, height, width, channels); gradient, that of the results: (count, out_height, out_width, channels).
+struct DepthwiseMaps {
+    const float *in, *gradient;
+    std::ptrdiff_t count, height, width, out_height, out_width;
+};
+
+// The loops of learning.hpp.
+struct LearningKernels {
+    double (*cross_entropy)(const ScoredPixels& pixels, std::ptrdiff_t count, float scale, float* gradient);
+
+    // For the channels from `begin` to `end`, multiples of depthwise_step; sums: (channels / step, kernel * kernel, step).
+    void (*correlate_depthwise)(const DepthwiseLayer& layer, const DepthwiseMaps& maps, std::ptrdiff_t begin,
+                                std::ptrdiff_t end, float* sums);
 };
 
 struct Kernels {
@@ -112,6 +157,7 @@ struct Kernels {
     void (*place)(const float* from, const std::int32_t* order, std::int32_t first, int count, int width, float* to);
 
     const ConvolutionKernels* convolution;
+    const LearningKernels* learning;
 };
 
 // The best set that this processor runs; `force` ("baseline", "avx2", "avx512") overrides the choice, and nullptr comes

@@ -17,6 +17,7 @@
     void place(const float* from, const std::int32_t* order, std::int32_t first,        \
                int count, int width, float* to);                                        \
     extern const ConvolutionKernels convolution_kernels;                                \
+    extern const LearningKernels learning_kernels;                                      \
     extern const Kernels kernels;                                                       \
     }
 

@@ -247,7 +247,7 @@ void beliefs(const SweepView* terms, int term_count, Index begin, int count, int
 
 extern const Kernels kernels;
 const Kernels kernels = {PIXELWISE_NAME(PIXELWISE_ISA), &locate, &slice, &beliefs, &splat, &blur, &move_add, &transform, &transpose,
-                         &pick, &place, &convolution_kernels};
+                         &pick, &place, &convolution_kernels, &learning_kernels};
 
 }  // namespace PIXELWISE_ISA
 }  // namespace pixelwise

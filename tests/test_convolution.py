@@ -51,7 +51,7 @@ def example(
 
 def run(convolution: "_core.Convolution", image: Array, outputs: int = 64, threads: int = 2) -> Array:
     out = np.full((*map(convolution.length, image.shape[:2]), outputs), np.nan, np.float32)
-    convolution.run(image, out, threads)
+    convolution.run(image[None], out[None], threads)
     return out
 
 
@@ -116,6 +116,19 @@ def test_more_tiles_than_a_block_holds() -> None:
     assert np.abs(found - definition(image, weights, bias, 1, 1)).max() < 2e-4
 
 
+def test_images_of_a_batch_are_convolved_alike() -> None:
+    """6 x 7 results of 6 x 6 a tile: tiles of several images share a block."""
+    rng = np.random.default_rng(1)
+    for inputs in (3, 32):
+        _, weights, bias = example((1, 1), 3, inputs)
+        images = rng.standard_normal((5, 6, 7, inputs), np.float32)
+        convolution = _core.Convolution(weights, bias, 1, 1, True, False, 2)
+        out = np.full((5, 6, 7, 64), np.nan, np.float32)
+        convolution.run(images, out, 2)
+        for image, found in zip(images, out, strict=True):
+            assert np.array_equal(found, run(convolution, image))
+
+
 def test_threads_and_callers_at_once_change_nothing() -> None:
     image, weights, bias = example((40, 50), 3)
     convolution = _core.Convolution(weights, bias, 1, 1, True, False, 2)
@@ -156,4 +169,4 @@ def test_misuse_is_refused() -> None:
         (image[:0].copy(), np.empty((0, 10, 64), np.float32), "empty or too large"),
     ):
         with pytest.raises(ValueError, match=complaint):
-            convolution.run(picture, out, 1)
+            convolution.run(picture[None], out[None], 1)

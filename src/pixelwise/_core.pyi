@@ -47,7 +47,7 @@ class MeanField:
 def instruction_set() -> str: ...
 
 class Convolution:
-    """A convolution of stride 1, see cpp/convolution.hpp. Images are (H, W, channels)."""
+    """A convolution of stride 1, see cpp/convolution.hpp. Images are (N, H, W, channels)."""
 
     def __init__(
         self,
@@ -61,4 +61,53 @@ class Convolution:
         instructions: str | None = None,
     ) -> None: ...
     def length(self, size: int) -> int: ...
-    def run(self, image: npt.NDArray[np.float32], out: npt.NDArray[np.float32], threads: int) -> None: ...
+    def run(self, images: npt.NDArray[np.float32], out: npt.NDArray[np.float32], threads: int) -> None: ...
+
+def convolve(
+    images: npt.NDArray[np.float32],
+    weights: npt.NDArray[np.float32],
+    bias: npt.NDArray[np.float32],
+    padding: int,
+    dilation: int,
+    rectified: bool,
+    out: npt.NDArray[np.float32],
+    threads: int,
+    instructions: str | None = None,
+) -> None: ...
+def convolve_back(
+    gradient: npt.NDArray[np.float32],
+    weights: npt.NDArray[np.float32],
+    padding: int,
+    dilation: int,
+    out: npt.NDArray[np.float32],
+    threads: int,
+    instructions: str | None = None,
+) -> None: ...
+def correlate(
+    images: npt.NDArray[np.float32],
+    gradient: npt.NDArray[np.float32],
+    padding: int,
+    dilation: int,
+    out: npt.NDArray[np.float32],
+    threads: int,
+    instructions: str | None = None,
+) -> None: ...
+def cross_entropy(
+    scores: npt.NDArray[np.float32],
+    labels: npt.NDArray[np.uint8],
+    weights: npt.NDArray[np.float32],
+    scale: float,
+    gradient: npt.NDArray[np.float32] | None,
+    threads: int,
+    instructions: str | None = None,
+) -> float: ...
+def correlate_depthwise(
+    images: npt.NDArray[np.float32],
+    gradient: npt.NDArray[np.float32],
+    stride: int,
+    padding: int,
+    dilation: int,
+    out: npt.NDArray[np.float32],
+    threads: int,
+    instructions: str | None = None,
+) -> None: ...

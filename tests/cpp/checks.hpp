@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "kernels.hpp"
+
 using Index = std::ptrdiff_t;
 using Floats = std::vector<float>;
 
@@ -52,3 +54,4 @@ inline void require_probabilities(const Floats& q, int classes, Index pixels) {
 
 void run_resampling();
 void run_confusion();
+void run_learning(const std::vector<const pixelwise::Kernels*>& sets);

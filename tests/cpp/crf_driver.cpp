@@ -291,6 +291,7 @@ int main(int count, char** arguments) {
         run_resampling();
         run_on_one_thread();
     }
+    run_learning(sets);
     run_lattices();
     run_refusals();
     run_on_threads();

@@ -81,12 +81,12 @@ def test_relu_and_pooling_are_part_of_the_convolution() -> None:
 
 def test_a_map_that_somebody_else_uses_is_kept() -> None:
     """With a tap behind relu3_3, that map has to exist; pooling it stays a layer of its own."""
-    from pixelwise.models.fast import _followers
+    from pixelwise.models.fast import followers
     from pixelwise.models.vgg16 import vgg16_trunk
 
     trunk = vgg16_trunk(("relu3_3", "pool5"), widths=WIDTHS)
-    assert _followers(trunk, "conv3_3") == ["relu3_3"]
-    assert _followers(trunk, "conv4_3")[:2] == ["relu4_3", "pool4"]
+    assert followers(trunk, "conv3_3") == ["relu3_3"]
+    assert followers(trunk, "conv4_3")[:2] == ["relu4_3", "pool4"]
 
 
 def test_nets_that_still_learn_and_unknown_precisions_are_refused() -> None:

@@ -11,8 +11,25 @@ def test_loss_is_the_mean_over_labelled_pixels() -> None:
     scores = torch.tensor([[2.0, 0.0], [0.0, 0.0]]).T.reshape(1, 2, 1, 2)
     labels = torch.tensor([[[0, 255]]], dtype=torch.uint8)
     assert cross_entropy(scores, labels).item() == pytest.approx(
-        torch.log1p(torch.exp(torch.tensor(-2.0))).item()
+        torch.log1p(torch.exp(torch.tensor(-2.0))).item(), abs=1e-6
     )
+
+
+def test_loss_and_gradient_do_not_depend_on_the_memory_order() -> None:
+    torch.manual_seed(0)
+    scores, weights = torch.randn(2, 21, 9, 12), torch.rand(21) + 0.5
+    labels = torch.randint(0, 21, (2, 9, 12), dtype=torch.uint8)
+    labels[0, 3] = 255
+    found = []
+    for order in (torch.contiguous_format, torch.channels_last):
+        x = scores.clone(memory_format=order).requires_grad_()
+        loss = cross_entropy(x, labels, weights)
+        (3 * loss).backward()  # type: ignore[no-untyped-call]
+        assert x.grad is not None
+        found.append((loss.detach(), x.grad))
+    (torchs, torchs_gradient), (ours, our_gradient) = found
+    assert torch.allclose(ours, torchs, rtol=1e-6)
+    assert torch.allclose(our_gradient, torchs_gradient, atol=1e-8)
 
 
 def test_loss_of_void_alone_is_zero_with_gradient_zero() -> None:

@@ -49,7 +49,7 @@ def for_inference(net: Net, precision: str = "float32") -> Net:
         for name, layer in list(parent.named_children()):
             if isinstance(layer, nn.Conv2d) and _has_compiled_form(layer):
                 setattr(parent, name, _fused(parent, name, layer))
-            elif isinstance(layer, nn.Conv2d) and _is_large_product(layer):
+            elif isinstance(layer, nn.Conv2d) and is_large_product(layer):
                 setattr(parent, name, Product(layer))
     return net
 
@@ -79,8 +79,7 @@ class CompiledConv2d(nn.Module):
         height, width = (self.convolution.length(size) for size in images.shape[1:3])
         # NumPy asks the system for large pages, which it gives several times faster than small ones.
         out = np.empty((len(images), height, width, self.out_channels), np.float32)
-        for image, place in zip(images, out, strict=True):
-            self.convolution.run(image, place, torch.get_num_threads())
+        self.convolution.run(images, out, torch.get_num_threads())
         return torch.from_numpy(out).permute(0, 3, 1, 2)
 
 
@@ -99,8 +98,8 @@ def _halve(_: nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor
     return (inputs[0].to(torch.bfloat16),)
 
 
-def _has_compiled_form(layer: nn.Conv2d) -> bool:
-    few = layer.in_channels <= FEW_CHANNELS and layer.dilation == (1, 1)
+def has_window(layer: nn.Conv2d) -> bool:
+    """Whether the layer's kernel, stride and padding are those of compiled convolutions."""
     return (
         layer.kernel_size[0] in KERNELS
         and layer.kernel_size[0] == layer.kernel_size[1]
@@ -110,12 +109,16 @@ def _has_compiled_form(layer: nn.Conv2d) -> bool:
         and not isinstance(layer.padding, str)
         and layer.padding[0] == layer.padding[1]
         and layer.dilation[0] == layer.dilation[1]
-        and (few or layer.in_channels % CHANNELS == 0)
-        and layer.out_channels % CHANNELS == 0
     )
 
 
-def _is_large_product(layer: nn.Conv2d) -> bool:
+def _has_compiled_form(layer: nn.Conv2d) -> bool:
+    few = layer.in_channels <= FEW_CHANNELS and layer.dilation == (1, 1)
+    fitting = (few or layer.in_channels % CHANNELS == 0) and layer.out_channels % CHANNELS == 0
+    return has_window(layer) and fitting
+
+
+def is_large_product(layer: nn.Conv2d) -> bool:
     return (
         layer.kernel_size == (1, 1)
         and layer.stride == (1, 1)
@@ -127,16 +130,16 @@ def _is_large_product(layer: nn.Conv2d) -> bool:
 
 def _fused(parent: nn.Module, name: str, conv: nn.Conv2d) -> CompiledConv2d:
     """The convolution with what follows it in a row of layers; that is taken out of the row."""
-    followers = _followers(parent, name)
-    rectified = bool(followers) and isinstance(parent.get_submodule(followers[0]), nn.ReLU)
-    pooled = rectified and len(followers) > 1 and conv.kernel_size[0] % 2 == 1 and conv.dilation == (1, 1)
-    pooled = pooled and conv.in_channels > FEW_CHANNELS and _take_pooling(parent, followers[1])
+    behind = followers(parent, name)
+    rectified = bool(behind) and isinstance(parent.get_submodule(behind[0]), nn.ReLU)
+    pooled = rectified and len(behind) > 1 and conv.kernel_size[0] % 2 == 1 and conv.dilation == (1, 1)
+    pooled = pooled and conv.in_channels > FEW_CHANNELS and _take_pooling(parent, behind[1])
     if rectified:
-        setattr(parent, followers[0], nn.Identity())
+        setattr(parent, behind[0], nn.Identity())
     return CompiledConv2d(conv, rectified, pooled)
 
 
-def _followers(parent: nn.Module, name: str) -> list[str]:
+def followers(parent: nn.Module, name: str) -> list[str]:
     """The layers behind one in a row, as long as nobody else uses what they are given."""
     if not isinstance(parent, Trunk | nn.Sequential):
         return []

@@ -20,6 +20,7 @@ from pixelwise.evaluation.evaluate import evaluate
 from pixelwise.inference.engines import TorchEngine
 from pixelwise.inference.model_file import ModelInfo
 from pixelwise.inference.predictor import Predictor
+from pixelwise.models.fast_training import for_training
 from pixelwise.training import checkpoint
 from pixelwise.training.batches import augmentation, batches
 from pixelwise.training.losses import LossSampling, balancing_weights, cross_entropy
@@ -65,11 +66,12 @@ def train(
     # Net, optimizer and running mean; all randomness follows from the seed.
     torch.manual_seed(recipe.seed)
     fabric = Fabric(accelerator=recipe.accelerator, devices=1, precision=recipe.precision)
-    net = build_net(recipe, len(train_set.classes), trained=state is None)
+    net = for_training(build_net(recipe, len(train_set.classes), trained=state is None), fabric.device)
     optimizer = make_optimizer(net, recipe)
     model, optimizer = fabric.setup(net, optimizer)
     mean = RunningMean(net, recipe.ema)
-    judged = build_net(recipe, len(train_set.classes), trained=False).to(fabric.device).eval()
+    judged = for_training(build_net(recipe, len(train_set.classes), trained=False), fabric.device)
+    judged = judged.to(fabric.device).eval()
     torch.manual_seed(recipe.seed)  # building nets drew random numbers, and not always equally many
     start, seconds_before, history = 0, 0.0, []
     if state is not None:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch.nn import functional as F
 
+from pixelwise.training.compiled_loss import total_cross_entropy
 from pixelwise.types import VOID
 
 
@@ -18,7 +18,7 @@ def cross_entropy(
     `scores` (N, C, H, W), `labels` (N, H, W) integer; each pixel's loss is multiplied by the weight (C) of
     its class. Source: Long et al. 2015, section 4.3, normalised by pixels.
     """
-    total = F.cross_entropy(scores, labels.long(), weights, ignore_index=VOID, reduction="sum")
+    total = total_cross_entropy(scores, labels, weights)
     return total / (labels != VOID).sum().clamp(min=1)
 
 
