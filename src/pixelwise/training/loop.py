@@ -1,181 +1,216 @@
 """The training loop, from top to bottom."""
 
 import dataclasses
-import math
-import signal
-import sys
-import threading
+import os
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
-from types import FrameType
+from threading import Event
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from pixelwise.data import LabelledImages
-from pixelwise.data.audit import audit
-from pixelwise.errors import MissingExtraError, TrainingError
-from pixelwise.evaluation.evaluate import evaluate
-from pixelwise.inference.engines import TorchEngine
-from pixelwise.inference.model_file import ModelInfo
-from pixelwise.inference.predictor import Predictor
-from pixelwise.models.fast_training import for_training
-from pixelwise.training import checkpoint
-from pixelwise.training.batches import augmentation, batches
-from pixelwise.training.losses import LossSampling, balancing_weights, cross_entropy
+from pixelwise.errors import PixelwiseError, TrainingError
+from pixelwise.training import checkpoint, stopping
+from pixelwise.training.batches import Batch, steps_of
+from pixelwise.training.evidence import save_evidence
+from pixelwise.training.judge import Judge
+from pixelwise.training.learner import Learner, NotFiniteError
 from pixelwise.training.monitor import Monitor
-from pixelwise.training.net import build_net, classes_as_data, classes_from
-from pixelwise.training.optimizer import RunningMean, make_optimizer, schedule, set_rates
+from pixelwise.training.net import classes_as_data
+from pixelwise.training.precision import precision
+from pixelwise.training.processes import (
+    LostProcessError,
+    any_of,
+    connected,
+    gathered,
+    naming_lost,
+)
 from pixelwise.training.recipe import Recipe
+from pixelwise.training.start import begin, class_weights, images_per_step, is_finished, seen
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 
 def train(
-    recipe: Recipe, train_set: LabelledImages, val_set: LabelledImages, run: Path, resume: bool = False
+    recipe: Recipe,
+    train_set: LabelledImages,
+    val_set: LabelledImages,
+    run: Path,
+    resume: bool = False,
+    asked: Event | None = None,
 ) -> bool:
-    """Train as the recipe says, leaving checkpoints and logs in the folder `run`; True if it reached the
-    last step.
+    """Train as the recipe says, leaving checkpoints and logs in the folder `run`; True if it came to its
+    end.
 
     False means that a SIGINT or SIGTERM ended it early; everything up to that step is in the checkpoint.
     With `resume` the run goes on from its last checkpoint and, on the CPU, ends with the very weights that an
-    uninterrupted run has.
+    uninterrupted run has. Of several processes, see processes.py, each calls this. `asked`: looked at instead
+    of signals.
     """
-    try:
-        from lightning_fabric import Fabric
-    except ModuleNotFoundError:
-        raise MissingExtraError("lightning_fabric") from None
+    recipe = dataclasses.replace(recipe, precision=precision(recipe))
+    train_set, val_set = (seen(images, recipe) for images in (train_set, val_set))
+    state = begin(recipe, train_set, run, resume)
+    if state is not None and is_finished(recipe, state.step, state.history):
+        return True
+    with determinism(recipe.deterministic), connected(recipe) as fabric:
+        return Training(fabric, recipe, train_set, val_set, run, state).go_on(asked)
 
-    # A run begins in a folder of its own, or where it stopped.
-    last = run / checkpoint.LAST
-    state = checkpoint.load(last) if resume else None
-    if state is None and last.exists():
-        raise TrainingError(f"{run} already holds a run", "go on with --resume, or choose another --output")
-    if state is not None and (changed := _differences(recipe, Recipe.from_dict(state.recipe))):
-        raise TrainingError(
-            f"the run in {run} was started with other settings: {', '.join(changed)}",
-            "resume with the same recipe and settings, or start a new run",
+
+class Training:
+    """A run in the making: `done` steps lie behind it."""
+
+    def __init__(
+        self,
+        fabric: "Fabric",
+        recipe: Recipe,
+        train_set: LabelledImages,
+        val_set: LabelledImages,
+        run: Path,
+        state: checkpoint.Checkpoint | None,
+    ) -> None:
+        self.fabric, self.recipe, self.run = fabric, recipe, run
+        self.classes = {name: class_map.classes for name, class_map in train_set.heads.items()}
+        sizes = {name: len(classes) for name, classes in self.classes.items()}
+        self.channels = train_set.read(0).stacked(recipe.inputs).shape[2]
+        self.learner = Learner(fabric, recipe, sizes, class_weights(recipe, train_set), self.channels, state)
+        self.judge = Judge(fabric, recipe, val_set, self.channels)
+        self.done = 0 if state is None else state.step
+        self.history = [] if state is None else state.history
+        self.began = self.saved = time.monotonic()
+        self.seconds_before = 0.0 if state is None else state.seconds
+        self.images_per_step = images_per_step(recipe)
+        self.stream = steps_of(recipe, train_set, self.done, fabric.global_rank, fabric.world_size)
+
+    def finished(self) -> bool:
+        """Whether there is nothing more to do."""
+        return is_finished(self.recipe, self.done, self.history)
+
+    def go_on(self, asked: Event | None = None) -> bool:
+        """Learn until finished, then True, or until a signal comes or `asked` is set, then False."""
+        leads = self.fabric.is_global_zero
+        end = stopping.signals(tell=leads) if asked is None else nullcontext(asked)
+        with end as asked, self._monitor() as monitor, self._rescue():
+            if self.fabric.world_size > 1 and self.done == 0:
+                self._save()  # when the process that writes is lost, there is something to go on from
+            if self._due() and all(entry["step"] != self.done for entry in self.history):
+                self._evaluate(monitor)  # a signal came before
+            while not self.finished():
+                loss = self._learn(self._next())
+                if monitor is not None:
+                    monitor.step(self.done, loss, self.learner.rate)
+                stop = any_of(self.fabric, asked.is_set())
+                if self.done == self.recipe.steps or (self._due() and not stop):
+                    self._evaluate(monitor)
+                if stop:
+                    break
+                if time.monotonic() - self.saved > 60 * self.recipe.checkpoint_minutes:
+                    self._save()
+            self._save()
+            return self.finished()
+
+    def _due(self) -> bool:
+        """Whether the net is to be judged now."""
+        return self.done > 0 and self.done % self.recipe.evaluate_every == 0
+
+    def _next(self) -> list[Batch]:
+        """The batches of the next step. A process that cannot read its own ends all of them, after a
+        checkpoint.
+        """
+        parts, fault = [], None
+        try:
+            parts = next(self.stream)
+        except PixelwiseError as error:
+            fault = error
+        if any_of(self.fabric, fault is not None):
+            self._save()
+            raise next(filter(None, gathered(self.fabric, fault)))
+        return parts
+
+    def _learn(self, parts: list[Batch]) -> float:
+        try:
+            loss = self.learner.step(self.done, parts)
+        except NotFiniteError as error:
+            place = save_evidence(self.run, self.done + 1, self.fabric.global_rank, parts, self.classes)
+            raise TrainingError(
+                f"{error.message}; what it was computed from is in {place}",
+                "lower the learning rates, or set clip=1; the last checkpoint is kept",
+            ) from None
+        self.done += 1
+        return loss
+
+    def _evaluate(self, monitor: Monitor | None) -> None:
+        figures = self.judge(self.learner.mean.tensors)
+        self.history.append({"step": self.done, **figures})
+        if monitor is not None:
+            monitor.evaluated(self.done, figures, self.judge.overlays())
+        if stopping.is_best(self.history):
+            best = self._checkpoint(net={}, mean=self.learner.mean.tensors, optimizer={})
+            self._write(best, checkpoint.BEST)
+
+    def _save(self) -> None:
+        self._write(self._checkpoint(**self.learner.state()), checkpoint.LAST)
+        self.saved = time.monotonic()
+
+    def _checkpoint(self, **state: Any) -> checkpoint.Checkpoint:
+        several = len(self.classes) > 1
+        return checkpoint.Checkpoint(
+            step=self.done,
+            recipe=dataclasses.asdict(self.recipe),
+            classes=classes_as_data(next(iter(self.classes.values()))),
+            heads={name: classes_as_data(own) for name, own in self.classes.items()} if several else {},
+            seconds=self.seconds_before + time.monotonic() - self.began,
+            history=self.history,
+            images_per_step=self.images_per_step,
+            channels=self.channels,
+            **state,
         )
-    if state is not None and classes_from(state.classes) != train_set.classes:
-        raise TrainingError(
-            f"the run in {run} learns {', '.join(state.classes['names'])}, but the data now has "
-            f"{', '.join(train_set.classes.names)}",
-            "resume with the data the run was started with",
-        )
-    run.mkdir(parents=True, exist_ok=True)
 
-    # Net, optimizer and running mean; all randomness follows from the seed.
-    torch.manual_seed(recipe.seed)
-    fabric = Fabric(accelerator=recipe.accelerator, devices=1, precision=recipe.precision)
-    net = for_training(build_net(recipe, len(train_set.classes), trained=state is None), fabric.device)
-    optimizer = make_optimizer(net, recipe)
-    model, optimizer = fabric.setup(net, optimizer)
-    mean = RunningMean(net, recipe.ema)
-    judged = for_training(build_net(recipe, len(train_set.classes), trained=False), fabric.device)
-    judged = judged.to(fabric.device).eval()
-    torch.manual_seed(recipe.seed)  # building nets drew random numbers, and not always equally many
-    start, seconds_before, history = 0, 0.0, []
-    if state is not None:
-        start, seconds_before, history = state.step, state.seconds, state.history
-        net.load_state_dict(state.net)
-        mean.load(state.mean)
-        optimizer.load_state_dict(state.optimizer)
-        torch.set_rng_state(state.torch_rng)
+    def _write(self, state: checkpoint.Checkpoint, name: str) -> None:
+        """Only rank 0 writes, and only numbers."""
+        if not self.fabric.is_global_zero:
+            return
+        if not all(tensor.isfinite().all() for tensor in state.mean.values()):
+            raise TrainingError(
+                f"the weights after step {self.done} are not all finite numbers",
+                "lower the learning rates, or set clip=1; the last checkpoint is kept",
+            )
+        checkpoint.save(state, self.run / name)
 
-    sampling = LossSampling(recipe.loss_sampling)
-    batch_size = sampling.batch_size(recipe.batch_size)
-    weights = balancing_weights(audit(train_set).pixels).to(fabric.device) if recipe.balance_classes else None
-    stream = batches(
-        train_set, augmentation(recipe), batch_size, recipe.seed, start, recipe.steps, recipe.workers
-    )
-    info = ModelInfo(recipe.name, train_set.classes, recipe.long_side)
-    predictor = Predictor(TorchEngine(judged), info)
-    began = saved = time.monotonic()
+    @contextmanager
+    def _monitor(self) -> Iterator[Monitor | None]:
+        if not self.fabric.is_global_zero:
+            yield None
+            return
+        with closing(Monitor(self.run, self.done, self.recipe.steps, self.images_per_step)) as monitor:
+            yield monitor
 
-    def save(done: int) -> None:
-        content = checkpoint.Checkpoint(
-            step=done,
-            recipe=dataclasses.asdict(recipe),
-            classes=classes_as_data(train_set.classes),
-            net=net.state_dict(),
-            mean=mean.tensors,
-            optimizer=optimizer.state_dict(),
-            torch_rng=torch.get_rng_state(),
-            seconds=seconds_before + time.monotonic() - began,
-            history=history,
-        )
-        checkpoint.save(content, last)
-
-    done = start
-    with (
-        _signals() as asked_to_stop,
-        closing(Monitor(run, start, recipe.steps, batch_size)) as monitor,
-    ):
-        model.train()
-        for images, labels in stream:
-            images = images.to(fabric.device).contiguous(memory_format=torch.channels_last)
-            set_rates(optimizer, schedule(done, recipe))
-            labels = sampling(net.sampled(labels), net.score_stride // net.label_stride)
-            loss = cross_entropy(model(images), labels.to(fabric.device), weights)
-            optimizer.zero_grad()
-            fabric.backward(loss)
-            optimizer.step()
-            mean.update(net, done)
-            done += 1
-            if not math.isfinite(value := loss.item()):
-                raise TrainingError(
-                    f"the loss of step {done} is {value}",
-                    "lower the learning rates; the last checkpoint is kept",
-                )
-            monitor.step(done, value, optimizer.param_groups[0]["lr"])
-
-            due = done % recipe.evaluate_every == 0 and not asked_to_stop.is_set()
-            if due or done == recipe.steps:
-                judged.load_state_dict(mean.tensors)
-                result = evaluate(predictor, val_set)
-                history.append({"step": done, **result.summary()})
-                overlays = [predictor(val_set.read(i).image).overlay() for i in range(min(4, len(val_set)))]
-                monitor.evaluated(done, result.summary(), overlays)
-            if (
-                done == recipe.steps
-                or asked_to_stop.is_set()
-                or time.monotonic() - saved > 60 * recipe.checkpoint_minutes
-            ):
-                save(done)
-                saved = time.monotonic()
-            if asked_to_stop.is_set():
-                break
-    return done == recipe.steps
-
-
-def _differences(now: Recipe, then: Recipe) -> list[str]:
-    """The fields in which two recipes differ, but for those that do not change what is learnt."""
-    free = {"workers", "checkpoint_minutes", "data", "backbone_weights", "init_from"}
-    return [
-        f"{field.name} was {getattr(then, field.name)}, is now {getattr(now, field.name)}"
-        for field in dataclasses.fields(Recipe)
-        if field.name not in free and getattr(now, field.name) != getattr(then, field.name)
-    ]
+    @contextmanager
+    def _rescue(self) -> Iterator[None]:
+        """When another process is lost, the steps behind are saved."""
+        try:
+            with naming_lost():
+                yield
+        except LostProcessError:
+            self._save()
+            raise
 
 
 @contextmanager
-def _signals() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set, to be looked at after each step; a second SIGINT interrupts at
-    once.
-    """
-    asked = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield asked
+def determinism(wanted: bool) -> Iterator[None]:
+    """torch's deterministic mode, and then what was before."""
+    if not wanted:
+        yield
         return
-
-    def ask(number: int, _: FrameType | None) -> None:
-        if number == signal.SIGINT and asked.is_set():
-            raise KeyboardInterrupt
-        asked.set()
-        print("stopping after this step, with a checkpoint (Ctrl-C again: at once, without)", file=sys.stderr)
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    before, benchmark = torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.benchmark = False
     try:
-        yield asked
+        yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        torch.use_deterministic_algorithms(before)
+        torch.backends.cudnn.benchmark = benchmark
