@@ -54,7 +54,6 @@ def assert_same(first: Path, second: Path) -> None:
     for key, moments in a.optimizer["state"].items():
         for name, value in moments.items():
             assert torch.equal(value, b.optimizer["state"][key][name])
-    assert torch.equal(a.torch_rng, b.torch_rng)
     assert a.history == b.history
 
 
@@ -168,6 +167,6 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_old_one(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(torch, "save", disk_full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(TrainingError, match=r"step 40: No space left.*the one before, .*last\.pt, is intact"):
         checkpoint.save(state, path)
     assert path.read_bytes() == before

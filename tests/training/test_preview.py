@@ -10,7 +10,7 @@ from PIL import Image
 
 from pixelwise.data import open_dataset
 from pixelwise.data.transforms import Augmentation
-from pixelwise.training.batches import AugmentedImages
+from pixelwise.training.batches import AugmentedImages, Batch
 from pixelwise.training.preview import preview
 
 SETTINGS = Augmentation(crop=110, scale=(0.5, 2.0), side=500, colour=0.3)
@@ -23,9 +23,9 @@ def test_the_columns_are_the_very_crops_of_the_first_epochs(squares: Path) -> No
     assert sheet.shape[1] == 6 + 3 * 226
     for epoch, left in ((0, 6 + 226), (1, 6 + 2 * 226)):
         seen = AugmentedImages(data, SETTINGS, 3)[epoch, 0]
-        assert isinstance(seen, tuple)
+        assert isinstance(seen, Batch)
         shown = sheet[44:264:2, left : left + 220 : 2]
-        assert torch.equal(torch.from_numpy(shown.copy()).permute(2, 0, 1), seen[0])
+        assert torch.equal(torch.from_numpy(shown.copy()).permute(2, 0, 1), seen.images[0])
 
 
 @pytest.mark.parametrize("pictures", [1, 50])

@@ -46,7 +46,7 @@ def export(
         net, info = load_run(run)
         steps, planned = info.training["steps"], info.training["recipe"]["steps"]
         if steps < planned:
-            print(f"note: this run stopped at step {steps} of {planned}", file=sys.stderr)
+            print(f"note: this is the net after step {steps} of {planned}", file=sys.stderr)
     info = dataclasses.replace(info, name=name or info.name, long_side=long_side or info.long_side)
     fold_batch_norm(net)
     narrow_borders(net)

@@ -47,7 +47,7 @@ def _load_run(run: Path, crf: str | None, views: "Views", threads: int | None, p
     from pixelwise.training.net import load_run
 
     net, info = load_run(run)
-    with (run / checkpoint.LAST).open("rb") as file:
+    with checkpoint.chosen(run).open("rb") as file:
         checksum = hashlib.file_digest(file, "sha256").hexdigest()
     refiner = None if crf is None else CRFRefiner(crf, threads)
     fold_batch_norm(net)

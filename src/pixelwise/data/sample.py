@@ -124,6 +124,19 @@ class LabelledImages:
             raise DataError(f"{self.name} has no head {name}", f"there are {', '.join(self.heads)}")
         return replace(self, name=f"{self.name} ({name})", heads={name: self.heads[name]})
 
+    def with_heads(self, *names: str) -> "LabelledImages":
+        """With the labels of these heads, the first as the main one. Raises DataError if the data set lacks
+        one.
+        """
+        for name in names:
+            self.with_head(name)
+        return replace(self, heads={name: self.heads[name] for name in names})
+
+    def part(self, number: int, of: int) -> "LabelledImages":
+        """The part with this number, from 0, of `of` parts, in the split's order; it may be empty."""
+        first, stop = (len(self) * i // of for i in (number, number + 1))
+        return replace(self, entries=self.entries[first:stop])
+
     def with_channels(self, *names: str) -> "LabelledImages":
         """With these extra channels in every sample. Raises DataError if the data set has none such."""
         offered = set(self.entries[0].channels).intersection(*(entry.channels for entry in self.entries))

@@ -1,5 +1,7 @@
 """What all nets have in common: pixels in, class scores out, normalisation inside."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import nn
 
@@ -49,3 +51,23 @@ class SegmentationNet(nn.Module):
             for n in labels.shape[-2:]
         )
         return labels[:, rows[:, None], columns]
+
+
+class OneHead(SegmentationNet):
+    """A net with several heads that gives the scores of one; `sizes` counts the classes by head, in the
+    order in which they stand side by side. For nets that are done learning.
+    """
+
+    def __init__(self, net: SegmentationNet, sizes: Mapping[str, int], head: str) -> None:
+        super().__init__(net.mean.flatten().tolist(), net.std.flatten().tolist())
+        self.net, self.score_stride = net, net.score_stride
+        self.first = sum(sizes[name] for name in list(sizes)[: list(sizes).index(head)])
+        self.count = sizes[head]
+
+    def freeze(self, stages: int) -> None:
+        """Stop the learning of the first `stages` stages of the trunk, 0: of none."""
+        self.net.freeze(stages)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        scores: torch.Tensor = self.net(image)
+        return scores[:, self.first : self.first + self.count]

@@ -1,50 +1,41 @@
 """Which samples come in which step: a pure function of the seed, so that a run can go on anywhere."""
 
+import itertools
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from pixelwise.data import LabelledImages
 from pixelwise.data.transforms import Augmentation, augment
-from pixelwise.errors import DataError
+from pixelwise.errors import DataError, TrainingError
 from pixelwise.training.recipe import Recipe
 
-Batch = tuple[torch.Tensor, torch.Tensor]
 
-
-class StepSampler(Sampler[list[tuple[int, int]]]):
-    """The (epoch, index) pairs of each step from `start` to `stop`.
-
-    The pictures are shuffled anew in every epoch; a batch may reach over the end of one into the next.
+@dataclass(frozen=True)
+class Plan:
+    """The steps from `start` to `stop`. Each learns from `of` batches of `batch_size` samples, of which this
+    process takes those with the numbers `parts`.
     """
 
-    def __init__(self, samples: int, batch_size: int, seed: int, start: int, stop: int) -> None:
-        self.samples, self.batch_size, self.seed, self.start, self.stop = (
-            samples,
-            batch_size,
-            seed,
-            start,
-            stop,
-        )
+    batch_size: int
+    seed: int
+    start: int
+    stop: int
+    parts: range = range(1)
+    of: int = 1
 
-    def __len__(self) -> int:
-        return self.stop - self.start
 
-    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        order, epoch_of_order = np.empty(0, np.int64), -1
-        for step in range(self.start, self.stop):
-            batch = []
-            for position in range(step * self.batch_size, (step + 1) * self.batch_size):
-                epoch, place = divmod(position, self.samples)
-                if epoch != epoch_of_order:
-                    order = np.random.default_rng([self.seed, epoch]).permutation(self.samples)
-                    epoch_of_order = epoch
-                batch.append((epoch, int(order[place])))
-            yield batch
+@dataclass(frozen=True)
+class Batch:
+    """`images` (N, 3, H, W) uint8, `heads` (N, H, W) uint8 class ids by head, `ids` of the N samples."""
+
+    images: torch.Tensor
+    heads: Mapping[str, torch.Tensor]
+    ids: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -55,8 +46,37 @@ class Fault:
     hint: str | None
 
 
+class StepSampler(Sampler[list[tuple[int, int]]]):
+    """The (epoch, index) pairs of each batch of a plan.
+
+    The pictures are shuffled anew in every epoch; a batch may reach over the end of one into the next.
+    """
+
+    def __init__(self, samples: int, plan: Plan) -> None:
+        self.samples, self.plan = samples, plan
+
+    def __len__(self) -> int:
+        return (self.plan.stop - self.plan.start) * len(self.plan.parts)
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        plan = self.plan
+        order, epoch_of_order = np.empty(0, np.int64), -1
+        for step, part in itertools.product(range(plan.start, plan.stop), plan.parts):
+            first = (step * plan.of + part) * plan.batch_size
+            batch = []
+            for position in range(first, first + plan.batch_size):
+                epoch, place = divmod(position, self.samples)
+                if epoch != epoch_of_order:
+                    order = np.random.default_rng([plan.seed, epoch]).permutation(self.samples)
+                    epoch_of_order = epoch
+                batch.append((epoch, int(order[place])))
+            yield batch
+
+
 class AugmentedImages(Dataset[Batch | Fault]):
-    """Augmented samples; the variation of a sample depends on seed, epoch and index only."""
+    """Augmented samples, as batches of one; the variation of a sample depends on seed, epoch and index
+    only.
+    """
 
     def __init__(self, images: LabelledImages, settings: Augmentation, seed: int) -> None:
         self.images, self.settings, self.seed = images, settings, seed
@@ -65,10 +85,13 @@ class AugmentedImages(Dataset[Batch | Fault]):
         epoch, index = key
         rng = np.random.default_rng([self.seed, epoch, index])
         try:
-            crop = augment(self.images.read(index), self.settings, rng)
+            sample = self.images.read(index)
         except DataError as error:
             return Fault(error.message, error.hint)
-        return crop.image, crop.labels
+        crop = augment(sample, self.settings, rng)
+        return Batch(
+            crop.image[None], {name: labels[None] for name, labels in crop.heads.items()}, (sample.id,)
+        )
 
 
 def augmentation(recipe: Recipe) -> Augmentation:
@@ -84,43 +107,54 @@ def augmentation(recipe: Recipe) -> Augmentation:
 
 
 def batches(
-    images: LabelledImages,
-    settings: Augmentation,
-    batch_size: int,
-    seed: int,
-    start: int,
-    stop: int,
-    workers: int,
-) -> Iterator[Batch]:
-    """Batches (images (N, 3, crop, crop) uint8, labels (N, crop, crop) uint8) of the steps from `start` to
-    `stop`.
+    images: LabelledImages, settings: Augmentation, plan: Plan, workers: int
+) -> Iterator[list[Batch]]:
+    """The batches of each step that are this process's, as `plan` says.
 
-    Raises DataError, naming the file, if one is gone or broken when its turn comes.
+    Raises DataError, naming the file, if one is gone or broken when its turn comes, and TrainingError if a
+    worker process dies.
     """
     loader: DataLoader[Batch | Fault] = DataLoader(
-        AugmentedImages(images, settings, seed),
-        batch_sampler=StepSampler(len(images), batch_size, seed, start, stop),
+        AugmentedImages(images, settings, plan.seed),
+        batch_sampler=StepSampler(len(images), plan),
         num_workers=workers,
         collate_fn=_collate,
         worker_init_fn=_worker if workers else None,
         prefetch_factor=4 if workers else None,
         # The loader draws a base seed for workers that we do not use; its own generator keeps torch's state
         # as it is.
-        generator=torch.Generator().manual_seed(seed),
+        generator=torch.Generator().manual_seed(plan.seed),
     )
-    for batch in loader:
-        if isinstance(batch, Fault):
-            raise DataError(batch.message, batch.hint)
-        yield batch
+    step: list[Batch] = []
+    try:
+        for batch in loader:
+            if isinstance(batch, Fault):
+                raise DataError(batch.message, batch.hint)
+            step.append(batch)
+            if len(step) == len(plan.parts):
+                yield step
+                step = []
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise TrainingError(
+            f"a process that prepares samples has died: {str(error).splitlines()[0]}",
+            "it may have run out of memory: lower workers, batch_size or crop, and go on with --resume",
+        ) from None
 
 
 def _collate(samples: list[Batch | Fault]) -> Batch | Fault:
     """The samples as a batch, or the first fault among them."""
-    fault = next((sample for sample in samples if isinstance(sample, Fault)), None)
-    if fault is not None:
-        return fault
-    images, labels = default_collate(samples)
-    return images, labels
+    fine: list[Batch] = []
+    for sample in samples:
+        if isinstance(sample, Fault):
+            return sample
+        fine.append(sample)
+    return Batch(
+        torch.cat([sample.images for sample in fine]),
+        {name: torch.cat([sample.heads[name] for sample in fine]) for name in fine[0].heads},
+        tuple(id_ for sample in fine for id_ in sample.ids),
+    )
 
 
 def _worker(_: int) -> None:

@@ -2,7 +2,8 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,17 @@ import torch
 
 from pixelwise.errors import TrainingError
 
-LAST = "last.pt"
+LAST, BEST = "last.pt", "best.pt"
 
 
 @dataclass(frozen=True)
 class Checkpoint:
     """The state after `step` steps, enough to go on bit for bit, and what a reader of the file wants to know.
 
-    `recipe` and `classes` are plain data; `net`, `mean` (the running mean, the net to use) and `optimizer`
-    are state dicts; `torch_rng` is the state of torch's generator on the CPU.
+    `recipe` and `classes`, those of the main head, are plain data, and so are `heads`, the classes of all
+    heads if there are several. `net`, `mean` (the running mean, the net to use), `optimizer` and `scaler`
+    (of 16-bit losses) are state dicts; the best checkpoint has `mean` alone. Every step seeds the generators
+    of random numbers anew, so their state is not here. `images_per_step` counts those of all processes.
     """
 
     step: int
@@ -27,30 +30,62 @@ class Checkpoint:
     net: Mapping[str, torch.Tensor]
     mean: Mapping[str, torch.Tensor]
     optimizer: dict[str, Any]
-    torch_rng: torch.Tensor
     seconds: float
     history: list[dict[str, Any]]
+    scaler: dict[str, Any] = field(default_factory=dict)
+    heads: dict[str, Any] = field(default_factory=dict)
+    images_per_step: int | None = None
 
 
 def save(checkpoint: Checkpoint, path: Path) -> None:
     """Write to a temporary file beside `path`, then rename: `path` holds the old or the new state, whatever
-    happens.
+    happens. Raises TrainingError if the disk refuses, a full one for example; no temporary file stays then.
     """
     temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("wb") as file:
-        torch.save(vars(checkpoint), file)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as file:
+            torch.save(vars(checkpoint), file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException as problem:
+        with suppress(OSError):
+            temporary.unlink()
+        if (reason := _refusal(problem)) is None:
+            raise
+        kept = f"; the one before, {path}, is intact" if path.exists() else ""
+        raise TrainingError(
+            f"cannot write the checkpoint of step {checkpoint.step}: {reason}{kept}",
+            "make room on the disk, then go on with --resume",
+        ) from problem
+
+
+def _refusal(problem: BaseException) -> str | None:
+    """What the disk says, also where torch's writer reports it in its own words."""
+    if isinstance(problem, OSError):
+        return problem.strerror or str(problem)
+    if isinstance(problem, RuntimeError) and isinstance(problem.__context__, OSError):
+        return _refusal(problem.__context__)
+    return None
 
 
 def load(path: Path) -> Checkpoint:
     """Read a checkpoint; nothing in it is executed. Raises TrainingError if it is missing or damaged."""
     try:
-        return Checkpoint(**torch.load(path, map_location="cpu", weights_only=True))
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        known = {entry.name for entry in fields(Checkpoint)}
+        return Checkpoint(**{name: value for name, value in content.items() if name in known})
     except FileNotFoundError:
         raise TrainingError(
             f"{path} does not exist", "name a run folder in which `pixelwise train` has written a checkpoint"
         ) from None
     except Exception as error:
         raise TrainingError(f"{path} is no checkpoint of this version: {error}") from None
+
+
+def chosen(run: Path) -> Path:
+    """The file of the net that a run is used for: the best one by mean IoU on the val split, or the last if
+    none was judged.
+    """
+    best = run / BEST
+    return best if best.exists() else run / LAST

@@ -1,179 +1,273 @@
 """The training loop, from top to bottom."""
 
 import dataclasses
-import math
-import signal
-import sys
-import threading
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from types import FrameType
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from pixelwise.data import LabelledImages
 from pixelwise.data.audit import audit
-from pixelwise.errors import MissingExtraError, TrainingError
-from pixelwise.evaluation.evaluate import evaluate
-from pixelwise.inference.engines import TorchEngine
-from pixelwise.inference.model_file import ModelInfo
-from pixelwise.inference.predictor import Predictor
-from pixelwise.training import checkpoint
-from pixelwise.training.batches import augmentation, batches
-from pixelwise.training.losses import LossSampling, balancing_weights, cross_entropy
+from pixelwise.errors import PixelwiseError, TrainingError
+from pixelwise.training import checkpoint, processes, stopping
+from pixelwise.training.batches import Batch, Plan, augmentation, batches
+from pixelwise.training.evidence import save_evidence
+from pixelwise.training.judge import Judge
+from pixelwise.training.learner import Learner, NotFiniteError
+from pixelwise.training.losses import LossSampling, balancing_weights
 from pixelwise.training.monitor import Monitor
-from pixelwise.training.net import build_net, classes_as_data, classes_from
-from pixelwise.training.optimizer import RunningMean, make_optimizer, schedule, set_rates
+from pixelwise.training.net import classes_as_data, classes_from
+from pixelwise.training.precision import precision
+from pixelwise.training.processes import (
+    LostProcessError,
+    any_of,
+    connected,
+    naming_lost,
+)
 from pixelwise.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 
 def train(
     recipe: Recipe, train_set: LabelledImages, val_set: LabelledImages, run: Path, resume: bool = False
 ) -> bool:
-    """Train as the recipe says, leaving checkpoints and logs in the folder `run`; True if it reached the
-    last step.
+    """Train as the recipe says, leaving checkpoints and logs in the folder `run`; True if it came to its
+    end.
 
     False means that a SIGINT or SIGTERM ended it early; everything up to that step is in the checkpoint.
     With `resume` the run goes on from its last checkpoint and, on the CPU, ends with the very weights that an
-    uninterrupted run has.
+    uninterrupted run has. Of several processes, see processes.py, each calls this.
     """
-    try:
-        from lightning_fabric import Fabric
-    except ModuleNotFoundError:
-        raise MissingExtraError("lightning_fabric") from None
+    recipe = dataclasses.replace(recipe, precision=precision(recipe))
+    train_set, val_set = (_with_heads(images, recipe) for images in (train_set, val_set))
+    state = _begin(recipe, train_set, run, resume)
+    with _determinism(recipe.deterministic), connected(recipe) as fabric:
+        training = Training(fabric, recipe, train_set, val_set, run, state)
+        return training.finished() or training.go_on()
 
-    # A run begins in a folder of its own, or where it stopped.
+
+class Training:
+    """A run in the making: `done` steps lie behind it."""
+
+    def __init__(
+        self,
+        fabric: "Fabric",
+        recipe: Recipe,
+        train_set: LabelledImages,
+        val_set: LabelledImages,
+        run: Path,
+        state: checkpoint.Checkpoint | None,
+    ) -> None:
+        self.fabric, self.recipe, self.run = fabric, recipe, run
+        self.classes = {name: class_map.classes for name, class_map in train_set.heads.items()}
+        sizes = {name: len(classes) for name, classes in self.classes.items()}
+        self.learner = Learner(fabric, recipe, sizes, _weights(recipe, train_set), state)
+        self.judge = Judge(fabric, recipe, val_set)
+        self.done = 0 if state is None else state.step
+        self.history = [] if state is None else state.history
+        self.began = self.saved = time.monotonic()
+        self.seconds_before = 0.0 if state is None else state.seconds
+        self.images_per_step = images_per_step(recipe)
+        first = fabric.global_rank * recipe.accumulate
+        plan = Plan(
+            LossSampling(recipe.loss_sampling).batch_size(recipe.batch_size),
+            recipe.seed,
+            start=self.done,
+            stop=recipe.steps,
+            parts=range(first, first + recipe.accumulate),
+            of=recipe.accumulate * fabric.world_size,
+        )
+        self.stream = batches(train_set, augmentation(recipe), plan, recipe.workers)
+
+    def finished(self) -> bool:
+        """Whether there is nothing more to do."""
+        return self.done == self.recipe.steps or stopping.learns_no_more(self.history, self.recipe.patience)
+
+    def go_on(self) -> bool:
+        """Learn until finished, then True, or until a signal comes, then False."""
+        recipe, leads = self.recipe, self.fabric.is_global_zero
+        with stopping.signals(tell=leads) as asked, self._monitor() as monitor, self._rescue():
+            while True:
+                loss = self._learn(self._next())
+                if monitor is not None:
+                    monitor.step(self.done, loss, self.learner.rate)
+                stop = any_of(self.fabric, asked.is_set())
+                if self.done == recipe.steps or (self.done % recipe.evaluate_every == 0 and not stop):
+                    self._evaluate(monitor)
+                if self.finished() or stop:
+                    self._save()
+                    return self.finished()
+                if time.monotonic() - self.saved > 60 * recipe.checkpoint_minutes:
+                    self._save()
+
+    def _next(self) -> list[Batch]:
+        """The batches of the next step. A process that cannot read its own ends all of them, after a
+        checkpoint.
+        """
+        parts, fault = [], None
+        try:
+            parts = next(self.stream)
+        except PixelwiseError as error:
+            fault = error
+        if any_of(self.fabric, fault is not None):
+            self._save()
+            raise fault or TrainingError("another process of this run has failed", "see its message")
+        return parts
+
+    def _learn(self, parts: list[Batch]) -> float:
+        try:
+            loss = self.learner.step(self.done, parts)
+        except NotFiniteError as error:
+            place = save_evidence(self.run, self.done + 1, self.fabric.global_rank, parts, self.classes)
+            raise TrainingError(
+                f"{error.message}; what it was computed from is in {place}",
+                "lower the learning rates, or set clip=1; the last checkpoint is kept",
+            ) from None
+        self.done += 1
+        return loss
+
+    def _evaluate(self, monitor: Monitor | None) -> None:
+        figures = self.judge(self.learner.mean.tensors)
+        self.history.append({"step": self.done, **figures})
+        if monitor is not None:
+            monitor.evaluated(self.done, figures, self.judge.overlays())
+        if stopping.is_best(self.history):
+            best = self._checkpoint(net={}, mean=self.learner.mean.tensors, optimizer={})
+            self._write(best, checkpoint.BEST)
+
+    def _save(self) -> None:
+        self._write(self._checkpoint(**self.learner.state()), checkpoint.LAST)
+        self.saved = time.monotonic()
+
+    def _checkpoint(self, **state: Any) -> checkpoint.Checkpoint:
+        several = len(self.classes) > 1
+        return checkpoint.Checkpoint(
+            step=self.done,
+            recipe=dataclasses.asdict(self.recipe),
+            classes=classes_as_data(next(iter(self.classes.values()))),
+            heads={name: classes_as_data(own) for name, own in self.classes.items()} if several else {},
+            seconds=self.seconds_before + time.monotonic() - self.began,
+            history=self.history,
+            images_per_step=self.images_per_step,
+            **state,
+        )
+
+    def _write(self, state: checkpoint.Checkpoint, name: str) -> None:
+        """Only rank 0 writes, and only numbers."""
+        if not self.fabric.is_global_zero:
+            return
+        if not all(tensor.isfinite().all() for tensor in state.mean.values()):
+            raise TrainingError(
+                f"the weights after step {self.done} are not all finite numbers",
+                "lower the learning rates, or set clip=1; the last checkpoint is kept",
+            )
+        checkpoint.save(state, self.run / name)
+
+    @contextmanager
+    def _monitor(self) -> Iterator[Monitor | None]:
+        if not self.fabric.is_global_zero:
+            yield None
+            return
+        with closing(Monitor(self.run, self.done, self.recipe.steps, self.images_per_step)) as monitor:
+            yield monitor
+
+    @contextmanager
+    def _rescue(self) -> Iterator[None]:
+        """When another process is lost, the steps behind are saved."""
+        try:
+            with naming_lost():
+                yield
+        except LostProcessError:
+            self._save()
+            raise
+
+
+def _begin(
+    recipe: Recipe, train_set: LabelledImages, run: Path, resume: bool
+) -> checkpoint.Checkpoint | None:
+    """The state to go on from, if any. A run begins in a folder of its own, or where it stopped."""
     last = run / checkpoint.LAST
-    state = checkpoint.load(last) if resume else None
-    if state is None and last.exists():
-        raise TrainingError(f"{run} already holds a run", "go on with --resume, or choose another --output")
-    if state is not None and (changed := _differences(recipe, Recipe.from_dict(state.recipe))):
+    if not resume:
+        if last.exists():
+            raise TrainingError(
+                f"{run} already holds a run", "go on with --resume, or choose another --output"
+            )
+        run.mkdir(parents=True, exist_ok=True)
+        (run / checkpoint.BEST).unlink(missing_ok=True)  # of a start that was killed before its checkpoint
+        return None
+    state = checkpoint.load(last)
+    if changed := _differences(recipe, state):
         raise TrainingError(
             f"the run in {run} was started with other settings: {', '.join(changed)}",
             "resume with the same recipe and settings, or start a new run",
         )
-    if state is not None and classes_from(state.classes) != train_set.classes:
+    names = [class_map.classes.names for class_map in train_set.heads.values()]
+    heads = state.heads or {"": state.classes}
+    if (before := [classes_from(own).names for own in heads.values()]) != names:
         raise TrainingError(
-            f"the run in {run} learns {', '.join(state.classes['names'])}, but the data now has "
-            f"{', '.join(train_set.classes.names)}",
+            f"the run in {run} learns {_listed(before)}, but the data now has {_listed(names)}",
             "resume with the data the run was started with",
         )
-    run.mkdir(parents=True, exist_ok=True)
-
-    # Net, optimizer and running mean; all randomness follows from the seed.
-    torch.manual_seed(recipe.seed)
-    fabric = Fabric(accelerator=recipe.accelerator, devices=1, precision=recipe.precision)
-    net = build_net(recipe, len(train_set.classes), trained=state is None)
-    optimizer = make_optimizer(net, recipe)
-    model, optimizer = fabric.setup(net, optimizer)
-    mean = RunningMean(net, recipe.ema)
-    judged = build_net(recipe, len(train_set.classes), trained=False).to(fabric.device).eval()
-    torch.manual_seed(recipe.seed)  # building nets drew random numbers, and not always equally many
-    start, seconds_before, history = 0, 0.0, []
-    if state is not None:
-        start, seconds_before, history = state.step, state.seconds, state.history
-        net.load_state_dict(state.net)
-        mean.load(state.mean)
-        optimizer.load_state_dict(state.optimizer)
-        torch.set_rng_state(state.torch_rng)
-
-    sampling = LossSampling(recipe.loss_sampling)
-    batch_size = sampling.batch_size(recipe.batch_size)
-    weights = balancing_weights(audit(train_set).pixels).to(fabric.device) if recipe.balance_classes else None
-    stream = batches(
-        train_set, augmentation(recipe), batch_size, recipe.seed, start, recipe.steps, recipe.workers
-    )
-    info = ModelInfo(recipe.name, train_set.classes, recipe.long_side)
-    predictor = Predictor(TorchEngine(judged), info)
-    began = saved = time.monotonic()
-
-    def save(done: int) -> None:
-        content = checkpoint.Checkpoint(
-            step=done,
-            recipe=dataclasses.asdict(recipe),
-            classes=classes_as_data(train_set.classes),
-            net=net.state_dict(),
-            mean=mean.tensors,
-            optimizer=optimizer.state_dict(),
-            torch_rng=torch.get_rng_state(),
-            seconds=seconds_before + time.monotonic() - began,
-            history=history,
-        )
-        checkpoint.save(content, last)
-
-    done = start
-    with (
-        _signals() as asked_to_stop,
-        closing(Monitor(run, start, recipe.steps, batch_size)) as monitor,
-    ):
-        model.train()
-        for images, labels in stream:
-            images = images.to(fabric.device).contiguous(memory_format=torch.channels_last)
-            set_rates(optimizer, schedule(done, recipe))
-            labels = sampling(net.sampled(labels), net.score_stride // net.label_stride)
-            loss = cross_entropy(model(images), labels.to(fabric.device), weights)
-            optimizer.zero_grad()
-            fabric.backward(loss)
-            optimizer.step()
-            mean.update(net, done)
-            done += 1
-            if not math.isfinite(value := loss.item()):
-                raise TrainingError(
-                    f"the loss of step {done} is {value}",
-                    "lower the learning rates; the last checkpoint is kept",
-                )
-            monitor.step(done, value, optimizer.param_groups[0]["lr"])
-
-            due = done % recipe.evaluate_every == 0 and not asked_to_stop.is_set()
-            if due or done == recipe.steps:
-                judged.load_state_dict(mean.tensors)
-                result = evaluate(predictor, val_set)
-                history.append({"step": done, **result.summary()})
-                overlays = [predictor(val_set.read(i).image).overlay() for i in range(min(4, len(val_set)))]
-                monitor.evaluated(done, result.summary(), overlays)
-            if (
-                done == recipe.steps
-                or asked_to_stop.is_set()
-                or time.monotonic() - saved > 60 * recipe.checkpoint_minutes
-            ):
-                save(done)
-                saved = time.monotonic()
-            if asked_to_stop.is_set():
-                break
-    return done == recipe.steps
+    return state
 
 
-def _differences(now: Recipe, then: Recipe) -> list[str]:
-    """The fields in which two recipes differ, but for those that do not change what is learnt."""
+def _listed(heads: Sequence[Sequence[str]]) -> str:
+    return " and ".join(", ".join(names) for names in heads)
+
+
+def _differences(now: Recipe, state: checkpoint.Checkpoint) -> list[str]:
+    """What differs from the run before, but for what does not change what is learnt."""
+    then = Recipe.from_dict(state.recipe)
     free = {"workers", "checkpoint_minutes", "data", "backbone_weights", "init_from"}
-    return [
+    free |= {"batch_size", "accumulate"}  # their product, with the number of processes, counts
+    found = [
         f"{field.name} was {getattr(then, field.name)}, is now {getattr(now, field.name)}"
         for field in dataclasses.fields(Recipe)
         if field.name not in free and getattr(now, field.name) != getattr(then, field.name)
     ]
+    images = images_per_step(now)
+    before = state.images_per_step or images_per_step(then, 1)
+    if images != before:
+        found.append(f"a step had {before} images (batch_size x accumulate x processes), has now {images}")
+    return found
+
+
+def images_per_step(recipe: Recipe, world: int | None = None) -> int:
+    """Of all processes."""
+    batch = LossSampling(recipe.loss_sampling).batch_size(recipe.batch_size)
+    return batch * recipe.accumulate * (processes.count() if world is None else world)
+
+
+def _with_heads(images: LabelledImages, recipe: Recipe) -> LabelledImages:
+    """With the heads that the recipe learns: the main one, unless it names others."""
+    return images.with_heads(*(recipe.heads or [next(iter(images.heads))]))
+
+
+def _weights(recipe: Recipe, train_set: LabelledImages) -> dict[str, torch.Tensor]:
+    """The classes' weights by head, if the recipe balances them."""
+    if not recipe.balance_classes:
+        return {}
+    return {name: balancing_weights(count.pixels) for name, count in audit(train_set).heads.items()}
 
 
 @contextmanager
-def _signals() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set, to be looked at after each step; a second SIGINT interrupts at
-    once.
-    """
-    asked = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield asked
+def _determinism(wanted: bool) -> Iterator[None]:
+    """torch's deterministic mode, and then what was before."""
+    if not wanted:
+        yield
         return
-
-    def ask(number: int, _: FrameType | None) -> None:
-        if number == signal.SIGINT and asked.is_set():
-            raise KeyboardInterrupt
-        asked.set()
-        print("stopping after this step, with a checkpoint (Ctrl-C again: at once, without)", file=sys.stderr)
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    before, benchmark = torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.benchmark = False
     try:
-        yield asked
+        yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        torch.use_deterministic_algorithms(before)
+        torch.backends.cudnn.benchmark = benchmark

@@ -10,16 +10,29 @@ from pixelwise.types import VOID
 
 
 def cross_entropy(
-    scores: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor | None = None
+    scores: torch.Tensor,
+    labels: torch.Tensor,
+    weights: torch.Tensor | None = None,
+    pixels: torch.Tensor | float | None = None,
 ) -> torch.Tensor:
     """Multinomial logistic loss, the mean over the labelled pixels of the batch, in nats; 0 if there are
     none.
 
     `scores` (N, C, H, W), `labels` (N, H, W) integer; each pixel's loss is multiplied by the weight (C) of
-    its class. Source: Long et al. 2015, section 4.3, normalised by pixels.
+    its class. `pixels` to divide the sum by: the batch may be part of a larger one, or 1 gives the sum.
+    Source: Long et al. 2015, section 4.3, normalised by pixels.
     """
+    if pixels is None:
+        pixels = labelled(labels).clamp(min=1)
+    if torch.are_deterministic_algorithms_enabled():  # CUDA has no such loss for maps
+        scores, labels = scores.movedim(1, -1).flatten(0, 2), labels.flatten()
     total = F.cross_entropy(scores, labels.long(), weights, ignore_index=VOID, reduction="sum")
-    return total / (labels != VOID).sum().clamp(min=1)
+    return total / pixels
+
+
+def labelled(labels: torch.Tensor) -> torch.Tensor:
+    """How many pixels have a label."""
+    return (labels != VOID).sum()
 
 
 def balancing_weights(pixels: Sequence[int]) -> torch.Tensor:

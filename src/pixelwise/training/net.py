@@ -14,7 +14,7 @@ from pixelwise.models.backbones import backbone
 from pixelwise.models.batch_norm import freeze_batch_norm
 from pixelwise.models.catalogue import build
 from pixelwise.models.imagenet import load_imagenet
-from pixelwise.models.segmentation_net import SegmentationNet
+from pixelwise.models.segmentation_net import OneHead, SegmentationNet
 from pixelwise.models.skip_fcn import Head, SkipFCN
 from pixelwise.models.transplant import transplant
 from pixelwise.training import checkpoint
@@ -27,7 +27,7 @@ def build_net(recipe: Recipe, classes: int, trained: bool = True) -> Segmentatio
     if trained and recipe.net != "skip_fcn" and recipe.backbone_weights != "none":
         load_imagenet(net, recipe.backbone_weights)
     if trained and recipe.init_from is not None:
-        start = checkpoint.load(Path(recipe.init_from) / checkpoint.LAST).mean
+        start = checkpoint.load(checkpoint.chosen(Path(recipe.init_from))).mean
         print(f"from {recipe.init_from}: {transplant(start, net)}", file=sys.stderr)
     net.freeze(recipe.freeze_stages)
     return net.to(memory_format=torch.channels_last)
@@ -55,16 +55,25 @@ def _papers_net(recipe: Recipe, classes: int) -> SegmentationNet:
     )
 
 
-def load_run(run: Path) -> tuple[SegmentationNet, ModelInfo]:
+def load_run(run: Path, head: str | None = None) -> tuple[SegmentationNet, ModelInfo]:
     """The net of a run folder, in evaluation mode with its running-mean weights, and what it says of
-    itself.
+    itself: the best one by mean IoU, or the last if none was judged. `head`: of several, by default the main
+    one.
     """
     if not run.is_dir():
         raise TrainingError(f"{run} is no run folder", "name the folder that `pixelwise train --output` made")
-    state = checkpoint.load(run / checkpoint.LAST)
+    state = checkpoint.load(checkpoint.chosen(run))
     recipe, classes = Recipe.from_dict(state.recipe), classes_from(state.classes)
-    net = build_net(recipe, len(classes), trained=False)
+    heads = {name: classes_from(content) for name, content in state.heads.items()}
+    if head is not None and head not in heads:
+        raise TrainingError(
+            f"{run} has no head {head}", f"there are {', '.join(heads)}" if heads else "it has one head only"
+        )
+    net = build_net(recipe, sum(map(len, heads.values())) or len(classes), trained=False)
     net.load_state_dict(state.mean)
+    if heads:
+        head = head or next(iter(heads))
+        net, classes = OneHead(net, {name: len(own) for name, own in heads.items()}, head), heads[head]
     preprocessing = {
         "input": "uint8 RGB, N H W 3; the graph computes (x - mean) / std",
         "mean": net.mean.flatten().tolist(),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pixelwise.errors import TrainingError
-from pixelwise.models.catalogue import CATALOGUE
+from pixelwise.training.faults import faults_of
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,10 @@ class Recipe:
     """Data set as KIND:PATH."""
     classes: str | None = None
     """Which classes, as "background,person,animal=cat+dog"; None takes those of the data set."""
+    heads: tuple[str, ...] = ()
+    """Which labels, where data has several, as semantic,geometric: losses are summed, the first head is the
+    main one. None: the data set's main one.
+    """
     train_split: str = "train"
     val_split: str = "val"
 
@@ -49,7 +53,7 @@ class Recipe:
     """"fixed" or "learned" bilinear kernels between the skips; the last upsampling is always fixed."""
 
     batch_norm: str = "frozen"
-    """"frozen" (ImageNet's statistics, folded) or "train"."""
+    """"frozen" (ImageNet's statistics, folded), "train", or "sync": as "train", over all processes."""
     freeze_stages: int = 2
     """The stem and so many stages do not learn; 0: all learn. A VGG's stages end with a pooling, it has no
     stem.
@@ -65,8 +69,13 @@ class Recipe:
     """Crops lie up to this many pixels off the middle of a picture, as FCN's 32; none: anywhere in it."""
     colour: float = 0.3
     batch_size: int = 8
+    """Pictures that a process learns from at once."""
+    accumulate: int = 1
+    """So many batches make a step; its loss and gradients are those of one large batch."""
     steps: int = 5000
 
+    loss: str = "mean"
+    """"mean" over the labelled pixels of a step, or "sum", as in FCN's release."""
     loss_sampling: float = 1.0
     """The share of the final layer's cells that count, at random, while batches grow by its inverse."""
     balance_classes: bool = False
@@ -86,6 +95,8 @@ class Recipe:
     double_bias_rate: bool = False
     """Biases learn twice as fast, as in FCN."""
     decay_biases: bool = False
+    clip: float = 0.0
+    """The largest norm of a step's gradients, longer ones are shortened to it; 0: any."""
     warmup_steps: int = 100
     power: float = 0.9
     """Of the polynomial decay to 0."""
@@ -98,90 +109,21 @@ class Recipe:
     """Images are judged, and later segmented, on a copy of at most this many pixels a side."""
     evaluate_every: int = 500
     """Steps between evaluations on the val split."""
+    patience: int = 0
+    """The run ends early after so many evaluations without a better mean IoU; 0: it does not."""
     checkpoint_minutes: float = 5.0
     workers: int = 1
     """Processes that prepare samples; 0: the training process itself."""
     seed: int = 0
+    deterministic: bool = False
+    """On a GPU: only operations that give the same bits every time. On processors all do."""
     accelerator: str = "auto"
     precision: str = "32-true"
-    """Both as lightning-fabric names them."""
+    """Both as lightning-fabric names them; precision "auto": bf16-mixed where that pays, see precision.py."""
 
     def faults(self) -> list[str]:
         """What cannot work, a sentence each."""
-        rules = [
-            (
-                self.net == "skip_fcn" or self.net.replace("_", "-") in CATALOGUE,
-                f'net must be one of skip_fcn, {", ".join(CATALOGUE)}, got "{self.net}"',
-            ),
-            (
-                self.origin in ("caffe", "torchvision"),
-                f'origin must be "caffe" or "torchvision", got "{self.origin}"',
-            ),
-            (
-                self.padding in ("same", "release"),
-                f'padding must be "same" or "release", got "{self.padding}"',
-            ),
-            (
-                self.net == "skip_fcn" or self.backbone_weights not in ("package", "timm"),
-                f'{self.net} takes backbone_weights "none", "torchvision" or a file, '
-                f'got "{self.backbone_weights}"',
-            ),
-            (
-                self.crop >= 1 or (self.crop == 0 and self.batch_size == 1),
-                f"crop must be at least 1 pixel, or 0 for whole pictures if batch_size is 1, got {self.crop}",
-            ),
-            (
-                0 < self.scale[0] <= self.scale[1],
-                f"scale must be LOW,HIGH with 0 < LOW <= HIGH, got {self.scale}",
-            ),
-            (self.batch_size >= 1, f"batch_size must be at least 1, got {self.batch_size}"),
-            (self.steps >= 1, f"steps must be at least 1, got {self.steps}"),
-            (
-                self.optimizer in ("adamw", "sgd"),
-                f'optimizer must be "adamw" or "sgd", got "{self.optimizer}"',
-            ),
-            (
-                self.batch_norm in ("frozen", "train"),
-                f'batch_norm must be "frozen" or "train", got "{self.batch_norm}"',
-            ),
-            (
-                self.upsampling in ("fixed", "learned"),
-                f'upsampling: "fixed" or "learned", got "{self.upsampling}"',
-            ),
-            (
-                self.output_stride in (8, 16, 32),
-                f"output_stride must be 8, 16 or 32, got {self.output_stride}",
-            ),
-            (
-                all(stride in (2, 4, 8, 16) and stride <= self.output_stride for stride in self.skips),
-                f"skips must be among 16, 8, 4, 2 and not above output_stride {self.output_stride}, "
-                f"got {self.skips}",
-            ),
-            (self.train_side >= 1, f"train_side must be at least 1 pixel, got {self.train_side}"),
-            (
-                min(self.context, self.hidden, self.freeze_stages, self.warmup_steps, self.seed) >= 0,
-                "context, hidden, freeze_stages, warmup_steps and seed may not be negative",
-            ),
-            (
-                min(self.power, self.momentum, self.weight_decay, self.checkpoint_minutes) >= 0,
-                "power, momentum, weight_decay and checkpoint_minutes may not be negative",
-            ),
-            (all(rate >= 1 for rate in self.rates), f"rates must be at least 1, got {self.rates}"),
-            (0 < self.loss_sampling <= 1, f"loss_sampling must lie in (0, 1], got {self.loss_sampling}"),
-            (0 <= self.ema < 1, f"ema must lie in [0, 1), got {self.ema}"),
-            (self.jitter is None or self.jitter >= 0, f"jitter may not be negative, got {self.jitter}"),
-            (0 <= self.colour <= 1, f"colour must lie in [0, 1], got {self.colour}"),
-            (0 <= self.dropout < 1, f"dropout must lie in [0, 1), got {self.dropout}"),
-            (self.learning_rate >= 0, f"learning_rate may not be negative, got {self.learning_rate}"),
-            (
-                self.head_learning_rate >= 0,
-                f"head_learning_rate may not be negative, got {self.head_learning_rate}",
-            ),
-            (self.long_side >= 1, f"long_side must be at least 1 pixel, got {self.long_side}"),
-            (self.evaluate_every >= 1, f"evaluate_every must be at least 1 step, got {self.evaluate_every}"),
-            (self.workers >= 0, f"workers may not be negative, got {self.workers}"),
-        ]
-        return [sentence for holds, sentence in rules if not holds]
+        return faults_of(self)
 
     @classmethod
     def from_dict(cls, content: Mapping[str, object]) -> "Recipe":

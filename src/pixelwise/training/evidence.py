@@ -1,0 +1,40 @@
+"""What a step learnt from when its loss was not a number, as a folder of pictures and labels to look at."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from pixelwise.data.sample import SEMANTIC
+from pixelwise.files import write_atomically
+from pixelwise.labels import Classes
+from pixelwise.pictures.masks import mask
+from pixelwise.training.batches import Batch
+
+
+def save_evidence(
+    run: Path, step: int, rank: int, parts: Sequence[Batch], classes: Mapping[str, Classes]
+) -> Path:
+    """Write the varied samples of step `step` (from 1) below the run folder; returns where.
+
+    The folder is a data set as folder.py reads it, so `pixelwise check folder:PLACE --split all` takes it;
+    file names hold the process's rank, the place in the batch, and the sample's id.
+    """
+    place = run / f"not_finite/step_{step}"
+    for head, entry in classes.items():
+        names = "".join(f"{name}\n" for name in entry.names).encode()
+        file = place / ("classes.txt" if head == SEMANTIC else f"classes.{head}.txt")
+        write_atomically(file, lambda target, names=names: target.write(names))  # type: ignore[misc]
+    for number, batch in enumerate(parts):
+        for index, id_ in enumerate(batch.ids):
+            name = f"{rank}_{number}_{index}_{id_.replace('/', '_')}.png"
+            image = batch.images[index].permute(1, 2, 0).numpy()
+            _save(place / "images" / name, Image.fromarray(image))
+            for head, entry in classes.items():
+                folder = "labels" if head == SEMANTIC else f"labels.{head}"
+                _save(place / folder / name, mask(batch.heads[head][index].numpy(), entry))
+    return place
+
+
+def _save(path: Path, picture: Image.Image) -> None:
+    write_atomically(path, lambda file: picture.save(file, "PNG"))

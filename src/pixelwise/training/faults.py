@@ -1,0 +1,84 @@
+"""What makes a recipe impossible, before any work is done."""
+
+from typing import TYPE_CHECKING
+
+from pixelwise.models.catalogue import CATALOGUE
+
+if TYPE_CHECKING:
+    from pixelwise.training.recipe import Recipe
+
+_CHOICES = {
+    "origin": ("caffe", "torchvision"),
+    "padding": ("same", "release"),
+    "loss": ("mean", "sum"),
+    "optimizer": ("adamw", "sgd"),
+    "batch_norm": ("frozen", "train", "sync"),
+    "upsampling": ("fixed", "learned"),
+}
+_AT_LEAST_ONE = (*("batch_size", "accumulate", "steps", "train_side", "long_side", "evaluate_every"),)
+_NOT_NEGATIVE = (
+    *("context", "hidden", "freeze_stages", "warmup_steps", "seed", "workers", "patience"),
+    *("power", "momentum", "weight_decay", "clip", "learning_rate", "head_learning_rate"),
+    "checkpoint_minutes",
+)
+_SHARES = ("ema", "dropout")
+
+
+def faults_of(recipe: "Recipe") -> list[str]:
+    """What cannot work, a sentence each."""
+    values = vars(recipe)
+    found = [
+        f'{field} must be {" or ".join(_quoted(allowed))}, got "{values[field]}"'
+        for field, allowed in _CHOICES.items()
+        if values[field] not in allowed
+    ]
+    found += [f"{f} must be at least 1, got {values[f]}" for f in _AT_LEAST_ONE if not values[f] >= 1]
+    found += [f"{f} may not be negative, got {values[f]}" for f in _NOT_NEGATIVE if not values[f] >= 0]
+    found += [f"{f} must lie in [0, 1), got {values[f]}" for f in _SHARES if not 0 <= values[f] < 1]
+    return found + [sentence for holds, sentence in _rules(recipe) if not holds]
+
+
+def _rules(recipe: "Recipe") -> list[tuple[bool, str]]:
+    """What must hold, and what to say if it does not."""
+    skip_fcn = recipe.net == "skip_fcn"
+    low, high = recipe.scale
+    return [
+        (
+            skip_fcn or recipe.net.replace("_", "-") in CATALOGUE,
+            f'net must be one of skip_fcn, {", ".join(CATALOGUE)}, got "{recipe.net}"',
+        ),
+        (
+            skip_fcn or recipe.backbone_weights not in ("package", "timm"),
+            f'{recipe.net} takes backbone_weights "none", "torchvision" or a file, '
+            f'got "{recipe.backbone_weights}"',
+        ),
+        (
+            recipe.crop >= 1 or (recipe.crop == 0 and recipe.batch_size == 1),
+            f"crop must be at least 1 pixel, or 0 for whole pictures if batch_size is 1, got {recipe.crop}",
+        ),
+        (0 < low <= high, f"scale must be LOW,HIGH with 0 < LOW <= HIGH, got {recipe.scale}"),
+        (
+            recipe.output_stride in (8, 16, 32),
+            f"output_stride must be 8, 16 or 32, got {recipe.output_stride}",
+        ),
+        (
+            all(stride in (2, 4, 8, 16) and stride <= recipe.output_stride for stride in recipe.skips),
+            f"skips must be among 16, 8, 4, 2 and not above output_stride {recipe.output_stride}, "
+            f"got {recipe.skips}",
+        ),
+        (all(rate >= 1 for rate in recipe.rates), f"rates must be at least 1, got {recipe.rates}"),
+        (
+            0 < recipe.loss_sampling <= 1,
+            f"loss_sampling must lie in (0, 1], got {recipe.loss_sampling}",
+        ),
+        (recipe.jitter is None or recipe.jitter >= 0, f"jitter may not be negative, got {recipe.jitter}"),
+        (0 <= recipe.colour <= 1, f"colour must lie in [0, 1], got {recipe.colour}"),
+        (
+            recipe.loss == "mean" or not recipe.balance_classes,
+            "balance_classes weighs a mean over pixels, so it goes with loss=mean",
+        ),
+    ]
+
+
+def _quoted(names: tuple[str, ...]) -> list[str]:
+    return [f'"{name}"' for name in names]

@@ -1,0 +1,57 @@
+"""The net of a run judged on its val split, each process on its part."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import torch
+from PIL.Image import Image
+
+from pixelwise.data import LabelledImages
+from pixelwise.evaluation.evaluate import evaluate
+from pixelwise.inference.engines import TorchEngine
+from pixelwise.inference.model_file import ModelInfo
+from pixelwise.inference.predictor import Predictor
+from pixelwise.models.segmentation_net import OneHead
+from pixelwise.training.net import build_net
+from pixelwise.training.processes import gathered
+from pixelwise.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+_SHOWN = 4
+
+
+class Judge:
+    """A net of the recipe's form that takes the weights to be judged, and a predictor for each head."""
+
+    def __init__(self, fabric: "Fabric", recipe: Recipe, val_set: LabelledImages) -> None:
+        self._fabric, self._val_set = fabric, val_set
+        sizes = {name: len(class_map.classes) for name, class_map in val_set.heads.items()}
+        self._net = build_net(recipe, sum(sizes.values()), trained=False).to(fabric.device).eval()
+        self._predictors = {}
+        for head, class_map in val_set.heads.items():
+            part = self._net if len(sizes) == 1 else OneHead(self._net, sizes, head)
+            info = ModelInfo(recipe.name, class_map.classes, recipe.long_side)
+            self._predictors[head] = Predictor(TorchEngine(part.eval()), info)
+
+    def __call__(self, weights: Mapping[str, torch.Tensor]) -> dict[str, float]:
+        """The four metrics in [0, 1] on the whole split, equal on every process: those of the main head by
+        their names, those of others as HEAD/NAME.
+        """
+        self._net.load_state_dict(weights)
+        figures: dict[str, float] = {}
+        own = self._val_set.part(self._fabric.global_rank, self._fabric.world_size)
+        for place, (head, predictor) in enumerate(self._predictors.items()):
+            first, *others = gathered(self._fabric, evaluate(predictor, own.with_head(head)))
+            for other in others:
+                first.merge(other)
+            before = f"{head}/" if place else ""
+            figures |= {f"{before}{name}": value for name, value in first.summary().items()}
+        return figures
+
+    def overlays(self) -> list[Image]:
+        """The first pictures of the split with the labels of the main head, by the weights judged last."""
+        predictor = next(iter(self._predictors.values()))
+        shown = range(min(_SHOWN, len(self._val_set)))
+        return [predictor(self._val_set.read(index).image).overlay() for index in shown]

@@ -1,0 +1,131 @@
+"""A net that learns, one step after the other."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from pixelwise.errors import TrainingError
+from pixelwise.training.batches import Batch
+from pixelwise.training.checkpoint import Checkpoint
+from pixelwise.training.losses import LossSampling, cross_entropy, labelled
+from pixelwise.training.net import build_net
+from pixelwise.training.optimizer import RunningMean, make_optimizer, schedule, set_rates
+from pixelwise.training.processes import summed
+from pixelwise.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+
+class NotFiniteError(TrainingError):
+    """The loss of a step is infinite or not a number; the net is as it was before that step."""
+
+
+class Learner:
+    """The net, its optimizer and its running mean, new or as `state` has them.
+
+    `heads` counts the classes by head. `weights` (C) by head multiply the losses of classes.
+    """
+
+    def __init__(
+        self,
+        fabric: "Fabric",
+        recipe: Recipe,
+        heads: Mapping[str, int],
+        weights: Mapping[str, torch.Tensor],
+        state: Checkpoint | None,
+    ) -> None:
+        self.fabric, self.recipe, self.heads = fabric, recipe, heads
+        torch.manual_seed(recipe.seed)
+        self.net = build_net(recipe, sum(heads.values()), trained=state is None)
+        if recipe.batch_norm == "sync":
+            _synchronise(self.net, fabric)
+        self._model, self._optimizer = fabric.setup(self.net, make_optimizer(self.net, recipe))
+        self._weights = {name: weight.to(fabric.device) for name, weight in weights.items()}
+        self._sampling = LossSampling(recipe.loss_sampling)
+        self.mean = RunningMean(self.net, recipe.ema)
+        if state is not None:
+            self.net.load_state_dict(state.net)
+            self.mean.load(state.mean)
+            self._optimizer.load_state_dict(state.optimizer)
+            fabric.strategy.precision.load_state_dict(state.scaler)
+        self._model.train()
+
+    @property
+    def rate(self) -> float:
+        """The learning rate of the first group of parameters."""
+        return float(self._optimizer.param_groups[0]["lr"])
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint holds of it."""
+        return {
+            "net": self.net.state_dict(),
+            "mean": self.mean.tensors,
+            "optimizer": self._optimizer.state_dict(),
+            "scaler": self.fabric.strategy.precision.state_dict(),
+        }
+
+    def step(self, step: int, parts: Sequence[Batch]) -> float:
+        """Learn from batches as if they, and those of all other processes, were one, in step `step` (from
+        0); its loss in nats.
+
+        All randomness of the step follows from seed, step and process. Raises NotFiniteError before anything
+        has changed.
+        """
+        numbers = np.random.SeedSequence([self.recipe.seed, step, self.fabric.global_rank])
+        torch.manual_seed(int(numbers.generate_state(1, np.uint64)[0]))
+        set_rates(self._optimizer, schedule(step, self.recipe))
+        targets = [self._targets(part) for part in parts]
+        pixels = self._divisors(targets)
+        self._optimizer.zero_grad()
+        total = torch.zeros((), device=self.fabric.device)
+        for number, (part, target) in enumerate(zip(parts, targets, strict=True), start=1):
+            with self.fabric.no_backward_sync(self._model, enabled=number < len(parts)):
+                images = part.images.to(self.fabric.device).contiguous(memory_format=torch.channels_last)
+                scores = self._model(images)
+                loss = torch.zeros((), device=self.fabric.device)
+                for name, own in zip(self.heads, scores.split(list(self.heads.values()), 1), strict=True):
+                    loss = loss + cross_entropy(own, target[name], self._weights.get(name), pixels[name])
+                # Gradients are averaged over processes, but the loss is a sum.
+                self.fabric.backward(loss * self.fabric.world_size)
+            total += loss.detach()
+        value = float(summed(self.fabric, total).item())
+        if not math.isfinite(value):
+            raise NotFiniteError(f"the loss of step {step + 1} is {value}")
+        if self.recipe.clip:
+            self.fabric.clip_gradients(
+                self._model, self._optimizer, max_norm=self.recipe.clip, error_if_nonfinite=False
+            )
+        self._optimizer.step()
+        self.mean.update(self.net, step)
+        return value
+
+    def _targets(self, part: Batch) -> dict[str, torch.Tensor]:
+        """The labels by head that the net is compared with."""
+        cell = self.net.score_stride // self.net.label_stride
+        return {
+            name: self._sampling(self.net.sampled(part.heads[name]), cell).to(self.fabric.device)
+            for name in self.heads
+        }
+
+    def _divisors(self, targets: Sequence[Mapping[str, torch.Tensor]]) -> dict[str, torch.Tensor | float]:
+        """What each head's sum of losses is divided by: the labelled pixels of the whole step, or 1."""
+        if self.recipe.loss == "sum":
+            return dict.fromkeys(self.heads, 1.0)
+        counts = [torch.stack([labelled(target[name]) for target in targets]).sum() for name in self.heads]
+        pixels = summed(self.fabric, torch.stack(counts)).clamp(min=1)
+        return dict(zip(self.heads, pixels.unbind(), strict=True))
+
+
+def _synchronise(net: torch.nn.Module, fabric: "Fabric") -> None:
+    """Have the net's batch normalisations take their statistics over all processes."""
+    if fabric.device.type != "cuda":
+        raise TrainingError(
+            f"batch_norm=sync needs GPUs, this is a {fabric.device.type}", "take batch_norm=frozen or train"
+        )
+    from timm.layers import convert_sync_batchnorm
+
+    convert_sync_batchnorm(net)

@@ -1,0 +1,96 @@
+"""Several processes that train one net: each learns from its part of every step, and gradients are summed.
+
+They are started by torchrun, or by `launch`, which sets the same variables. Only the first one, rank 0,
+writes.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import distributed
+
+from pixelwise.errors import MissingExtraError, TrainingError
+from pixelwise.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+
+class LostProcessError(TrainingError):
+    """Another process of the run has ended, or cannot be reached."""
+
+
+def is_one_of_several() -> bool:
+    """Whether torchrun, or `launch`, has started this process."""
+    return distributed.is_available() and distributed.is_torchelastic_launched()
+
+
+def count() -> int:
+    """How many processes train this net."""
+    return int(os.environ["WORLD_SIZE"]) if is_one_of_several() else 1
+
+
+@contextmanager
+def connected(recipe: Recipe) -> Iterator["Fabric"]:
+    """This process's device and its way to the others, if there are any."""
+    try:
+        from lightning_fabric import Fabric
+    except ModuleNotFoundError:
+        raise MissingExtraError("lightning_fabric") from None
+
+    if not is_one_of_several():
+        yield Fabric(accelerator=recipe.accelerator, devices=1, precision=recipe.precision)
+        return
+    local, everywhere = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["WORLD_SIZE"])
+    fabric = Fabric(
+        accelerator=recipe.accelerator,
+        devices=local,
+        num_nodes=everywhere // local,
+        strategy="ddp",
+        precision=recipe.precision,
+    )
+    with naming_lost():
+        fabric.launch()
+    try:
+        yield fabric
+    finally:
+        distributed.destroy_process_group()
+
+
+@contextmanager
+def naming_lost() -> Iterator[None]:
+    """Errors of what connects the processes become LostProcessError."""
+    try:
+        yield
+    except RuntimeError as error:
+        text = str(error)
+        if not isinstance(error, distributed.DistError) and "gloo" not in text.lower():
+            raise
+        raise LostProcessError(
+            f"another process of this run has ended or cannot be reached ({text.splitlines()[0][:160]})",
+            "its own message says why; go on with --resume",
+        ) from error
+
+
+def summed(fabric: "Fabric", tensor: torch.Tensor) -> torch.Tensor:
+    """The sum over all processes, in place."""
+    total = fabric.all_reduce(tensor, reduce_op="sum")
+    assert isinstance(total, torch.Tensor)
+    return total
+
+
+def any_of(fabric: "Fabric", flag: bool) -> bool:
+    """Whether the flag is set in any process."""
+    return bool(summed(fabric, torch.tensor(int(flag), device=fabric.device)).item())
+
+
+def gathered(fabric: "Fabric", item: Any) -> list[Any]:
+    """The item of every process in the order of ranks, on every process."""
+    if fabric.world_size == 1:
+        return [item]
+    items: list[Any] = [None] * fabric.world_size
+    distributed.all_gather_object(items, item)
+    return items

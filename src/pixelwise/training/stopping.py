@@ -1,0 +1,50 @@
+"""When a run ends before its last step: it is asked to, or it learns no more."""
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+
+@contextmanager
+def signals(tell: bool = True) -> Iterator[threading.Event]:
+    """An event that SIGINT and SIGTERM set, to be looked at after each step; a second SIGINT interrupts at
+    once. `tell`: say so on stderr.
+    """
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+
+    def ask(number: int, _: FrameType | None) -> None:
+        if number == signal.SIGINT and asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+        if tell:
+            text = "stopping after this step, with a checkpoint (Ctrl-C again: at once, without)"
+            print(text, file=sys.stderr)
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def is_best(history: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the last evaluation has a higher mean IoU than any before; NaN, where no pixel had a label, is
+    lowest.
+    """
+    *earlier, last = (entry["mean_iou"] for entry in history)
+    return last == last and all(not last <= other for other in earlier)
+
+
+def learns_no_more(history: Sequence[Mapping[str, Any]], patience: int) -> bool:
+    """Whether none of the last `patience` evaluations was the best so far; never, if `patience` is 0."""
+    if patience == 0 or len(history) <= patience:
+        return False
+    return not any(is_best(history[: len(history) - back]) for back in range(patience))
