@@ -9,6 +9,9 @@ class PixelwiseError(Exception):
         self.message = message
         self.hint = hint
 
+    def __reduce__(self) -> tuple[type["PixelwiseError"], tuple[str, str | None]]:
+        return type(self), (self.message, self.hint)  # between processes
+
 
 class ImageError(PixelwiseError):
     """A picture cannot be read or written."""

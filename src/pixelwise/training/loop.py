@@ -3,7 +3,7 @@
 import dataclasses
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,22 +13,24 @@ import torch
 from pixelwise.data import LabelledImages
 from pixelwise.data.audit import audit
 from pixelwise.errors import PixelwiseError, TrainingError
-from pixelwise.training import checkpoint, processes, stopping
+from pixelwise.training import checkpoint, stopping
 from pixelwise.training.batches import Batch, Plan, augmentation, batches
 from pixelwise.training.evidence import save_evidence
 from pixelwise.training.judge import Judge
 from pixelwise.training.learner import Learner, NotFiniteError
 from pixelwise.training.losses import LossSampling, balancing_weights
 from pixelwise.training.monitor import Monitor
-from pixelwise.training.net import classes_as_data, classes_from
+from pixelwise.training.net import classes_as_data
 from pixelwise.training.precision import precision
 from pixelwise.training.processes import (
     LostProcessError,
     any_of,
     connected,
+    gathered,
     naming_lost,
 )
 from pixelwise.training.recipe import Recipe
+from pixelwise.training.start import begin, images_per_step
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -46,7 +48,7 @@ def train(
     """
     recipe = dataclasses.replace(recipe, precision=precision(recipe))
     train_set, val_set = (_with_heads(images, recipe) for images in (train_set, val_set))
-    state = _begin(recipe, train_set, run, resume)
+    state = begin(recipe, train_set, run, resume)
     with _determinism(recipe.deterministic), connected(recipe) as fabric:
         training = Training(fabric, recipe, train_set, val_set, run, state)
         return training.finished() or training.go_on()
@@ -93,6 +95,8 @@ class Training:
         """Learn until finished, then True, or until a signal comes, then False."""
         recipe, leads = self.recipe, self.fabric.is_global_zero
         with stopping.signals(tell=leads) as asked, self._monitor() as monitor, self._rescue():
+            if self.fabric.world_size > 1 and self.done == 0:
+                self._save()  # when the process that writes is lost, there is something to go on from
             while True:
                 loss = self._learn(self._next())
                 if monitor is not None:
@@ -117,7 +121,7 @@ class Training:
             fault = error
         if any_of(self.fabric, fault is not None):
             self._save()
-            raise fault or TrainingError("another process of this run has failed", "see its message")
+            raise next(filter(None, gathered(self.fabric, fault)))
         return parts
 
     def _learn(self, parts: list[Batch]) -> float:
@@ -186,62 +190,6 @@ class Training:
         except LostProcessError:
             self._save()
             raise
-
-
-def _begin(
-    recipe: Recipe, train_set: LabelledImages, run: Path, resume: bool
-) -> checkpoint.Checkpoint | None:
-    """The state to go on from, if any. A run begins in a folder of its own, or where it stopped."""
-    last = run / checkpoint.LAST
-    if not resume:
-        if last.exists():
-            raise TrainingError(
-                f"{run} already holds a run", "go on with --resume, or choose another --output"
-            )
-        run.mkdir(parents=True, exist_ok=True)
-        (run / checkpoint.BEST).unlink(missing_ok=True)  # of a start that was killed before its checkpoint
-        return None
-    state = checkpoint.load(last)
-    if changed := _differences(recipe, state):
-        raise TrainingError(
-            f"the run in {run} was started with other settings: {', '.join(changed)}",
-            "resume with the same recipe and settings, or start a new run",
-        )
-    names = [class_map.classes.names for class_map in train_set.heads.values()]
-    heads = state.heads or {"": state.classes}
-    if (before := [classes_from(own).names for own in heads.values()]) != names:
-        raise TrainingError(
-            f"the run in {run} learns {_listed(before)}, but the data now has {_listed(names)}",
-            "resume with the data the run was started with",
-        )
-    return state
-
-
-def _listed(heads: Sequence[Sequence[str]]) -> str:
-    return " and ".join(", ".join(names) for names in heads)
-
-
-def _differences(now: Recipe, state: checkpoint.Checkpoint) -> list[str]:
-    """What differs from the run before, but for what does not change what is learnt."""
-    then = Recipe.from_dict(state.recipe)
-    free = {"workers", "checkpoint_minutes", "data", "backbone_weights", "init_from"}
-    free |= {"batch_size", "accumulate"}  # their product, with the number of processes, counts
-    found = [
-        f"{field.name} was {getattr(then, field.name)}, is now {getattr(now, field.name)}"
-        for field in dataclasses.fields(Recipe)
-        if field.name not in free and getattr(now, field.name) != getattr(then, field.name)
-    ]
-    images = images_per_step(now)
-    before = state.images_per_step or images_per_step(then, 1)
-    if images != before:
-        found.append(f"a step had {before} images (batch_size x accumulate x processes), has now {images}")
-    return found
-
-
-def images_per_step(recipe: Recipe, world: int | None = None) -> int:
-    """Of all processes."""
-    batch = LossSampling(recipe.loss_sampling).batch_size(recipe.batch_size)
-    return batch * recipe.accumulate * (processes.count() if world is None else world)
 
 
 def _with_heads(images: LabelledImages, recipe: Recipe) -> LabelledImages:

@@ -4,6 +4,7 @@ They are started by torchrun, or by `launch`, which sets the same variables. Onl
 writes.
 """
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,6 +45,7 @@ def connected(recipe: Recipe) -> Iterator["Fabric"]:
     if not is_one_of_several():
         yield Fabric(accelerator=recipe.accelerator, devices=1, precision=recipe.precision)
         return
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it tells what nobody asked
     local, everywhere = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["WORLD_SIZE"])
     fabric = Fabric(
         accelerator=recipe.accelerator,
@@ -66,12 +68,11 @@ def naming_lost() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        text = str(error)
-        if not isinstance(error, distributed.DistError) and "gloo" not in text.lower():
+        if not isinstance(error, distributed.DistError) and "gloo" not in str(error).lower():
             raise
         raise LostProcessError(
-            f"another process of this run has ended or cannot be reached ({text.splitlines()[0][:160]})",
-            "its own message says why; go on with --resume",
+            "another process of this run has ended or cannot be reached",
+            "if it gave no reason it was killed, perhaps for want of memory; go on with --resume",
         ) from error
 
 

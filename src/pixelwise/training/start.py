@@ -1,0 +1,72 @@
+"""How a run starts: in a folder of its own, or where it stopped."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+from pixelwise.data import LabelledImages
+from pixelwise.errors import TrainingError
+from pixelwise.training import checkpoint, processes
+from pixelwise.training.losses import LossSampling
+from pixelwise.training.net import classes_from
+from pixelwise.training.recipe import Recipe
+
+_FREE = {"workers", "checkpoint_minutes", "data", "backbone_weights", "init_from"} | {
+    "batch_size",
+    "accumulate",
+}
+"""Fields that may change on the way. Of the last two the product, with the number of processes, counts."""
+
+
+def begin(recipe: Recipe, train_set: LabelledImages, run: Path, resume: bool) -> checkpoint.Checkpoint | None:
+    """The state to go on from with `resume`, else None. Raises TrainingError if the folder holds a run that
+    should not be overwritten, none to go on with, or one with other settings or classes.
+    """
+    last = run / checkpoint.LAST
+    if not resume:
+        if last.exists():
+            raise TrainingError(
+                f"{run} already holds a run", "go on with --resume, or choose another --output"
+            )
+        run.mkdir(parents=True, exist_ok=True)
+        (run / checkpoint.BEST).unlink(missing_ok=True)  # of a start that was killed before its checkpoint
+        return None
+    state = checkpoint.load(last)
+    if changed := _differences(recipe, state):
+        raise TrainingError(
+            f"the run in {run} was started with other settings: {', '.join(changed)}",
+            "resume with the same recipe and settings, or start a new run",
+        )
+    names = [class_map.classes.names for class_map in train_set.heads.values()]
+    heads = state.heads or {"": state.classes}
+    if (before := [classes_from(own).names for own in heads.values()]) != names:
+        raise TrainingError(
+            f"the run in {run} learns {_listed(before)}, but the data now has {_listed(names)}",
+            "resume with the data the run was started with",
+        )
+    return state
+
+
+def _listed(heads: Sequence[Sequence[str]]) -> str:
+    return " and ".join(", ".join(names) for names in heads)
+
+
+def _differences(now: Recipe, state: checkpoint.Checkpoint) -> list[str]:
+    """What differs from the run before, but for what does not change what is learnt."""
+    then = Recipe.from_dict(state.recipe)
+    found = [
+        f"{field.name} was {getattr(then, field.name)}, is now {getattr(now, field.name)}"
+        for field in dataclasses.fields(Recipe)
+        if field.name not in _FREE and getattr(now, field.name) != getattr(then, field.name)
+    ]
+    images = images_per_step(now)
+    before = state.images_per_step or images_per_step(then, 1)
+    if images != before:
+        found.append(f"a step had {before} images (batch_size x accumulate x processes), has now {images}")
+    return found
+
+
+def images_per_step(recipe: Recipe, world: int | None = None) -> int:
+    """Of all processes."""
+    batch = LossSampling(recipe.loss_sampling).batch_size(recipe.batch_size)
+    return batch * recipe.accumulate * (processes.count() if world is None else world)

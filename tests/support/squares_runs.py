@@ -1,0 +1,55 @@
+"""Runs of a tiny net on the generated squares of tests/training/conftest.py."""
+
+import sys
+from pathlib import Path
+
+import torch
+
+from pixelwise.data import open_dataset
+from pixelwise.training import checkpoint
+from pixelwise.training.loop import train
+from pixelwise.training.recipe import Recipe
+
+SETTINGS = [
+    "backbone=test_efficientnet",
+    "backbone_weights=none",
+    "freeze_stages=0",
+    "context=8",
+    "hidden=4",
+    "crop=33",
+    "batch_size=4",
+    "dropout=0.2",
+    "steps=40",
+    "warmup_steps=5",
+    "evaluate_every=20",
+    "checkpoint_minutes=60",
+]
+
+
+def run_squares(squares: Path, run: Path, *more: str, resume: bool = False) -> bool:
+    recipe = Recipe(name="squares", data=f"folder:{squares}").override([*SETTINGS, *more])
+    sets = [open_dataset(recipe.data, split) for split in ("train", "val")]
+    return train(recipe, sets[0], sets[1], run, resume)
+
+
+def command(squares: Path, run: Path, *more: str) -> list[str]:
+    settings = [
+        part for setting in [f"data=folder:{squares}", *SETTINGS, *more] for part in ("--set", setting)
+    ]
+    return [sys.executable, "-m", "pixelwise", "train", "finetune", *settings, "--output", str(run)]
+
+
+def assert_same(first: Path, second: Path) -> None:
+    a, b = checkpoint.load(first / checkpoint.LAST), checkpoint.load(second / checkpoint.LAST)
+    assert a.step == b.step
+    for name in a.net:
+        assert torch.equal(a.net[name], b.net[name]), name
+        assert torch.equal(a.mean[name], b.mean[name]), name
+    for key, moments in a.optimizer["state"].items():
+        for name, value in moments.items():
+            assert torch.equal(value, b.optimizer["state"][key][name])
+    assert a.history == b.history
+
+
+def saved_step(run: Path) -> int:
+    return checkpoint.load(run / checkpoint.LAST).step

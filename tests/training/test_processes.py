@@ -1,0 +1,143 @@
+"""Several processes train as one, are judged as one, and end together."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from squares_runs import command, saved_step
+
+from pixelwise.errors import TrainingError
+from pixelwise.training import checkpoint
+from pixelwise.training.launch import launch
+
+# Adam would divide rounding errors by tiny gradients.
+SGD = ("optimizer=sgd", "learning_rate=0.1", "head_learning_rate=0.1", "dropout=0", "workers=0", "clip=1")
+
+
+def sharing(squares: Path, run: Path, *more: str) -> list[str]:
+    return [*command(squares, run, *SGD, "batch_size=2", "steps=40", *more), "--devices", "2"]
+
+
+def run_of(command: list[str]) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+
+
+@pytest.fixture(scope="module")
+def alone(squares: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """40 steps of one process with batches of 4."""
+    run = tmp_path_factory.mktemp("runs") / "alone"
+    done = run_of(command(squares, run, *SGD, "batch_size=4", "steps=40"))
+    assert done.returncode == 0, done.stderr
+    return run
+
+
+def assert_alike(run: Path, other: Path) -> None:
+    one, two = (checkpoint.load(place / checkpoint.LAST) for place in (run, other))
+    assert one.step == two.step == 40
+    for name, tensor in one.net.items():
+        torch.testing.assert_close(tensor, two.net[name], rtol=1e-5, atol=1e-5)
+    for before, after in zip(one.history, two.history, strict=True):
+        assert after == pytest.approx(before, abs=2 / (4 * 48 * 64)), "but for two pixels"
+
+
+def losses(run: Path) -> list[float]:
+    lines = (run / "log.jsonl").read_text().splitlines()
+    return [record["loss"] for record in map(json.loads, lines) if "loss" in record]
+
+
+def test_two_processes_learn_as_one_with_batches_twice_as_large(
+    squares: Path, alone: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "two"
+    done = run_of(sharing(squares, run))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("finished") == 1, "one of them tells"
+    assert "GLOBAL_RANK" not in done.stderr
+    assert_alike(run, alone)
+    assert losses(run) == pytest.approx(losses(alone), abs=1e-5)
+    assert len(losses(run)) == 2
+
+
+def test_torchrun_does_the_same_and_accumulated_batches_count_like_processes(
+    squares: Path, alone: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "two"
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    arguments = command(squares, run, *SGD, "batch_size=1", "accumulate=2", "steps=40")[1:]
+    done = run_of([*torchrun, *arguments])
+    assert done.returncode == 0, done.stderr
+    assert_alike(run, alone)
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_killed_process_ends_the_run_which_one_process_can_finish(
+    squares: Path, alone: Path, tmp_path: Path, rank: int
+) -> None:
+    run = tmp_path / "two"
+    process = subprocess.Popen(
+        sharing(squares, run, "checkpoint_minutes=0"), stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 200
+    while time.monotonic() < deadline and (not (run / "last.pt").exists() or saved_step(run) < 2):
+        time.sleep(0.02)
+    (victim,) = [pid for pid in children(process.pid) if f"RANK={rank}" in environment(pid)]
+    os.kill(victim, signal.SIGKILL)
+    _, stderr = process.communicate(timeout=90)
+    assert process.returncode == 1
+    assert f"error: process {rank} of 2 was ended by SIGKILL" in stderr
+    if rank == 1:
+        assert "error: another process of this run has ended" in stderr
+    assert "Traceback" not in stderr
+    assert 2 <= saved_step(run) < 40
+
+    resumed = run_of([*command(squares, run)[:5], "--output", str(run), "--resume"])
+    assert resumed.returncode == 1
+    assert "a step had 4 images (batch_size x accumulate x processes), has now 2" in resumed.stderr
+    resumed = run_of([*command(squares, run)[:5], "--output", str(run), "--resume", "--set", "batch_size=4"])
+    assert resumed.returncode == 0, resumed.stderr
+    assert_alike(run, alone)
+
+
+def children(pid: int) -> list[int]:
+    found = Path(f"/proc/{pid}/task/{pid}/children")
+    if not found.exists():
+        pytest.skip("this system does not list a process's children")
+    return [int(child) for child in found.read_text().split()]
+
+
+def environment(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/environ").read_text().split("\0")
+
+
+def test_a_file_that_is_gone_for_one_process_ends_both_with_one_message(
+    squares: Path, tmp_path: Path
+) -> None:
+    root, run = tmp_path / "squares", tmp_path / "two"
+    shutil.copytree(squares, root)
+    process = subprocess.Popen(
+        sharing(root, run, "checkpoint_minutes=0", "steps=100000"), stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 200
+    while time.monotonic() < deadline and (not (run / "last.pt").exists() or saved_step(run) < 2):
+        time.sleep(0.02)
+    (root / "train/images/7.png").unlink()
+    _, stderr = process.communicate(timeout=90)
+    assert process.returncode == 1
+    assert stderr.count("error: ") == 1
+    assert f"error: the image {root / 'train/images/7.png'}: no such file" in stderr
+    assert saved_step(run) >= 2
+
+
+def test_several_machines_must_know_where_to_meet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MASTER_ADDR", "10.0.0.1")
+    monkeypatch.delenv("MASTER_PORT", raising=False)
+    monkeypatch.delenv("NODE_RANK", raising=False)
+    with pytest.raises(TrainingError, match="--nodes 2 needs MASTER_PORT, NODE_RANK in the environment"):
+        launch(1, 2, ["train", "finetune"])
