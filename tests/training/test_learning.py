@@ -1,0 +1,186 @@
+"""What a step does, and when a run ends: accumulation, clipping, losses that are no number, the best net."""
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from squares_runs import run_squares
+
+from pixelwise.cli.loading import load_model
+from pixelwise.data import open_dataset
+from pixelwise.errors import TrainingError
+from pixelwise.training import checkpoint
+from pixelwise.training.losses import cross_entropy
+from pixelwise.training.net import load_run
+from pixelwise.training.precision import precision, processor_has_bfloat16
+from pixelwise.training.recipe import Recipe
+from pixelwise.training.stopping import is_best, learns_no_more
+
+PLAIN = (
+    *("workers=0", "dropout=0", "optimizer=sgd", "momentum=0", "weight_decay=0"),
+    *("warmup_steps=0", "power=0", "ema=0", "steps=3"),
+)
+
+
+def weights(run: Path, name: str = checkpoint.LAST) -> dict[str, torch.Tensor]:
+    return dict(checkpoint.load(run / name).mean)
+
+
+def test_accumulated_batches_are_one_large_batch(squares: Path, tmp_path: Path) -> None:
+    rates = ("learning_rate=0.1", "head_learning_rate=0.1")
+    run_squares(squares, tmp_path / "large", *PLAIN, *rates, "batch_size=4")
+    run_squares(squares, tmp_path / "parts", *PLAIN, *rates, "batch_size=1", "accumulate=4")
+    large, parts = weights(tmp_path / "large"), weights(tmp_path / "parts")
+    for name, tensor in large.items():
+        torch.testing.assert_close(parts[name], tensor, rtol=1e-5, atol=1e-6)
+
+
+def test_a_clipped_step_is_as_long_as_clip_says(squares: Path, tmp_path: Path) -> None:
+    rates = ("learning_rate=1", "head_learning_rate=1", "clip=1e-3")
+    run_squares(squares, tmp_path / "one", *PLAIN, *rates, "steps=1")
+    run_squares(squares, tmp_path / "two", *PLAIN, *rates, "steps=2")
+    one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
+    # The steps of two runs from one start differ by the second step alone.
+    moved = math.sqrt(sum(float((two[name].double() - one[name]).square().sum()) for name in one))
+    assert moved == pytest.approx(1e-3, rel=0.01)
+
+
+def test_a_loss_that_is_no_number_ends_the_run_and_leaves_its_batch(squares: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    with pytest.raises(TrainingError, match=r"the loss of step \d+ is (nan|inf)") as caught:
+        run_squares(squares, run, *PLAIN, "learning_rate=1e20", "head_learning_rate=1e20", "steps=20")
+    (place,) = (run / "not_finite").iterdir()
+    assert f"what it was computed from is in {place}" in caught.value.message
+    batch = open_dataset(f"folder:{place}", "all")
+    assert len(batch) == 4
+    assert batch.classes.names == ("ground", "square")
+    assert batch.read(0).image.shape == (33, 33, 3)
+    names = [entry.id for entry in batch.entries]
+    assert [name.rsplit("_", 1)[0] for name in names] == ["0_0_0", "0_0_1", "0_0_2", "0_0_3"]
+    sources = {entry.id for entry in open_dataset(f"folder:{squares}", "train").entries}
+    assert {name.rsplit("_", 1)[1] for name in names} <= sources, "the sample's id is the last part"
+
+
+def test_weights_that_are_no_numbers_are_not_written(
+    squares: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def spoil(optimizer: torch.optim.SGD, *_: object, **__: object) -> None:
+        optimizer.param_groups[0]["params"][0].data.fill_(math.nan)
+
+    monkeypatch.setattr(torch.optim.SGD, "step", spoil)
+    with pytest.raises(TrainingError, match="the weights after step 1 are not all finite"):
+        run_squares(squares, tmp_path, *PLAIN, "steps=1", "evaluate_every=1")
+    assert not list(tmp_path.glob("*.pt"))
+
+
+def test_a_run_that_gets_no_better_ends_early_and_its_best_net_is_used(squares: Path, tmp_path: Path) -> None:
+    still = ("learning_rate=0", "head_learning_rate=0", "steps=50", "evaluate_every=2", "patience=2")
+    assert run_squares(squares, tmp_path, *PLAIN, *still)
+    last, best = (checkpoint.load(tmp_path / name) for name in (checkpoint.LAST, checkpoint.BEST))
+    assert (last.step, best.step) == (6, 2), "two evaluations after the first, none better"
+    assert [entry["step"] for entry in last.history] == [2, 4, 6]
+    assert not best.net and not best.optimizer
+    assert load_run(tmp_path)[1].training["steps"] == 2
+    assert load_run(tmp_path)[1].training["val"]["step"] == 2
+    first = load_model(str(tmp_path)).identity
+    assert run_squares(squares, tmp_path, *PLAIN, *still, resume=True), "there is nothing left to do"
+    (tmp_path / checkpoint.BEST).unlink()
+    assert load_run(tmp_path)[1].training["steps"] == 6
+    assert load_model(str(tmp_path)).identity != first
+
+
+def test_an_earlier_start_leaves_no_best_net_behind(squares: Path, tmp_path: Path) -> None:
+    (tmp_path / checkpoint.BEST).write_bytes(b"of a run that was killed before its first checkpoint")
+    run_squares(squares, tmp_path, *PLAIN, "steps=1")
+    assert checkpoint.load(tmp_path / checkpoint.BEST).step == 1
+
+
+def history(*figures: float) -> list[dict[str, float]]:
+    return [{"mean_iou": figure} for figure in figures]
+
+
+def test_the_best_evaluation_is_higher_than_all_before() -> None:
+    assert is_best(history(0.1))
+    assert is_best(history(0.1, 0.3, 0.2, 0.4))
+    assert not is_best(history(0.1, 0.3, 0.3))
+    assert not is_best(history(0.1, math.nan))
+    assert is_best(history(math.nan, 0.1))
+
+
+def test_patience_counts_evaluations_since_the_best() -> None:
+    assert not learns_no_more(history(0.3, 0.2), 2)
+    assert learns_no_more(history(0.3, 0.2, 0.1), 2)
+    assert not learns_no_more(history(0.3, 0.2, 0.4, 0.1), 2)
+    assert not learns_no_more(history(0.3, 0.2, 0.1, 0.1), 0), "no patience is endless patience"
+    assert not learns_no_more([], 1)
+
+
+def test_deterministic_mode_computes_the_same_and_ends_with_the_run(squares: Path, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    scores, labels = torch.randn(2, 3, 5, 7), torch.randint(0, 3, (2, 5, 7)).to(torch.uint8)
+    labels[0, 0] = 255
+    expected = cross_entropy(scores, labels)
+    torch.use_deterministic_algorithms(True)
+    try:
+        assert cross_entropy(scores, labels).item() == pytest.approx(expected.item(), rel=1e-6)
+    finally:
+        torch.use_deterministic_algorithms(False)
+    run_squares(squares, tmp_path, *PLAIN, "deterministic=true", "steps=1")
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_a_sum_of_losses_is_the_mean_times_the_labelled_pixels() -> None:
+    torch.manual_seed(0)
+    scores, labels = torch.randn(1, 3, 4, 4), torch.zeros(1, 4, 4)
+    labels[0, :2] = 255
+    total = cross_entropy(scores, labels, pixels=1.0)
+    assert total.item() == pytest.approx(8 * cross_entropy(scores, labels).item())
+
+
+def test_bfloat16_is_chosen_for_dense_nets_on_processors_that_have_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text("processor\t: 0\nflags\t\t: fpu avx512f avx512_bf16 amx_bf16\n")
+    assert processor_has_bfloat16(cpuinfo)
+    cpuinfo.write_text("processor\t: 0\nflags\t\t: fpu avx2 avx512f\n")
+    assert not processor_has_bfloat16(cpuinfo)
+    assert not processor_has_bfloat16(tmp_path / "none")
+
+    def chosen(*settings: str) -> str:
+        settings = ("precision=auto", "accelerator=cpu", *settings)
+        return precision(Recipe(name="r", data="d").override([*settings]))
+
+    vgg = ("net=fcn8s-vgg16", "backbone_weights=none")
+    googlenet = ("net=fcn32s-googlenet", "backbone_weights=none")
+    has = "pixelwise.training.precision.processor_has_bfloat16"
+    monkeypatch.setattr(has, lambda: True)
+    assert [chosen(*vgg), chosen(*googlenet), chosen()] == ["bf16-mixed", "32-true", "32-true"]
+    assert chosen("backbone=vgg16", "precision=auto") == "bf16-mixed"
+    assert chosen(*vgg, "precision=32-true") == "32-true", "what is said counts"
+    monkeypatch.setattr(has, lambda: False)
+    assert chosen(*vgg) == "32-true"
+
+
+def test_a_run_keeps_the_precision_that_was_chosen(squares: Path, tmp_path: Path) -> None:
+    run_squares(squares, tmp_path, *PLAIN, "steps=1", "precision=auto", "accelerator=cpu")
+    assert checkpoint.load(tmp_path / checkpoint.LAST).recipe["precision"] == "32-true"
+
+
+def test_the_scale_of_16_bit_losses_is_kept(
+    squares: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lightning_fabric.plugins.precision import Precision
+
+    loaded: list[object] = []
+    monkeypatch.setattr(Precision, "state_dict", lambda _: {"scale": 8.0})
+    monkeypatch.setattr(Precision, "load_state_dict", lambda _, state: loaded.append(state))
+    run_squares(squares, tmp_path, *PLAIN, "steps=1")
+    assert run_squares(squares, tmp_path, *PLAIN, "steps=1", resume=True)
+    assert loaded == [{"scale": 8.0}]
+
+
+def test_synchronised_batch_normalisation_needs_gpus(squares: Path, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="batch_norm=sync needs GPUs, this is a cpu"):
+        run_squares(squares, tmp_path, *PLAIN, "batch_norm=sync", "accelerator=cpu")
