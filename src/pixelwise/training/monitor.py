@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import numpy as np
 from PIL.Image import Image
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from pixelwise.errors import TrainingError
 
 
 class Monitor:
@@ -60,15 +63,22 @@ class Monitor:
 
     def close(self) -> None:
         self._bar.stop()
-        self._board.close()
-        self._log.close()
+        for part in (self._board, self._log):
+            with suppress(OSError):  # a full disk has been told of when the record was written
+                part.close()
 
     def _write(self, record: dict[str, Any]) -> None:
-        for name, value in record.items():
-            if name != "step" and np.isfinite(value):
-                self._board.add_scalar(name, value, record["step"])
-        self._log.write(json.dumps(record) + "\n")
-        self._log.flush()
+        try:
+            self._log.write(json.dumps(record) + "\n")
+            self._log.flush()
+            for name, value in record.items():
+                if name != "step" and np.isfinite(value):
+                    self._board.add_scalar(name, value, record["step"])
+        except OSError as problem:
+            raise TrainingError(
+                f"cannot write {self._log.name}: {problem.strerror or problem}",
+                "make room on the disk, then go on with --resume",
+            ) from problem
 
 
 def _log_up_to(path: Path, step: int) -> Any:

@@ -1,0 +1,197 @@
+"""What may happen to a run: kills at any moment, a full disk, files that vanish or change while it reads."""
+
+import errno
+import io
+import json
+import multiprocessing
+import os
+import random
+import resource
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from squares_runs import assert_same, run_squares, saved_step
+
+from pixelwise.errors import DataError, TrainingError
+from pixelwise.training import checkpoint
+from pixelwise.training.learner import Learner
+from pixelwise.training.monitor import Monitor
+
+KILLS, STEPS = 10, 160
+EVERY_STEP = ("checkpoint_minutes=0", f"steps={STEPS}", "evaluate_every=80", "workers=0", "batch_size=2")
+
+
+def run_in_background(squares: Path, run: Path, resume: bool) -> None:
+    """Each step is told in steps.txt when it is done."""
+    torch.set_num_threads(1)
+    told = os.open(run.with_suffix(".txt"), os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    original = Monitor.step
+
+    def step(self: Monitor, done: int, loss: float, rate: float) -> None:
+        os.write(told, f"{done}\n".encode())
+        original(self, done, loss, rate)
+
+    Monitor.step = step  # type: ignore[method-assign]
+    run_squares(squares, run, *EVERY_STEP, resume=resume)
+
+
+def test_no_kill_at_any_moment_costs_more_than_the_interval_or_a_bit(squares: Path, tmp_path: Path) -> None:
+    """Ten kills at random moments; the interval between checkpoints is one step."""
+    run, told = tmp_path / "killed", tmp_path / "killed.txt"
+    server = multiprocessing.get_context("forkserver")
+    heavy = ["pixelwise.training.loop", "lightning_fabric", "torch.utils.tensorboard", "timm"]
+    server.set_forkserver_preload(heavy)
+    first = server.Process(target=time.sleep, args=(0,))
+    first.start()
+    first.join()  # all is imported
+    moments = random.Random(0)
+    on_the_way = 0
+    for _ in range(KILLS):
+        last = run / checkpoint.LAST
+        process = server.Process(target=run_in_background, args=(squares, run, last.exists()))
+        process.start()
+        process.join(moments.uniform(0.2, 2.0))
+        process.kill()
+        process.join()
+        if last.exists():
+            saved = saved_step(run)  # it loads
+            done = int(told.read_text().splitlines()[-1])
+            assert saved >= done - 1, "no more than the step under way is lost"
+            on_the_way += 0 < saved < STEPS
+    assert on_the_way >= 3, "too few kills hit a run on its way"
+
+    rarely = (*EVERY_STEP, "checkpoint_minutes=60")
+    assert run_squares(squares, run, *rarely, resume=True)
+    whole = tmp_path / "whole"
+    assert run_squares(squares, whole, *rarely)
+    assert_same(run, whole)
+    best, expected = (checkpoint.load(place / checkpoint.BEST) for place in (run, whole))
+    assert best.step == expected.step
+    assert all(torch.equal(best.mean[name], expected.mean[name]) for name in expected.mean)
+    logs = [(place / "log.jsonl").read_text().splitlines() for place in (run, whole)]
+    steps = [[json.loads(line)["step"] for line in lines] for lines in logs]
+    assert steps[0] == steps[1], "no line is lost or there twice"
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """The system refuses to let any file grow beyond this, as a full disk would."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_disk_that_fills_leaves_the_old_checkpoint_alone(
+    squares: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_squares(squares, tmp_path, *EVERY_STEP, "steps=1")
+    before = (tmp_path / checkpoint.LAST).read_bytes()
+    state = checkpoint.load(tmp_path / checkpoint.LAST)
+    with (
+        files_of_at_most(len(before) // 2),
+        pytest.raises(
+            TrainingError, match=r"cannot write the checkpoint of step 1: File too large"
+        ) as caught,
+    ):
+        checkpoint.save(state, tmp_path / checkpoint.LAST)
+    assert "make room on the disk" in str(caught.value.hint)
+    assert f"the one before, {tmp_path / checkpoint.LAST}, is intact" in caught.value.message
+    assert (tmp_path / checkpoint.LAST).read_bytes() == before
+    assert not list(tmp_path.glob("*.tmp"))
+
+
+def test_a_disk_that_fills_under_the_log_is_told(
+    squares: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full(io.StringIO):
+        name = "log.jsonl"
+
+        def write(self, _: str) -> int:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("pixelwise.training.monitor._log_up_to", lambda *_: Full())
+    with pytest.raises(TrainingError, match=r"cannot write log\.jsonl: No space left on device") as caught:
+        run_squares(squares, tmp_path, *EVERY_STEP, "steps=20", "checkpoint_minutes=60", "evaluate_every=20")
+    assert "go on with --resume" in str(caught.value.hint)
+
+
+def before_step(number: int, act: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have `act` called when step `number` (from 0) begins."""
+    original = Learner.step
+
+    def step(self: Learner, step: int, parts: object) -> float:
+        if step == number:
+            act()
+        return original(self, step, parts)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Learner, "step", step)
+
+
+FIVE_EPOCHS = (*EVERY_STEP, "checkpoint_minutes=60", "steps=30", "evaluate_every=30")
+"""12 pictures, 2 a step: an epoch has 6 steps."""
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_file_that_vanishes_costs_nothing_once_it_is_back(
+    squares: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    root, run = tmp_path / "squares", tmp_path / "run"
+    shutil.copytree(squares, root)
+    gone = root / "train/images/7.png"
+    content = gone.read_bytes()
+    before_step(8, gone.unlink, monkeypatch)
+    settings = (*FIVE_EPOCHS, f"workers={workers}")
+    with pytest.raises(DataError) as caught:
+        run_squares(root, run, *settings)
+    assert caught.value.message == f"the image {gone}: no such file"
+    assert 8 < saved_step(run) < 30, "what was learnt so far is saved"
+
+    gone.write_bytes(content)
+    monkeypatch.undo()
+    assert run_squares(root, run, *settings, resume=True)
+    run_squares(root, tmp_path / "whole", *settings)
+    assert_same(run, tmp_path / "whole")
+
+
+def test_an_id_that_appears_in_a_later_epoch_is_named_with_its_file(
+    squares: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, run = tmp_path / "squares", tmp_path / "run"
+    shutil.copytree(squares, root)
+    changed = root / "train/labels/3.png"
+
+    def change() -> None:
+        Image.fromarray(np.full((48, 64), 7, np.uint8)).save(changed)
+
+    before_step(7, change, monkeypatch)
+    with pytest.raises(DataError, match=r"holds the ids 7, but only ids 0 to 1, 255 are known") as caught:
+        run_squares(root, run, *FIVE_EPOCHS)
+    assert str(changed) in caught.value.message
+    assert 6 < saved_step(run) < 30, "the first epoch went well"
+
+
+def test_a_worker_that_is_killed_ends_the_run_with_a_checkpoint(
+    squares: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kill_workers() -> None:
+        for worker in multiprocessing.active_children():
+            worker.kill()
+            worker.join()
+
+    before_step(20, kill_workers, monkeypatch)
+    began = time.monotonic()
+    with pytest.raises(TrainingError, match=r"a process that prepares samples has died") as caught:
+        run_squares(squares, tmp_path, *FIVE_EPOCHS, "workers=1", "steps=200", "evaluate_every=200")
+    assert "go on with --resume" in str(caught.value.hint)
+    assert saved_step(tmp_path) >= 20
+    assert time.monotonic() - began < 120
