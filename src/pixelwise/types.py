@@ -20,6 +20,9 @@ RGBImage = npt.NDArray[np.uint8]
 Channel = npt.NDArray[Any]
 """(H, W, K) of uint8 or float32: what a data set knows of a picture besides its colours."""
 
+IMAGE = "image"
+"""The name of the colours among the inputs of a net, beside those of extra channels."""
+
 Scores = npt.NDArray[np.float32]
 """(C, H, W) unnormalised log-probabilities."""
 

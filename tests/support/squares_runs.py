@@ -27,7 +27,12 @@ SETTINGS = [
 
 
 def run_squares(squares: Path, run: Path, *more: str, resume: bool = False) -> bool:
-    recipe = Recipe(name="squares", data=f"folder:{squares}").override([*SETTINGS, *more])
+    return run_recipe(squares, run, *SETTINGS, *more, resume=resume)
+
+
+def run_recipe(folder: Path, run: Path, *settings: str, resume: bool = False) -> bool:
+    """Train on a folder with a recipe of these settings."""
+    recipe = Recipe(name="squares", data=f"folder:{folder}").override([*settings])
     sets = [open_dataset(recipe.data, split) for split in ("train", "val")]
     return train(recipe, sets[0], sets[1], run, resume)
 

@@ -60,7 +60,7 @@ def evaluate(
     dataset = open_dataset(data, split, classes, ids, head)
     preset = options.chosen_preset(crf, crf_preset)
     views = options.chosen_views(scales, flip)
-    predictor = load_model(model, preset, views, engine=engine, precision=precision)
+    predictor = load_model(model, preset, views, engine=engine, precision=precision, head=head)
     if report is not None:
         from pixelwise.evaluation.gallery import exhibits
         from pixelwise.evaluation.report import make_folder, write_report

@@ -25,6 +25,9 @@ def export(
         int | None,
         typer.Option(min=1, help="Score pictures at most this long, in pixels; default: the recipe's."),
     ] = None,
+    head: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Of a run with several heads; default: its main one.")
+    ] = None,
 ) -> None:
     """Write a trained net as an ONNX file for any image size, complete with classes and training record.
 
@@ -32,9 +35,11 @@ def export(
     """
     import dataclasses
 
+    from pixelwise.errors import TrainingError
     from pixelwise.export.onnx import export_onnx
     from pixelwise.models.batch_norm import fold_batch_norm
     from pixelwise.models.border import narrow_borders
+    from pixelwise.types import IMAGE
 
     if run.suffix == ".safetensors":
         from pixelwise.inference.net_file import read_net
@@ -43,7 +48,12 @@ def export(
     else:
         from pixelwise.training.net import load_run
 
-        net, info = load_run(run)
+        net, info = load_run(run, head)
+        if (inputs := tuple(info.training["recipe"]["inputs"])) != (IMAGE,):
+            raise TrainingError(
+                f"the net of {run} sees {' and '.join(inputs)}, but model files take photos alone",
+                "judge it with pixelwise eval",
+            )
         steps, planned = info.training["steps"], info.training["recipe"]["steps"]
         if steps < planned:
             print(f"note: this is the net after step {steps} of {planned}", file=sys.stderr)

@@ -18,10 +18,12 @@ def load_model(
     threads: int | None = 1,
     engine: str = "auto",
     precision: str = "float32",
+    head: str | None = None,
 ) -> "Predictor":
     """The predictor, for many images at a time: one thread each, unless `threads` says another number or
     None, all processors; the net of a run takes torch's. crf: the preset to refine with. views: how to look
     at pictures, if not once. engine, precision: see predictor.load.
+    head: of a run with several, by default its main one.
     """
     from pixelwise.errors import ModelError
     from pixelwise.inference.model_file import bundled_names
@@ -34,10 +36,12 @@ def load_model(
         raise ModelError(
             f"{model} is a run folder, which {engine} does not run", "export it to an .onnx file"
         )
-    return _load_run(Path(model), crf, views or SINGLE, threads, precision)
+    return _load_run(Path(model), crf, views or SINGLE, threads, precision, head)
 
 
-def _load_run(run: Path, crf: str | None, views: "Views", threads: int | None, precision: str) -> "Predictor":
+def _load_run(
+    run: Path, crf: str | None, views: "Views", threads: int | None, precision: str, head: str | None
+) -> "Predictor":
     from pixelwise.inference.engines import TorchEngine
     from pixelwise.inference.predictor import Predictor
     from pixelwise.inference.refiner import CRFRefiner
@@ -46,10 +50,12 @@ def _load_run(run: Path, crf: str | None, views: "Views", threads: int | None, p
     from pixelwise.training import checkpoint
     from pixelwise.training.net import load_run
 
-    net, info = load_run(run)
+    net, info = load_run(run, head)
     with checkpoint.chosen(run).open("rb") as file:
         checksum = hashlib.file_digest(file, "sha256").hexdigest()
     refiner = None if crf is None else CRFRefiner(crf, threads)
     fold_batch_norm(net)
     engine = TorchEngine(for_inference(net, precision))
-    return Predictor(engine, info, f"{info.name} {checksum[:16]}", refiner, views)
+    identity = f"{info.name} {checksum[:16]}{'' if head is None else ' ' + head}"
+    inputs = info.training["recipe"]["inputs"]
+    return Predictor(engine, info, identity, refiner, views, inputs)

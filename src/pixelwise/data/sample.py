@@ -4,15 +4,17 @@ Most data sets have one head, and `Sample.labels` and `LabelledImages.classes` a
 Flow and Stanford Background have two, a semantic and a geometric one; NYUDv2 has extra channels.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+import numpy as np
 
 from pixelwise.data.class_map import ClassMap
 from pixelwise.data.parts import Part
 from pixelwise.errors import DataError
 from pixelwise.labels import Classes
-from pixelwise.types import Channel, FileIds, Labels, RGBImage
+from pixelwise.types import IMAGE, Channel, FileIds, Labels, RGBImage
 
 SEMANTIC, GEOMETRIC = "semantic", "geometric"
 """The names of heads; a data set with one head has a semantic one."""
@@ -43,6 +45,11 @@ class Sample:
     def labels(self) -> Labels:
         """(H, W) class ids of the main head."""
         return next(iter(self.heads.values()))
+
+    def stacked(self, inputs: Sequence[str]) -> Channel:
+        """(H, W, K): the image, called "image", and channels side by side in this order; uint8 if all are."""
+        parts = [self.image if name == IMAGE else self.channels[name] for name in inputs]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)
 
 
 @dataclass(frozen=True)
@@ -137,9 +144,14 @@ class LabelledImages:
         first, stop = (len(self) * i // of for i in (number, number + 1))
         return replace(self, entries=self.entries[first:stop])
 
+    def with_inputs(self, *inputs: str) -> "LabelledImages":
+        """With the extra channels among these inputs of a net, of which one may be the image."""
+        return self.with_channels(*(name for name in inputs if name != IMAGE))
+
     def with_channels(self, *names: str) -> "LabelledImages":
         """With these extra channels in every sample. Raises DataError if the data set has none such."""
-        offered = set(self.entries[0].channels).intersection(*(entry.channels for entry in self.entries))
+        everywhere = [set(entry.channels) for entry in self.entries] or [set(names)]
+        offered = set.intersection(*everywhere)
         if missing := [name for name in names if name not in offered]:
             there = f"there are {', '.join(sorted(offered))}" if offered else "there are none"
             raise DataError(f"{self.name} has no channel {', '.join(missing)}", there)

@@ -16,7 +16,7 @@ from pixelwise.evaluation.metrics import Counts
 from pixelwise.evaluation.tally import Tally
 from pixelwise.inference.predictor import Predictor
 from pixelwise.labels import Classes
-from pixelwise.types import VOID, Labels, RGBImage
+from pixelwise.types import VOID, Channel, Labels
 
 FORMAT = 1
 
@@ -147,15 +147,16 @@ def evaluate(
     details: what to count besides the confusion, names from details.ALL. Raises DataError, naming what is at
     fault, if classes do not match, a file is broken, or two images have one id.
     """
+    dataset = dataset.with_inputs(*predictor.inputs)
     table, void = match_classes(dataset.classes, predictor.classes)
     tally, counted = Tally(len(predictor.classes)), Details(len(predictor.classes), details)
     waiting: deque[tuple[str, Labels]] = deque()
 
-    def images() -> Iterator[RGBImage]:
+    def images() -> Iterator[Channel]:
         for index in range(len(dataset)):
             sample = dataset.read(index)
             waiting.append((sample.id, sample.labels))
-            yield sample.image
+            yield sample.stacked(predictor.inputs)
 
     for done, result in enumerate(predictor.batch(images()), start=1):
         image, labels = waiting.popleft()

@@ -1,8 +1,11 @@
 """From a picture to a Segmentation: read, reduce, score, refine. Training judges nets by this code too."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+
+import numpy as np
+from PIL import Image
 
 from pixelwise.crf import Preset
 from pixelwise.errors import ModelError
@@ -13,10 +16,10 @@ from pixelwise.inference.refiner import CRFRefiner, Refiner, refined_photo, refi
 from pixelwise.inference.segmentation import Segmentation
 from pixelwise.inference.views import SINGLE, Views, averaged_scores
 from pixelwise.labels import Classes
-from pixelwise.pictures.images import Photo, Source, read_photo
+from pixelwise.pictures.images import Photo, Source, fitting, read_photo
 from pixelwise.pictures.memory import PICTURES
 from pixelwise.streams import in_order, processors
-from pixelwise.types import Scores
+from pixelwise.types import IMAGE, Channel, Scores
 
 
 class Predictor:
@@ -29,10 +32,18 @@ class Predictor:
         identity: str | None = None,
         refiner: Refiner | None = None,
         views: Views = SINGLE,
+        inputs: Sequence[str] = (IMAGE,),
     ) -> None:
         """`identity` tells models of one name apart; finished results of another model, or of another
-        `refiner` or other `views`, are made anew.
+        `refiner` or other `views`, are made anew. `inputs`: what the net sees, where that is not the image
+        alone; then sources are arrays (H, W, K) of these side by side, `views` is single and `refiner` None.
         """
+        self.inputs = tuple(inputs)
+        if self.inputs != (IMAGE,) and (refiner is not None or views != SINGLE):
+            raise ModelError(
+                f'model "{info.name}" sees {" and ".join(inputs)}: no CRF and no views for such',
+                "leave out --crf, --scales and --flip",
+            )
         self.engine = engine
         self.info = info
         self.refiner = refiner
@@ -56,6 +67,8 @@ class Predictor:
         lie. Raises ImageError for files that are no readable image, ValueError for arrays of another type
         or shape.
         """
+        if self.inputs != (IMAGE,):
+            return self._of_inputs(source)
         photo = read_photo(source, self.info.long_side)
         scores = self.scores(source, photo)
         if scores.shape[0] != len(self.classes):
@@ -74,6 +87,18 @@ class Predictor:
         closer = photo if largest <= max(size) or size == photo.size else read_photo(source, largest)
         return averaged_scores(self.engine, closer.pixels, size, self.views)
 
+    def _of_inputs(self, source: object) -> Segmentation:
+        if not isinstance(source, np.ndarray) or source.ndim != 3:
+            raise ModelError(
+                f'model "{self.info.name}" sees {" and ".join(self.inputs)}, which a picture does not hold',
+                "judge it on a data set that has them: pixelwise eval",
+            )
+        size = source.shape[0], source.shape[1]
+        seen = reduced(source, fitting(size, self.info.long_side))
+        colours = seen[..., :3] if seen.shape[2] >= 3 else seen[..., :1].repeat(3, axis=2)
+        shown = np.ascontiguousarray(colours.clip(0, 255).astype(np.uint8))
+        return Segmentation(self.engine.scores(seen), size, self.classes, shown)
+
     def _refined(self, source: Source, photo: Photo, scored: Segmentation, refiner: Refiner) -> Segmentation:
         closer = refined_photo(source, photo, len(self.classes))
         grid = closer.shape[0], closer.shape[1]
@@ -91,6 +116,16 @@ class Predictor:
         if workers is None:
             workers = max(2, -(-processors() // self.engine.threads))
         return in_order(self, sources, workers)
+
+
+def reduced(channels: Channel, size: tuple[int, int]) -> Channel:
+    """(H, W, K) of any type resized to `size`, each channel for itself, as float32."""
+    if channels.shape[:2] == size:
+        return channels.astype(np.float32)
+    height, width = size
+    planes = [Image.fromarray(plane) for plane in np.moveaxis(channels.astype(np.float32), 2, 0)]
+    smaller = [plane.resize((width, height), Image.Resampling.BILINEAR) for plane in planes]
+    return np.stack([np.asarray(plane) for plane in smaller], axis=2)
 
 
 def load(

@@ -2,7 +2,7 @@
 
 import itertools
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from pixelwise.data import LabelledImages
 from pixelwise.data.transforms import Augmentation, augment
 from pixelwise.errors import DataError, TrainingError
 from pixelwise.training.recipe import Recipe
+from pixelwise.types import IMAGE
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,9 @@ class Plan:
 
 @dataclass(frozen=True)
 class Batch:
-    """`images` (N, 3, H, W) uint8, `heads` (N, H, W) uint8 class ids by head, `ids` of the N samples."""
+    """`images` (N, K, H, W), uint8 unless a channel is float32, `heads` (N, H, W) uint8 class ids by head,
+    `ids` of the N samples.
+    """
 
     images: torch.Tensor
     heads: Mapping[str, torch.Tensor]
@@ -78,8 +81,14 @@ class AugmentedImages(Dataset[Batch | Fault]):
     only.
     """
 
-    def __init__(self, images: LabelledImages, settings: Augmentation, seed: int) -> None:
-        self.images, self.settings, self.seed = images, settings, seed
+    def __init__(
+        self,
+        images: LabelledImages,
+        settings: Augmentation,
+        seed: int,
+        inputs: Sequence[str] = (IMAGE,),
+    ) -> None:
+        self.images, self.settings, self.seed, self.inputs = images, settings, seed, inputs
 
     def __getitem__(self, key: tuple[int, int]) -> Batch | Fault:
         epoch, index = key
@@ -89,8 +98,11 @@ class AugmentedImages(Dataset[Batch | Fault]):
         except DataError as error:
             return Fault(error.message, error.hint)
         crop = augment(sample, self.settings, rng)
+        seen = [crop.image if name == IMAGE else crop.channels[name] for name in self.inputs]
+        if any(part.dtype != torch.uint8 for part in seen):
+            seen = [part.float() for part in seen]
         return Batch(
-            crop.image[None], {name: labels[None] for name, labels in crop.heads.items()}, (sample.id,)
+            torch.cat(seen)[None], {name: labels[None] for name, labels in crop.heads.items()}, (sample.id,)
         )
 
 
@@ -107,15 +119,19 @@ def augmentation(recipe: Recipe) -> Augmentation:
 
 
 def batches(
-    images: LabelledImages, settings: Augmentation, plan: Plan, workers: int
+    images: LabelledImages,
+    settings: Augmentation,
+    plan: Plan,
+    workers: int,
+    inputs: Sequence[str] = (IMAGE,),
 ) -> Iterator[list[Batch]]:
-    """The batches of each step that are this process's, as `plan` says.
+    """The batches of each step that are this process's, as `plan` says; `inputs` are laid side by side.
 
     Raises DataError, naming the file, if one is gone or broken when its turn comes, and TrainingError if a
     worker process dies.
     """
     loader: DataLoader[Batch | Fault] = DataLoader(
-        AugmentedImages(images, settings, plan.seed),
+        AugmentedImages(images, settings, plan.seed, inputs),
         batch_sampler=StepSampler(len(images), plan),
         num_workers=workers,
         collate_fn=_collate,

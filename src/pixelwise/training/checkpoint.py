@@ -21,7 +21,8 @@ class Checkpoint:
     `recipe` and `classes`, those of the main head, are plain data, and so are `heads`, the classes of all
     heads if there are several. `net`, `mean` (the running mean, the net to use), `optimizer` and `scaler`
     (of 16-bit losses) are state dicts; the best checkpoint has `mean` alone. Every step seeds the generators
-    of random numbers anew, so their state is not here. `images_per_step` counts those of all processes.
+    of random numbers anew, so their state is not here. `images_per_step` counts those of all processes,
+    `channels` what the net sees of a picture.
     """
 
     step: int
@@ -35,6 +36,7 @@ class Checkpoint:
     scaler: dict[str, Any] = field(default_factory=dict)
     heads: dict[str, Any] = field(default_factory=dict)
     images_per_step: int | None = None
+    channels: int = 3
 
 
 def save(checkpoint: Checkpoint, path: Path) -> None:

@@ -15,7 +15,8 @@ from pixelwise.training.batches import Batch
 def save_evidence(
     run: Path, step: int, rank: int, parts: Sequence[Batch], classes: Mapping[str, Classes]
 ) -> Path:
-    """Write the varied samples of step `step` (from 1) below the run folder; returns where.
+    """Write the varied samples of step `step` (from 1), of their inputs the first three channels, below the
+    run folder; returns where.
 
     The folder is a data set as folder.py reads it, so `pixelwise check folder:PLACE --split all` takes it;
     file names hold the process's rank, the place in the batch, and the sample's id.
@@ -28,8 +29,8 @@ def save_evidence(
     for number, batch in enumerate(parts):
         for index, id_ in enumerate(batch.ids):
             name = f"{rank}_{number}_{index}_{id_.replace('/', '_')}.png"
-            image = batch.images[index].permute(1, 2, 0).numpy()
-            _save(place / "images" / name, Image.fromarray(image))
+            colours = batch.images[index, :3].permute(1, 2, 0).byte().numpy()
+            _save(place / "images" / name, Image.fromarray(colours))
             for head, entry in classes.items():
                 folder = "labels" if head == SEMANTIC else f"labels.{head}"
                 _save(place / folder / name, mask(batch.heads[head][index].numpy(), entry))

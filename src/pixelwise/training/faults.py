@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from pixelwise.models.catalogue import CATALOGUE
+from pixelwise.types import IMAGE
 
 if TYPE_CHECKING:
     from pixelwise.training.recipe import Recipe
@@ -73,6 +74,14 @@ def _rules(recipe: "Recipe") -> list[tuple[bool, str]]:
         ),
         (recipe.jitter is None or recipe.jitter >= 0, f"jitter may not be negative, got {recipe.jitter}"),
         (0 <= recipe.colour <= 1, f"colour must lie in [0, 1], got {recipe.colour}"),
+        (
+            recipe.inputs == (IMAGE,) or recipe.net.startswith("fcn"),
+            f"inputs {','.join(recipe.inputs)} need a paper's FCN as net, got {recipe.net}",
+        ),
+        (
+            bool(recipe.inputs) and len(set(recipe.inputs)) == len(recipe.inputs),
+            f"inputs must name what the net sees, each once, got {recipe.inputs}",
+        ),
         (
             recipe.loss == "mean" or not recipe.balance_classes,
             "balance_classes weighs a mean over pixels, so it goes with loss=mean",

@@ -25,15 +25,17 @@ _SHOWN = 4
 class Judge:
     """A net of the recipe's form that takes the weights to be judged, and a predictor for each head."""
 
-    def __init__(self, fabric: "Fabric", recipe: Recipe, val_set: LabelledImages) -> None:
+    def __init__(self, fabric: "Fabric", recipe: Recipe, val_set: LabelledImages, channels: int) -> None:
         self._fabric, self._val_set = fabric, val_set
         sizes = {name: len(class_map.classes) for name, class_map in val_set.heads.items()}
-        self._net = build_net(recipe, sum(sizes.values()), trained=False).to(fabric.device).eval()
+        self._net = (
+            build_net(recipe, sum(sizes.values()), trained=False, channels=channels).to(fabric.device).eval()
+        )
         self._predictors = {}
         for head, class_map in val_set.heads.items():
             part = self._net if len(sizes) == 1 else OneHead(self._net, sizes, head)
             info = ModelInfo(recipe.name, class_map.classes, recipe.long_side)
-            self._predictors[head] = Predictor(TorchEngine(part.eval()), info)
+            self._predictors[head] = Predictor(TorchEngine(part.eval()), info, inputs=recipe.inputs)
 
     def __call__(self, weights: Mapping[str, torch.Tensor]) -> dict[str, float]:
         """The four metrics in [0, 1] on the whole split, equal on every process: those of the main head by
@@ -54,4 +56,5 @@ class Judge:
         """The first pictures of the split with the labels of the main head, by the weights judged last."""
         predictor = next(iter(self._predictors.values()))
         shown = range(min(_SHOWN, len(self._val_set)))
-        return [predictor(self._val_set.read(index).image).overlay() for index in shown]
+        samples = (self._val_set.read(index) for index in shown)
+        return [predictor(sample.stacked(predictor.inputs)).overlay() for sample in samples]

@@ -28,6 +28,7 @@ class Learner:
     """The net, its optimizer and its running mean, new or as `state` has them.
 
     `heads` counts the classes by head. `weights` (C) by head multiply the losses of classes.
+    `channels`: of the recipe's inputs.
     """
 
     def __init__(
@@ -36,11 +37,12 @@ class Learner:
         recipe: Recipe,
         heads: Mapping[str, int],
         weights: Mapping[str, torch.Tensor],
+        channels: int,
         state: Checkpoint | None,
     ) -> None:
         self.fabric, self.recipe, self.heads = fabric, recipe, heads
         torch.manual_seed(recipe.seed)
-        self.net = build_net(recipe, sum(heads.values()), trained=state is None)
+        self.net = build_net(recipe, sum(heads.values()), state is None, channels)
         if recipe.batch_norm == "sync":
             _synchronise(self.net, fabric)
         self._model, self._optimizer = fabric.setup(self.net, make_optimizer(self.net, recipe))

@@ -47,7 +47,7 @@ def train(
     uninterrupted run has. Of several processes, see processes.py, each calls this.
     """
     recipe = dataclasses.replace(recipe, precision=precision(recipe))
-    train_set, val_set = (_with_heads(images, recipe) for images in (train_set, val_set))
+    train_set, val_set = (_seen(images, recipe) for images in (train_set, val_set))
     state = begin(recipe, train_set, run, resume)
     with _determinism(recipe.deterministic), connected(recipe) as fabric:
         training = Training(fabric, recipe, train_set, val_set, run, state)
@@ -69,8 +69,9 @@ class Training:
         self.fabric, self.recipe, self.run = fabric, recipe, run
         self.classes = {name: class_map.classes for name, class_map in train_set.heads.items()}
         sizes = {name: len(classes) for name, classes in self.classes.items()}
-        self.learner = Learner(fabric, recipe, sizes, _weights(recipe, train_set), state)
-        self.judge = Judge(fabric, recipe, val_set)
+        self.channels = train_set.read(0).stacked(recipe.inputs).shape[2]
+        self.learner = Learner(fabric, recipe, sizes, _weights(recipe, train_set), self.channels, state)
+        self.judge = Judge(fabric, recipe, val_set, self.channels)
         self.done = 0 if state is None else state.step
         self.history = [] if state is None else state.history
         self.began = self.saved = time.monotonic()
@@ -85,7 +86,7 @@ class Training:
             parts=range(first, first + recipe.accumulate),
             of=recipe.accumulate * fabric.world_size,
         )
-        self.stream = batches(train_set, augmentation(recipe), plan, recipe.workers)
+        self.stream = batches(train_set, augmentation(recipe), plan, recipe.workers, recipe.inputs)
 
     def finished(self) -> bool:
         """Whether there is nothing more to do."""
@@ -159,6 +160,7 @@ class Training:
             seconds=self.seconds_before + time.monotonic() - self.began,
             history=self.history,
             images_per_step=self.images_per_step,
+            channels=self.channels,
             **state,
         )
 
@@ -192,9 +194,12 @@ class Training:
             raise
 
 
-def _with_heads(images: LabelledImages, recipe: Recipe) -> LabelledImages:
-    """With the heads that the recipe learns: the main one, unless it names others."""
-    return images.with_heads(*(recipe.heads or [next(iter(images.heads))]))
+def _seen(images: LabelledImages, recipe: Recipe) -> LabelledImages:
+    """With the heads that the recipe learns, the main one unless it names others, and the channels that the
+    net sees.
+    """
+    heads = recipe.heads or [next(iter(images.heads))]
+    return images.with_heads(*heads).with_inputs(*recipe.inputs)
 
 
 def _weights(recipe: Recipe, train_set: LabelledImages) -> dict[str, torch.Tensor]:

@@ -1,5 +1,6 @@
 """The net a recipe asks for, new or from a run's checkpoint."""
 
+import dataclasses
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,19 +14,30 @@ from pixelwise.labels import Classes
 from pixelwise.models.backbones import backbone
 from pixelwise.models.batch_norm import freeze_batch_norm
 from pixelwise.models.catalogue import build
+from pixelwise.models.fcn import HHA_MEAN, MEANS
 from pixelwise.models.imagenet import load_imagenet
 from pixelwise.models.segmentation_net import OneHead, SegmentationNet
 from pixelwise.models.skip_fcn import Head, SkipFCN
 from pixelwise.models.transplant import transplant
 from pixelwise.training import checkpoint
 from pixelwise.training.recipe import Recipe
+from pixelwise.types import IMAGE
 
 
-def build_net(recipe: Recipe, classes: int, trained: bool = True) -> SegmentationNet:
-    """A new net with the weights that the recipe starts from; random ones unless `trained`."""
-    net = _skip_fcn(recipe, classes, trained) if recipe.net == "skip_fcn" else _papers_net(recipe, classes)
+def build_net(recipe: Recipe, classes: int, trained: bool = True, channels: int = 3) -> SegmentationNet:
+    """A new net with the weights that the recipe starts from; random ones unless `trained`.
+
+    `channels`: of the recipe's inputs. Raises TrainingError if the net cannot take so many.
+    """
+    if recipe.net == "skip_fcn":
+        net: SegmentationNet = _skip_fcn(recipe, classes, trained)
+    else:
+        net = _papers_net(recipe, classes, channels)
     if trained and recipe.net != "skip_fcn" and recipe.backbone_weights != "none":
+        mean = net.mean.clone()
         load_imagenet(net, recipe.backbone_weights)
+        if recipe.inputs == ("hha",):
+            net.mean.copy_(mean)
     if trained and recipe.init_from is not None:
         start = checkpoint.load(checkpoint.chosen(Path(recipe.init_from))).mean
         print(f"from {recipe.init_from}: {transplant(start, net)}", file=sys.stderr)
@@ -42,17 +54,27 @@ def _skip_fcn(recipe: Recipe, classes: int, trained: bool) -> SkipFCN:
     return net
 
 
-def _papers_net(recipe: Recipe, classes: int) -> SegmentationNet:
+def _papers_net(recipe: Recipe, classes: int, channels: int) -> SegmentationNet:
     if recipe.net.startswith("deeplab"):
         return build(recipe.net, classes, dropout=recipe.dropout)
-    return build(
+    if channels not in MEANS:
+        raise TrainingError(
+            f"{recipe.net} takes {', '.join(map(str, MEANS))} channels, "
+            f"but {' and '.join(recipe.inputs)} have {channels}",
+            "set inputs to image, image,depth, image,hha or hha",
+        )
+    net = build(
         recipe.net,
         classes,
         dropout=recipe.dropout,
         padding=recipe.padding,
         upsampling=recipe.upsampling,
         origin=recipe.origin,
+        in_channels=channels,
     )
+    if recipe.inputs == ("hha",):
+        net.mean.copy_(torch.tensor(HHA_MEAN).view(1, 3, 1, 1))
+    return net
 
 
 def load_run(run: Path, head: str | None = None) -> tuple[SegmentationNet, ModelInfo]:
@@ -69,19 +91,26 @@ def load_run(run: Path, head: str | None = None) -> tuple[SegmentationNet, Model
         raise TrainingError(
             f"{run} has no head {head}", f"there are {', '.join(heads)}" if heads else "it has one head only"
         )
-    net = build_net(recipe, sum(map(len, heads.values())) or len(classes), trained=False)
+    size = sum(map(len, heads.values())) or len(classes)
+    net = build_net(recipe, size, trained=False, channels=state.channels)
     net.load_state_dict(state.mean)
     if heads:
         head = head or next(iter(heads))
         net, classes = OneHead(net, {name: len(own) for name, own in heads.items()}, head), heads[head]
     preprocessing = {
-        "input": "uint8 RGB, N H W 3; the graph computes (x - mean) / std",
+        "input": "uint8 RGB, N H W 3; the graph computes (x - mean) / std"
+        if recipe.inputs == (IMAGE,)
+        else f"{' and '.join(recipe.inputs)} side by side; the net computes (x - mean) / std",
         "mean": net.mean.flatten().tolist(),
         "std": net.std.flatten().tolist(),
     }
     record = {
         # Where the data lay on the training machine is nobody's business.
-        "recipe": {**state.recipe, "data": _without_place(recipe.data), **_without_folders(recipe)},
+        "recipe": {
+            **dataclasses.asdict(recipe),
+            "data": _without_place(recipe.data),
+            **_without_folders(recipe),
+        },
         "steps": state.step,
         "hours": round(state.seconds / 3600, 2),
         "val": state.history[-1] if state.history else None,

@@ -23,6 +23,10 @@ class Recipe:
     """Which labels, where data has several, as semantic,geometric: losses are summed, the first head is the
     main one. None: the data set's main one.
     """
+    inputs: tuple[str, ...] = ("image",)
+    """What the net sees: image, or with a paper's FCN, of data with such channels, image,depth (early
+    fusion), image,hha (late fusion) or hha.
+    """
     train_split: str = "train"
     val_split: str = "val"
 

@@ -1,0 +1,191 @@
+"""Several heads, extra channels and two streams: learnt, judged, exported."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from squares_runs import run_recipe, run_squares
+
+from pixelwise.cli.loading import load_model
+from pixelwise.data import open_dataset
+from pixelwise.errors import ModelError, TrainingError
+from pixelwise.evaluation.evaluate import evaluate
+from pixelwise.models.catalogue import CATALOGUE
+from pixelwise.models.fcn import HHA_MEAN, LateFusion
+from pixelwise.training import checkpoint
+from pixelwise.training.losses import cross_entropy
+from pixelwise.training.net import load_run
+
+SETTINGS = (
+    *("backbone_weights=none", "freeze_stages=0", "dropout=0", "crop=33", "batch_size=4", "ema=0"),
+    *("optimizer=adamw", "learning_rate=3e-3", "head_learning_rate=1e-2", "warmup_steps=5", "workers=0"),
+    *("scale=1,1", "colour=0", "net=fcn32s-vgg16"),
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def narrow_nets() -> Iterator[None]:
+    """The nets of these tests have a hundredth of their channels."""
+    narrow = {"widths": (8, 8, 16, 16, 16), "filters": 16}
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("fcn32s-vgg16", "deeplab-large-fov", "deeplab-msc-large-fov"):
+            arguments = {**CATALOGUE[name].arguments, **narrow}
+            if "msc" in name:
+                arguments["branch_filters"] = 4
+            patch.setitem(CATALOGUE, name, replace(CATALOGUE[name], arguments=arguments))
+        yield
+
+
+@pytest.fixture(scope="module")
+def rooms(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pictures of 40 x 60, whose left part is floor (flat) and right part wall (upright or open).
+
+    Colours tell floor from wall; only depth and hha tell upright from open.
+    """
+    root = tmp_path_factory.mktemp("rooms")
+    rng = np.random.default_rng(0)
+    for folder in ("images", "labels", "labels.geometric", "channels.hha", "channels.depth"):
+        (root / folder).mkdir()
+    for index in range(12):
+        border = int(rng.integers(20, 40))
+        semantic = np.zeros((40, 60), np.uint8)
+        semantic[:, border:] = 1
+        geometric = np.where(semantic == 1, 1 + index % 2, 0).astype(np.uint8)
+        image = (rng.integers(0, 60, (40, 60, 3)) + 150 * semantic[..., None]).astype(np.uint8)
+        hha = (60 + 60 * geometric[..., None] + rng.integers(0, 20, (40, 60, 3))).astype(np.uint8)
+        depth = (7.0 + geometric + rng.random((40, 60)) / 10).astype(np.float32)
+        Image.fromarray(image).save(root / f"images/{index:02}.png")
+        Image.fromarray(semantic).save(root / f"labels/{index:02}.png")
+        Image.fromarray(geometric).save(root / f"labels.geometric/{index:02}.png")
+        Image.fromarray(hha).save(root / f"channels.hha/{index:02}.png")
+        np.save(root / f"channels.depth/{index:02}.npy", depth)
+    (root / "classes.txt").write_text("floor\nwall\n")
+    (root / "classes.geometric.txt").write_text("flat\nupright\nopen\n")
+    return root
+
+
+@pytest.fixture(scope="module")
+def two_heads(rooms: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = tmp_path_factory.mktemp("runs") / "heads"
+    rates = ("learning_rate=1e-2", "head_learning_rate=1e-2", "workers=0")
+    assert run_squares(rooms, run, *rates, "heads=semantic,geometric", "steps=80", "evaluate_every=40")
+    return run
+
+
+def test_both_heads_are_learnt_and_judged(two_heads: Path) -> None:
+    history = checkpoint.load(two_heads / checkpoint.LAST).history
+    assert [entry["step"] for entry in history] == [40, 80]
+    figures = {"pixel_accuracy", "mean_accuracy", "mean_iou", "frequency_weighted_iou"}
+    assert set(history[-1]) == {"step", *figures, *(f"geometric/{name}" for name in figures)}
+    assert history[-1]["mean_iou"] > 0.7, "all wall gives 0.3"
+    lines = (two_heads / "log.jsonl").read_text().splitlines()
+    assert any("val/geometric/mean_iou" in json.loads(line) for line in lines)
+
+
+def test_the_loss_of_two_heads_is_the_sum_of_theirs(rooms: Path, tmp_path: Path) -> None:
+    """Scores that are and stay 0 make 2 and 3 classes equally likely."""
+    still = ("learning_rate=0", "head_learning_rate=0", "steps=20", "batch_size=1")
+    run_recipe(rooms, tmp_path, *SETTINGS, "heads=semantic,geometric", *still)
+    records = map(json.loads, (tmp_path / "log.jsonl").read_text().splitlines())
+    (loss,) = [record["loss"] for record in records if "loss" in record]
+    assert loss == pytest.approx(np.log(2) + np.log(3), rel=1e-6)
+
+
+def test_the_first_head_is_segmented_unless_another_is_asked_for(two_heads: Path, rooms: Path) -> None:
+    net, info = load_run(two_heads)
+    assert info.classes.names == ("floor", "wall")
+    other, geometric = load_run(two_heads, "geometric")
+    assert geometric.classes.names == ("flat", "upright", "open")
+    image = torch.randint(0, 256, (1, 3, 40, 60), dtype=torch.uint8)
+    with torch.inference_mode():
+        assert net(image).shape == (1, 2, 40, 60)
+        assert other(image).shape == (1, 3, 40, 60)
+    with pytest.raises(TrainingError, match=r"has no head depth\nhint: there are semantic, geometric"):
+        load_run(two_heads, "depth")
+
+
+@pytest.mark.parametrize("head", ["semantic", "geometric"])
+def test_the_run_is_judged_by_head_as_it_was_while_training(two_heads: Path, rooms: Path, head: str) -> None:
+    dataset = open_dataset(f"folder:{rooms}", "val", head=head)
+    evaluation = evaluate(load_model(str(two_heads), head=head), dataset)
+    best = checkpoint.load(two_heads / checkpoint.BEST).history[-1]
+    figure = best["mean_iou" if head == "semantic" else "geometric/mean_iou"]
+    assert evaluation.summary()["mean_iou"] == pytest.approx(figure, abs=0.01)
+
+
+def test_a_head_is_exported(two_heads: Path, tmp_path: Path, rooms: Path) -> None:
+    from pixelwise.cli.export import export
+
+    for head, names in (("geometric", ("flat", "upright", "open")), (None, ("floor", "wall"))):
+        export(two_heads, tmp_path / "model.onnx", head=head)
+        predictor = load_model(str(tmp_path / "model.onnx"))
+        assert predictor.classes.names == names
+        assert predictor(rooms / "images/00.png").scores.shape[0] == len(names)
+
+
+@pytest.mark.parametrize(("inputs", "channels"), [("image,depth", 4), ("image,hha", 6), ("hha", 3)])
+def test_nets_of_channels_are_trained_loaded_and_judged_alike(
+    rooms: Path, tmp_path: Path, inputs: str, channels: int
+) -> None:
+    settings = (f"inputs={inputs}", "heads=geometric", "steps=10")
+    assert run_recipe(rooms, tmp_path, *SETTINGS, *settings)
+    state = checkpoint.load(tmp_path / checkpoint.LAST)
+    assert state.channels == channels
+    net, info = load_run(tmp_path)
+    assert isinstance(net, LateFusion) == (inputs == "image,hha")
+    if inputs == "hha":
+        assert net.mean.flatten().tolist() == pytest.approx(HHA_MEAN)
+    assert info.preprocessing["input"].startswith(inputs.replace(",", " and "))
+
+    predictor = load_model(str(tmp_path))
+    found = evaluate(predictor, open_dataset(f"folder:{rooms}", "val", head="geometric"))
+    assert found.summary()["mean_iou"] == pytest.approx(state.history[-1]["mean_iou"], abs=0.01)
+    with pytest.raises(ModelError, match=r"sees .*, which a picture does not hold"):
+        predictor(rooms / "images/00.png")
+
+
+def test_a_net_of_channels_is_no_model_file(rooms: Path, tmp_path: Path) -> None:
+    from pixelwise.cli.export import export
+
+    run_recipe(rooms, tmp_path / "run", *SETTINGS, "inputs=image,depth", "steps=1")
+    with pytest.raises(TrainingError, match="sees image and depth, but model files take photos"):
+        export(tmp_path / "run", tmp_path / "model.onnx")
+    with pytest.raises(ModelError, match="no CRF and no views"):
+        load_model(str(tmp_path / "run"), "deeplab")
+
+
+def test_a_net_that_cannot_take_the_channels_says_so(rooms: Path, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"takes 3, 4, 6 channels, but image and depth and hha have 7"):
+        run_recipe(rooms, tmp_path, *SETTINGS, "inputs=image,depth,hha")
+    with pytest.raises(TrainingError, match="need a paper's FCN as net, got skip_fcn"):
+        run_recipe(rooms, tmp_path, *SETTINGS, "net=skip_fcn", "inputs=image,depth")
+
+
+def test_of_the_multi_scale_net_only_what_is_new_learns(rooms: Path, tmp_path: Path) -> None:
+    run_recipe(rooms, tmp_path / "plain", *SETTINGS, "net=deeplab-large-fov", "steps=2")
+    start = f"init_from={tmp_path / 'plain'}"
+    run_recipe(rooms, tmp_path / "msc", *SETTINGS, "net=deeplab-msc-large-fov", start, "steps=3")
+    before, after = (checkpoint.load(tmp_path / run / checkpoint.BEST).mean for run in ("plain", "msc"))
+    assert all(torch.equal(before[name], after[name]) for name in before), "trunk, fc6, fc7 and fc8 stay"
+    new = set(after) - set(before)
+    assert any("branches" in name for name in new)
+    assert "fc8_msc.weight" in new
+
+
+def test_deeplab_is_compared_with_every_eighth_label(
+    rooms: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[torch.Size, torch.Size]] = []
+
+    def spy(scores: torch.Tensor, labels: torch.Tensor, *rest: object) -> torch.Tensor:
+        seen.append((scores.shape, labels.shape))
+        return cross_entropy(scores, labels, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("pixelwise.training.learner.cross_entropy", spy)
+    run_recipe(rooms, tmp_path, *SETTINGS, "net=deeplab-large-fov", "steps=1", "crop=41")
+    assert seen == [((4, 2, 6, 6), (4, 6, 6))]  # ceil(41 / 8) = 6
