@@ -7,6 +7,8 @@ import pytest
 
 from pixelwise.errors import TrainingError
 from pixelwise.recipes import get_recipe, recipe_names
+from pixelwise.training.optimizer import schedule
+from pixelwise.training.presets import PRESETS
 from pixelwise.training.recipe import Recipe
 
 PLAIN = Recipe(name="plain", data="folder:x")
@@ -61,6 +63,34 @@ def test_all_faults_of_settings_are_told_at_once() -> None:
 def test_values_that_cannot_work_are_rejected(setting: str, complaint: str) -> None:
     with pytest.raises(TrainingError, match=complaint):
         PLAIN.override([setting])
+
+
+@pytest.mark.parametrize(
+    ("preset", "rate", "momentum", "loss", "images"),
+    [
+        ("fcn-online-32s", 1e-10, 0.99, "sum", 1),
+        ("fcn-online-16s", 1e-12, 0.99, "sum", 1),
+        ("fcn-online-8s", 1e-14, 0.99, "sum", 1),
+        ("fcn-batch20-vgg16", 1e-4, 0.9, "mean", 20),
+    ],
+)
+def test_presets_are_what_the_authors_did(
+    preset: str, rate: float, momentum: float, loss: str, images: int
+) -> None:
+    recipe = PLAIN.override(["steps=7", f"preset={preset}"])
+    assert (recipe.learning_rate, recipe.head_learning_rate) == (rate, rate)
+    assert (recipe.momentum, recipe.loss) == (momentum, loss)
+    assert recipe.batch_size * recipe.accumulate == images
+    assert (recipe.double_bias_rate, recipe.decay_biases, recipe.weight_decay) == (True, False, 5e-4)
+    assert {schedule(step, recipe) for step in range(7)} == {1.0}, "rates are fixed"
+
+
+def test_what_is_set_beside_a_preset_counts_and_every_preset_is_sound() -> None:
+    assert PLAIN.override(["momentum=0.5", "preset=fcn-online-8s"]).momentum == 0.5
+    for name in PRESETS:
+        assert PLAIN.override([f"preset={name}"]).faults() == []
+    with pytest.raises(TrainingError, match=r"preset must be one of fcn-online-32s, .*, got \"fcn\""):
+        PLAIN.override(["preset=fcn"])
 
 
 def test_a_recipe_survives_json() -> None:

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from pixelwise.models.catalogue import CATALOGUE
+from pixelwise.training.presets import PRESETS
 from pixelwise.types import IMAGE
 
 if TYPE_CHECKING:
@@ -47,6 +48,10 @@ def _rules(recipe: "Recipe") -> list[tuple[bool, str]]:
         (
             skip_fcn or recipe.net.replace("_", "-") in CATALOGUE,
             f'net must be one of skip_fcn, {", ".join(CATALOGUE)}, got "{recipe.net}"',
+        ),
+        (
+            recipe.preset is None or recipe.preset in PRESETS,
+            f'preset must be one of {", ".join(PRESETS)}, got "{recipe.preset}"',
         ),
         (
             skip_fcn or recipe.backbone_weights not in ("package", "timm"),

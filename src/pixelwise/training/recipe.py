@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from pixelwise.errors import TrainingError
 from pixelwise.training.faults import faults_of
+from pixelwise.training.presets import PRESETS
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,10 @@ class Recipe:
     """So many batches make a step; its loss and gradients are those of one large batch."""
     steps: int = 5000
 
+    preset: str | None = None
+    """How a paper's authors trained, by name: sets the fields below, and more (presets.py); what is set
+    besides counts.
+    """
     loss: str = "mean"
     """"mean" over the labelled pixels of a step, or "sum", as in FCN's release."""
     loss_sampling: float = 1.0
@@ -157,6 +162,7 @@ class Recipe:
                     changes[name] = _parse(text, hints[name])
                 except ValueError:
                     faults.append(f"{name}={text} does not read as {_describe(hints[name])}")
+        changes = {**PRESETS.get(str(changes.get("preset")), {}), **changes}
         changed = dataclasses.replace(self, **typing.cast(dict[str, typing.Any], changes))
         faults += changed.faults() if not faults else []
         if faults:
