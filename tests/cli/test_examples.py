@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from pixelwise import recipes
 from pixelwise.cli import check, convert, data, evaluate, export, hha, main, preview, train
+from pixelwise.recipes import finetune
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +29,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     for name in ("depth.png", "depth/0.png"):
         Image.fromarray(np.full((20, 30), 1500, np.uint16)).save(root / name)
     quick = dataclasses.replace(
-        recipes.get_recipe("finetune"),
+        finetune.RECIPE,
         backbone="test_efficientnet",
         backbone_weights="none",
         context=4,

@@ -1,12 +1,15 @@
 """Runs of a tiny net on the generated squares of tests/training/conftest.py."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import torch
 
 from pixelwise.data import open_dataset
 from pixelwise.training import checkpoint
+from pixelwise.training.learner import Learner
 from pixelwise.training.loop import train
 from pixelwise.training.recipe import Recipe
 
@@ -58,3 +61,15 @@ def assert_same(first: Path, second: Path) -> None:
 
 def saved_step(run: Path) -> int:
     return checkpoint.load(run / checkpoint.LAST).step
+
+
+def before_step(number: int, act: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have `act` called when step `number` (from 0) begins."""
+    original = Learner.step
+
+    def step(self: Learner, step: int, parts: object) -> float:
+        if step == number:
+            act()
+        return original(self, step, parts)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Learner, "step", step)

@@ -9,7 +9,7 @@ import random
 import resource
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,11 +17,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from squares_runs import assert_same, run_squares, saved_step
+from squares_runs import assert_same, before_step, run_squares, saved_step
 
 from pixelwise.errors import DataError, TrainingError
 from pixelwise.training import checkpoint
-from pixelwise.training.learner import Learner
 from pixelwise.training.monitor import Monitor
 
 KILLS, STEPS = 10, 160
@@ -123,18 +122,6 @@ def test_a_disk_that_fills_under_the_log_is_told(
     with pytest.raises(TrainingError, match=r"cannot write log\.jsonl: No space left on device") as caught:
         run_squares(squares, tmp_path, *EVERY_STEP, "steps=20", "checkpoint_minutes=60", "evaluate_every=20")
     assert "go on with --resume" in str(caught.value.hint)
-
-
-def before_step(number: int, act: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have `act` called when step `number` (from 0) begins."""
-    original = Learner.step
-
-    def step(self: Learner, step: int, parts: object) -> float:
-        if step == number:
-            act()
-        return original(self, step, parts)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(Learner, "step", step)
 
 
 FIVE_EPOCHS = (*EVERY_STEP, "checkpoint_minutes=60", "steps=30", "evaluate_every=30")

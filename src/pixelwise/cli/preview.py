@@ -32,9 +32,10 @@ def preview(
     from pixelwise.files import write_atomically
     from pixelwise.recipes import get_recipe
     from pixelwise.training.batches import augmentation
+    from pixelwise.training.chain import first_stage
     from pixelwise.training.preview import preview as draw
 
-    chosen = get_recipe(recipe).override(settings or [])
+    chosen = first_stage(get_recipe(recipe).override(settings or []))
     dataset = open_dataset(chosen.data, chosen.train_split, chosen.classes)
     wanted = [name for name in channels.split(",") if name]
     if wanted:

@@ -3,11 +3,16 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pixelwise.cli.progress import progress
+
+if TYPE_CHECKING:
+    from pixelwise.data import LabelledImages
+    from pixelwise.training.chain import Chain
+    from pixelwise.training.recipe import Recipe
 
 EXAMPLES = (
     "pixelwise train finetune --set data=folder:my_images --output runs/mine",
@@ -29,6 +34,10 @@ def train(
         int, typer.Option(min=1, help="Processes on this machine, with a GPU each if there are any.")
     ] = 1,
     nodes: Annotated[int, typer.Option(min=1, help="Machines, each of which is given this command.")] = 1,
+    find_rate: Annotated[
+        bool,
+        typer.Option("--find-rate", help="Try learning rates on a few steps, print their losses, and stop."),
+    ] = False,
     precision: Annotated[
         str | None,
         typer.Option(metavar="NAME", help='As --set precision=NAME; "auto": bf16-mixed where that pays.'),
@@ -38,7 +47,8 @@ def train(
 
     The run folder gets checkpoints, log.jsonl and TensorBoard's files: last.pt to go on from, best.pt, the
     best by mean IoU on the val split, for eval and export. Ctrl-C stops after a checkpoint, and --resume goes
-    on from there with the recipe and settings the run was started with, as if nothing had happened.
+    on from there with the recipe and settings the run was started with, as if nothing had happened. A recipe
+    of stages makes a run folder of each below the output, and --resume goes on in the right one.
     """
     from pixelwise.training import launch
 
@@ -48,19 +58,19 @@ def train(
     from pixelwise.data.audit import audit
     from pixelwise.errors import PixelwiseError, TrainingError
     from pixelwise.recipes import get_recipe
-    from pixelwise.training import checkpoint
+    from pixelwise.training.chain import Chain, first_stage, train_chain
     from pixelwise.training.loop import train as fit
-    from pixelwise.training.recipe import Recipe
 
     run = output or Path("runs") / recipe
     chosen = get_recipe(recipe)
     if resume:
-        chosen = Recipe.from_dict(checkpoint.load(run / checkpoint.LAST).recipe)
+        chosen = _begun(chosen, run)
         if chosen.name != recipe:
             raise TrainingError(f"{run} holds a run of {chosen.name}, not of {recipe}", "name that recipe")
     chosen = chosen.override([*(settings or []), *([f"precision={precision}"] if precision else [])])
-    train_set = open_dataset(chosen.data, chosen.train_split, chosen.classes)
-    val_set = open_dataset(chosen.data, chosen.val_split, chosen.classes)
+    first = first_stage(chosen)
+    train_set = open_dataset(first.data, first.train_split, first.classes)
+    val_set = open_dataset(first.data, first.val_split, first.classes)
     for dataset in (train_set, val_set) if launch.is_first_here() else ():
         with progress(f"checking {dataset.name}", len(dataset)) as tell:
             report = audit(dataset, tell)
@@ -68,7 +78,13 @@ def train(
         for warning in report.warnings:
             print(f"warning: {dataset.name}: {warning.message}", file=sys.stderr)
     try:
-        finished = fit(chosen, train_set, val_set, run, resume=resume)
+        if find_rate:
+            _find_rate(first, train_set, recipe)
+            return
+        if isinstance(chosen, Chain):
+            finished = train_chain(chosen, train_set, val_set, run, resume)
+        else:
+            finished = fit(chosen, train_set, val_set, run, resume)
     except PixelwiseError:
         if launch.is_first():
             raise
@@ -79,3 +95,32 @@ def train(
         raise typer.Exit(130)
     if launch.is_first():
         print(f"finished; make a model file with: pixelwise export {run} -o model.onnx")
+
+
+def _begun(recipe: "Recipe | Chain", run: Path) -> "Recipe | Chain":
+    """The recipe with the settings that the run was started with."""
+    from pixelwise.training import checkpoint
+    from pixelwise.training.chain import Chain, read_chain
+    from pixelwise.training.recipe import Recipe
+
+    if isinstance(recipe, Chain):
+        return read_chain(run)
+    return Recipe.from_dict(checkpoint.load(run / checkpoint.LAST).recipe)
+
+
+def _find_rate(recipe: "Recipe", train_set: "LabelledImages", name: str) -> None:
+    from pixelwise.training import launch, rate_search
+
+    if launch.is_first():
+        print(f"{'learning_rate':>14}{'head_learning_rate':>20}{'loss':>10}")
+    trials = []
+    for trial in rate_search.find_rate(recipe, train_set):
+        trials.append(trial)
+        if launch.is_first():
+            print(
+                f"{trial.learning_rate:14.3g}{trial.head_learning_rate:20.3g}{trial.loss:10.4f}", flush=True
+            )
+    best = rate_search.best(trials)
+    if launch.is_first():
+        settings = "".join(f" --set {setting}" for setting in best.settings())
+        print(f"lowest loss: pixelwise train {name}{settings}")

@@ -4,6 +4,7 @@ import importlib
 import pkgutil
 
 from pixelwise.errors import TrainingError
+from pixelwise.training.chain import Chain
 from pixelwise.training.recipe import Recipe
 
 
@@ -12,9 +13,9 @@ def recipe_names() -> list[str]:
     return sorted(module.name for module in pkgutil.iter_modules(__path__))
 
 
-def get_recipe(name: str) -> Recipe:
-    """The recipe of that name. Raises TrainingError that lists the names there are."""
+def get_recipe(name: str) -> Recipe | Chain:
+    """The recipe or chain of recipes of that name. Raises TrainingError that lists the names there are."""
     if name not in recipe_names():
         raise TrainingError(f'there is no recipe "{name}"', f"recipes: {', '.join(recipe_names())}")
-    recipe: Recipe = importlib.import_module(f"{__name__}.{name}").RECIPE
+    recipe: Recipe | Chain = importlib.import_module(f"{__name__}.{name}").RECIPE
     return recipe

@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from pixelwise.data import LabelledImages
 from pixelwise.data.transforms import Augmentation, augment
 from pixelwise.errors import DataError, TrainingError
+from pixelwise.training.losses import LossSampling
 from pixelwise.training.recipe import Recipe
 from pixelwise.types import IMAGE
 
@@ -116,6 +117,16 @@ def augmentation(recipe: Recipe) -> Augmentation:
         colour=recipe.colour,
         jitter=recipe.jitter,
     )
+
+
+def steps_of(
+    recipe: Recipe, images: LabelledImages, start: int = 0, rank: int = 0, processes: int = 1
+) -> Iterator[list[Batch]]:
+    """The batches of a recipe's steps from `start` on that are for the process of this rank."""
+    own = range(rank * recipe.accumulate, (rank + 1) * recipe.accumulate)
+    size = LossSampling(recipe.loss_sampling).batch_size(recipe.batch_size)
+    plan = Plan(size, recipe.seed, start, recipe.steps, own, recipe.accumulate * processes)
+    return batches(images, augmentation(recipe), plan, recipe.workers, recipe.inputs)
 
 
 def batches(

@@ -87,7 +87,14 @@ def load(path: Path) -> Checkpoint:
 
 def chosen(run: Path) -> Path:
     """The file of the net that a run is used for: the best one by mean IoU on the val split, or the last if
-    none was judged.
+    none was judged; of a run of stages (chain.py), that of the latest stage.
     """
+    stages = [place for place in run.glob("[1-9]_*") if _holds_net(place)]
+    if stages and not _holds_net(run):
+        run = max(stages)
     best = run / BEST
     return best if best.exists() else run / LAST
+
+
+def _holds_net(run: Path) -> bool:
+    return any((run / name).exists() for name in (BEST, LAST))

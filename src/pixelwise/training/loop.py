@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from pixelwise.data import LabelledImages
-from pixelwise.data.audit import audit
 from pixelwise.errors import PixelwiseError, TrainingError
 from pixelwise.training import checkpoint, stopping
-from pixelwise.training.batches import Batch, Plan, augmentation, batches
+from pixelwise.training.batches import Batch, steps_of
 from pixelwise.training.evidence import save_evidence
 from pixelwise.training.judge import Judge
 from pixelwise.training.learner import Learner, NotFiniteError
-from pixelwise.training.losses import LossSampling, balancing_weights
 from pixelwise.training.monitor import Monitor
 from pixelwise.training.net import classes_as_data
 from pixelwise.training.precision import precision
@@ -30,7 +28,7 @@ from pixelwise.training.processes import (
     naming_lost,
 )
 from pixelwise.training.recipe import Recipe
-from pixelwise.training.start import begin, images_per_step
+from pixelwise.training.start import begin, class_weights, images_per_step, is_finished, seen
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -47,11 +45,12 @@ def train(
     uninterrupted run has. Of several processes, see processes.py, each calls this.
     """
     recipe = dataclasses.replace(recipe, precision=precision(recipe))
-    train_set, val_set = (_seen(images, recipe) for images in (train_set, val_set))
+    train_set, val_set = (seen(images, recipe) for images in (train_set, val_set))
     state = begin(recipe, train_set, run, resume)
-    with _determinism(recipe.deterministic), connected(recipe) as fabric:
-        training = Training(fabric, recipe, train_set, val_set, run, state)
-        return training.finished() or training.go_on()
+    if state is not None and is_finished(recipe, state.step, state.history):
+        return True
+    with determinism(recipe.deterministic), connected(recipe) as fabric:
+        return Training(fabric, recipe, train_set, val_set, run, state).go_on()
 
 
 class Training:
@@ -70,46 +69,44 @@ class Training:
         self.classes = {name: class_map.classes for name, class_map in train_set.heads.items()}
         sizes = {name: len(classes) for name, classes in self.classes.items()}
         self.channels = train_set.read(0).stacked(recipe.inputs).shape[2]
-        self.learner = Learner(fabric, recipe, sizes, _weights(recipe, train_set), self.channels, state)
+        self.learner = Learner(fabric, recipe, sizes, class_weights(recipe, train_set), self.channels, state)
         self.judge = Judge(fabric, recipe, val_set, self.channels)
         self.done = 0 if state is None else state.step
         self.history = [] if state is None else state.history
         self.began = self.saved = time.monotonic()
         self.seconds_before = 0.0 if state is None else state.seconds
         self.images_per_step = images_per_step(recipe)
-        first = fabric.global_rank * recipe.accumulate
-        plan = Plan(
-            LossSampling(recipe.loss_sampling).batch_size(recipe.batch_size),
-            recipe.seed,
-            start=self.done,
-            stop=recipe.steps,
-            parts=range(first, first + recipe.accumulate),
-            of=recipe.accumulate * fabric.world_size,
-        )
-        self.stream = batches(train_set, augmentation(recipe), plan, recipe.workers, recipe.inputs)
+        self.stream = steps_of(recipe, train_set, self.done, fabric.global_rank, fabric.world_size)
 
     def finished(self) -> bool:
         """Whether there is nothing more to do."""
-        return self.done == self.recipe.steps or stopping.learns_no_more(self.history, self.recipe.patience)
+        return is_finished(self.recipe, self.done, self.history)
 
     def go_on(self) -> bool:
         """Learn until finished, then True, or until a signal comes, then False."""
-        recipe, leads = self.recipe, self.fabric.is_global_zero
+        leads = self.fabric.is_global_zero
         with stopping.signals(tell=leads) as asked, self._monitor() as monitor, self._rescue():
             if self.fabric.world_size > 1 and self.done == 0:
                 self._save()  # when the process that writes is lost, there is something to go on from
-            while True:
+            if self._due() and all(entry["step"] != self.done for entry in self.history):
+                self._evaluate(monitor)  # a signal came before
+            while not self.finished():
                 loss = self._learn(self._next())
                 if monitor is not None:
                     monitor.step(self.done, loss, self.learner.rate)
                 stop = any_of(self.fabric, asked.is_set())
-                if self.done == recipe.steps or (self.done % recipe.evaluate_every == 0 and not stop):
+                if self.done == self.recipe.steps or (self._due() and not stop):
                     self._evaluate(monitor)
-                if self.finished() or stop:
+                if stop:
+                    break
+                if time.monotonic() - self.saved > 60 * self.recipe.checkpoint_minutes:
                     self._save()
-                    return self.finished()
-                if time.monotonic() - self.saved > 60 * recipe.checkpoint_minutes:
-                    self._save()
+            self._save()
+            return self.finished()
+
+    def _due(self) -> bool:
+        """Whether the net is to be judged now."""
+        return self.done > 0 and self.done % self.recipe.evaluate_every == 0
 
     def _next(self) -> list[Batch]:
         """The batches of the next step. A process that cannot read its own ends all of them, after a
@@ -194,23 +191,8 @@ class Training:
             raise
 
 
-def _seen(images: LabelledImages, recipe: Recipe) -> LabelledImages:
-    """With the heads that the recipe learns, the main one unless it names others, and the channels that the
-    net sees.
-    """
-    heads = recipe.heads or [next(iter(images.heads))]
-    return images.with_heads(*heads).with_inputs(*recipe.inputs)
-
-
-def _weights(recipe: Recipe, train_set: LabelledImages) -> dict[str, torch.Tensor]:
-    """The classes' weights by head, if the recipe balances them."""
-    if not recipe.balance_classes:
-        return {}
-    return {name: balancing_weights(count.pixels) for name, count in audit(train_set).heads.items()}
-
-
 @contextmanager
-def _determinism(wanted: bool) -> Iterator[None]:
+def determinism(wanted: bool) -> Iterator[None]:
     """torch's deterministic mode, and then what was before."""
     if not wanted:
         yield

@@ -1,15 +1,20 @@
-"""How a run starts: in a folder of its own, or where it stopped."""
+"""How a run starts: in a folder of its own, or where it stopped; what it takes from the data."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+import torch
 
 from pixelwise.data import LabelledImages
+from pixelwise.data.audit import audit
 from pixelwise.errors import TrainingError
 from pixelwise.training import checkpoint, processes
-from pixelwise.training.losses import LossSampling
+from pixelwise.training.losses import LossSampling, balancing_weights
 from pixelwise.training.net import classes_from
 from pixelwise.training.recipe import Recipe
+from pixelwise.training.stopping import learns_no_more
 
 _FREE = {"workers", "checkpoint_minutes", "data", "backbone_weights", "init_from"} | {
     "batch_size",
@@ -70,3 +75,23 @@ def images_per_step(recipe: Recipe, world: int | None = None) -> int:
     """Of all processes."""
     batch = LossSampling(recipe.loss_sampling).batch_size(recipe.batch_size)
     return batch * recipe.accumulate * (processes.count() if world is None else world)
+
+
+def is_finished(recipe: Recipe, done: int, history: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether nothing is left to learn after `done` steps."""
+    return done == recipe.steps or learns_no_more(history, recipe.patience)
+
+
+def seen(images: LabelledImages, recipe: Recipe) -> LabelledImages:
+    """With the heads that the recipe learns, the main one unless it names others, and the channels that the
+    net sees.
+    """
+    heads = recipe.heads or [next(iter(images.heads))]
+    return images.with_heads(*heads).with_inputs(*recipe.inputs)
+
+
+def class_weights(recipe: Recipe, train_set: LabelledImages) -> dict[str, torch.Tensor]:
+    """The classes' weights by head, if the recipe balances them."""
+    if not recipe.balance_classes:
+        return {}
+    return {name: balancing_weights(count.pixels) for name, count in audit(train_set).heads.items()}

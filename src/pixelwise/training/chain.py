@@ -1,0 +1,73 @@
+"""Stages one after the other, each from the best net of the one before: FCN-32s, 16s, 8s as one recipe."""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from pixelwise.data import LabelledImages
+from pixelwise.errors import TrainingError
+from pixelwise.files import write_atomically
+from pixelwise.training import checkpoint
+from pixelwise.training.loop import train
+from pixelwise.training.recipe import Recipe
+
+FILE = "chain.json"
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Recipes that learn from the same data, in order."""
+
+    name: str
+    stages: tuple[Recipe, ...]
+
+    def faults(self) -> list[str]:
+        """What cannot work, a sentence each."""
+        return [f"{stage.name}: {fault}" for stage in self.stages for fault in stage.faults()]
+
+    def override(self, settings: list[str]) -> "Chain":
+        """A copy with "field=value" settings applied to every stage. Raises TrainingError."""
+        return Chain(self.name, tuple(stage.override(settings) for stage in self.stages))
+
+    def places(self, run: Path) -> list[Path]:
+        """The run folders of the stages."""
+        return [run / f"{number}_{stage.name}" for number, stage in enumerate(self.stages, start=1)]
+
+
+def first_stage(recipe: Recipe | Chain) -> Recipe:
+    """Of a chain the first recipe, whose data all stages learn from."""
+    return recipe.stages[0] if isinstance(recipe, Chain) else recipe
+
+
+def train_chain(
+    chain: Chain, train_set: LabelledImages, val_set: LabelledImages, run: Path, resume: bool = False
+) -> bool:
+    """Train the stages, each in a run folder of its own below `run`; True if the last came to its end.
+
+    False means that a signal ended it early. With `resume` it goes on in the stage that was under way.
+    """
+    if not resume and (run / FILE).exists():
+        raise TrainingError(f"{run} already holds a run", "go on with --resume, or choose another --output")
+    content = {"name": chain.name, "stages": [dataclasses.asdict(stage) for stage in chain.stages]}
+    write_atomically(run / FILE, lambda file: file.write(json.dumps(content, indent=1).encode()))
+    before: Path | None = None
+    for stage, place in zip(chain.stages, chain.places(run), strict=True):
+        if before is not None:
+            stage = dataclasses.replace(stage, init_from=str(before))
+        begun = resume and (place / checkpoint.LAST).exists()
+        if not train(stage, train_set, val_set, place, resume=begun):
+            return False
+        before = place
+    return True
+
+
+def read_chain(run: Path) -> Chain:
+    """The chain that a run folder was begun with. Raises TrainingError if it does not say."""
+    try:
+        content = json.loads((run / FILE).read_text(encoding="utf-8"))
+        return Chain(content["name"], tuple(Recipe.from_dict(stage) for stage in content["stages"]))
+    except FileNotFoundError:
+        raise TrainingError(f"{run} holds no run of stages: {run / FILE} does not exist") from None
+    except (ValueError, KeyError, TypeError) as problem:
+        raise TrainingError(f"{run / FILE} is damaged: {problem}") from None

@@ -1,0 +1,73 @@
+"""The learning rate by line search, as Long et al. 2015, section 4.3, chose theirs.
+
+The same few steps at each of several rates; the rate that brings the loss down the most is best.
+"""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pixelwise.data import LabelledImages
+from pixelwise.training.batches import steps_of
+from pixelwise.training.learner import Learner, NotFiniteError
+from pixelwise.training.precision import precision
+from pixelwise.training.processes import connected
+from pixelwise.training.recipe import Recipe
+from pixelwise.training.start import class_weights, seen
+
+STEPS = 30
+COARSE, FINE = (0.01, 0.1, 1.0, 10.0, 100.0), (1 / 3, 3.0)
+"""Factors of the recipe's rates, and then of the best of these."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Both learning rates and the mean loss of the last third of the steps, infinite if it was no number."""
+
+    learning_rate: float
+    head_learning_rate: float
+    loss: float
+
+    def settings(self) -> list[str]:
+        """What to --set."""
+        return [f"{name}={getattr(self, name):.3g}" for name in ("learning_rate", "head_learning_rate")]
+
+
+def find_rate(recipe: Recipe, train_set: LabelledImages, steps: int = STEPS) -> Iterator[Trial]:
+    """Try the recipe's rates times each factor from one start on the same samples, at constant rates; nothing
+    is written.
+    """
+    recipe = dataclasses.replace(
+        recipe, precision=precision(recipe), steps=steps, warmup_steps=0, power=0.0, ema=0.0
+    )
+    train_set = seen(train_set, recipe)
+    trials = []
+    for factor in COARSE:
+        trials.append(_trial(recipe, train_set, factor))
+        yield trials[-1]
+    around = best(trials).learning_rate / recipe.learning_rate if recipe.learning_rate else 1.0
+    for factor in FINE:
+        yield _trial(recipe, train_set, around * factor)
+
+
+def best(trials: Sequence[Trial]) -> Trial:
+    """The one with the lowest loss."""
+    return min(trials, key=lambda trial: trial.loss)
+
+
+def _trial(recipe: Recipe, train_set: LabelledImages, factor: float) -> Trial:
+    rates = recipe.learning_rate * factor, recipe.head_learning_rate * factor
+    recipe = dataclasses.replace(recipe, learning_rate=rates[0], head_learning_rate=rates[1])
+    heads = {name: len(class_map.classes) for name, class_map in train_set.heads.items()}
+    channels = train_set.read(0).stacked(recipe.inputs).shape[2]
+    losses = []
+    with connected(recipe) as fabric:
+        learner = Learner(fabric, recipe, heads, class_weights(recipe, train_set), channels, None)
+        try:
+            for step, parts in enumerate(steps_of(recipe, train_set)):
+                losses.append(learner.step(step, parts))
+        except NotFiniteError:
+            losses.append(float("inf"))
+    return Trial(*rates, float(np.mean(losses[-max(1, recipe.steps // 3) :])))

@@ -1,0 +1,132 @@
+"""Stages as one recipe, and the search for a learning rate."""
+
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from squares_runs import SETTINGS, before_step
+
+from pixelwise.data import LabelledImages, open_dataset
+from pixelwise.errors import TrainingError
+from pixelwise.models.catalogue import CATALOGUE
+from pixelwise.training import checkpoint
+from pixelwise.training.chain import FILE, Chain, read_chain, train_chain
+from pixelwise.training.net import load_run
+from pixelwise.training.rate_search import Trial, best, find_rate
+from pixelwise.training.recipe import Recipe
+
+FCN = (
+    *("backbone_weights=none", "freeze_stages=0", "crop=33", "batch_size=2", "warmup_steps=0", "workers=0"),
+    *("optimizer=sgd", "learning_rate=1e-3", "head_learning_rate=1e-3", "steps=6", "evaluate_every=3"),
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def narrow_nets() -> Iterator[None]:
+    narrow = {"widths": (8, 8, 16, 16, 16), "filters": 16}
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("fcn32s-vgg16", "fcn16s-vgg16", "fcn8s-vgg16"):
+            arguments = {**CATALOGUE[name].arguments, **narrow}
+            patch.setitem(CATALOGUE, name, replace(CATALOGUE[name], arguments=arguments))
+        yield
+
+
+@pytest.fixture
+def sets(squares: Path) -> tuple[LabelledImages, LabelledImages]:
+    return open_dataset(f"folder:{squares}", "train"), open_dataset(f"folder:{squares}", "val")
+
+
+def stages(*more: str) -> Chain:
+    recipes = [
+        Recipe(name=f"fcn{stride}s", data="folder:x").override([*FCN, f"net=fcn{stride}s-vgg16", *more])
+        for stride in (32, 16, 8)
+    ]
+    return Chain("all", tuple(recipes))
+
+
+def test_a_chain_goes_on_in_the_stage_that_was_under_way(
+    sets: tuple[LabelledImages, LabelledImages], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, run = tmp_path / "whole", tmp_path / "run"
+    assert train_chain(stages(), *sets, whole)
+    assert sorted(place.name for place in whole.iterdir()) == ["1_fcn32s", "2_fcn16s", "3_fcn8s", FILE]
+
+    second: list[None] = []
+
+    def stop_in_the_second_stage() -> None:
+        second.append(None)
+        if len(second) == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    before_step(2, stop_in_the_second_stage, monkeypatch)
+    assert not train_chain(stages(), *sets, run)
+    monkeypatch.undo()
+    assert checkpoint.load(run / "2_fcn16s/last.pt").step == 3
+    assert not (run / "3_fcn8s").exists()
+    assert load_run(run)[1].training["recipe"]["net"] == "fcn16s-vgg16", "the latest stage there is"
+
+    with pytest.raises(TrainingError, match="already holds a run"):
+        train_chain(stages(), *sets, run)
+    assert train_chain(read_chain(run), *sets, run, resume=True)
+    for place in ("1_fcn32s", "2_fcn16s", "3_fcn8s"):
+        one, other = (checkpoint.load(folder / place / checkpoint.LAST) for folder in (run, whole))
+        assert one.step == other.step == 6
+        assert all(torch.equal(one.net[name], other.net[name]) for name in other.net)
+    assert load_run(run)[1].training["recipe"]["net"] == "fcn8s-vgg16"
+
+
+def test_a_stage_begins_with_the_best_net_of_the_one_before(
+    sets: tuple[LabelledImages, LabelledImages], tmp_path: Path
+) -> None:
+    assert train_chain(stages("learning_rate=0", "head_learning_rate=0"), *sets, tmp_path)
+    first, last = (checkpoint.load(tmp_path / place / "best.pt") for place in ("1_fcn32s", "3_fcn8s"))
+    assert last.recipe["init_from"] == str(tmp_path / "2_fcn16s")
+    names = [name for name in first.mean if name.startswith("backbone.")]
+    assert len(names) == 26
+    assert all(torch.equal(first.mean[name], last.mean[name]) for name in names)
+
+
+def test_settings_count_in_every_stage_and_faults_name_theirs() -> None:
+    chain = stages().override(["steps=9", "data=folder:y"])
+    assert [(stage.steps, stage.data) for stage in chain.stages] == [(9, "folder:y")] * 3
+    with pytest.raises(TrainingError, match="the recipe fcn32s cannot be run so: steps must be at least 1"):
+        stages("steps=0")
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[1]"])
+def test_a_damaged_chain_is_named(tmp_path: Path, content: str) -> None:
+    (tmp_path / FILE).write_text(content)
+    with pytest.raises(TrainingError, match=r"chain\.json is damaged"):
+        read_chain(tmp_path)
+    with pytest.raises(TrainingError, match="holds no run of stages"):
+        read_chain(tmp_path / "nowhere")
+
+
+def test_the_search_tries_rates_around_the_best_and_none_that_explode_wins(squares: Path) -> None:
+    rates = ["optimizer=sgd", "learning_rate=0.05", "head_learning_rate=0.1", "workers=0", "dropout=0"]
+    recipe = Recipe(name="squares", data=f"folder:{squares}").override([*SETTINGS, *rates])
+    trials = list(find_rate(recipe, open_dataset(recipe.data, "train"), steps=9))
+    coarse, fine = trials[:5], trials[5:]
+    assert [trial.learning_rate for trial in coarse] == pytest.approx([5e-4, 5e-3, 0.05, 0.5, 5])
+    assert all(trial.head_learning_rate == pytest.approx(2 * trial.learning_rate) for trial in trials)
+    middle = best(coarse).learning_rate
+    assert [trial.learning_rate for trial in fine] == pytest.approx([middle / 3, middle * 3])
+    assert best(trials).loss == min(trial.loss for trial in trials) < coarse[0].loss
+    assert find_rate(recipe, open_dataset(recipe.data, "train"), steps=9).__next__() == trials[0], (
+        "repeatable"
+    )
+
+
+def test_a_rate_at_which_the_loss_is_no_number_comes_last(squares: Path) -> None:
+    recipe = Recipe(name="squares", data=f"folder:{squares}").override([*SETTINGS, "optimizer=sgd"])
+    recipe = replace(recipe, learning_rate=1e15, head_learning_rate=1e15, workers=0)
+    first = next(find_rate(recipe, open_dataset(recipe.data, "train"), steps=4))
+    assert first.loss == float("inf")
+    assert best([first, Trial(1e-3, 1e-2, 0.5)]).settings() == [
+        "learning_rate=0.001",
+        "head_learning_rate=0.01",
+    ]
