@@ -8,12 +8,15 @@ from pathlib import Path
 
 import pytest
 import torch
+import typer
 from squares_runs import SETTINGS, before_step
 
+from pixelwise import recipes
+from pixelwise.cli.train import train
 from pixelwise.data import LabelledImages, open_dataset
 from pixelwise.errors import TrainingError
 from pixelwise.models.catalogue import CATALOGUE
-from pixelwise.training import checkpoint
+from pixelwise.training import checkpoint, rate_search
 from pixelwise.training.chain import FILE, Chain, read_chain, train_chain
 from pixelwise.training.net import load_run
 from pixelwise.training.rate_search import Trial, best, find_rate
@@ -77,6 +80,45 @@ def test_a_chain_goes_on_in_the_stage_that_was_under_way(
         assert one.step == other.step == 6
         assert all(torch.equal(one.net[name], other.net[name]) for name in other.net)
     assert load_run(run)[1].training["recipe"]["net"] == "fcn8s-vgg16"
+
+
+def test_the_command_goes_on_with_a_chain_as_it_was_begun(
+    squares: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(recipes, "get_recipe", lambda name: stages())
+    settings = [f"data=folder:{squares}", "steps=4"]
+    before_step(3, lambda: os.kill(os.getpid(), signal.SIGTERM), monkeypatch)
+    run = tmp_path / "run"
+    assert command("all", settings, run, False) == "stopped", "at the last step of the first stage"
+    assert [place.name for place in sorted(run.iterdir())] == ["1_fcn32s", FILE]
+    assert command("all", [], run, True) == "stopped", "at the last step of the second"
+    assert command("all", [], run, True) == "finished"
+    assert checkpoint.load(run / "3_fcn8s/last.pt").step == 4
+    assert capsys.readouterr().out.count("finished") == 1
+    assert command("all", settings, run, False) == "already holds a run"
+
+
+def command(recipe: str, settings: list[str], run: Path, resume: bool) -> str:
+    try:
+        train(recipe, settings, run, resume)
+    except TrainingError as error:
+        return error.message[-len("already holds a run") :]
+    except typer.Exit as end:
+        assert end.exit_code == 130
+        return "stopped"
+    return "finished"
+
+
+def test_the_command_that_finds_a_rate_writes_nothing(
+    squares: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(rate_search.find_rate, "__defaults__", (2,))  # steps
+    monkeypatch.setattr(recipes, "get_recipe", lambda name: stages())
+    train("all", [f"data=folder:{squares}"], tmp_path / "run", find_rate=True)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 1 + 7 + 1
+    assert lines[-1].startswith("lowest loss: pixelwise train all --set learning_rate=")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_stage_begins_with_the_best_net_of_the_one_before(

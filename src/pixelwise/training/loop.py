@@ -4,8 +4,9 @@ import dataclasses
 import os
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -35,14 +36,20 @@ if TYPE_CHECKING:
 
 
 def train(
-    recipe: Recipe, train_set: LabelledImages, val_set: LabelledImages, run: Path, resume: bool = False
+    recipe: Recipe,
+    train_set: LabelledImages,
+    val_set: LabelledImages,
+    run: Path,
+    resume: bool = False,
+    asked: Event | None = None,
 ) -> bool:
     """Train as the recipe says, leaving checkpoints and logs in the folder `run`; True if it came to its
     end.
 
     False means that a SIGINT or SIGTERM ended it early; everything up to that step is in the checkpoint.
     With `resume` the run goes on from its last checkpoint and, on the CPU, ends with the very weights that an
-    uninterrupted run has. Of several processes, see processes.py, each calls this.
+    uninterrupted run has. Of several processes, see processes.py, each calls this. `asked`: looked at instead
+    of signals.
     """
     recipe = dataclasses.replace(recipe, precision=precision(recipe))
     train_set, val_set = (seen(images, recipe) for images in (train_set, val_set))
@@ -50,7 +57,7 @@ def train(
     if state is not None and is_finished(recipe, state.step, state.history):
         return True
     with determinism(recipe.deterministic), connected(recipe) as fabric:
-        return Training(fabric, recipe, train_set, val_set, run, state).go_on()
+        return Training(fabric, recipe, train_set, val_set, run, state).go_on(asked)
 
 
 class Training:
@@ -82,10 +89,11 @@ class Training:
         """Whether there is nothing more to do."""
         return is_finished(self.recipe, self.done, self.history)
 
-    def go_on(self) -> bool:
-        """Learn until finished, then True, or until a signal comes, then False."""
+    def go_on(self, asked: Event | None = None) -> bool:
+        """Learn until finished, then True, or until a signal comes or `asked` is set, then False."""
         leads = self.fabric.is_global_zero
-        with stopping.signals(tell=leads) as asked, self._monitor() as monitor, self._rescue():
+        end = stopping.signals(tell=leads) if asked is None else nullcontext(asked)
+        with end as asked, self._monitor() as monitor, self._rescue():
             if self.fabric.world_size > 1 and self.done == 0:
                 self._save()  # when the process that writes is lost, there is something to go on from
             if self._due() and all(entry["step"] != self.done for entry in self.history):

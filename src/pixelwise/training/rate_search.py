@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from pixelwise.data import LabelledImages
+from pixelwise.errors import TrainingError
+from pixelwise.training import processes
 from pixelwise.training.batches import steps_of
 from pixelwise.training.learner import Learner, NotFiniteError
 from pixelwise.training.precision import precision
-from pixelwise.training.processes import connected
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.start import class_weights, seen
 
@@ -37,8 +38,12 @@ class Trial:
 
 def find_rate(recipe: Recipe, train_set: LabelledImages, steps: int = STEPS) -> Iterator[Trial]:
     """Try the recipe's rates times each factor from one start on the same samples, at constant rates; nothing
-    is written.
+    is written. Raises TrainingError in one of several processes.
     """
+    if processes.count() > 1:
+        raise TrainingError(
+            "learning rates are searched for in one process", "have as large batches by accumulate=N"
+        )
     recipe = dataclasses.replace(
         recipe, precision=precision(recipe), steps=steps, warmup_steps=0, power=0.0, ema=0.0
     )
@@ -63,7 +68,7 @@ def _trial(recipe: Recipe, train_set: LabelledImages, factor: float) -> Trial:
     heads = {name: len(class_map.classes) for name, class_map in train_set.heads.items()}
     channels = train_set.read(0).stacked(recipe.inputs).shape[2]
     losses = []
-    with connected(recipe) as fabric:
+    with processes.connected(recipe) as fabric:
         learner = Learner(fabric, recipe, heads, class_weights(recipe, train_set), channels, None)
         try:
             for step, parts in enumerate(steps_of(recipe, train_set)):
