@@ -8,7 +8,7 @@ from pathlib import Path
 from pixelwise.data import LabelledImages
 from pixelwise.errors import TrainingError
 from pixelwise.files import write_atomically
-from pixelwise.training import checkpoint, stopping
+from pixelwise.training import checkpoint
 from pixelwise.training.launch import is_first
 from pixelwise.training.loop import train
 from pixelwise.training.recipe import Recipe
@@ -48,21 +48,25 @@ def train_chain(
 
     False means that a signal ended it early. With `resume` it goes on in the stage that was under way.
     """
+    if is_first():
+        _begin(chain, run, resume)
+    before: Path | None = None
+    for stage, place in zip(chain.stages, chain.places(run), strict=True):
+        if before is not None:
+            stage = dataclasses.replace(stage, init_from=str(before))
+        begun = resume and (place / checkpoint.LAST).exists()
+        if not train(stage, train_set, val_set, place, begun):
+            return False
+        before = place
+    return True
+
+
+def _begin(chain: Chain, run: Path, resume: bool) -> None:
+    """Note in the run folder what is going to happen in it."""
     if not resume and (run / FILE).exists():
         raise TrainingError(f"{run} already holds a run", "go on with --resume, or choose another --output")
     content = {"name": chain.name, "stages": [dataclasses.asdict(stage) for stage in chain.stages]}
     write_atomically(run / FILE, lambda file: file.write(json.dumps(content, indent=1).encode()))
-    finished, before = False, None
-    with stopping.signals(tell=is_first()) as asked:
-        for stage, place in zip(chain.stages, chain.places(run), strict=True):
-            if asked.is_set():
-                return False
-            if before is not None:
-                stage = dataclasses.replace(stage, init_from=str(before))
-            begun = resume and (place / checkpoint.LAST).exists()
-            finished = train(stage, train_set, val_set, place, begun, asked)
-            before = place
-    return finished
 
 
 def read_chain(run: Path) -> Chain:

@@ -4,9 +4,8 @@ import dataclasses
 import os
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager
 from pathlib import Path
-from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -41,15 +40,13 @@ def train(
     val_set: LabelledImages,
     run: Path,
     resume: bool = False,
-    asked: Event | None = None,
 ) -> bool:
     """Train as the recipe says, leaving checkpoints and logs in the folder `run`; True if it came to its
     end.
 
-    False means that a SIGINT or SIGTERM ended it early; everything up to that step is in the checkpoint.
+    False means that a SIGINT or SIGTERM came; everything up to that step is in the checkpoint.
     With `resume` the run goes on from its last checkpoint and, on the CPU, ends with the very weights that an
-    uninterrupted run has. Of several processes, see processes.py, each calls this. `asked`: looked at instead
-    of signals.
+    uninterrupted run has. Of several processes, see processes.py, each calls this.
     """
     recipe = dataclasses.replace(recipe, precision=precision(recipe))
     train_set, val_set = (seen(images, recipe) for images in (train_set, val_set))
@@ -57,7 +54,7 @@ def train(
     if state is not None and is_finished(recipe, state.step, state.history):
         return True
     with determinism(recipe.deterministic), connected(recipe) as fabric:
-        return Training(fabric, recipe, train_set, val_set, run, state).go_on(asked)
+        return Training(fabric, recipe, train_set, val_set, run, state).go_on()
 
 
 class Training:
@@ -89,11 +86,10 @@ class Training:
         """Whether there is nothing more to do."""
         return is_finished(self.recipe, self.done, self.history)
 
-    def go_on(self, asked: Event | None = None) -> bool:
-        """Learn until finished, then True, or until a signal comes or `asked` is set, then False."""
-        leads = self.fabric.is_global_zero
-        end = stopping.signals(tell=leads) if asked is None else nullcontext(asked)
-        with end as asked, self._monitor() as monitor, self._rescue():
+    def go_on(self) -> bool:
+        """Learn until finished, then True, or until a signal comes, be it in the last step, then False."""
+        leads, stop = self.fabric.is_global_zero, False
+        with stopping.signals(tell=leads) as asked, self._monitor() as monitor, self._rescue():
             if self.fabric.world_size > 1 and self.done == 0:
                 self._save()  # when the process that writes is lost, there is something to go on from
             if self._due() and all(entry["step"] != self.done for entry in self.history):
@@ -110,7 +106,8 @@ class Training:
                 if time.monotonic() - self.saved > 60 * self.recipe.checkpoint_minutes:
                     self._save()
             self._save()
-            return self.finished()
+            self.fabric.barrier()  # a next stage reads what the first process has written
+            return not stop
 
     def _due(self) -> bool:
         """Whether the net is to be judged now."""

@@ -4,6 +4,7 @@ They are started by torchrun, or by `launch`, which sets the same variables. Onl
 writes.
 """
 
+import atexit
 import logging
 import os
 from collections.abc import Iterator
@@ -55,10 +56,14 @@ def connected(recipe: Recipe) -> Iterator["Fabric"]:
         precision=recipe.precision,
     )
     with naming_lost():
+        if not distributed.is_initialized():  # the stages of a chain share the connection
+            atexit.register(_disconnect)
         fabric.launch()
-    try:
         yield fabric
-    finally:
+
+
+def _disconnect() -> None:
+    if distributed.is_initialized():
         distributed.destroy_process_group()
 
 
