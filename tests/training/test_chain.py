@@ -92,6 +92,7 @@ def test_the_command_goes_on_with_a_chain_as_it_was_begun(
     assert command("all", settings, run, False) == "stopped", "at the last step of the first stage"
     assert [place.name for place in sorted(run.iterdir())] == ["1_fcn32s", FILE]
     assert command("all", [], run, True) == "stopped", "at the last step of the second"
+    assert command("all", [], run, True) == "stopped", "at the last step of all"
     assert command("all", [], run, True) == "finished"
     assert checkpoint.load(run / "3_fcn8s/last.pt").step == 4
     assert capsys.readouterr().out.count("finished") == 1
