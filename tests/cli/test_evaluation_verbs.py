@@ -75,7 +75,7 @@ def test_text_has_intervals_both_conventions_and_what_was_looked_at(invoke: Invo
     shown = invoke(f"{EVALUATE} --scales 0.5,1 --boundary")
     assert shown.exit_code == 0, shown.output
     for expected in (
-        *("95 % interval", "precision %", "mean iou of true classes", "mean boundary f1"),
+        *("95 % interval", "precision %", "mean IoU of true classes", "mean boundary F1"),
         *("12 images, scales 0.5, 1, probabilities averaged.", "bootstrap resamples of the images"),
     ):
         assert expected in shown.stdout

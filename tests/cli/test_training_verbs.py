@@ -85,7 +85,7 @@ def test_the_exported_file_says_where_it_comes_from(model: Path) -> None:
 def test_eval_as_text_states_its_convention(model: Path, photos: Path) -> None:
     done = pixelwise("eval", model, "--data", f"folder:{photos}", "--split", "all")
     assert done.returncode == 0, done.stderr
-    assert "mean iou" in done.stdout
+    assert "mean IoU" in done.stdout
     assert "Convention: one confusion matrix over all pixels" in done.stdout
 
 
