@@ -135,9 +135,10 @@ def _doubled(values: Floats) -> tuple[Floats, Floats]:
     """(2, H, W) gradients whose angle is doubled and length squared, so that from dark to bright is the same
     as from bright to dark; and (H, W) their length.
     """
-    rows, columns = np.gradient(values)
+    rows, columns = (np.gradient(values, axis=axis) for axis in (0, 1))
     across, along = columns * columns, rows * rows
-    return np.stack([across - along, 2 * rows * columns]), across + along
+    doubled: Floats = np.stack([across - along, 2 * rows * columns])
+    return doubled, across + along
 
 
 def _box_sum(values: Floats, radius: int) -> Floats:
