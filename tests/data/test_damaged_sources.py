@@ -1,4 +1,4 @@
-"""Every file of every kind of data, damaged in every way: one error that names it, and never another exception."""
+"""Every file of every kind of data, damaged in every way, gives an error that names it, and no other."""
 
 import json
 import shutil
@@ -155,8 +155,8 @@ def cvat(root: Path) -> str:
         photo(root / f"images/{name}.jpg")
     size = f'width="{SIZE[1]}" height="{SIZE[0]}"'
     boxes = [
-        f'<image id="{i}" name="{name}.jpg" {size}><box label="one" xtl="0" ytl="0" xbr="5" ybr="5" z_order="0"/>'
-        "</image>"
+        f'<image id="{i}" name="{name}.jpg" {size}>'
+        '<box label="one" xtl="0" ytl="0" xbr="5" ybr="5" z_order="0"/></image>'
         for i, name in enumerate("ab")
     ]
     labels = "<meta><task><labels><label><name>one</name></label></labels></task></meta>"
