@@ -83,8 +83,9 @@ def nyud(root: Path) -> str:
 
 
 def silberman(root: Path) -> str:
-    content = {"images": np.ones((*SIZE, 3, 1), np.uint8), "depths": np.ones((*SIZE, 1), np.float32)}
-    write_mat_73(root / "nyu_depth_v2_labeled.mat", content | {"labels": np.ones((*SIZE, 1), np.uint16)})
+    file = root / "nyu_depth_v2_labeled.mat"
+    one = {name: np.ones((*SIZE, 1), kind) for name, kind in (("depths", np.float32), ("labels", np.uint16))}
+    write_mat_73(file, {"images": np.ones((*SIZE, 3, 1), np.uint8), **one})
     write_list(root / "train.txt", "5001")
     return f"nyud:{root}"
 
