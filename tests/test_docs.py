@@ -1,11 +1,13 @@
 """What the docs print is what the commands print."""
 
+import re
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from pixelwise.cli import main
+from pixelwise.data import SOURCES
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -18,3 +20,17 @@ def test_the_table_of_models_is_as_printed() -> None:
     assert len(lines) > 10
     assert "\n".join(lines[:-1]) in (DOCS / "models.md").read_text()
     assert lines[-1] in (DOCS / "models.md").read_text()
+
+
+def test_the_page_on_data_has_every_kind_with_its_addresses_splits_and_options() -> None:
+    page = (DOCS / "data.md").read_text()
+    for source in SOURCES.values():
+        assert re.search(rf"^\| {source.kind} \||\*\*{source.kind}\*\*", page, re.MULTILINE), source.kind
+        if source.terms != "yours" and source.kind != "coco":
+            assert set(re.findall(r"https?://[^ ;)]+", source.get)) <= set(
+                re.findall(r"https?://[^ ;)|,]+", page)
+            )
+            row = next(line for line in page.splitlines() if line.startswith(f"| {source.kind} |"))
+            assert all(split in row for split in source.splits), source.kind
+        for option in source.options:
+            assert f",{option}=" in page, f"{source.kind},{option}="

@@ -82,3 +82,14 @@ def test_mistakes_with_hha_get_one_clear_error(tmp_path: Path) -> None:
     assert not (tmp_path / "b.png").exists()
     itself = pixelwise("hha", tmp_path / "a.png", "--camera", "nyud", "-o", tmp_path)
     assert "would be overwritten by its own HHA" in itself.stderr
+    np.save(tmp_path / "a.npy", np.full((2, 2), 2.0))
+    named = pixelwise("hha", tmp_path / "a.npy", "--camera", "nyud", "-o", tmp_path / "b.jpg")
+    assert "end --output in .png" in named.stderr
+    Image.new("L", (2, 2), 200).save(tmp_path / "a.png")
+    coarse = pixelwise("hha", tmp_path / "a.png", "--camera", "nyud", "-o", tmp_path / "b.png")
+    assert "has 8 bits, which reach 255 millimetres only" in coarse.stderr
+    twice = pixelwise("hha", tmp_path, "--camera", "nyud", "-o", tmp_path / "out")
+    assert "differ in their ending only" in twice.stderr
+    onto = pixelwise("hha", tmp_path, "--camera", "nyud", "-o", tmp_path / "a.npy")
+    assert "is a file, but" in onto.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.npy", "a.png"]

@@ -75,7 +75,7 @@ def test_text_has_intervals_both_conventions_and_what_was_looked_at(invoke: Invo
     shown = invoke(f"{EVALUATE} --scales 0.5,1 --boundary")
     assert shown.exit_code == 0, shown.output
     for expected in (
-        *("95 % interval", "precision %", "mean iou of true classes", "mean boundary f1"),
+        *("95 % interval", "precision %", "mean IoU of true classes", "mean boundary F1"),
         *("12 images, scales 0.5, 1, probabilities averaged.", "bootstrap resamples of the images"),
     ):
         assert expected in shown.stdout
@@ -118,13 +118,13 @@ def test_upper_bound_sets_voc_beside_the_paper_and_other_data_by_itself(invoke: 
 
 
 def test_time_names_stages_sizes_and_threads(invoke: Invoke) -> None:
-    shown = invoke("time default --size 96x60 --runs 2 --threads 1")
+    shown = invoke("time default --size 60x96 --runs 2 --threads 1")
     assert shown.exit_code == 0, shown.output
     stages = [line.split("  ")[0] for line in shown.stdout.splitlines()[:-1]]
     assert stages == ["read", "preprocess", "net", "label", "file to labels"]
-    assert shown.stdout.splitlines()[-1].startswith("96x60 pixels, scored at 64x40, single scale, 1 threads")
+    assert shown.stdout.splitlines()[-1].startswith("60x96 pixels, scored at 40x64, single scale, 1 threads")
     record = json.loads(
-        invoke("time default --size 96x60 --runs 1 --long-side 96 --crf --flip --json").stdout
+        invoke("time default --size 60x96 --runs 1 --long-side 96 --crf --flip --json").stdout
     )
     assert (record["size"], record["scored_size"]) == ([60, 96], [60, 96])
     assert "CRF" in record["stages"]
@@ -136,8 +136,8 @@ def test_time_names_stages_sizes_and_threads(invoke: Invoke) -> None:
     [
         (f"{EVALUATE} --scales 1,x", 2, "could not convert string to float: 'x'"),
         (f"{EVALUATE} --scales 9", 2, "a scale lies between 0.1 and 4, got 9"),
-        ("time default --size 500", 2, "expected WIDTHxHEIGHT"),
-        ("time default --size 0x500", 2, "expected WIDTHxHEIGHT"),
+        ("time default --size 500", 2, "expected HEIGHTxWIDTH"),
+        ("time default --size 0x500", 2, "expected HEIGHTxWIDTH"),
         ("upper-bound folder:my_images --factors 4,0", 2, "expected whole numbers from 1 to 4096, got 4,0"),
         (
             "compare nothing.json nothing.json",

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 import torch
+from caffe_files import Layer, caffemodel
 from PIL import Image
 from small_nets import as_caffe, make_catalogue_small, small_fcn, with_random_weights
 from typer.testing import CliRunner, Result
@@ -110,6 +111,11 @@ def test_mean_and_class_names_can_be_given(place: Path) -> None:
         ("import-caffe FCN --mean 1,2 -o x.safetensors", 1, "--mean has 2 numbers"),
         ("import-caffe FCN --mean nowhere -o x.safetensors", 1, "there is no file nowhere"),
         ("import-caffe FCN --classes nowhere -o x.safetensors", 1, "no list of class names"),
+        (
+            "import-caffe odd.caffemodel --as fcn8s-vgg16 --partial -o x.safetensors",
+            1,
+            "its layers are fc9, ...",
+        ),
         ("import-caffe broken.caffemodel -o x.safetensors", 1, "truncated"),
         ("describe fcn4s", 2, "expected one of"),
         ("describe fcn8s-vgg16 --size 5", 2, "HEIGHTxWIDTH"),
@@ -121,6 +127,7 @@ def test_mean_and_class_names_can_be_given(place: Path) -> None:
 def test_mistakes_get_one_clear_error(place: Path, command: str, code: int, complaint: str) -> None:
     whole = (place / "fcn8s-heavy-pascal.caffemodel").read_bytes()
     (place / "broken.caffemodel").write_bytes(whole[: len(whole) // 2])
+    (place / "odd.caffemodel").write_bytes(caffemodel([Layer("fc9", blobs=[np.zeros((2, 3), np.float32)])]))
     done = run("pixelwise " + command.replace("FCN", "fcn8s-heavy-pascal.caffemodel"))
     assert done.exit_code == code, done.output
     assert complaint in " ".join(done.output.split()).replace("│", "")

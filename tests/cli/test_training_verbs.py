@@ -85,7 +85,7 @@ def test_the_exported_file_says_where_it_comes_from(model: Path) -> None:
 def test_eval_as_text_states_its_convention(model: Path, photos: Path) -> None:
     done = pixelwise("eval", model, "--data", f"folder:{photos}", "--split", "all")
     assert done.returncode == 0, done.stderr
-    assert "mean iou" in done.stdout
+    assert "mean IoU" in done.stdout
     assert "Convention: one confusion matrix over all pixels" in done.stdout
 
 
@@ -154,7 +154,7 @@ def test_train_refuses_faulty_data_and_names_the_file(photos: Path, tmp_path: Pa
             "crop=x does not read as a whole number",
         ),
         (("export", "no_such_run"), "no_such_run is no run folder"),
-        (("eval", "default", "--data", "voc:nowhere"), "nowhere is no folder"),
+        (("eval", "default", "--data", "voc:nowhere"), "nowhere does not exist"),
         (("check", "nowhere"), "write KIND:PATH"),
     ],
 )

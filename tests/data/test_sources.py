@@ -47,6 +47,16 @@ def test_a_list_takes_part_of_a_split_in_the_split_s_order(voc: Path, tmp_path: 
     assert half.name.endswith("val (half.txt)")
 
 
+def test_a_list_names_ids_with_blanks_too(tmp_path: Path) -> None:
+    for name in ("my cat 1", "my cat 2", "dog"):
+        write_photo(tmp_path / f"images/{name}.png", 1, 2)
+        write_label(tmp_path / f"labels/{name}.png", [[0, 1]])
+    (tmp_path / "classes.txt").write_text("ground\nanimal\n")
+    (tmp_path / "some.txt").write_text("my cat 2\r\ndog\n")
+    some = open_dataset(f"folder:{tmp_path}", "all", ids=tmp_path / "some.txt")
+    assert [entry.id for entry in some.entries] == ["dog", "my cat 2"]
+
+
 def test_a_list_that_does_not_fit_is_refused(voc: Path, tmp_path: Path) -> None:
     ids = tmp_path / "half.txt"
     with pytest.raises(DataError, match=r"half.txt does not exist"):
@@ -55,7 +65,7 @@ def test_a_list_that_does_not_fit_is_refused(voc: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"half.txt is empty"):
         open_dataset(f"voc:{voc}", "val", ids=ids)
     ids.write_text("2007_1 2007_3 2007_4")
-    with pytest.raises(DataError, match=r"half.txt names 2 ids that .* does not have, 2007_3 for one"):
+    with pytest.raises(DataError, match=r"half.txt names ids that .* does not have: 2, 2007_3 for one"):
         open_dataset(f"voc:{voc}", "val", ids=ids)
 
 
@@ -201,7 +211,7 @@ def test_folder_with_a_second_head_and_channels_gives_them(folder: Path) -> None
     height = data.with_channels("height").read(0).channels["height"]
     assert height.dtype == np.float32
     assert height.tolist() == [[[0.5], [2.0]]]
-    with pytest.raises(DataError, match=r"has no channel hha\nhint: there are height"):
+    with pytest.raises(DataError, match=r"has no channel hha\nhint: channels: height"):
         data.with_channels("hha")
 
 
@@ -215,7 +225,7 @@ def test_one_head_of_several_can_be_taken_alone_with_its_classes(folder: Path) -
     assert list(data.read(0).heads) == ["geometric"]
     chosen = open_dataset(f"folder:{folder}", "val", head="geometric", classes="upright")
     assert chosen.read(0).labels.tolist() == [[0, 255]]
-    with pytest.raises(DataError, match=r"has no head depth\nhint: there are semantic, geometric"):
+    with pytest.raises(DataError, match='has no head "depth"\nhint: heads: semantic, geometric'):
         open_dataset(f"folder:{folder}", "val", head="depth")
 
 
@@ -232,6 +242,7 @@ def test_folder_without_class_names_says_how_to_write_them(folder: Path) -> None
         ("café".encode("latin-1"), "utf-8"),
         (b"cup\ncup\n", "these repeat: cup"),
         (b"", "1 to 255 classes"),
+        (b"cup\nta\0ble\n", "line 2 is no name"),
     ],
 )
 def test_faults_of_the_class_names_are_told(folder: Path, content: bytes, complaint: str) -> None:
@@ -264,9 +275,10 @@ def test_a_sideways_photo_is_read_upright(folder: Path) -> None:
     ("spec", "complaint"),
     [
         ("nowhere", "cannot tell what kind of data"),
-        ("jpeg:/tmp", "kinds folder, manifest, voc, sbd"),
-        ("voc:/no/such/place", "is no folder"),
-        ("coco:/no/such.json", "is no folder or .json file"),
+        ("jpeg:/tmp", "kinds are folder, manifest, voc, sbd"),
+        (".", "for example folder:."),
+        ("voc:/no/such/place", "expected a folder, but /no/such/place does not exist"),
+        ("coco:/no/such.json", "expected a folder or .json file, but /no/such.json does not exist"),
         ("voc:/tmp,year=2012", "options that voc does not know: year"),
     ],
 )

@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from pixelwise.data import ClassMap, open_dataset
-from pixelwise.data.alignment import align, suspicions
-from pixelwise.data.fingerprint import fingerprint, near_pairs
+from pixelwise.data.alignment import Alignment, align, reduced, suspicions
+from pixelwise.data.fingerprint import Fingerprint, fingerprint, near_pairs
 from pixelwise.data.survey import compare, inside, survey, suspect_zero
 from pixelwise.labels import Classes
 
@@ -51,6 +51,14 @@ def scenes(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def printed(image: Array) -> Fingerprint:
+    return fingerprint(image, reduced(image))
+
+
+def aligned(image: Array, labels: Array) -> Alignment | None:
+    return align(reduced(image), labels)
+
+
 def jpeg(image: Array, quality: int) -> Array:
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "JPEG", quality=quality)
@@ -66,21 +74,21 @@ def test_a_picture_that_was_compressed_brightened_reduced_or_trimmed_is_similar(
         "trimmed": image[2:-2, 2:-2],
     }
     for name, copy in copies.items():
-        assert near_pairs([fingerprint(image)], [fingerprint(np.ascontiguousarray(copy))]) == [(0, 0)], name
+        assert near_pairs([printed(image)], [printed(np.ascontiguousarray(copy))]) == [(0, 0)], name
 
 
 def test_different_pictures_and_equal_ones_are_not_similar() -> None:
-    prints = [fingerprint(scene(seed)[0]) for seed in range(30)]
+    prints = [printed(scene(seed)[0]) for seed in range(30)]
     assert near_pairs(prints[:15], prints[15:]) == []
     assert near_pairs(prints[:1], prints[:1]) == [], "equal pictures are duplicates, not similar ones"
-    flat = [fingerprint(np.full((50, 50, 3), grey, np.uint8)) for grey in (10, 200)]
+    flat = [printed(np.full((50, 50, 3), grey, np.uint8)) for grey in (10, 200)]
     assert near_pairs(flat[:1], flat[1:]) == [], "two plain surfaces are no pair"
 
 
 def test_digests_tell_shapes_apart() -> None:
     one, other = np.zeros((4, 6, 3), np.uint8), np.zeros((6, 4, 3), np.uint8)
-    assert fingerprint(one).digest != fingerprint(other).digest
-    assert fingerprint(one).digest == fingerprint(one.copy()).digest
+    assert printed(one).digest != printed(other).digest
+    assert printed(one).digest == printed(one.copy()).digest
 
 
 def test_leaks_between_splits_are_found_and_each_told_once(scenes: Path) -> None:
@@ -121,7 +129,7 @@ CHANGES = {
 @pytest.mark.parametrize("change", CHANGES)
 def test_labels_that_all_lie_wrong_in_one_way_are_named(change: str) -> None:
     samples = [scene(seed) for seed in range(16)]
-    alignments = [align(image, np.ascontiguousarray(CHANGES[change](labels))) for image, labels in samples]
+    alignments = [aligned(image, np.ascontiguousarray(CHANGES[change](labels))) for image, labels in samples]
     findings = suspicions(alignments)
     assert len(findings) == 1
     assert re.search(change.replace("10 p", r"\d+ p").replace("8 p", r"\d+ p"), findings[0].message)
@@ -130,19 +138,26 @@ def test_labels_that_all_lie_wrong_in_one_way_are_named(change: str) -> None:
 def test_labels_in_place_are_not_suspected_and_swapped_ones_are() -> None:
     samples = [scene(seed) for seed in range(24)]
     labels = [labels for _, labels in samples]
-    in_place = [align(image, labels) for image, labels in samples]
+    in_place = [aligned(image, labels) for image, labels in samples]
     assert suspicions(in_place) == []
     labels[2], labels[9] = labels[9], labels[2]
-    swapped = suspicions([align(image, labels[i]) for i, (image, _) in enumerate(samples)])
-    assert {finding.samples for finding in swapped} == {(2,), (9,)}
+    swapped = suspicions([aligned(image, labels[i]) for i, (image, _) in enumerate(samples)])
+    assert [sorted(finding.samples) for finding in swapped] == [[2, 9]]
+
+
+def test_a_warning_names_the_samples_it_is_of(scenes: Path) -> None:
+    for name, seed in (("02", 9), ("09", 2)):
+        write(scenes, "train", name, scene(int(name))[0], scene(seed)[1])
+    found = survey(open_dataset(f"folder:{scenes}", "train")).audit.warnings
+    assert [finding.message.partition(": ")[0] for finding in found] in (["02, 09"], ["09, 02"])
 
 
 def test_few_samples_and_samples_without_edges_say_nothing() -> None:
     image, labels = scene(0)
-    assert align(image, np.zeros_like(labels)) is None
-    assert align(np.full_like(image, 9), labels) is None
-    assert align(image[:5, :5], labels[:5, :5]) is None
-    assert suspicions([align(image, labels[:, ::-1])] * 5) == []
+    assert aligned(image, np.zeros_like(labels)) is None
+    assert aligned(np.full_like(image, 9), labels) is None
+    assert aligned(image[:5, :5], labels[:5, :5]) is None
+    assert suspicions([aligned(image, labels[:, ::-1])] * 5) == []
 
 
 def test_inside_is_what_erosion_with_a_square_leaves() -> None:

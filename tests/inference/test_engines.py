@@ -55,7 +55,7 @@ def test_scores_stay_when_the_engine_goes_on(openvino: ModuleType) -> None:
 def test_openvino_refuses_what_is_no_model_file(openvino: ModuleType) -> None:
     whole = tiny_model()
     for content in (b"", b"hello " * 100, whole[: len(whole) // 2]):
-        with pytest.raises(ModelError, match=r"m\.onnx is not a complete ONNX model"):
+        with pytest.raises(ModelError, match=r"m\.onnx is not a complete ONNX model: (?!Exception from)"):
             OpenVinoEngine(content, 1, "m.onnx")
     with pytest.raises(ModelError, match="without the metadata property"):
         _load_bytes(tiny_model({}))

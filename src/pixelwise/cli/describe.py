@@ -45,12 +45,12 @@ def describe(
 
     with torch.device("meta"):
         net = build(name, classes)
-    parameters = sum(parameter.numel() for parameter in net.parameters())
     try:
         layers = layers_of(net, (height, width))
     except RuntimeError as problem:
         raise typer.BadParameter(f"{name} does not take {size}: {problem}", param_hint="--size") from problem
     shown = [layer for layer in layers if layer.kind not in _WITHOUT_ROWS]
+    parameters = sum(layer.parameters for layer in layers)
     operations = sum(layer.operations for layer in layers)
     if as_json:
         for layer in shown:

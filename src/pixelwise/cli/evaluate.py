@@ -99,8 +99,8 @@ def _print(result: dict[str, Any]) -> None:
     Console(highlight=False, markup=False, width=120).print(table)
     for name in ("pixel_accuracy", "mean_accuracy", "mean_iou", "frequency_weighted_iou"):
         interval = _interval(result["intervals"][name])
-        print(f"{name.replace('_', ' '):24}{_percent(result[name]):>6} %  ({interval})")
-    print(f"{'mean iou of true classes':24}{_percent(result['mean_iou_of_true_classes']):>6} %")
+        print(f"{_spelt(name):24}{_percent(result[name]):>6} %  ({interval})")
+    print(f"{'mean IoU of true classes':24}{_percent(result['mean_iou_of_true_classes']):>6} %")
     refined = "" if result["crf"] is None else f" Refined with the CRF preset {result['crf']}."
     print(f"{result['images']} images, {result['views']}.{refined} Convention: {result['convention']}.")
     print(f"In brackets: {result['interval_convention']}.")
@@ -109,10 +109,10 @@ def _print(result: dict[str, Any]) -> None:
         print(f"Counted as void, since the model has no such class: {', '.join(result['void'])}.")
     for name in ("trimap", "class_borders"):
         if name in result:
-            _print_curve(name.replace("_", " "), **result[name])
+            _print_curve(_spelt(name), **result[name])
     if "boundary" in result:
         for name in ("mean_boundary_iou", "mean_boundary_f1"):
-            print(f"{name.replace('_', ' '):24}{_percent(result['boundary'][name]):>6} %")
+            print(f"{_spelt(name):24}{_percent(result['boundary'][name]):>6} %")
         print(f"Convention: {result['boundary']['convention']}.")
 
 
@@ -130,6 +130,11 @@ def _print_curve(name: str, convention: str, curve: list[dict[str, Any]]) -> Non
     print()
     Console(highlight=False, markup=False).print(table)
     print(f"Convention: {convention}.")
+
+
+def _spelt(name: str) -> str:
+    """A figure's name for people."""
+    return name.replace("_", " ").replace("iou", "IoU").replace("f1", "F1")
 
 
 def _percent(share: float | None) -> str:

@@ -43,10 +43,18 @@ def hha(
         suffixes = (".png", ".tif", ".tiff", ".npy")
         files = sorted(path for path in depth.iterdir() if path.suffix.lower() in suffixes)
         goals = [output / f"{path.stem}.png" for path in files]
+        if output.exists() and not output.is_dir():
+            raise DataError(f"{output} is a file, but {depth} is a folder", "name a folder as --output")
+        if len(set(goals)) < len(goals):
+            raise DataError(
+                f"{depth} has depth pictures that differ in their ending only", "remove one of each"
+            )
     else:
         files, goals = [depth], [output / f"{depth.stem}.png" if output.is_dir() else output]
     if not files:
         raise DataError(f"no depth pictures in {depth}", "they end in .png, .tif or .npy")
+    if goals[0].suffix.lower() != ".png":
+        raise DataError(f"HHA is written as PNG, which {goals[0]} does not say", "end --output in .png")
     if same := [
         path for path, goal in zip(files, goals, strict=True) if goal.exists() and goal.samefile(path)
     ]:

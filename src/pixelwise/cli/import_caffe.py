@@ -79,8 +79,14 @@ def import_caffe(
     means = _mean(mean, net)
     if means is not None:
         net.mean.copy_(torch.tensor(means[::-1]).view_as(net.mean))
+    if not report.matches:
+        layers = ", ".join(layer.name for layer in source.layers[:5])
+        raise ModelError(
+            f"{model} holds no weights of {name}; its layers are {layers}, ...",
+            f"another --as may fit: {', '.join(CATALOGUE)}",
+        )
     _print(report, name, source, digest)
-    if not report.matches or not (report.complete or partial):
+    if not (report.complete or partial):
         raise ModelError(
             f"{model} does not hold a whole {name}",
             "see above; another --as may fit, and --partial leaves the rest as in a new net",

@@ -48,12 +48,11 @@ def _row(name: str) -> dict[str, Any]:
 
     with torch.device("meta"):
         net = build(name)
-    parameters = sum(parameter.numel() for parameter in net.parameters())
     layers = layers_of(net)
     grid = deepest_grid(layers)
     return {
         "name": name,
-        "parameters": parameters,
+        "parameters": sum(layer.parameters for layer in layers),
         "receptive_field": int(grid.field),
         "stride": int(grid.stride),
         "operations": sum(layer.operations for layer in layers),

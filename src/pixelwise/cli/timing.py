@@ -12,13 +12,13 @@ from pixelwise.cli.progress import progress
 
 EXAMPLES = (
     "pixelwise time default --size 500x500",
-    "pixelwise time default --size 320x240 --crf --runs 5 --json",
+    "pixelwise time default --size 240x320 --crf --runs 5 --json",
 )
 
 
 def time(
     model: options.Model,
-    size: Annotated[str, typer.Option(metavar="WIDTHxHEIGHT", help="Of the picture, in pixels.")] = "500x500",
+    size: Annotated[str, typer.Option(metavar="HEIGHTxWIDTH", help="Of the picture, in pixels.")] = "500x500",
     long_side: Annotated[
         int | None, typer.Option(min=1, help="Score the picture at most this long; default: the model's.")
     ] = None,
@@ -41,7 +41,7 @@ def time(
     from pixelwise.inference.timing import time_stages, write_photo
     from pixelwise.pictures.images import fitting
 
-    width, height = _parsed(size)
+    height, width = _parsed(size)
     preset, views = options.chosen_preset(crf, crf_preset), options.chosen_views(scales, flip)
     predictor = load_model(model, preset, views, threads)
     if long_side is not None:
@@ -67,7 +67,7 @@ def time(
         quartiles = f"({1e3 * duration.low:.1f} to {1e3 * duration.high:.1f})"
         print(f"{name:16}{1e3 * duration.median:9.1f} ms  {quartiles}")
     print(
-        f"{width}x{height} pixels, scored at {scored[1]}x{scored[0]}, {predictor.views}, "
+        f"{height}x{width} pixels, scored at {scored[0]}x{scored[1]}, {predictor.views}, "
         f"{predictor.engine.threads} threads; median of {runs} (quartiles) after a warm-up."
     )
 
@@ -76,6 +76,6 @@ def _parsed(size: str) -> tuple[int, int]:
     match = re.fullmatch(r"(\d{1,5})[xX](\d{1,5})", size.strip())
     if match is None or not all(1 <= int(side) <= 20_000 for side in match.groups()):
         raise typer.BadParameter(
-            f"expected WIDTHxHEIGHT, each from 1 to 20000, as 500x500; got {size}", param_hint="--size"
+            f"expected HEIGHTxWIDTH, each from 1 to 20000, as 375x500; got {size}", param_hint="--size"
         )
     return int(match[1]), int(match[2])

@@ -1,9 +1,9 @@
 """Do labels lie on their images? Edges of the one should be edges of the other.
 
-Per sample the gradient of the image, relative to that of its surroundings, is correlated with the borders
-between labels on reduced copies: as they lie, mirrored, and moved by every offset. One sample proves little;
-what most of a split agree on does. On 500 VOC images (voc_animals, train) 0.4% of the labels are suspected,
-and 54% of them after a swap with another label of the same size.
+Per sample the gradients of the image, relative to those of its surroundings, are correlated with the borders
+between labels on reduced copies, in strength and in direction: as they lie, mirrored, and moved by every
+offset. On 500 VOC images (voc_animals, train) 0.8% of the labels are suspected, and 90% of them after a swap
+with another label of the same size; on CamVid's 367 0.3% and 81%.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,17 +14,16 @@ import numpy.typing as npt
 from PIL import Image
 
 from pixelwise.data.look import Finding
-from pixelwise.data.windows import box_sum
 from pixelwise.types import FileIds, RGBImage
 
 _SIDE = 96  # longer side of the reduced copies, in cells
 _TURNS = {"mirrored left to right": (1, -1), "upside down": (-1, 1), "turned by 180 degrees": (-1, -1)}
 _FAR = 2  # cells; nearer offsets are within what careless outlines differ by
 _FEW = 12  # samples, below which a split says nothing
-_DOUBTFUL = 1.0  # standard deviations above the mean of all offsets
+_DOUBTFUL = 2.5  # standard deviations above the mean of all offsets
 _SURROUNDINGS = 3  # cells on each side
 
-Floats = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -41,24 +40,30 @@ class Alignment:
     turned: Mapping[str, float]
     offset: tuple[int, int]
     strength: float
-    cell: float
+    cell: int
 
 
-def align(image: RGBImage, ids: FileIds) -> Alignment | None:
-    """The alignment of an image (H, W, 3) and its ids (H, W); None if either has no edges."""
-    height, width = ids.shape
-    scale = min(1.0, _SIDE / max(height, width))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    if min(size) < 8:
+def reduced(image: RGBImage) -> Image.Image:
+    """A small copy of a picture (H, W, 3): means of square cells, about 96 along the longer side."""
+    return Image.fromarray(image).reduce(_cell(image.shape[:2]))
+
+
+def align(small: Image.Image, ids: FileIds) -> Alignment | None:
+    """The alignment of an image, reduced, and its ids (H, W); None if either has no edges."""
+    cell = _cell(ids.shape)
+    if min(small.size) < 8:
         return None
-    small = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BOX), np.float64)
-    borders = Image.fromarray(_borders(ids)).resize(size, Image.Resampling.BOX)
-    edges, lines = _unit(_edges(small)), _unit(np.asarray(borders, np.float64))
+    edges = _unit(_edges(np.asarray(small.convert("L"), np.float32)))
+    lines = _unit(_lines(np.asarray(Image.fromarray(_borders(ids)).reduce(cell), np.float32)))
     if edges is None or lines is None:
         return None
-    turned = {name: float((edges * lines[::down, ::right]).sum()) for name, (down, right) in _TURNS.items()}
-    spectrum = np.fft.rfft2(edges) * np.conj(np.fft.rfft2(lines))
-    moved = np.fft.irfft2(spectrum, s=edges.shape)
+    # A mirror turns the sign of the second component.
+    turned = {
+        name: float(sum((edges[k] * lines[k, ::down, ::right]).sum() * (down * right) ** k for k in (0, 1)))
+        for name, (down, right) in _TURNS.items()
+    }
+    spectra = [np.fft.fft2(field[0] + 1j * field[1]) for field in (edges, lines)]
+    moved = np.fft.ifft2(spectra[0] * np.conj(spectra[1])).real
     best = np.unravel_index(int(moved.argmax()), moved.shape)
     down, right = (
         int((place + length // 2) % length - length // 2)
@@ -66,11 +71,13 @@ def align(image: RGBImage, ids: FileIds) -> Alignment | None:
     )
     near = max(float(moved[i, j]) for i in (-1, 0, 1) for j in (-1, 0, 1))
     strength = (near - float(moved.mean())) / float(moved.std())
-    return Alignment(float(moved[0, 0]), turned, (down, right), strength, max(height, width) / max(size))
+    return Alignment(float(moved[0, 0]), turned, (down, right), strength, cell)
 
 
 def suspicions(alignments: Sequence[Alignment | None]) -> list[Finding]:
-    """What the alignments of a split, by place, let one suspect of the whole of it and of single samples."""
+    """What the alignments of a split, by place, let one suspect of the whole of it, or of samples, the most
+    doubtful first.
+    """
     places = [place for place, found in enumerate(alignments) if found is not None]
     found = [alignment for alignment in alignments if alignment is not None]
     if len(found) < _FEW:
@@ -93,24 +100,57 @@ def suspicions(alignments: Sequence[Alignment | None]) -> list[Finding]:
         return [Finding("misaligned", f"{message}, in {agreeing.mean():.0%} of the samples")]
     if (np.abs(offsets).max(axis=1) <= 1).mean() < 0.3:
         return []  # labels that do not follow edges say nothing of single samples
-    return [
-        Finding(
-            "misaligned",
-            "borders of labels and edges of the image do not meet; is this the label of another image?",
-            (place,),
-        )
+    doubtful = [
+        (alignment.strength, place)
         for place, alignment in zip(places, found, strict=True)
         if alignment.strength < _DOUBTFUL and max(map(abs, alignment.offset)) > _FAR
     ]
+    message = "borders of labels and edges of the image do not meet; is this the label of another image?"
+    return [Finding("misaligned", message, tuple(place for _, place in sorted(doubtful)))] if doubtful else []
 
 
-def _edges(image: Floats) -> Floats:
-    """(H, W) gradients of the colour that changes most, relative to the mean around them."""
-    rows, columns = np.gradient(image, axis=(0, 1))
-    gradient = np.hypot(rows, columns).max(axis=2)
-    around = box_sum(gradient, _SURROUNDINGS) / box_sum(np.ones_like(gradient), _SURROUNDINGS)
-    relative: Floats = gradient / (around + 5)
-    return relative
+def _cell(shape: tuple[int, ...]) -> int:
+    """How many pixels wide a cell is in a picture of this shape."""
+    return max(1, round(max(shape) / _SIDE))
+
+
+def _edges(grey: Floats) -> Floats:
+    """(2, H, W) edges of a picture: gradients relative to the mean length of those around."""
+    field, squares = _doubled(grey)
+    steepness = np.sqrt(squares)
+    around = _box_sum(steepness, _SURROUNDINGS) / _box_sum(np.ones_like(steepness), _SURROUNDINGS)
+    field /= (steepness + 1e-6) * (around + 5)
+    return field
+
+
+def _lines(density: Floats) -> Floats:
+    """(2, H, W) borders of labels, from the share they have of each cell: that share, in the direction in
+    which it changes around the cell.
+    """
+    field, squares = _doubled(density)
+    return density * _box_sum(field, 1) / (_box_sum(squares, 1) + 1e-6)
+
+
+def _doubled(values: Floats) -> tuple[Floats, Floats]:
+    """(2, H, W) gradients whose angle is doubled and length squared, so that from dark to bright is the same
+    as from bright to dark; and (H, W) their length.
+    """
+    rows, columns = (np.gradient(values, axis=axis) for axis in (0, 1))
+    across, along = columns * columns, rows * rows
+    doubled: Floats = np.stack([across - along, 2 * rows * columns])
+    return doubled, across + along
+
+
+def _box_sum(values: Floats, radius: int) -> Floats:
+    """(..., H, W) sums over windows of 2 * radius + 1 cells a side, cut at the border."""
+    for axis in (-2, -1):
+        source = np.moveaxis(values, axis, 0)
+        total = source.copy()
+        for k in range(1, radius + 1):
+            total[k:] += source[:-k]
+            total[:-k] += source[k:]
+        values = np.moveaxis(total, 0, axis)
+    return values
 
 
 def _borders(ids: FileIds) -> npt.NDArray[np.uint8]:
@@ -121,8 +161,8 @@ def _borders(ids: FileIds) -> npt.NDArray[np.uint8]:
     return borders
 
 
-def _unit(values: Floats) -> Floats | None:
+def _unit(field: Floats) -> Floats | None:
     """Without mean and of length 1; None if it is all the same."""
-    centred = values - values.mean()
+    centred = field - field.mean((1, 2), keepdims=True)
     length = float(np.linalg.norm(centred))
     return centred / length if length > 1e-9 else None

@@ -105,7 +105,8 @@ def audit(
 ) -> Audit:
     """Read every file of the split once, in threads; `progress` is told the samples done.
 
-    `onlooker` is called in those threads with each sample's place and look.
+    `onlooker` is called with each sample's place and look, in the calling thread: its many small steps would
+    keep the readers waiting for the interpreter.
     """
     report = Audit(dataset, {name: HeadCount(class_map) for name, class_map in dataset.heads.items()})
     repeated = Counter(entry.id for entry in dataset.entries)
@@ -115,18 +116,15 @@ def audit(
         if times > 1
     ]
 
-    def visit(index: int) -> Look:
-        found = look(dataset, index)
+    looks = in_order(lambda index: look(dataset, index), range(len(dataset)), processors())
+    for index, found in enumerate(looks):
         if onlooker is not None:
             onlooker(index, found)
-        return Look(found.counts, found.errors)  # without the pictures
-
-    for done, found in enumerate(in_order(visit, range(len(dataset)), processors()), start=1):
         report.errors += found.errors
         for name, counts in found.counts.items():
             report.heads[name].add(counts)
         if progress is not None:
-            progress(done)
+            progress(index + 1)
     for name, count in report.heads.items():
         called = "" if len(report.heads) == 1 else f"{name}: "
         report.errors += [Finding(kind, called + message) for kind, message in _faults(count)]

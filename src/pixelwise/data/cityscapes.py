@@ -44,29 +44,36 @@ def cityscapes(root: Path, split: str) -> LabelledImages:
     labelIds.
     """
     place = root / "leftImg8bit" / split
-    photos = sorted(place.glob(f"*/*{_IMAGE}"))
+    photos = _stems(place, _IMAGE)
     if not photos:
         raise SplitError(
             f'no split "{split}": no files {place}/CITY/ID{_IMAGE}',
             "PATH must name the folder that holds leftImg8bit and gtFine",
         )
     labels = root / "gtFine" / split
-    stems = [f"{photo.parent.name}/{photo.name.removesuffix(_IMAGE)}" for photo in photos]
-    trained = (labels / f"{stems[0]}_gtFine_labelTrainIds.png").is_file()
-    by_train_id = trained and not (labels / f"{stems[0]}_gtFine_labelIds.png").is_file()
-    suffix = "labelTrainIds" if by_train_id else "labelIds"
+    labelled = {suffix: _stems(labels, f"_gtFine_{suffix}.png") for suffix in ("labelIds", "labelTrainIds")}
+    suffix = "labelTrainIds" if labelled["labelTrainIds"] and not labelled["labelIds"] else "labelIds"
     entries = tuple(
-        Entry(stem, ImageFile(photo), {SEMANTIC: IdFile(labels / f"{stem}_gtFine_{suffix}.png")})
-        for stem, photo in zip(stems, photos, strict=True)
+        Entry(
+            stem,
+            ImageFile(place / f"{stem}{_IMAGE}"),
+            {SEMANTIC: IdFile(labels / f"{stem}_gtFine_{suffix}.png")},
+        )
+        for stem in sorted(photos | labelled[suffix])
     )
     classes = Classes(tuple(CITYSCAPES_CLASSES), tuple(colour for _, colour in CITYSCAPES_CLASSES.values()))
-    if by_train_id:
+    if suffix == "labelTrainIds":
         class_map = ClassMap.identity(classes)
     else:
         ids = [id_ for id_, _ in CITYSCAPES_CLASSES.values()]
         void = dict.fromkeys([*range(34), VOID], VOID)  # 255 is -1, the licence plate, in 8 bits
         class_map = ClassMap(classes, void | {id_: class_ for class_, id_ in enumerate(ids)})
     return LabelledImages(f"cityscapes:{root} {split}", entries, {SEMANTIC: class_map})
+
+
+def _stems(place: Path, suffix: str) -> set[str]:
+    """CITY/ID of the files that end so."""
+    return {f"{path.parent.name}/{path.name.removesuffix(suffix)}" for path in place.glob(f"*/*{suffix}")}
 
 
 SOURCE = Source(

@@ -1,14 +1,14 @@
 """Any data set as a folder of pictures and labels, as folder.py reads it."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from pixelwise.data.class_map import ClassMap
-from pixelwise.data.parts import IMAGE_SUFFIXES, ImageFile
+from pixelwise.data.parts import IMAGE_SUFFIXES, ImageFile, read_text
 from pixelwise.data.sample import SEMANTIC, LabelledImages
 from pixelwise.errors import DataError
 from pixelwise.files import write_atomically
@@ -34,8 +34,13 @@ def convert(
     if len(set(names)) < len(names):
         repeated = sorted({name for name in names if names.count(name) > 1})
         raise DataError(f"{dataset.name}: several samples would be called {', '.join(repeated[:5])}")
-    for head, class_map in dataset.heads.items():
-        _write_classes(place / ("classes.txt" if head == SEMANTIC else f"classes.{head}.txt"), class_map)
+    lists = {
+        place / ("classes.txt" if head == SEMANTIC else f"classes.{head}.txt"): class_map.classes.names
+        for head, class_map in dataset.heads.items()
+    }
+    for path, classes in lists.items():
+        if path.exists() and read_text(path, "list of classes").splitlines() != list(classes):
+            raise DataError(f"{path} names other classes", "choose another folder")
 
     unfinished = place / f".{split}.partial"
     shutil.rmtree(unfinished, ignore_errors=True)
@@ -44,9 +49,13 @@ def convert(
         for done, _ in enumerate(work, start=1):
             if progress is not None:
                 progress(done)
+        for path, classes in lists.items():
+            _write_list(path, classes)
         unfinished.replace(goal)
     except BaseException:
         shutil.rmtree(unfinished, ignore_errors=True)
+        with suppress(OSError):  # what was there before stays
+            place.rmdir()
         raise
 
 
@@ -77,8 +86,6 @@ def _save(path: Path, picture: Image.Image) -> None:
     write_atomically(path, lambda file: picture.save(file, "PNG"))
 
 
-def _write_classes(path: Path, class_map: ClassMap) -> None:
-    text = "".join(f"{name}\n" for name in class_map.classes.names)
-    if path.exists() and path.read_text(encoding="utf-8") != text:
-        raise DataError(f"{path} names other classes", "choose another folder")
+def _write_list(path: Path, classes: Sequence[str]) -> None:
+    text = "".join(f"{name}\n" for name in classes)
     write_atomically(path, lambda file: file.write(text.encode()))

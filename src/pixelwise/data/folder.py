@@ -108,6 +108,8 @@ def own_classes(file: Path, zero_is_void: bool = False) -> ClassMap:
         names = [line.strip() for line in read_text(file, "list of classes").rstrip().splitlines()]
         if "" in names:
             raise ValueError(f"line {names.index('') + 1} is empty, but every line is a class")
+        if odd := [number for number, name in enumerate(names, start=1) if not name.isprintable()]:
+            raise ValueError(f"line {odd[0]} is no name: it has characters that cannot be shown")
         classes = Classes.named(names)
         return ClassMap.identity(classes, (0, VOID), 1) if zero_is_void else ClassMap.identity(classes)
     except ValueError as error:

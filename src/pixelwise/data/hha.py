@@ -75,9 +75,16 @@ def read_metres(path: Path, per_metre: float | None = None) -> Floats:
     `per_metre`: what a metre is in the file; by default 1000 (millimetres) for whole numbers and 1 for
     others. Raises DataError if the file cannot be read or has several channels.
     """
-    values = read_numbers(path, "depth")
+    values = read_numbers(path, "depth picture")
     if values.ndim != 2:
-        raise DataError(f"{path} has the shape {values.shape}, but depth has one number a pixel")
+        raise DataError(
+            f"{path} has the shape {values.shape}, but depth has one number a pixel",
+            "is it a colour picture? Depth is a PNG of 16 bits, a TIFF or a .npy array (H, W)",
+        )
+    if values.dtype == np.uint8 and per_metre is None:
+        raise DataError(
+            f"{path} has 8 bits, which reach 255 millimetres only", "say what a metre is in it: --per-metre"
+        )
     default = 1000.0 if values.dtype.kind in "ui" else 1.0
     metres: Floats = values.astype(np.float64) / (default if per_metre is None else per_metre)
     return metres

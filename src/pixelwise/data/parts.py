@@ -130,7 +130,7 @@ def opened(path: Path, kind: str) -> Image.Image:
                 image.close()
                 raise
     except FileNotFoundError:
-        raise DataError(f"the {kind} {path} does not exist") from None
+        raise DataError(f"the {kind} {path} does not exist", "check its name and place") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DataError(f"the {kind} {path} cannot be read: {error}", "replace or remove the file") from None
     return image
@@ -141,7 +141,7 @@ def read_text(path: Path, kind: str) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise DataError(f"the {kind} {path} does not exist") from None
+        raise DataError(f"the {kind} {path} does not exist", "check its name and place") from None
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"the {kind} {path} cannot be read: {error}", "it should be text in UTF-8") from None
 
@@ -168,7 +168,7 @@ def read_numbers(path: Path, kind: str) -> npt.NDArray[Any]:
     try:
         values: npt.NDArray[Any] = np.load(path, allow_pickle=False)
     except FileNotFoundError:
-        raise DataError(f"the {kind} {path} does not exist") from None
+        raise DataError(f"the {kind} {path} does not exist", "check its name and place") from None
     except (OSError, ValueError, EOFError) as error:
         raise DataError(f"the {kind} {path} cannot be read: {error}", "save it with numpy.save") from None
     if values.dtype.kind not in "uif":

@@ -1,15 +1,16 @@
 """PASCAL-Context: trainval/ID.mat['LabelMap'] with ids into 459 names, on the images of VOC 2010.
 
 The 59 classes are found by their whole names, everything else is background (59 + 1 ids), as FCN's release
-does; its lists spell three names in two ways. The 33-class task needs the site's 33_labels.txt beside
-trainval/. Source: Mottaghi et al. 2014. Train and val are those of VOC 2010 (ImageSets/Main).
+does; its lists spell three names in two ways. FCN's release has no list of the 33 classes of table 6: they
+are the data set's own (33_labels.txt of its site), found by their whole names alike.
+Source: Mottaghi et al. 2014. Train and val are those of VOC 2010 (ImageSets/Main).
 """
 
 from pathlib import Path
 
 from pixelwise.data.class_map import ClassMap
 from pixelwise.data.matlab import MatFile
-from pixelwise.data.parts import ImageFile, read_text
+from pixelwise.data.parts import ImageFile
 from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
 from pixelwise.data.source import Source, one_of
 from pixelwise.data.splits import shipped
@@ -42,7 +43,7 @@ def pascal_context(root: Path, split: str, images: str = "", classes: str = "59"
         )
         for id_ in read_list(file)
     )
-    names = shipped("pascal_context_59")[1:] if classes == "59" else _names_33(root / "33_labels.txt")
+    names = shipped(f"pascal_context_{classes}")[1:]
     return LabelledImages(f"pascal_context:{root} {split}", entries, {SEMANTIC: _class_map(names)})
 
 
@@ -63,24 +64,8 @@ def _class_map(names: list[str]) -> ClassMap:
     table = dict.fromkeys(range(len(everything) + 1), 0)
     for class_, name in enumerate(names, start=1):
         spelt = name.replace(" ", "")
-        id_ = whole.get(spelt, whole.get(_SPELT.get(spelt, "")))
-        if id_ is None:
-            raise DataError(f'PASCAL-Context has no class "{name}"', "take the list of classes from its site")
-        table[id_] = class_
+        table[whole[spelt] if spelt in whole else whole[_SPELT[spelt]]] = class_
     return ClassMap(Classes.named(["background", *names]), table)
-
-
-def _names_33(file: Path) -> list[str]:
-    if not file.is_file():
-        raise DataError(
-            f"the 33 classes are not there: {file} not found",
-            "take 33_labels.txt from https://cs.stanford.edu/~roozbeh/pascal-context/",
-        )
-    lines = [line.partition(":") for line in read_text(file, "list").splitlines() if line.strip()]
-    names = [name.strip() for id_, _, name in lines if id_.strip() != "0"]
-    if len(names) != 33 or "" in names:
-        raise DataError(f"{file} names {len(names)} classes, not 33", 'each line should read "ID: NAME"')
-    return names
 
 
 SOURCE = Source(

@@ -85,7 +85,7 @@ class LabelledImages:
         unknown = set(ids) - {entry.id for entry in self.entries}
         if unknown:
             raise DataError(
-                f"{name} names {len(unknown)} ids that {self.name} does not have, {min(unknown)} for one",
+                f"{name} names ids that {self.name} does not have: {len(unknown)}, {min(unknown)} for one",
                 "an id is a file's name without its ending",
             )
         entries = tuple(entry for entry in self.entries if entry.id in ids)
@@ -128,7 +128,7 @@ class LabelledImages:
     def with_head(self, name: str) -> "LabelledImages":
         """With the labels of this head alone. Raises DataError if the data set has none such."""
         if name not in self.heads:
-            raise DataError(f"{self.name} has no head {name}", f"there are {', '.join(self.heads)}")
+            raise DataError(f'{self.name} has no head "{name}"', f"heads: {', '.join(self.heads)}")
         return replace(self, name=f"{self.name} ({name})", heads={name: self.heads[name]})
 
     def with_heads(self, *names: str) -> "LabelledImages":
@@ -153,7 +153,11 @@ class LabelledImages:
         everywhere = [set(entry.channels) for entry in self.entries] or [set(names)]
         offered = set.intersection(*everywhere)
         if missing := [name for name in names if name not in offered]:
-            there = f"there are {', '.join(sorted(offered))}" if offered else "there are none"
+            there = (
+                f"channels: {', '.join(sorted(offered))}"
+                if offered
+                else "this data has images and labels only"
+            )
             raise DataError(f"{self.name} has no channel {', '.join(missing)}", there)
         return replace(self, channels=names)
 

@@ -1,6 +1,7 @@
 """`KIND:PATH`, the one way to name a data set on the command line and in recipes."""
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 from pixelwise.data import (
@@ -58,20 +59,28 @@ def open_dataset(
     source, path, options = parse_spec(spec)
     if not path.is_dir() and not (path.suffix.lower() in source.suffixes and path.is_file()):
         what = " or ".join(["folder", *(f"{suffix} file" for suffix in source.suffixes)])
-        raise DataError(f'the data "{spec}" is not there: {path} is no {what}')
+        there = "is another kind of file" if path.exists() else "does not exist"
+        raise DataError(
+            f'the data "{spec}" is not there: expected a {what}, but {path} {there}',
+            f"write {source.kind}:PATH with its path; `pixelwise data {source.kind}` shows its files",
+        )
     dataset = source.read(path, split, **options)
     if not dataset.entries:
         raise SplitError(f'the split "{split}" of {spec} is empty')
     if ids is not None:
-        dataset = dataset.only(_listed(ids), ids.name)
+        dataset = dataset.only(_listed(ids, {entry.id for entry in dataset.entries}), ids.name)
     if head is not None:
         dataset = dataset.with_head(head)
     return dataset if classes is None else dataset.select(classes)
 
 
-def _listed(path: Path) -> frozenset[str]:
-    """The ids in a text file, separated by blanks or lines. DataError if there is no such file or no id."""
-    ids = frozenset(read_text(path, "list").split())
+def _listed(path: Path, known: Collection[str]) -> frozenset[str]:
+    """The ids in a text file, one per line or several with blanks between them; known ids may have blanks.
+
+    Raises DataError if there is no such file or no id in it.
+    """
+    lines = [line.strip() for line in read_text(path, "list").splitlines()]
+    ids = frozenset(id_ for line in lines for id_ in ([line] if line in known else line.split()))
     if not ids:
         raise DataError(f"the list {path} is empty", "write one id per line")
     return ids
@@ -97,9 +106,10 @@ def parse_spec(spec: str) -> tuple[Source, Path, dict[str, str]]:
     """The kind, the path and the options of a spec. Raises DataError for kinds and options there are not."""
     kind, colon, rest = spec.partition(":")
     if not colon or kind not in SOURCES:
+        example = f"folder:{spec}" if Path(spec).is_dir() else "voc:/data/VOC2012"
         raise DataError(
             f'cannot tell what kind of data "{spec}" is',
-            f"write KIND:PATH with one of the kinds {', '.join(SOURCES)}; for example voc:/data/VOC2012",
+            f"write KIND:PATH, for example {example}; the kinds are {', '.join(SOURCES)}",
         )
     source = SOURCES[kind]
     path, *pairs = re.split(r",([a-z]+)=", rest)

@@ -53,7 +53,9 @@ def stanford_background(root: Path, split: str, fold: str = "0") -> LabelledImag
             f"{root} is not Stanford Background: {root / 'images'} or {root / 'labels'} not found",
             "PATH must name the folder iccv09Data",
         )
-    photos = list(by_stem(root / "images", IMAGE_SUFFIXES).items())
+    named = {path.name.partition(".")[0]: root / "images" for path in (root / "labels").glob("*.regions.txt")}
+    missing = {id_: place / f"{id_}.jpg" for id_, place in named.items()}
+    photos = sorted((missing | by_stem(root / "images", IMAGE_SUFFIXES)).items())
     chosen = {
         "all": photos,
         "train": [photo for i, photo in enumerate(photos) if i % 5 != number],

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.data.alignment import Alignment, align, suspicions
+from pixelwise.data.alignment import Alignment, align, reduced, suspicions
 from pixelwise.data.audit import Audit, audit
 from pixelwise.data.class_map import ClassMap
 from pixelwise.data.fingerprint import Fingerprint, fingerprint, near_pairs
@@ -15,6 +15,7 @@ from pixelwise.data.look import Finding, Look
 from pixelwise.data.sample import LabelledImages
 from pixelwise.types import VOID
 
+_MOST_IDS = 20  # in a message
 _DEPTH = 3  # pixels that the inside of an area is away from other ids
 
 
@@ -48,10 +49,11 @@ def survey(dataset: LabelledImages, progress: Callable[[int], None] | None = Non
     def watch(index: int, look: Look) -> None:
         if look.image is None:
             return
-        prints[index] = fingerprint(look.image)
+        small = reduced(look.image)
+        prints[index] = fingerprint(look.image, small)
         ids = look.ids[head]
         if ids.shape == look.image.shape[:2]:
-            alignments[index] = align(look.image, ids)
+            alignments[index] = align(small, ids)
         zero = ids == 0
         zeros[index] = ids.size, zero.sum(), inside(zero, _DEPTH).sum() if zero.any() else 0
 
@@ -152,11 +154,14 @@ def _many(matches: list[tuple[int, int]], what: str) -> str:
 
 
 def _named(findings: list[Finding], dataset: LabelledImages) -> list[Finding]:
-    """With the id of the sample in front, where a finding is of one."""
-    return [
-        Finding(f.kind, f"{dataset.entries[f.samples[0]].id}: {f.message}", f.samples) if f.samples else f
-        for f in findings
-    ]
+    """With the ids of the samples in front, where a finding is of some."""
+    named = []
+    for finding in findings:
+        ids = ", ".join(dataset.entries[place].id for place in finding.samples[:_MOST_IDS])
+        more = len(finding.samples) - _MOST_IDS
+        start = f"{ids}{f' and {more} more' if more > 0 else ''}: " if ids else ""
+        named.append(Finding(finding.kind, start + finding.message, finding.samples))
+    return named
 
 
 def _repeated(prints: list[Fingerprint | None], dataset: LabelledImages) -> list[Finding]:

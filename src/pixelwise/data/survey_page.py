@@ -28,7 +28,8 @@ body { font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 0 auto; p
 h1 { font-size: 1.4rem; overflow-wrap: anywhere; } h2 { margin-top: 2.5rem; border-bottom: 1px solid
 var(--line); } table { border-collapse: collapse; width: 100%; } td, th { padding: .15rem .6rem .15rem 0;
 text-align: left; } th { font-weight: normal; opacity: .65; } td.n, th.n { text-align: right;
-font-variant-numeric: tabular-nums; } .scroll { overflow-x: auto; } .bar { height: .7rem; min-width: 1px;
+font-variant-numeric: tabular-nums; }
+.name { white-space: nowrap; } .scroll { overflow-x: auto; } .bar { height: .7rem; min-width: 1px;
 border: 1px solid var(--line); } .bars { width: 40%; min-width: 6rem; } .swatch { display: inline-block;
 width: .8rem; height: .8rem; } .swatch { border: 1px solid var(--line); vertical-align: -1px; margin-right:
 .5rem; } .error, .warning { border-left: 4px solid var(--bad); padding: .1rem 0 .1rem .8rem; margin: 1rem 0; }
@@ -89,7 +90,8 @@ def _findings(findings: Sequence[Finding], dataset: LabelledImages, rank: str) -
         lines = "".join(f"<li>{html.escape(finding.message)}" for finding in members[: 3 * _MOST])
         more = f"<li>and {len(members) - 3 * _MOST:,} more" if len(members) > 3 * _MOST else ""
         places = [place for finding in members for place in finding.samples][:_MOST]
-        count = f" ({len(members):,})" if len(members) > 1 else ""
+        total = sum(len(finding.samples) or 1 for finding in members)
+        count = f" ({total:,})" if total > 1 else ""
         blocks.append(
             f"<div class={rank}><span class=kind>{rank}: {kind}{count}</span><ul>{lines}{more}</ul>"
             f"{_sheet(dataset, places)}</div>"
@@ -118,13 +120,15 @@ def _classes(head: str, count: HeadCount, report: Audit) -> str:
         colour = "#{:02x}{:02x}{:02x}".format(*count.class_map.classes.palette[id_])
         width = 100 * pixels[id_] / most
         rows.append(
-            f"<tr><td class=n>{id_}<td><span class=swatch style='background:{colour}'></span>"
+            f"<tr><td class=n>{id_}<td class=name><span class=swatch style='background:{colour}'></span>"
             f"{html.escape(name)}<td class=n>{pixels[id_] / total:.2%}<td class=n>{count.images[id_]:,}"
             f"<td class=bars><div class=bar style='background:{colour};width:{width:.1f}%'></div>"
         )
     title = "Classes" if len(report.heads) == 1 else f"Classes, {html.escape(head)}"
-    header = "<tr><th class=n>id<th>class<th class=n>share of labelled pixels<th class=n>images<th>"
-    return f"<h3>{title}</h3><div class=scroll><table>{header}{''.join(rows)}</table></div>"
+    header = "<tr><th class=n>id<th>class<th class=n>share<th class=n>images<th>"
+    return (
+        f"<h3>{title}, by labelled pixels</h3><div class=scroll><table>{header}{''.join(rows)}</table></div>"
+    )
 
 
 def _spread(count: int) -> list[int]:

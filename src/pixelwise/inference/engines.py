@@ -49,7 +49,7 @@ class OnnxEngine:
             self._session = InferenceSession(model, options, providers=["CPUExecutionProvider"])
         except Exception as problem:  # ONNX Runtime's exceptions have no common base
             raise ModelError(
-                f"{self._source} is not a complete ONNX model: {_first_line(problem)}",
+                f"{self._source} is not a complete ONNX model: {_reason(problem)}",
                 "the file may be truncated or of another kind; export or download it again",
             ) from problem
         self._check_contract()
@@ -74,7 +74,7 @@ class OnnxEngine:
         except Exception as problem:  # as above
             height, width = image.shape[:2]
             raise ModelError(
-                f"{self._source} failed on an image of {height}x{width}: {_first_line(problem)}"
+                f"{self._source} failed on an image of {height}x{width}: {_reason(problem)}"
             ) from problem
         return np.ascontiguousarray(np.asarray(scores)[0], np.float32)
 
@@ -119,7 +119,7 @@ class OpenVinoEngine:
             self._net = core.compile_model(read, "CPU", options)
         except RuntimeError as problem:
             raise ModelError(
-                f"{self._source} is not a complete ONNX model: {_first_line(problem)}",
+                f"{self._source} is not a complete ONNX model: {_reason(problem)}",
                 "the file may be truncated or of another kind; export or download it again",
             ) from problem
         described = [
@@ -146,7 +146,7 @@ class OpenVinoEngine:
         except RuntimeError as problem:
             height, width = image.shape[:2]
             raise ModelError(
-                f"{self._source} failed on an image of {height}x{width}: {_first_line(problem)}"
+                f"{self._source} failed on an image of {height}x{width}: {_reason(problem)}"
             ) from problem
         return np.array(results[OUTPUT][0], np.float32)  # what OpenVINO returns is its own memory
 
@@ -210,5 +210,7 @@ def _sizes(port: Any) -> list[int | None]:
     return [size.get_length() if size.is_static else None for size in port.partial_shape]
 
 
-def _first_line(problem: Exception) -> str:
-    return (str(problem).strip().splitlines() or [type(problem).__name__])[0][:200]
+def _reason(problem: Exception) -> str:
+    """What an engine says is wrong: OpenVINO names its own source files first, the reason last."""
+    lines = str(problem).strip().splitlines() or [type(problem).__name__]
+    return lines[-1 if lines[0].startswith("Exception from ") else 0][:200]

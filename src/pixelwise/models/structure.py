@@ -127,10 +127,17 @@ def _layer(net: nn.Module, node: fx.Node, values: dict[fx.Node, Any], sources: l
         channels=channels,
         size=(size[0], size[1]),
         grid=_grid(module, [source.grid for source in sources]),
-        parameters=sum(parameter.numel() for parameter in module.parameters()) if own and module else 0,
+        parameters=_parameters(module) if own and module else 0,
         operations=operations,
         **window,
     )
+
+
+def _parameters(module: nn.Module) -> int:
+    """How many numbers a module has; the kernels of fixed interpolation are none."""
+    if isinstance(module, BilinearUpsampling) and not module.weight.requires_grad:
+        return 0
+    return sum(parameter.numel() for parameter in module.parameters())
 
 
 def _grid(module: nn.Module | None, sources: list[Grid | None]) -> Grid | None:
