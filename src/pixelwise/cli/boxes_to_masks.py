@@ -9,7 +9,7 @@ from pixelwise.cli import options
 from pixelwise.cli.progress import progress
 
 EXAMPLES = (
-    "pixelwise boxes-to-masks voc:VOC2012 -o animals --classes background,cat,dog",
+    "pixelwise boxes-to-masks voc:VOC2012 -o weak --classes background,cat,dog",
     "pixelwise boxes-to-masks coco:instances.json,images=photos --split all -o masks",
 )
 

@@ -109,23 +109,22 @@ def open_boxes(spec: str, split: str, classes: str | None, draw: Draw) -> Labell
         pictures, class_map = _voc(path, split)
     else:
         pictures, class_map = _coco(path, split, options.get("images", ""))
-    if not any(picture.boxes for picture in pictures.values()):
+    if not any(boxed.boxes for _, boxed in pictures):
         raise DataError(f'there are no boxes in the split "{split}" of {spec}')
     entries = tuple(
-        Entry(id_, ImageFile(boxed.picture), {SEMANTIC: DrawnLabels(boxed, draw)})
-        for id_, boxed in pictures.items()
+        Entry(id_, ImageFile(boxed.picture), {SEMANTIC: DrawnLabels(boxed, draw)}) for id_, boxed in pictures
     )
     dataset = LabelledImages(f"{spec} {split}", entries, {SEMANTIC: ClassMap.identity(class_map.classes)})
     return dataset if classes is None else dataset.select(classes)
 
 
-def _voc(root: Path, split: str) -> tuple[dict[str, BoxedPicture], ClassMap]:
+def _voc(root: Path, split: str) -> tuple[Sequence[tuple[str, BoxedPicture]], ClassMap]:
     place = next((place for place in (root / split, root) if _xml_folder(place).is_dir()), root)
     own = root / "classes.txt"
     class_map = own_classes(own) if own.is_file() else voc_classes()
     names = {name: id_ for id_, name in enumerate(class_map.classes.names)}
     ids = _voc_ids(root, place, split)
-    return {id_: _voc_picture(place, id_, names) for id_ in ids}, class_map
+    return [(id_, _voc_picture(place, id_, names)) for id_ in ids], class_map
 
 
 def _xml_folder(place: Path) -> Path:
@@ -186,7 +185,7 @@ def _text(element: ElementTree.Element, path: str) -> str:
     return text
 
 
-def _coco(root: Path, split: str, images: str) -> tuple[dict[str, BoxedPicture], ClassMap]:
+def _coco(root: Path, split: str, images: str) -> tuple[Sequence[tuple[str, BoxedPicture]], ClassMap]:
     file = root if root.is_file() else annotation_file(root, split, "instances")
     content = read_json(file, "annotation file")
     place = Path(images).expanduser() if images else photos_of(file)
@@ -196,27 +195,26 @@ def _coco(root: Path, split: str, images: str) -> tuple[dict[str, BoxedPicture],
         sizes = {entry["id"]: (int(entry["height"]), int(entry["width"])) for entry in content["images"]}
         for entry in content["annotations"]:
             number, category = entry["image_id"], entry["category_id"]
+            if number not in sizes:
+                raise ValueError(f"an annotation has image_id {number}, which is no image")
             if category not in class_map.table:
                 raise ValueError(f"an annotation has category_id {category}, which is no category")
             x, y, width, height = map(float, entry["bbox"])
             box = Box(class_map.table[category], y, x, y + height, x + width)
             lists = kept.setdefault(number, ([], []))
             lists[bool(entry.get("iscrowd", 0))].append(_trimmed(box, sizes[number]))
-        named = {str(entry["file_name"]): entry["id"] for entry in content["images"]}
+        named = sorted((str(entry["file_name"]), entry["id"]) for entry in content["images"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         what = f"has no {error}" if isinstance(error, KeyError) else f"is not COCO's: {error}"
         raise DataError(
             f"{file} {what}", "it should hold images, annotations with bbox, and categories"
         ) from None
-    pictures = {
-        str(Path(name).with_suffix("")): BoxedPicture(
-            file, place / name, sizes[named[name]], *map(tuple, kept.get(named[name], ((), ())))
-        )
-        for name in sorted(named)
-    }
-    if not root.is_file():
-        return pictures, class_map
-    return {id_: pictures[id_] for id_ in held_out(tuple(pictures), split, 10)}, class_map
+    pictures = []
+    for name, number in named:
+        boxes, crowds = kept.get(number, ([], []))
+        boxed = BoxedPicture(file, place / name, sizes[number], tuple(boxes), tuple(crowds))
+        pictures.append((str(Path(name).with_suffix("")), boxed))
+    return (held_out(pictures, split, 10) if root.is_file() else pictures), class_map
 
 
 def _trimmed(box: Box, size: tuple[int, int]) -> Box:
