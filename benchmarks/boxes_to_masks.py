@@ -9,7 +9,6 @@ around a pixel the smallest counts. --sheet FILE draws the first pictures: truth
 """
 
 import argparse
-import dataclasses
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -20,8 +19,8 @@ from PIL import Image
 from scipy import ndimage
 
 from pixelwise.boxes import Box
-from pixelwise.crf import DEEPLAB_COCO
-from pixelwise.crf.boxes import DEEPLAB_BOXES, MIDDLE, masks_from_boxes
+from pixelwise.crf import Preset
+from pixelwise.crf.boxes import masks_from_boxes
 from pixelwise.data import LabelledImages, open_dataset
 from pixelwise.evaluation.bootstrap import interval, resampled
 from pixelwise.evaluation.metrics import CONVENTION, Counts
@@ -31,15 +30,11 @@ from pixelwise.streams import in_order, processors
 from pixelwise.types import VOID, Labels, RGBImage
 
 LEAST = 0.001
+RELEASED = Preset("released", "DeepLab's scripts, bboxErode20", 45, 37, 3, w2=15, normalization="after")
 METHODS = {
     "rectangles": lambda image, boxes: rectangles(image.shape[:2], boxes),
-    f"CRF, middle {MIDDLE:.0%}": partial(masks_from_boxes, threads=1),
-    "CRF, middle 10%": partial(masks_from_boxes, middle=0.1, threads=1),
-    "CRF, middle 30%": partial(masks_from_boxes, middle=0.3, threads=1),
-    "CRF, preset deeplab-coco": partial(masks_from_boxes, preset=DEEPLAB_COCO, threads=1),
-    "CRF, no iteration": partial(
-        masks_from_boxes, preset=dataclasses.replace(DEEPLAB_BOXES, iterations=0), threads=1
-    ),
+    "CRF": partial(masks_from_boxes, threads=1),
+    "CRF, the paper's release": partial(masks_from_boxes, preset=RELEASED, middle=0.2, threads=1),
 }
 
 
@@ -87,7 +82,7 @@ def tinted(image: RGBImage, labels: Labels, palette: npt.NDArray[np.uint8]) -> R
 
 
 def draw_sheet(data: LabelledImages, indices: Sequence[int], path: Path) -> None:
-    """Truth, rectangles and CRF of each picture side by side, 150 pixels high, three pictures a row."""
+    """Truth, rectangles and CRF of each picture side by side, two pictures a row."""
     palette = np.full((256, 3), 255, np.uint8)
     palette[: len(data.classes)] = data.classes.palette
     tiles = []

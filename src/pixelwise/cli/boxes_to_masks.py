@@ -23,13 +23,8 @@ def boxes_to_masks(
     classes: options.Classes = None,
     middle: Annotated[
         float, typer.Option(help="The share of a box, about its centre, that is certainly the object.")
-    ] = 0.2,
-    crf_preset: Annotated[
-        str | None,
-        typer.Option(
-            "--crf-preset", metavar="NAME|FILE", help="Parameters of the CRF; default: DeepLab's for boxes."
-        ),
-    ] = None,
+    ] = 0.3,
+    crf_preset: options.Preset = None,
 ) -> None:
     """Make labels from boxes by the dense CRF, and train on them: train ... --set data=folder:OUTPUT.
 
@@ -39,15 +34,16 @@ def boxes_to_masks(
     """
     from functools import partial
 
-    from pixelwise.crf.boxes import DEEPLAB_BOXES, masks_from_boxes
+    from pixelwise.crf.boxes import masks_from_boxes
     from pixelwise.crf.presets import load_preset
     from pixelwise.data.boxes import open_boxes
     from pixelwise.data.convert import convert
     from pixelwise.data.spec import open_splits
+    from pixelwise.inference.refiner import DEFAULT_PRESET
 
     if not 0 < middle <= 1:
         raise typer.BadParameter(f"expected a share in (0, 1], got {middle}", param_hint="--middle")
-    preset = DEEPLAB_BOXES if crf_preset is None else load_preset(crf_preset)
+    preset = load_preset(crf_preset or DEFAULT_PRESET)
     # Pictures are worked on at the same time, one thread each.
     draw = partial(masks_from_boxes, preset=preset, middle=middle, threads=1)
     for name, dataset in open_splits(data, split, classes, partial(open_boxes, draw=draw)).items():

@@ -1,7 +1,7 @@
 """From boxes to masks: what of a box is the object, as the dense CRF sees it.
 
 Source: Papandreou et al., "Weakly- and semi-supervised learning of a deep convolutional network for semantic
-image segmentation", 2015, section 3.2, "Bbox-Seg"; the parameters are those of DeepLab's released scripts.
+image segmentation", 2015, "Bbox-Seg".
 """
 
 from collections.abc import Sequence
@@ -10,22 +10,14 @@ import numpy as np
 
 from pixelwise.boxes import Box
 from pixelwise.crf.dense_crf import mean_field
-from pixelwise.crf.presets import NOMINAL_SIDE, Preset
+from pixelwise.crf.presets import DEEPLAB_COCO, NOMINAL_SIDE, Preset
 from pixelwise.types import Labels, RGBImage
 
 BACKGROUND = 0
-MIDDLE = 0.2
-"""The paper's alpha in the released labels."""
+MIDDLE = 0.3
+"""The paper's alpha. Found, with the preset, on 100 VOC pictures with true masks, as the paper finds its
+parameters; its release has 0.2."""
 
-DEEPLAB_BOXES = Preset(
-    "deeplab-boxes",
-    "DeepLab's released scripts, for labels made from boxes (bboxErode20)",
-    45,
-    37,
-    3,
-    w2=15,
-    normalization="after",
-)
 _FORBIDDEN = 1e3
 """An energy that no message outweighs."""
 
@@ -33,7 +25,7 @@ _FORBIDDEN = 1e3
 def masks_from_boxes(
     image: RGBImage,
     boxes: Sequence[Box],
-    preset: Preset = DEEPLAB_BOXES,
+    preset: Preset = DEEPLAB_COCO,
     middle: float = MIDDLE,
     threads: int | None = None,
 ) -> Labels:
