@@ -9,7 +9,7 @@ around a pixel the smallest counts. --sheet FILE draws the first pictures: truth
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -31,8 +31,8 @@ from pixelwise.types import VOID, Labels, RGBImage
 
 LEAST = 0.001
 RELEASED = Preset("released", "DeepLab's scripts, bboxErode20", 45, 37, 3, w2=15, normalization="after")
-METHODS = {
-    "rectangles": lambda image, boxes: rectangles(image.shape[:2], boxes),
+METHODS: dict[str, Callable[[RGBImage, Sequence[Box]], Labels]] = {
+    "rectangles": lambda image, boxes: rectangles((image.shape[0], image.shape[1]), boxes),
     "CRF": partial(masks_from_boxes, threads=1),
     "CRF, the paper's release": partial(masks_from_boxes, preset=RELEASED, middle=0.2, threads=1),
 }

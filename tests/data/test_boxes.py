@@ -67,7 +67,7 @@ def write_coco(root: Path, content: dict[str, Any]) -> Path:
 def rectangles(image: RGBImage, boxes: Sequence[Box]) -> Labels:
     labels = np.zeros(image.shape[:2], np.uint8)
     for box in boxes:
-        labels[box.pixels(labels.shape)] = box.label
+        labels[box.pixels((image.shape[0], image.shape[1]))] = box.label
     return labels
 
 

@@ -55,4 +55,5 @@ def masks_from_boxes(
     unary = np.where(possible, np.float32(0), np.float32(_FORBIDDEN))
     kernels = preset.scaled(max(1.0, max(size) / NOMINAL_SIDE)).kernels(image)
     beliefs = mean_field(unary, kernels, iterations=preset.iterations, threads=threads)
-    return np.array(ids, np.uint8)[beliefs.argmax(0)]
+    labels: Labels = np.array(ids, np.uint8)[beliefs.argmax(0)]
+    return labels
