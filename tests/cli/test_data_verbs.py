@@ -50,6 +50,41 @@ def test_convert_writes_all_splits_there_are(tmp_path: Path) -> None:
     assert "already exists" in again.stderr
 
 
+def test_boxes_become_labels_that_follow_the_picture(tmp_path: Path) -> None:
+    photo = np.full((40, 60, 3), 20, np.uint8)
+    photo[12:28, 16:44] = 220
+    (tmp_path / "photos").mkdir()
+    Image.fromarray(photo).save(tmp_path / "photos/a.png")
+    content = {
+        "images": [{"id": 1, "file_name": "a.png", "height": 40, "width": 60}],
+        "categories": [{"id": 3, "name": "cup"}],
+        "annotations": [{"image_id": 1, "category_id": 3, "bbox": [10, 8, 40, 24]}],
+    }
+    (tmp_path / "boxes.json").write_text(json.dumps(content))
+    spec = f"coco:{tmp_path / 'boxes.json'},images={tmp_path / 'photos'}"
+    done = pixelwise("boxes-to-masks", spec, "--split", "all", "-o", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"1 samples in {tmp_path / 'out/all'}\n"
+    sample = open_dataset(f"folder:{tmp_path / 'out'}", "all").read(0)
+    assert np.array_equal(sample.labels == 1, photo[..., 0] == 220)
+    again = pixelwise("boxes-to-masks", spec, "--split", "all", "-o", tmp_path / "out")
+    assert again.returncode == 1
+    assert "already exists" in again.stderr
+
+
+def test_mistakes_with_boxes_leave_nothing_behind(tmp_path: Path) -> None:
+    wrong = pixelwise("boxes-to-masks", "voc:x", "-o", tmp_path / "out", "--middle", "2")
+    assert wrong.returncode == 2
+    assert "expected a share in (0, 1], got 2.0" in wrong.stderr
+    preset = pixelwise("boxes-to-masks", "voc:x", "-o", tmp_path / "out", "--crf-preset", "none")
+    assert preset.returncode == 1
+    assert "no CRF preset none" in preset.stderr
+    missing = pixelwise("boxes-to-masks", f"voc:{tmp_path / 'x'}", "-o", tmp_path / "out")
+    assert missing.returncode == 1
+    assert "is not there" in missing.stderr
+    assert not list(tmp_path.iterdir())
+
+
 def test_hha_takes_files_and_folders_in_any_unit(tmp_path: Path) -> None:
     Image.fromarray(np.full((20, 30), 2000, np.uint16)).save(tmp_path / "a.png")
     (tmp_path / "depths").mkdir()

@@ -1,6 +1,7 @@
 """The examples that the help of the training verbs ends with work as they stand."""
 
 import dataclasses
+import json
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from pixelwise import recipes
-from pixelwise.cli import check, convert, data, evaluate, export, hha, main, preview, train
+from pixelwise.cli import boxes_to_masks, check, convert, data, evaluate, export, hha, main, preview, train
 from pixelwise.recipes import finetune
 
 
@@ -25,6 +26,19 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     write(root / "VOC2012/JPEGImages", root / "VOC2012/SegmentationClass", ["2007_1", "2007_2"])
     (root / "VOC2012/lists").mkdir()
     (root / "VOC2012/lists/val.txt").write_text("2007_1\n2007_2\n")
+    (root / "VOC2012/Annotations").mkdir()
+    for name in ("2007_1", "2007_2"):
+        (root / f"VOC2012/Annotations/{name}.xml").write_text(
+            "<annotation><size><width>30</width><height>20</height></size><object><name>cat</name><bndbox>"
+            "<xmin>9</xmin><ymin>4</ymin><xmax>22</xmax><ymax>17</ymax></bndbox></object></annotation>"
+        )
+    (root / "photos").symlink_to(root / "my_images/images")
+    content = {
+        "images": [{"id": 1, "file_name": "00.jpg", "height": 20, "width": 30}],
+        "categories": [{"id": 1, "name": "cup"}],
+        "annotations": [{"image_id": 1, "category_id": 1, "bbox": [8, 3, 14, 14]}],
+    }
+    (root / "instances.json").write_text(json.dumps(content))
     (root / "depth").mkdir()
     for name in ("depth.png", "depth/0.png"):
         Image.fromarray(np.full((20, 30), 1500, np.uint16)).save(root / name)
@@ -60,6 +74,7 @@ def write(images: Path, labels: Path, names: list[str]) -> None:
 EXAMPLES = (
     *data.EXAMPLES,
     *convert.EXAMPLES,
+    *boxes_to_masks.EXAMPLES,
     *hha.EXAMPLES,
     *check.EXAMPLES,
     *preview.EXAMPLES,
@@ -70,7 +85,7 @@ EXAMPLES = (
 
 
 def test_every_verb_has_two_examples() -> None:
-    assert len(EXAMPLES) == 16
+    assert len(EXAMPLES) == 18
 
 
 @pytest.mark.parametrize("example", EXAMPLES)

@@ -10,6 +10,7 @@ import typer
 
 from pixelwise import __version__
 from pixelwise.cli import (
+    boxes_to_masks,
     check,
     compare,
     convert,
@@ -95,6 +96,7 @@ _add("segment", segment.segment, segment.EXAMPLES)
 _add("refine", refine.refine, refine.EXAMPLES)
 _add("data", data.data, data.EXAMPLES)
 _add("convert", convert.convert, convert.EXAMPLES)
+_add("boxes-to-masks", boxes_to_masks.boxes_to_masks, boxes_to_masks.EXAMPLES)
 _add("hha", hha.hha, hha.EXAMPLES)
 _add("check", check.check, check.EXAMPLES)
 _add("preview", preview.preview, preview.EXAMPLES)

@@ -17,6 +17,9 @@ import numpy.typing as npt
 from pixelwise.crf.potentials import Bilateral, Gaussian, Kernel, Normalization
 from pixelwise.errors import PresetError
 
+NOMINAL_SIDE = 500
+"""A preset's widths in pixels are for pictures this long, as VOC's are; with longer ones they grow."""
+
 FORMAT = 1
 _LARGEST_FILE = 1_000_000  # bytes
 _MOST_ITERATIONS = 1000

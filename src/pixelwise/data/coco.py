@@ -69,13 +69,13 @@ def coco(root: Path, split: str, images: str = "", labels: str = "") -> Labelled
     `images` is the folder of the pictures; `labels` is "instances" (default) or "panoptic".
     """
     one_of("labels", labels, ("", "instances", "panoptic"))
-    file = root if root.is_file() else _find(root, split, labels)
+    file = root if root.is_file() else annotation_file(root, split, labels)
     content = read_json(file, "annotation file")
-    place = Path(images).expanduser() if images else _photos(file)
+    place = Path(images).expanduser() if images else photos_of(file)
     try:
         panoptic = any("segments_info" in entry for entry in content["annotations"][:1])
         entries = tuple((_panoptic if panoptic else _instances)(content, file, place))
-        class_map = _class_map(content["categories"], panoptic)
+        class_map = class_map_of(content["categories"], panoptic)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         what = f"has no {error}" if isinstance(error, KeyError) else f"is not COCO's: {error}"
         raise DataError(f"{file} {what}", "it should hold images, annotations and categories") from None
@@ -83,7 +83,8 @@ def coco(root: Path, split: str, images: str = "", labels: str = "") -> Labelled
     return LabelledImages(f"coco:{root} {split}", chosen, {SEMANTIC: class_map})
 
 
-def _find(root: Path, split: str, labels: str) -> Path:
+def annotation_file(root: Path, split: str, labels: str) -> Path:
+    """The JSON of the split below the folder `root`; `labels` as in `coco`. Raises SplitError."""
     kinds = [labels] if labels else ["instances", "panoptic"]
     places = [
         *(path for kind in kinds for path in sorted((root / "annotations").glob(f"{kind}_{split}*.json"))),
@@ -96,7 +97,7 @@ def _find(root: Path, split: str, labels: str) -> Path:
     raise SplitError(f'no split "{split}": {expected} not found', "PATH may also name a JSON file itself")
 
 
-def _photos(file: Path) -> Path:
+def photos_of(file: Path) -> Path:
     """Where the pictures of an annotation file usually are."""
     name = file.stem.partition("_")[2]
     for place in (file.parent.parent / name, file.parent.parent / "images" / name, file.parent / "images"):
@@ -130,7 +131,8 @@ def _entry(name: str, photos: Path, part: Part[FileIds]) -> Entry:
     return Entry(str(Path(name).with_suffix("")), ImageFile(photos / name), {SEMANTIC: part})
 
 
-def _class_map(categories: list[dict[str, Any]], panoptic: bool) -> ClassMap:
+def class_map_of(categories: list[dict[str, Any]], panoptic: bool = False) -> ClassMap:
+    """From category ids to classes: background first, but not for a panoptic file, then by id."""
     named = {int(entry["id"]): str(entry["name"]) for entry in categories}
     names = [named[id_] for id_ in sorted(named)]
     if not panoptic:

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 from pixelwise.data.class_map import ClassMap
 from pixelwise.data.folder import by_stem, held_out
-from pixelwise.data.parts import IMAGE_SUFFIXES, ColourFile, ImageFile, read_text
+from pixelwise.data.parts import IMAGE_SUFFIXES, ColourFile, ImageFile, read_text, read_xml
 from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
 from pixelwise.data.shapes import Outline, Runs, Shape, box, ellipse, paint, ring, stroke
 from pixelwise.data.source import Source
@@ -62,10 +62,7 @@ def cvat(root: Path, split: str) -> LabelledImages:
 
 
 def _read_xml(file: Path) -> tuple[tuple[Entry, ...], ClassMap]:
-    try:
-        tree = ElementTree.fromstring(read_text(file, "annotation file"))
-    except ElementTree.ParseError as error:
-        raise DataError(f"the annotation file {file} is no XML: {error}") from None
+    tree = read_xml(file, "annotation file")
     if tree.find("track") is not None or tree.find("meta") is None:
         raise DataError(
             f'{file} is no export "CVAT for images 1.1"', "CVAT for video has tracks; export images"

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
+from xml.etree import ElementTree
 
 import numpy as np
 import numpy.typing as npt
@@ -155,6 +156,21 @@ def read_json(path: Path, kind: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise DataError(f"the {kind} {path} holds a {type(content).__name__}, but should hold an object")
     return content
+
+
+def read_xml(path: Path, kind: str) -> ElementTree.Element:
+    """The root of an XML file. Raises DataError, naming the file, if it is none or has a DOCTYPE: entities
+    could make a small file fill the memory, and no annotation tool writes them.
+    """
+    try:
+        return ElementTree.fromstring(read_text(path, kind), ElementTree.XMLParser(target=_Builder()))
+    except (ElementTree.ParseError, ValueError) as error:
+        raise DataError(f"the {kind} {path} is no XML: {error}", "replace or remove the file") from None
+
+
+class _Builder(ElementTree.TreeBuilder):
+    def doctype(self, name: str, public: str | None, system: str | None) -> None:
+        raise ValueError(f'it has a DOCTYPE "{name}", which could hold entities')
 
 
 def read_numbers(path: Path, kind: str) -> npt.NDArray[Any]:

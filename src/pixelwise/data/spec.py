@@ -1,7 +1,7 @@
 """`KIND:PATH`, the one way to name a data set on the command line and in recipes."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from pixelwise.data import (
@@ -56,14 +56,7 @@ def open_dataset(
     `ids` is a file that lists the ids to take, one per line. `head` is the one of several to take alone.
     Only lists and folder names are read here. Raises DataError if the place or the split is not there.
     """
-    source, path, options = parse_spec(spec)
-    if not path.is_dir() and not (path.suffix.lower() in source.suffixes and path.is_file()):
-        what = " or ".join(["folder", *(f"{suffix} file" for suffix in source.suffixes)])
-        there = "is another kind of file" if path.exists() else "does not exist"
-        raise DataError(
-            f'the data "{spec}" is not there: expected a {what}, but {path} {there}',
-            f"write {source.kind}:PATH with its path; `pixelwise data {source.kind}` shows its files",
-        )
+    source, path, options = locate(spec)
     dataset = source.read(path, split, **options)
     if not dataset.entries:
         raise SplitError(f'the split "{split}" of {spec} is empty')
@@ -86,20 +79,41 @@ def _listed(path: Path, known: Collection[str]) -> frozenset[str]:
     return ids
 
 
-def open_splits(spec: str, split: str | None = None, classes: str | None = None) -> dict[str, LabelledImages]:
-    """The given split, or without one all those that are usual for the kind of data and are there."""
+def open_splits(
+    spec: str,
+    split: str | None = None,
+    classes: str | None = None,
+    opened: Callable[[str, str, str | None], LabelledImages] = open_dataset,
+) -> dict[str, LabelledImages]:
+    """The given split, or without one all those that are usual for the kind of data and are there.
+
+    `opened` opens one of them, as `open_dataset` does.
+    """
     if split is not None:
-        return {split: open_dataset(spec, split, classes)}
+        return {split: opened(spec, split, classes)}
     found: dict[str, LabelledImages] = {}
     missing: SplitError | None = None
     for name in parse_spec(spec)[0].splits:
         try:
-            found[name] = open_dataset(spec, name, classes)
+            found[name] = opened(spec, name, classes)
         except SplitError as error:
             missing = missing or error
     if not found and missing is not None:
         raise missing
     return found
+
+
+def locate(spec: str) -> tuple[Source, Path, dict[str, str]]:
+    """What `parse_spec` gives, for a path that is there. Raises DataError if it is not."""
+    source, path, options = parse_spec(spec)
+    if not path.is_dir() and not (path.suffix.lower() in source.suffixes and path.is_file()):
+        what = " or ".join(["folder", *(f"{suffix} file" for suffix in source.suffixes)])
+        there = "is another kind of file" if path.exists() else "does not exist"
+        raise DataError(
+            f'the data "{spec}" is not there: expected a {what}, but {path} {there}',
+            f"write {source.kind}:PATH with its path; `pixelwise data {source.kind}` shows its files",
+        )
+    return source, path, options
 
 
 def parse_spec(spec: str) -> tuple[Source, Path, dict[str, str]]:

@@ -12,15 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.crf import Preset, load_preset, refine
+from pixelwise.crf.presets import NOMINAL_SIDE
 from pixelwise.errors import ImageError
 from pixelwise.pictures.images import Photo, Source, fitting, printable, read_photo
 from pixelwise.types import RGBImage, Scores
 
 Beliefs = npt.NDArray[np.float32]
 """(C, H, W), from 0 to 1, those of a pixel adding up to 1."""
-
-NOMINAL_SIDE = 500
-"""A preset's widths in pixels are for pictures this long, as VOC's are; with longer ones they grow."""
 
 MOST_BYTES = 800_000_000
 """A picture that would take more memory is refined on a reduced copy: see `refined_size`."""

@@ -1,0 +1,57 @@
+"""Makes the picture of docs/weak_labels.md: `python docs/weak_labels_picture.py` with the base tier
+installed. The box was drawn by hand."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
+
+from pixelwise.boxes import Box
+from pixelwise.crf.boxes import MIDDLE, masks_from_boxes
+
+HERE = Path(__file__).parent
+BOX = Box(1, 6, 24, 512, 378)
+SIDE = 300
+INK, PAPER = (40, 40, 45), (255, 255, 255)
+TINT = np.array([30, 90, 230])
+
+
+def tinted(photo: npt.NDArray[np.uint8], inside: npt.NDArray[np.bool_]) -> Image.Image:
+    """The photo, the inside in blue and all else grey."""
+    grey = photo.mean(2, keepdims=True).repeat(3, 2)
+    shown = np.where(inside[..., None], 0.45 * photo + 0.55 * TINT, 0.35 * grey + 0.65 * 255)
+    return Image.fromarray(shown.astype(np.uint8))
+
+
+def outlined(photo: npt.NDArray[np.uint8], box: Box) -> Image.Image:
+    """The photo with the box and the part of it that is certain."""
+    picture = Image.fromarray(photo)
+    draw = ImageDraw.Draw(picture)
+    for rectangle, width in ((box, 4), (box.middle(MIDDLE), 2)):
+        corners = (rectangle.left, rectangle.top, rectangle.right - 1, rectangle.bottom - 1)
+        draw.rectangle(corners, outline=(255, 200, 0), width=width)
+    return picture
+
+
+def main() -> None:
+    photo = np.asarray(Image.open(HERE.parent / "examples" / "astronaut.png").convert("RGB"))
+    rectangle = np.zeros(photo.shape[:2], bool)
+    rectangle[BOX.pixels((photo.shape[0], photo.shape[1]))] = True
+    pictures = {
+        "a box, and its middle": outlined(photo, BOX),
+        "the box as a label": tinted(photo, rectangle),
+        "what boxes-to-masks makes of it": tinted(photo, masks_from_boxes(photo, [BOX]) == BOX.label),
+    }
+    font, gap, caption = ImageFont.load_default(14), 8, 24
+    page = Image.new("RGB", (3 * (SIDE + gap) + gap, caption + SIDE + gap), PAPER)
+    draw = ImageDraw.Draw(page)
+    for column, (text, picture) in enumerate(pictures.items()):
+        left = gap + column * (SIDE + gap)
+        draw.text((left, 4), text, INK, font)
+        page.paste(picture.resize((SIDE, SIDE), Image.Resampling.LANCZOS), (left, caption))
+    page.save(HERE / "images" / "weak_labels.jpg", quality=85)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,229 @@
+"""Boxes instead of masks: VOC's XML and COCO's JSON as data sets whose labels are drawn when they are read.
+
+VOC: Annotations/ID.xml, coordinates from 1 on and inclusive; or XML beside the pictures, as labelImg writes
+it, at the top or below a folder of the split's name. Classes are those of classes.txt, "background" first,
+or VOC's. Lists: ImageSets/Main, ImageSets/Segmentation or lists; where there are none, see folder.py.
+COCO: "bbox" of every annotation, x, y, width, height from 0 on; a crowd's box is void where no object is.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+from PIL import Image
+
+from pixelwise.boxes import Box
+from pixelwise.data.class_map import ClassMap
+from pixelwise.data.coco import annotation_file, class_map_of, photos_of
+from pixelwise.data.folder import held_out, own_classes
+from pixelwise.data.parts import ImageFile, read_json, read_xml
+from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
+from pixelwise.data.spec import locate
+from pixelwise.data.voc import read_list, voc_classes
+from pixelwise.errors import DataError, ImageError, SplitError
+from pixelwise.pictures.images import read_photo
+from pixelwise.types import VOID, Labels, RGBImage
+
+Draw = Callable[[RGBImage, Sequence[Box]], Labels]
+"""From (H, W, 3) picture and boxes to (H, W) class ids."""
+
+LONG_SIDE = 1000
+"""Larger pictures are drawn on in a copy this long, pixels, and their labels enlarged."""
+
+_BACKGROUND = 0
+
+
+@dataclass(frozen=True)
+class BoxedPicture:
+    """What an annotation file says of a picture. `crowds` are boxes around many objects."""
+
+    path: Path
+    picture: Path
+    size: tuple[int, int]
+    boxes: tuple[Box, ...]
+    crowds: tuple[Box, ...] = ()
+
+    def __post_init__(self) -> None:
+        try:
+            for box in (*self.boxes, *self.crowds):
+                box.pixels(self.size)
+        except ValueError as error:
+            raise DataError(
+                f"{self.path}, {self.picture.name} of {self.size[1]} x {self.size[0]}: {error}",
+                "mend or remove the box",
+            ) from None
+
+
+@dataclass(frozen=True)
+class DrawnLabels:
+    """The labels that `draw` makes of a picture and its boxes; crowds are void where they are background."""
+
+    boxed: BoxedPicture
+    draw: Draw
+
+    @property
+    def path(self) -> Path:
+        return self.boxed.path
+
+    def read(self) -> Labels:
+        boxed = self.boxed
+        try:
+            photo = read_photo(boxed.picture, LONG_SIDE)
+        except ImageError as error:
+            raise DataError(
+                f"the image {error.message}", error.hint or "replace or remove the file"
+            ) from None
+        if photo.size != boxed.size:
+            raise DataError(
+                f"{boxed.picture} is {photo.size[1]} x {photo.size[0]} pixels, "
+                f"but {boxed.path} says {boxed.size[1]} x {boxed.size[0]}",
+                "boxes need the picture they were drawn on, not one resized or turned",
+            )
+        grid = photo.pixels.shape[0], photo.pixels.shape[1]
+        labels = self.draw(photo.pixels, [box.resized(boxed.size, grid) for box in boxed.boxes])
+        if grid != boxed.size:
+            enlarged = Image.fromarray(labels).resize(boxed.size[::-1], Image.Resampling.NEAREST)
+            labels = np.array(enlarged)
+        for crowd in boxed.crowds:
+            region = labels[crowd.pixels(boxed.size)]
+            region[region == _BACKGROUND] = VOID
+        return labels
+
+
+def open_boxes(spec: str, split: str, classes: str | None, draw: Draw) -> LabelledImages:
+    """The split of voc:PATH or coco:PATH as labels that `draw` makes of its boxes; `classes` as in
+    `open_dataset`.
+
+    All annotations are read here. Raises DataError for those that are no boxes, and if there are none.
+    """
+    source, path, options = locate(spec)
+    if source.kind not in ("voc", "coco") or options.keys() - {"images"}:
+        raise DataError(
+            f'cannot read boxes of "{spec}"',
+            "boxes are VOC's XML or COCO's JSON: voc:PATH or coco:PATH[,images=FOLDER]",
+        )
+    if source.kind == "voc":
+        pictures, class_map = _voc(path, split)
+    else:
+        pictures, class_map = _coco(path, split, options.get("images", ""))
+    if not any(boxed.boxes for _, boxed in pictures):
+        raise DataError(f'there are no boxes in the split "{split}" of {spec}')
+    entries = tuple(
+        Entry(id_, ImageFile(boxed.picture), {SEMANTIC: DrawnLabels(boxed, draw)}) for id_, boxed in pictures
+    )
+    dataset = LabelledImages(f"{spec} {split}", entries, {SEMANTIC: ClassMap.identity(class_map.classes)})
+    return dataset if classes is None else dataset.select(classes)
+
+
+def _voc(root: Path, split: str) -> tuple[Sequence[tuple[str, BoxedPicture]], ClassMap]:
+    place = next((place for place in (root / split, root) if _xml_folder(place).is_dir()), root)
+    own = root / "classes.txt"
+    class_map = own_classes(own) if own.is_file() else voc_classes()
+    names = {name: id_ for id_, name in enumerate(class_map.classes.names)}
+    ids = _voc_ids(root, place, split)
+    return [(id_, _voc_picture(place, id_, names)) for id_ in ids], class_map
+
+
+def _xml_folder(place: Path) -> Path:
+    """Annotations/ if there is one, else the folder itself if it holds XML, else what should be there."""
+    usual = place / "Annotations"
+    return place if not usual.is_dir() and any(place.glob("*.xml")) else usual
+
+
+def _voc_ids(root: Path, place: Path, split: str) -> Sequence[str]:
+    lists = [root / name for name in ("ImageSets/Main", "ImageSets/Segmentation", "lists")]
+    for folder in lists:
+        if (folder / f"{split}.txt").is_file():
+            return read_list(folder / f"{split}.txt")
+    if place == root and any(folder.is_dir() for folder in lists):
+        raise SplitError(f'no split "{split}": {lists[0] / f"{split}.txt"} not found')
+    found = sorted(path.stem for path in _xml_folder(place).glob("*.xml"))
+    if not found:
+        raise SplitError(
+            f'no split "{split}": no XML files in {_xml_folder(place)}',
+            "PATH must name the year folder, as VOC2012, or one of pictures and XML files",
+        )
+    return found if place != root else held_out(found, split, 10)
+
+
+def _voc_picture(place: Path, id_: str, names: dict[str, int]) -> BoxedPicture:
+    file = _xml_folder(place) / f"{id_}.xml"
+    content = read_xml(file, "annotation file")
+    try:
+        size = int(_text(content, "size/height")), int(_text(content, "size/width"))
+        boxes = tuple(_voc_box(entry, names, size) for entry in content.findall("object"))
+    except ValueError as error:
+        raise DataError(
+            f"{file}: {error}", "expected <annotation> with <size>, and <name> and <bndbox> in each <object>"
+        ) from None
+    except KeyError as error:
+        raise DataError(
+            f"{file} names the class {error}, which is not among {', '.join(names)}",
+            f"list your classes in {place / 'classes.txt'}, background first",
+        ) from None
+    name = Path(content.findtext("filename", "")).name or f"{id_}.jpg"
+    candidates = [place / "JPEGImages" / name, place / "JPEGImages" / f"{id_}.jpg", file.parent / name]
+    picture = next((path for path in candidates if path.is_file()), candidates[0])
+    return BoxedPicture(file, picture, size, boxes)
+
+
+def _voc_box(entry: ElementTree.Element, names: dict[str, int], size: tuple[int, int]) -> Box:
+    label = names[_text(entry, "name")]
+    top, left, bottom, right = (
+        float(_text(entry, f"bndbox/{side}")) for side in ("ymin", "xmin", "ymax", "xmax")
+    )
+    return _trimmed(Box(label, top - 1, left - 1, bottom, right), size)
+
+
+def _text(element: ElementTree.Element, path: str) -> str:
+    text = (element.findtext(path) or "").strip()
+    if not text:
+        raise ValueError(f"<{element.tag}> has no {path}")
+    return text
+
+
+def _coco(root: Path, split: str, images: str) -> tuple[Sequence[tuple[str, BoxedPicture]], ClassMap]:
+    file = root if root.is_file() else annotation_file(root, split, "instances")
+    content = read_json(file, "annotation file")
+    place = Path(images).expanduser() if images else photos_of(file)
+    try:
+        class_map = class_map_of(content["categories"])
+        kept: dict[Any, tuple[list[Box], list[Box]]] = {}
+        sizes = {entry["id"]: (int(entry["height"]), int(entry["width"])) for entry in content["images"]}
+        for entry in content["annotations"]:
+            number, category = entry["image_id"], entry["category_id"]
+            if number not in sizes:
+                raise ValueError(f"an annotation has image_id {number}, which is no image")
+            if category not in class_map.table:
+                raise ValueError(f"an annotation has category_id {category}, which is no category")
+            x, y, width, height = map(float, entry["bbox"])
+            box = Box(class_map.table[category], y, x, y + height, x + width)
+            lists = kept.setdefault(number, ([], []))
+            lists[bool(entry.get("iscrowd", 0))].append(_trimmed(box, sizes[number]))
+        named = sorted((str(entry["file_name"]), entry["id"]) for entry in content["images"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        what = f"has no {error}" if isinstance(error, KeyError) else f"is not COCO's: {error}"
+        raise DataError(
+            f"{file} {what}", "it should hold images, annotations with bbox, and categories"
+        ) from None
+    pictures = []
+    for name, number in named:
+        boxes, crowds = kept.get(number, ([], []))
+        boxed = BoxedPicture(file, place / name, sizes[number], tuple(boxes), tuple(crowds))
+        pictures.append((str(Path(name).with_suffix("")), boxed))
+    return (held_out(pictures, split, 10) if root.is_file() else pictures), class_map
+
+
+def _trimmed(box: Box, size: tuple[int, int]) -> Box:
+    """Without what is at most a pixel outside: tools disagree whether to count from 0 or from 1."""
+    (height, width), (label, top, left, bottom, right) = size, box
+    return Box(
+        label,
+        0 if -1 <= top < 0 else top,
+        0 if -1 <= left < 0 else left,
+        height if height < bottom <= height + 1 else bottom,
+        width if width < right <= width + 1 else right,
+    )
