@@ -70,7 +70,7 @@ def train(
     chosen = chosen.override([*(settings or []), *([f"precision={precision}"] if precision else [])])
     first = first_stage(chosen)
     train_set = open_dataset(first.data, first.train_split, first.classes)
-    val_set = open_dataset(first.data, first.val_split, first.classes)
+    val_set = open_dataset(first.val_data or first.data, first.val_split, first.classes)
     for dataset in (train_set, val_set) if launch.is_first_here() else ():
         with progress(f"checking {dataset.name}", len(dataset)) as tell:
             report = audit(dataset, tell)

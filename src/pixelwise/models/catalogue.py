@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from pixelwise.models.segmentation_net import SegmentationNet
 
 NOT_RUN = "not run"
+NO_FIGURE = "none"
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,13 @@ class Entry:
 
 CATALOGUE = {
     "fcn32s-alexnet": Entry({"backbone": "alexnet", "stride": 32}, "39.8, released 48.0"),
+    "fcn16s-alexnet": Entry({"backbone": "alexnet", "stride": 16}, NO_FIGURE),
+    "fcn8s-alexnet": Entry({"backbone": "alexnet", "stride": 8}, NO_FIGURE),
+    "fcn8s-at-once-alexnet": Entry({"backbone": "alexnet", "stride": 8, "at_once": True}, NO_FIGURE),
     "fcn32s-googlenet": Entry({"backbone": "googlenet", "stride": 32}, "42.5"),
+    "fcn16s-googlenet": Entry({"backbone": "googlenet", "stride": 16}, NO_FIGURE),
+    "fcn8s-googlenet": Entry({"backbone": "googlenet", "stride": 8}, NO_FIGURE),
+    "fcn8s-at-once-googlenet": Entry({"backbone": "googlenet", "stride": 8, "at_once": True}, NO_FIGURE),
     "fcn32s-vgg16": Entry({"stride": 32}, "59.4, released 63.6"),
     "fcn32s-fixed-vgg16": Entry({"stride": 32, "fixed": True}, "45.4"),
     "fcn16s-vgg16": Entry({"stride": 16}, "62.4, released 65.0"),

@@ -30,6 +30,8 @@ class Recipe:
     """
     train_split: str = "train"
     val_split: str = "val"
+    val_data: str | None = None
+    """Where the val split lies, as KIND:PATH, if elsewhere."""
 
     net: str = "skip_fcn"
     """"skip_fcn", which the fields from `backbone` to `batch_norm` describe, or a net of the papers by its

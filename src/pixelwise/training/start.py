@@ -16,7 +16,7 @@ from pixelwise.training.net import classes_from
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.stopping import learns_no_more
 
-_FREE = {"workers", "checkpoint_minutes", "data", "backbone_weights", "init_from"} | {
+_FREE = {"workers", "checkpoint_minutes", "data", "val_data", "backbone_weights", "init_from"} | {
     "batch_size",
     "accumulate",
 }

@@ -1,0 +1,109 @@
+"""Every recipe, with nets of a hundredth of their channels, on a handful of generated pictures."""
+
+import importlib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from pixelwise import recipes
+from pixelwise.data import open_dataset
+from pixelwise.models.catalogue import CATALOGUE
+from pixelwise.training import checkpoint
+from pixelwise.training.chain import Chain, train_chain
+from pixelwise.training.loop import train
+from pixelwise.training.net import load_run
+from pixelwise.training.recipe import Recipe
+
+PLACES = ("data", "val_data", "backbone_weights", "init_from")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def narrow_nets() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, entry in CATALOGUE.items():
+            narrow: dict[str, object] = {"filters": 16} if "googlenet" not in name else {}
+            if "vgg16" in name or name.startswith("deeplab"):
+                narrow["widths"] = (8, 8, 16, 16, 16)
+            if "msc" in name:
+                narrow["branch_filters"] = 4
+            patch.setitem(CATALOGUE, name, replace(entry, arguments={**entry.arguments, **narrow}))
+        yield
+
+
+@pytest.fixture(scope="module")
+def rooms(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve pictures of 48 x 40 with two heads, depth and HHA: a bright square on dark ground."""
+    root = tmp_path_factory.mktemp("rooms")
+    for folder in ("images", "labels", "labels.geometric", "channels.hha", "channels.depth"):
+        (root / folder).mkdir()
+    rng = np.random.default_rng(0)
+    for index in range(12):
+        labels = np.zeros((48, 40), np.uint8)
+        top, left = rng.integers(0, 20, 2)
+        labels[top : top + 24, left : left + 20] = 1
+        picture = (rng.integers(0, 60, (48, 40, 3)) + 150 * labels[..., None]).astype(np.uint8)
+        for folder, content in (("images", picture), ("channels.hha", picture)):
+            Image.fromarray(content).save(root / folder / f"{index:02}.png")
+        for folder in ("labels", "labels.geometric"):
+            Image.fromarray(labels).save(root / folder / f"{index:02}.png")
+        np.save(root / f"channels.depth/{index:02}.npy", 7 + labels.astype(np.float32))
+    for name in ("classes.txt", "classes.geometric.txt"):
+        (root / name).write_text("ground\nsquare\n")
+    return root
+
+
+def in_small(recipe: Recipe, rooms: Path) -> Recipe:
+    """Two steps on small crops of the rooms, from random weights; all else as in the recipe."""
+    trunk = {"backbone": "test_efficientnet", "context": 8, "hidden": 4} if recipe.net == "skip_fcn" else {}
+    size = {"crop": min(recipe.crop, 33), "batch_size": min(recipe.batch_size, 2), "workers": 0}
+    course = {"accumulate": min(recipe.accumulate, 2), "steps": 2, "evaluate_every": 2}
+    splits = {"data": f"folder:{rooms}", "val_data": None, "train_split": "train", "val_split": "val"}
+    start = {"backbone_weights": "none", "init_from": None, "classes": None}
+    return replace(recipe, **trunk, **size, **course, **splits, **start)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", recipes.recipe_names())
+def test_a_recipe_trains_and_gives_a_net(name: str, rooms: Path, tmp_path: Path) -> None:
+    recipe = recipes.get_recipe(name)
+    assert recipe.name == name and not recipe.faults()
+    train_set, val_set = (open_dataset(f"folder:{rooms}", split) for split in ("train", "val"))
+    last = tmp_path
+    if isinstance(recipe, Chain):
+        small = Chain(name, tuple(in_small(stage, rooms) for stage in recipe.stages))
+        assert train_chain(small, train_set, val_set, tmp_path)
+        last = small.places(tmp_path)[-1]
+    else:
+        assert train(in_small(recipe, rooms), train_set, val_set, last)
+    state = checkpoint.load(last / checkpoint.LAST)
+    assert state.step == 2
+    assert 0 <= state.history[-1]["mean_iou"] <= 1
+    net, _ = load_run(last)
+    scores = net(torch.zeros(1, state.channels, 48, 40))
+    assert scores.shape == (1, 2, 48, 40)  # of two heads the first
+
+
+@pytest.mark.parametrize("name", recipes.recipe_names())
+def test_a_recipe_says_where_it_comes_from_and_what_it_gave(name: str) -> None:
+    header = importlib.import_module(f"pixelwise.recipes.{name}").__doc__
+    assert header is not None
+    assert f"pixelwise train {name}" in header
+    assert "not yet run" in header or "Result" in header
+
+
+def test_stages_start_where_the_recipe_before_ends() -> None:
+    """A recipe that starts from runs/NAME has a recipe NAME with the same data and classes."""
+    started = 0
+    for name in recipes.recipe_names():
+        recipe = recipes.get_recipe(name)
+        if isinstance(recipe, Chain) or recipe.init_from is None:
+            continue
+        before = recipes.get_recipe(Path(recipe.init_from).name)
+        assert isinstance(before, Recipe)
+        assert (before.data, before.classes, before.heads) == (recipe.data, recipe.classes, recipe.heads)
+        started += 1
+    assert started >= 8
