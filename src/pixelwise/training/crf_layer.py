@@ -4,7 +4,7 @@ Source: Zheng et al., "Conditional random fields as recurrent neural networks", 
 learning, 10 afterwards.
 """
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from pixelwise.crf.presets import Preset
 from pixelwise.crf.torch_backend import CRFLayer
@@ -21,30 +21,25 @@ def add_crf(net: SegmentationNet, classes: int, preset: Preset) -> None:
     as they are. The preset's widths in pixels are those of the picture that the net sees, also where
     training mode scores every `label_stride`-th pixel only. The first three channels are the picture.
     """
-    net.add_module("crf", CRFLayer(classes, preset, JUDGED))
-    net.register_forward_hook(_Refinement(preset))
-
-
-def has_crf(net: nn.Module) -> bool:
-    """Whether the net's scores are refined by a CRF layer."""
-    return any(isinstance(module, CRFLayer) for module in net.modules())
+    layer = CRFLayer(classes, preset, JUDGED)
+    net.add_module("crf", layer)
+    net.register_forward_hook(_Refinement(layer))
 
 
 class _Refinement:
     """What is called with a net's images and scores, and gives the scores to take instead."""
 
-    def __init__(self, preset: Preset) -> None:
-        self._preset = preset
+    def __init__(self, layer: CRFLayer) -> None:
+        self._layer, self._preset = layer, layer.preset
 
     def __call__(self, net: SegmentationNet, inputs: tuple[Tensor, ...], scores: Tensor) -> Tensor:
         if not bool(scores.isfinite().all()):
             return scores  # whoever asked for them reports that
-        layer = net.get_submodule("crf")
         pictures = inputs[0][:, :3]
         stride = net.label_stride if net.training else 1
         if stride > 1:
-            pictures = net.sampled(pictures.flatten(0, 1)).unflatten(0, pictures.shape[:2])
-        layer.preset = self._preset.scaled(1 / stride)
-        layer.iterations = LEARNING if net.training else JUDGED
-        refined: Tensor = layer(scores, pictures)
+            pictures = net.sampled(pictures.flatten(0, 1)).reshape(*pictures.shape[:2], *scores.shape[2:])
+        self._layer.preset = self._preset.scaled(1 / stride)
+        self._layer.iterations = LEARNING if net.training else JUDGED
+        refined: Tensor = self._layer(scores, pictures)
         return refined
