@@ -1,12 +1,13 @@
 """A recipe's net with the CRF as its last layer: learnt, saved, resumed, judged, not exported."""
 
 import dataclasses
+import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from squares_runs import SETTINGS, assert_same, run_squares
+from squares_runs import SETTINGS, assert_same, before_step, run_squares
 from typer.testing import CliRunner
 
 from pixelwise.cli import main
@@ -68,18 +69,14 @@ def test_net_and_crf_learn_together(run: Path) -> None:
     assert any(name.startswith("backbone.") for name in moved)
 
 
-def test_resume_gives_the_weights_of_an_uninterrupted_run(squares: Path, run: Path, tmp_path: Path) -> None:
-    import threading
-
-    from pixelwise.training.loop import train
-
-    recipe = Recipe("squares", f"folder:{squares}").override([*SETTINGS, *WITH_CRF])
-    sets = [open_dataset(recipe.data, split) for split in ("train", "val")]
-    asked = threading.Event()
-    asked.set()
-    assert not train(recipe, sets[0], sets[1], tmp_path, asked=asked)
-    assert checkpoint.load(tmp_path / checkpoint.LAST).step == 1
-    assert train(recipe, sets[0], sets[1], tmp_path, resume=True)
+def test_resume_gives_the_weights_of_an_uninterrupted_run(
+    squares: Path, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        before_step(1, lambda: signal.raise_signal(signal.SIGINT), patch)
+        assert not run_squares(squares, tmp_path, *WITH_CRF)
+    assert checkpoint.load(tmp_path / checkpoint.LAST).step == 2
+    assert run_squares(squares, tmp_path, *WITH_CRF, resume=True)
     assert_same(tmp_path, run)
 
 
