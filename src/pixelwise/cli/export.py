@@ -54,6 +54,11 @@ def export(
                 f"the net of {run} sees {' and '.join(inputs)}, but model files take photos alone",
                 "judge it with pixelwise eval",
             )
+        if info.training["recipe"]["crf_layer"] is not None:
+            raise TrainingError(
+                f"the net of {run} ends in a CRF layer, which model files cannot hold",
+                "judge it with pixelwise eval; or export the run it started from, and refine with --crf",
+            )
         steps, planned = info.training["steps"], info.training["recipe"]["steps"]
         if steps < planned:
             print(f"note: this is the net after step {steps} of {planned}", file=sys.stderr)

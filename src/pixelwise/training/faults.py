@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from pixelwise.crf.presets import PRESETS as CRF_PRESETS
 from pixelwise.models.catalogue import CATALOGUE
 from pixelwise.training.presets import PRESETS
 from pixelwise.types import IMAGE
@@ -52,6 +53,14 @@ def _rules(recipe: "Recipe") -> list[tuple[bool, str]]:
         (
             recipe.preset is None or recipe.preset in PRESETS,
             f'preset must be one of {", ".join(PRESETS)}, got "{recipe.preset}"',
+        ),
+        (
+            recipe.crf_layer is None or recipe.crf_layer in CRF_PRESETS,
+            f'crf_layer must be one of {", ".join(CRF_PRESETS)}, got "{recipe.crf_layer}"',
+        ),
+        (
+            recipe.crf_layer is None or len(recipe.heads) < 2,
+            f"crf_layer refines the classes of one head, got heads={','.join(recipe.heads)}",
         ),
         (
             skip_fcn or recipe.backbone_weights not in ("package", "timm"),

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from pixelwise import __version__
+from pixelwise.crf.presets import PRESETS as CRF_PRESETS
 from pixelwise.errors import TrainingError
 from pixelwise.inference.model_file import ModelInfo
 from pixelwise.labels import Classes
@@ -20,6 +21,7 @@ from pixelwise.models.segmentation_net import OneHead, SegmentationNet
 from pixelwise.models.skip_fcn import Head, SkipFCN
 from pixelwise.models.transplant import transplant
 from pixelwise.training import checkpoint
+from pixelwise.training.crf_layer import add_crf
 from pixelwise.training.recipe import Recipe
 from pixelwise.types import IMAGE
 
@@ -38,6 +40,8 @@ def build_net(recipe: Recipe, classes: int, trained: bool = True, channels: int 
         load_imagenet(net, recipe.backbone_weights)
         if recipe.inputs == ("hha",):
             net.mean.copy_(mean)
+    if recipe.crf_layer is not None:
+        add_crf(net, classes, CRF_PRESETS[recipe.crf_layer])
     if trained and recipe.init_from is not None:
         start = checkpoint.load(checkpoint.chosen(Path(recipe.init_from))).mean
         print(f"from {recipe.init_from}: {transplant(start, net)}", file=sys.stderr)

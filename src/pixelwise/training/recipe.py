@@ -59,6 +59,10 @@ class Recipe:
     upsampling: str = "fixed"
     """"fixed" or "learned" bilinear kernels between the skips; the last upsampling is always fixed."""
 
+    crf_layer: str | None = None
+    """A CRF preset by its name: the dense CRF is then the net's last layer, starts with these parameters and
+    learns with the net. The preset's widths are not learnt. See crf_layer.py.
+    """
     batch_norm: str = "frozen"
     """"frozen" (ImageNet's statistics, folded), "train", or "sync": as "train", over all processes."""
     freeze_stages: int = 2
