@@ -36,8 +36,10 @@ def test_the_card_describes_the_file_beside_it(name: str) -> None:
     assert list(info.classes.names) == described["classes"]
     assert info.long_side == described["preprocessing"]["long_side"]
     assert info.training["recipe"]["name"] == described["recipe"]
+    recipe = get_recipe(described["recipe"])
+    assert isinstance(recipe, Recipe)
     trained = dataclasses.replace(Recipe.from_dict(info.training["recipe"]), data="")
-    assert trained == dataclasses.replace(get_recipe(described["recipe"]), data="")
+    assert trained == dataclasses.replace(recipe, data="")
     assert info.preprocessing["mean"] == pytest.approx([127] * 3)
     for field in ("data", "command", "hours", "figures", "convention", "licence", "terms", "failure_cases"):
         assert described[field], field

@@ -1,6 +1,8 @@
 """Which engine runs what, and that all give the same scores."""
 
 import importlib.util
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
@@ -10,7 +12,7 @@ import pytest
 from tiny_model import tiny_model
 
 from pixelwise.errors import MissingExtraError, ModelError
-from pixelwise.inference.engines import OnnxEngine, OpenVinoEngine
+from pixelwise.inference.engines import OnnxEngine, OpenVinoEngine, openvino_core
 from pixelwise.inference.predictor import load
 
 SIZES = [(1, 1), (3, 50), (40, 31)]
@@ -52,6 +54,28 @@ def test_scores_stay_when_the_engine_goes_on(openvino: ModuleType) -> None:
     assert np.array_equal(first, kept)
 
 
+def test_a_signal_is_answered_after_two_engines_have_come_and_gone(
+    openvino: ModuleType, model_path: Path
+) -> None:
+    """OpenVINO gives the process a stack for signals, which must not go with an engine."""
+    code = """
+import faulthandler, os, signal, sys
+from pixelwise.inference.engines import OpenVinoEngine
+import numpy as np
+faulthandler.enable()
+engines = [OpenVinoEngine(sys.argv[1], 1) for _ in range(2)]
+for engine in engines:
+    engine.scores(np.zeros((8, 8, 3), np.uint8))
+while engines:
+    del engine, engines[0]
+    engine = None
+signal.signal(signal.SIGUSR1, lambda *_: print("answered"))
+os.kill(os.getpid(), signal.SIGUSR1)
+"""
+    done = subprocess.run([sys.executable, "-c", code, str(model_path)], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "answered\n"), done.stderr
+
+
 def test_openvino_refuses_what_is_no_model_file(openvino: ModuleType) -> None:
     whole = tiny_model()
     for content in (b"", b"hello " * 100, whole[: len(whole) // 2]):
@@ -73,7 +97,7 @@ def _load_bytes(content: bytes) -> None:
 
 
 def test_bfloat16_needs_a_processor_that_has_it(openvino: ModuleType) -> None:
-    has_it = "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    has_it = "BF16" in openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     if has_it:
         near = OpenVinoEngine(tiny_model(), 1, precision="bfloat16").scores(image((9, 9)))
         assert np.allclose(near, OnnxEngine(tiny_model(), 1).scores(image((9, 9))), atol=0.1)

@@ -1,11 +1,12 @@
 """What a step does, and when a run ends: accumulation, clipping, losses that are no number, the best net."""
 
 import math
+import signal
 from pathlib import Path
 
 import pytest
 import torch
-from squares_runs import run_squares
+from squares_runs import before_step, run_squares
 
 from pixelwise.cli.loading import load_model
 from pixelwise.data import open_dataset
@@ -176,8 +177,9 @@ def test_the_scale_of_16_bit_losses_is_kept(
     loaded: list[object] = []
     monkeypatch.setattr(Precision, "state_dict", lambda _: {"scale": 8.0})
     monkeypatch.setattr(Precision, "load_state_dict", lambda _, state: loaded.append(state))
-    run_squares(squares, tmp_path, *PLAIN, "steps=1")
-    assert run_squares(squares, tmp_path, *PLAIN, "steps=1", resume=True)
+    before_step(1, lambda: signal.raise_signal(signal.SIGTERM), monkeypatch)
+    assert not run_squares(squares, tmp_path, *PLAIN, "steps=3")
+    assert run_squares(squares, tmp_path, *PLAIN, "steps=3", resume=True)
     assert loaded == [{"scale": 8.0}]
 
 

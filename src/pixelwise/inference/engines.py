@@ -1,5 +1,6 @@
 """Engines turn pixels into class scores: ONNX Runtime or OpenVINO for model files, torch for nets."""
 
+import functools
 import threading
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -79,6 +80,16 @@ class OnnxEngine:
         return np.ascontiguousarray(np.asarray(scores)[0], np.float32)
 
 
+@functools.cache
+def openvino_core() -> Any:
+    """OpenVINO's core, one for the process: each installs a stack for signals and takes it away when it goes,
+    which leaves none if the first of two goes first; the next signal, as Ctrl-C, would end the process.
+    """
+    import openvino
+
+    return openvino.Core()
+
+
 class OpenVinoEngine:
     """OpenVINO on the processor, for the same files.
 
@@ -93,16 +104,16 @@ class OpenVinoEngine:
         precision: str = "float32",
     ) -> None:
         try:
-            import openvino
+            import openvino  # noqa: F401
         except ModuleNotFoundError:
             raise MissingExtraError("openvino") from None
+        core = openvino_core()
         self._source = source or (model if isinstance(model, str) else "the model")
         self._threads = processors() if threads is None else threads
         if self._threads < 1:
             raise ValueError(f"expected at least one thread, got {threads}")
         if precision not in PRECISIONS:
             raise ValueError(f'precision is one of {", ".join(PRECISIONS)}, not "{precision}"')
-        core = openvino.Core()
         if precision == "bfloat16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             raise ModelError("this processor has no arithmetic in bfloat16", "take --precision float32")
         streams = max(1, processors() // self._threads)  # as many calls at a time as there are processors for
