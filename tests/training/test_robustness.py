@@ -17,28 +17,20 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from squares_runs import assert_same, before_step, run_squares, saved_step
+from squares_runs import (
+    assert_same,
+    before_step,
+    run_squares,
+    run_telling_steps,
+    saved_step,
+    steps_told,
+)
 
 from pixelwise.errors import DataError, TrainingError
 from pixelwise.training import checkpoint
-from pixelwise.training.monitor import Monitor
 
 KILLS, STEPS = 10, 160
 EVERY_STEP = ("checkpoint_minutes=0", f"steps={STEPS}", "evaluate_every=80", "workers=0", "batch_size=2")
-
-
-def run_in_background(squares: Path, run: Path, resume: bool) -> None:
-    """Each step is told in steps.txt when it is done."""
-    torch.set_num_threads(1)
-    told = os.open(run.with_suffix(".txt"), os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    original = Monitor.step
-
-    def step(self: Monitor, done: int, loss: float, rate: float) -> None:
-        os.write(told, f"{done}\n".encode())
-        original(self, done, loss, rate)
-
-    Monitor.step = step  # type: ignore[method-assign]
-    run_squares(squares, run, *EVERY_STEP, resume=resume)
 
 
 def test_no_kill_at_any_moment_costs_more_than_the_interval_or_a_bit(squares: Path, tmp_path: Path) -> None:
@@ -54,15 +46,17 @@ def test_no_kill_at_any_moment_costs_more_than_the_interval_or_a_bit(squares: Pa
     on_the_way = 0
     for _ in range(KILLS):
         last = run / checkpoint.LAST
-        process = server.Process(target=run_in_background, args=(squares, run, last.exists()))
+        process = server.Process(target=run_telling_steps, args=(squares, run, EVERY_STEP, last.exists()))
+        goal = steps_told(told) + moments.randint(0, STEPS // KILLS - 2)
         process.start()
-        process.join(moments.uniform(0.2, 2.0))
+        while steps_told(told) < goal and process.is_alive():
+            time.sleep(0.01)
+        process.join(moments.uniform(0, 0.1))
         process.kill()
         process.join()
         if last.exists():
             saved = saved_step(run)  # it loads
-            done = int(told.read_text().splitlines()[-1])
-            assert saved >= done - 1, "no more than the step under way is lost"
+            assert saved >= steps_told(told) - 1, "no more than the step under way is lost"
             on_the_way += 0 < saved < STEPS
     assert on_the_way >= 3, "too few kills hit a run on its way"
 
