@@ -33,6 +33,16 @@ KILLS, STEPS = 10, 160
 EVERY_STEP = ("checkpoint_minutes=0", f"steps={STEPS}", "evaluate_every=80", "workers=0", "batch_size=2")
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """As in the processes that are killed: equal bits need equally many threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("one_thread")
 def test_no_kill_at_any_moment_costs_more_than_the_interval_or_a_bit(squares: Path, tmp_path: Path) -> None:
     """Ten kills at random moments; the interval between checkpoints is one step."""
     run, told = tmp_path / "killed", tmp_path / "killed.txt"
