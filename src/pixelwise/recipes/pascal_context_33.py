@@ -8,31 +8,15 @@ Training: as voc_fcn32s_vgg16, voc_fcn16s_vgg16 and voc_fcn8s_vgg16. Result: not
 
 import dataclasses
 
-from pixelwise.recipes import voc_fcn32s_vgg16
+from pixelwise.recipes import pascal_context_59
 from pixelwise.training.chain import Chain
-from pixelwise.training.presets import PRESETS
 
-FIRST = dataclasses.replace(
-    voc_fcn32s_vgg16.RECIPE,
-    name="pascal_context_33_32s",
-    val_data=None,
-    data="pascal_context:PASCAL-Context,classes=33",
-    val_split="val",
+STAGES = tuple(
+    dataclasses.replace(
+        stage,
+        name=stage.name.replace("pascal_context_59", "pascal_context_33"),
+        data="pascal_context:PASCAL-Context,classes=33",
+    )
+    for stage in pascal_context_59.RECIPE.stages
 )
-SECOND = dataclasses.replace(
-    FIRST,
-    name="pascal_context_33_16s",
-    net="fcn16s-vgg16",
-    backbone_weights="none",
-    preset="fcn-online-16s",
-    **PRESETS["fcn-online-16s"],
-)
-THIRD = dataclasses.replace(
-    SECOND,
-    name="pascal_context_33_8s",
-    net="fcn8s-vgg16",
-    backbone_weights="none",
-    preset="fcn-online-8s",
-    **PRESETS["fcn-online-8s"],
-)
-RECIPE = Chain("pascal_context_33", (FIRST, SECOND, THIRD))
+RECIPE = Chain("pascal_context_33", STAGES)

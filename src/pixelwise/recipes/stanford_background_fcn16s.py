@@ -8,24 +8,17 @@ run.
 
 import dataclasses
 
-from pixelwise.recipes import voc_fcn32s_vgg16
+from pixelwise.recipes import siftflow_fcn16s
 from pixelwise.training.chain import Chain
-from pixelwise.training.presets import PRESETS
 
-FIRST = dataclasses.replace(
-    voc_fcn32s_vgg16.RECIPE,
-    name="stanford_background_fcn16s_32s",
-    val_data=None,
-    data="stanford_background:iccv09Data",
-    heads=("semantic", "geometric"),
-    val_split="val",
+STAGES = tuple(
+    dataclasses.replace(
+        stage,
+        name=stage.name.replace("siftflow_fcn16s", "stanford_background_fcn16s"),
+        data="stanford_background:iccv09Data",
+        train_split="train",
+        val_split="val",
+    )
+    for stage in siftflow_fcn16s.RECIPE.stages
 )
-SECOND = dataclasses.replace(
-    FIRST,
-    name="stanford_background_fcn16s_16s",
-    net="fcn16s-vgg16",
-    backbone_weights="none",
-    preset="fcn-online-16s",
-    **PRESETS["fcn-online-16s"],
-)
-RECIPE = Chain("stanford_background_fcn16s", (FIRST, SECOND))
+RECIPE = Chain("stanford_background_fcn16s", STAGES)

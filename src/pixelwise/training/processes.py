@@ -9,7 +9,7 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import distributed
@@ -83,9 +83,7 @@ def naming_lost() -> Iterator[None]:
 
 def summed(fabric: "Fabric", tensor: torch.Tensor) -> torch.Tensor:
     """The sum over all processes, in place."""
-    total = fabric.all_reduce(tensor, reduce_op="sum")
-    assert isinstance(total, torch.Tensor)
-    return total
+    return cast(torch.Tensor, fabric.all_reduce(tensor, reduce_op="sum"))
 
 
 def any_of(fabric: "Fabric", flag: bool) -> bool:
