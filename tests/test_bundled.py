@@ -17,7 +17,7 @@ from pixelwise.training.recipe import Recipe
 
 BUNDLED = Path(__file__).parent.parent / "src/pixelwise/bundled"
 EXAMPLES = Path(__file__).parent.parent / "examples"
-VOC_ANIMALS = Path(__file__).parent.parent.parent / "shared/data/voc_animals"
+SHARED = Path(__file__).parent.parent.parent / "shared/data"
 
 
 def card(name: str) -> dict[str, Any]:
@@ -25,7 +25,7 @@ def card(name: str) -> dict[str, Any]:
     return content
 
 
-@pytest.mark.parametrize("name", ["default"])
+@pytest.mark.parametrize("name", ["default", "street"])
 def test_the_card_describes_the_file_beside_it(name: str) -> None:
     assert name in bundled_names()
     content, described = (BUNDLED / f"{name}.onnx").read_bytes(), card(name)
@@ -52,8 +52,13 @@ def test_the_examples_show_what_they_show(photo: str, expected: str) -> None:
     assert found[0].area > 0.3
 
 
-@pytest.mark.skipif(not VOC_ANIMALS.is_dir(), reason="the labelled photos are not part of the project")
-def test_the_card_s_figure_is_what_evaluation_gives() -> None:
-    result = evaluate(load("default", threads=1), open_dataset(f"voc:{VOC_ANIMALS}", "val"))
-    assert result.images == 145
-    assert result.summary()["mean_iou"] == pytest.approx(card("default")["figures"]["mean_iou"], abs=2e-3)
+@pytest.mark.parametrize(
+    ("name", "kind", "folder", "images"),
+    [("default", "voc", "voc_animals", 145), ("street", "camvid", "camvid", 101)],
+)
+def test_the_card_s_figure_is_what_evaluation_gives(name: str, kind: str, folder: str, images: int) -> None:
+    if not (SHARED / folder).is_dir():
+        pytest.skip("the labelled photos are not part of the project")
+    result = evaluate(load(name, threads=1), open_dataset(f"{kind}:{SHARED / folder}", "val"))
+    assert result.images == images
+    assert result.summary()["mean_iou"] == pytest.approx(card(name)["figures"]["mean_iou"], abs=2e-3)

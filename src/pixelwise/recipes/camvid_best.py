@@ -4,8 +4,11 @@ Paper: none; the best of the papers' nets on CamVid has test mean IoU 61.6 (Deep
 2017, table 1).
 Command: pixelwise train camvid_best --set data=camvid:PATH
 Training: people_and_animals with another range of sizes.
-Result: not yet run to the end. Mean IoU on the 101 val pictures 66.9 / 70.1 / 71.6 / 72.6 after 275 / 550 /
-825 / 1,100 of 2,200 steps, seed 0; 11 classes, 480x360, one confusion matrix, void left out.
+Cost: 2.9 hours on two x86-64 cores with AVX2, beside other work all the time; 2,200 steps of 8 images.
+Result, 2026-11-22, seed 0: mean IoU 73.25 on the 101 val images, 11 classes, 480x360, single scale, as
+exported (bundled/street.json has the conventions); 69.90 with the CRF preset deeplab-coco, which swallows
+poles and signs. Over the course, running mean of weights: step 275 66.9, 550 70.1, 825 71.6, 1,100 72.6,
+1,375 72.9, 1,650 73.1, 1,925 73.2, 2,200 73.2.
 """
 
 import dataclasses
