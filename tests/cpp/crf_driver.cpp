@@ -242,7 +242,7 @@ void run_lattices() {
             const Lattice lattice(d, features.data(), Tiles(shape), *find_kernels(), threads);
             require(lattice.corners() == d + 1 && lattice.vertices() >= lattice.corners(), "too few vertices");
             Floats out(size(shape.pixels()));
-            lattice.filter_ones(out.data());
+            lattice.filter_ones(out.data(), threads);
             for (const float total : out) require(total > 0.0f && std::isfinite(total), "ones became less than 0");
         }
 }
