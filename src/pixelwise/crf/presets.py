@@ -61,6 +61,10 @@ class Preset:
             self, theta_alpha=self.theta_alpha * factor, theta_gamma=self.theta_gamma * factor
         )
 
+    def for_size(self, size: tuple[int, ...]) -> "Preset":
+        """The same for pictures of that (height, width), if they are larger than NOMINAL_SIDE."""
+        return self.scaled(max(1.0, max(size) / NOMINAL_SIDE))
+
     def to_json(self, search: Mapping[str, Any] | None = None) -> str:
         """What `load_preset` reads from a file, with a record of how the values were found."""
         record = {"format": FORMAT, **vars(self), **({} if search is None else {"search": dict(search)})}

@@ -13,6 +13,7 @@ from pixelwise.data.sample import SEMANTIC, LabelledImages
 from pixelwise.errors import DataError
 from pixelwise.files import write_atomically
 from pixelwise.pictures.masks import mask
+from pixelwise.pictures.writing import write_picture
 from pixelwise.streams import in_order, processors
 from pixelwise.types import Channel
 
@@ -66,10 +67,10 @@ def _write(dataset: LabelledImages, index: int, name: str, place: Path) -> None:
         target = place / f"images/{name}{entry.image.path.suffix.lower()}"
         write_atomically(target, lambda file: file.write(content))
     else:
-        _save(place / f"images/{name}.png", Image.fromarray(sample.image))
+        write_picture(place / f"images/{name}.png", Image.fromarray(sample.image))
     for head, labels in sample.heads.items():
         folder = "labels" if head == SEMANTIC else f"labels.{head}"
-        _save(place / f"{folder}/{name}.png", mask(labels, dataset.heads[head].classes))
+        write_picture(place / f"{folder}/{name}.png", mask(labels, dataset.heads[head].classes))
     for channel, values in sample.channels.items():
         _write_channel(place / f"channels.{channel}" / name, values)
 
@@ -77,13 +78,9 @@ def _write(dataset: LabelledImages, index: int, name: str, place: Path) -> None:
 def _write_channel(stem: Path, values: Channel) -> None:
     if values.dtype == np.uint8 and values.shape[2] in (1, 3):
         picture = Image.fromarray(values[..., 0] if values.shape[2] == 1 else values)
-        _save(stem.with_name(f"{stem.name}.png"), picture)
+        write_picture(stem.with_name(f"{stem.name}.png"), picture)
     else:
         write_atomically(stem.with_name(f"{stem.name}.npy"), lambda file: np.save(file, values))
-
-
-def _save(path: Path, picture: Image.Image) -> None:
-    write_atomically(path, lambda file: picture.save(file, "PNG"))
 
 
 def _write_list(path: Path, classes: Sequence[str]) -> None:

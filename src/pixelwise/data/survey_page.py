@@ -2,9 +2,7 @@
 scripts.
 """
 
-import base64
 import html
-import io
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -15,6 +13,7 @@ from pixelwise.data.look import Finding
 from pixelwise.data.sample import LabelledImages
 from pixelwise.data.survey import Leak, Survey
 from pixelwise.errors import DataError
+from pixelwise.pictures.writing import data_url
 from pixelwise.types import VOID, Labels, RGBImage
 
 _MOST = 12  # thumbnails of one kind of finding
@@ -179,7 +178,4 @@ def _colours(labels: Labels, palette: Sequence[tuple[int, int, int]]) -> RGBImag
 
 def _img(picture: Image.Image) -> str:
     picture.thumbnail((_SIDE, _SIDE))
-    buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=80)
-    data = base64.b64encode(buffer.getvalue()).decode()
-    return f"<img width={picture.width} height={picture.height} src='data:image/jpeg;base64,{data}' alt=''>"
+    return f"<img width={picture.width} height={picture.height} src='{data_url(picture)}' alt=''>"

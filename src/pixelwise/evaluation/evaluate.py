@@ -20,8 +20,13 @@ from pixelwise.types import VOID, Channel, Labels
 
 FORMAT = 1
 
-SUMMARY = ("pixel_accuracy", "mean_accuracy", "mean_iou", "frequency_weighted_iou")
-"""The paper's four metrics: methods of Counts and keys of `Evaluation.to_dict`."""
+SUMMARY = {
+    "pixel_accuracy": "pixel accuracy",
+    "mean_accuracy": "mean accuracy",
+    "mean_iou": "mean IoU",
+    "frequency_weighted_iou": "frequency-weighted IoU",
+}
+"""The paper's four metrics, methods of Counts and keys of `Evaluation.to_dict`, and what people call them."""
 
 
 @dataclass(frozen=True)

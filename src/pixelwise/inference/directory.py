@@ -11,8 +11,7 @@ from pixelwise.errors import ImageError
 from pixelwise.inference.inputs import find_pictures
 from pixelwise.inference.ledger import Ledger, identity
 from pixelwise.inference.predictor import Predictor
-from pixelwise.inference.segmentation import Area
-from pixelwise.inference.writing import KINDS
+from pixelwise.inference.segmentation import KINDS, Area
 from pixelwise.pictures.images import printable
 from pixelwise.pictures.memory import PICTURES
 from pixelwise.streams import in_order

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from pixelwise import _core
 from pixelwise.data.parts import read_ids
 from pixelwise.errors import DataError
-from pixelwise.inference.refiner import Beliefs, Refiner, refined_photo, refining_bytes, scores_of
+from pixelwise.inference.probabilities import Beliefs, probabilities_of, scores_of
+from pixelwise.inference.refiner import Refiner, refined_photo, refining_bytes
 from pixelwise.inference.segmentation import Segmentation
 from pixelwise.labels import RGB, Classes, voc_palette
 from pixelwise.pictures.images import fitting, printable, read_photo
@@ -78,9 +78,7 @@ class GivenScores:
 
     def probabilities(self, size: tuple[int, int]) -> Beliefs:
         """(C, *size) softmax of the interpolated scores."""
-        probabilities = np.empty((len(self.classes), *size), np.float32)
-        _core.pixel_probabilities(self.scores, probabilities)
-        return probabilities
+        return probabilities_of(self.scores, size)
 
     def mask(self, result: Segmentation) -> Image.Image:
         """The labels of `result` in the colours of the classes."""

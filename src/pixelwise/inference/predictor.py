@@ -12,7 +12,8 @@ from pixelwise.errors import ModelError
 from pixelwise.inference.choice import open_model
 from pixelwise.inference.engines import Engine
 from pixelwise.inference.model_file import ModelInfo
-from pixelwise.inference.refiner import CRFRefiner, Refiner, refined_photo, refining_bytes, scores_of
+from pixelwise.inference.probabilities import scores_of
+from pixelwise.inference.refiner import CRFRefiner, Refiner, refined_photo, refining_bytes
 from pixelwise.inference.segmentation import Segmentation
 from pixelwise.inference.views import SINGLE, Views, averaged_scores
 from pixelwise.labels import Classes

@@ -1,6 +1,5 @@
 """ImageNet-trained weights for backbones: from an installed package, a file, or timm's hub."""
 
-import hashlib
 import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +8,7 @@ import torch
 from torch import nn
 
 from pixelwise.errors import ModelError
+from pixelwise.files import sha256_of
 
 # Packages that carry one .pth in models/; its tensors come in the order and shapes of timm's net of that
 # name.
@@ -38,7 +38,7 @@ def packaged_weights(backbone: str) -> Path:
     if len(files) != 1:
         raise ModelError(f"the package {package} should hold one .pth file in models/, it has {len(files)}")
     expected = files[0].stem.rsplit("-", 1)[-1]
-    found = hashlib.sha256(files[0].read_bytes()).hexdigest()
+    found = sha256_of(files[0])
     if not found.startswith(expected):
         raise ModelError(
             f"{files[0]} is damaged: sha256 {found[:8]}..., expected {expected}...", "reinstall it"

@@ -1,18 +1,12 @@
-"""What is saved of a picture, and under which names."""
+"""Pictures as files, and as parts of a page."""
 
+import base64
+import io
 from pathlib import Path
 
 from PIL import Image
 
 from pixelwise.files import write_atomically
-
-KINDS = {
-    "mask": "_mask.png",
-    "overlay": "_overlay.jpg",
-    "cutout": "_cutout.png",
-    "probabilities": "_probabilities.npz",
-}
-"""What can be saved, and what each file name ends with."""
 
 
 def write_picture(path: Path, picture: Image.Image) -> None:
@@ -21,3 +15,11 @@ def write_picture(path: Path, picture: Image.Image) -> None:
         write_atomically(path, lambda file: picture.save(file, "JPEG", quality=90, subsampling=0))
     else:
         write_atomically(path, lambda file: picture.save(file, "PNG"))
+
+
+def data_url(picture: Image.Image) -> str:
+    """The picture itself, for the src of an <img>: palette pictures as PNG, others as JPEG."""
+    file = io.BytesIO()
+    kind, options = ("png", {"optimize": True}) if picture.mode == "P" else ("jpeg", {"quality": 82})
+    picture.save(file, kind, **options)
+    return f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode()}"

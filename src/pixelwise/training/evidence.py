@@ -9,6 +9,7 @@ from pixelwise.data.sample import SEMANTIC
 from pixelwise.files import write_atomically
 from pixelwise.labels import Classes
 from pixelwise.pictures.masks import mask
+from pixelwise.pictures.writing import write_picture
 from pixelwise.training.batches import Batch
 
 
@@ -30,12 +31,8 @@ def save_evidence(
         for index, id_ in enumerate(batch.ids):
             name = f"{rank}_{number}_{index}_{id_.replace('/', '_')}.png"
             colours = batch.images[index, :3].permute(1, 2, 0).byte().numpy()
-            _save(place / "images" / name, Image.fromarray(colours))
+            write_picture(place / "images" / name, Image.fromarray(colours))
             for head, entry in classes.items():
                 folder = "labels" if head == SEMANTIC else f"labels.{head}"
-                _save(place / folder / name, mask(batch.heads[head][index].numpy(), entry))
+                write_picture(place / folder / name, mask(batch.heads[head][index].numpy(), entry))
     return place
-
-
-def _save(path: Path, picture: Image.Image) -> None:
-    write_atomically(path, lambda file: picture.save(file, "PNG"))

@@ -151,7 +151,9 @@ class Recipe:
             )
         needed = [field.name for field in fields if field.default is dataclasses.MISSING]
         if missing := [name for name in needed if name not in content]:
-            raise TrainingError(f"the recipe lacks {', '.join(missing)}", "it may be damaged; start a new run")
+            raise TrainingError(
+                f"the recipe lacks {', '.join(missing)}", "it may be damaged; start a new run"
+            )
         values = {key: tuple(value) if isinstance(value, list) else value for key, value in content.items()}
         return cls(**typing.cast(dict[str, typing.Any], values))
 
