@@ -84,10 +84,9 @@ def _print(report: "Audit") -> None:
 
 
 def _print_findings(rank: str, findings: "Sequence[Finding]") -> None:
-    kinds: dict[str, list[Finding]] = {}
-    for finding in findings:
-        kinds.setdefault(finding.kind, []).append(finding)
-    for kind, members in kinds.items():
+    from pixelwise.data.look import by_kind
+
+    for kind, members in by_kind(findings).items():
         for finding in members[:_MOST_LINES]:
             print(f"{rank}: {finding.message}")
         if len(members) > _MOST_LINES:

@@ -34,10 +34,7 @@ def folder(root: Path, split: str, zero: str = "class") -> LabelledImages:
         )
     labels = {SEMANTIC: place / "labels"} | _named(place, "labels")
     entries = entries_of(place / "images", labels, _named(place, "channels"))
-    heads = {
-        head: own_classes(root / ("classes.txt" if head == SEMANTIC else f"classes.{head}.txt"), void)
-        for head in labels
-    }
+    heads = {head: own_classes(root / classes_file(head), void) for head in labels}
     chosen = entries if place == own else held_out(entries, split, 10)
     return LabelledImages(f"folder:{root} {split}", chosen, heads)
 
@@ -90,6 +87,16 @@ def by_stem(place: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
             )
         found[path.stem] = path
     return found
+
+
+def classes_file(head: str) -> str:
+    """The name of the text file with the classes of that head."""
+    return "classes.txt" if head == SEMANTIC else f"classes.{head}.txt"
+
+
+def labels_folder(head: str) -> str:
+    """The name of the folder with the labels of that head."""
+    return "labels" if head == SEMANTIC else f"labels.{head}"
 
 
 def _named(place: Path, prefix: str) -> dict[str, Path]:

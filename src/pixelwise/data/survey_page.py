@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from pixelwise.data.audit import Audit, HeadCount
-from pixelwise.data.look import Finding
+from pixelwise.data.look import Finding, by_kind
 from pixelwise.data.sample import LabelledImages
 from pixelwise.data.survey import Leak, Survey
 from pixelwise.errors import DataError
@@ -81,11 +81,8 @@ def _summary(surveys: Mapping[str, Survey], faults: int, doubts: int) -> str:
 
 def _findings(findings: Sequence[Finding], dataset: LabelledImages, rank: str) -> list[str]:
     """One block for all findings of a kind."""
-    kinds: dict[str, list[Finding]] = {}
-    for finding in findings:
-        kinds.setdefault(finding.kind, []).append(finding)
     blocks = []
-    for kind, members in kinds.items():
+    for kind, members in by_kind(findings).items():
         lines = "".join(f"<li>{html.escape(finding.message)}" for finding in members[: 3 * _MOST])
         more = f"<li>and {len(members) - 3 * _MOST:,} more" if len(members) > 3 * _MOST else ""
         places = [place for finding in members for place in finding.samples][:_MOST]
