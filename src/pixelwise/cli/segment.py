@@ -100,7 +100,7 @@ def segment(
 def _print_json(outcome: "Outcome") -> None:
     record: dict[str, Any] = {"path": str(outcome.path)}
     if outcome.problem is not None:
-        record["error"] = getattr(outcome.problem, "message", None) or str(outcome.problem)
+        record["error"] = outcome.problem.message
     else:
         record |= {
             "height": outcome.size[0],

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path, PurePath
 from typing import Any
 
-from pixelwise.errors import ImageError
+from pixelwise.errors import ImageError, PixelwiseError
 from pixelwise.inference.inputs import find_pictures
 from pixelwise.inference.ledger import Ledger, identity
 from pixelwise.inference.predictor import Predictor
@@ -23,7 +23,7 @@ class Task:
 
     path: Path
     stem: PurePath
-    problem: Exception | None = None
+    problem: PixelwiseError | None = None
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Outcome:
     """
 
     path: Path
-    problem: Exception | None = None
+    problem: PixelwiseError | None = None
     size: tuple[int, int] = (0, 0)
     scored_size: tuple[int, int] = (0, 0)
     areas: list[Area] = field(default_factory=list)
