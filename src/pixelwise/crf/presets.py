@@ -165,7 +165,7 @@ def load_preset(name_or_file: str | Path) -> Preset:
         reason = getattr(problem, "strerror", None) or problem
         raise PresetError(f"cannot read the CRF preset {given}: {reason}") from None
     if len(content) > _LARGEST_FILE:
-        raise PresetError(f"{given} has more than {_LARGEST_FILE} bytes, which no CRF preset has")
+        raise PresetError(f"{given} has more than {_LARGEST_FILE} bytes, which no CRF preset has", _FORM)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -35,7 +35,10 @@ def convert(
     names = [entry.id.replace("/", "_").replace("\\", "_") for entry in dataset.entries]
     if len(set(names)) < len(names):
         repeated = sorted({name for name in names if names.count(name) > 1})
-        raise DataError(f"{dataset.name}: several samples would be called {', '.join(repeated[:5])}")
+        raise DataError(
+            f"{dataset.name}: several samples would be called {', '.join(repeated[:5])}",
+            'rename them: "/" and "\\" become "_"',
+        )
     lists = {place / classes_file(head): class_map.classes.names for head, class_map in dataset.heads.items()}
     for path, classes in lists.items():
         if path.exists() and read_text(path, "list of classes").splitlines() != list(classes):

@@ -18,6 +18,7 @@ from pixelwise.errors import DataError, SplitError
 from pixelwise.labels import Classes
 from pixelwise.types import VOID
 
+_ONE_A_LINE = "write one name per line; the first line is id 0"
 _CHANNEL_SUFFIXES = (*IMAGE_SUFFIXES, ".npy")
 Item = TypeVar("Item")
 
@@ -109,7 +110,7 @@ def own_classes(file: Path, zero_is_void: bool = False) -> ClassMap:
     if not file.is_file():
         raise DataError(
             f"the names of the classes are not there: {file} not found",
-            "write one name per line; the first line is id 0",
+            _ONE_A_LINE,
         )
     try:
         names = [line.strip() for line in read_text(file, "list of classes").rstrip().splitlines()]
@@ -120,7 +121,7 @@ def own_classes(file: Path, zero_is_void: bool = False) -> ClassMap:
         classes = Classes.named(names)
         return ClassMap.identity(classes, (0, VOID), 1) if zero_is_void else ClassMap.identity(classes)
     except ValueError as error:
-        raise DataError(f"{file}: {error}") from None
+        raise DataError(f"{file}: {error}", _ONE_A_LINE) from None
 
 
 SOURCE = Source(

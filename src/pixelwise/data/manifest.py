@@ -16,6 +16,8 @@ from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
 from pixelwise.data.source import Source, one_of
 from pixelwise.errors import DataError, SplitError
 
+_FORM = 'write an object a line, as {"image": ..., "label": ...}'
+
 
 def manifest(root: Path, split: str, classes: str = "", zero: str = "class") -> LabelledImages:
     """The split of the list `root`; `classes` names another file than classes.txt."""
@@ -34,7 +36,10 @@ def manifest(root: Path, split: str, classes: str = "", zero: str = "class") -> 
     names = list(rows[0][0].labels) if rows else [SEMANTIC]
     for entry, _ in rows:
         if list(entry.labels) != names:
-            raise DataError(f"{root}: {entry.id} has the heads {list(entry.labels)}, others {names}")
+            raise DataError(
+                f"{root}: {entry.id} has the heads {list(entry.labels)}, others {names}",
+                "give all lines the same heads",
+            )
     heads = {name: own_classes(own.get(name, root.with_name(classes_file(name))), void) for name in names}
     return LabelledImages(f"manifest:{root} {split}", entries, heads)
 
@@ -53,9 +58,11 @@ def _rows(file: Path) -> Iterator[tuple[int, dict[str, str]]]:
         try:
             content = json.loads(line)
         except json.JSONDecodeError as error:
-            raise DataError(f"{file}, line {number}: no JSON: {error}") from None
+            raise DataError(f"{file}, line {number}: no JSON: {error}", _FORM) from None
         if not isinstance(content, dict):
-            raise DataError(f'{file}, line {number}: expected an object as {{"image": ..., "label": ...}}')
+            raise DataError(
+                f"{file}, line {number}: expected an object, got a {type(content).__name__}", _FORM
+            )
         yield number, {str(name): str(value) for name, value in content.items() if value is not None}
 
 

@@ -159,7 +159,10 @@ def read_json(path: Path, kind: str) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         raise DataError(f"the {kind} {path} is no JSON: {error}", "replace or remove the file") from None
     if not isinstance(content, dict):
-        raise DataError(f"the {kind} {path} holds a {type(content).__name__}, but should hold an object")
+        raise DataError(
+            f"the {kind} {path} holds a {type(content).__name__}, but should hold an object",
+            "is this the right file?",
+        )
     return content
 
 
@@ -193,5 +196,7 @@ def read_numbers(path: Path, kind: str) -> npt.NDArray[Any]:
     except (OSError, ValueError, EOFError) as error:
         raise DataError(f"the {kind} {path} cannot be read: {error}", "save it with numpy.save") from None
     if values.dtype.kind not in "uif":
-        raise DataError(f"the {kind} {path} holds {values.dtype}, but should hold numbers")
+        raise DataError(
+            f"the {kind} {path} holds {values.dtype}, but should hold numbers", "is this the right file?"
+        )
     return values

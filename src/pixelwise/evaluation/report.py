@@ -41,7 +41,9 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
-        raise ImageError(f"cannot write a report into {folder}: {problem.strerror}") from None
+        raise ImageError(
+            f"cannot write a report into {folder}: {problem.strerror}", "choose another --report"
+        ) from None
 
 
 def page(content: Content, classes: Classes, shown: Sequence[Exhibit]) -> str:

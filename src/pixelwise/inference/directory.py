@@ -82,7 +82,9 @@ def run(
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
-        raise ImageError(f"cannot make the output folder {output}: {problem.strerror}") from problem
+        raise ImageError(
+            f"cannot make the output folder {output}: {problem.strerror}", "choose another --output"
+        ) from problem
     function = partial(_outcome, predictor, Ledger(output), tuple(dict.fromkeys(kinds)), overwrite)
     yield from in_order(function, tasks, workers)
 

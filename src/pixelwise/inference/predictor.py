@@ -74,7 +74,8 @@ class Predictor:
         scores = self.scores(source, photo)
         if scores.shape[0] != len(self.classes):
             raise ModelError(
-                f'model "{self.info.name}" names {len(self.classes)} classes but scores {scores.shape[0]}'
+                f'model "{self.info.name}" names {len(self.classes)} classes but scores {scores.shape[0]}',
+                "export it again",
             )
         scored = Segmentation(scores, photo.size, self.classes, photo.pixels, photo.original)
         return scored if self.refiner is None else self._refined(source, photo, scored, self.refiner)

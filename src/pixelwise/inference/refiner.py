@@ -70,5 +70,7 @@ def refined_photo(source: Source, photo: Photo, classes: int) -> RGBImage:
         return photo.pixels
     closer = read_photo(source, max(grid))
     if closer.size != photo.size:
-        raise ImageError(f"{printable(source)}: the file has changed while it was being segmented")
+        raise ImageError(
+            f"{printable(source)}: the file has changed while it was being segmented", "try again"
+        )
     return closer.pixels
