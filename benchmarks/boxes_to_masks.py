@@ -25,7 +25,7 @@ from pixelwise.data import LabelledImages, open_dataset
 from pixelwise.evaluation.bootstrap import interval, resampled
 from pixelwise.evaluation.metrics import CONVENTION, Counts
 from pixelwise.evaluation.tally import Tally
-from pixelwise.files import write_atomically
+from pixelwise.pictures.writing import write_picture
 from pixelwise.streams import in_order, processors
 from pixelwise.types import VOID, Labels, RGBImage
 
@@ -99,7 +99,7 @@ def draw_sheet(data: LabelledImages, indices: Sequence[int], path: Path) -> None
         tiles.append(np.asarray(tile))
     rows = [np.concatenate(tiles[i : i + 2], axis=1) for i in range(0, len(tiles) - 1, 2)]
     sheet = Image.fromarray(np.concatenate(rows))
-    write_atomically(path, lambda file: sheet.save(file, "PNG"))
+    write_picture(path, sheet)
 
 
 def main() -> None:

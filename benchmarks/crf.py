@@ -27,8 +27,8 @@ from crf_cases import blurred_unary, two_kernels
 
 from pixelwise import _core
 from pixelwise.crf import DenseCRF, mean_field
-from pixelwise.crf.dense_crf import available_threads
 from pixelwise.crf.potentials import Normalization
+from pixelwise.streams import processors
 
 Floats = npt.NDArray[np.float32]
 Photo = npt.NDArray[np.uint8]
@@ -79,7 +79,7 @@ def compare(name: str, widths: Widths, classes: int, pairs: int, size: tuple[int
     image, unary = photo(name, *size), blurred_unary(classes, size[1], size[0])
     vertices = DenseCRF(unary, two_kernels(image, *widths)).vertices
     print(f"\n{name} {size[0]}x{size[1]}, {classes} classes, {widths}, vertices {vertices}")
-    counts = sorted({1, available_threads()})
+    counts = sorted({1, processors()})
     runs: dict[int, list[tuple[float, float]]] = {threads: [] for threads in counts}
     peers: list[float] = []
     for _ in range(pairs):
@@ -99,7 +99,7 @@ def equality() -> None:
     names, widths = ("chelsea", "astronaut", "coffee"), (CHELSEA, ASTRONAUT)
     for name, w, classes, kind in itertools.product(names, widths, (2, 5, 21, 59), range(4)):
         image, unary = photo(name), blurred_unary(classes, 375, 500)
-        a, b = ours(image, unary, w, available_threads(), kind), theirs(image, unary, w, kind)
+        a, b = ours(image, unary, w, processors(), kind), theirs(image, unary, w, kind)
         others = int((a.argmax(axis=0) != b.argmax(axis=0)).sum())
         verdict = "" if np.abs(a - b).max() <= 1e-4 and others <= 1e-4 * a[0].size else "  BEYOND"
         label = f"{name:9} {w} {classes:2} {NORMALIZATIONS[kind]:9}"
@@ -140,9 +140,7 @@ def memory(library: str, unary_file: Path) -> None:
     before = peak_memory()
     seconds, _ = timed(
         lambda: (
-            ours(image, unary, CHELSEA, available_threads())
-            if library == "ours"
-            else theirs(image, unary, CHELSEA)
+            ours(image, unary, CHELSEA, processors()) if library == "ours" else theirs(image, unary, CHELSEA)
         )
     )
     above = peak_memory() - before
@@ -159,7 +157,7 @@ def large() -> None:
     print("\ntime by size, 5 classes, all threads")
     for width, height in ((500, 375), (1000, 750), (2000, 1500), (4000, 3000)):
         image, unary = photo("astronaut", width, height), blurred_unary(5, height, width)
-        seconds = run_ours(image, unary, CHELSEA, available_threads())[0]
+        seconds = run_ours(image, unary, CHELSEA, processors())[0]
         print(
             f"  {width * height / 1e6:5.2f} Mpixels {seconds:6.2f} s, {1e9 * seconds / width / height:.0f} ns"
         )
@@ -175,8 +173,8 @@ def main() -> None:
     if options.memory:
         return memory(options.memory[0], Path(options.memory[1]))
     image, unary = photo("chelsea"), blurred_unary(21, 375, 500)
-    cold, _ = timed(lambda: ours(image, unary, CHELSEA, available_threads()))
-    print(f"{_core.instruction_set()}, {available_threads()} threads; cold first call {1e3 * cold:.1f} ms")
+    cold, _ = timed(lambda: ours(image, unary, CHELSEA, processors()))
+    print(f"{_core.instruction_set()}, {processors()} threads; cold first call {1e3 * cold:.1f} ms")
     compare("chelsea", CHELSEA, 21, options.pairs)
     compare("astronaut", ASTRONAUT, 21, options.pairs)
     for classes in (2, 5, 59):

@@ -29,7 +29,7 @@ from pixelwise.evaluation.surface import draw_surface
 from pixelwise.evaluation.trimap import BORDER_CONVENTION, TRIMAP_CONVENTION, Bands, chessboard_distance
 from pixelwise.inference.predictor import Predictor, load
 from pixelwise.inference.refiner import CRFRefiner
-from pixelwise.inference.writing import write_picture
+from pixelwise.pictures.writing import write_picture
 from pixelwise.streams import in_order, processors
 from pixelwise.types import VOID
 

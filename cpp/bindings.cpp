@@ -1,30 +1,12 @@
 // The Python face of the compiled core: shapes and types are checked here, the work is done without the GIL.
-#include <nanobind/nanobind.h>
-#include <nanobind/ndarray.h>
-
+#include "bindings.hpp"
 #include "confusion.hpp"
 #include "resample.hpp"
 
-namespace nb = nanobind;
-using namespace nb::literals;
-
-void bind_crf(nb::module_& module);          // in bindings_crf.cpp
-void bind_convolution(nb::module_& module);  // in bindings_conv.cpp
-void bind_learning(nb::module_& module);     // in bindings_learning.cpp
-
 namespace {
 
-template <typename T, int Dimensions>
-using In = nb::ndarray<const T, nb::ndim<Dimensions>, nb::c_contig, nb::device::cpu>;
-template <typename T, int Dimensions>
-using Out = nb::ndarray<T, nb::ndim<Dimensions>, nb::c_contig, nb::device::cpu>;
-
-void require(bool condition, const char* message) {
-    if (!condition) throw nb::value_error(message);
-}
-
-std::size_t count_confusion(In<std::uint8_t, 1> truth, In<std::uint8_t, 1> prediction, int ignore,
-                            Out<std::int64_t, 2> matrix) {
+std::size_t count_confusion(Array<const std::uint8_t, 1> truth, Array<const std::uint8_t, 1> prediction, int ignore,
+                            Array<std::int64_t, 2> matrix) {
     require(truth.size() == prediction.size(), "truth and prediction differ in size");
     require(matrix.shape(0) == matrix.shape(1) && matrix.shape(0) <= 256, "matrix is not C x C with C <= 256");
     nb::gil_scoped_release released;
@@ -32,8 +14,8 @@ std::size_t count_confusion(In<std::uint8_t, 1> truth, In<std::uint8_t, 1> predi
                                       matrix.data());
 }
 
-void label_pixels(In<float, 3> scores, Out<std::uint8_t, 2> labels, Out<std::int64_t, 1> pixels,
-                  Out<double, 1> confidence) {
+void label_pixels(Array<const float, 3> scores, Array<std::uint8_t, 2> labels, Array<std::int64_t, 1> pixels,
+                  Array<double, 1> confidence) {
     require(scores.size() > 0 && labels.size() > 0, "scores and labels may not be empty");
     require(scores.shape(0) <= 256, "at most 256 classes fit into uint8 labels");
     require(pixels.shape(0) == scores.shape(0) && confidence.shape(0) == scores.shape(0),
@@ -43,14 +25,14 @@ void label_pixels(In<float, 3> scores, Out<std::uint8_t, 2> labels, Out<std::int
                             {labels.shape(0), labels.shape(1)}, labels.data(), pixels.data(), confidence.data());
 }
 
-void pixel_confidence(In<float, 3> scores, Out<float, 2> confidence) {
+void pixel_confidence(Array<const float, 3> scores, Array<float, 2> confidence) {
     require(scores.size() > 0 && confidence.size() > 0, "scores and confidence may not be empty");
     nb::gil_scoped_release released;
     pixelwise::pixel_confidence(scores.data(), scores.shape(0), {scores.shape(1), scores.shape(2)},
                                 {confidence.shape(0), confidence.shape(1)}, confidence.data());
 }
 
-void pixel_probabilities(In<float, 3> scores, Out<float, 3> probabilities) {
+void pixel_probabilities(Array<const float, 3> scores, Array<float, 3> probabilities) {
     require(scores.size() > 0 && probabilities.size() > 0, "scores and probabilities may not be empty");
     require(scores.shape(0) == probabilities.shape(0), "scores and probabilities differ in classes");
     nb::gil_scoped_release released;

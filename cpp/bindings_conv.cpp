@@ -1,33 +1,12 @@
 // The Python face of fast convolutions.
-#include <nanobind/nanobind.h>
-#include <nanobind/ndarray.h>
-#include <nanobind/stl/optional.h>
-#include <nanobind/stl/string.h>
-
 #include <memory>
-#include <optional>
-#include <string>
 #include <vector>
 
+#include "bindings.hpp"
 #include "convolution.hpp"
 #include "winograd.hpp"
 
-namespace nb = nanobind;
-using namespace nb::literals;
-
 namespace {
-
-template <typename T, int Dimensions>
-using Array = nb::ndarray<T, nb::ndim<Dimensions>, nb::c_contig, nb::device::cpu>;
-
-void require(bool condition, const char* message) {
-    if (!condition) throw nb::value_error(message);
-}
-
-template <class Any>
-std::ptrdiff_t size(const Any& array, std::size_t axis) {
-    return static_cast<std::ptrdiff_t>(array.shape(axis));
-}
 
 template <class Images>
 pixelwise::ImageSizes sizes_of(const Images& images) {
@@ -54,11 +33,10 @@ class ConvolutionHandle {
                 "padding, dilation or threads are out of range");
         require(!pooled || (dilation == 1 && kernel % 2 == 1 && !few), "pooling needs an odd kernel without dilation");
         require(!few || dilation == 1, "at most 8 inputs are not convolved with dilation");
-        const pixelwise::Kernels* kernels = pixelwise::find_kernels(instructions ? instructions->c_str() : nullptr);
-        require(kernels != nullptr, "this processor does not run these instructions, or they were not built in");
+        const pixelwise::Kernels& kernels = kernels_named(instructions);
         nb::gil_scoped_release released;
         convolution_ = std::make_unique<pixelwise::Convolution>(
-            *kernels, weights.data(), bias.data(), static_cast<int>(outputs), static_cast<int>(inputs),
+            kernels, weights.data(), bias.data(), static_cast<int>(outputs), static_cast<int>(inputs),
             static_cast<int>(kernel), padding, dilation, rectified, pooled, threads);
     }
 
@@ -101,12 +79,6 @@ pixelwise::ConvolutionLayer layer_of(const Weights& weights, const Images& image
     return layer;
 }
 
-const pixelwise::ConvolutionKernels& kernels_named(const std::optional<std::string>& instructions) {
-    const pixelwise::Kernels* kernels = pixelwise::find_kernels(instructions ? instructions->c_str() : nullptr);
-    require(kernels != nullptr, "this processor does not run these instructions, or they were not built in");
-    return *kernels->convolution;
-}
-
 // Points of weights that are used once, of the calling thread: the system takes long to give so much anew.
 pixelwise::Buffer<float>& points() {
     thread_local pixelwise::Buffer<float> buffer;
@@ -118,7 +90,7 @@ void convolve(Array<const float, 4> images, Array<const float, 4> weights, Array
               const std::optional<std::string>& instructions) {
     const auto layer = layer_of(weights, images, out, padding, dilation);
     require(size(bias, 0) == layer.outputs && threads > 0, "bias is not one number per output channel, or no threads");
-    const auto& kernels = kernels_named(instructions);
+    const auto& kernels = *kernels_named(instructions).convolution;
     nb::gil_scoped_release released;
     const auto sizes = sizes_of(images);
     const int side = best_side(layer, sizes);
@@ -131,7 +103,7 @@ void convolve_back(Array<const float, 4> gradient, Array<const float, 4> weights
                    Array<float, 4> out, int threads, const std::optional<std::string>& instructions) {
     const auto layer = layer_of(weights, out, gradient, padding, dilation).transposed();
     require(threads > 0, "threads must be positive");
-    const auto& kernels = kernels_named(instructions);
+    const auto& kernels = *kernels_named(instructions).convolution;
     nb::gil_scoped_release released;
     const auto sizes = sizes_of(gradient);
     const int side = best_side(layer, sizes);
@@ -145,7 +117,7 @@ void correlate(Array<const float, 4> images, Array<const float, 4> gradient, int
                Array<float, 4> out, int threads, const std::optional<std::string>& instructions) {
     const auto layer = layer_of(out, images, gradient, padding, dilation);
     require(threads > 0, "threads must be positive");
-    const auto& kernels = kernels_named(instructions);
+    const auto& kernels = *kernels_named(instructions).convolution;
     nb::gil_scoped_release released;
     const auto sizes = sizes_of(images);
     correlate(kernels, layer, best_side(layer, sizes), images.data(), sizes, gradient.data(), out.data(), threads);

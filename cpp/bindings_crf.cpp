@@ -1,27 +1,14 @@
 // The Python face of the dense CRF: a separate source, as it compiles as long as the rest.
-#include <nanobind/nanobind.h>
-#include <nanobind/ndarray.h>
-#include <nanobind/stl/optional.h>
-#include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
 #include <memory>
 #include <mutex>
 
+#include "bindings.hpp"
 #include "mean_field.hpp"
 
-namespace nb = nanobind;
-using namespace nb::literals;
-
 namespace {
-
-template <typename T, int Dimensions>
-using Array = nb::ndarray<T, nb::ndim<Dimensions>, nb::c_contig, nb::device::cpu>;
-
-void require(bool condition, const char* message) {
-    if (!condition) throw nb::value_error(message);
-}
 
 template <typename T>
 using Volume = nb::ndarray<T, nb::ndim<4>, nb::device::cpu>;  // (classes, depth, height, width), any strides
@@ -51,7 +38,6 @@ class CrfHandle {
         return *field_;
     }
 
-
   public:
     using KernelTuple = std::tuple<Array<const float, 2>, int, float, std::optional<Array<const float, 2>>>;
 
@@ -79,10 +65,9 @@ class CrfHandle {
             terms.push_back({static_cast<int>(features.shape(0)), features.data(),
                              static_cast<pixelwise::Normalization>(normalization), weight, matrix});
         }
-        const pixelwise::Kernels* chosen = pixelwise::find_kernels(instructions ? instructions->c_str() : nullptr);
-        require(chosen != nullptr, "unknown or unsupported instruction set");
+        const pixelwise::Kernels& chosen = kernels_named(instructions);
         nb::gil_scoped_release released;
-        field_ = std::make_unique<pixelwise::MeanField>(sizes, classes, terms, threads, *chosen);
+        field_ = std::make_unique<pixelwise::MeanField>(sizes, classes, terms, threads, chosen);
     }
 
     std::ptrdiff_t set_unary(Volume<const float> unary) {

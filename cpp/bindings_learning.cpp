@@ -1,31 +1,8 @@
 // The Python face of what training needs besides convolutions.
-#include <nanobind/nanobind.h>
-#include <nanobind/ndarray.h>
-#include <nanobind/stl/optional.h>
-#include <nanobind/stl/string.h>
-
-#include <optional>
-#include <string>
-
+#include "bindings.hpp"
 #include "learning.hpp"
 
-namespace nb = nanobind;
-using namespace nb::literals;
-
 namespace {
-
-template <typename T, int Dimensions>
-using Array = nb::ndarray<T, nb::ndim<Dimensions>, nb::c_contig, nb::device::cpu>;
-
-void require(bool condition, const char* message) {
-    if (!condition) throw nb::value_error(message);
-}
-
-const pixelwise::Kernels& kernels_named(const std::optional<std::string>& instructions) {
-    const pixelwise::Kernels* kernels = pixelwise::find_kernels(instructions ? instructions->c_str() : nullptr);
-    require(kernels != nullptr, "this processor does not run these instructions, or they were not built in");
-    return *kernels;
-}
 
 double cross_entropy(Array<const float, 2> scores, Array<const std::uint8_t, 1> labels, Array<const float, 1> weights,
                      float scale, std::optional<Array<float, 2>> gradient, int threads,
@@ -46,7 +23,6 @@ double cross_entropy(Array<const float, 2> scores, Array<const std::uint8_t, 1> 
 
 void correlate_depthwise(Array<const float, 4> images, Array<const float, 4> gradient, int stride, int padding,
                          int dilation, Array<float, 3> out, int threads, const std::optional<std::string>& instructions) {
-    const auto size = [](const auto& array, std::size_t axis) { return static_cast<std::ptrdiff_t>(array.shape(axis)); };
     const pixelwise::DepthwiseLayer layer = {size(out, 0), static_cast<int>(out.shape(1)), stride, padding, dilation};
     require(out.shape(1) == out.shape(2) && (layer.kernel == 3 || layer.kernel == 5),
             "the kernel is not square of 3 or 5 taps");

@@ -1,128 +1,10 @@
-// The loops of a convolution. Compiled once per instruction set, with fused multiply-adds where they exist.
-#include "kernels_isa.hpp"
-#include "simd.hpp"
+// The way of kernels and tiles into products and back, along both axes. Compiled once per instruction set, with fused
+// multiply-adds where they exist.
+#include "winograd_axis.hpp"
 
 namespace pixelwise {
 namespace PIXELWISE_ISA {
 namespace {
-
-using Index = std::ptrdiff_t;
-using Vector = Float<lanes>;
-
-constexpr int pair = 2;  // vectors side by side: a cache line with 8 lanes, so that none is written by halves
-constexpr int block_rows = lanes == 16 ? 12 : 6, block_columns = pair * lanes;
-
-// The three maps along one axis of a tile, `Side` numbers each: of the image, of the products, of the kernel's taps.
-template <int Side>
-struct Axis;
-
-template <>
-struct Axis<8> {
-    static constexpr double points[] = {0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5};
-    static constexpr double scales[] = {1.0, -2.0 / 9, -2.0 / 9, 1.0 / 90, 1.0 / 90, 1.0 / 45, 1.0 / 45};
-
-    static PIXELWISE_INLINE void forward(const Vector* d, Vector* t) {
-        t[0] = d[0] - d[6] + (d[4] - d[2]) * 5.25f;
-        t[7] = d[7] - d[1] + (d[3] - d[5]) * 5.25f;
-        const Vector even1 = d[2] + d[6] - d[4] * 4.25f, odd1 = d[1] + d[5] - d[3] * 4.25f;
-        t[1] = even1 + odd1;
-        t[2] = even1 - odd1;
-        const Vector even2 = d[6] + d[2] * 0.25f - d[4] * 1.25f, odd2 = d[1] * 0.5f - d[3] * 2.5f + d[5] * 2.0f;
-        t[3] = even2 + odd2;
-        t[4] = even2 - odd2;
-        const Vector even3 = d[6] + (d[2] - d[4] * 1.25f) * 4.0f, odd3 = d[1] * 2.0f - d[3] * 2.5f + d[5] * 0.5f;
-        t[5] = even3 + odd3;
-        t[6] = even3 - odd3;
-    }
-
-    template <int Results>
-    static PIXELWISE_INLINE void backward(const Vector* p, Vector* r) {
-        const Vector even1 = p[1] + p[2], odd1 = p[1] - p[2];
-        const Vector even2 = p[3] + p[4], odd2 = p[3] - p[4];
-        const Vector even3 = p[5] + p[6], odd3 = p[5] - p[6];
-        for (int i = 0; i < Results; ++i) {
-            const float two = static_cast<float>(1 << i), half = static_cast<float>(1 << (5 - i));
-            r[i] = i % 2 ? odd1 + odd2 * two + odd3 * half : even1 + even2 * two + even3 * half;
-            if (i == 0) r[i] = r[i] + p[0];
-            if (i == Results - 1) r[i] = r[i] + p[7];
-        }
-    }
-
-    // `backward` transposed: `Results` numbers to eight.
-    template <int Results>
-    static PIXELWISE_INLINE void spread(const Vector* r, Vector* p) {
-        Vector one[2], two[2], half[2];
-        for (int i = 0; i < Results; ++i) {
-            const float up = static_cast<float>(1 << i), down = static_cast<float>(1 << (5 - i));
-            one[i % 2] = i < 2 ? r[i] : one[i % 2] + r[i];
-            two[i % 2] = i < 2 ? r[i] * up : two[i % 2] + r[i] * up;
-            half[i % 2] = i < 2 ? r[i] * down : half[i % 2] + r[i] * down;
-        }
-        p[0] = r[0];
-        p[1] = one[0] + one[1];
-        p[2] = one[0] - one[1];
-        p[3] = two[0] + two[1];
-        p[4] = two[0] - two[1];
-        p[5] = half[0] + half[1];
-        p[6] = half[0] - half[1];
-        p[7] = r[Results - 1];
-    }
-};
-
-template <>
-struct Axis<6> {
-    static constexpr double points[] = {0.0, 1.0, -1.0, 2.0, -2.0};
-    static constexpr double scales[] = {1.0 / 4, -1.0 / 6, -1.0 / 6, 1.0 / 24, 1.0 / 24};
-
-    static PIXELWISE_INLINE void forward(const Vector* d, Vector* t) {
-        t[0] = d[0] * 4.0f - d[2] * 5.0f + d[4];
-        t[5] = d[1] * 4.0f - d[3] * 5.0f + d[5];
-        const Vector even1 = d[4] - d[2] * 4.0f, odd1 = d[3] - d[1] * 4.0f;
-        t[1] = even1 + odd1;
-        t[2] = even1 - odd1;
-        const Vector even2 = d[4] - d[2], odd2 = (d[3] - d[1]) * 2.0f;
-        t[3] = even2 + odd2;
-        t[4] = even2 - odd2;
-    }
-
-    template <int Results>
-    static PIXELWISE_INLINE void backward(const Vector* p, Vector* r) {
-        const Vector even1 = p[1] + p[2], odd1 = p[1] - p[2];
-        const Vector even2 = p[3] + p[4], odd2 = p[3] - p[4];
-        r[0] = p[0] + even1 + even2;
-        r[1] = odd1 + odd2 * 2.0f;
-        r[2] = even1 + even2 * 4.0f;
-        r[3] = odd1 + odd2 * 8.0f + p[5];
-    }
-
-    template <int Results>
-    static PIXELWISE_INLINE void spread(const Vector* r, Vector* p) {
-        const Vector even1 = r[0] + r[2], odd1 = r[1] + r[3];
-        const Vector even2 = r[0] + r[2] * 4.0f, odd2 = r[1] * 2.0f + r[3] * 8.0f;
-        p[0] = r[0];
-        p[1] = even1 + odd1;
-        p[2] = even1 - odd1;
-        p[3] = even2 + odd2;
-        p[4] = even2 - odd2;
-        p[5] = r[3];
-    }
-};
-
-// What the kernel's taps become along one axis.
-template <int Side, int Taps>
-struct Factors {
-    float at[Side][Taps] = {};
-    constexpr Factors() {
-        for (int i = 0; i < Side - 1; ++i) {
-            double power = Axis<Side>::scales[i];
-            for (int k = 0; k < Taps; ++k) {
-                at[i][k] = static_cast<float>(power);
-                power *= Axis<Side>::points[i];
-            }
-        }
-        at[Side - 1][Taps - 1] = 1.0f;
-    }
-};
 
 template <int Side, int Taps>
 struct Sizes {
@@ -219,102 +101,49 @@ PIXELWISE_INLINE void each_row(const Pixels<const float>& tile, Index channel, c
 }
 
 template <int Side>
-void gather_tile(const Pixels<const float>& tile, float* out, Index stride, Index panel) {
+struct Forward {
+    static constexpr int side = Side, from = Side;
+    static PIXELWISE_INLINE void apply(const Vector* d, Vector* t) { Axis<Side>::forward(d, t); }
+};
+
+template <int Side, int Results>
+struct Spread {
+    static constexpr int side = Side, from = Results;
+    static PIXELWISE_INLINE void apply(const Vector* r, Vector* p) { Axis<Side>::template spread<Results>(r, p); }
+};
+
+// `from` x `from` numbers become `side` x `side` by the map along rows, then along columns.
+template <class Map>
+void map_tile(const Pixels<const float>& tile, float* out, Index stride, Index panel) {
+    constexpr int side = Map::side, from = Map::from;
     for (Index c = 0; c < tile.channels; c += block_columns, out += panel) {
-        Vector half[Side][Side][pair];
-        each_row<Side>(tile, c, [&](int i, int v, const Vector* d) {
-            Vector t[Side];
-            Axis<Side>::forward(d, t);
-            for (int j = 0; j < Side; ++j) half[i][j][v] = t[j];
+        Vector half[from][side][pair];
+        each_row<from>(tile, c, [&](int i, int v, const Vector* d) {
+            Vector t[side];
+            Map::apply(d, t);
+            for (int j = 0; j < side; ++j) half[i][j][v] = t[j];
         });
-        for (int j = 0; j < Side; ++j) {
-            Vector t[pair][Side];
+        for (int j = 0; j < side; ++j) {
+            Vector t[pair][side];
             for (int v = 0; v < pair; ++v) {
-                Vector d[Side];
-                for (int i = 0; i < Side; ++i) d[i] = half[i][j][v];
-                Axis<Side>::forward(d, t[v]);
+                Vector d[from];
+                for (int i = 0; i < from; ++i) d[i] = half[i][j][v];
+                Map::apply(d, t[v]);
             }
-            for (int i = 0; i < Side; ++i)
-                for (int v = 0; v < pair; ++v) store(out + (i * Side + j) * stride + v * lanes, t[v][i]);
+            for (int i = 0; i < side; ++i)
+                for (int v = 0; v < pair; ++v) store(out + (i * side + j) * stride + v * lanes, t[v][i]);
         }
     }
 }
 
 void gather(int side, const Pixels<const float>& tile, float* out, Index stride, Index panel) {
-    side == 6 ? gather_tile<6>(tile, out, stride, panel) : gather_tile<8>(tile, out, stride, panel);
-}
-
-template <int Side, int Size>
-void spread_tile(const Pixels<const float>& tile, float* out, Index stride, Index panel) {
-    for (Index c = 0; c < tile.channels; c += block_columns, out += panel) {
-        Vector half[Size][Side][pair];
-        each_row<Size>(tile, c, [&](int i, int v, const Vector* r) {
-            Vector p[Side];
-            Axis<Side>::template spread<Size>(r, p);
-            for (int j = 0; j < Side; ++j) half[i][j][v] = p[j];
-        });
-        for (int j = 0; j < Side; ++j) {
-            Vector p[pair][Side];
-            for (int v = 0; v < pair; ++v) {
-                Vector r[Size];
-                for (int i = 0; i < Size; ++i) r[i] = half[i][j][v];
-                Axis<Side>::template spread<Size>(r, p[v]);
-            }
-            for (int i = 0; i < Side; ++i)
-                for (int v = 0; v < pair; ++v) store(out + (i * Side + j) * stride + v * lanes, p[v][i]);
-        }
-    }
+    side == 6 ? map_tile<Forward<6>>(tile, out, stride, panel) : map_tile<Forward<8>>(tile, out, stride, panel);
 }
 
 void spread(int side, int kernel, const Pixels<const float>& tile, float* out, Index stride, Index panel) {
-    with_sizes(side, kernel,
-               [&](auto sizes) { spread_tile<sizes.side, sizes.results>(tile, out, stride, panel); });
-}
-
-void multiply(Index count, Index depth, const float* a, Index a_stride, const float* b, float* c, Index c_stride) {
-    for (Index first = 0; first < count; first += block_rows, a += block_rows * a_stride, c += block_rows * c_stride) {
-        Vector total[block_rows][pair];
-        for (int i = 0; i < block_rows; ++i)
-            for (int v = 0; v < pair; ++v) total[i][v] = all<lanes>(0.0f);
-        for (Index k = 0; k < depth; ++k) {
-            const Vector left = load<lanes>(b + k * block_columns), right = load<lanes>(b + k * block_columns + lanes);
-            for (int i = 0; i < block_rows; ++i) {
-                const Vector x = all<lanes>(a[i * a_stride + k]);
-                total[i][0] = total[i][0] + x * left;
-                total[i][1] = total[i][1] + x * right;
-            }
-        }
-        for (int i = 0; i < block_rows; ++i)
-            for (int v = 0; v < pair; ++v) store(c + i * c_stride + v * lanes, total[i][v]);
-    }
-}
-
-void correlate(Index count, Index depth, const float* a, Index a_panel, const float* b, float* c, Index c_stride,
-               bool add) {
-    for (Index first = 0; first < count; first += block_rows, c += block_rows * c_stride) {
-        const int valid = count - first < block_rows ? static_cast<int>(count - first) : block_rows;
-        const float* row[block_rows];
-        for (int i = 0; i < block_rows; ++i) {
-            const Index channel = first + (i < valid ? i : 0);
-            row[i] = a + channel / block_columns * a_panel + channel % block_columns;
-        }
-        Vector total[block_rows][pair];
-        for (int i = 0; i < block_rows; ++i)
-            for (int v = 0; v < pair; ++v) total[i][v] = all<lanes>(0.0f);
-        for (Index k = 0; k < depth * block_columns; k += block_columns) {
-            const Vector left = load<lanes>(b + k), right = load<lanes>(b + k + lanes);
-            for (int i = 0; i < block_rows; ++i) {
-                const Vector x = all<lanes>(row[i][k]);
-                total[i][0] = total[i][0] + x * left;
-                total[i][1] = total[i][1] + x * right;
-            }
-        }
-        for (int i = 0; i < valid; ++i)
-            for (int v = 0; v < pair; ++v) {
-                float* const to = c + i * c_stride + v * lanes;
-                store(to, add ? load<lanes>(to) + total[i][v] : total[i][v]);
-            }
-    }
+    with_sizes(side, kernel, [&](auto sizes) {
+        map_tile<Spread<sizes.side, sizes.results>>(tile, out, stride, panel);
+    });
 }
 
 template <int Side, int Size>
@@ -367,8 +196,8 @@ void scatter(int side, int kernel, const float* products, Index stride, const Co
 }  // namespace
 
 extern const ConvolutionKernels convolution_kernels;
-const ConvolutionKernels convolution_kernels = {block_rows, block_columns, &weigh,    &gather, &multiply,
-                                                      &scatter,   &spread,       &correlate, &unweigh};
+const ConvolutionKernels convolution_kernels = {block_rows, block_columns, &weigh,     &gather, &multiply,
+                                                &scatter,   &spread,       &correlate, &unweigh};
 
 }  // namespace PIXELWISE_ISA
 }  // namespace pixelwise

@@ -16,6 +16,12 @@
               int count, int width, float* to);                                         \
     void place(const float* from, const std::int32_t* order, std::int32_t first,        \
                int count, int width, float* to);                                        \
+    void multiply(std::ptrdiff_t count, std::ptrdiff_t depth, const float* a,           \
+                  std::ptrdiff_t a_stride, const float* b, float* c,                    \
+                  std::ptrdiff_t c_stride);                                             \
+    void correlate(std::ptrdiff_t count, std::ptrdiff_t depth, const float* a,          \
+                   std::ptrdiff_t a_panel, const float* b, float* c,                    \
+                   std::ptrdiff_t c_stride, bool add);                                  \
     extern const ConvolutionKernels convolution_kernels;                                \
     extern const LearningKernels learning_kernels;                                      \
     extern const Kernels kernels;                                                       \

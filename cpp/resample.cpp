@@ -112,44 +112,45 @@ void softmax(const float* scores, std::size_t classes, std::size_t width, const 
             probabilities[c * plane + x] = exp_nonpositive(scores[c * width + x] - best[x]) * confidence[x];
 }
 
+// Calls work(row, its scores, labels, best scores and their probabilities) for every row of the output.
+template <class Work>
+void for_rows(const float* scores, std::size_t classes, Grid from, Grid to, const Work& work) {
+    Rows rows(scores, classes, from, to);
+    std::vector<float> best(to.width), confidence(to.width);
+    std::vector<std::int32_t> label(to.width);
+    for (std::size_t y = 0; y < to.height; ++y) {
+        rows.compute(y);
+        best_of(rows.scores(), classes, to.width, best.data(), label.data(), confidence.data());
+        work(y, rows.scores(), label.data(), best.data(), confidence.data());
+    }
+}
+
 }  // namespace
 
 void label_pixels(const float* scores, std::size_t classes, Grid from, Grid to, std::uint8_t* labels,
                   std::int64_t* pixels, double* confidence) {
-    Rows rows(scores, classes, from, to);
-    std::vector<float> best(to.width), sure(to.width);
-    std::vector<std::int32_t> label(to.width);
-    for (std::size_t y = 0; y < to.height; ++y) {
-        rows.compute(y);
-        best_of(rows.scores(), classes, to.width, best.data(), label.data(), sure.data());
-        for (std::size_t x = 0; x < to.width; ++x) {
-            labels[y * to.width + x] = static_cast<std::uint8_t>(label[x]);
-            ++pixels[label[x]];
-            confidence[label[x]] += sure[x];
-        }
-    }
+    for_rows(scores, classes, from, to,
+             [&](std::size_t y, const float*, const std::int32_t* label, const float*, const float* sure) {
+                 for (std::size_t x = 0; x < to.width; ++x) {
+                     labels[y * to.width + x] = static_cast<std::uint8_t>(label[x]);
+                     ++pixels[label[x]];
+                     confidence[label[x]] += sure[x];
+                 }
+             });
 }
 
 void pixel_confidence(const float* scores, std::size_t classes, Grid from, Grid to, float* confidence) {
-    Rows rows(scores, classes, from, to);
-    std::vector<float> best(to.width);
-    std::vector<std::int32_t> label(to.width);
-    for (std::size_t y = 0; y < to.height; ++y) {
-        rows.compute(y);
-        best_of(rows.scores(), classes, to.width, best.data(), label.data(), confidence + y * to.width);
-    }
+    for_rows(scores, classes, from, to,
+             [&](std::size_t y, const float*, const std::int32_t*, const float*, const float* sure) {
+                 std::copy(sure, sure + to.width, confidence + y * to.width);
+             });
 }
 
 void pixel_probabilities(const float* scores, std::size_t classes, Grid from, Grid to, float* probabilities) {
-    Rows rows(scores, classes, from, to);
-    std::vector<float> best(to.width), sure(to.width);
-    std::vector<std::int32_t> label(to.width);
-    for (std::size_t y = 0; y < to.height; ++y) {
-        rows.compute(y);
-        best_of(rows.scores(), classes, to.width, best.data(), label.data(), sure.data());
-        softmax(rows.scores(), classes, to.width, best.data(), sure.data(), to.height * to.width,
-                probabilities + y * to.width);
-    }
+    for_rows(scores, classes, from, to,
+             [&](std::size_t y, const float* row, const std::int32_t*, const float* best, const float* sure) {
+                 softmax(row, classes, to.width, best, sure, to.height * to.width, probabilities + y * to.width);
+             });
 }
 
 }  // namespace pixelwise

@@ -42,6 +42,12 @@ class Tiling {
     }
     // Some phases are a tile shorter.
     bool empty(const Place& place) const { return place.row >= height_ || place.column >= width_; }
+    // The pixels of a tile in images of so many rows, columns and channels, from `before` rows and columns up and left on.
+    template <class T>
+    Pixels<T> pixels(const Place& place, T* images, Index height, Index width, Index channels, Index before = 0) const {
+        return {images + place.image * height * width * channels, height, width, channels, place.row - before,
+                place.column - before, step_};
+    }
 
   private:
     Index step_, size_, height_, width_, phases_down_, phases_across_, down_, across_;
@@ -110,9 +116,7 @@ void convolve(const ConvolutionKernels& kernels, const ConvolutionLayer& layer, 
             const auto mine = member.share(count);
             for (Index t = mine.begin; t < mine.end; ++t) {
                 const auto place = tiling(first + t);
-                kernels.gather(side,
-                               {in + place.image * sizes.height * sizes.width * inputs, sizes.height, sizes.width, inputs,
-                                place.row - layer.padding, place.column - layer.padding, layer.dilation},
+                kernels.gather(side, tiling.pixels(place, in, sizes.height, sizes.width, inputs, layer.padding),
                                transformed + t * inputs, in_stride, columns);
             }
             if (member.index == 0)  // the last block of rows may be less than full
@@ -131,13 +135,7 @@ void convolve(const ConvolutionKernels& kernels, const ConvolutionLayer& layer, 
             for (Index t = mine.begin; t < mine.end; ++t) {
                 const auto place = tiling(first + t);
                 if (tiling.empty(place)) continue;
-                const Pixels<float> tile = {out + place.image * given_height * given_width * outputs,
-                                            given_height,
-                                            given_width,
-                                            outputs,
-                                            place.row,
-                                            place.column,
-                                            layer.dilation};
+                const auto tile = tiling.pixels(place, out, given_height, given_width, outputs);
                 kernels.scatter(side, layer.kernel, products + t * outputs, out_stride,
                                 {tile, finish.bias, finish.rectified, finish.pooled, out_height, out_width});
             }
@@ -165,13 +163,9 @@ void correlate(const ConvolutionKernels& kernels, const ConvolutionLayer& layer,
             const auto mine = member.share(count);
             for (Index t = mine.begin; t < mine.end; ++t) {
                 const auto place = tiling(first + t);
-                kernels.gather(side,
-                               {in + place.image * sizes.height * sizes.width * inputs, sizes.height, sizes.width, inputs,
-                                place.row - layer.padding, place.column - layer.padding, layer.dilation},
+                kernels.gather(side, tiling.pixels(place, in, sizes.height, sizes.width, inputs, layer.padding),
                                transformed + t * columns, in_stride, block * columns);
-                kernels.spread(side, layer.kernel,
-                               {gradient + place.image * out_height * out_width * outputs, out_height, out_width, outputs,
-                                place.row, place.column, layer.dilation},
+                kernels.spread(side, layer.kernel, tiling.pixels(place, gradient, out_height, out_width, outputs),
                                spread + t * columns, out_stride, block * columns);
             }
             member.wait();

@@ -1,5 +1,6 @@
-"""Files that appear under their name only when they are complete."""
+"""Files that appear under their name only when they are complete, and what tells a file from another."""
 
+import hashlib
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
@@ -23,3 +24,9 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
         if isinstance(problem, OSError):
             raise ImageError(f"cannot write {path}: {problem.strerror or problem}") from problem
         raise
+
+
+def sha256_of(path: Path) -> str:
+    """The digest of a file's content, in hexadecimal. Raises OSError if it cannot be read."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

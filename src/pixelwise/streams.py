@@ -17,25 +17,21 @@ def processors() -> int:
     return os.cpu_count() or 1
 
 
-def in_order(
-    function: Callable[[Item], Result], items: Iterable[Item], workers: int, ahead: int | None = None
-) -> Iterator[Result]:
+def in_order(function: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:
     """Yield function(item) for every item, in order, computed by `workers` threads.
 
-    At most `ahead` items (default: two per worker) are taken from `items` before the oldest result is
-    fetched, so that an endless iterable and a slow reader need bounded memory. An exception of `function`
-    is raised in its turn. If the reader stops early, items not yet begun are dropped and those under way
-    are finished.
+    At most two items per worker are taken from `items` before the oldest result is fetched, so that an
+    endless iterable and a slow reader need bounded memory. An exception of `function` is raised in its
+    turn. If the reader stops early, items not yet begun are dropped and those under way are finished.
     """
     if workers < 1:
         raise ValueError(f"expected at least one worker, got {workers}")
-    limit = 2 * workers if ahead is None else max(1, ahead)
     pool = ThreadPoolExecutor(workers, thread_name_prefix="pixelwise")
     pending: deque[Future[Result]] = deque()
     try:
         for item in items:
             pending.append(pool.submit(function, item))
-            if len(pending) >= limit:
+            if len(pending) >= 2 * workers:
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()

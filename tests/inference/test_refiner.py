@@ -12,7 +12,8 @@ from pixelwise.crf import DEEPLAB, Preset, refine
 from pixelwise.errors import ImageError, PresetError
 from pixelwise.inference import refiner as module
 from pixelwise.inference.predictor import Predictor
-from pixelwise.inference.refiner import CRFRefiner, refined_size, refining_bytes, scores_of
+from pixelwise.inference.probabilities import scores_of
+from pixelwise.inference.refiner import CRFRefiner, refined_size, refining_bytes
 from pixelwise.types import RGBImage
 
 

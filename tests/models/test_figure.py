@@ -74,8 +74,8 @@ def test_a_canvas_paints_where_it_is_told() -> None:
     canvas = Canvas(40, 30)
     canvas.rectangle(10, 5, 20, 10, "#ff0000")
     canvas.line([(0, 25), (40, 25)], "#0000ff", 2)
-    picture = canvas.picture(1)
-    assert picture.getpixel((20, 10)) == (255, 0, 0)
-    assert picture.getpixel((20, 25)) == (0, 0, 255)
-    assert picture.getpixel((5, 5)) == (255, 255, 255)
+    picture = canvas.picture()  # of twice the size
+    assert picture.getpixel((40, 20)) == (255, 0, 0)
+    assert picture.getpixel((40, 50)) == (0, 0, 255)
+    assert picture.getpixel((10, 10)) == (255, 255, 255)
     assert '<rect x="10" y="5" width="20" height="10" fill="#ff0000"/>' in canvas.svg()

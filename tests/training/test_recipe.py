@@ -46,6 +46,25 @@ def test_all_faults_of_settings_are_told_at_once() -> None:
 
 
 @pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        ("jitter=x", "a whole number or none"),
+        ("steps=1.5", "a whole number"),
+        ("ema=most", "a number"),
+        ("skips=16,x", "numbers separated by commas"),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_told_what_was_expected(setting: str, expected: str) -> None:
+    with pytest.raises(TrainingError, match=f"{setting} does not read as {expected}\n"):
+        PLAIN.override([setting])
+
+
+def test_optional_fields_may_be_none() -> None:
+    assert PLAIN.override(["jitter=32"]).jitter == 32
+    assert PLAIN.override(["jitter=32"]).override(["jitter=none"]).jitter is None
+
+
+@pytest.mark.parametrize(
     ("setting", "complaint"),
     [
         ("scale=2,1", "LOW <= HIGH"),
@@ -101,6 +120,11 @@ def test_a_recipe_survives_json() -> None:
 def test_a_recipe_of_another_version_names_the_unknown_field() -> None:
     with pytest.raises(TrainingError, match="does not know: colour_space"):
         Recipe.from_dict({"name": "x", "data": "y", "colour_space": "lab"})
+
+
+def test_a_recipe_without_the_fields_it_needs_names_them() -> None:
+    with pytest.raises(TrainingError, match="lacks data"):
+        Recipe.from_dict({"name": "x"})
 
 
 def test_every_recipe_is_sound_and_has_a_header() -> None:

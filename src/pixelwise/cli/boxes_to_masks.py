@@ -1,6 +1,5 @@
 """`pixelwise boxes-to-masks`: labels to train on from boxes around objects."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,7 +17,7 @@ def boxes_to_masks(
     data: Annotated[
         str, typer.Argument(metavar="KIND:PATH", help="voc:PATH (XML) or coco:PATH (JSON); images=FOLDER.")
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write, with classes.txt.")],
+    output: options.DataFolder,
     split: options.Split = None,
     classes: options.Classes = None,
     middle: Annotated[

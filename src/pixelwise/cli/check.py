@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pixelwise.cli import options
+from pixelwise.cli import options, tables
 from pixelwise.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -68,32 +68,25 @@ def check(
 
 
 def _print(report: "Audit") -> None:
-    from rich.console import Console
-    from rich.table import Table
-
     print(f"{report.dataset.name}: {len(report.dataset)} samples")
     for head, count in report.heads.items():
         print(f"{head}, {count.void_share:.1%} void")
-        table = Table(box=None, padding=(0, 2), pad_edge=False, header_style="dim")
-        table.add_column("  id", justify="right")
-        table.add_column("class")
-        for heading in ("pixels", "share", "images"):
-            table.add_column(heading, justify="right")
         labelled = max(1, sum(count.pixels))
-        for id_, (name, pixels) in enumerate(zip(count.class_map.classes.names, count.pixels, strict=True)):
-            share = f"{pixels / labelled:.2%}"
-            table.add_row(str(id_), name, f"{pixels:,}", share, str(count.images[id_]))
-        Console(highlight=False, markup=False).print(table)
+        named = enumerate(zip(count.class_map.classes.names, count.pixels, strict=True))
+        rows = [
+            (str(id_), name, f"{pixels:,}", f"{pixels / labelled:.2%}", str(count.images[id_]))
+            for id_, (name, pixels) in named
+        ]
+        tables.show(("  id", "class", "pixels", "share", "images"), rows, texts=("class",))
     _print_findings("error", report.errors)
     _print_findings("warning", report.warnings)
     print(f"faults: {len(report.errors)}\n", flush=True)
 
 
 def _print_findings(rank: str, findings: "Sequence[Finding]") -> None:
-    kinds: dict[str, list[Finding]] = {}
-    for finding in findings:
-        kinds.setdefault(finding.kind, []).append(finding)
-    for kind, members in kinds.items():
+    from pixelwise.data.look import by_kind
+
+    for kind, members in by_kind(findings).items():
         for finding in members[:_MOST_LINES]:
             print(f"{rank}: {finding.message}")
         if len(members) > _MOST_LINES:

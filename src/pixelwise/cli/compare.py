@@ -6,16 +6,12 @@ from typing import Annotated, Any
 
 import typer
 
+from pixelwise.cli import tables
+
 EXAMPLES = (
     "pixelwise compare reports/plain reports/crf",
     "pixelwise compare reports/plain reports/crf --json",
 )
-_NAMES = {
-    "pixel_accuracy": "pixel accuracy",
-    "mean_accuracy": "mean accuracy",
-    "mean_iou": "mean IoU",
-    "frequency_weighted_iou": "frequency weighted IoU",
-}
 
 
 def compare(
@@ -43,20 +39,13 @@ def compare(
 
 
 def _print(result: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from pixelwise.evaluation.evaluate import SUMMARY
 
-    table = Table(box=None, padding=(0, 2), pad_edge=False, header_style="dim")
-    table.add_column("per cent")
-    for heading in ("A", "B", "B - A", "95 % interval", "", "B better in"):
-        table.add_column(heading, justify="right")
-    for key, name in _NAMES.items():
-        table.add_row(name, *_cells(result["metrics"][key]))
-    table.add_section()
-    for row in result["per_class"]:
-        table.add_row(f"IoU {row['name']}", *_cells(row))
+    headings = ("per cent", "A", "B", "B - A", "95 % interval", "", "B better in")
+    rows = [(SUMMARY[name], *_cells(row)) for name, row in result["metrics"].items()]
+    rows += [(f"IoU {row['name']}", *_cells(row)) for row in result["per_class"]]
     print(f"A: {result['a']}\nB: {result['b']}\n{result['images']} images\n")
-    Console(highlight=False, markup=False, width=110).print(table)
+    tables.show(headings, rows, texts=("per cent",))
     for key, title in (("gained", "gained most"), ("lost", "lost most")):
         shown = ", ".join(f"{i['id']} {100 * i['a']:.1f} to {100 * i['b']:.1f}" for i in result[key])
         if shown:

@@ -1,6 +1,5 @@
 """`pixelwise convert`: any data set as a folder of pictures and labels."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,7 +15,7 @@ EXAMPLES = (
 
 def convert(
     data: options.DataArgument,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write, with classes.txt.")],
+    output: options.DataFolder,
     split: options.Split = None,
     classes: options.Classes = None,
     channels: Annotated[
@@ -32,8 +31,7 @@ def convert(
     from pixelwise.data.spec import open_splits
 
     for name, dataset in open_splits(data, split, classes).items():
-        wanted = [channel for channel in channels.split(",") if channel]
-        chosen = dataset.with_channels(*wanted) if wanted else dataset
+        chosen = dataset.with_channels(*options.listed(channels))
         with progress(f"converting {name}", len(chosen)) as tell:
             write(chosen, output, name, tell)
         print(f"{len(chosen)} samples in {output / name}")

@@ -20,10 +20,10 @@ EXAMPLES = (
 
 
 def crf_search(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="Bundled model, .onnx file, or run folder.")],
+    model: options.Model,
     data: options.Data,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="PRESET.json", help="The result.")],
-    split: Annotated[str, typer.Option(help="Which part of the data.")] = "val",
+    split: options.OneSplit = "val",
     classes: options.Classes = None,
     ids: options.Ids = None,
     images: Annotated[int, typer.Option(min=1, help="How many pictures, taken evenly from the split.")] = 100,
@@ -52,7 +52,7 @@ def crf_search(
     from pixelwise.evaluation.crf_search import ScoredImages, evenly
     from pixelwise.evaluation.surface import draw_surface
     from pixelwise.files import write_atomically
-    from pixelwise.inference.writing import write_picture
+    from pixelwise.pictures.writing import write_picture
 
     ranges = _ranges(w1=w1, theta_alpha=theta_alpha, theta_beta=theta_beta)
     if output.suffix != ".json":

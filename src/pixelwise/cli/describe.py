@@ -2,11 +2,12 @@
 
 import json
 import sys
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from pixelwise.cli import options, tables
 
 if TYPE_CHECKING:
     from pixelwise.models.structure import Layer
@@ -20,7 +21,7 @@ _WITHOUT_ROWS = ("ReLU", "Dropout", "Dropout2d", "Identity", "to", "sub", "trued
 
 def describe(
     name: Annotated[str, typer.Argument(metavar="NET", help="A net of `pixelwise models`.")],
-    size: Annotated[str, typer.Option(metavar="HxW", help="The image's height and width.")] = "500x500",
+    size: Annotated[str, typer.Option(metavar="HEIGHTxWIDTH", help="Of the image, in pixels.")] = "500x500",
     classes: Annotated[int, typer.Option(min=1, max=255, help="How many classes it scores.")] = 21,
     draw: Annotated[
         Path | None,
@@ -38,7 +39,7 @@ def describe(
         raise typer.BadParameter(f"expected one of {', '.join(CATALOGUE)}, got {name}", param_hint="NET")
     if draw is not None and draw.suffix not in (".svg", ".png"):
         raise typer.BadParameter(f"expected an .svg or .png file, got {draw}", param_hint="--draw")
-    height, width = _size(size)
+    height, width = options.parsed_size(size)
     import torch
 
     from pixelwise.models.structure import layers_of
@@ -65,13 +66,6 @@ def describe(
         _draw(layers, name, caption, draw)
 
 
-def _size(text: str) -> tuple[int, int]:
-    parts = text.lower().split("x")
-    if len(parts) != 2 or not all(part.isdecimal() and 0 < int(part) <= 100_000 for part in parts):
-        raise typer.BadParameter(f"expected HEIGHTxWIDTH as in 500x375, got {text}", param_hint="--size")
-    return int(parts[0]), int(parts[1])
-
-
 def _row(layer: "Layer") -> dict[str, Any]:
     grid = layer.grid
     return {
@@ -93,50 +87,31 @@ def _row(layer: "Layer") -> dict[str, Any]:
 
 
 def _print(layers: "list[Layer]") -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, padding=(0, 2), pad_edge=False, header_style="dim")
-    table.add_column("layer", no_wrap=True)
-    table.add_column("kind", no_wrap=True)
-    for heading in (
-        "channels",
-        "size",
-        "kernel",
-        "stride",
-        "rate",
-        "field",
-        "cell",
-        "offset",
-        "parameters",
-        "MFLOP",
-    ):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for layer in layers:
-        grid = layer.grid
-        places = ["?"] * 3 if grid is None else [_number(v) for v in (grid.field, grid.stride, grid.offset)]
-        table.add_row(
-            layer.name,
-            layer.kind,
-            str(layer.channels),
-            f"{layer.size[0]}x{layer.size[1]}",
-            *("" if value is None else str(value) for value in (layer.kernel, layer.stride)),
-            "" if layer.dilation == 1 else str(layer.dilation),
-            *places,
-            f"{layer.parameters:,}" if layer.parameters else "",
-            f"{layer.operations / 1e6:,.1f}" if layer.operations else "",
-        )
-    Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 160).print(table)
+    headings = ("layer", "kind", "channels", "size", "kernel", "stride", "rate", "field", "cell", "offset")
+    rows = map(_cells, layers)
+    tables.show((*headings, "parameters", "MFLOP"), rows, texts=("layer", "kind"), no_wrap=True, width=160)
 
 
-def _number(value: Fraction) -> str:
-    return f"{float(value):g}"
+def _cells(layer: "Layer") -> tuple[str, ...]:
+    grid = layer.grid
+    places = ["?"] * 3 if grid is None else [f"{float(v):g}" for v in (grid.field, grid.stride, grid.offset)]
+    return (
+        layer.name,
+        layer.kind,
+        str(layer.channels),
+        f"{layer.size[0]}x{layer.size[1]}",
+        *("" if value is None else str(value) for value in (layer.kernel, layer.stride)),
+        "" if layer.dilation == 1 else str(layer.dilation),
+        *places,
+        f"{layer.parameters:,}" if layer.parameters else "",
+        f"{layer.operations / 1e6:,.1f}" if layer.operations else "",
+    )
 
 
 def _draw(layers: "list[Layer]", name: str, caption: str, path: Path) -> None:
     from pixelwise.files import write_atomically
-    from pixelwise.inference.writing import write_picture
     from pixelwise.models.figure import draw
+    from pixelwise.pictures.writing import write_picture
 
     canvas = draw(layers, name, caption)
     if path.suffix == ".svg":

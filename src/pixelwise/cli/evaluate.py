@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pixelwise.cli import options
+from pixelwise.cli import options, tables
 from pixelwise.cli.loading import load_model
 from pixelwise.cli.progress import progress
 
@@ -21,7 +21,7 @@ _SHOWN_WIDTHS = (1, 2, 3, 5, 10, 15, 20, 30, 40)
 def evaluate(
     model: options.Model,
     data: options.Data,
-    split: Annotated[str, typer.Option(help="Which part of the data.")] = "val",
+    split: options.OneSplit = "val",
     classes: options.Classes = None,
     ids: options.Ids = None,
     head: options.Head = None,
@@ -82,24 +82,13 @@ def evaluate(
 
 
 def _print(result: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from pixelwise.evaluation.evaluate import SUMMARY
 
-    table = Table(box=None, padding=(0, 2), pad_edge=False, header_style="dim")
-    table.add_column("id", justify="right")
-    table.add_column("class")
-    for heading in ("IoU %", "95 % interval", "recall %", "precision %", "F1 %", "pixels"):
-        table.add_column(heading, justify="right")
-    for row in result["per_class"]:
-        figures = [_percent(row[key]) for key in ("recall", "precision", "f1")]
-        interval = _interval(row["iou_interval"])
-        table.add_row(
-            str(row["id"]), row["name"], _percent(row["iou"]), interval, *figures, f"{row['pixels']:,}"
-        )
-    Console(highlight=False, markup=False, width=120).print(table)
-    for name in ("pixel_accuracy", "mean_accuracy", "mean_iou", "frequency_weighted_iou"):
-        interval = _interval(result["intervals"][name])
-        print(f"{_spelt(name):24}{_percent(result[name]):>6} %  ({interval})")
+    headings = ("id", "class", "IoU %", "95 % interval", "recall %", "precision %", "F1 %", "pixels")
+    tables.show(headings, map(_cells, result["per_class"]), texts=("class",))
+    for key, name in SUMMARY.items():
+        interval = _interval(result["intervals"][key])
+        print(f"{name:24}{_percent(result[key]):>6} %  ({interval})")
     print(f"{'mean IoU of true classes':24}{_percent(result['mean_iou_of_true_classes']):>6} %")
     refined = "" if result["crf"] is None else f" Refined with the CRF preset {result['crf']}."
     print(f"{result['images']} images, {result['views']}.{refined} Convention: {result['convention']}.")
@@ -107,34 +96,34 @@ def _print(result: dict[str, Any]) -> None:
     print("Of true classes: the other convention, without classes absent from the truth.")
     if result["void"]:
         print(f"Counted as void, since the model has no such class: {', '.join(result['void'])}.")
-    for name in ("trimap", "class_borders"):
-        if name in result:
-            _print_curve(_spelt(name), **result[name])
+    for key, name in (("trimap", "trimap"), ("class_borders", "class borders")):
+        if key in result:
+            _print_curve(name, **result[key])
     if "boundary" in result:
-        for name in ("mean_boundary_iou", "mean_boundary_f1"):
-            print(f"{_spelt(name):24}{_percent(result['boundary'][name]):>6} %")
+        for key, name in (
+            ("mean_boundary_iou", "mean boundary IoU"),
+            ("mean_boundary_f1", "mean boundary F1"),
+        ):
+            print(f"{name:24}{_percent(result['boundary'][key]):>6} %")
         print(f"Convention: {result['boundary']['convention']}.")
 
 
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    """Of one class."""
+    figures = [_percent(row[key]) for key in ("recall", "precision", "f1")]
+    interval = _interval(row["iou_interval"])
+    return str(row["id"]), row["name"], _percent(row["iou"]), interval, *figures, f"{row['pixels']:,}"
+
+
 def _print_curve(name: str, convention: str, curve: list[dict[str, Any]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, padding=(0, 2), pad_edge=False, header_style="dim")
-    for heading in (f"{name}: width", "pixels", "pixel accuracy %", "mean IoU %"):
-        table.add_column(heading, justify="right")
-    for row in curve:
-        if row["width"] in _SHOWN_WIDTHS:
-            figures = [_percent(row[key]) for key in ("pixel_accuracy", "mean_iou")]
-            table.add_row(str(row["width"]), f"{row['pixels']:,}", *figures)
+    rows = [
+        (str(row["width"]), f"{row['pixels']:,}", _percent(row["pixel_accuracy"]), _percent(row["mean_iou"]))
+        for row in curve
+        if row["width"] in _SHOWN_WIDTHS
+    ]
     print()
-    Console(highlight=False, markup=False).print(table)
+    tables.show((f"{name}: width", "pixels", "pixel accuracy %", "mean IoU %"), rows)
     print(f"Convention: {convention}.")
-
-
-def _spelt(name: str) -> str:
-    """A figure's name for people."""
-    return name.replace("_", " ").replace("iou", "IoU").replace("f1", "F1")
 
 
 def _percent(share: float | None) -> str:

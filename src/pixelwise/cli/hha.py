@@ -32,7 +32,7 @@ def hha(
     from pixelwise.data.hha import Camera, read_metres
     from pixelwise.data.hha import hha as encode
     from pixelwise.errors import DataError
-    from pixelwise.files import write_atomically
+    from pixelwise.pictures.writing import write_picture
     from pixelwise.streams import in_order, processors
 
     try:
@@ -62,7 +62,7 @@ def hha(
 
     def work(index: int) -> None:
         picture = Image.fromarray(encode(read_metres(files[index], per_metre), seen_by))
-        write_atomically(goals[index], lambda file: picture.save(file, "PNG"))
+        write_picture(goals[index], picture)
 
     with progress("encoding", len(files)) as tell:
         for done, _ in enumerate(in_order(work, range(len(files)), processors()), start=1):

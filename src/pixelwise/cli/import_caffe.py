@@ -1,10 +1,11 @@
 """`pixelwise import-caffe`: the authors' weights become a model."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from pixelwise.cli import tables
 
 if TYPE_CHECKING:
     from pixelwise.labels import Classes
@@ -107,18 +108,17 @@ def import_caffe(
 
 
 def _digest(path: Path) -> str:
-    import hashlib
-
     from pixelwise.errors import ModelError
+    from pixelwise.files import sha256_of
 
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of(path)
     except OSError as problem:
         raise ModelError(f"cannot read {path}: {problem.strerror}") from problem
 
 
 def _classes(path: Path | None, count: int) -> "Classes":
+    from pixelwise.data.folder import own_classes
     from pixelwise.data.voc import VOC_CLASSES
     from pixelwise.errors import ModelError
     from pixelwise.labels import Classes
@@ -127,13 +127,11 @@ def _classes(path: Path | None, count: int) -> "Classes":
         return Classes.named(
             VOC_CLASSES if count == len(VOC_CLASSES) else [f"class {i}" for i in range(count)]
         )
-    try:
-        names = [line.strip() for line in path.read_text().splitlines() if line.strip()]
-        found = Classes.named(names)
-    except (OSError, ValueError) as problem:
-        raise ModelError(f"{path} is no list of class names: {problem}") from problem
-    if len(names) != count:
-        raise ModelError(f"{path} names {len(names)} classes, but the net scores {count}")
+    found = own_classes(path).classes
+    if len(found) != count:
+        raise ModelError(
+            f"{path} names {len(found)} classes, but the net scores {count}", "name them all, one a line"
+        )
     return found
 
 
@@ -149,7 +147,10 @@ def _mean(given: str | None, net: "SegmentationNet") -> list[float] | None:
     except ValueError:
         values = read_mean(Path(given)).mean((1, 2)).tolist()
     if len(values) != net.mean.numel():
-        raise ModelError(f"--mean has {len(values)} numbers, but the net takes {net.mean.numel()} channels")
+        raise ModelError(
+            f"--mean has {len(values)} numbers, but the net takes {net.mean.numel()} channels",
+            "give one number a channel, in Caffe's order: blue, green, red",
+        )
     return values
 
 
@@ -173,20 +174,12 @@ def _fitting(source: "CaffeNet", classes: int, path: str) -> str:
 
 
 def _print(report: "Report", name: str, source: "CaffeNet", digest: str) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, padding=(0, 2), pad_edge=False, header_style="dim")
-    for heading in ("layer", "parameter", "shape", "change"):
-        table.add_column(heading, no_wrap=True)
-    for match in report.matches:
-        table.add_row(
-            match.layer,
-            match.parameter.removeprefix("backbone."),
-            " x ".join(map(str, match.shape)),
-            match.change,
-        )
-    Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 120).print(table)
+    headings = ("layer", "parameter", "shape", "change")
+    rows = [
+        (m.layer, m.parameter.removeprefix("backbone."), " x ".join(map(str, m.shape)), m.change)
+        for m in report.matches
+    ]
+    tables.show(headings, rows, texts=headings, no_wrap=True)
     print(f"{source.name or 'a net'} (Caffe V{source.version}, sha256 {digest[:16]}...) as {name}:")
     print(f"{len(report.matches)} weights copied, {sum(bool(m.change) for m in report.matches)} made to fit")
     for title, entries in (

@@ -2,7 +2,6 @@
 run folder.
 """
 
-import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,8 +21,8 @@ def load_model(
 ) -> "Predictor":
     """The predictor, for many images at a time: one thread each, unless `threads` says another number or
     None, all processors; the net of a run takes torch's. crf: the preset to refine with. views: how to look
-    at pictures, if not once. engine, precision: see predictor.load.
-    head: of a run with several, by default its main one.
+    at pictures, if not once. engine, precision: see predictor.load. head: of a run with several, by default
+    its main one.
     """
     from pixelwise.errors import ModelError
     from pixelwise.inference.model_file import bundled_names
@@ -42,6 +41,7 @@ def load_model(
 def _load_run(
     run: Path, crf: str | None, views: "Views", threads: int | None, precision: str, head: str | None
 ) -> "Predictor":
+    from pixelwise.files import sha256_of
     from pixelwise.inference.engines import TorchEngine
     from pixelwise.inference.predictor import Predictor
     from pixelwise.inference.refiner import CRFRefiner
@@ -51,11 +51,9 @@ def _load_run(
     from pixelwise.training.net import load_run
 
     net, info = load_run(run, head)
-    with checkpoint.chosen(run).open("rb") as file:
-        checksum = hashlib.file_digest(file, "sha256").hexdigest()
     refiner = None if crf is None else CRFRefiner(crf, threads)
     fold_batch_norm(net)
     engine = TorchEngine(for_inference(net, precision))
-    identity = f"{info.name} {checksum[:16]}{'' if head is None else ' ' + head}"
+    identity = f"{info.name} {sha256_of(checkpoint.chosen(run))[:16]}{'' if head is None else ' ' + head}"
     inputs = info.training["recipe"]["inputs"]
     return Predictor(engine, info, identity, refiner, views, inputs)

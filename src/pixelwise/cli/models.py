@@ -1,10 +1,11 @@
 """`pixelwise models`: the papers' nets in a table."""
 
 import json
-import sys
 from typing import Annotated, Any
 
 import typer
+
+from pixelwise.cli import tables
 
 EXAMPLES = ("pixelwise models", "pixelwise models --json")
 
@@ -24,20 +25,14 @@ def models(
         for row in rows:
             print(json.dumps(row))
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, padding=(0, 2), pad_edge=False, header_style="dim")
-    table.add_column("net", no_wrap=True)
-    for heading in ("parameters", "field", "stride", "GFLOP"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for heading in ("paper", "ours"):
-        table.add_column(heading, no_wrap=True)
-    for row in rows:
-        figures = [f"{row['parameters'] / 1e6:.1f} M", str(row["receptive_field"]), str(row["stride"])]
-        table.add_row(row["name"], *figures, f"{row['operations'] / 1e9:.1f}", row["paper"], row["ours"])
-    Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 120).print(table)
+    headings = ("net", "parameters", "field", "stride", "GFLOP", "paper", "ours")
+    tables.show(headings, map(_cells, rows), texts=("net", "paper", "ours"), no_wrap=True)
     print(f"GFLOP: of a 500x500 image, a multiply-add is 2. Paper and ours: {CONVENTION}.")
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    figures = [f"{row['parameters'] / 1e6:.1f} M", str(row["receptive_field"]), str(row["stride"])]
+    return row["name"], *figures, f"{row['operations'] / 1e9:.1f}", row["paper"], row["ours"]
 
 
 def _row(name: str) -> dict[str, Any]:

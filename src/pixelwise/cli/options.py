@@ -49,10 +49,20 @@ Scales = Annotated[
 ]
 Flip = Annotated[bool, typer.Option("--flip", help="Look at pictures mirrored, too.")]
 Split = Annotated[str | None, typer.Option(help="One split only; without it all the usual ones there are.")]
+OneSplit = Annotated[str, typer.Option("--split", help="Which part of the data.")]
 DataArgument = Annotated[
     str, typer.Argument(metavar="KIND:PATH", help="Kinds and their options: see `pixelwise data`.")
 ]
 Data = Annotated[str, typer.Option("--data", metavar="KIND:PATH", help="Kinds: see `pixelwise data`.")]
+DataFolder = Annotated[Path, typer.Option("--output", "-o", help="Folder to write, with classes.txt.")]
+RecipeName = Annotated[
+    str, typer.Argument(metavar="RECIPE", help="Name of a recipe; a wrong one lists them.")
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a field of the recipe; may be repeated."),
+]
+Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Threads; default: all processors.")]
 Engine = Annotated[
     str,
     typer.Option(
@@ -83,6 +93,23 @@ def chosen_views(scales: str | None, flip: bool) -> "Views":
         raise typer.BadParameter(
             f"expected numbers as 0.75,1,1.25: {problem}", param_hint="--scales"
         ) from None
+
+
+def listed(text: str) -> list[str]:
+    """The parts of NAME,NAME."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def parsed_size(text: str) -> tuple[int, int]:
+    """(height, width) of HEIGHTxWIDTH. Raises BadParameter for texts that are none or larger than pictures
+    may be.
+    """
+    sides = text.strip().lower().split("x")
+    if len(sides) != 2 or not all(side.isdecimal() and 1 <= int(side) <= 20_000 for side in sides):
+        raise typer.BadParameter(
+            f"expected HEIGHTxWIDTH, each from 1 to 20000, as 375x500; got {text}", param_hint="--size"
+        )
+    return int(sides[0]), int(sides[1])
 
 
 def check_engine(engine: str, precision: str) -> None:

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from pixelwise.cli import options
+
 EXAMPLES = (
     "pixelwise preview finetune --set data=folder:my_images -o preview.png",
     "pixelwise preview finetune --set data=folder:my_images --set colour=0.6 --set jitter=32 --pictures 2",
@@ -12,13 +14,8 @@ EXAMPLES = (
 
 
 def preview(
-    recipe: Annotated[
-        str, typer.Argument(metavar="RECIPE", help="Name of a recipe; a wrong one lists them.")
-    ],
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change a field of the recipe; may be repeated."),
-    ] = None,
+    recipe: options.RecipeName,
+    settings: options.Settings = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="PNG file.")] = Path("preview.png"),
     pictures: Annotated[int, typer.Option(min=1, help="How many samples.")] = 4,
     epochs: Annotated[int, typer.Option(min=1, help="How many variations of each.")] = 4,
@@ -29,7 +26,7 @@ def preview(
     The variations are those that the training makes of these samples in its first epochs.
     """
     from pixelwise.data import open_dataset
-    from pixelwise.files import write_atomically
+    from pixelwise.pictures.writing import write_picture
     from pixelwise.recipes import get_recipe
     from pixelwise.training.batches import augmentation
     from pixelwise.training.chain import first_stage
@@ -37,9 +34,7 @@ def preview(
 
     chosen = first_stage(get_recipe(recipe).override(settings or []))
     dataset = open_dataset(chosen.data, chosen.train_split, chosen.classes)
-    wanted = [name for name in channels.split(",") if name]
-    if wanted:
-        dataset = dataset.with_channels(*wanted)
+    dataset = dataset.with_channels(*options.listed(channels))
     sheet = draw(dataset, augmentation(chosen), chosen.seed, pictures, epochs)
-    write_atomically(output, lambda file: sheet.save(file, "PNG"))
+    write_picture(output, sheet)
     print(f"{min(pictures, len(dataset))} samples of {dataset.name} in {output}")

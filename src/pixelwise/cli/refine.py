@@ -31,7 +31,7 @@ def refine(
     crf_preset: options.Preset = None,
     confidence: Annotated[float, typer.Option(help="How sure given labels are, as a probability.")] = 0.7,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it is there.")] = False,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads; default: all processors.")] = None,
+    threads: options.Threads = None,
 ) -> None:
     """Refine a segmentation of any origin with a dense CRF.
 
@@ -41,7 +41,7 @@ def refine(
     from pixelwise.errors import ImageError
     from pixelwise.inference.given import read_given, refine_given
     from pixelwise.inference.refiner import DEFAULT_PRESET, CRFRefiner
-    from pixelwise.inference.writing import write_picture
+    from pixelwise.pictures.writing import write_picture
 
     if output.suffix.lower() not in _ENDINGS:
         raise typer.BadParameter(

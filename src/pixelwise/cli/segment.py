@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pixelwise.cli import options
+from pixelwise.cli import options, tables
 from pixelwise.cli.messages import report
 from pixelwise.cli.progress import progress
 
@@ -38,7 +38,7 @@ def segment(
     crf_preset: options.CRFPreset = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per picture.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Make finished results anew.")] = False,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads; default: all processors.")] = None,
+    threads: options.Threads = None,
     engine: options.Engine = "auto",
     precision: options.Precision = "float32",
 ) -> None:
@@ -55,11 +55,11 @@ def segment(
     from pixelwise.errors import ModelError
     from pixelwise.inference.directory import plan, run
     from pixelwise.inference.predictor import load
-    from pixelwise.inference.writing import KINDS
+    from pixelwise.inference.segmentation import KINDS
     from pixelwise.streams import processors
 
     options.check_engine(engine, precision)
-    kinds = tuple(dict.fromkeys(kind.strip() for kind in save.split(",") if kind.strip()))
+    kinds = tuple(dict.fromkeys(options.listed(save)))
     unknown = [kind for kind in kinds if kind not in KINDS]
     if unknown:
         raise typer.BadParameter(
@@ -74,7 +74,10 @@ def segment(
     each = 1 if workers > 1 else threads
     predictor = load(model, each, preset, engine=engine, precision=precision)
     if "cutout" in kinds and predictor.classes.background is None:
-        raise ModelError(f'model "{predictor.info.name}" has no background class, which a cutout needs')
+        raise ModelError(
+            f'model "{predictor.info.name}" has no background class, which a cutout needs',
+            "leave cutout out of --save",
+        )
 
     show = _print_json if as_json else _print_table if len(tasks) <= _MOST_TABLES else _print_line
     counts = {"segmented": 0, "skipped": 0, "failed": 0}
@@ -97,7 +100,7 @@ def segment(
 def _print_json(outcome: "Outcome") -> None:
     record: dict[str, Any] = {"path": str(outcome.path)}
     if outcome.problem is not None:
-        record["error"] = getattr(outcome.problem, "message", None) or str(outcome.problem)
+        record["error"] = outcome.problem.message
     else:
         record |= {
             "height": outcome.size[0],
@@ -125,17 +128,9 @@ def _heading(outcome: "Outcome") -> str:
 
 
 def _print_table(outcome: "Outcome") -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, padding=(0, 2), pad_edge=False, header_style="dim")
-    table.add_column("  class")
-    table.add_column("area", justify="right")
-    table.add_column("confidence", justify="right")
-    for entry in outcome.areas:
-        table.add_row(f"  {entry.name}", f"{entry.area:.1%}", f"{entry.confidence:.1%}")
+    rows = [(f"  {e.name}", f"{e.area:.1%}", f"{e.confidence:.1%}") for e in outcome.areas]
     print(_heading(outcome))
-    Console(highlight=False, markup=False).print(table)
+    tables.show(("  class", "area", "confidence"), rows, texts=("  class",))
     for path in outcome.outputs.values():
         print(f"  {path}")
     sys.stdout.flush()

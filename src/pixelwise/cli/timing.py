@@ -1,7 +1,6 @@
 """`pixelwise time`: seconds per picture, stage by stage."""
 
 import json
-import re
 from typing import Annotated
 
 import typer
@@ -23,7 +22,7 @@ def time(
         int | None, typer.Option(min=1, help="Score the picture at most this long; default: the model's.")
     ] = None,
     runs: Annotated[int, typer.Option(min=1, help="Take the median of so many.")] = 20,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads; default: all processors.")] = None,
+    threads: options.Threads = None,
     scales: options.Scales = None,
     flip: options.Flip = False,
     crf: options.CRF = False,
@@ -41,7 +40,7 @@ def time(
     from pixelwise.inference.timing import time_stages, write_photo
     from pixelwise.pictures.images import fitting
 
-    height, width = _parsed(size)
+    height, width = options.parsed_size(size)
     preset, views = options.chosen_preset(crf, crf_preset), options.chosen_views(scales, flip)
     predictor = load_model(model, preset, views, threads)
     if long_side is not None:
@@ -70,12 +69,3 @@ def time(
         f"{height}x{width} pixels, scored at {scored[0]}x{scored[1]}, {predictor.views}, "
         f"{predictor.engine.threads} threads; median of {runs} (quartiles) after a warm-up."
     )
-
-
-def _parsed(size: str) -> tuple[int, int]:
-    match = re.fullmatch(r"(\d{1,5})[xX](\d{1,5})", size.strip())
-    if match is None or not all(1 <= int(side) <= 20_000 for side in match.groups()):
-        raise typer.BadParameter(
-            f"expected HEIGHTxWIDTH, each from 1 to 20000, as 375x500; got {size}", param_hint="--size"
-        )
-    return int(match[1]), int(match[2])

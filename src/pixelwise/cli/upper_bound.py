@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pixelwise.cli import options
+from pixelwise.cli import options, tables
 from pixelwise.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def upper_bound(
     data: Annotated[
         str, typer.Argument(metavar="KIND:PATH", help="A labelled data set; photos are not needed.")
     ],
-    split: Annotated[str, typer.Option(help="Which part of the data.")] = "val",
+    split: options.OneSplit = "val",
     classes: options.Classes = None,
     head: options.Head = None,
     factors: Annotated[
@@ -70,24 +70,20 @@ def _parsed(text: str) -> tuple[int, ...]:
 
 def _print(bounds: "dict[Convention, Floats]", factors: tuple[int, ...], classes: tuple[str, ...]) -> None:
     import numpy as np
-    from rich.console import Console
-    from rich.table import Table
 
     from pixelwise.data.voc import VOC_CLASSES
     from pixelwise.evaluation.upper_bound import PAPER
 
     compared = list(classes) == VOC_CLASSES and set(factors) <= set(PAPER)
-    table = Table(box=None, padding=(0, 2), pad_edge=False, header_style="dim")
-    for heading in ("reduced by", "enlarged", "void"):
-        table.add_column(heading)
-    for heading in (*map(str, factors), *(("mean gap", "largest") if compared else ())):
-        table.add_column(heading, justify="right")
+    texts = ("reduced by", "enlarged", "void")
+    figures_of = (*map(str, factors), *(("mean gap", "largest") if compared else ()))
+    rows = []
     if compared:
-        table.add_row("the paper", "", "", *(f"{PAPER[factor]:.1f}" for factor in factors))
+        rows.append(["the paper", "", "", *(f"{PAPER[factor]:.1f}" for factor in factors)])
     for convention, figures in bounds.items():
         row = [convention.reduce, convention.enlarge, convention.void, *(f"{100 * v:.1f}" for v in figures)]
         if compared:
             gaps = np.abs(100 * figures - [PAPER[factor] for factor in factors])
             row += [f"{gaps.mean():.2f}", f"{gaps.max():.1f}"]
-        table.add_row(*row)
-    Console(highlight=False, markup=False, width=120).print(table)
+        rows.append(row)
+    tables.show((*texts, *figures_of), rows, texts)

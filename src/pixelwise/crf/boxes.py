@@ -10,7 +10,7 @@ import numpy as np
 
 from pixelwise.boxes import Box
 from pixelwise.crf.dense_crf import mean_field
-from pixelwise.crf.presets import DEEPLAB_COCO, NOMINAL_SIDE, Preset
+from pixelwise.crf.presets import DEEPLAB_COCO, Preset
 from pixelwise.types import Labels, RGBImage
 
 BACKGROUND = 0
@@ -53,7 +53,7 @@ def masks_from_boxes(
         possible[(slice(None), *inner)] = False
         channel[inner] = True
     unary = np.where(possible, np.float32(0), np.float32(_FORBIDDEN))
-    kernels = preset.scaled(max(1.0, max(size) / NOMINAL_SIDE)).kernels(image)
+    kernels = preset.for_size(size).kernels(image)
     beliefs = mean_field(unary, kernels, iterations=preset.iterations, threads=threads)
     labels: Labels = np.array(ids, np.uint8)[beliefs.argmax(0)]
     return labels

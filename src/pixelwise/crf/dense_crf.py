@@ -6,7 +6,6 @@ finds the product of independent beliefs Q that is nearest to exp(-E). The filte
 for the same without.
 """
 
-import os
 from collections.abc import Sequence
 from typing import get_args
 
@@ -16,6 +15,7 @@ import numpy.typing as npt
 from pixelwise import _core
 from pixelwise.crf.potentials import Kernel, Normalization, unary_from_labels, unary_from_probabilities
 from pixelwise.crf.presets import DENSECRF, Preset
+from pixelwise.streams import processors
 from pixelwise.types import VOID
 
 Q = npt.NDArray[np.float32]
@@ -85,11 +85,6 @@ def refine(
     return mean_field(unary, preset.kernels(image), iterations=steps, threads=threads)
 
 
-def available_threads() -> int:
-    """As many as cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 class DenseCRF:
     """A CRF that iterates step by step. It is made for one set of kernels, and keeps its memory for other
     unaries.
@@ -112,7 +107,7 @@ class DenseCRF:
             _volume(energies).shape[1:],
             energies.shape[0],
             _terms(kernels, energies.shape, compatibility),
-            available_threads() if threads is None else _thread_count(threads),
+            processors() if threads is None else _thread_count(threads),
         )
         self._start(energies)
 

@@ -61,6 +61,10 @@ class Preset:
             self, theta_alpha=self.theta_alpha * factor, theta_gamma=self.theta_gamma * factor
         )
 
+    def for_size(self, size: tuple[int, ...]) -> "Preset":
+        """The same for pictures of that (height, width), if they are larger than NOMINAL_SIDE."""
+        return self.scaled(max(1.0, max(size) / NOMINAL_SIDE))
+
     def to_json(self, search: Mapping[str, Any] | None = None) -> str:
         """What `load_preset` reads from a file, with a record of how the values were found."""
         record = {"format": FORMAT, **vars(self), **({} if search is None else {"search": dict(search)})}
@@ -161,7 +165,7 @@ def load_preset(name_or_file: str | Path) -> Preset:
         reason = getattr(problem, "strerror", None) or problem
         raise PresetError(f"cannot read the CRF preset {given}: {reason}") from None
     if len(content) > _LARGEST_FILE:
-        raise PresetError(f"{given} has more than {_LARGEST_FILE} bytes, which no CRF preset has")
+        raise PresetError(f"{given} has more than {_LARGEST_FILE} bytes, which no CRF preset has", _FORM)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from pixelwise.data.look import Finding
+from pixelwise.pictures.masks import borders
 from pixelwise.types import FileIds, RGBImage
 
 _SIDE = 96  # longer side of the reduced copies, in cells
@@ -54,7 +55,7 @@ def align(small: Image.Image, ids: FileIds) -> Alignment | None:
     if min(small.size) < 8:
         return None
     edges = _unit(_edges(np.asarray(small.convert("L"), np.float32)))
-    lines = _unit(_lines(np.asarray(Image.fromarray(_borders(ids)).reduce(cell), np.float32)))
+    lines = _unit(_lines(np.asarray(Image.fromarray(borders(ids)).reduce(cell), np.float32)))
     if edges is None or lines is None:
         return None
     # A mirror turns the sign of the second component.
@@ -151,14 +152,6 @@ def _box_sum(values: Floats, radius: int) -> Floats:
             total[:-k] += source[k:]
         values = np.moveaxis(total, 0, axis)
     return values
-
-
-def _borders(ids: FileIds) -> npt.NDArray[np.uint8]:
-    """255 at pixels whose right or lower neighbour has another id."""
-    borders = np.zeros(ids.shape, np.uint8)
-    borders[:, :-1][ids[:, :-1] != ids[:, 1:]] = 255
-    borders[:-1][ids[:-1] != ids[1:]] = 255
-    return borders
 
 
 def _unit(field: Floats) -> Floats | None:

@@ -110,7 +110,9 @@ def open_boxes(spec: str, split: str, classes: str | None, draw: Draw) -> Labell
     else:
         pictures, class_map = _coco(path, split, options.get("images", ""))
     if not any(boxed.boxes for _, boxed in pictures):
-        raise DataError(f'there are no boxes in the split "{split}" of {spec}')
+        raise DataError(
+            f'there are no boxes in the split "{split}" of {spec}', "draw some, or name another split"
+        )
     entries = tuple(
         Entry(id_, ImageFile(boxed.picture), {SEMANTIC: DrawnLabels(boxed, draw)}) for id_, boxed in pictures
     )
@@ -139,7 +141,10 @@ def _voc_ids(root: Path, place: Path, split: str) -> Sequence[str]:
         if (folder / f"{split}.txt").is_file():
             return read_list(folder / f"{split}.txt")
     if place == root and any(folder.is_dir() for folder in lists):
-        raise SplitError(f'no split "{split}": {lists[0] / f"{split}.txt"} not found')
+        named = sorted({path.stem for folder in lists for path in folder.glob("*.txt")})
+        raise SplitError(
+            f'no split "{split}": {lists[0] / f"{split}.txt"} not found', f"there are {', '.join(named)}"
+        )
     found = sorted(path.stem for path in _xml_folder(place).glob("*.xml"))
     if not found:
         raise SplitError(

@@ -40,7 +40,9 @@ class Instances:
             shapes = [(category, _shape(outline, self.size)) for category, outline in self.objects]
             return paint(self.size, sorted(shapes, key=lambda pair: -area(pair[1])), _GROUND)
         except (ValueError, TypeError, KeyError) as error:
-            raise DataError(f"{self.path}: an object in {self.picture} cannot be drawn: {error}") from None
+            raise DataError(
+                f"{self.path}: an object in {self.picture} cannot be drawn: {error}", "mend or remove it"
+            ) from None
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from pixelwise.data.folder import classes_file, labels_folder
 from pixelwise.data.parts import IMAGE_SUFFIXES, ImageFile, read_text
-from pixelwise.data.sample import SEMANTIC, LabelledImages
+from pixelwise.data.sample import LabelledImages
 from pixelwise.errors import DataError
 from pixelwise.files import write_atomically
 from pixelwise.pictures.masks import mask
+from pixelwise.pictures.writing import write_picture
 from pixelwise.streams import in_order, processors
 from pixelwise.types import Channel
 
@@ -33,11 +35,11 @@ def convert(
     names = [entry.id.replace("/", "_").replace("\\", "_") for entry in dataset.entries]
     if len(set(names)) < len(names):
         repeated = sorted({name for name in names if names.count(name) > 1})
-        raise DataError(f"{dataset.name}: several samples would be called {', '.join(repeated[:5])}")
-    lists = {
-        place / ("classes.txt" if head == SEMANTIC else f"classes.{head}.txt"): class_map.classes.names
-        for head, class_map in dataset.heads.items()
-    }
+        raise DataError(
+            f"{dataset.name}: several samples would be called {', '.join(repeated[:5])}",
+            'rename them: "/" and "\\" become "_"',
+        )
+    lists = {place / classes_file(head): class_map.classes.names for head, class_map in dataset.heads.items()}
     for path, classes in lists.items():
         if path.exists() and read_text(path, "list of classes").splitlines() != list(classes):
             raise DataError(f"{path} names other classes", "choose another folder")
@@ -50,7 +52,7 @@ def convert(
             if progress is not None:
                 progress(done)
         for path, classes in lists.items():
-            _write_list(path, classes)
+            write_classes(path, classes)
         unfinished.replace(goal)
     except BaseException:
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -66,10 +68,9 @@ def _write(dataset: LabelledImages, index: int, name: str, place: Path) -> None:
         target = place / f"images/{name}{entry.image.path.suffix.lower()}"
         write_atomically(target, lambda file: file.write(content))
     else:
-        _save(place / f"images/{name}.png", Image.fromarray(sample.image))
+        write_picture(place / f"images/{name}.png", Image.fromarray(sample.image))
     for head, labels in sample.heads.items():
-        folder = "labels" if head == SEMANTIC else f"labels.{head}"
-        _save(place / f"{folder}/{name}.png", mask(labels, dataset.heads[head].classes))
+        write_picture(place / f"{labels_folder(head)}/{name}.png", mask(labels, dataset.heads[head].classes))
     for channel, values in sample.channels.items():
         _write_channel(place / f"channels.{channel}" / name, values)
 
@@ -77,15 +78,12 @@ def _write(dataset: LabelledImages, index: int, name: str, place: Path) -> None:
 def _write_channel(stem: Path, values: Channel) -> None:
     if values.dtype == np.uint8 and values.shape[2] in (1, 3):
         picture = Image.fromarray(values[..., 0] if values.shape[2] == 1 else values)
-        _save(stem.with_name(f"{stem.name}.png"), picture)
+        write_picture(stem.with_name(f"{stem.name}.png"), picture)
     else:
         write_atomically(stem.with_name(f"{stem.name}.npy"), lambda file: np.save(file, values))
 
 
-def _save(path: Path, picture: Image.Image) -> None:
-    write_atomically(path, lambda file: picture.save(file, "PNG"))
-
-
-def _write_list(path: Path, classes: Sequence[str]) -> None:
+def write_classes(path: Path, classes: Sequence[str]) -> None:
+    """Write the list that `own_classes` reads."""
     text = "".join(f"{name}\n" for name in classes)
     write_atomically(path, lambda file: file.write(text.encode()))

@@ -22,6 +22,7 @@ from pixelwise.errors import DataError, SplitError
 from pixelwise.labels import Classes
 from pixelwise.types import FileIds
 
+_ANEW = 'export "Segmentation mask 1.1" anew'
 _DRAWN = ("polygon", "box", "ellipse", "mask", "polyline")
 
 
@@ -38,7 +39,9 @@ class CvatShapes:
         try:
             return paint(self.size, self.shapes)
         except ValueError as error:
-            raise DataError(f"{self.path}: a shape in {self.picture} cannot be drawn: {error}") from None
+            raise DataError(
+                f"{self.path}: a shape in {self.picture} cannot be drawn: {error}", "mend or remove it"
+            ) from None
 
 
 def cvat(root: Path, split: str) -> LabelledImages:
@@ -136,7 +139,9 @@ def _read_label_map(file: Path) -> ClassMap:
             name, colour = line.split(":")[:2]
             red, green, blue = (int(part) for part in colour.split(","))
         except ValueError:
-            raise DataError(f"{file}, line {number}: {line!r} does not read NAME:RED,GREEN,BLUE::") from None
+            raise DataError(
+                f"{file}, line {number}: {line!r} does not read NAME:RED,GREEN,BLUE::", _ANEW
+            ) from None
         names.append(name.strip())
         colours.append((red, green, blue))
     if (0, 0, 0) not in colours and "background" not in names:
@@ -144,7 +149,7 @@ def _read_label_map(file: Path) -> ClassMap:
     try:
         classes = Classes.named(names, tuple(colours))
     except ValueError as error:
-        raise DataError(f"{file}: {error}") from None
+        raise DataError(f"{file}: {error}", _ANEW) from None
     table = {red << 16 | green << 8 | blue: id_ for id_, (red, green, blue) in enumerate(colours)}
     return ClassMap(classes, table, "colours")
 

@@ -18,6 +18,7 @@ from pixelwise.errors import DataError, SplitError
 from pixelwise.labels import Classes
 from pixelwise.types import VOID
 
+_ONE_A_LINE = "write one name per line; the first line is id 0"
 _CHANNEL_SUFFIXES = (*IMAGE_SUFFIXES, ".npy")
 Item = TypeVar("Item")
 
@@ -34,10 +35,7 @@ def folder(root: Path, split: str, zero: str = "class") -> LabelledImages:
         )
     labels = {SEMANTIC: place / "labels"} | _named(place, "labels")
     entries = entries_of(place / "images", labels, _named(place, "channels"))
-    heads = {
-        head: own_classes(root / ("classes.txt" if head == SEMANTIC else f"classes.{head}.txt"), void)
-        for head in labels
-    }
+    heads = {head: own_classes(root / classes_file(head), void) for head in labels}
     chosen = entries if place == own else held_out(entries, split, 10)
     return LabelledImages(f"folder:{root} {split}", chosen, heads)
 
@@ -92,6 +90,16 @@ def by_stem(place: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
     return found
 
 
+def classes_file(head: str) -> str:
+    """The name of the text file with the classes of that head."""
+    return "classes.txt" if head == SEMANTIC else f"classes.{head}.txt"
+
+
+def labels_folder(head: str) -> str:
+    """The name of the folder with the labels of that head."""
+    return "labels" if head == SEMANTIC else f"labels.{head}"
+
+
 def _named(place: Path, prefix: str) -> dict[str, Path]:
     """The folders PREFIX.NAME by NAME."""
     return {path.name.partition(".")[2]: path for path in sorted(place.glob(f"{prefix}.*")) if path.is_dir()}
@@ -102,7 +110,7 @@ def own_classes(file: Path, zero_is_void: bool = False) -> ClassMap:
     if not file.is_file():
         raise DataError(
             f"the names of the classes are not there: {file} not found",
-            "write one name per line; the first line is id 0",
+            _ONE_A_LINE,
         )
     try:
         names = [line.strip() for line in read_text(file, "list of classes").rstrip().splitlines()]
@@ -113,7 +121,7 @@ def own_classes(file: Path, zero_is_void: bool = False) -> ClassMap:
         classes = Classes.named(names)
         return ClassMap.identity(classes, (0, VOID), 1) if zero_is_void else ClassMap.identity(classes)
     except ValueError as error:
-        raise DataError(f"{file}: {error}") from None
+        raise DataError(f"{file}: {error}", _ONE_A_LINE) from None
 
 
 SOURCE = Source(

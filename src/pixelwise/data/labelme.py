@@ -73,7 +73,9 @@ class EmbeddedImage:
             with Image.open(io.BytesIO(base64.b64decode(content["imageData"]))) as image:
                 return np.array(image.convert("RGB"))
         except (OSError, ValueError, TypeError, KeyError, binascii.Error) as error:
-            raise DataError(f"the picture within {self.path} cannot be read: {error}") from None
+            raise DataError(
+                f"the picture within {self.path} cannot be read: {error}", "save it anew with labelme"
+            ) from None
 
 
 def labelme(root: Path, split: str) -> LabelledImages:

@@ -1,6 +1,6 @@
 """What one sample shows of itself: is every file there, does every label fit, is every id known?"""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pixelwise.data.class_map import ClassMap, id_counts
@@ -19,6 +19,14 @@ class Finding:
     kind: str
     message: str
     samples: tuple[int, ...] = ()
+
+
+def by_kind(findings: Sequence[Finding]) -> dict[str, list[Finding]]:
+    """The findings of each kind, in their order."""
+    kinds: dict[str, list[Finding]] = {}
+    for finding in findings:
+        kinds.setdefault(finding.kind, []).append(finding)
+    return kinds
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,13 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from pixelwise.data.folder import held_out, own_classes
+from pixelwise.data.folder import classes_file, held_out, own_classes
 from pixelwise.data.parts import ChannelFile, IdFile, ImageFile, read_text
 from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
 from pixelwise.data.source import Source, one_of
 from pixelwise.errors import DataError, SplitError
+
+_FORM = 'write an object a line, as {"image": ..., "label": ...}'
 
 
 def manifest(root: Path, split: str, classes: str = "", zero: str = "class") -> LabelledImages:
@@ -30,15 +32,15 @@ def manifest(root: Path, split: str, classes: str = "", zero: str = "class") -> 
         entries = tuple(entry for entry, part in rows if split in (part, "all"))
     else:
         entries = held_out([entry for entry, _ in rows], split, 10)
-    file = Path(classes).expanduser() if classes else root.with_name("classes.txt")
+    own = {SEMANTIC: Path(classes).expanduser()} if classes else {}
     names = list(rows[0][0].labels) if rows else [SEMANTIC]
     for entry, _ in rows:
         if list(entry.labels) != names:
-            raise DataError(f"{root}: {entry.id} has the heads {list(entry.labels)}, others {names}")
-    heads = {
-        name: own_classes(file if name == SEMANTIC else root.with_name(f"classes.{name}.txt"), void)
-        for name in names
-    }
+            raise DataError(
+                f"{root}: {entry.id} has the heads {list(entry.labels)}, others {names}",
+                "give all lines the same heads",
+            )
+    heads = {name: own_classes(own.get(name, root.with_name(classes_file(name))), void) for name in names}
     return LabelledImages(f"manifest:{root} {split}", entries, heads)
 
 
@@ -56,9 +58,11 @@ def _rows(file: Path) -> Iterator[tuple[int, dict[str, str]]]:
         try:
             content = json.loads(line)
         except json.JSONDecodeError as error:
-            raise DataError(f"{file}, line {number}: no JSON: {error}") from None
+            raise DataError(f"{file}, line {number}: no JSON: {error}", _FORM) from None
         if not isinstance(content, dict):
-            raise DataError(f'{file}, line {number}: expected an object as {{"image": ..., "label": ...}}')
+            raise DataError(
+                f"{file}, line {number}: expected an object, got a {type(content).__name__}", _FORM
+            )
         yield number, {str(name): str(value) for name, value in content.items() if value is not None}
 
 

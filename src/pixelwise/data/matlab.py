@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pixelwise.data.parts import missing
 from pixelwise.errors import DataError, MissingExtraError
 from pixelwise.types import FileIds
 
@@ -29,7 +30,7 @@ def read_mat(path: Path, variable: str) -> npt.NDArray[Any]:
     try:
         is_hdf5 = _is_hdf5(path)
     except FileNotFoundError:
-        raise DataError(f"{path} does not exist") from None
+        raise missing(path, "MATLAB file") from None
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from None
     return _read_hdf5(path, variable) if is_hdf5 else _read_version_5(path, variable)

@@ -65,7 +65,9 @@ class _Slice:
             with h5py.File(self.path, "r") as file:
                 return np.array(file[variable][self.index]).T
         except Exception as error:  # the decoder raises nearly anything on damaged files
-            raise DataError(f'{self.path}: picture {self.index + 1} of "{variable}": {error}') from None
+            raise DataError(
+                f'{self.path}: picture {self.index + 1} of "{variable}": {error}', "replace the file"
+            ) from None
 
 
 class LabeledImage(_Slice):

@@ -120,6 +120,11 @@ def packed(colours: RGBImage) -> FileIds:
     return (wide[..., 0] << 16) | (wide[..., 1] << 8) | wide[..., 2]
 
 
+def missing(path: Path, kind: str) -> DataError:
+    """The error that there is no such file, which should be a `kind` of thing."""
+    return DataError(f"the {kind} {path} does not exist", "check its name and place")
+
+
 def opened(path: Path, kind: str) -> Image.Image:
     """The decoded picture; DataError, naming the file as a `kind` of thing, if that cannot be done."""
     try:
@@ -131,7 +136,7 @@ def opened(path: Path, kind: str) -> Image.Image:
                 image.close()
                 raise
     except FileNotFoundError:
-        raise DataError(f"the {kind} {path} does not exist", "check its name and place") from None
+        raise missing(path, kind) from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DataError(f"the {kind} {path} cannot be read: {error}", "replace or remove the file") from None
     return image
@@ -142,7 +147,7 @@ def read_text(path: Path, kind: str) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise DataError(f"the {kind} {path} does not exist", "check its name and place") from None
+        raise missing(path, kind) from None
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"the {kind} {path} cannot be read: {error}", "it should be text in UTF-8") from None
 
@@ -154,7 +159,10 @@ def read_json(path: Path, kind: str) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         raise DataError(f"the {kind} {path} is no JSON: {error}", "replace or remove the file") from None
     if not isinstance(content, dict):
-        raise DataError(f"the {kind} {path} holds a {type(content).__name__}, but should hold an object")
+        raise DataError(
+            f"the {kind} {path} holds a {type(content).__name__}, but should hold an object",
+            "is this the right file?",
+        )
     return content
 
 
@@ -184,9 +192,11 @@ def read_numbers(path: Path, kind: str) -> npt.NDArray[Any]:
     try:
         values: npt.NDArray[Any] = np.load(path, allow_pickle=False)
     except FileNotFoundError:
-        raise DataError(f"the {kind} {path} does not exist", "check its name and place") from None
+        raise missing(path, kind) from None
     except (OSError, ValueError, EOFError) as error:
         raise DataError(f"the {kind} {path} cannot be read: {error}", "save it with numpy.save") from None
     if values.dtype.kind not in "uif":
-        raise DataError(f"the {kind} {path} holds {values.dtype}, but should hold numbers")
+        raise DataError(
+            f"the {kind} {path} holds {values.dtype}, but should hold numbers", "is this the right file?"
+        )
     return values

@@ -74,6 +74,11 @@ class LabelledImages:
         """Of the main head."""
         return self.class_map.classes
 
+    @property
+    def sizes(self) -> dict[str, int]:
+        """How many classes each head has."""
+        return {name: len(class_map.classes) for name, class_map in self.heads.items()}
+
     def __len__(self) -> int:
         return len(self.entries)
 

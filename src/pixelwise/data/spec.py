@@ -59,7 +59,7 @@ def open_dataset(
     source, path, options = locate(spec)
     dataset = source.read(path, split, **options)
     if not dataset.entries:
-        raise SplitError(f'the split "{split}" of {spec} is empty')
+        raise SplitError(f'the split "{split}" of {spec} is empty', "name another split, or look at its list")
     if ids is not None:
         dataset = dataset.only(_listed(ids, {entry.id for entry in dataset.entries}), ids.name)
     if head is not None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from pixelwise.data.class_map import ClassMap
 from pixelwise.data.folder import by_stem
-from pixelwise.data.parts import IMAGE_SUFFIXES, ImageFile
+from pixelwise.data.parts import IMAGE_SUFFIXES, ImageFile, missing
 from pixelwise.data.sample import GEOMETRIC, SEMANTIC, Entry, LabelledImages
 from pixelwise.data.source import Source, one_of
 from pixelwise.errors import DataError, SplitError
@@ -36,7 +36,7 @@ class TextGrid:
             ]
             return np.array(rows, np.int16).reshape(len(rows), -1 if rows else 0)
         except FileNotFoundError:
-            raise DataError(f"the label {self.path} does not exist") from None
+            raise missing(self.path, "label") from None
         except (OSError, ValueError, OverflowError) as error:
             reason = " ".join(str(error).split())[:160]
             raise DataError(
@@ -54,8 +54,8 @@ def stanford_background(root: Path, split: str, fold: str = "0") -> LabelledImag
             "PATH must name the folder iccv09Data",
         )
     named = {path.name.partition(".")[0]: root / "images" for path in (root / "labels").glob("*.regions.txt")}
-    missing = {id_: place / f"{id_}.jpg" for id_, place in named.items()}
-    photos = sorted((missing | by_stem(root / "images", IMAGE_SUFFIXES)).items())
+    expected = {id_: place / f"{id_}.jpg" for id_, place in named.items()}
+    photos = sorted((expected | by_stem(root / "images", IMAGE_SUFFIXES)).items())
     chosen = {
         "all": photos,
         "train": [photo for i, photo in enumerate(photos) if i % 5 != number],

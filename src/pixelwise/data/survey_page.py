@@ -2,19 +2,18 @@
 scripts.
 """
 
-import base64
 import html
-import io
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from PIL import Image
 
 from pixelwise.data.audit import Audit, HeadCount
-from pixelwise.data.look import Finding
+from pixelwise.data.look import Finding, by_kind
 from pixelwise.data.sample import LabelledImages
 from pixelwise.data.survey import Leak, Survey
 from pixelwise.errors import DataError
+from pixelwise.pictures.writing import data_url
 from pixelwise.types import VOID, Labels, RGBImage
 
 _MOST = 12  # thumbnails of one kind of finding
@@ -82,11 +81,8 @@ def _summary(surveys: Mapping[str, Survey], faults: int, doubts: int) -> str:
 
 def _findings(findings: Sequence[Finding], dataset: LabelledImages, rank: str) -> list[str]:
     """One block for all findings of a kind."""
-    kinds: dict[str, list[Finding]] = {}
-    for finding in findings:
-        kinds.setdefault(finding.kind, []).append(finding)
     blocks = []
-    for kind, members in kinds.items():
+    for kind, members in by_kind(findings).items():
         lines = "".join(f"<li>{html.escape(finding.message)}" for finding in members[: 3 * _MOST])
         more = f"<li>and {len(members) - 3 * _MOST:,} more" if len(members) > 3 * _MOST else ""
         places = [place for finding in members for place in finding.samples][:_MOST]
@@ -179,7 +175,4 @@ def _colours(labels: Labels, palette: Sequence[tuple[int, int, int]]) -> RGBImag
 
 def _img(picture: Image.Image) -> str:
     picture.thumbnail((_SIDE, _SIDE))
-    buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=80)
-    data = base64.b64encode(buffer.getvalue()).decode()
-    return f"<img width={picture.width} height={picture.height} src='data:image/jpeg;base64,{data}' alt=''>"
+    return f"<img width={picture.width} height={picture.height} src='{data_url(picture)}' alt=''>"

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.evaluation.metrics import Counts, Floats
-from pixelwise.evaluation.trimap import chessboard_distance
+from pixelwise.evaluation.metrics import Counts, Floats, number
+from pixelwise.evaluation.trimap import chessboard_distance, neighbours
 from pixelwise.types import VOID, Labels
 
 BAND = 0.02
@@ -47,7 +47,7 @@ def inner_band(labels: Labels, width: int) -> Mask:
     edge = np.zeros(labels.shape, np.bool_)
     edge[0] = edge[-1] = True
     edge[:, 0] = edge[:, -1] = True
-    for one, other in _neighbours(diagonal=True):
+    for one, other in neighbours(diagonal=True):
         differ = labels[one] != labels[other]
         edge[one] |= differ
         edge[other] |= differ
@@ -60,7 +60,7 @@ def inner_band(labels: Labels, width: int) -> Mask:
 def contours(labels: Labels) -> Mask:
     """Where a pixel above, below, left or right has another id; the outside of the image has none."""
     edge = np.zeros(labels.shape, np.bool_)
-    for one, other in _neighbours(diagonal=False):
+    for one, other in neighbours():
         differ = labels[one] != labels[other]
         edge[one] |= differ
         edge[other] |= differ
@@ -138,9 +138,7 @@ class Boundary:
         """Means over classes and per class, in [0, 1], None where not defined."""
         per_class = {"boundary_iou": self.band.iou(), "boundary_f1": self.f1()}
         means = {f"mean_{name}": _mean(values) for name, values in per_class.items()}
-        lists = {
-            name: [None if math.isnan(v) else float(v) for v in values] for name, values in per_class.items()
-        }
+        lists = {name: [number(value) for value in values] for name, values in per_class.items()}
         return {**means, "per_class": lists, "convention": self.CONVENTION}
 
 
@@ -155,18 +153,6 @@ def within(mask: Mask, radius: float) -> Mask:
     padded[true_rows[:, None] + (rows[disc] + reach), true_columns[:, None] + (columns[disc] + reach)] = True
     inside: Mask = padded[reach : reach + mask.shape[0], reach : reach + mask.shape[1]]
     return inside
-
-
-_Half = tuple[slice, slice]
-
-
-def _neighbours(diagonal: bool) -> list[tuple[_Half, _Half]]:
-    """Pairs of views of an image in which each pixel lies over one of its neighbours."""
-    whole, first, last = slice(None), slice(None, -1), slice(1, None)
-    pairs = [((whole, first), (whole, last)), ((first, whole), (last, whole))]
-    if diagonal:
-        pairs += [((first, first), (last, last)), ((first, last), (last, first))]
-    return pairs
 
 
 def _mean(values: Floats) -> float | None:

@@ -16,7 +16,7 @@ import numpy as np
 from pixelwise.errors import DataError
 from pixelwise.evaluation import bootstrap
 from pixelwise.evaluation.evaluate import FORMAT, SUMMARY
-from pixelwise.evaluation.metrics import Counts, Floats
+from pixelwise.evaluation.metrics import Counts, Floats, number
 from pixelwise.evaluation.report import RECORD
 from pixelwise.evaluation.tally import dense_counts
 
@@ -142,8 +142,8 @@ def _difference(a: float, b: float, drawn: Floats) -> dict[str, Any]:
     better = float(np.mean((defined > 0) + 0.5 * (defined == 0))) if defined.size else math.nan
     numbers = {"a": a, "b": b, "difference": b - a, "better": better}
     return {
-        **{key: None if math.isnan(value) else value for key, value in numbers.items()},
-        "interval": [None if math.isnan(end) else end for end in interval],
+        **{key: number(value) for key, value in numbers.items()},
+        "interval": [number(end) for end in interval],
     }
 
 

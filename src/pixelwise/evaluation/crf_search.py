@@ -70,7 +70,10 @@ class ScoredImages:
         for matrix in in_order(count, range(len(self)), processors()):
             total += matrix
         if not total.any():
-            raise DataError(f"{self._dataset.name}: not one pixel of these images has a label")
+            raise DataError(
+                f"{self._dataset.name}: not one pixel of these images has a label",
+                "name labelled data, or other --classes",
+            )
         return total
 
     def mean_iou(self, point: Point) -> float:

@@ -1,6 +1,5 @@
 """A predictor judged on a data set: one confusion matrix over the whole split."""
 
-import math
 from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
@@ -20,8 +19,13 @@ from pixelwise.types import VOID, Channel, Labels
 
 FORMAT = 1
 
-SUMMARY = ("pixel_accuracy", "mean_accuracy", "mean_iou", "frequency_weighted_iou")
-"""The paper's four metrics: methods of Counts and keys of `Evaluation.to_dict`."""
+SUMMARY = {
+    "pixel_accuracy": "pixel accuracy",
+    "mean_accuracy": "mean accuracy",
+    "mean_iou": "mean IoU",
+    "frequency_weighted_iou": "frequency-weighted IoU",
+}
+"""The paper's four metrics, methods of Counts and keys of `Evaluation.to_dict`, and what people call them."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,7 @@ class Evaluation:
             {
                 "id": i,
                 "name": name,
-                **{key: _number(values[i]) for key, values in figures.items()},
+                **{key: metrics.number(values[i]) for key, values in figures.items()},
                 "iou_interval": _pair(intervals[i]),
                 "pixels": int(counts.truth[i]),
             }
@@ -94,8 +98,8 @@ class Evaluation:
         return {
             "format": FORMAT,
             "images": self.images,
-            **{name: _number(value) for name, value in self.summary().items()},
-            "mean_iou_of_true_classes": _number(metrics.mean_iou(self.confusion, absent="drop")),
+            **{name: metrics.number(value) for name, value in self.summary().items()},
+            "mean_iou_of_true_classes": metrics.number(metrics.mean_iou(self.confusion, absent="drop")),
             "intervals": self.intervals(),
             "per_class": self.per_class(),
             "convention": metrics.CONVENTION,
@@ -107,12 +111,8 @@ class Evaluation:
         }
 
 
-def _number(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)
-
-
 def _pair(interval: bootstrap.Interval) -> list[float | None]:
-    return [_number(interval.low), _number(interval.high)]
+    return [metrics.number(interval.low), metrics.number(interval.high)]
 
 
 def match_classes(data: Classes, model: Classes) -> tuple[Labels, tuple[str, ...]]:

@@ -16,6 +16,7 @@ from pixelwise.inference import drawing
 from pixelwise.inference.predictor import Predictor
 from pixelwise.labels import Classes
 from pixelwise.pictures import masks
+from pixelwise.pictures.images import fitting
 from pixelwise.types import VOID, Labels, RGBImage
 
 Rank = Literal["worst", "median", "best"]
@@ -105,9 +106,8 @@ def error_picture(image: RGBImage, truth: Labels, prediction: Labels) -> Image.I
 
 
 def _reduced(picture: Image.Image) -> Image.Image:
-    scale = min(1.0, LONG_SIDE / max(picture.size))
-    size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
-    if size == picture.size:
+    height, width = fitting((picture.height, picture.width), LONG_SIDE)
+    if (width, height) == picture.size:
         return picture
     labels = picture.mode == "P"
-    return picture.resize(size, Image.Resampling.NEAREST if labels else Image.Resampling.LANCZOS)
+    return picture.resize((width, height), Image.Resampling.NEAREST if labels else Image.Resampling.LANCZOS)

@@ -1,7 +1,5 @@
 """Pieces of HTML that reports are put together from. Texts are escaped here, bodies are HTML already."""
 
-import base64
-import io
 from collections.abc import Iterable, Sequence
 from html import escape
 
@@ -9,6 +7,7 @@ from PIL import Image
 
 from pixelwise.inference.drawing import visible_color
 from pixelwise.labels import Classes
+from pixelwise.pictures.writing import data_url
 
 
 def section(title: str, body: str, *notes: str) -> str:
@@ -53,13 +52,9 @@ def sentence(text: str) -> str:
 
 
 def figure(picture: Image.Image, caption: str, description: str) -> str:
-    """The picture itself, in the page: palette pictures as PNG, others as JPEG."""
-    file = io.BytesIO()
-    kind, options = ("png", {"optimize": True}) if picture.mode == "P" else ("jpeg", {"quality": 82})
-    picture.save(file, kind, **options)
-    source = f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode()}"
+    """The picture itself, in the page."""
     size = f'width="{picture.width}" height="{picture.height}"'
     return (
-        f'<figure><img src="{source}" {size} alt="{escape(description)}">'
+        f'<figure><img src="{data_url(picture)}" {size} alt="{escape(description)}">'
         f"<figcaption>{escape(caption)}</figcaption></figure>"
     )

@@ -5,6 +5,7 @@ columns prediction, n[i, j] pixels of class i predicted as j over a WHOLE data s
 Pixels whose truth is VOID are in none of its cells.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -144,6 +145,11 @@ def class_precision(confusion: Confusion) -> Floats:
 def class_f1(confusion: Confusion) -> Floats:
     """(C,) the harmonic mean of precision and recall, in [0, 1]; NaN where the IoU is."""
     return Counts.of(confusion).f1()
+
+
+def number(value: float) -> float | None:
+    """A figure as JSON has it: None where it is not defined."""
+    return None if math.isnan(value) else float(value)
 
 
 def _ratios(part: npt.NDArray[np.int64] | Floats, whole: npt.NDArray[np.int64]) -> Floats:

@@ -10,6 +10,7 @@ from typing import Any
 from pixelwise import __version__
 from pixelwise.errors import ImageError
 from pixelwise.evaluation import charts
+from pixelwise.evaluation.evaluate import SUMMARY
 from pixelwise.evaluation.gallery import Exhibit
 from pixelwise.evaluation.markup import class_name, figure, percent, section, sentence, side_by_side, table
 from pixelwise.files import write_atomically
@@ -40,7 +41,9 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
-        raise ImageError(f"cannot write a report into {folder}: {problem.strerror}") from None
+        raise ImageError(
+            f"cannot write a report into {folder}: {problem.strerror}", "choose another --report"
+        ) from None
 
 
 def page(content: Content, classes: Classes, shown: Sequence[Exhibit]) -> str:
@@ -69,19 +72,14 @@ def page(content: Content, classes: Classes, shown: Sequence[Exhibit]) -> str:
 
 def _summary(content: Content) -> str:
     boundary = content["boundary"]
-    main = {
-        "mean_iou": "mean IoU",
-        "pixel_accuracy": "pixel accuracy",
-        "mean_accuracy": "mean accuracy",
-        "frequency_weighted_iou": "frequency-weighted IoU",
-    }
     others = {
         "mean IoU of true classes": content["mean_iou_of_true_classes"],
         "mean boundary IoU": boundary["mean_boundary_iou"],
         "mean boundary F1": boundary["mean_boundary_f1"],
         "calibration error (ECE)": content["calibration"]["ece"],
     }
-    large = [_tile(name, content[key], _range(content["intervals"][key])) for key, name in main.items()]
+    main = ["mean_iou", *(key for key in SUMMARY if key != "mean_iou")]  # what is asked for first, first
+    large = [_tile(SUMMARY[key], content[key], _range(content["intervals"][key])) for key in main]
     small = [_tile(name, value) for name, value in others.items()]
     void = f"Counted as void, since the model has no such class: {', '.join(content['void'])}."
     return section(

@@ -66,16 +66,27 @@ def class_border_distance(labels: Labels, limit: int = WIDEST) -> Distance:
     """
     _check_limit(limit)
     beside = np.zeros(labels.shape, np.bool_)
-    for first, second in (
-        ((slice(None), slice(None, -1)), (slice(None), slice(1, None))),
-        ((slice(None, -1), slice(None)), (slice(1, None), slice(None))),
-    ):
+    for first, second in neighbours():
         one, other = labels[first], labels[second]
         border = (one != other) & (one != VOID) & (other != VOID)
         beside[first] |= border
         beside[second] |= border
     distance: Distance = chessboard_distance(beside, max(1, limit - 1)) + np.uint8(1)
     return np.minimum(distance, np.uint8(limit + 1), out=distance)
+
+
+_Part = tuple[slice, slice]
+
+
+def neighbours(diagonal: bool = False) -> list[tuple[_Part, _Part]]:
+    """Pairs of parts of an image in which each pixel lies over one of its neighbours: those that share an
+    edge, or `diagonal`, a corner, too.
+    """
+    whole, first, last = slice(None), slice(None, -1), slice(1, None)
+    pairs = [((whole, first), (whole, last)), ((first, whole), (last, whole))]
+    if diagonal:
+        pairs += [((first, first), (last, last)), ((first, last), (last, first))]
+    return pairs
 
 
 class Bands:

@@ -81,7 +81,10 @@ def upper_bounds(
         if progress is not None:
             progress(index + 1)
     if not all(total.any() for total in counts.values()):
-        raise DataError(f"{dataset.name}: not one pixel of these images has a label")
+        raise DataError(
+            f"{dataset.name}: not one pixel of these images has a label",
+            "name labelled data, or other --classes",
+        )
     return {
         convention: np.array([_mean_iou(count, convention.void) for count in counts[_way(convention)]])
         for convention in conventions

@@ -5,6 +5,7 @@ import importlib.util
 from pathlib import Path
 
 from pixelwise.errors import MissingExtraError, ModelError
+from pixelwise.files import sha256_of
 from pixelwise.inference.engines import Engine, OnnxEngine, OpenVinoEngine, TorchEngine
 from pixelwise.inference.model_file import ModelInfo, read_model
 from pixelwise.types import PRECISIONS
@@ -57,6 +58,4 @@ def _open_net(path: Path, threads: int | None, engine: str, precision: str) -> t
     if threads is not None:
         torch.set_num_threads(threads)
     net, info = read_net(path)
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return TorchEngine(for_inference(net, precision)), info, f"{info.name} {digest[:16]}"
+    return TorchEngine(for_inference(net, precision)), info, f"{info.name} {sha256_of(path)[:16]}"

@@ -7,12 +7,11 @@ from functools import partial
 from pathlib import Path, PurePath
 from typing import Any
 
-from pixelwise.errors import ImageError
+from pixelwise.errors import ImageError, PixelwiseError
 from pixelwise.inference.inputs import find_pictures
 from pixelwise.inference.ledger import Ledger, identity
 from pixelwise.inference.predictor import Predictor
-from pixelwise.inference.segmentation import Area
-from pixelwise.inference.writing import KINDS
+from pixelwise.inference.segmentation import KINDS, Area
 from pixelwise.pictures.images import printable
 from pixelwise.pictures.memory import PICTURES
 from pixelwise.streams import in_order
@@ -24,7 +23,7 @@ class Task:
 
     path: Path
     stem: PurePath
-    problem: Exception | None = None
+    problem: PixelwiseError | None = None
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Outcome:
     """
 
     path: Path
-    problem: Exception | None = None
+    problem: PixelwiseError | None = None
     size: tuple[int, int] = (0, 0)
     scored_size: tuple[int, int] = (0, 0)
     areas: list[Area] = field(default_factory=list)
@@ -83,7 +82,9 @@ def run(
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
-        raise ImageError(f"cannot make the output folder {output}: {problem.strerror}") from problem
+        raise ImageError(
+            f"cannot make the output folder {output}: {problem.strerror}", "choose another --output"
+        ) from problem
     function = partial(_outcome, predictor, Ledger(output), tuple(dict.fromkeys(kinds)), overwrite)
     yield from in_order(function, tasks, workers)
 

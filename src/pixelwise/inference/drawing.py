@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont
 
 from pixelwise.labels import RGB, Classes
-from pixelwise.pictures.masks import mask
+from pixelwise.pictures.masks import borders, mask
 from pixelwise.types import Labels, RGBImage
 
 if TYPE_CHECKING:
@@ -72,7 +71,7 @@ def visible_color(color: RGB) -> RGB:
 def _outline(picture: Image.Image, labels: Labels) -> None:
     """White lines along borders between labels, on a soft dark one that shows them on light ground."""
     width = max(1, round(max(labels.shape) / 450))
-    border = Image.fromarray(_borders(labels))
+    border = Image.fromarray(borders(labels))
     line = border.filter(ImageFilter.MaxFilter(2 * (width // 2) + 1)) if width > 1 else border
     glow = line.filter(ImageFilter.GaussianBlur(1.5 * width)).point(lambda value: min(255, value * 2) * 0.55)
     picture.paste((0, 0, 0), mask=glow)
@@ -80,14 +79,6 @@ def _outline(picture: Image.Image, labels: Labels) -> None:
         (255, 255, 255),
         mask=line.filter(ImageFilter.GaussianBlur(0.35 * width)).point(lambda v: min(230, v * 1.6)),
     )
-
-
-def _borders(labels: Labels) -> npt.NDArray[np.uint8]:
-    """255 at pixels whose right or lower neighbour has another label."""
-    border = np.zeros(labels.shape, np.uint8)
-    border[:, :-1][labels[:, :-1] != labels[:, 1:]] = 255
-    border[:-1][labels[:-1] != labels[1:]] = 255
-    return border
 
 
 def _with_legend(picture: Image.Image, classes: Classes, areas: Sequence["Area"]) -> Image.Image:

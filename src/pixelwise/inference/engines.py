@@ -38,9 +38,7 @@ class OnnxEngine:
         from onnxruntime import InferenceSession, SessionOptions
 
         self._source = source or (model if isinstance(model, str) else "the model")
-        self._threads = processors() if threads is None else threads
-        if self._threads < 1:
-            raise ValueError(f"expected at least one thread, got {threads}")
+        self._threads = _thread_count(threads)
         options = SessionOptions()
         options.log_severity_level = 4
         options.intra_op_num_threads = self._threads
@@ -49,13 +47,7 @@ class OnnxEngine:
         try:
             self._session = InferenceSession(model, options, providers=["CPUExecutionProvider"])
         except Exception as problem:  # ONNX Runtime's exceptions have no common base
-            raise ModelError(
-                f"{self._source} is not a complete ONNX model: {_reason(problem)}",
-                "the file may be truncated or of another kind; export or download it again",
-            ) from problem
-        self._check_contract()
-
-    def _check_contract(self) -> None:
+            raise _incomplete(self._source, problem) from problem
         inputs = {entry.name: (entry.type, entry.shape) for entry in self._session.get_inputs()}
         outputs = {entry.name: (entry.type, entry.shape) for entry in self._session.get_outputs()}
         _check_contract(self._source, inputs, outputs, ("tensor(uint8)", "tensor(float)"))
@@ -73,10 +65,7 @@ class OnnxEngine:
         try:
             (scores,) = self._session.run([OUTPUT], {INPUT: image[np.newaxis]})
         except Exception as problem:  # as above
-            height, width = image.shape[:2]
-            raise ModelError(
-                f"{self._source} failed on an image of {height}x{width}: {_reason(problem)}"
-            ) from problem
+            raise _failed(self._source, image, problem) from problem
         return np.ascontiguousarray(np.asarray(scores)[0], np.float32)
 
 
@@ -109,9 +98,7 @@ class OpenVinoEngine:
             raise MissingExtraError("openvino") from None
         core = openvino_core()
         self._source = source or (model if isinstance(model, str) else "the model")
-        self._threads = processors() if threads is None else threads
-        if self._threads < 1:
-            raise ValueError(f"expected at least one thread, got {threads}")
+        self._threads = _thread_count(threads)
         if precision not in PRECISIONS:
             raise ValueError(f'precision is one of {", ".join(PRECISIONS)}, not "{precision}"')
         if precision == "bfloat16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
@@ -129,10 +116,7 @@ class OpenVinoEngine:
             self._metadata = {PROPERTY: read.get_rt_info(place).astype(str)} if known else {}
             self._net = core.compile_model(read, "CPU", options)
         except RuntimeError as problem:
-            raise ModelError(
-                f"{self._source} is not a complete ONNX model: {_reason(problem)}",
-                "the file may be truncated or of another kind; export or download it again",
-            ) from problem
+            raise _incomplete(self._source, problem) from problem
         described = [
             {port.any_name: (port.element_type.get_type_name(), _sizes(port)) for port in ports}
             for ports in (self._net.inputs, self._net.outputs)
@@ -155,10 +139,7 @@ class OpenVinoEngine:
         try:
             results = self._requests.own.infer({INPUT: image[np.newaxis]})
         except RuntimeError as problem:
-            height, width = image.shape[:2]
-            raise ModelError(
-                f"{self._source} failed on an image of {height}x{width}: {_reason(problem)}"
-            ) from problem
+            raise _failed(self._source, image, problem) from problem
         return np.array(results[OUTPUT][0], np.float32)  # what OpenVINO returns is its own memory
 
 
@@ -190,6 +171,25 @@ class TorchEngine:
             scores = self._net(pixels)[0].to("cpu", torch.float32).contiguous()
         array: Scores = scores.numpy()
         return array
+
+
+def _thread_count(threads: int | None) -> int:
+    """So many, or all processors."""
+    if threads is not None and threads < 1:
+        raise ValueError(f"expected at least one thread, got {threads}")
+    return processors() if threads is None else threads
+
+
+def _incomplete(source: str, problem: Exception) -> ModelError:
+    return ModelError(
+        f"{source} is not a complete ONNX model: {_reason(problem)}",
+        "the file may be truncated or of another kind; export or download it again",
+    )
+
+
+def _failed(source: str, image: RGBImage, problem: Exception) -> ModelError:
+    height, width = image.shape[:2]
+    return ModelError(f"{source} failed on an image of {height}x{width}: {_reason(problem)}")
 
 
 def _check_contract(

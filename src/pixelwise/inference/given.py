@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from pixelwise import _core
 from pixelwise.data.parts import read_ids
 from pixelwise.errors import DataError
-from pixelwise.inference.refiner import Beliefs, Refiner, refined_photo, refining_bytes, scores_of
+from pixelwise.inference.probabilities import Beliefs, probabilities_of, scores_of
+from pixelwise.inference.refiner import Refiner, refined_photo, refining_bytes
 from pixelwise.inference.segmentation import Segmentation
 from pixelwise.labels import RGB, Classes, voc_palette
 from pixelwise.pictures.images import fitting, printable, read_photo
@@ -22,6 +22,7 @@ from pixelwise.pictures.memory import PICTURES
 from pixelwise.types import VOID, Labels, Scores
 
 _FIRST_LOOK = 2048  # pixels; most pictures are refined at this size or below, so that they are read once
+_WRITTEN = 'write such files with "pixelwise segment --save probabilities"'
 _FLOOR = 1e-8  # float16 has no smaller probability
 
 
@@ -78,9 +79,7 @@ class GivenScores:
 
     def probabilities(self, size: tuple[int, int]) -> Beliefs:
         """(C, *size) softmax of the interpolated scores."""
-        probabilities = np.empty((len(self.classes), *size), np.float32)
-        _core.pixel_probabilities(self.scores, probabilities)
-        return probabilities
+        return probabilities_of(self.scores, size)
 
     def mask(self, result: Segmentation) -> Image.Image:
         """The labels of `result` in the colours of the classes."""
@@ -145,16 +144,17 @@ def _read_scores(path: Path) -> GivenScores:
     if name not in content:
         raise DataError(
             f"{printable(path)} holds neither probabilities nor scores",
-            'write such files with "pixelwise segment --save probabilities"',
+            _WRITTEN,
         )
     values = content[name]
     if values.ndim != 3 or values.size == 0 or values.dtype.kind != "f" or values.shape[0] >= VOID:
         raise DataError(
             f"{printable(path)}: {name} must be (classes, height, width) floats of up to {VOID - 1} classes, "
-            f"got {values.shape} of {values.dtype}"
+            f"got {values.shape} of {values.dtype}",
+            _WRITTEN,
         )
     if not np.isfinite(values).all():
-        raise DataError(f"{printable(path)}: {name} hold NaN or infinite numbers")
+        raise DataError(f"{printable(path)}: {name} hold NaN or infinite numbers", "replace them first")
     if name == "probabilities":
         total = values.sum(axis=0, dtype=np.float32)
         if values.min() < 0 or abs(total - 1).max() > 0.05:
@@ -169,7 +169,7 @@ def _read_scores(path: Path) -> GivenScores:
     try:
         return GivenScores(scores, _classes(content, len(scores)))
     except ValueError as problem:
-        raise DataError(f"{printable(path)}: {problem}") from None
+        raise DataError(f"{printable(path)}: {problem}", _WRITTEN) from None
 
 
 def _arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
@@ -182,10 +182,12 @@ def _arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
                 raise ValueError("it is a single array")
             return {name: file[name] for name in wanted if name in file}
     except FileNotFoundError:
-        raise DataError(f"{printable(path)}: no such file") from None
+        raise DataError(f"{printable(path)}: no such file", "check its name and place") from None
     except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as problem:
         reason = " ".join(str(getattr(problem, "strerror", None) or problem).split())
-        raise DataError(f"{printable(path)} cannot be read as an .npz file: {reason[:160]}") from None
+        raise DataError(
+            f"{printable(path)} cannot be read as an .npz file: {reason[:160]}", _WRITTEN
+        ) from None
 
 
 def _classes(content: dict[str, npt.NDArray[Any]], count: int) -> Classes:

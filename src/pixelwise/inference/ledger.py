@@ -12,7 +12,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from pixelwise.files import write_atomically
-from pixelwise.inference.writing import KINDS
+from pixelwise.inference.segmentation import KINDS
 
 _FORMAT = 1
 

@@ -18,6 +18,7 @@ from pixelwise.labels import RGB, Classes
 FORMAT = 1
 PROPERTY = "pixelwise"
 INPUT, OUTPUT = "image", "scores"
+_WRITTEN = 'write model files with "pixelwise export"'
 
 
 @dataclass(frozen=True)
@@ -64,14 +65,14 @@ class ModelInfo:
         if PROPERTY not in metadata:
             raise ModelError(
                 f"{source} is an ONNX file without the metadata property {PROPERTY!r} (classes, long_side)",
-                'write model files with "pixelwise export"',
+                _WRITTEN,
             )
         try:
             record = json.loads(metadata[PROPERTY])
         except ValueError as problem:
-            raise ModelError(f"{source}: metadata {PROPERTY!r} is not JSON: {problem}") from problem
+            raise ModelError(f"{source}: metadata {PROPERTY!r} is not JSON: {problem}", _WRITTEN) from problem
         if not isinstance(record, dict):
-            raise ModelError(f"{source}: metadata {PROPERTY!r} is not a JSON object")
+            raise ModelError(f"{source}: metadata {PROPERTY!r} is not a JSON object", _WRITTEN)
         version = record.get("format")
         if isinstance(version, int) and version > FORMAT:
             raise ModelError(
@@ -82,7 +83,7 @@ class ModelInfo:
             return cls._from_record(record)
         except (ValueError, TypeError, KeyError) as problem:
             detail = f"{problem.args[0]!r} is missing" if isinstance(problem, KeyError) else str(problem)
-            raise ModelError(f"{source}: invalid metadata {PROPERTY!r}: {detail}") from problem
+            raise ModelError(f"{source}: invalid metadata {PROPERTY!r}: {detail}", _WRITTEN) from problem
 
     @classmethod
     def _from_record(cls, record: dict[str, Any]) -> "ModelInfo":

@@ -18,6 +18,7 @@ from pixelwise.models.segmentation_net import SegmentationNet
 from pixelwise.models.weights import read_metadata, read_tensors
 
 NET = "pixelwise.net"
+_WRITTEN = 'write such files with "pixelwise import-caffe"'
 
 
 def write_net(net: SegmentationNet, name: str, info: ModelInfo, path: Path) -> None:
@@ -39,24 +40,24 @@ def read_net(path: Path) -> tuple[SegmentationNet, ModelInfo]:
     if NET not in notes:
         raise ModelError(
             f"{path} holds weights, but does not say of which net",
-            'write such files with "pixelwise import-caffe"',
+            _WRITTEN,
         )
     info = ModelInfo.from_metadata(notes, str(path))
     try:
         entry = json.loads(notes[NET])
         name, classes = entry["name"], int(entry["classes"])
     except (ValueError, TypeError, KeyError) as problem:
-        raise ModelError(f"{path}: invalid metadata {NET!r}: {problem}") from problem
+        raise ModelError(f"{path}: invalid metadata {NET!r}: {problem}", _WRITTEN) from problem
     if name not in CATALOGUE:
         raise ModelError(f'{path} holds a net "{name}", which this version does not know', "update pixelwise")
     if classes != len(info.classes):
-        raise ModelError(f"{path} names {len(info.classes)} classes, but its net scores {classes}")
+        raise ModelError(f"{path} names {len(info.classes)} classes, but its net scores {classes}", _WRITTEN)
     with torch.device("meta"):
         net = build(name, classes)
     try:
         net.load_state_dict(tensors, assign=True)
     except RuntimeError as problem:
         raise ModelError(
-            f"{path} does not hold a whole {name}: {' '.join(str(problem).split())[:300]}"
+            f"{path} does not hold a whole {name}: {' '.join(str(problem).split())[:300]}", _WRITTEN
         ) from None
     return net.eval(), info

@@ -12,7 +12,8 @@ from pixelwise.errors import ModelError
 from pixelwise.inference.choice import open_model
 from pixelwise.inference.engines import Engine
 from pixelwise.inference.model_file import ModelInfo
-from pixelwise.inference.refiner import CRFRefiner, Refiner, refined_photo, refining_bytes, scores_of
+from pixelwise.inference.probabilities import scores_of
+from pixelwise.inference.refiner import CRFRefiner, Refiner, refined_photo, refining_bytes
 from pixelwise.inference.segmentation import Segmentation
 from pixelwise.inference.views import SINGLE, Views, averaged_scores
 from pixelwise.labels import Classes
@@ -73,7 +74,8 @@ class Predictor:
         scores = self.scores(source, photo)
         if scores.shape[0] != len(self.classes):
             raise ModelError(
-                f'model "{self.info.name}" names {len(self.classes)} classes but scores {scores.shape[0]}'
+                f'model "{self.info.name}" names {len(self.classes)} classes but scores {scores.shape[0]}',
+                "export it again",
             )
         scored = Segmentation(scores, photo.size, self.classes, photo.pixels, photo.original)
         return scored if self.refiner is None else self._refined(source, photo, scored, self.refiner)

@@ -8,17 +8,11 @@ import hashlib
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-import numpy.typing as npt
-
 from pixelwise.crf import Preset, load_preset, refine
-from pixelwise.crf.presets import NOMINAL_SIDE
 from pixelwise.errors import ImageError
+from pixelwise.inference.probabilities import Beliefs
 from pixelwise.pictures.images import Photo, Source, fitting, printable, read_photo
-from pixelwise.types import RGBImage, Scores
-
-Beliefs = npt.NDArray[np.float32]
-"""(C, H, W), from 0 to 1, those of a pixel adding up to 1."""
+from pixelwise.types import RGBImage
 
 MOST_BYTES = 800_000_000
 """A picture that would take more memory is refined on a reduced copy: see `refined_size`."""
@@ -51,8 +45,8 @@ class CRFRefiner:
 
     def __call__(self, image: RGBImage, probabilities: Beliefs) -> Beliefs:
         """Beliefs after the preset's iterations. Raises ValueError if sizes differ."""
-        factor = max(1.0, max(image.shape[:2]) / NOMINAL_SIDE)
-        return refine(image, probabilities, preset=self.preset.scaled(factor), threads=self._threads)
+        preset = self.preset.for_size(image.shape[:2])
+        return refine(image, probabilities, preset=preset, threads=self._threads)
 
 
 def refining_bytes(size: tuple[int, int], classes: int) -> int:
@@ -76,11 +70,7 @@ def refined_photo(source: Source, photo: Photo, classes: int) -> RGBImage:
         return photo.pixels
     closer = read_photo(source, max(grid))
     if closer.size != photo.size:
-        raise ImageError(f"{printable(source)}: the file has changed while it was being segmented")
+        raise ImageError(
+            f"{printable(source)}: the file has changed while it was being segmented", "try again"
+        )
     return closer.pixels
-
-
-def scores_of(beliefs: Beliefs) -> Scores:
-    """Log-beliefs: scores whose softmax the beliefs are, for a Segmentation. Written over the beliefs."""
-    np.maximum(beliefs, np.finfo(np.float32).tiny, out=beliefs)
-    return np.log(beliefs, out=beliefs)

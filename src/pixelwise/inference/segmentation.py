@@ -12,10 +12,19 @@ from PIL import Image
 from pixelwise import _core
 from pixelwise.files import write_atomically
 from pixelwise.inference import drawing
-from pixelwise.inference.writing import KINDS, write_picture
+from pixelwise.inference.probabilities import Beliefs, probabilities_of
 from pixelwise.labels import Classes
 from pixelwise.pictures.masks import mask
+from pixelwise.pictures.writing import write_picture
 from pixelwise.types import Labels, RGBImage, Scores
+
+KINDS = {
+    "mask": "_mask.png",
+    "overlay": "_overlay.jpg",
+    "cutout": "_cutout.png",
+    "probabilities": "_probabilities.npz",
+}
+"""What can be saved of a picture, and what each file name ends with."""
 
 FULL_SIZE_PIXELS = 24_000_000
 """Overlays and cutouts of larger pictures are drawn at the grid's size."""
@@ -102,15 +111,13 @@ class Segmentation:
         return confidence
 
     @cached_property
-    def probabilities(self) -> Scores:
+    def probabilities(self) -> Beliefs:
         """(C, H, W) softmax of the scores, summing to 1 over classes. Mind the memory on large pictures."""
         return self.probabilities_at(self.size)
 
-    def probabilities_at(self, size: tuple[int, int]) -> Scores:
+    def probabilities_at(self, size: tuple[int, int]) -> Beliefs:
         """(C, *size) softmax of the scores interpolated to another (height, width)."""
-        probabilities = np.empty((len(self.classes), *size), np.float32)
-        _core.pixel_probabilities(self.scores, probabilities)
-        return probabilities
+        return probabilities_of(self.scores, size)
 
     def areas(self) -> list[Area]:
         """The classes found, largest first."""

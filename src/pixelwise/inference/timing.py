@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from pixelwise.inference.predictor import Predictor
-from pixelwise.inference.refiner import scores_of
+from pixelwise.inference.probabilities import scores_of
 from pixelwise.inference.segmentation import Segmentation
 from pixelwise.pictures.images import read_photo
 

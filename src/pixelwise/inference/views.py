@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pixelwise import _core
 from pixelwise.inference.drawing import resized
 from pixelwise.inference.engines import Engine
-from pixelwise.inference.refiner import scores_of
+from pixelwise.inference.probabilities import Beliefs, probabilities_of, scores_of
 from pixelwise.types import RGBImage, Scores
 
 
@@ -45,7 +44,7 @@ def averaged_scores(engine: Engine, pixels: RGBImage, size: tuple[int, int], vie
 
     `pixels` (H, W, 3) is the picture, in the size of the largest view or larger where there is more to see.
     """
-    total: Scores | float = 0.0
+    total: Beliefs | float = 0.0
     for scale in views.scales:
         seen = _resized(pixels, (max(1, round(size[0] * scale)), max(1, round(size[1] * scale))))
         total = total + _probabilities(engine, seen, size)
@@ -59,8 +58,5 @@ def _resized(pixels: RGBImage, size: tuple[int, int]) -> RGBImage:
     return pixels if pixels.shape[:2] == size else resized(pixels, size)
 
 
-def _probabilities(engine: Engine, image: RGBImage, size: tuple[int, int]) -> Scores:
-    scores = engine.scores(image)
-    probabilities = np.empty((len(scores), *size), np.float32)
-    _core.pixel_probabilities(scores, probabilities)
-    return probabilities
+def _probabilities(engine: Engine, image: RGBImage, size: tuple[int, int]) -> Beliefs:
+    return probabilities_of(engine.scores(image), size)

@@ -87,7 +87,7 @@ def atrous(net: nn.Module, output_stride: int) -> nn.Module:
                 raise ValueError(
                     f"{name} of stride {step} on a map of stride {stride} cannot give {output_stride}"
                 )
-            _put(spread, name, _spread(layer, name, kept, rate))
+            spread.set_submodule(name, _spread(layer, name, kept, rate))
             stride, rate = stride * kept, rate * step // kept
         elif not (isinstance(layer, POINTWISE) if layer is not None else node.target in POINTWISE_FUNCTIONS):
             raise ValueError(f"{node.target} has no atrous form here; the net must be fully convolutional")
@@ -95,18 +95,17 @@ def atrous(net: nn.Module, output_stride: int) -> nn.Module:
     return spread
 
 
-def rarefy(net: nn.Module, output_stride: int = 1) -> nn.Module:
-    """As `atrous`, but as the FCN paper writes it: filters enlarged with zeros instead of dilation.
+def rarefy(net: nn.Module) -> nn.Module:
+    """As `atrous` to stride 1, but as the FCN paper writes it: filters enlarged with zeros, not dilation.
 
     Slow; the two are equal, which is what this is for.
     """
-    enlarged = atrous(net, output_stride)
-    for name, layer in list(enlarged.named_modules()):
+    enlarged = atrous(net, 1)
+    for layer in enlarged.modules():
         if isinstance(layer, nn.Conv2d) and layer.dilation != (1, 1):
             layer.weight = nn.Parameter(rarefied(layer.weight.detach(), side(layer.dilation)))
             layer.kernel_size = (layer.weight.shape[2], layer.weight.shape[3])
             layer.dilation = (1, 1)
-            _put(enlarged, name, layer)
     return enlarged
 
 
@@ -183,8 +182,3 @@ def _spread(layer: nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d, name: str, stride: i
     if layer.ceil_mode:
         raise ValueError(f"{name} is rounded up and keeps a part of its stride")
     return nn.MaxPool2d(side(kernel), stride, padding * rate, rate)
-
-
-def _put(net: nn.Module, name: str, layer: nn.Module) -> None:
-    parent, _, child = name.rpartition(".")
-    setattr(net.get_submodule(parent), child, layer)

@@ -1,6 +1,7 @@
 """Convolutional trunks by timm's names, as lists of feature maps."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -79,8 +80,6 @@ def backbone(name: str, weights: str = "none", output_stride: int = 32) -> Backb
     config = trunk.pretrained_cfg
     mean, std = list(config["mean"]), list(config["std"])
     if weights not in ("timm", "none"):
-        from pathlib import Path
-
         file = packaged_weights(name) if weights == "package" else Path(weights)
         classifier = timm.create_model(name, **options)
         load_by_order(classifier, read_tensors(file))

@@ -47,9 +47,8 @@ def freeze_batch_norm(net: nn.Module, example: torch.Tensor) -> int:
     if a BatchNorm2d is left, because its input does not come straight from a convolution.
     """
     names = {module: name for name, module in net.named_modules()}
-    produced: dict[
-        int, tuple[nn.Conv2d, torch.Tensor]
-    ] = {}  # the tensor is kept so that its id stays its own
+    # By the tensor's id; it is kept so that this stays its own.
+    produced: dict[int, tuple[nn.Conv2d, torch.Tensor]] = {}
     pairs: list[tuple[nn.Conv2d, nn.BatchNorm2d]] = []
 
     def after_conv(module: nn.Module, _: object, output: torch.Tensor) -> None:
@@ -72,10 +71,10 @@ def freeze_batch_norm(net: nn.Module, example: torch.Tensor) -> int:
         hook.remove()
 
     for conv, norm in pairs:
-        _replace(net, names[conv], FrozenBatchNormConv2d(conv, norm))
+        net.set_submodule(names[conv], FrozenBatchNormConv2d(conv, norm))
         # timm's BatchNormAct2d also drops and activates.
         rest = [getattr(norm, part) for part in ("drop", "act") if hasattr(norm, part)]
-        _replace(net, names[norm], nn.Sequential(*rest))
+        net.set_submodule(names[norm], nn.Sequential(*rest))
     left = [name for name, module in net.named_modules() if isinstance(module, nn.BatchNorm2d)]
     if left:
         raise ValueError(f"these batch normalisations do not follow a convolution: {', '.join(left)}")
@@ -90,9 +89,4 @@ def fold_batch_norm(net: nn.Module) -> None:
         if isinstance(module, FrozenBatchNormConv2d):
             weight, bias = module.effective()
             module.conv.weight, module.conv.bias = nn.Parameter(weight.detach()), nn.Parameter(bias.detach())
-            _replace(net, name, module.conv)
-
-
-def _replace(net: nn.Module, name: str, new: nn.Module) -> None:
-    parent, _, child = name.rpartition(".")
-    setattr(net.get_submodule(parent), child, new)
+            net.set_submodule(name, module.conv)

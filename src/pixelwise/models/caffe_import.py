@@ -14,7 +14,6 @@ from pixelwise.models.segmentation_net import SegmentationNet
 PARTS = ("weight", "bias")
 """What the blobs of Caffe's convolutions, deconvolutions and inner products are, in this order."""
 
-
 STREAMS = {"colour": "color", "other": "hha"}
 """What Caffe's names end with in the two streams of late fusion."""
 BGR_LAYERS = [

@@ -202,9 +202,11 @@ class _File:
                 size = path.stat().st_size
                 self._bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
         except FileNotFoundError:
-            raise ModelError(f"there is no file {path}") from None
+            raise ModelError(f"there is no file {path}", "check its name and place") from None
         except IsADirectoryError:
-            raise ModelError(f"{path} is a folder, expected a Caffe file") from None
+            raise ModelError(
+                f"{path} is a folder, expected a Caffe file", "name the .caffemodel itself"
+            ) from None
         except (OSError, ValueError) as problem:
             raise ModelError(
                 f"cannot read {path}: {getattr(problem, 'strerror', None) or problem}"

@@ -96,12 +96,12 @@ class Canvas:
             f'<rect width="100%" height="100%" fill="#ffffff"/>\n{body}\n</svg>\n'
         )
 
-    def picture(self, scale: int = 2) -> "Image.Image":
-        """The drawing as a picture of `scale` times its size, at most FINE times."""
+    def picture(self) -> "Image.Image":
+        """The drawing as a picture of twice its size."""
         from PIL import Image, ImageDraw
 
         large = Image.new("RGB", (FINE * self.width, FINE * self.height), "#ffffff")
         pen = ImageDraw.Draw(large)
         for stroke in self._strokes:
             stroke(pen)
-        return large.resize((scale * self.width, scale * self.height), Image.Resampling.LANCZOS)
+        return large.resize((2 * self.width, 2 * self.height), Image.Resampling.LANCZOS)

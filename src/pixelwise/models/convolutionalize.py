@@ -95,8 +95,7 @@ def _widen(net: fx.GraphModule, node: fx.Node, window: Size) -> Size:
 def _replace(net: fx.GraphModule, node: fx.Node, layer: nn.Module) -> None:
     """Put a layer in the place of a node's."""
     if node.op == "call_module":
-        parent, _, name = str(node.target).rpartition(".")
-        setattr(net.get_submodule(parent), name, layer)
+        net.set_submodule(str(node.target), layer)
         return
     net.add_module(node.name, layer)
     with net.graph.inserting_before(node):

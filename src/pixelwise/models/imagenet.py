@@ -1,6 +1,5 @@
 """Weights of torchvision's ImageNet classifiers, or of files in their names, for the papers' nets."""
 
-import hashlib
 import re
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import torch
 from torch import nn
 
 from pixelwise.errors import ModelError
+from pixelwise.files import sha256_of
 from pixelwise.models.decimation import decimate
 from pixelwise.models.deeplab import DeepLab
 from pixelwise.models.fcn import FCN, LateFusion
@@ -115,7 +115,7 @@ def _checked(path: Path) -> Path:
     """
     expected = path.stem.rpartition("-")[2]
     if path.is_file() and re.fullmatch("[0-9a-f]{8,64}", expected):
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        found = sha256_of(path)
         if not found.startswith(expected):
             raise ModelError(
                 f"{path} is damaged: its sha256 begins with {found[:8]}, not {expected}", "fetch it again"

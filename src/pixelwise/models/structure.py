@@ -10,14 +10,13 @@ from typing import Any
 
 import torch
 from torch import fx, nn
-from torch.nn import functional as F
 
 from pixelwise.geometry import Grid
 from pixelwise.models.alignment import Crop, Fuse, Surround
 from pixelwise.models.bilinear import BilinearUpsampling
-from pixelwise.models.googlenet import Concatenation
 from pixelwise.models.segmentation_net import SegmentationNet
-from pixelwise.models.trunk import through
+from pixelwise.models.tracing import trace
+from pixelwise.models.trunk import side, through
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ def layers_of(net: SegmentationNet, size: tuple[int, int] = (500, 500)) -> list[
     values: dict[fx.Node, Any] = {}
     layers: dict[fx.Node, Layer] = {}
     with torch.inference_mode():
-        for node in _Tracer().trace(net).nodes:
+        for node in trace(net).graph.nodes:
             if node.op == "output":
                 break
             values[node] = image if node.op == "placeholder" else _run(net, node, values)
@@ -66,14 +65,6 @@ def deepest_grid(layers: list[Layer]) -> Grid:
     return max(grids, key=lambda grid: (grid.stride, grid.field))
 
 
-class _Tracer(fx.Tracer):
-    """Sees the layers that know where their cells lie as wholes."""
-
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        whole = isinstance(m, BilinearUpsampling | Concatenation | Crop | Fuse | Surround)
-        return whole or super().is_leaf_module(m, module_qualified_name)
-
-
 def _run(net: nn.Module, node: fx.Node, values: dict[fx.Node, Any]) -> Any:
     args: Any
     args, kwargs = fx.map_arg((node.args, node.kwargs), lambda source: values[source])
@@ -86,16 +77,7 @@ def _run(net: nn.Module, node: fx.Node, values: dict[fx.Node, Any]) -> Any:
         return getattr(args[0], str(node.target))(*args[1:], **kwargs)
     if node.op == "call_function":
         return node.target(*args, **kwargs)  # type: ignore[operator]
-    module = net.get_submodule(str(node.target))
-    if isinstance(module, BilinearUpsampling):  # autocast, which it holds off, does not know this device
-        return F.conv_transpose2d(
-            args[0],
-            module.weight,
-            stride=module.factor,
-            padding=module.padding,
-            groups=module.weight.shape[0],
-        )
-    return module(*args, **kwargs)
+    return net.get_submodule(str(node.target))(*args, **kwargs)
 
 
 def _layer(net: nn.Module, node: fx.Node, values: dict[fx.Node, Any], sources: list[Layer]) -> Layer:
@@ -112,8 +94,8 @@ def _layer(net: nn.Module, node: fx.Node, values: dict[fx.Node, Any], sources: l
     window: dict[str, int] = {}
     operations = 0
     if isinstance(module, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d):
-        window = {"kernel": _side(module.kernel_size), "stride": _side(module.stride)}
-        window["dilation"] = _side(getattr(module, "dilation", 1))
+        window = {"kernel": side(module.kernel_size), "stride": side(module.stride)}
+        window["dilation"] = side(getattr(module, "dilation", 1))
     if isinstance(module, nn.Conv2d):
         operations = 2 * values[node].numel() * module.weight[0].numel()
     if isinstance(module, BilinearUpsampling):
@@ -165,7 +147,3 @@ def _grid(module: nn.Module | None, sources: list[Grid | None]) -> Grid | None:
     except ValueError:
         return None
     return first
-
-
-def _side(value: int | tuple[int, ...] | Any) -> int:
-    return value if isinstance(value, int) else value[0]

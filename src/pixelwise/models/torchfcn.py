@@ -30,7 +30,10 @@ def load_torchfcn(net: FCN, source: Path | Mapping[str, torch.Tensor]) -> None:
     report = transplant(renamed, net)
     missing = [name for name in report.left if name not in ("mean", "std")]
     if missing or report.dropped:
-        raise ModelError(f"torchfcn's weights are not those of this net: {report}")
+        raise ModelError(
+            f"torchfcn's weights are not those of this net: {report}",
+            "take the net of that stride and classes",
+        )
     net.mean.copy_(torch.tensor(CAFFE_MEAN).view(1, 3, 1, 1))
     net.std.fill_(1)
 

@@ -6,6 +6,7 @@ from pixelwise.models.alignment import Crop, Fuse, Surround
 from pixelwise.models.bilinear import BilinearUpsampling
 from pixelwise.models.googlenet import Concatenation
 
+# The layers that know where their cells lie are seen as wholes.
 LEAVES = (BilinearUpsampling, Concatenation, Crop, Fuse, Surround)
 
 

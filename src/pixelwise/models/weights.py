@@ -1,6 +1,5 @@
 """ImageNet-trained weights for backbones: from an installed package, a file, or timm's hub."""
 
-import hashlib
 import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +8,7 @@ import torch
 from torch import nn
 
 from pixelwise.errors import ModelError
+from pixelwise.files import sha256_of
 
 # Packages that carry one .pth in models/; its tensors come in the order and shapes of timm's net of that
 # name.
@@ -36,9 +36,11 @@ def packaged_weights(backbone: str) -> Path:
         )
     files = sorted(Path(spec.submodule_search_locations[0], "models").glob("*.pth"))
     if len(files) != 1:
-        raise ModelError(f"the package {package} should hold one .pth file in models/, it has {len(files)}")
+        raise ModelError(
+            f"the package {package} should hold one .pth file in models/, it has {len(files)}", "reinstall it"
+        )
     expected = files[0].stem.rsplit("-", 1)[-1]
-    found = hashlib.sha256(files[0].read_bytes()).hexdigest()
+    found = sha256_of(files[0])
     if not found.startswith(expected):
         raise ModelError(
             f"{files[0]} is damaged: sha256 {found[:8]}..., expected {expected}...", "reinstall it"
@@ -55,11 +57,13 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
             return load_file(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
-        raise ModelError(f"the weights {path} do not exist") from None
+        raise ModelError(f"the weights {path} do not exist", "check their name and place") from None
     except Exception as error:
-        raise ModelError(f"the weights {path} cannot be read: {error}") from None
+        raise ModelError(
+            f"the weights {path} cannot be read: {error}", "name a .safetensors or .pth file"
+        ) from None
     if not isinstance(content, Mapping) or not all(isinstance(t, torch.Tensor) for t in content.values()):
-        raise ModelError(f"{path} does not hold a state dict (names to tensors)")
+        raise ModelError(f"{path} does not hold a state dict (names to tensors)", "save net.state_dict()")
     return dict(content)
 
 
@@ -79,10 +83,13 @@ def load_by_order(net: nn.Module, tensors: Mapping[str, torch.Tensor]) -> None:
     """
     target = net.state_dict()
     if len(target) != len(tensors):
-        raise ModelError(f"the net has {len(target)} tensors, the weights {len(tensors)}")
+        raise ModelError(
+            f"the net has {len(target)} tensors, the weights {len(tensors)}", "take weights of this net"
+        )
     for (own, place), (name, tensor) in zip(target.items(), tensors.items(), strict=True):
         if place.shape != tensor.shape:
             raise ModelError(
-                f"{own} is {tuple(place.shape)}, but the weights' {name} is {tuple(tensor.shape)}"
+                f"{own} is {tuple(place.shape)}, but the weights' {name} is {tuple(tensor.shape)}",
+                "take weights of this net",
             )
     net.load_state_dict(dict(zip(target, tensors.values(), strict=True)))

@@ -112,7 +112,7 @@ def _array_image(array: npt.NDArray[np.uint8]) -> Image.Image:
 def _read_again(path: Path, size: tuple[int, int]) -> RGBImage:
     pixels, now = _read_file(path, None)
     if now != size:
-        raise ImageError(f"{printable(path)}: the file has changed while it was being segmented")
+        raise ImageError(f"{printable(path)}: the file has changed while it was being segmented", "try again")
     return pixels
 
 

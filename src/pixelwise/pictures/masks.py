@@ -1,10 +1,11 @@
-"""Labels as palette pictures, which is how data sets and results are saved."""
+"""Labels as palette pictures, which is how data sets and results are saved, and where they meet."""
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from pixelwise.labels import Classes, voc_palette
-from pixelwise.types import VOID, Labels
+from pixelwise.types import VOID, FileIds, Labels
 
 
 def mask(labels: Labels, classes: Classes) -> Image.Image:
@@ -16,3 +17,11 @@ def mask(labels: Labels, classes: Classes) -> Image.Image:
     )
     picture.putpalette([channel for color in colors for channel in color])
     return picture
+
+
+def borders(ids: FileIds) -> npt.NDArray[np.uint8]:
+    """255 at pixels of (H, W) whose right or lower neighbour has another id, 0 elsewhere."""
+    found = np.zeros(ids.shape, np.uint8)
+    found[:, :-1][ids[:, :-1] != ids[:, 1:]] = 255
+    found[:-1][ids[:-1] != ids[1:]] = 255
+    return found

@@ -26,9 +26,8 @@ def guarded() -> Iterator[None]:
     with _lock:
         if _readers == 0:
             _saved = Image.MAX_IMAGE_PIXELS, None if _warnings_per_thread() else _silence()
-            Image.MAX_IMAGE_PIXELS = (
-                MAX_PIXELS // 2
-            )  # Pillow raises above twice its limit, and warns above it
+            # Pillow raises above twice its limit, and warns above it.
+            Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2
         _readers += 1
     own = _silence() if _warnings_per_thread() else None
     try:

@@ -3,28 +3,17 @@
 Paper: Chen et al. 2015, section 4.1, "LargeFOV". Test mean IoU 61.6 on CamVid in Jegou et al. 2017, table 1.
 Command: pixelwise train camvid_large_fov --set data=camvid:PATH --set backbone_weights=FILE
 Departures: batch 4, a short course, conv1 and conv2 fixed, fc6 and fc7 new (the weight file has no
-classifier) and learnt at the rate of the last layer. Result: not yet run.
+classifier) and learnt at the rate of the last layer, as of camvid_fcn32s_vgg16. Result: not yet run.
 """
 
-from pixelwise.training.recipe import Recipe
+import dataclasses
 
-RECIPE = Recipe(
+from pixelwise.recipes import camvid_fcn32s_vgg16
+
+RECIPE = dataclasses.replace(
+    camvid_fcn32s_vgg16.RECIPE,
     name="camvid_large_fov",
-    data="camvid:../shared/data/camvid",
     net="deeplab-large-fov",
-    backbone_weights="../shared/weights/vgg16_trunk_hed_fp16.safetensors",
-    freeze_stages=2,
-    dropout=0.5,
-    crop=257,
-    colour=0.0,
-    batch_size=4,
     steps=600,
-    optimizer="sgd",
-    learning_rate=1e-3,
-    head_learning_rate=1e-2,
-    warmup_steps=20,
-    weight_decay=5e-4,
-    double_bias_rate=True,
     evaluate_every=150,
-    long_side=480,
 )

@@ -10,7 +10,7 @@ import dataclasses
 
 from pixelwise.recipes import voc_fcn32s_vgg16
 from pixelwise.training.chain import Chain
-from pixelwise.training.presets import PRESETS
+from pixelwise.training.presets import trained_as
 
 FIRST = dataclasses.replace(
     voc_fcn32s_vgg16.RECIPE,
@@ -24,15 +24,12 @@ SECOND = dataclasses.replace(
     name="pascal_context_59_16s",
     net="fcn16s-vgg16",
     backbone_weights="none",
-    preset="fcn-online-16s",
-    **PRESETS["fcn-online-16s"],
+    **trained_as("fcn-online-16s"),
 )
 THIRD = dataclasses.replace(
     SECOND,
     name="pascal_context_59_8s",
     net="fcn8s-vgg16",
-    backbone_weights="none",
-    preset="fcn-online-8s",
-    **PRESETS["fcn-online-8s"],
+    **trained_as("fcn-online-8s"),
 )
 RECIPE = Chain("pascal_context_59", (FIRST, SECOND, THIRD))

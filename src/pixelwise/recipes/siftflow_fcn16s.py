@@ -1,8 +1,7 @@
 """FCN-16s on SIFT Flow with two heads, semantic and geometric, by stages.
 
 Paper: Long et al. 2015, table 5; pixel accuracy 85.2, mean accuracy 51.7, mean IoU 39.5, f.w. IoU 76.1 of
-the 33
-semantic classes on 200 test pictures (absent classes left out), geometric pixel accuracy 94.3.
+the 33 semantic classes on 200 test pictures (absent classes left out), geometric pixel accuracy 94.3.
 Command: pixelwise train siftflow_fcn16s --set data=sift_flow:SiftFlowDataset
 Training: as voc_fcn32s_vgg16 and voc_fcn16s_vgg16, the losses of both heads summed. Result: not yet run.
 """
@@ -11,7 +10,7 @@ import dataclasses
 
 from pixelwise.recipes import voc_fcn32s_vgg16
 from pixelwise.training.chain import Chain
-from pixelwise.training.presets import PRESETS
+from pixelwise.training.presets import trained_as
 
 FIRST = dataclasses.replace(
     voc_fcn32s_vgg16.RECIPE,
@@ -27,7 +26,6 @@ SECOND = dataclasses.replace(
     name="siftflow_fcn16s_16s",
     net="fcn16s-vgg16",
     backbone_weights="none",
-    preset="fcn-online-16s",
-    **PRESETS["fcn-online-16s"],
+    **trained_as("fcn-online-16s"),
 )
 RECIPE = Chain("siftflow_fcn16s", (FIRST, SECOND))

@@ -8,7 +8,7 @@ Starts from the best net of runs/voc_fcn32s_vgg16 (or --set init_from=RUN). Resu
 import dataclasses
 
 from pixelwise.recipes import voc_fcn32s_vgg16
-from pixelwise.training.presets import PRESETS
+from pixelwise.training.presets import trained_as
 
 RECIPE = dataclasses.replace(
     voc_fcn32s_vgg16.RECIPE,
@@ -16,6 +16,5 @@ RECIPE = dataclasses.replace(
     net="fcn16s-vgg16",
     backbone_weights="none",
     init_from="runs/voc_fcn32s_vgg16",
-    preset="fcn-online-16s",
-    **PRESETS["fcn-online-16s"],
+    **trained_as("fcn-online-16s"),
 )

@@ -10,7 +10,7 @@ yet run.
 import dataclasses
 
 from pixelwise.recipes import voc_fcn32s_vgg16
-from pixelwise.training.presets import PRESETS
+from pixelwise.training.presets import trained_as
 
 RECIPE = dataclasses.replace(
     voc_fcn32s_vgg16.RECIPE,
@@ -19,7 +19,6 @@ RECIPE = dataclasses.replace(
     origin="torchvision",
     dropout=0.4,
     steps=74_000,
-    preset="fcn-batch20-googlenet",
-    **PRESETS["fcn-batch20-googlenet"],
+    **trained_as("fcn-batch20-googlenet"),
     evaluate_every=2000,
 )

@@ -6,7 +6,7 @@ Training: whole pictures one by one, summed losses, momentum 0.99 (preset fcn-on
 Departure: torchvision's ImageNet weights instead of the Caffe ones. Result: not yet run.
 """
 
-from pixelwise.training.presets import PRESETS
+from pixelwise.training.presets import trained_as
 from pixelwise.training.recipe import Recipe
 
 RECIPE = Recipe(
@@ -22,8 +22,7 @@ RECIPE = Recipe(
     mirror=False,
     colour=0.0,
     steps=100_000,
-    preset="fcn-online-32s",
-    **PRESETS["fcn-online-32s"],
+    **trained_as("fcn-online-32s"),
     long_side=500,
     evaluate_every=4000,
 )

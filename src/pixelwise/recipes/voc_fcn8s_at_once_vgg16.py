@@ -8,13 +8,12 @@ Training: as voc_fcn32s_vgg16, three times as long. Result: not yet run.
 import dataclasses
 
 from pixelwise.recipes import voc_fcn32s_vgg16
-from pixelwise.training.presets import PRESETS
+from pixelwise.training.presets import trained_as
 
 RECIPE = dataclasses.replace(
     voc_fcn32s_vgg16.RECIPE,
     name="voc_fcn8s_at_once_vgg16",
     net="fcn8s-at-once-vgg16",
     steps=300_000,
-    preset="fcn-online-8s-at-once",
-    **PRESETS["fcn-online-8s-at-once"],
+    **trained_as("fcn-online-8s-at-once"),
 )

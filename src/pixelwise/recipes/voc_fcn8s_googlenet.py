@@ -15,7 +15,6 @@ RECIPE = dataclasses.replace(
     BEFORE,
     name="voc_fcn8s_googlenet",
     net="fcn8s-googlenet",
-    backbone_weights="none",
     init_from="runs/voc_fcn16s_googlenet",
     learning_rate=BEFORE.learning_rate / 100,
     head_learning_rate=BEFORE.head_learning_rate / 100,

@@ -8,14 +8,12 @@ Starts from the best net of runs/voc_fcn16s_vgg16 (or --set init_from=RUN). Resu
 import dataclasses
 
 from pixelwise.recipes import voc_fcn16s_vgg16
-from pixelwise.training.presets import PRESETS
+from pixelwise.training.presets import trained_as
 
 RECIPE = dataclasses.replace(
     voc_fcn16s_vgg16.RECIPE,
     name="voc_fcn8s_vgg16",
     net="fcn8s-vgg16",
-    backbone_weights="none",
     init_from="runs/voc_fcn16s_vgg16",
-    preset="fcn-online-8s",
-    **PRESETS["fcn-online-8s"],
+    **trained_as("fcn-online-8s"),
 )

@@ -75,6 +75,9 @@ def read_chain(run: Path) -> Chain:
         content = json.loads((run / FILE).read_text(encoding="utf-8"))
         return Chain(content["name"], tuple(Recipe.from_dict(stage) for stage in content["stages"]))
     except FileNotFoundError:
-        raise TrainingError(f"{run} holds no run of stages: {run / FILE} does not exist") from None
+        raise TrainingError(
+            f"{run} holds no run of stages: {run / FILE} does not exist",
+            "name the folder that the run was begun in, or begin one without --resume",
+        ) from None
     except (ValueError, KeyError, TypeError) as problem:
-        raise TrainingError(f"{run / FILE} is damaged: {problem}") from None
+        raise TrainingError(f"{run / FILE} is damaged: {problem}", "begin a new run") from None

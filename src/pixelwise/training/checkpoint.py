@@ -82,7 +82,7 @@ def load(path: Path) -> Checkpoint:
             f"{path} does not exist", "name a run folder in which `pixelwise train` has written a checkpoint"
         ) from None
     except Exception as error:
-        raise TrainingError(f"{path} is no checkpoint of this version: {error}") from None
+        raise TrainingError(f"{path} is no checkpoint of this version: {error}", "begin a new run") from None
 
 
 def chosen(run: Path) -> Path:

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from PIL import Image
 
-from pixelwise.data.sample import SEMANTIC
-from pixelwise.files import write_atomically
+from pixelwise.data.convert import write_classes
+from pixelwise.data.folder import classes_file, labels_folder
 from pixelwise.labels import Classes
 from pixelwise.pictures.masks import mask
+from pixelwise.pictures.writing import write_picture
 from pixelwise.training.batches import Batch
 
 
@@ -23,19 +24,14 @@ def save_evidence(
     """
     place = run / f"not_finite/step_{step}"
     for head, entry in classes.items():
-        names = "".join(f"{name}\n" for name in entry.names).encode()
-        file = place / ("classes.txt" if head == SEMANTIC else f"classes.{head}.txt")
-        write_atomically(file, lambda target, names=names: target.write(names))  # type: ignore[misc]
+        write_classes(place / classes_file(head), entry.names)
     for number, batch in enumerate(parts):
         for index, id_ in enumerate(batch.ids):
             name = f"{rank}_{number}_{index}_{id_.replace('/', '_')}.png"
             colours = batch.images[index, :3].permute(1, 2, 0).byte().numpy()
-            _save(place / "images" / name, Image.fromarray(colours))
+            write_picture(place / "images" / name, Image.fromarray(colours))
             for head, entry in classes.items():
-                folder = "labels" if head == SEMANTIC else f"labels.{head}"
-                _save(place / folder / name, mask(batch.heads[head][index].numpy(), entry))
+                write_picture(
+                    place / labels_folder(head) / name, mask(batch.heads[head][index].numpy(), entry)
+                )
     return place
-
-
-def _save(path: Path, picture: Image.Image) -> None:
-    write_atomically(path, lambda file: picture.save(file, "PNG"))

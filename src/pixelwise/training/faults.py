@@ -18,7 +18,7 @@ _CHOICES = {
     "batch_norm": ("frozen", "train", "sync"),
     "upsampling": ("fixed", "learned"),
 }
-_AT_LEAST_ONE = (*("batch_size", "accumulate", "steps", "train_side", "long_side", "evaluate_every"),)
+_AT_LEAST_ONE = ("batch_size", "accumulate", "steps", "train_side", "long_side", "evaluate_every")
 _NOT_NEGATIVE = (
     *("context", "hidden", "freeze_stages", "warmup_steps", "seed", "workers", "patience"),
     *("power", "momentum", "weight_decay", "clip", "learning_rate", "head_learning_rate"),

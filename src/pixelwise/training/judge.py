@@ -28,7 +28,7 @@ class Judge:
 
     def __init__(self, fabric: "Fabric", recipe: Recipe, val_set: LabelledImages, channels: int) -> None:
         self._fabric, self._val_set = fabric, val_set
-        sizes = {name: len(class_map.classes) for name, class_map in val_set.heads.items()}
+        sizes = val_set.sizes
         net = build_net(recipe, sum(sizes.values()), trained=False, channels=channels)
         self._net = for_training(net, fabric.device).to(fabric.device).eval()
         self._predictors = {}

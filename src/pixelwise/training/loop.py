@@ -28,7 +28,14 @@ from pixelwise.training.processes import (
     naming_lost,
 )
 from pixelwise.training.recipe import Recipe
-from pixelwise.training.start import begin, class_weights, images_per_step, is_finished, seen
+from pixelwise.training.start import (
+    begin,
+    channels_of,
+    class_weights,
+    images_per_step,
+    is_finished,
+    seen,
+)
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -71,9 +78,9 @@ class Training:
     ) -> None:
         self.fabric, self.recipe, self.run = fabric, recipe, run
         self.classes = {name: class_map.classes for name, class_map in train_set.heads.items()}
-        sizes = {name: len(classes) for name, classes in self.classes.items()}
-        self.channels = train_set.read(0).stacked(recipe.inputs).shape[2]
-        self.learner = Learner(fabric, recipe, sizes, class_weights(recipe, train_set), self.channels, state)
+        self.channels = channels_of(train_set, recipe)
+        weights = class_weights(recipe, train_set)
+        self.learner = Learner(fabric, recipe, train_set.sizes, weights, self.channels, state)
         self.judge = Judge(fabric, recipe, val_set, self.channels)
         self.done = 0 if state is None else state.step
         self.history = [] if state is None else state.history

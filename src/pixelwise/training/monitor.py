@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from pixelwise.errors import TrainingError
+from pixelwise.files import write_atomically
 
 
 class Monitor:
@@ -92,7 +93,5 @@ def _log_up_to(path: Path, step: int) -> Any:
                 continue
             if record["step"] <= step:
                 kept.append(line + "\n")
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text("".join(kept), encoding="utf-8")
-    temporary.replace(path)
+    write_atomically(path, lambda file: file.write("".join(kept).encode()))
     return path.open("a", encoding="utf-8")

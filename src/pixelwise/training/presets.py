@@ -46,3 +46,8 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     "fcn-release-alexnet": _batch20(1e-4),
 }
 """The release's AlexNet alone has a mean loss, over 20 accumulated pictures."""
+
+
+def trained_as(name: str) -> dict[str, Any]:
+    """The preset of that name as a recipe's fields, its name among them."""
+    return {"preset": name, **PRESETS[name]}

@@ -16,7 +16,7 @@ from pixelwise.training.batches import steps_of
 from pixelwise.training.learner import Learner, NotFiniteError
 from pixelwise.training.precision import precision
 from pixelwise.training.recipe import Recipe
-from pixelwise.training.start import class_weights, seen
+from pixelwise.training.start import channels_of, class_weights, seen
 
 STEPS = 30
 COARSE, FINE = (0.01, 0.1, 1.0, 10.0, 100.0), (1 / 3, 3.0)
@@ -65,11 +65,10 @@ def best(trials: Sequence[Trial]) -> Trial:
 def _trial(recipe: Recipe, train_set: LabelledImages, factor: float) -> Trial:
     rates = recipe.learning_rate * factor, recipe.head_learning_rate * factor
     recipe = dataclasses.replace(recipe, learning_rate=rates[0], head_learning_rate=rates[1])
-    heads = {name: len(class_map.classes) for name, class_map in train_set.heads.items()}
-    channels = train_set.read(0).stacked(recipe.inputs).shape[2]
+    weights, channels = class_weights(recipe, train_set), channels_of(train_set, recipe)
     losses = []
     with processes.connected(recipe) as fabric:
-        learner = Learner(fabric, recipe, heads, class_weights(recipe, train_set), channels, None)
+        learner = Learner(fabric, recipe, train_set.sizes, weights, channels, None)
         try:
             for step, parts in enumerate(steps_of(recipe, train_set)):
                 losses.append(learner.step(step, parts))

@@ -22,7 +22,7 @@ class Recipe:
     """Which classes, as "background,person,animal=cat+dog"; None takes those of the data set."""
     heads: tuple[str, ...] = ()
     """Which labels, where data has several, as semantic,geometric: losses are summed, the first head is the
-    main one. None: the data set's main one.
+    main one. Without names: the data set's main one.
     """
     inputs: tuple[str, ...] = ("image",)
     """What the net sees: image, or with a paper's FCN, of data with such channels, image,depth (early
@@ -143,14 +143,19 @@ class Recipe:
     @classmethod
     def from_dict(cls, content: Mapping[str, object]) -> "Recipe":
         """The recipe of these fields. Raises TrainingError for unknown or missing fields."""
-        known = {field.name for field in dataclasses.fields(cls)}
-        if unknown := sorted(content.keys() - known):
-            raise TrainingError(f"the recipe has fields this version does not know: {', '.join(unknown)}")
+        fields = dataclasses.fields(cls)
+        if unknown := sorted(content.keys() - {field.name for field in fields}):
+            raise TrainingError(
+                f"the recipe has fields this version does not know: {', '.join(unknown)}",
+                "it is of another version of pixelwise; use that one",
+            )
+        needed = [field.name for field in fields if field.default is dataclasses.MISSING]
+        if missing := [name for name in needed if name not in content]:
+            raise TrainingError(
+                f"the recipe lacks {', '.join(missing)}", "it may be damaged; start a new run"
+            )
         values = {key: tuple(value) if isinstance(value, list) else value for key, value in content.items()}
-        try:
-            return cls(**typing.cast(dict[str, typing.Any], values))
-        except TypeError as error:
-            raise TrainingError(f"the recipe is incomplete: {error}") from None
+        return cls(**typing.cast(dict[str, typing.Any], values))
 
     def override(self, settings: list[str]) -> "Recipe":
         """A copy with "field=value" settings applied. Raises TrainingError that names every fault at once."""
@@ -195,6 +200,9 @@ def _parse(text: str, kind: typing.Any) -> object:
 
 
 def _describe(kind: typing.Any) -> str:
+    """What `_parse` expects."""
+    if isinstance(kind, types.UnionType):
+        return f"{_describe(typing.get_args(kind)[0])} or none"
     if typing.get_origin(kind) is tuple:
         arguments = typing.get_args(kind)
         count = "numbers" if arguments[-1] is Ellipsis else f"{len(arguments)} numbers"

@@ -90,6 +90,11 @@ def seen(images: LabelledImages, recipe: Recipe) -> LabelledImages:
     return images.with_heads(*heads).with_inputs(*recipe.inputs)
 
 
+def channels_of(images: LabelledImages, recipe: Recipe) -> int:
+    """How many the net sees of a picture."""
+    return int(images.read(0).stacked(recipe.inputs).shape[2])
+
+
 def class_weights(recipe: Recipe, train_set: LabelledImages) -> dict[str, torch.Tensor]:
     """The classes' weights by head, if the recipe balances them."""
     if not recipe.balance_classes:

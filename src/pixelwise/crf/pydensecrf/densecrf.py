@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise import _core
-from pixelwise.crf.dense_crf import MAX_CLASSES, MAX_PIXELS, available_threads
+from pixelwise.crf.dense_crf import MAX_CLASSES, MAX_PIXELS
 from pixelwise.crf.potentials import Bilateral, Features, Features32, Gaussian
+from pixelwise.streams import processors
 
 Matrix = npt.NDArray[np.float32]
 Compat = float | npt.ArrayLike
@@ -159,7 +160,7 @@ class DenseCRF:
     def _fresh_field(self) -> _core.MeanField:
         """The core's object, at the unary."""
         if self._field is None:
-            self._field = _core.MeanField(self._shape, self._labels, self._kernels, available_threads())
+            self._field = _core.MeanField(self._shape, self._labels, self._kernels, processors())
         unary = np.zeros((self._labels, self._pixels), np.float32) if self._unary is None else self._unary
         self._field.set_unary(self._volume(unary))
         return self._field

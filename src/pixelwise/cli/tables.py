@@ -1,0 +1,27 @@
+"""Tables without frames on stdout."""
+
+import sys
+from collections.abc import Collection, Iterable, Sequence
+
+
+def show(
+    headings: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    texts: Collection[str] = (),
+    no_wrap: bool = False,
+    width: int = 120,
+) -> None:
+    """Print a table as wide as the terminal allows, or `width` where there is none.
+
+    texts: the headings of columns that stand to the left; figures stand to the right.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2), pad_edge=False, header_style="dim")
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading in texts else "right", no_wrap=no_wrap)
+    for row in rows:
+        table.add_row(*row)
+    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else width)
+    console.print(table)

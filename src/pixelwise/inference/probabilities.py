@@ -1,0 +1,23 @@
+"""From scores to probabilities, and back."""
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise import _core
+from pixelwise.types import Scores
+
+Beliefs = npt.NDArray[np.float32]
+"""(C, H, W), from 0 to 1, those of a pixel adding up to 1."""
+
+
+def probabilities_of(scores: Scores, size: tuple[int, int]) -> Beliefs:
+    """(C, *size) softmax of contiguous scores, interpolated to another (height, width)."""
+    probabilities = np.empty((len(scores), *size), np.float32)
+    _core.pixel_probabilities(scores, probabilities)
+    return probabilities
+
+
+def scores_of(beliefs: Beliefs) -> Scores:
+    """Log-beliefs: scores whose softmax the beliefs are, for a Segmentation. Written over the beliefs."""
+    np.maximum(beliefs, np.finfo(np.float32).tiny, out=beliefs)
+    return np.log(beliefs, out=beliefs)

@@ -1,0 +1,25 @@
+"""Pictures as files, and as parts of a page."""
+
+import base64
+import io
+from pathlib import Path
+
+from PIL import Image
+
+from pixelwise.files import write_atomically
+
+
+def write_picture(path: Path, picture: Image.Image) -> None:
+    """Save a picture in the format of the file's ending; small files, no visible loss."""
+    if path.suffix == ".jpg":
+        write_atomically(path, lambda file: picture.save(file, "JPEG", quality=90, subsampling=0))
+    else:
+        write_atomically(path, lambda file: picture.save(file, "PNG"))
+
+
+def data_url(picture: Image.Image) -> str:
+    """The picture itself, for the src of an <img>: palette pictures as PNG, others as JPEG."""
+    file = io.BytesIO()
+    kind, options = ("png", {"optimize": True}) if picture.mode == "P" else ("jpeg", {"quality": 82})
+    picture.save(file, kind, **options)
+    return f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode()}"

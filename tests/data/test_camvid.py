@@ -1,0 +1,68 @@
+"""CamVid, in files written here and in real ones where there are any."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from label_files import write_colours, write_label, write_photo
+
+from pixelwise.data import open_dataset
+from pixelwise.data.splits import shipped
+from pixelwise.errors import DataError
+
+SHARED = Path(__file__).parents[3] / "shared/data"
+
+
+@pytest.mark.parametrize("layout", ["folders", "annot"])
+def test_camvid_in_both_layouts_takes_11_as_void(tmp_path: Path, layout: str) -> None:
+    images, labels = {"folders": ("val/images", "val/labels"), "annot": ("val", "valannot")}[layout]
+    write_photo(tmp_path / images / "0001.png", 1, 3)
+    write_label(tmp_path / labels / "0001.png", [[10, 11, 0]])
+    data = open_dataset(f"camvid:{tmp_path}", "val")
+    assert data.classes.names[0] == "sky"
+    assert data.classes.names[10] == "bicyclist"
+    assert data.read(0).labels.tolist() == [[10, 255, 0]]
+
+
+@pytest.fixture
+def original_camvid(tmp_path: Path) -> Path:
+    for id_ in ("0006R0_f00930", "Seq05VD_f00000"):  # the first is in SegNet's train list
+        write_photo(tmp_path / f"701_StillsRaw_full/{id_}.png", 1, 4)
+        colours = [(128, 128, 128), (64, 128, 192), (0, 0, 0), (192, 128, 192)]  # sky, pickup, void, truck
+        write_colours(tmp_path / f"LabeledApproved_full/{id_}_L.png", [colours])
+    return tmp_path
+
+
+def test_camvid_in_colours_has_31_classes_and_black_is_void(original_camvid: Path) -> None:
+    data = open_dataset(f"camvid:{original_camvid}", "test")
+    assert [entry.id for entry in data.entries] == ["Seq05VD_f00000"]
+    names = data.classes.names
+    assert len(names) == 31
+    expected = [names.index("Sky"), names.index("SUVPickupTruck"), 255, names.index("Truck_Bus")]
+    assert data.read(0).labels.tolist() == [expected]
+    assert data.classes.palette[expected[0]] == (128, 128, 128)
+
+
+def test_camvid_in_colours_can_be_merged_to_the_11_classes(original_camvid: Path) -> None:
+    data = open_dataset(f"camvid:{original_camvid},classes=11", "all")
+    assert len(data.classes) == 11
+    assert data.read(0).labels.tolist() == [[0, 8, 255, 8]]
+    assert len(open_dataset(f"camvid:{original_camvid}", "train")) == 367
+
+
+def test_a_colour_that_stands_for_no_class_is_named(original_camvid: Path) -> None:
+    write_colours(original_camvid / "LabeledApproved_full/Seq05VD_f00000_L.png", [[(1, 2, 3)] * 4])
+    with pytest.raises(DataError, match=r"Seq05VD_f00000_L.png holds the colours #010203, but only"):
+        open_dataset(f"camvid:{original_camvid}", "test").read(0)
+    dropped = open_dataset(f"camvid:{original_camvid}", "test", "Sky,void=#010203")
+    assert dropped.read(0).labels.tolist() == [[255] * 4]
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_real_camvid_and_its_lists_agree(split: str) -> None:
+    root = SHARED / "camvid"
+    if not root.is_dir():
+        pytest.skip(f"{root} is not there")
+    data = open_dataset(f"camvid:{root}", split)
+    assert [entry.id for entry in data.entries] == shipped(f"camvid_{split}")
+    assert set(np.unique(data.read(0).labels).tolist()) <= {*range(11), 255}

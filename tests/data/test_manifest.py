@@ -1,0 +1,68 @@
+"""Lists of one's own files, CSV and JSON lines."""
+
+import json
+from pathlib import Path
+
+import pytest
+from label_files import write_label, write_photo
+
+from pixelwise.data import open_dataset
+from pixelwise.errors import DataError
+
+
+@pytest.fixture
+def listed(tmp_path: Path) -> Path:
+    for name in ("1", "2"):
+        write_photo(tmp_path / f"photos/{name}.jpg", 1, 2)
+        write_label(tmp_path / f"masks/{name}.png", [[0, 1]])
+        write_label(tmp_path / f"masks/{name}_surface.png", [[1, 1]])
+        write_label(tmp_path / f"depth/{name}.png", [[9, 8]])
+    (tmp_path / "classes.txt").write_text("table\ncup\n")
+    (tmp_path / "classes.surface.txt").write_text("flat\nround\n")
+    return tmp_path
+
+
+CSV = """image,label,split,label.surface,channel.depth
+photos/1.jpg,masks/1.png,train,masks/1_surface.png,depth/1.png
+photos/2.jpg,masks/2.png,val,masks/2_surface.png,depth/2.png
+"""
+
+
+def test_a_csv_list_has_splits_heads_and_channels(listed: Path) -> None:
+    (listed / "all.csv").write_text("\ufeff" + CSV)
+    data = open_dataset(f"manifest:{listed / 'all.csv'}", "val").with_channels("depth")
+    sample = data.read(0)
+    assert sample.id == "2"
+    assert {name: labels.tolist() for name, labels in sample.heads.items()} == {
+        "semantic": [[0, 1]],
+        "surface": [[1, 1]],
+    }
+    assert sample.channels["depth"].tolist() == [[[9], [8]]]
+    with pytest.raises(DataError, match="there are train, val, all"):
+        open_dataset(f"manifest:{listed / 'all.csv'}", "test")
+
+
+def test_a_jsonl_list_without_splits_is_split_as_a_folder_is(listed: Path) -> None:
+    lines = [
+        json.dumps({"image": f"photos/{n}.jpg", "label": f"masks/{n}.png", "id": f"no {n}"}) for n in "12"
+    ]
+    (listed / "all.jsonl").write_text("\n".join(lines))
+    splits = [open_dataset(f"manifest:{listed / 'all.jsonl'}", split) for split in ("train", "val")]
+    assert [[entry.id for entry in split.entries] for split in splits] == [["no 1"], ["no 2"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "complaint"),
+    [
+        ("a.csv", "image,mask\nphotos/1.jpg,masks/1.png\n", "a.csv, line 2: no label"),
+        ("a.jsonl", '{"image": "photos/1.jpg"\n', "a.jsonl, line 1: no JSON"),
+        ("a.jsonl", "[1]\n", "a.jsonl, line 1: expected an object"),
+        ("a.csv", CSV.replace("masks/2_surface.png", ""), r"2 has the heads \['semantic'\], others"),
+    ],
+)
+def test_faults_of_a_list_are_told_with_their_line(
+    listed: Path, name: str, text: str, complaint: str
+) -> None:
+    (listed / name).write_text(text)
+    with pytest.raises(DataError, match=complaint):
+        open_dataset(f"manifest:{listed / name}", "all")
