@@ -49,11 +49,12 @@ def train(
     uninterrupted run has. Of several processes, see processes.py, each calls this.
     """
     recipe = dataclasses.replace(recipe, precision=precision(recipe))
-    train_set, val_set = (seen(images, recipe) for images in (train_set, val_set))
-    state = begin(recipe, train_set, run, resume)
-    if state is not None and is_finished(recipe, state.step, state.history):
-        return True
     with determinism(recipe.deterministic), connected(recipe) as fabric:
+        # What is wrong with folder and data, all processes find at the same time, and one can tell.
+        train_set, val_set = (seen(images, recipe) for images in (train_set, val_set))
+        state = begin(recipe, train_set, run, resume)
+        if state is not None and is_finished(recipe, state.step, state.history):
+            return True
         return Training(fabric, recipe, train_set, val_set, run, state).go_on()
 
 

@@ -1,6 +1,7 @@
 """How a run starts: in a folder of its own, or where it stopped; what it takes from the data."""
 
 import dataclasses
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,16 +28,12 @@ def begin(recipe: Recipe, train_set: LabelledImages, run: Path, resume: bool) ->
     """The state to go on from with `resume`, else None. Raises TrainingError if the folder holds a run that
     should not be overwritten, none to go on with, or one with other settings or classes.
     """
-    last = run / checkpoint.LAST
     if not resume:
-        if last.exists():
-            raise TrainingError(
-                f"{run} already holds a run", "go on with --resume, or choose another --output"
-            )
-        run.mkdir(parents=True, exist_ok=True)
+        new_folder(run)
         (run / checkpoint.BEST).unlink(missing_ok=True)  # of a start that was killed before its checkpoint
         return None
-    state = checkpoint.load(last)
+    state = checkpoint.load(run / checkpoint.LAST)
+    _check_writable(run)
     if changed := _differences(recipe, state):
         raise TrainingError(
             f"the run in {run} was started with other settings: {', '.join(changed)}",
@@ -50,6 +47,26 @@ def begin(recipe: Recipe, train_set: LabelledImages, run: Path, resume: bool) ->
             "resume with the data the run was started with",
         )
     return state
+
+
+def new_folder(run: Path) -> None:
+    """Make the run folder. Raises TrainingError if it holds a run or cannot be written into."""
+    if any((run / name).exists() for name in (checkpoint.LAST, checkpoint.CHAIN)):
+        raise TrainingError(f"{run} already holds a run", "go on with --resume, or choose another --output")
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise TrainingError(
+            f"cannot make the run folder {run}: {problem.strerror or problem}", "choose another --output"
+        ) from None
+    _check_writable(run)
+
+
+def _check_writable(run: Path) -> None:
+    if not os.access(run, os.W_OK | os.X_OK):
+        raise TrainingError(
+            f"the run folder {run} may not be written into", "have its permissions changed, or copy it"
+        )
 
 
 def _listed(heads: Sequence[Sequence[str]]) -> str:
