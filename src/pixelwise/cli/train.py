@@ -98,15 +98,15 @@ def train(
 
 @contextmanager
 def _one_tells(tells: bool) -> Iterator[None]:
-    """What several processes find wrong, the one that `tells` tells the user."""
+    """What several processes find wrong, or are interrupted by, the one that `tells` tells the user."""
     from pixelwise.errors import PixelwiseError
 
     try:
         yield
-    except PixelwiseError:
+    except (PixelwiseError, KeyboardInterrupt) as end:
         if tells:
             raise
-        raise typer.Exit(1) from None
+        raise typer.Exit(130 if isinstance(end, KeyboardInterrupt) else 1) from None
 
 
 def _begun(recipe: "Recipe | Chain", run: Path) -> "Recipe | Chain":
