@@ -41,7 +41,11 @@ def test_outputs_and_gradients_equal_evaluation_mode() -> None:
     for conv, norm in ((0, 1), (3, 4)):
         own = frozen[conv]
         assert isinstance(own, FrozenBatchNormConv2d)
-        pairs = ((own.conv.weight, f"{conv}.weight"), (own.scale, f"{norm}.weight"), (own.shift, f"{norm}.bias"))
+        pairs = (
+            (own.conv.weight, f"{conv}.weight"),
+            (own.scale, f"{norm}.weight"),
+            (own.shift, f"{norm}.bias"),
+        )
         for parameter, name in pairs:
             gradient = reference[name].grad
             assert parameter.grad is not None

@@ -178,7 +178,10 @@ def test_a_rate_at_which_the_loss_is_no_number_comes_last(squares: Path) -> None
 
 
 def test_a_run_and_a_run_of_stages_do_not_share_a_folder(
-    squares: Path, sets: tuple[LabelledImages, LabelledImages], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    squares: Path,
+    sets: tuple[LabelledImages, LabelledImages],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     plain, several = tmp_path / "plain", tmp_path / "several"
     single = stages("steps=1").stages[0]

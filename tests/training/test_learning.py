@@ -202,7 +202,9 @@ def test_synchronised_batch_normalisation_needs_gpus(squares: Path, tmp_path: Pa
 
 def test_on_gpus_every_normalisation_is_synchronised_under_its_name() -> None:
     torch.manual_seed(0)
-    net = build_net(Recipe("r", "d").override(["backbone=test_efficientnet", *UNTRAINED, "batch_norm=sync"]), 2)
+    net = build_net(
+        Recipe("r", "d").override(["backbone=test_efficientnet", *UNTRAINED, "batch_norm=sync"]), 2
+    )
     names = {name for name, module in net.named_modules() if isinstance(module, torch.nn.BatchNorm2d)}
     state = {name: tensor.clone() for name, tensor in net.state_dict().items()}
     _synchronise(net, cast("Fabric", SimpleNamespace(device=torch.device("cuda"))))

@@ -69,7 +69,9 @@ def train(
         if resume:
             chosen = _begun(chosen, run)
             if chosen.name != recipe:
-                raise TrainingError(f"{run} holds a run of {chosen.name}, not of {recipe}", "name that recipe")
+                raise TrainingError(
+                    f"{run} holds a run of {chosen.name}, not of {recipe}", "name that recipe"
+                )
         chosen = chosen.override([*(settings or []), *([f"precision={precision}"] if precision else [])])
         first = first_stage(chosen)
         train_set = open_dataset(first.data, first.train_split, first.classes)

@@ -74,6 +74,8 @@ def read_chain(run: Path) -> Chain:
         content = json.loads((run / checkpoint.CHAIN).read_text(encoding="utf-8"))
         return Chain(content["name"], tuple(Recipe.from_dict(stage) for stage in content["stages"]))
     except FileNotFoundError:
-        raise TrainingError(f"{run} holds no run of stages: {run / checkpoint.CHAIN} does not exist") from None
+        raise TrainingError(
+            f"{run} holds no run of stages: {run / checkpoint.CHAIN} does not exist"
+        ) from None
     except (ValueError, KeyError, TypeError) as problem:
         raise TrainingError(f"{run / checkpoint.CHAIN} is damaged: {problem}") from None

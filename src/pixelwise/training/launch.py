@@ -19,7 +19,9 @@ from pixelwise.streams import processors
 _GRACE = 60.0
 """Seconds that the other processes have to end by themselves after one has failed and they were asked to."""
 _SPEECH = 10.0
-"""Seconds before they are asked, if that one is not the first here, which finds the same fault and tells it."""
+"""Seconds before they are asked, unless that one was killed or is the first here, which tells the user of a
+fault that all of them find.
+"""
 
 
 def is_first() -> bool:
