@@ -1,5 +1,6 @@
 """What a step does, and when a run ends: accumulation, clipping, losses that are no number, the best net."""
 
+import json
 import math
 import signal
 from pathlib import Path
@@ -179,6 +180,22 @@ def test_bfloat16_is_chosen_for_dense_nets_on_processors_that_have_it(
 def test_a_run_keeps_the_precision_that_was_chosen(squares: Path, tmp_path: Path) -> None:
     run_squares(squares, tmp_path, *PLAIN, "steps=1", "precision=auto", "accelerator=cpu")
     assert checkpoint.load(tmp_path / checkpoint.LAST).recipe["precision"] == "32-true"
+
+
+def test_a_net_learns_nearly_the_same_in_bfloat16(squares: Path, tmp_path: Path) -> None:
+    rates = ("learning_rate=0.1", "head_learning_rate=0.1", "accelerator=cpu", "steps=20")
+    losses = []
+    for name in ("32-true", "bf16-mixed"):
+        run_squares(squares, tmp_path / name, *PLAIN, *rates, f"precision={name}")
+        lines = (tmp_path / name / "log.jsonl").read_text().splitlines()
+        losses += [record["loss"] for record in map(json.loads, lines) if "loss" in record]
+    full, half = losses
+    assert full != half, "other numbers were computed with"
+    assert half == pytest.approx(full, rel=0.05)
+    assert full < 0.9 * math.log(2), "it has learnt"
+    assert all(
+        t.dtype == torch.float32 for t in weights(tmp_path / "bf16-mixed").values() if t.is_floating_point()
+    )
 
 
 def test_the_scale_of_16_bit_losses_is_kept(

@@ -4,7 +4,7 @@ import dataclasses
 import os
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,7 @@ from pixelwise.training.processes import (
     naming_lost,
 )
 from pixelwise.training.recipe import Recipe
-from pixelwise.training.start import begin, class_weights, images_per_step, is_finished, seen
+from pixelwise.training.start import begin, class_weights, images_per_step, is_finished, occupied, seen
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -55,7 +55,8 @@ def train(
         state = begin(recipe, train_set, run, resume)
         if state is not None and is_finished(recipe, state.step, state.history):
             return True
-        return Training(fabric, recipe, train_set, val_set, run, state).go_on()
+        with occupied(run) if fabric.is_global_zero else nullcontext():
+            return Training(fabric, recipe, train_set, val_set, run, state).go_on()
 
 
 class Training:
@@ -90,6 +91,8 @@ class Training:
     def go_on(self) -> bool:
         """Learn until finished, then True, or until a signal comes, be it in the last step, then False."""
         leads, stop = self.fabric.is_global_zero, False
+        if leads and self.done == 0:
+            (self.run / checkpoint.BEST).unlink(missing_ok=True)  # of a start killed before its checkpoint
         with stopping.signals(tell=leads) as asked, self._monitor() as monitor, self._rescue():
             if self.fabric.world_size > 1 and self.done == 0:
                 self._save()  # when the process that writes is lost, there is something to go on from

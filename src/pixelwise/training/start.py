@@ -1,8 +1,10 @@
 """How a run starts: in a folder of its own, or where it stopped; what it takes from the data."""
 
 import dataclasses
+import errno
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +32,6 @@ def begin(recipe: Recipe, train_set: LabelledImages, run: Path, resume: bool) ->
     """
     if not resume:
         new_folder(run)
-        (run / checkpoint.BEST).unlink(missing_ok=True)  # of a start that was killed before its checkpoint
         return None
     state = checkpoint.load(run / checkpoint.LAST)
     _check_writable(run)
@@ -67,6 +68,27 @@ def _check_writable(run: Path) -> None:
         raise TrainingError(
             f"the run folder {run} may not be written into", "have its permissions changed, or copy it"
         )
+
+
+@contextmanager
+def occupied(run: Path) -> Iterator[None]:
+    """Keep other trainings out of the run folder, until this process has ended however it may. Raises
+    TrainingError if one is at work in it, perhaps the orphan of a command that was killed.
+    """
+    try:
+        import fcntl
+    except ModuleNotFoundError:  # Windows
+        yield
+        return
+    with (run / "lock").open("w") as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # not handed on to workers
+        except OSError as problem:
+            if problem.errno in (errno.EACCES, errno.EAGAIN):  # others: a file system without locks
+                raise TrainingError(
+                    f"another process is training in {run}", "wait for it, end it, or choose another --output"
+                ) from None
+        yield
 
 
 def _listed(heads: Sequence[Sequence[str]]) -> str:
