@@ -8,8 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from squares_runs import run_squares
+from typer.testing import CliRunner
 
 from pixelwise import load
+from pixelwise.cli import main
+from pixelwise.cli.loading import load_model
 
 
 def pixelwise(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
@@ -119,6 +123,43 @@ def test_segment_takes_the_exported_file(model: Path, photos: Path, tmp_path: Pa
     areas = {entry["name"]: entry["area"] for entry in json.loads(done.stdout)["classes"]}
     assert sum(areas.values()) == pytest.approx(1)
     assert areas["wall"] > 0.2
+
+
+@pytest.fixture
+def boxed(tmp_path: Path) -> Path:
+    """12 pictures with a bright square each and its box, loosely drawn, as labelImg writes it beside them."""
+    rng = np.random.default_rng(0)
+    for index in range(12):
+        picture = rng.integers(0, 60, (48, 64, 3)).astype(np.uint8)
+        top, left = (int(place) for place in rng.integers(4, 20, 2))
+        picture[top : top + 24, left : left + 24] += 150
+        Image.fromarray(picture).save(tmp_path / f"{index:02}.png")
+        sides = {"xmin": left - 2, "ymin": top - 2, "xmax": left + 27, "ymax": top + 27}
+        box = "".join(f"<{side}>{value}</{side}>" for side, value in sides.items())
+        (tmp_path / f"{index:02}.xml").write_text(
+            f"<annotation><filename>{index:02}.png</filename><size><width>64</width><height>48</height></size>"
+            f"<object><name>square</name><bndbox>{box}</bndbox></object></annotation>"
+        )
+    (tmp_path / "classes.txt").write_text("background\nsquare\n")
+    return tmp_path
+
+
+def test_boxes_teach_a_net_the_objects_in_them(boxed: Path, tmp_path: Path) -> None:
+    """Of a box's 30 x 30 pixels 24 x 24 are its object's: labels that filled the box would have IoU 64 %."""
+    weak, run = tmp_path / "weak", tmp_path / "run"
+    made = CliRunner().invoke(main.app, ["boxes-to-masks", f"voc:{boxed}", "-o", str(weak)])
+    assert made.exit_code == 0, made.output
+    rates = ("steps=80", "learning_rate=1e-2", "head_learning_rate=1e-2", "evaluate_every=40", "workers=0")
+    assert run_squares(weak, run, *rates)
+    predictor = load_model(str(run))
+    judged = 0
+    for path in sorted((weak / "val/images").iterdir()):
+        photo = np.asarray(Image.open(path))
+        truth, found = photo.min(2) >= 150, predictor(photo).labels == 1
+        assert truth.sum() == 24 * 24
+        assert (truth & found).sum() / (truth | found).sum() > 0.75
+        judged += 1
+    assert judged == 1  # every tenth, from the last
 
 
 def test_check_accepts_good_data_and_prints_json(photos: Path) -> None:

@@ -37,14 +37,20 @@ def test_outputs_and_gradients_equal_evaluation_mode() -> None:
 
     (expected**2).sum().backward()
     (found**2).sum().backward()
-    first = frozen[0]
-    assert isinstance(first, FrozenBatchNormConv2d)
     reference = dict(plain.named_parameters())
-    for own, name in ((first.conv.weight, "0.weight"), (first.scale, "1.weight"), (first.shift, "1.bias")):
-        gradient = reference[name].grad
-        assert own.grad is not None
-        assert gradient is not None
-        assert torch.allclose(own.grad, gradient, rtol=1e-3, atol=1e-4)
+    for conv, norm in ((0, 1), (3, 4)):
+        own = frozen[conv]
+        assert isinstance(own, FrozenBatchNormConv2d)
+        pairs = (
+            (own.conv.weight, f"{conv}.weight"),
+            (own.scale, f"{norm}.weight"),
+            (own.shift, f"{norm}.bias"),
+        )
+        for parameter, name in pairs:
+            gradient = reference[name].grad
+            assert parameter.grad is not None
+            assert gradient is not None
+            assert torch.allclose(parameter.grad, gradient, rtol=1e-3, atol=1e-4), name
 
 
 def test_folding_leaves_plain_convolutions_that_do_the_same() -> None:

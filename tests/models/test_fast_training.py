@@ -64,8 +64,10 @@ def test_scores_and_gradients_are_those_of_the_net(name: str) -> None:
     assert any(isinstance(module, TrainedConv2d) for module in fast.modules())
     assert (scores - expected).norm() < 1e-4 * expected.norm()
     assert found.keys() == wanted.keys() and len(found) > 5
+    layouts = {key: parameter.stride() for key, parameter in fast.named_parameters()}
     for key, gradient in wanted.items():
         assert (found[key] - gradient).norm() < 2e-4 * gradient.norm(), key
+        assert found[key].stride() == layouts[key], f"{key}: several processes would have to copy it"
 
 
 def test_parameters_stay_what_they_are() -> None:

@@ -1,6 +1,7 @@
 """Every recipe, with nets of a hundredth of their channels, on a handful of generated pictures."""
 
 import importlib
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from PIL import Image
 
 from pixelwise import recipes
 from pixelwise.data import open_dataset
+from pixelwise.data.spec import SOURCES
 from pixelwise.models.catalogue import CATALOGUE
 from pixelwise.training import checkpoint
 from pixelwise.training.chain import Chain, train_chain
@@ -19,7 +21,22 @@ from pixelwise.training.loop import train
 from pixelwise.training.net import load_run
 from pixelwise.training.recipe import Recipe
 
-PLACES = ("data", "val_data", "backbone_weights", "init_from")
+TRUNKS = ("alexnet", "vgg16", "googlenet")
+OF_THE_PAPERS = {
+    *(f"voc_fcn{net}_{trunk}" for net in ("32s", "16s", "8s", "8s_at_once") for trunk in TRUNKS),
+    *(f"voc_deeplab_{net}" for net in ("base", "4x4", "7x7", "large_fov", "msc_large_fov")),
+    *(f"nyud_{inputs}" for inputs in ("rgb", "rgbd", "hha", "rgb_hha")),
+    *("siftflow_fcn16s", "pascal_context_59", "pascal_context_33", "stanford_background_fcn16s"),
+}
+OTHERS = {
+    *("camvid_fcn32s_vgg16", "camvid_fcn16s_vgg16", "camvid_fcn8s_vgg16", "camvid_fcn8s_vgg16_stages"),
+    *("camvid_large_fov", "camvid_best", "people_and_animals", "finetune", "finetune_crf"),
+}
+SPLITS = {
+    "voc": {"train", "val", "train_aug", "seg11valid"},
+    "nyud": {"train", "val", "trainval", "test"},
+}
+"""Those that are read, where `pixelwise data` lists fewer."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -87,12 +104,33 @@ def test_a_recipe_trains_and_gives_a_net(name: str, rooms: Path, tmp_path: Path)
     assert scores.shape == (1, 2, 48, 40)  # of two heads the first
 
 
+def test_every_net_and_data_set_of_the_papers_has_its_recipe() -> None:
+    assert len(OF_THE_PAPERS) == 12 + 5 + 4 + 4
+    assert set(recipes.recipe_names()) >= OF_THE_PAPERS | OTHERS
+
+
 @pytest.mark.parametrize("name", recipes.recipe_names())
 def test_a_recipe_says_where_it_comes_from_and_what_it_gave(name: str) -> None:
     header = importlib.import_module(f"pixelwise.recipes.{name}").__doc__
     assert header is not None
     assert f"pixelwise train {name}" in header
-    assert "not yet run" in header or "Result" in header
+    assert "Result" in header
+    assert "not yet run" in header or "hours" in header or name == "finetune", "what it cost"
+    if name in OF_THE_PAPERS:
+        assert re.search(r"^Paper: (none|.* (2015|release))", header, re.MULTILINE)
+        assert re.search(rf"^Command: pixelwise train {name} --set data=\w+:", header, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", recipes.recipe_names())
+def test_the_splits_of_a_recipe_are_splits_of_its_data(name: str) -> None:
+    recipe = recipes.get_recipe(name)
+    for stage in recipe.stages if isinstance(recipe, Chain) else (recipe,):
+        for spec, split in (
+            (stage.data, stage.train_split),
+            (stage.val_data or stage.data, stage.val_split),
+        ):
+            kind = spec.partition(":")[0]
+            assert split in SPLITS.get(kind, SOURCES[kind].splits)
 
 
 def test_stages_start_where_the_recipe_before_ends() -> None:

@@ -17,7 +17,9 @@ from pixelwise.data import LabelledImages, open_dataset
 from pixelwise.errors import TrainingError
 from pixelwise.models.catalogue import CATALOGUE
 from pixelwise.training import checkpoint, rate_search
-from pixelwise.training.chain import FILE, Chain, read_chain, train_chain
+from pixelwise.training.chain import Chain, read_chain, train_chain
+from pixelwise.training.checkpoint import CHAIN
+from pixelwise.training.loop import train as fit
 from pixelwise.training.net import load_run
 from pixelwise.training.rate_search import Trial, best, find_rate
 from pixelwise.training.recipe import Recipe
@@ -56,7 +58,7 @@ def test_a_chain_goes_on_in_the_stage_that_was_under_way(
 ) -> None:
     whole, run = tmp_path / "whole", tmp_path / "run"
     assert train_chain(stages(), *sets, whole)
-    assert sorted(place.name for place in whole.iterdir()) == ["1_fcn32s", "2_fcn16s", "3_fcn8s", FILE]
+    assert sorted(place.name for place in whole.iterdir()) == ["1_fcn32s", "2_fcn16s", "3_fcn8s", CHAIN]
 
     second: list[None] = []
 
@@ -90,7 +92,7 @@ def test_the_command_goes_on_with_a_chain_as_it_was_begun(
     before_step(3, lambda: os.kill(os.getpid(), signal.SIGTERM), monkeypatch)
     run = tmp_path / "run"
     assert command("all", settings, run, False) == "stopped", "at the last step of the first stage"
-    assert [place.name for place in sorted(run.iterdir())] == ["1_fcn32s", FILE]
+    assert [place.name for place in sorted(run.iterdir())] == ["1_fcn32s", CHAIN]
     assert command("all", [], run, True) == "stopped", "at the last step of the second"
     assert command("all", [], run, True) == "stopped", "at the last step of all"
     assert command("all", [], run, True) == "finished"
@@ -142,7 +144,7 @@ def test_settings_count_in_every_stage_and_faults_name_theirs() -> None:
 
 @pytest.mark.parametrize("content", ["", "{}", "[1]"])
 def test_a_damaged_chain_is_named(tmp_path: Path, content: str) -> None:
-    (tmp_path / FILE).write_text(content)
+    (tmp_path / CHAIN).write_text(content)
     with pytest.raises(TrainingError, match=r"chain\.json is damaged"):
         read_chain(tmp_path)
     with pytest.raises(TrainingError, match="holds no run of stages"):
@@ -173,3 +175,30 @@ def test_a_rate_at_which_the_loss_is_no_number_comes_last(squares: Path) -> None
         "learning_rate=0.001",
         "head_learning_rate=0.01",
     ]
+
+
+def test_a_run_and_a_run_of_stages_do_not_share_a_folder(
+    squares: Path,
+    sets: tuple[LabelledImages, LabelledImages],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plain, several = tmp_path / "plain", tmp_path / "several"
+    single = stages("steps=1").stages[0]
+    assert fit(single, *sets, plain)
+    assert train_chain(stages("steps=1"), *sets, several)
+    with pytest.raises(TrainingError, match="plain already holds a run"):
+        train_chain(stages("steps=1"), *sets, plain)
+    with pytest.raises(TrainingError, match="several already holds a run"):
+        fit(single, *sets, several)
+    assert sorted(place.name for place in several.iterdir()) == ["1_fcn32s", "2_fcn16s", "3_fcn8s", CHAIN]
+
+    known = {"all": stages(), "fcn32s": single, "fcn16s": stages().stages[1]}
+    monkeypatch.setattr(recipes, "get_recipe", known.__getitem__)
+    for name, run, complaint in (
+        ("fcn16s", plain, "plain holds a run of fcn32s, not of fcn16s"),
+        ("all", plain, "plain holds no run of stages"),
+        ("fcn32s", several, "last.pt does not exist"),
+    ):
+        with pytest.raises(TrainingError, match=complaint):
+            train(name, [], run, resume=True)

@@ -1,8 +1,11 @@
 """What a step does, and when a run ends: accumulation, clipping, losses that are no number, the best net."""
 
+import json
 import math
 import signal
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 import torch
@@ -12,12 +15,17 @@ from pixelwise.cli.loading import load_model
 from pixelwise.data import open_dataset
 from pixelwise.errors import TrainingError
 from pixelwise.training import checkpoint
+from pixelwise.training.learner import _synchronise
 from pixelwise.training.losses import cross_entropy
-from pixelwise.training.net import load_run
+from pixelwise.training.net import build_net, load_run
 from pixelwise.training.precision import precision, processor_has_bfloat16
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.stopping import is_best, learns_no_more
 
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+UNTRAINED = ("backbone_weights=none", "freeze_stages=0")
 PLAIN = (
     *("workers=0", "dropout=0", "optimizer=sgd", "momentum=0", "weight_decay=0"),
     *("warmup_steps=0", "power=0", "ema=0", "steps=3"),
@@ -117,7 +125,9 @@ def test_patience_counts_evaluations_since_the_best() -> None:
     assert not learns_no_more([], 1)
 
 
-def test_deterministic_mode_computes_the_same_and_ends_with_the_run(squares: Path, tmp_path: Path) -> None:
+def test_deterministic_mode_computes_the_same_and_lasts_as_long_as_the_run(
+    squares: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     torch.manual_seed(0)
     scores, labels = torch.randn(2, 3, 5, 7), torch.randint(0, 3, (2, 5, 7)).to(torch.uint8)
     labels[0, 0] = 255
@@ -127,7 +137,10 @@ def test_deterministic_mode_computes_the_same_and_ends_with_the_run(squares: Pat
         assert cross_entropy(scores, labels).item() == pytest.approx(expected.item(), rel=1e-6)
     finally:
         torch.use_deterministic_algorithms(False)
+    during: list[bool] = []
+    before_step(0, lambda: during.append(torch.are_deterministic_algorithms_enabled()), monkeypatch)
     run_squares(squares, tmp_path, *PLAIN, "deterministic=true", "steps=1")
+    assert during == [True]
     assert not torch.are_deterministic_algorithms_enabled()
 
 
@@ -169,6 +182,22 @@ def test_a_run_keeps_the_precision_that_was_chosen(squares: Path, tmp_path: Path
     assert checkpoint.load(tmp_path / checkpoint.LAST).recipe["precision"] == "32-true"
 
 
+def test_a_net_learns_nearly_the_same_in_bfloat16(squares: Path, tmp_path: Path) -> None:
+    rates = ("learning_rate=0.1", "head_learning_rate=0.1", "accelerator=cpu", "steps=20")
+    losses = []
+    for name in ("32-true", "bf16-mixed"):
+        run_squares(squares, tmp_path / name, *PLAIN, *rates, f"precision={name}")
+        lines = (tmp_path / name / "log.jsonl").read_text().splitlines()
+        losses += [record["loss"] for record in map(json.loads, lines) if "loss" in record]
+    full, half = losses
+    assert full != half, "other numbers were computed with"
+    assert half == pytest.approx(full, rel=0.05)
+    assert full < 0.97 * math.log(2), "less than before the first step"
+    assert all(
+        t.dtype == torch.float32 for t in weights(tmp_path / "bf16-mixed").values() if t.is_floating_point()
+    )
+
+
 def test_the_scale_of_16_bit_losses_is_kept(
     squares: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -186,3 +215,38 @@ def test_the_scale_of_16_bit_losses_is_kept(
 def test_synchronised_batch_normalisation_needs_gpus(squares: Path, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="batch_norm=sync needs GPUs, this is a cpu"):
         run_squares(squares, tmp_path, *PLAIN, "batch_norm=sync", "accelerator=cpu")
+
+
+def test_on_gpus_every_normalisation_is_synchronised_under_its_name() -> None:
+    torch.manual_seed(0)
+    net = build_net(
+        Recipe("r", "d").override(["backbone=test_efficientnet", *UNTRAINED, "batch_norm=sync"]), 2
+    )
+    names = {name for name, module in net.named_modules() if isinstance(module, torch.nn.BatchNorm2d)}
+    state = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+    _synchronise(net, cast("Fabric", SimpleNamespace(device=torch.device("cuda"))))
+    found = {name for name, module in net.named_modules() if isinstance(module, torch.nn.SyncBatchNorm)}
+    assert len(found) > 10 and found == names
+    assert net.state_dict().keys() == state.keys()
+    assert all(torch.equal(tensor, state[name]) for name, tensor in net.state_dict().items())
+
+
+def test_a_second_ctrl_c_ends_the_run_at_once_and_leaves_it_sound(
+    squares: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = (*PLAIN, "workers=1", "steps=6", "checkpoint_minutes=0")
+
+    def twice() -> None:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    before_step(2, twice, monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        run_squares(squares, tmp_path, *settings)
+    monkeypatch.undo()
+    assert checkpoint.load(tmp_path / checkpoint.LAST).step == 2, "the step under way is lost"
+    assert signal.getsignal(signal.SIGINT) is before
+    assert run_squares(squares, tmp_path, *settings, resume=True)
+    assert checkpoint.load(tmp_path / checkpoint.LAST).step == 6
+    assert not list(tmp_path.glob("*.tmp"))

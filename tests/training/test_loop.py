@@ -1,6 +1,7 @@
 """Training end to end on generated squares: it learns, survives SIGKILL bit for bit, and refuses nonsense."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -124,3 +125,40 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_old_one(
     with pytest.raises(TrainingError, match=r"step 40: No space left.*the one before, .*last\.pt, is intact"):
         checkpoint.save(state, path)
     assert path.read_bytes() == before
+
+
+def test_classes_that_changed_since_the_run_was_started_are_told(squares: Path, tmp_path: Path) -> None:
+    root, run = tmp_path / "squares", tmp_path / "run"
+    shutil.copytree(squares, root)
+    run_squares(root, run, "steps=1")
+    before = (run / checkpoint.LAST).read_bytes()
+    for names in ("ground square circle", "square ground", "ground box"):
+        (root / "classes.txt").write_text("\n".join(names.split()))
+        complaint = f"learns ground, square, but the data now has {', '.join(names.split())}"
+        with pytest.raises(TrainingError) as caught:
+            run_squares(root, run, "steps=1", resume=True)
+        assert caught.value.message.endswith(complaint)
+    assert (run / checkpoint.LAST).read_bytes() == before
+
+
+def test_an_output_that_is_a_file_is_told(squares: Path, tmp_path: Path) -> None:
+    file = tmp_path / "notes.txt"
+    file.write_text("mine")
+    with pytest.raises(TrainingError, match=r"cannot make the run folder .*notes\.txt: File exists"):
+        run_squares(squares, file)
+    with pytest.raises(TrainingError, match=r"cannot make the run folder .*run: Not a directory"):
+        run_squares(squares, file / "run")
+    with pytest.raises(TrainingError, match=r"notes\.txt/last\.pt does not exist"):
+        run_squares(squares, file, resume=True)
+    assert file.read_text() == "mine"
+
+
+def test_a_run_folder_that_may_not_be_written_into_is_told_before_anything_is_learnt(
+    squares: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tmp_path.chmod(0o500)
+    if os.access(tmp_path, os.W_OK):  # as the superuser may
+        monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(TrainingError, match="may not be written into"):
+        run_squares(squares, tmp_path)
+    assert not list(tmp_path.iterdir())

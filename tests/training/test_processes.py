@@ -4,16 +4,20 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 import torch
+import typer
 from squares_runs import command, saved_step
 
-from pixelwise.errors import TrainingError
+from pixelwise.cli.train import train
+from pixelwise.errors import DataError, TrainingError
 from pixelwise.training import checkpoint
 from pixelwise.training.launch import launch
 
@@ -59,7 +63,7 @@ def test_two_processes_learn_as_one_with_batches_twice_as_large(
     done = run_of(sharing(squares, run))
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("finished") == 1, "one of them tells"
-    assert "GLOBAL_RANK" not in done.stderr
+    assert "GLOBAL_RANK" not in done.stderr and "Warning" not in done.stderr
     assert_alike(run, alone)
     assert losses(run) == pytest.approx(losses(alone), abs=1e-5)
     assert len(losses(run)) == 2
@@ -135,9 +139,99 @@ def test_a_file_that_is_gone_for_one_process_ends_both_with_one_message(
     assert saved_step(run) >= 2
 
 
-def test_several_machines_must_know_where_to_meet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MASTER_ADDR", "10.0.0.1")
-    monkeypatch.delenv("MASTER_PORT", raising=False)
-    monkeypatch.delenv("NODE_RANK", raising=False)
-    with pytest.raises(TrainingError, match="--nodes 2 needs MASTER_PORT, NODE_RANK in the environment"):
+def test_two_nodes_learn_as_one_process_and_their_shares_have_its_very_figures(
+    squares: Path, alone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """3 pictures are judged, 1 on one node and 2 on the other; the net does not change."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # equal bits need equally many threads
+    root = tmp_path / "squares"
+    shutil.copytree(squares, root)
+    for kind in ("images", "labels"):
+        (root / f"val/{kind}/0.png").unlink()
+    still = ("workers=0", "optimizer=sgd", "learning_rate=0", "head_learning_rate=0", "ema=0", "steps=2")
+    settings = (*still, "evaluate_every=1", f"init_from={alone}")
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
+    monkeypatch.setenv("MASTER_PORT", str(free_port()))
+    nodes = []
+    for rank in ("1", "0"):
+        monkeypatch.setenv("NODE_RANK", rank)
+        command_line = [*command(root, tmp_path / "two", *settings, "batch_size=1"), "--nodes", "2"]
+        nodes.append(subprocess.Popen(command_line, stdout=PIPE, stderr=PIPE, text=True))
+    for variable in ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK"):
+        monkeypatch.delenv(variable)
+    single = run_of(command(root, tmp_path / "one", *settings, "batch_size=2"))
+    told = [node.communicate(timeout=300) for node in nodes]
+    assert [single.returncode, *(node.returncode for node in nodes)] == [0, 0, 0], (single.stderr, told)
+    assert [out.count("finished") for out, _ in told] == [0, 1], "the first node tells"
+    assert "Warning" not in told[0][1] + told[1][1]
+
+    one, two = (checkpoint.load(tmp_path / name / checkpoint.LAST) for name in ("one", "two"))
+    assert all(torch.equal(tensor, two.net[name]) for name, tensor in one.net.items())
+    assert one.history == two.history and len(two.history) == 2
+    assert 0.5 < two.history[0]["mean_accuracy"] < 1, "neither all ground nor all right"
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+def test_a_fault_that_all_processes_find_is_told_once(squares: Path, tmp_path: Path) -> None:
+    (tmp_path / checkpoint.LAST).touch()
+    done = run_of(sharing(squares, tmp_path))
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"error: {tmp_path} already holds a run\nhint: ")
+    assert done.stderr.count("error: ") == 1
+
+
+def test_only_the_first_process_of_a_machine_tells_of_its_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = [f"data=folder:{tmp_path / 'nowhere'}"]
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    monkeypatch.setenv("RANK", "3")
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    with pytest.raises(typer.Exit) as silent:
+        train("finetune", settings, tmp_path / "run")
+    assert silent.value.exit_code == 1
+    monkeypatch.setenv("RANK", "2")
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    with pytest.raises(DataError, match="nowhere does not exist"):
+        train("finetune", settings, tmp_path / "run")
+
+
+def test_of_a_fault_that_others_find_earlier_the_first_process_has_time_to_tell(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    script = (
+        "import os, sys, time\n"
+        "if os.environ['RANK'] == '0':\n"
+        "    time.sleep(1)\n"
+        "    print('error: told', file=sys.stderr)\n"
+        "sys.exit(1)"
+    )
+    popen = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", lambda _, env: popen([sys.executable, "-c", script], env=env))
+    assert launch(3, 1, []) == 1
+    assert capfd.readouterr().err == "error: told\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ({}, "--nodes 2 needs MASTER_PORT, NODE_RANK in the environment"),
+        ({"MASTER_PORT": "29500", "NODE_RANK": "2"}, "NODE_RANK must be a whole number from 0 to 1, got '2'"),
+        ({"MASTER_PORT": "http", "NODE_RANK": "0"}, "MASTER_PORT must be a whole .* 65535, got 'http'"),
+    ],
+)
+def test_several_machines_must_know_where_to_meet(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], complaint: str
+) -> None:
+    for name in ("MASTER_PORT", "NODE_RANK"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"MASTER_ADDR": "10.0.0.1", **given}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(TrainingError, match=complaint):
         launch(1, 2, ["train", "finetune"])

@@ -8,6 +8,8 @@ import os
 import random
 import resource
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -186,3 +188,19 @@ def test_a_worker_that_is_killed_ends_the_run_with_a_checkpoint(
     assert "go on with --resume" in str(caught.value.hint)
     assert saved_step(tmp_path) >= 20
     assert time.monotonic() - began < 120
+
+
+def test_a_run_that_somebody_else_is_training_is_left_alone(squares: Path, tmp_path: Path) -> None:
+    pytest.importorskip("fcntl")
+    script = (
+        "import fcntl, sys\nfile = open(sys.argv[1], 'w')\nfcntl.lockf(file, fcntl.LOCK_EX)\n"
+        "print('locked', flush=True)\nsys.stdin.read()"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path / "lock")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None and other.stdout.readline() == b"locked\n"
+        with pytest.raises(TrainingError, match="another process is training in"):
+            run_squares(squares, tmp_path, *EVERY_STEP, "steps=1")
+        other.kill()
+    assert not list(tmp_path.glob("*.pt"))
+    assert run_squares(squares, tmp_path, *EVERY_STEP, "steps=1"), "the lock ends with its process"

@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -52,28 +54,31 @@ def train(
         raise typer.Exit(launch.launch(devices, nodes, sys.argv[1:]))
     from pixelwise.data import open_dataset
     from pixelwise.data.audit import audit
-    from pixelwise.errors import PixelwiseError, TrainingError
+    from pixelwise.errors import TrainingError
     from pixelwise.recipes import get_recipe
     from pixelwise.training.chain import Chain, first_stage, train_chain
     from pixelwise.training.loop import train as fit
 
     run = output or Path("runs") / recipe
-    chosen = get_recipe(recipe)
-    if resume:
-        chosen = _begun(chosen, run)
-        if chosen.name != recipe:
-            raise TrainingError(f"{run} holds a run of {chosen.name}, not of {recipe}", "name that recipe")
-    chosen = chosen.override([*(settings or []), *([f"precision={precision}"] if precision else [])])
-    first = first_stage(chosen)
-    train_set = open_dataset(first.data, first.train_split, first.classes)
-    val_set = open_dataset(first.val_data or first.data, first.val_split, first.classes)
-    for dataset in (train_set, val_set) if launch.is_first_here() else ():
-        with progress(f"checking {dataset.name}", len(dataset)) as tell:
-            report = audit(dataset, tell)
-        report.raise_errors()
-        for warning in report.warnings:
-            print(f"warning: {dataset.name}: {warning.message}", file=sys.stderr)
-    try:
+    with _one_tells(launch.is_first_here()):
+        chosen = get_recipe(recipe)
+        if resume:
+            chosen = _begun(chosen, run)
+            if chosen.name != recipe:
+                raise TrainingError(
+                    f"{run} holds a run of {chosen.name}, not of {recipe}", "name that recipe"
+                )
+        chosen = chosen.override([*(settings or []), *([f"precision={precision}"] if precision else [])])
+        first = first_stage(chosen)
+        train_set = open_dataset(first.data, first.train_split, first.classes)
+        val_set = open_dataset(first.val_data or first.data, first.val_split, first.classes)
+        for dataset in (train_set, val_set) if launch.is_first_here() else ():
+            with progress(f"checking {dataset.name}", len(dataset)) as tell:
+                report = audit(dataset, tell)
+            report.raise_errors()
+            for warning in report.warnings:
+                print(f"warning: {dataset.name}: {warning.message}", file=sys.stderr)
+    with _one_tells(launch.is_first()):
         if find_rate:
             _find_rate(first, train_set, recipe)
             return
@@ -81,16 +86,25 @@ def train(
             finished = train_chain(chosen, train_set, val_set, run, resume)
         else:
             finished = fit(chosen, train_set, val_set, run, resume)
-    except PixelwiseError:
-        if launch.is_first():
-            raise
-        raise typer.Exit(1) from None  # the first process tells what all of them know
     if not finished and launch.is_first():
         print(f"stopped; go on with: pixelwise train {recipe} --output {run} --resume", file=sys.stderr)
     if not finished:
         raise typer.Exit(130)
     if launch.is_first():
         print(f"finished; make a model file with: pixelwise export {run} -o model.onnx")
+
+
+@contextmanager
+def _one_tells(tells: bool) -> Iterator[None]:
+    """What several processes find wrong, or are interrupted by, the one that `tells` tells the user."""
+    from pixelwise.errors import PixelwiseError
+
+    try:
+        yield
+    except (PixelwiseError, KeyboardInterrupt) as end:
+        if tells:
+            raise
+        raise typer.Exit(130 if isinstance(end, KeyboardInterrupt) else 1) from None
 
 
 def _begun(recipe: "Recipe | Chain", run: Path) -> "Recipe | Chain":

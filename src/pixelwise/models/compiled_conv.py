@@ -174,7 +174,7 @@ class _Depthwise(torch.autograd.Function):
                 gradient, x, weight, None, *pairs, False, [0, 0], len(weight), only_x
             )[0]
         if ctx.needs_input_grad[1]:
-            to_weight = torch.empty(weight.shape)
+            to_weight = torch.empty_strided(weight.shape, weight.stride())
             stride, padding, dilation = ctx.window
             maps = _pixels(x), _pixels(gradient)
             threads = torch.get_num_threads()
@@ -204,7 +204,8 @@ class _Product(torch.autograd.Function):
             to_x = _channels_last(*x.shape)
             torch.mm(rows, weight.flatten(1), out=_rows(to_x))
         if ctx.needs_input_grad[1]:
-            to_weight = (rows.T @ _rows(x))[:, :, None, None]
+            to_weight = torch.empty_strided(weight.shape, weight.stride())
+            torch.mm(rows.T, _rows(x), out=to_weight[:, :, 0, 0])
         if ctx.needs_input_grad[2]:
             to_bias = rows.sum(0)
         return to_x, to_weight, to_bias

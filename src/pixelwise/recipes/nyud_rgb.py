@@ -1,9 +1,12 @@
 """FCN-32s on NYUDv2 from colours.
 
-Paper: Long et al. 2015, table 4; pixel accuracy 60.0, mean accuracy 42.2, mean IoU 29.2, f.w. IoU 43.9 on
-the 654 test pictures, 40 classes.
+Paper: Long et al. 2015, table 4; pixel accuracy 60.0, mean accuracy 42.2, mean IoU 29.2, f.w. IoU 43.9 on the
+654 test pictures, 40 classes.
 Command: pixelwise train nyud_rgb --set data=nyud:NYUDv2
-Training: as voc_fcn32s_vgg16. Result: not yet run.
+Training: as voc_fcn32s_vgg16.
+As in the paper the net learns from all that is not test, so best.pt is the best by test pictures, which
+flatters.
+Result: not yet run.
 """
 
 import dataclasses

@@ -1,7 +1,7 @@
 """FCN-32s on NYUDv2 from colours and HHA in two streams (late fusion).
 
-Paper: Long et al. 2015, table 4; pixel accuracy 64.3, mean accuracy 44.9, mean IoU 32.8, f.w. IoU 48.0 on
-the 654 test pictures, 40 classes.
+Paper: Long et al. 2015, table 4; pixel accuracy 64.3, mean accuracy 44.9, mean IoU 32.8, f.w. IoU 48.0 on the
+654 test pictures, 40 classes.
 Command: pixelwise train nyud_rgb_hha --set data=nyud:NYUDv2
 Training: as nyud_rgb. Result: not yet run.
 """

@@ -1,9 +1,11 @@
 """FCN-16s on SIFT Flow with two heads, semantic and geometric, by stages.
 
-Paper: Long et al. 2015, table 5; pixel accuracy 85.2, mean accuracy 51.7, mean IoU 39.5, f.w. IoU 76.1 of
-the 33 semantic classes on 200 test pictures (absent classes left out), geometric pixel accuracy 94.3.
+Paper: Long et al. 2015, table 5; pixel accuracy 85.2, mean accuracy 51.7, mean IoU 39.5, f.w. IoU 76.1 of the
+33 semantic classes on 200 test pictures (absent classes left out), geometric pixel accuracy 94.3.
 Command: pixelwise train siftflow_fcn16s --set data=sift_flow:SiftFlowDataset
-Training: as voc_fcn32s_vgg16 and voc_fcn16s_vgg16, the losses of both heads summed. Result: not yet run.
+Training: as voc_fcn32s_vgg16 and voc_fcn16s_vgg16, the losses of both heads summed.
+The data has no split to choose by but the test pictures, so best.pt, the best of them, flatters.
+Result: not yet run.
 """
 
 import dataclasses

@@ -2,8 +2,8 @@
 
 Paper: none of the two uses these data, which are as SIFT Flow's; there is no figure to meet.
 Command: pixelwise train stanford_background_fcn16s --set data=stanford_background:iccv09Data
-Training: as siftflow_fcn16s; `,fold=1` to `,fold=4` behind the path give the other parts. Result: not yet
-run.
+Training: as siftflow_fcn16s; `,fold=1` to `,fold=4` behind the path give the other parts.
+Result: not yet run.
 """
 
 import dataclasses

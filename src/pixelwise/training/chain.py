@@ -12,8 +12,7 @@ from pixelwise.training import checkpoint
 from pixelwise.training.launch import is_first
 from pixelwise.training.loop import train
 from pixelwise.training.recipe import Recipe
-
-FILE = "chain.json"
+from pixelwise.training.start import new_folder
 
 
 @dataclass(frozen=True)
@@ -63,21 +62,21 @@ def train_chain(
 
 def _begin(chain: Chain, run: Path, resume: bool) -> None:
     """Note in the run folder what is going to happen in it."""
-    if not resume and (run / FILE).exists():
-        raise TrainingError(f"{run} already holds a run", "go on with --resume, or choose another --output")
+    if not resume:
+        new_folder(run)
     content = {"name": chain.name, "stages": [dataclasses.asdict(stage) for stage in chain.stages]}
-    write_atomically(run / FILE, lambda file: file.write(json.dumps(content, indent=1).encode()))
+    write_atomically(run / checkpoint.CHAIN, lambda file: file.write(json.dumps(content, indent=1).encode()))
 
 
 def read_chain(run: Path) -> Chain:
     """The chain that a run folder was begun with. Raises TrainingError if it does not say."""
     try:
-        content = json.loads((run / FILE).read_text(encoding="utf-8"))
+        content = json.loads((run / checkpoint.CHAIN).read_text(encoding="utf-8"))
         return Chain(content["name"], tuple(Recipe.from_dict(stage) for stage in content["stages"]))
     except FileNotFoundError:
         raise TrainingError(
-            f"{run} holds no run of stages: {run / FILE} does not exist",
+            f"{run} holds no run of stages: {run / checkpoint.CHAIN} does not exist",
             "name the folder that the run was begun in, or begin one without --resume",
         ) from None
     except (ValueError, KeyError, TypeError) as problem:
-        raise TrainingError(f"{run / FILE} is damaged: {problem}", "begin a new run") from None
+        raise TrainingError(f"{run / checkpoint.CHAIN} is damaged: {problem}", "begin a new run") from None

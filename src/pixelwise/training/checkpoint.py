@@ -12,6 +12,8 @@ import torch
 from pixelwise.errors import TrainingError
 
 LAST, BEST = "last.pt", "best.pt"
+CHAIN = "chain.json"
+"""What a run of stages is going to do, see chain.py."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def load(path: Path) -> Checkpoint:
         content = torch.load(path, map_location="cpu", weights_only=True)
         known = {entry.name for entry in fields(Checkpoint)}
         return Checkpoint(**{name: value for name, value in content.items() if name in known})
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise TrainingError(
             f"{path} does not exist", "name a run folder in which `pixelwise train` has written a checkpoint"
         ) from None

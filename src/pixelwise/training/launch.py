@@ -17,7 +17,11 @@ from pixelwise.errors import TrainingError
 from pixelwise.streams import processors
 
 _GRACE = 60.0
-"""Seconds that the other processes have to end by themselves after one has failed."""
+"""Seconds that the other processes have to end by themselves after one has failed and they were asked to."""
+_SPEECH = 10.0
+"""Seconds before they are asked, unless that one was killed or is the first here, which tells the user of a
+fault that all of them find.
+"""
 
 
 def is_first() -> bool:
@@ -66,7 +70,7 @@ def launch(devices: int, nodes: int, arguments: Sequence[str]) -> int:
         signal.SIGTERM: signal.signal(signal.SIGTERM, pass_on),
     }
     try:
-        return _wait(started)
+        return _wait(started, node * devices, devices * nodes)
     finally:
         for process in started:
             process.kill()
@@ -74,23 +78,30 @@ def launch(devices: int, nodes: int, arguments: Sequence[str]) -> int:
             signal.signal(number, handler)
 
 
-def _wait(started: Sequence["subprocess.Popen[bytes]"]) -> int:
-    """Until all have ended. When one has failed, the others are asked to end, and after a while made to."""
+def _wait(started: Sequence["subprocess.Popen[bytes]"], first: int, everywhere: int) -> int:
+    """Until all have ended. When one has failed, the others are asked to end, and after a while made to.
+
+    `first`: the rank of the first of them among `everywhere`.
+    """
     codes: list[int | None] = [None]
-    failed, deadline = 0, float("inf")
+    failed, ask, force = 0, float("inf"), float("inf")
     while None in codes:
         time.sleep(0.1)
         codes = [process.poll() for process in started]
-        failures = [(rank, code) for rank, code in enumerate(codes) if code]
+        failures = [(rank, code) for rank, code in enumerate(codes, first) if code]
+        now = time.monotonic()
         if failures and not failed:
             rank, failed = failures[0]
-            deadline = time.monotonic() + _GRACE
+            ask = now + (_SPEECH if failed > 0 and rank > first else 0)
+            force = ask + _GRACE
             if failed < 0:
                 name = signal.Signals(-failed).name
-                print(f"error: process {rank} of {len(started)} was ended by {name}", file=sys.stderr)
+                print(f"error: process {rank} of {everywhere} was ended by {name}", file=sys.stderr)
+        if now >= ask:
+            ask = float("inf")
             for process in started:
                 process.terminate()
-        if time.monotonic() > deadline:
+        if now > force:
             for process in started:
                 process.kill()
     return 1 if failed < 0 else failed
@@ -109,4 +120,10 @@ def _meeting_place(nodes: int) -> dict[str, str]:
             "on every node set MASTER_ADDR and MASTER_PORT to the first node's, NODE_RANK to 0, 1, ...; "
             "or use torchrun",
         )
+    for name, limit in (("MASTER_PORT", 2**16), ("NODE_RANK", nodes)):
+        if not (given[name].isdecimal() and int(given[name]) < limit):
+            raise TrainingError(
+                f"{name} must be a whole number from 0 to {limit - 1}, got {given[name]!r}",
+                "NODE_RANK is 0 on the first node, MASTER_PORT the same free port on every node",
+            )
     return dict(given)

@@ -4,7 +4,7 @@ import dataclasses
 import os
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,7 @@ from pixelwise.training.start import (
     class_weights,
     images_per_step,
     is_finished,
+    occupied,
     seen,
 )
 
@@ -56,12 +57,14 @@ def train(
     uninterrupted run has. Of several processes, see processes.py, each calls this.
     """
     recipe = dataclasses.replace(recipe, precision=precision(recipe))
-    train_set, val_set = (seen(images, recipe) for images in (train_set, val_set))
-    state = begin(recipe, train_set, run, resume)
-    if state is not None and is_finished(recipe, state.step, state.history):
-        return True
     with determinism(recipe.deterministic), connected(recipe) as fabric:
-        return Training(fabric, recipe, train_set, val_set, run, state).go_on()
+        # What is wrong with folder and data, all processes find at the same time, and one can tell.
+        train_set, val_set = (seen(images, recipe) for images in (train_set, val_set))
+        state = begin(recipe, train_set, run, resume)
+        if state is not None and is_finished(recipe, state.step, state.history):
+            return True
+        with occupied(run) if fabric.is_global_zero else nullcontext():
+            return Training(fabric, recipe, train_set, val_set, run, state).go_on()
 
 
 class Training:
@@ -96,6 +99,8 @@ class Training:
     def go_on(self) -> bool:
         """Learn until finished, then True, or until a signal comes, be it in the last step, then False."""
         leads, stop = self.fabric.is_global_zero, False
+        if leads and self.done == 0:
+            (self.run / checkpoint.BEST).unlink(missing_ok=True)  # of a start killed before its checkpoint
         with stopping.signals(tell=leads) as asked, self._monitor() as monitor, self._rescue():
             if self.fabric.world_size > 1 and self.done == 0:
                 self._save()  # when the process that writes is lost, there is something to go on from

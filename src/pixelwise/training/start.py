@@ -1,7 +1,10 @@
 """How a run starts: in a folder of its own, or where it stopped; what it takes from the data."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import errno
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,16 +30,11 @@ def begin(recipe: Recipe, train_set: LabelledImages, run: Path, resume: bool) ->
     """The state to go on from with `resume`, else None. Raises TrainingError if the folder holds a run that
     should not be overwritten, none to go on with, or one with other settings or classes.
     """
-    last = run / checkpoint.LAST
     if not resume:
-        if last.exists():
-            raise TrainingError(
-                f"{run} already holds a run", "go on with --resume, or choose another --output"
-            )
-        run.mkdir(parents=True, exist_ok=True)
-        (run / checkpoint.BEST).unlink(missing_ok=True)  # of a start that was killed before its checkpoint
+        new_folder(run)
         return None
-    state = checkpoint.load(last)
+    state = checkpoint.load(run / checkpoint.LAST)
+    _check_writable(run)
     if changed := _differences(recipe, state):
         raise TrainingError(
             f"the run in {run} was started with other settings: {', '.join(changed)}",
@@ -50,6 +48,47 @@ def begin(recipe: Recipe, train_set: LabelledImages, run: Path, resume: bool) ->
             "resume with the data the run was started with",
         )
     return state
+
+
+def new_folder(run: Path) -> None:
+    """Make the run folder. Raises TrainingError if it holds a run or cannot be written into."""
+    if any((run / name).exists() for name in (checkpoint.LAST, checkpoint.CHAIN)):
+        raise TrainingError(f"{run} already holds a run", "go on with --resume, or choose another --output")
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise TrainingError(
+            f"cannot make the run folder {run}: {problem.strerror or problem}", "choose another --output"
+        ) from None
+    _check_writable(run)
+
+
+def _check_writable(run: Path) -> None:
+    if not os.access(run, os.W_OK | os.X_OK):
+        raise TrainingError(
+            f"the run folder {run} may not be written into", "have its permissions changed, or copy it"
+        )
+
+
+@contextmanager
+def occupied(run: Path) -> Iterator[None]:
+    """Keep other trainings out of the run folder, until this process has ended however it may. Raises
+    TrainingError if one is at work in it, perhaps the orphan of a command that was killed.
+    """
+    try:
+        import fcntl
+    except ModuleNotFoundError:  # Windows
+        yield
+        return
+    with (run / "lock").open("w") as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # not handed on to workers
+        except OSError as problem:
+            if problem.errno in (errno.EACCES, errno.EAGAIN):  # others: a file system without locks
+                raise TrainingError(
+                    f"another process is training in {run}", "wait for it, end it, or choose another --output"
+                ) from None
+        yield
 
 
 def _listed(heads: Sequence[Sequence[str]]) -> str:
