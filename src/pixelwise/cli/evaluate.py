@@ -21,7 +21,7 @@ _SHOWN_WIDTHS = (1, 2, 3, 5, 10, 15, 20, 30, 40)
 def evaluate(
     model: options.Model,
     data: options.Data,
-    split: Annotated[str, typer.Option(help="Which part of the data.")] = "val",
+    split: Annotated[str, typer.Option(help="Which part of the data; all: everything.")] = "val",
     classes: options.Classes = None,
     ids: options.Ids = None,
     head: options.Head = None,

@@ -84,9 +84,13 @@ class OnnxEngine:
 def openvino_core() -> Any:
     """OpenVINO's core, one for the process: each installs a stack for signals and takes it away when it goes,
     which leaves none if the first of two goes first; the next signal, as Ctrl-C, would end the process.
+
+    When OpenVINO first looks at a tensor's numbers it imports parts of numpy, and two threads that come to
+    this together wait for each other forever: so it is done here, before there are requests.
     """
     import openvino
 
+    _ = openvino.Tensor(np.zeros(1, np.uint8)).data
     return openvino.Core()
 
 

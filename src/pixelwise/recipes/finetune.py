@@ -1,8 +1,9 @@
 """A net for your own labelled images: `pixelwise train finetune --set data=folder:PATH --output RUN`.
 
-The net and optimiser of people_and_animals with a shorter course, 400 steps of 8 crops; that net learnt 8.4
-crops a second on two cores. Give --set steps=N for longer ones. Result: depends on the data; docs/guide.md
-has a run on 20 photos.
+The net and optimiser of people_and_animals with a shorter course, 400 steps of 8 crops: 7 minutes on two
+cores. Give --set steps=N for longer ones. Result, which depends on the data, 2026-11-22, seed 0: of 10 photos
+of cats and 10 of dogs, mean IoU 77.95 on 79 unseen ones, 3 classes, single scale, by the net of step 100, which
+was best on the 2 held out; 71.7 after step 400 (docs/guide.md).
 """
 
 import dataclasses
