@@ -1,5 +1,5 @@
-"""Makes the pictures of docs/guide.md: `python docs/guide_pictures.py RUN MODEL.onnx` with the run's folder and
-the model file made of it; the base tier is enough.
+"""Makes the pictures of docs/guide.md: `python docs/guide_pictures.py RUN MODEL.onnx` with the run's folder
+and the model file made of it; the base tier is enough.
 """
 
 import json
