@@ -1,6 +1,8 @@
 """What the docs print is what the commands print."""
 
+import dataclasses
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ from typer.testing import CliRunner
 
 from pixelwise.cli import main
 from pixelwise.data import SOURCES
+from pixelwise.training.recipe import Recipe
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -34,3 +37,19 @@ def test_the_page_on_data_has_every_kind_with_its_addresses_splits_and_options()
             assert all(split in row for split in source.splits), source.kind
         for option in source.options:
             assert f",{option}=" in page, f"{source.kind},{option}="
+
+
+def test_every_command_of_the_guide_has_its_options_and_settings() -> None:
+    page = (DOCS / "guide.md").read_text()
+    fields = {field.name for field in dataclasses.fields(Recipe)}
+    commands = re.findall(r"(?:^|`)pixelwise ([^`\n]*)", page, re.MULTILINE)
+    assert len(commands) >= 12
+    for command in commands:
+        verb, *words = shlex.split(command, comments=True)
+        told = CliRunner().invoke(main.app, [verb, "--help"])
+        assert told.exit_code == 0, verb
+        for word in words:
+            assert not word.startswith("-") or re.search(rf"^ .*{word}\b", told.stdout, re.MULTILINE), command
+    settings = re.findall(r"--set (\w+)=", page)
+    assert "data" in settings
+    assert set(settings) <= fields

@@ -1,5 +1,6 @@
 """train, eval, export and segment one after the other, as a user with labelled images would."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from typer.testing import CliRunner
 from pixelwise import load
 from pixelwise.cli import main
 from pixelwise.cli.loading import load_model
+from pixelwise.training import checkpoint
 
 
 def pixelwise(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
@@ -84,6 +86,14 @@ def test_the_exported_file_says_where_it_comes_from(model: Path) -> None:
     assert info.training["recipe"]["backbone"] == "test_efficientnet"
     assert info.training["val"]["step"] == 80
     assert info.preprocessing["mean"] == pytest.approx([123.675, 116.28, 103.53])  # timm's for this trunk
+
+
+def test_export_says_that_a_net_is_the_best_and_not_the_last(run: Path, tmp_path: Path) -> None:
+    early = dataclasses.replace(checkpoint.load(run / checkpoint.BEST), step=40)
+    checkpoint.save(early, tmp_path / checkpoint.BEST)
+    done = pixelwise("export", tmp_path, "-o", tmp_path / "early.onnx")
+    assert done.returncode == 0, done.stderr
+    assert "the net after step 40 of 80, the best on the held-out pictures" in done.stderr
 
 
 def test_eval_as_text_states_its_convention(model: Path, photos: Path) -> None:

@@ -46,6 +46,34 @@ def test_openvino_is_called_from_several_threads(openvino: ModuleType) -> None:
             assert np.array_equal(found, wanted)
 
 
+@pytest.mark.parametrize("engine", ["shared", "OpenVinoEngine(sys.argv[1], 1)"])
+def test_the_first_calls_of_a_process_may_come_at_once(
+    openvino: ModuleType, model_path: Path, engine: str
+) -> None:
+    """OpenVINO's first look at a tensor must not be that of two threads, which would wait for each other."""
+    code = f"""
+import sys, threading
+from pixelwise.inference.engines import OpenVinoEngine
+import numpy as np
+if {engine!r} == "shared":
+    shared = OpenVinoEngine(sys.argv[1], 1)
+start = threading.Barrier(8)
+def first():
+    start.wait()
+    {engine}.scores(np.zeros((8, 8, 3), np.uint8))
+threads = [threading.Thread(target=first, daemon=True) for _ in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print("answered")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(model_path)], capture_output=True, text=True, timeout=300
+    )
+    assert (done.returncode, done.stdout) == (0, "answered\n"), done.stderr
+
+
 def test_scores_stay_when_the_engine_goes_on(openvino: ModuleType) -> None:
     engine = OpenVinoEngine(tiny_model(), 1)
     first = engine.scores(image((5, 5)))

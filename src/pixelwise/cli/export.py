@@ -46,6 +46,7 @@ def export(
 
         net, info = read_net(run)
     else:
+        from pixelwise.training.checkpoint import BEST, chosen
         from pixelwise.training.net import load_run
 
         net, info = load_run(run, head)
@@ -61,7 +62,8 @@ def export(
             )
         steps, planned = info.training["steps"], info.training["recipe"]["steps"]
         if steps < planned:
-            print(f"note: this is the net after step {steps} of {planned}", file=sys.stderr)
+            best = ", the best on the held-out pictures" if chosen(run).name == BEST else ""
+            print(f"note: this is the net after step {steps} of {planned}{best}", file=sys.stderr)
     info = dataclasses.replace(info, name=name or info.name, long_side=long_side or info.long_side)
     fold_batch_norm(net)
     narrow_borders(net)

@@ -69,13 +69,25 @@ class OnnxEngine:
         return np.ascontiguousarray(np.asarray(scores)[0], np.float32)
 
 
-@functools.cache
 def openvino_core() -> Any:
     """OpenVINO's core, one for the process: each installs a stack for signals and takes it away when it goes,
     which leaves none if the first of two goes first; the next signal, as Ctrl-C, would end the process.
+
+    When OpenVINO first looks at a tensor's numbers it imports parts of numpy, and two threads that come to
+    this together wait for each other forever: so it is done here, by one thread, before there are requests.
     """
+    with _starting:
+        return _first_core()
+
+
+_starting = threading.Lock()
+
+
+@functools.cache
+def _first_core() -> Any:
     import openvino
 
+    _ = openvino.Tensor(np.zeros(1, np.uint8)).data
     return openvino.Core()
 
 
