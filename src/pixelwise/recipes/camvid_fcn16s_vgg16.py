@@ -17,6 +17,6 @@ RECIPE = dataclasses.replace(
     init_from="runs/camvid_fcn32s_vgg16",
     learning_rate=3e-4,
     head_learning_rate=3e-3,
-    steps=80,
-    evaluate_every=40,
+    steps=200,
+    evaluate_every=100,
 )

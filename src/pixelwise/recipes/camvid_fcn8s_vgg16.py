@@ -16,6 +16,6 @@ RECIPE = dataclasses.replace(
     init_from="runs/camvid_fcn16s_vgg16",
     learning_rate=1e-4,
     head_learning_rate=1e-3,
-    steps=60,
-    evaluate_every=30,
+    steps=200,
+    evaluate_every=100,
 )
