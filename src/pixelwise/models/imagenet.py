@@ -53,9 +53,10 @@ def load_imagenet(net: SegmentationNet, source: str | Path) -> Transplant:
 
     `source` is "torchvision" (fetched, checked by sha256) or a file with the names of torchvision's AlexNet,
     VGG16 or GoogLeNet. A .safetensors file whose metadata say that its input is BGR minus a mean comes from
-    Caffe: its first layer is turned to RGB. fc6 and fc7 become convolutions, decimated for DeepLab; what
-    a file lacks stays random. The further channels of early fusion begin as the mean over those of colour,
-    as in the release. Both streams of late fusion begin alike, HHA in the place of BGR, as there.
+    Caffe: its first layer is turned to RGB. fc6 and fc7 become convolutions, decimated for DeepLab; where
+    a file lacks them they begin as VGG's did, Gaussian of deviation 0.005, since features of pictures in 0 to
+    255 are too large for the usual start. What else it lacks stays random. The further channels of early
+    fusion begin as the mean over those of colour, as in the release. Both streams of late fusion begin alike, HHA in the place of BGR, as there.
     Raises ModelError if the file holds another net or the net is not of torchvision's form.
     """
     if isinstance(net, LateFusion):
@@ -75,6 +76,9 @@ def load_imagenet(net: SegmentationNet, source: str | Path) -> Transplant:
     if isinstance(net, DeepLab):
         _decimate_classifier(tensors, net)
     report = transplant(tensors, net)
+    for name in ("fc6.weight", "fc7.weight"):
+        if name in report.left:
+            nn.init.normal_(net.get_parameter(name), std=0.005)
     missing = [name for name in report.left if name.startswith("backbone.")]
     if missing or any(name.startswith("backbone.") for name in report.dropped):
         raise ModelError(

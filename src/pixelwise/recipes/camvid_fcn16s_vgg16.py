@@ -15,8 +15,8 @@ RECIPE = dataclasses.replace(
     net="fcn16s-vgg16",
     backbone_weights="none",
     init_from="runs/camvid_fcn32s_vgg16",
-    learning_rate=3e-4,
-    head_learning_rate=3e-3,
-    steps=80,
-    evaluate_every=40,
+    learning_rate=3e-5,
+    head_learning_rate=3e-5,
+    steps=110,
+    evaluate_every=55,
 )

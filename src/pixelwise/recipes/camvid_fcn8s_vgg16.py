@@ -14,8 +14,8 @@ RECIPE = dataclasses.replace(
     name="camvid_fcn8s_vgg16",
     net="fcn8s-vgg16",
     init_from="runs/camvid_fcn16s_vgg16",
-    learning_rate=1e-4,
-    head_learning_rate=1e-3,
-    steps=60,
-    evaluate_every=30,
+    learning_rate=2e-5,
+    head_learning_rate=2e-5,
+    steps=110,
+    evaluate_every=55,
 )

@@ -14,6 +14,9 @@ RECIPE = dataclasses.replace(
     camvid_fcn32s_vgg16.RECIPE,
     name="camvid_large_fov",
     net="deeplab-large-fov",
-    steps=600,
-    evaluate_every=150,
+    steps=1000,
+    learning_rate=1e-4,
+    head_learning_rate=2e-4,
+    warmup_steps=40,
+    evaluate_every=200,
 )

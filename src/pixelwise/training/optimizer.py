@@ -28,8 +28,8 @@ def make_optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
         for (rate, decay), parameters in groups.items()
     ]
     if recipe.optimizer == "sgd":
-        return torch.optim.SGD(options, lr=recipe.learning_rate, momentum=recipe.momentum)
-    return torch.optim.AdamW(options, lr=recipe.learning_rate)
+        return torch.optim.SGD(options, lr=recipe.learning_rate, momentum=recipe.momentum, fused=True)
+    return torch.optim.AdamW(options, lr=recipe.learning_rate, fused=True)
 
 
 def schedule(step: int, recipe: Recipe) -> float:
