@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pixelwise.data.shapes import Outline, Runs, area, box, ellipse, paint, runs_of
@@ -38,6 +38,7 @@ def test_what_lies_outside_the_picture_is_cut() -> None:
     assert mask(runs, (2, 2)) == [[0, 0], [1, 0]]
 
 
+@settings(deadline=None)
 @given(st.floats(5, 25), st.floats(5, 25), st.floats(2, 12), st.floats(2, 12), st.floats(0, 360))
 def test_as_many_pixels_are_covered_as_the_shape_has_area(
     x: float, y: float, a: float, b: float, turn: float
@@ -48,6 +49,7 @@ def test_as_many_pixels_are_covered_as_the_shape_has_area(
         assert covered > 0 or area(shape) < 8
 
 
+@settings(deadline=None)
 @given(st.integers(1, 6), st.integers(1, 6), st.data())
 def test_runs_give_back_the_mask_they_were_made_of(height: int, width: int, data: st.DataObject) -> None:
     wanted = np.array(data.draw(st.lists(st.booleans(), min_size=height * width, max_size=height * width)))
