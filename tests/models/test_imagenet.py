@@ -116,6 +116,18 @@ def test_the_shared_weights_load() -> None:
     assert len(load_imagenet(net, TRUNK).copied) == 26
 
 
+def test_fc6_and_fc7_begin_small_where_the_file_has_none(
+    tmp_path: Path, vgg16: dict[str, torch.Tensor]
+) -> None:
+    save_file(vgg16, tmp_path / "vgg16.safetensors")
+    net = deeplab("large_fov")
+    usual = net.fc6.weight.std().item()
+    load_imagenet(net, tmp_path / "vgg16.safetensors")
+    assert usual == pytest.approx((2 / (9 * 512)) ** 0.5, rel=0.01)  # He's: 0.0208
+    for layer in (net.fc6, net.fc7):
+        assert layer.weight.std().item() == pytest.approx(0.005, rel=0.01)
+
+
 def test_fc6_and_fc7_are_decimated_for_deeplab(tmp_path: Path, vgg16: dict[str, torch.Tensor]) -> None:
     wide = 16
     fc6, fc7 = torch.randn(wide, 512 * 49), torch.randn(wide, wide)
