@@ -56,7 +56,8 @@ def load_imagenet(net: SegmentationNet, source: str | Path) -> Transplant:
     Caffe: its first layer is turned to RGB. fc6 and fc7 become convolutions, decimated for DeepLab; where
     a file lacks them they begin as VGG's did, Gaussian of deviation 0.005, since features of pictures in 0 to
     255 are too large for the usual start. What else it lacks stays random. The further channels of early
-    fusion begin as the mean over those of colour, as in the release. Both streams of late fusion begin alike, HHA in the place of BGR, as there.
+    fusion begin as the mean over those of colour, as in the release. Both streams of late fusion begin
+    alike, HHA in the place of BGR, as there.
     Raises ModelError if the file holds another net or the net is not of torchvision's form.
     """
     if isinstance(net, LateFusion):
