@@ -73,7 +73,7 @@ def test_svg_and_picture_show_the_same() -> None:
 def test_a_canvas_paints_where_it_is_told() -> None:
     canvas = Canvas(40, 30)
     canvas.rectangle(10, 5, 20, 10, "#ff0000")
-    canvas.line([(0, 25), (40, 25)], "#0000ff", 2)
+    canvas.line([(0, 25), (40, 25)], "#0000ff", 4)
     picture = canvas.picture()  # of twice the size
     assert picture.getpixel((40, 20)) == (255, 0, 0)
     assert picture.getpixel((40, 50)) == (0, 0, 255)
