@@ -17,6 +17,6 @@ RECIPE = dataclasses.replace(
     init_from="runs/camvid_fcn32s_vgg16",
     learning_rate=3e-5,
     head_learning_rate=3e-5,
-    steps=110,
-    evaluate_every=55,
+    steps=80,
+    evaluate_every=80,
 )
