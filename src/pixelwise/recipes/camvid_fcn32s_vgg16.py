@@ -2,8 +2,12 @@
 
 Paper: Long et al. 2015, section 4.1. Test mean IoU of FCN-8s on CamVid 57.0 in Jegou et al. 2017, table 1.
 Command: pixelwise train camvid_fcn32s_vgg16 --set data=camvid:PATH --set backbone_weights=FILE
-Departures: layers padded by half their kernel, loss averaged over pixels, batch 4, a short course, conv1 and
-conv2 fixed, fc6 and fc7 new (the weight file has no classifier). Result: not yet run.
+Departures: layers padded by half their kernel, loss averaged over pixels, AdamW, batch 4, 3 rounds of the
+data, conv1 and conv2 fixed, fc6 and fc7 new (the weight file has no classifier).
+Cost: 0.2 hours on two x86-64 cores with AVX2, light work beside; 260 steps of 4 crops, 1.6 a second.
+Result, 2026-11-22, seed 0: mean IoU 30.65 (step 130: 21.3) on the 101 val images, 11 classes, 480x360, single
+scale, one confusion matrix, void left out. A start, far from the published figure. sha256 of best.pt:
+23b88400e0fafa9bd504aed3ed7957a06bedc1ac13eb8e9ae8c7d643360daea3.
 """
 
 from pixelwise.training.recipe import Recipe
