@@ -2,7 +2,8 @@
 
 Paper: Long et al. 2015, section 4.2: starts from stage one with a zero score on pool4, at lower rates.
 Command: pixelwise train camvid_fcn16s_vgg16 --set data=camvid:PATH --set init_from=RUN_OF_STAGE_ONE
-Cost and result, 2026-11-22, seed 0: 80 steps, 0.06 hours; mean IoU 31.49 on the 101 val images, as judged in
+Cost: 80 steps of 4 crops, 0.06 hours.
+Result, 2026-11-22, seed 0: mean IoU 31.49 on the 101 val images, as judged in
 camvid_fcn32s_vgg16. sha256 of best.pt: f050f23013521d157715192340d1d4230772dffaa298430d9410f6dbe73cd34e.
 """
 
