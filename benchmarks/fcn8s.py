@@ -10,7 +10,8 @@ patches: section 3.1 of Long et al. 2015. AlexNet made convolutional, once over 
 patches of 227 x 227 in one batch and one by one, forward and backward, eager torch; forward also in the
 form of our torch engine.
 deeplab: a training step of LargeFOV against one of the 7x7 variant, 321 x 321 (paper: 4.84 against 1.44
-images a second, 3.36x), and the same for scoring 500 x 500 in our torch engine.
+images a second, 3.36x), both in the form that `pixelwise train` gives nets, and the same for scoring
+500 x 500 in our torch engine.
 
 Weights are random, which does not change the speed. Ratios are of the two times of one turn; medians,
 lowest and highest are printed.
@@ -45,6 +46,7 @@ from pixelwise.models.border import narrow_borders
 from pixelwise.models.convolutionalize import convolutionalize
 from pixelwise.models.deeplab import deeplab
 from pixelwise.models.fast import for_inference
+from pixelwise.models.fast_training import for_training
 from pixelwise.models.fcn import FCN, fcn
 from pixelwise.models.segmentation_net import SegmentationNet
 from pixelwise.models.torchfcn import load_torchfcn
@@ -192,6 +194,7 @@ def compare_patches(pairs: int) -> None:
 
 def compare_deeplab(pairs: int) -> None:
     nets = {name: deeplab(name) for name in ("7x7", "large_fov")}
+    engines = {name: TorchEngine(for_inference(copy.deepcopy(net).eval())) for name, net in nets.items()}
     picture = torch.randint(0, 256, (1, 3, 321, 321), dtype=torch.uint8)
     labels = torch.randint(0, 21, (1, 321, 321))
 
@@ -199,11 +202,12 @@ def compare_deeplab(pairs: int) -> None:
         net.zero_grad()
         F.cross_entropy(net(picture), net.sampled(labels)).backward()  # type: ignore[no-untyped-call]
 
-    works: dict[str, Work] = {name: partial(step, net.train()) for name, net in nets.items()}
+    works: dict[str, Work] = {
+        name: partial(step, for_training(net.train(), picture.device)) for name, net in nets.items()
+    }
     times = take_turns(works, pairs)
     report("DeepLab, training step of one 321 x 321 image (paper: 3.36x)", times, "large_fov")
     image = np.random.default_rng(0).integers(0, 256, (500, 500, 3), np.uint8)
-    engines = {name: TorchEngine(for_inference(net.eval())) for name, net in nets.items()}
     works = {name: partial(engine.scores, image) for name, engine in engines.items()}
     report("DeepLab, 500 x 500 in the torch engine", take_turns(works, pairs), "large_fov")
 
