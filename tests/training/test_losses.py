@@ -53,6 +53,9 @@ def test_balanced_classes_weigh_the_same_and_pixels_1_on_average() -> None:
     pixels = [60, 30, 10, 0]
     weights = balancing_weights(pixels)
     assert [float(w) * n for w, n in zip(weights, pixels, strict=True)] == pytest.approx([100 / 3] * 3 + [0])
+    weights = balancing_weights(pixels, power=0.5)
+    assert weights[0] / weights[1] == pytest.approx((pixels[1] / pixels[0]) ** 0.5)
+    assert (weights * torch.tensor(pixels)).sum().item() == pytest.approx(sum(pixels))
     with pytest.raises(ValueError, match="no pixel has a label"):
         balancing_weights([0, 0])
 

@@ -52,7 +52,7 @@ def narrow_nets() -> Iterator[None]:
 def first_stage(squares: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of FCN-32s, with half of the cells and balanced classes."""
     run = tmp_path_factory.mktemp("runs") / "stage_one"
-    run_squares(squares, run, "net=fcn32s-vgg16", "loss_sampling=0.5", "balance_classes=true")
+    run_squares(squares, run, "net=fcn32s-vgg16", "loss_sampling=0.5", "balance_classes=0.5")
     return run
 
 

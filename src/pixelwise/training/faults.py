@@ -100,6 +100,10 @@ def _rules(recipe: "Recipe") -> list[tuple[bool, str]]:
             recipe.loss == "mean" or not recipe.balance_classes,
             "balance_classes weighs a mean over pixels, so it goes with loss=mean",
         ),
+        (
+            0 <= recipe.balance_classes <= 1,
+            f"balance_classes is a power from 0 to 1, got {recipe.balance_classes}",
+        ),
     ]
 
 

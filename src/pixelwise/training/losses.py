@@ -33,9 +33,9 @@ def labelled(labels: torch.Tensor) -> torch.Tensor:
     return (labels != VOID).sum()
 
 
-def balancing_weights(pixels: Sequence[int]) -> torch.Tensor:
-    """Weights (C) inverse to the classes' pixels in the training set, so that each class weighs as much and
-    the mean over all pixels is 1; classes without pixels get 0.
+def balancing_weights(pixels: Sequence[int], power: float = 1.0) -> torch.Tensor:
+    """Weights (C): the classes' pixels in the training set to minus `power`, so scaled that the mean over all
+    pixels is 1; with 1 each class weighs as much. Classes without pixels get 0.
 
     The FCN paper finds balancing unnecessary (section 4.3) and does not say how to weigh. Raises ValueError
     if there are no pixels at all.
@@ -44,8 +44,8 @@ def balancing_weights(pixels: Sequence[int]) -> torch.Tensor:
     present = counts > 0
     if not present.any():
         raise ValueError("no pixel has a label, so classes cannot be balanced")
-    weights = counts.sum() / present.sum() / counts.clamp(min=1)
-    return torch.where(present, weights, 0).float()
+    weights = torch.where(present, counts.clamp(min=1) ** -power, 0)
+    return (weights * counts.sum() / (weights * counts).sum()).float()
 
 
 @dataclass(frozen=True)

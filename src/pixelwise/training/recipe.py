@@ -93,8 +93,10 @@ class Recipe:
     """"mean" over the labelled pixels of a step, or "sum", as in FCN's release."""
     loss_sampling: float = 1.0
     """The share of the final layer's cells that count, at random, while batches grow by its inverse."""
-    balance_classes: bool = False
-    """Weigh each pixel's loss inversely to its class's share of the training set."""
+    balance_classes: float = 0.0
+    """Weigh each pixel's loss by its class's share of the training set to minus this power: 0 weighs none,
+    1 makes all classes count as much, 0.5 lies between and suits rare classes judged by mean IoU.
+    """
     optimizer: str = "adamw"
     """"adamw" or "sgd"."""
     learning_rate: float = 3e-4

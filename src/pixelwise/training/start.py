@@ -5,6 +5,7 @@ import errno
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -138,4 +139,5 @@ def class_weights(recipe: Recipe, train_set: LabelledImages) -> dict[str, torch.
     """The classes' weights by head, if the recipe balances them."""
     if not recipe.balance_classes:
         return {}
-    return {name: balancing_weights(count.pixels) for name, count in audit(train_set).heads.items()}
+    weights = partial(balancing_weights, power=recipe.balance_classes)
+    return {name: weights(count.pixels) for name, count in audit(train_set).heads.items()}
