@@ -53,6 +53,7 @@ def run(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = pixelwise("train", "finetune", *sets, "--output", folder)
     assert done.returncode == 0, done.stderr
     assert "make a model file with: pixelwise export" in done.stdout
+    assert "only 1 to judge by" in done.stderr
     return folder
 
 

@@ -22,6 +22,9 @@ EXAMPLES = (
     "pixelwise train finetune --output runs/mine --resume",
 )
 
+FEW = 10
+"""With fewer pictures to judge by, figures hang on single ones."""
+
 
 def train(
     recipe: options.RecipeName,
@@ -78,6 +81,12 @@ def train(
             report.raise_errors()
             for warning in report.warnings:
                 print(f"warning: {dataset.name}: {warning.message}", file=sys.stderr)
+        if launch.is_first_here() and len(val_set) < FEW:
+            print(
+                f"warning: {val_set.name}: only {len(val_set)} to judge by, so the choice of the best net and "
+                "its figures are uncertain; label more, or put more of them into val/",
+                file=sys.stderr,
+            )
     with _one_tells(launch.is_first()):
         if find_rate:
             _find_rate(first, train_set, recipe)
