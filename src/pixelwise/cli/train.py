@@ -83,8 +83,8 @@ def train(
                 print(f"warning: {dataset.name}: {warning.message}", file=sys.stderr)
         if launch.is_first_here() and len(val_set) < FEW:
             print(
-                f"warning: {val_set.name}: only {len(val_set)} to judge by, so the choice of the best net and "
-                "its figures are uncertain; label more, or put more of them into val/",
+                f"warning: {val_set.name}: only {len(val_set)} to judge by, so the choice of the best net "
+                "and its figures are uncertain; label more, or put more of them into val/",
                 file=sys.stderr,
             )
     with _one_tells(launch.is_first()):
