@@ -46,7 +46,7 @@ from pixelwise.types import VOID
 Pair = tuple[torch.Tensor, torch.Tensor]
 Maker = Callable[[Recipe, "Crops"], Callable[[], None]]
 RECIPES = {
-    "large_fov": camvid_large_fov.RECIPE,
+    "large_fov": camvid_large_fov.FIRST,
     "fcn8s": camvid_fcn8s_vgg16.RECIPE,
     "lite0": dataclasses.replace(people_and_animals.RECIPE, backbone="efficientnet_lite0"),
 }
