@@ -101,6 +101,31 @@ def test_the_command_goes_on_with_a_chain_as_it_was_begun(
     assert command("all", settings, run, False) == "already holds a run"
 
 
+@pytest.mark.parametrize(
+    ("setting", "complaint"), [("steps=9", "steps was 6, is now 9"), ("batch_size=4", "has now 4")]
+)
+def test_settings_that_forbid_to_go_on_are_not_noted(
+    sets: tuple[LabelledImages, LabelledImages],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    setting: str,
+    complaint: str,
+) -> None:
+    before_step(2, lambda: os.kill(os.getpid(), signal.SIGTERM), monkeypatch)
+    assert not train_chain(stages(), *sets, tmp_path)
+    monkeypatch.undo()
+    noted = (tmp_path / CHAIN).read_bytes()
+    with pytest.raises(TrainingError, match=complaint):
+        train_chain(read_chain(tmp_path).override([setting]), *sets, tmp_path, resume=True)
+    assert (tmp_path / CHAIN).read_bytes() == noted
+
+    chain = read_chain(tmp_path)
+    later = [stage.override(["steps=1"]) for stage in chain.stages[1:]]
+    assert train_chain(Chain("all", (chain.stages[0], *later)), *sets, tmp_path, resume=True)
+    assert [checkpoint.load(place / "last.pt").step for place in chain.places(tmp_path)] == [6, 1, 1]
+    assert read_chain(tmp_path).stages[1].steps == 1, "what has not begun may change"
+
+
 def command(recipe: str, settings: list[str], run: Path, resume: bool) -> str:
     try:
         train(recipe, settings, run, resume)

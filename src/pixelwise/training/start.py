@@ -17,6 +17,7 @@ from pixelwise.errors import TrainingError
 from pixelwise.training import checkpoint, processes
 from pixelwise.training.losses import LossSampling, balancing_weights
 from pixelwise.training.net import classes_from
+from pixelwise.training.precision import precision
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.stopping import learns_no_more
 
@@ -34,19 +35,27 @@ def begin(recipe: Recipe, train_set: LabelledImages, run: Path, resume: bool) ->
     if not resume:
         new_folder(run)
         return None
-    state = checkpoint.load(run / checkpoint.LAST)
-    _check_writable(run)
-    if changed := _differences(recipe, state):
-        raise TrainingError(
-            f"the run in {run} was started with other settings: {', '.join(changed)}",
-            "resume with the same recipe and settings, or start a new run",
-        )
+    state = begun(recipe, run)
     names = [class_map.classes.names for class_map in train_set.heads.values()]
     heads = state.heads or {"": state.classes}
     if (before := [classes_from(own).names for own in heads.values()]) != names:
         raise TrainingError(
             f"the run in {run} learns {_listed(before)}, but the data now has {_listed(names)}",
             "resume with the data the run was started with",
+        )
+    return state
+
+
+def begun(recipe: Recipe, run: Path) -> checkpoint.Checkpoint:
+    """The state of the run in a folder. Raises TrainingError if it has none or was started with settings
+    that forbid to go on with these.
+    """
+    state = checkpoint.load(run / checkpoint.LAST)
+    _check_writable(run)
+    if changed := _differences(dataclasses.replace(recipe, precision=precision(recipe)), state):
+        raise TrainingError(
+            f"the run in {run} was started with other settings: {', '.join(changed)}",
+            "resume with the same recipe and settings, or start a new run",
         )
     return state
 
