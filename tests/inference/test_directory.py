@@ -46,8 +46,7 @@ Segment = Callable[..., list[Outcome]]
 @pytest.fixture
 def segment(counting: Counting, tmp_path: Path) -> Segment:
     def go(*inputs: str | Path, output: Path = tmp_path / "out", **options: object) -> list[Outcome]:
-        tasks = plan(inputs, output, bool(options.get("overwrite", False)))
-        return list(run(counting, tasks, output, **options))  # type: ignore[arg-type]
+        return list(run(counting, plan(inputs, output), output, **options))  # type: ignore[arg-type]
 
     return go
 
@@ -87,10 +86,13 @@ def test_a_later_run_never_takes_the_name_of_another_picture(segment: Segment, t
     assert first.areas[0].name == "red"
 
 
-def test_files_that_are_not_ours_are_not_overwritten(segment: Segment, tmp_path: Path) -> None:
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_files_that_are_not_ours_are_not_overwritten(
+    segment: Segment, tmp_path: Path, overwrite: bool
+) -> None:
     foreign = picture(tmp_path / "out" / "x_mask.png")
     content = foreign.read_bytes()
-    (outcome,) = segment(picture(tmp_path / "x.png"))
+    (outcome,) = segment(picture(tmp_path / "x.png"), overwrite=overwrite)
     assert outcome.outputs["mask"].name == "x_png_mask.png"
     assert foreign.read_bytes() == content
 
