@@ -34,9 +34,10 @@ def test_settings_are_read_as_their_field_s_type() -> None:
 
 def test_all_faults_of_settings_are_told_at_once() -> None:
     with pytest.raises(TrainingError) as caught:
-        PLAIN.override(["stepz=1", "steps=many", "scale=1", "mirror=yes", "crop"])
+        PLAIN.override(["stepz=1", "name=mine", "steps=many", "scale=1", "mirror=yes", "crop"])
     for complaint in (
         'no field "stepz"',
+        'no field "name"',
         "steps=many does not read as a whole number",
         "scale=1 does not read as 2 numbers separated by commas",
         "mirror=yes does not read as true or false",
