@@ -105,6 +105,12 @@ def test_an_earlier_start_leaves_no_best_net_behind(squares: Path, tmp_path: Pat
     assert checkpoint.load(tmp_path / checkpoint.BEST).step == 1
 
 
+def test_the_record_of_a_run_names_no_folder(squares: Path, tmp_path: Path) -> None:
+    run_squares(squares, tmp_path, *PLAIN, "steps=1", f"val_data=folder:{squares}")
+    recipe = load_run(tmp_path)[1].training["recipe"]
+    assert recipe["data"] == recipe["val_data"] == f"folder:{squares.name}"
+
+
 def history(*figures: float) -> list[dict[str, float]]:
     return [{"mean_iou": figure} for figure in figures]
 
