@@ -163,6 +163,18 @@ def test_own_results_are_never_inputs(output: str, segment: Segment, tmp_path: P
     assert names(segment(str(tmp_path / "in" / "*.png"), output=tmp_path / output)) == ["x.png"]
 
 
+@pytest.mark.parametrize("kinds", [["mask"], ["probabilities"]])
+def test_a_folder_of_own_results_among_the_inputs_is_no_failure(
+    segment: Segment, tmp_path: Path, kinds: list[str]
+) -> None:
+    path = picture(tmp_path / "in" / "x.png")
+    for _ in range(2):
+        inputs = sorted((tmp_path / "in").iterdir())  # as the shell expands in/*
+        outcomes = segment(*inputs, output=tmp_path / "in" / "out", kinds=kinds)
+        assert [(outcome.path, outcome.problem) for outcome in outcomes] == [(path, None)]
+    assert inputs == [tmp_path / "in" / "out", path]
+
+
 def test_patterns_reach_subfolders_and_mirror_them(segment: Segment, tmp_path: Path) -> None:
     for name in ("in/a/x.png", "in/b/x.png"):
         picture(tmp_path / name)
