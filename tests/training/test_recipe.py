@@ -76,6 +76,8 @@ def test_optional_fields_may_be_none() -> None:
         ("batch_size=0", "at least 1, got 0"),
         ("loss_sampling=0", r"loss_sampling must lie in \(0, 1\]"),
         ("padding=valid", 'padding must be "same" or "release"'),
+        ("inputs=depth,image", "inputs must name image first, if at all, got depth,image"),
+        ("inputs=hha,image", "inputs must name image first, if at all, got hha,image"),
         ("net=unet", "net must be one of skip_fcn, fcn32s-alexnet"),
         ("net=fcn8s-vgg16", 'takes backbone_weights "none", "torchvision" or a file, got "package"'),
     ],
