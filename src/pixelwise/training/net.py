@@ -92,15 +92,16 @@ def load_run(run: Path, head: str | None = None) -> tuple[SegmentationNet, Model
     state = checkpoint.load(checkpoint.chosen(run))
     recipe, classes = Recipe.from_dict(state.recipe), classes_from(state.classes)
     heads = {name: classes_from(content) for name, content in state.heads.items()}
-    if head is not None and head not in heads:
+    known = tuple(heads) or recipe.heads
+    if head is not None and head not in known:
         raise TrainingError(
-            f"{run} has no head {head}", f"there are {', '.join(heads)}" if heads else "it has one head only"
+            f"{run} has no head {head}", f"there are {', '.join(known)}" if known else "it has one head only"
         )
+    head = head or next(iter(known), None)
     size = sum(map(len, heads.values())) or len(classes)
     net = build_net(recipe, size, trained=False, channels=state.channels)
     net.load_state_dict(state.mean)
-    if heads:
-        head = head or next(iter(heads))
+    if heads and head is not None:
         net, classes = OneHead(net, {name: len(own) for name, own in heads.items()}, head), heads[head]
     preprocessing = {
         "input": "uint8 RGB, N H W 3; the graph computes (x - mean) / std"
@@ -111,6 +112,7 @@ def load_run(run: Path, head: str | None = None) -> tuple[SegmentationNet, Model
     }
     record = {
         "recipe": {**dataclasses.asdict(recipe), **_without_places(recipe)},
+        "head": head,
         "steps": state.step,
         "hours": round(state.seconds / 3600, 2),
         "val": state.history[-1] if state.history else None,
