@@ -62,7 +62,7 @@ def begun(recipe: Recipe, run: Path) -> checkpoint.Checkpoint:
 
 def new_folder(run: Path) -> None:
     """Make the run folder. Raises TrainingError if it holds a run or cannot be written into."""
-    if any((run / name).exists() for name in (checkpoint.LAST, checkpoint.CHAIN)):
+    if any((run / name).exists() for name in (checkpoint.LAST, checkpoint.BEST, checkpoint.CHAIN)):
         raise TrainingError(f"{run} already holds a run", "go on with --resume, or choose another --output")
     try:
         run.mkdir(parents=True, exist_ok=True)
@@ -127,8 +127,9 @@ def images_per_step(recipe: Recipe, world: int | None = None) -> int:
 
 
 def is_finished(recipe: Recipe, done: int, history: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether nothing is left to learn after `done` steps."""
-    return done == recipe.steps or learns_no_more(history, recipe.patience)
+    """Whether nothing is left to learn, nor to judge, after `done` steps."""
+    judged = bool(history) and history[-1]["step"] == done
+    return judged and (done == recipe.steps or learns_no_more(history, recipe.patience))
 
 
 def seen(images: LabelledImages, recipe: Recipe) -> LabelledImages:
