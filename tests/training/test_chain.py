@@ -5,6 +5,7 @@ import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 import torch
@@ -200,6 +201,24 @@ def test_a_rate_at_which_the_loss_is_no_number_comes_last(squares: Path) -> None
         "learning_rate=0.001",
         "head_learning_rate=0.01",
     ]
+
+
+def test_the_search_goes_on_around_the_best_even_where_one_rate_is_0(
+    squares: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    factors: list[float] = []
+    audits: list[Recipe] = []
+
+    def trial(recipe: Recipe, *rest: object) -> Trial:
+        factors.append(cast(float, rest[-1]))
+        return Trial(0.0, factors[-1], abs(10 - factors[-1]))
+
+    monkeypatch.setattr(rate_search, "_trial", trial)
+    monkeypatch.setattr(rate_search, "class_weights", lambda recipe, _: audits.append(recipe))
+    recipe = Recipe(name="squares", data=f"folder:{squares}").override([*SETTINGS, "learning_rate=0"])
+    list(find_rate(recipe, open_dataset(recipe.data, "train")))
+    assert factors == pytest.approx([0.01, 0.1, 1, 10, 100, 10 / 3, 30])
+    assert len(audits) == 1, "the pixels of the classes are counted once"
 
 
 def test_a_run_and_a_run_of_stages_do_not_share_a_folder(
