@@ -154,7 +154,7 @@ def test_the_command_tells_of_a_full_disk_and_goes_on_when_there_is_room(
     assert f"error: cannot write the checkpoint of step 6: File too large; the one before, {last}, is" in (
         filled.stderr
     )
-    assert "hint: make room on the disk, then go on with --resume" in filled.stderr
+    assert "make room on the disk, then go on with --resume" in filled.stderr
     assert "Traceback" not in filled.stderr
     assert saved_step(tmp_path) == 5
     assert not list(tmp_path.glob("*.tmp"))
