@@ -79,7 +79,7 @@ def ours(images: list[Path], place: Path) -> Callable[[], None]:
 
     def contestant() -> None:
         output = place / "ours"
-        tasks = plan([str(image) for image in images], output, overwrite=True)
+        tasks = plan([str(image) for image in images], output)
         outcomes = list(run(predictor, tasks, output, ("mask",), True, os.cpu_count() or 1))
         if any(outcome.problem for outcome in outcomes):
             raise RuntimeError("an image failed")

@@ -15,7 +15,10 @@ from typer.testing import CliRunner
 from pixelwise import load
 from pixelwise.cli import main
 from pixelwise.cli.loading import load_model
+from pixelwise.cli.train import _next
 from pixelwise.training import checkpoint
+from pixelwise.training.chain import Chain
+from pixelwise.training.recipe import Recipe
 
 
 def pixelwise(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
@@ -95,6 +98,37 @@ def test_export_says_that_a_net_is_the_best_and_not_the_last(run: Path, tmp_path
     done = pixelwise("export", tmp_path, "-o", tmp_path / "early.onnx")
     assert done.returncode == 0, done.stderr
     assert "the net after step 40 of 80, the best on the held-out pictures" in done.stderr
+
+
+def test_export_writes_model_files_alone_and_never_over_its_net(tmp_path: Path) -> None:
+    net = tmp_path / "net.safetensors"
+    net.write_bytes(b"weights")
+    for arguments, complaint in (
+        ([str(net), "-o", str(net)], "ends in .onnx"),
+        ([str(net), "-o", str(tmp_path / "model.onnx"), "--head", "geometric"], "--head"),
+    ):
+        done = CliRunner().invoke(main.app, ["export", *arguments], env={"COLUMNS": "300"})
+        assert done.exit_code == 2
+        assert complaint in done.output
+    assert [path.name for path in tmp_path.iterdir()] == [net.name]
+    assert net.read_bytes() == b"weights"
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ([], "make a model file with: pixelwise export 'my runs/a' -o model.onnx"),
+        (["crf_layer=deeplab"], "judge it with: pixelwise eval 'my runs/a' --data folder:x --split val"),
+        (
+            ["net=fcn8s-vgg16", "backbone_weights=none", "inputs=image,depth", "val_data=folder:my y"],
+            "judge it with: pixelwise eval 'my runs/a' --data 'folder:my y' --split val",
+        ),
+    ],
+)
+def test_a_finished_run_says_what_can_be_done_with_it(settings: list[str], expected: str) -> None:
+    recipe = Recipe(name="r", data="folder:x").override(settings)
+    assert _next(recipe, Path("my runs/a")) == expected
+    assert _next(Chain("c", (Recipe(name="before", data="folder:z"), recipe)), Path("my runs/a")) == expected
 
 
 def test_eval_as_text_states_its_convention(model: Path, photos: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 from label_files import write_label, write_photo
 
 from pixelwise.data import open_dataset
+from pixelwise.data.spec import without_folders
 from pixelwise.errors import DataError
 
 
@@ -33,3 +34,16 @@ def test_a_list_names_ids_with_blanks_too(tmp_path: Path) -> None:
 def test_a_wrong_spec_says_what_is_expected(spec: str, complaint: str) -> None:
     with pytest.raises(DataError, match=complaint):
         open_dataset(spec, "train")
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ("voc:/home/me/VOC2012", "voc:VOC2012"),
+        ("folder:photos", "folder:photos"),
+        ("coco:/home/me/a.json,images=/home/me/photos", "coco:a.json,images=photos"),
+        ("camvid:/home/me/CamVid,classes=11", "camvid:CamVid,classes=11"),
+    ],
+)
+def test_records_name_data_without_the_folders_it_lies_in(spec: str, expected: str) -> None:
+    assert without_folders(spec) == expected

@@ -46,8 +46,7 @@ Segment = Callable[..., list[Outcome]]
 @pytest.fixture
 def segment(counting: Counting, tmp_path: Path) -> Segment:
     def go(*inputs: str | Path, output: Path = tmp_path / "out", **options: object) -> list[Outcome]:
-        tasks = plan(inputs, output, bool(options.get("overwrite", False)))
-        return list(run(counting, tasks, output, **options))  # type: ignore[arg-type]
+        return list(run(counting, plan(inputs, output), output, **options))  # type: ignore[arg-type]
 
     return go
 
@@ -87,10 +86,13 @@ def test_a_later_run_never_takes_the_name_of_another_picture(segment: Segment, t
     assert first.areas[0].name == "red"
 
 
-def test_files_that_are_not_ours_are_not_overwritten(segment: Segment, tmp_path: Path) -> None:
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_files_that_are_not_ours_are_not_overwritten(
+    segment: Segment, tmp_path: Path, overwrite: bool
+) -> None:
     foreign = picture(tmp_path / "out" / "x_mask.png")
     content = foreign.read_bytes()
-    (outcome,) = segment(picture(tmp_path / "x.png"))
+    (outcome,) = segment(picture(tmp_path / "x.png"), overwrite=overwrite)
     assert outcome.outputs["mask"].name == "x_png_mask.png"
     assert foreign.read_bytes() == content
 
@@ -159,6 +161,18 @@ def test_own_results_are_never_inputs(output: str, segment: Segment, tmp_path: P
         outcomes = segment(tmp_path / "in", output=tmp_path / output, kinds=["mask", "overlay", "cutout"])
         assert names(outcomes) == ["x.png"]
     assert names(segment(str(tmp_path / "in" / "*.png"), output=tmp_path / output)) == ["x.png"]
+
+
+@pytest.mark.parametrize("kinds", [["mask"], ["probabilities"]])
+def test_a_folder_of_own_results_among_the_inputs_is_no_failure(
+    segment: Segment, tmp_path: Path, kinds: list[str]
+) -> None:
+    path = picture(tmp_path / "in" / "x.png")
+    for _ in range(2):
+        inputs = sorted((tmp_path / "in").iterdir())  # as the shell expands in/*
+        outcomes = segment(*inputs, output=tmp_path / "in" / "out", kinds=kinds)
+        assert [(outcome.path, outcome.problem) for outcome in outcomes] == [(path, None)]
+    assert inputs == [tmp_path / "in" / "out", path]
 
 
 def test_patterns_reach_subfolders_and_mirror_them(segment: Segment, tmp_path: Path) -> None:

@@ -54,7 +54,9 @@ def test_load_runs_it_in_torch(path: Path) -> None:
     expected = TorchEngine(net).scores(image)
     assert np.abs(predictor.engine.scores(image) - expected).max() < 1e-4 * np.abs(expected).max()
     assert predictor(image).labels.shape == (20, 30)
-    near = load(path, precision="bfloat16").engine.scores(image)
+    other = load(path, precision="bfloat16")
+    assert other.identity == f"{predictor.identity} bfloat16", "its results are others"
+    near = other.engine.scores(image)
     assert 0 < np.abs(near - expected).max() < 0.1 * np.abs(expected).max()
 
 

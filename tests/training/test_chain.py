@@ -5,6 +5,7 @@ import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 import torch
@@ -101,6 +102,31 @@ def test_the_command_goes_on_with_a_chain_as_it_was_begun(
     assert command("all", settings, run, False) == "already holds a run"
 
 
+@pytest.mark.parametrize(
+    ("setting", "complaint"), [("steps=9", "steps was 6, is now 9"), ("batch_size=4", "has now 4")]
+)
+def test_settings_that_forbid_to_go_on_are_not_noted(
+    sets: tuple[LabelledImages, LabelledImages],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    setting: str,
+    complaint: str,
+) -> None:
+    before_step(2, lambda: os.kill(os.getpid(), signal.SIGTERM), monkeypatch)
+    assert not train_chain(stages(), *sets, tmp_path)
+    monkeypatch.undo()
+    noted = (tmp_path / CHAIN).read_bytes()
+    with pytest.raises(TrainingError, match=complaint):
+        train_chain(read_chain(tmp_path).override([setting]), *sets, tmp_path, resume=True)
+    assert (tmp_path / CHAIN).read_bytes() == noted
+
+    chain = read_chain(tmp_path)
+    later = [stage.override(["steps=1"]) for stage in chain.stages[1:]]
+    assert train_chain(Chain("all", (chain.stages[0], *later)), *sets, tmp_path, resume=True)
+    assert [checkpoint.load(place / "last.pt").step for place in chain.places(tmp_path)] == [6, 1, 1]
+    assert read_chain(tmp_path).stages[1].steps == 1, "what has not begun may change"
+
+
 def command(recipe: str, settings: list[str], run: Path, resume: bool) -> str:
     try:
         train(recipe, settings, run, resume)
@@ -175,6 +201,24 @@ def test_a_rate_at_which_the_loss_is_no_number_comes_last(squares: Path) -> None
         "learning_rate=0.001",
         "head_learning_rate=0.01",
     ]
+
+
+def test_the_search_goes_on_around_the_best_even_where_one_rate_is_0(
+    squares: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    factors: list[float] = []
+    audits: list[Recipe] = []
+
+    def trial(recipe: Recipe, *rest: object) -> Trial:
+        factors.append(cast(float, rest[-1]))
+        return Trial(0.0, factors[-1], abs(10 - factors[-1]))
+
+    monkeypatch.setattr(rate_search, "_trial", trial)
+    monkeypatch.setattr(rate_search, "class_weights", lambda recipe, _: audits.append(recipe))
+    recipe = Recipe(name="squares", data=f"folder:{squares}").override([*SETTINGS, "learning_rate=0"])
+    list(find_rate(recipe, open_dataset(recipe.data, "train")))
+    assert factors == pytest.approx([0.01, 0.1, 1, 10, 100, 10 / 3, 30])
+    assert len(audits) == 1, "the pixels of the classes are counted once"
 
 
 def test_a_run_and_a_run_of_stages_do_not_share_a_folder(

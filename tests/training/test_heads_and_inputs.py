@@ -128,6 +128,25 @@ def test_a_head_is_exported(two_heads: Path, tmp_path: Path, rooms: Path) -> Non
         assert predictor(rooms / "images/00.png").scores.shape[0] == len(names)
 
 
+def test_a_run_of_one_head_that_is_not_the_main_one_is_judged_by_it(
+    rooms: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from pixelwise.cli.evaluate import evaluate as eval_command
+    from pixelwise.cli.export import export
+
+    run = tmp_path / "run"
+    assert run_squares(rooms, run, "heads=geometric", "workers=0", "steps=1")
+    export(run, tmp_path / "model.onnx")
+    for model, head in ((run, "geometric"), (run, None), (tmp_path / "model.onnx", None)):
+        capsys.readouterr()
+        eval_command(str(model), f"folder:{rooms}", head=head, as_json=True)
+        result = json.loads(capsys.readouterr().out)
+        assert [row["name"] for row in result["per_class"]] == ["flat", "upright", "open"]
+        assert result["void"] == []
+    with pytest.raises(TrainingError, match=r"has no head semantic\nhint: there are geometric"):
+        load_run(run, "semantic")
+
+
 @pytest.mark.parametrize(("inputs", "channels"), [("image,depth", 4), ("image,hha", 6), ("hha", 3)])
 def test_nets_of_channels_are_trained_loaded_and_judged_alike(
     rooms: Path, tmp_path: Path, inputs: str, channels: int

@@ -93,16 +93,39 @@ def test_a_run_that_gets_no_better_ends_early_and_its_best_net_is_used(squares: 
     assert load_run(tmp_path)[1].training["steps"] == 2
     assert load_run(tmp_path)[1].training["val"]["step"] == 2
     first = load_model(str(tmp_path)).identity
+    assert load_model(str(tmp_path), precision="bfloat16").identity == f"{first} bfloat16"
     assert run_squares(squares, tmp_path, *PLAIN, *still, resume=True), "there is nothing left to do"
     (tmp_path / checkpoint.BEST).unlink()
     assert load_run(tmp_path)[1].training["steps"] == 6
     assert load_model(str(tmp_path)).identity != first
 
 
-def test_an_earlier_start_leaves_no_best_net_behind(squares: Path, tmp_path: Path) -> None:
-    (tmp_path / checkpoint.BEST).write_bytes(b"of a run that was killed before its first checkpoint")
+def test_a_folder_that_holds_a_best_net_alone_is_not_trained_into(squares: Path, tmp_path: Path) -> None:
+    (tmp_path / checkpoint.BEST).write_bytes(b"kept")
+    with pytest.raises(TrainingError, match="already holds a run"):
+        run_squares(squares, tmp_path, *PLAIN, "steps=1")
+    assert (tmp_path / checkpoint.BEST).read_bytes() == b"kept"
+
+
+def test_a_run_has_a_last_checkpoint_when_its_first_best_one_is_written(
+    squares: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[str] = []
+    save = checkpoint.save
+
+    def noted(state: checkpoint.Checkpoint, path: Path) -> None:
+        save(state, path)
+        written.append(path.name)
+
+    monkeypatch.setattr(checkpoint, "save", noted)
     run_squares(squares, tmp_path, *PLAIN, "steps=1")
-    assert checkpoint.load(tmp_path / checkpoint.BEST).step == 1
+    assert written == [checkpoint.LAST, checkpoint.BEST, checkpoint.LAST]
+
+
+def test_the_record_of_a_run_names_no_folder(squares: Path, tmp_path: Path) -> None:
+    run_squares(squares, tmp_path, *PLAIN, "steps=1", f"val_data=folder:{squares}")
+    recipe = load_run(tmp_path)[1].training["recipe"]
+    assert recipe["data"] == recipe["val_data"] == f"folder:{squares.name}"
 
 
 def history(*figures: float) -> list[dict[str, float]]:

@@ -110,6 +110,18 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
         checkpoint.load(tmp_path / "last.pt")
 
 
+def test_a_checkpoint_that_the_system_does_not_let_be_read_is_not_called_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(torch, "load", refused)
+    with pytest.raises(TrainingError, match=r"^cannot read .*last\.pt: Permission denied") as caught:
+        checkpoint.load(tmp_path / "last.pt")
+    assert "new run" not in str(caught.value)
+
+
 def test_a_checkpoint_that_cannot_be_written_leaves_the_old_one(
     uninterrupted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,10 +1,14 @@
 """The loss, its weights and its sampling."""
 
+from pathlib import Path
+
 import pytest
 import torch
+from squares_runs import run_squares
 
 from pixelwise.models.deeplab import deeplab
 from pixelwise.training.losses import LossSampling, balancing_weights, cross_entropy
+from pixelwise.types import VOID
 
 
 def test_loss_is_the_mean_over_labelled_pixels() -> None:
@@ -89,3 +93,44 @@ def test_cells_of_deeplab_are_its_labels() -> None:
 def test_a_share_outside_0_to_1_is_refused(share: float) -> None:
     with pytest.raises(ValueError, match="lies in"):
         LossSampling(share)
+
+
+@pytest.fixture
+def compared(monkeypatch: pytest.MonkeyPatch) -> list[tuple[torch.Tensor, torch.Tensor | None]]:
+    """Targets and weights that training hands to the loss."""
+    seen: list[tuple[torch.Tensor, torch.Tensor | None]] = []
+
+    def spy(
+        scores: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor | None, pixels: torch.Tensor
+    ) -> torch.Tensor:
+        seen.append((labels, weights))
+        return cross_entropy(scores, labels, weights, pixels)
+
+    monkeypatch.setattr("pixelwise.training.learner.cross_entropy", spy)
+    return seen
+
+
+ONE_STEP = ("steps=1", "workers=0", "scale=1,1", "batch_size=4", "crop=33")
+
+
+def test_training_balances_classes_by_their_pixels(
+    squares: Path, tmp_path: Path, compared: list[tuple[torch.Tensor, torch.Tensor | None]]
+) -> None:
+    run_squares(squares, tmp_path, *ONE_STEP, "balance_classes=0.5")
+    ((labels, weights),) = compared
+    assert labels.shape == (4, 33, 33)
+    assert not (labels == VOID).any()
+    square, picture = 24 * 24, 48 * 64
+    assert weights is not None
+    assert torch.equal(weights, balancing_weights([12 * (picture - square), 12 * square], 0.5))
+
+
+def test_training_samples_cells_of_larger_batches(
+    squares: Path, tmp_path: Path, compared: list[tuple[torch.Tensor, torch.Tensor | None]]
+) -> None:
+    run_squares(squares, tmp_path, *ONE_STEP, "loss_sampling=0.5")
+    ((labels, weights),) = compared
+    assert labels.shape == (8, 33, 33)
+    # At least 8 * 9 * 9 cells: their share deviates by 0.5 / sqrt(648) = 0.02.
+    assert (labels == VOID).float().mean().item() == pytest.approx(0.5, abs=0.1)
+    assert weights is None

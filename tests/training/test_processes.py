@@ -1,5 +1,6 @@
 """Several processes train as one, are judged as one, and end together."""
 
+import errno
 import json
 import os
 import shutil
@@ -216,6 +217,37 @@ def test_of_a_fault_that_others_find_earlier_the_first_process_has_time_to_tell(
     monkeypatch.setattr(subprocess, "Popen", lambda _, env: popen([sys.executable, "-c", script], env=env))
     assert launch(3, 1, []) == 1
     assert capfd.readouterr().err == "error: told\n"
+
+
+def test_a_signal_while_processes_are_started_reaches_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+    popen = subprocess.Popen
+
+    def start(_: object, env: dict[str, str]) -> "subprocess.Popen[bytes]":
+        started.append(popen(["sleep", "600"]))
+        if len(started) == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return started[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", start)
+    assert launch(2, 1, []) == 1
+    assert [process.returncode for process in started] == [-signal.SIGTERM] * 2
+
+
+def test_a_process_that_cannot_be_started_leaves_no_other_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+    popen = subprocess.Popen
+
+    def start(_: object, env: dict[str, str]) -> "subprocess.Popen[bytes]":
+        if started:
+            raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+        started.append(popen(["sleep", "600"]))
+        return started[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", start)
+    with pytest.raises(OSError, match="memory"):
+        launch(2, 1, [])
+    assert started[0].returncode == -signal.SIGKILL
 
 
 @pytest.mark.parametrize(

@@ -34,9 +34,10 @@ def test_settings_are_read_as_their_field_s_type() -> None:
 
 def test_all_faults_of_settings_are_told_at_once() -> None:
     with pytest.raises(TrainingError) as caught:
-        PLAIN.override(["stepz=1", "steps=many", "scale=1", "mirror=yes", "crop"])
+        PLAIN.override(["stepz=1", "name=mine", "steps=many", "scale=1", "mirror=yes", "crop"])
     for complaint in (
         'no field "stepz"',
+        'no field "name"',
         "steps=many does not read as a whole number",
         "scale=1 does not read as 2 numbers separated by commas",
         "mirror=yes does not read as true or false",
@@ -75,6 +76,8 @@ def test_optional_fields_may_be_none() -> None:
         ("batch_size=0", "at least 1, got 0"),
         ("loss_sampling=0", r"loss_sampling must lie in \(0, 1\]"),
         ("padding=valid", 'padding must be "same" or "release"'),
+        ("inputs=depth,image", "inputs must name image first, if at all, got depth,image"),
+        ("inputs=hha,image", "inputs must name image first, if at all, got hha,image"),
         ("net=unet", "net must be one of skip_fcn, fcn32s-alexnet"),
         ("net=fcn8s-vgg16", 'takes backbone_weights "none", "torchvision" or a file, got "package"'),
     ],

@@ -22,13 +22,14 @@ from PIL import Image
 from squares_runs import (
     assert_same,
     before_step,
+    command,
     run_squares,
     run_telling_steps,
     saved_step,
     steps_told,
 )
 
-from pixelwise.errors import DataError, TrainingError
+from pixelwise.errors import DataError, PixelwiseError, TrainingError
 from pixelwise.training import checkpoint
 
 KILLS, STEPS = 10, 160
@@ -130,6 +131,40 @@ def test_a_disk_that_fills_under_the_log_is_told(
     assert "go on with --resume" in str(caught.value.hint)
 
 
+def test_the_command_tells_of_a_full_disk_and_goes_on_when_there_is_room(
+    squares: Path, tmp_path: Path
+) -> None:
+    script = (
+        "import resource, runpy\n"
+        "from pixelwise.training.learner import Learner\n"
+        "original = Learner.step\n"
+        "def step(self, step, parts):\n"
+        "    if step == 5:\n"
+        "        hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]\n"
+        "        resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))\n"
+        "    return original(self, step, parts)\n"
+        "Learner.step = step\n"
+        "runpy.run_module('pixelwise', run_name='__main__', alter_sys=True)"
+    )
+    train = command(squares, tmp_path, *EVERY_STEP, "steps=8", "evaluate_every=8")
+    arguments = train[train.index("train") :]
+    filled = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True)
+    last = tmp_path / checkpoint.LAST
+    assert filled.returncode == 1, filled.stderr
+    assert f"error: cannot write the checkpoint of step 6: File too large; the one before, {last}, is" in (
+        filled.stderr
+    )
+    assert "make room on the disk, then go on with --resume" in filled.stderr
+    assert "Traceback" not in filled.stderr
+    assert saved_step(tmp_path) == 5
+    assert not list(tmp_path.glob("*.tmp"))
+
+    again = [*train[:5], "--output", str(tmp_path), "--resume"]
+    resumed = subprocess.run(again, capture_output=True, text=True)
+    assert resumed.returncode == 0, resumed.stderr
+    assert saved_step(tmp_path) == 8
+
+
 FIVE_EPOCHS = (*EVERY_STEP, "checkpoint_minutes=60", "steps=30", "evaluate_every=30")
 """12 pictures, 2 a step: an epoch has 6 steps."""
 
@@ -154,6 +189,43 @@ def test_a_file_that_vanishes_costs_nothing_once_it_is_back(
     assert run_squares(root, run, *settings, resume=True)
     run_squares(root, tmp_path / "whole", *settings)
     assert_same(run, tmp_path / "whole")
+
+
+def test_a_picture_that_cannot_be_judged_costs_no_step(squares: Path, tmp_path: Path) -> None:
+    """It is damaged at the end of the run, after which everything is learnt but not judged."""
+    root, run = tmp_path / "squares", tmp_path / "run"
+    shutil.copytree(squares, root)
+    damaged = root / "val/images/3.png"
+    content = damaged.read_bytes()
+    settings = (*FIVE_EPOCHS, "steps=12", "evaluate_every=6")
+    with pytest.MonkeyPatch.context() as patch:
+        before_step(11, lambda: damaged.write_bytes(b""), patch)
+        with pytest.raises(PixelwiseError, match=r"3\.png: expected an image, got an empty file"):
+            run_squares(root, run, *settings)
+    state = checkpoint.load(run / checkpoint.LAST)
+    assert (state.step, [entry["step"] for entry in state.history]) == (12, [6])
+
+    damaged.write_bytes(content)
+    assert run_squares(root, run, *settings, resume=True)
+    run_squares(root, tmp_path / "whole", *settings)
+    assert_same(run, tmp_path / "whole")
+
+
+def test_an_evaluation_that_a_kill_hid_from_the_checkpoint_is_logged_once(
+    squares: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = (*EVERY_STEP, "checkpoint_minutes=60", "steps=20", "evaluate_every=20")
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pixelwise.training.loop.stopping.is_best", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run_squares(squares, tmp_path, *settings)
+    assert run_squares(squares, tmp_path, *settings, resume=True)
+    records = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [("loss" in record, record["step"]) for record in records] == [(True, 20), (False, 20)]
 
 
 def test_an_id_that_appears_in_a_later_epoch_is_named_with_its_file(

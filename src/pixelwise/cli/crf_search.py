@@ -47,6 +47,7 @@ def crf_search(
     """
     from pixelwise.crf.search import MOST_TRIALS, Trial, best, search
     from pixelwise.data import open_dataset
+    from pixelwise.data.spec import without_folders
     from pixelwise.errors import PresetError
     from pixelwise.evaluation import metrics
     from pixelwise.evaluation.crf_search import ScoredImages, evenly
@@ -77,9 +78,7 @@ def crf_search(
     top = best(trials)
     if top.score <= without:
         print("warning: no trial is better than no CRF at all; try other ranges", file=sys.stderr)
-    # Where the data lies on this machine is nobody's business.
-    kind, _, path = data.partition(":")
-    where = f"{kind}:{Path(path).name} {split}" + (f" ({ids.name})" if ids else "")
+    where = f"{without_folders(data)} {split}" + (f" ({ids.name})" if ids else "")
     record = {
         "model": predictor.identity,
         "data": where,

@@ -57,10 +57,15 @@ def evaluate(
     from pixelwise.evaluation.evaluate import evaluate as judge
 
     options.check_engine(engine, precision)
-    dataset = open_dataset(data, split, classes, ids, head)
+    dataset = open_dataset(data, split, None, ids, head)
     preset = options.chosen_preset(crf, crf_preset)
     views = options.chosen_views(scales, flip)
     predictor = load_model(model, preset, views, engine=engine, precision=precision, head=head)
+    learnt = predictor.info.training.get("head")
+    if head is None and learnt in list(dataset.heads)[1:]:
+        dataset = dataset.with_head(learnt)
+    if classes is not None:
+        dataset = dataset.select(classes)
     if report is not None:
         from pixelwise.evaluation.gallery import exhibits
         from pixelwise.evaluation.report import make_folder, write_report

@@ -41,7 +41,13 @@ def export(
     from pixelwise.models.border import narrow_borders
     from pixelwise.types import IMAGE
 
+    if output.suffix != ".onnx":
+        raise typer.BadParameter(f"expected a name that ends in .onnx, got {output}", param_hint="--output")
     if run.suffix == ".safetensors":
+        if head is not None:
+            raise typer.BadParameter(
+                f"a net file has one head, so leave it out; got {head}", param_hint="--head"
+            )
         from pixelwise.inference.net_file import read_net
 
         net, info = read_net(run)

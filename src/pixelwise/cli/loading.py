@@ -42,6 +42,7 @@ def _load_run(
     run: Path, crf: str | None, views: "Views", threads: int | None, precision: str, head: str | None
 ) -> "Predictor":
     from pixelwise.files import sha256_of
+    from pixelwise.inference.choice import identity_of
     from pixelwise.inference.engines import TorchEngine
     from pixelwise.inference.predictor import Predictor
     from pixelwise.inference.refiner import CRFRefiner
@@ -54,6 +55,7 @@ def _load_run(
     refiner = None if crf is None else CRFRefiner(crf, threads)
     fold_batch_norm(net)
     engine = TorchEngine(for_inference(net, precision))
-    identity = f"{info.name} {sha256_of(checkpoint.chosen(run))[:16]}{'' if head is None else ' ' + head}"
+    identity = identity_of(info, sha256_of(checkpoint.chosen(run)), precision)
+    identity = identity if head is None else f"{identity} {head}"
     inputs = info.training["recipe"]["inputs"]
     return Predictor(engine, info, identity, refiner, views, inputs)

@@ -67,7 +67,7 @@ def segment(
         )
 
     start = time.perf_counter()
-    tasks = plan(inputs, output, overwrite)
+    tasks = plan(inputs, output)
     threads = processors() if threads is None else threads
     workers = min(threads, max(1, len(tasks)))
     preset = options.chosen_preset(crf, crf_preset)

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import join, quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -96,11 +97,12 @@ def train(
         else:
             finished = fit(chosen, train_set, val_set, run, resume)
     if not finished and launch.is_first():
-        print(f"stopped; go on with: pixelwise train {recipe} --output {run} --resume", file=sys.stderr)
+        again = f"pixelwise train {recipe} --output {quote(str(run))} --resume"
+        print(f"stopped; go on with: {again}", file=sys.stderr)
     if not finished:
         raise typer.Exit(130)
     if launch.is_first():
-        print(f"finished; make a model file with: pixelwise export {run} -o model.onnx")
+        print(f"finished; {_next(chosen, run)}")
 
 
 @contextmanager
@@ -128,18 +130,26 @@ def _begun(recipe: "Recipe | Chain", run: Path) -> "Recipe | Chain":
 
 
 def _find_rate(recipe: "Recipe", train_set: "LabelledImages", name: str) -> None:
-    from pixelwise.training import launch, rate_search
+    from pixelwise.training import rate_search
 
-    if launch.is_first():
-        print(f"{'learning_rate':>14}{'head_learning_rate':>20}{'loss':>10}")
-    trials = []
+    trials: list[rate_search.Trial] = []
     for trial in rate_search.find_rate(recipe, train_set):
+        if not trials:
+            print(f"{'learning_rate':>14}{'head_learning_rate':>20}{'loss':>10}")
         trials.append(trial)
-        if launch.is_first():
-            print(
-                f"{trial.learning_rate:14.3g}{trial.head_learning_rate:20.3g}{trial.loss:10.4f}", flush=True
-            )
-    best = rate_search.best(trials)
-    if launch.is_first():
-        settings = "".join(f" --set {setting}" for setting in best.settings())
-        print(f"lowest loss: pixelwise train {name}{settings}")
+        print(f"{trial.learning_rate:14.3g}{trial.head_learning_rate:20.3g}{trial.loss:10.4f}", flush=True)
+    settings = "".join(f" --set {setting}" for setting in rate_search.best(trials).settings())
+    print(f"lowest loss: pixelwise train {name}{settings}")
+
+
+def _next(recipe: "Recipe | Chain", run: Path) -> str:
+    """What to do with a finished run: make a model file or, of nets that such files cannot hold, judge it."""
+    from pixelwise.training.chain import Chain
+    from pixelwise.types import IMAGE
+
+    last = recipe.stages[-1] if isinstance(recipe, Chain) else recipe
+    if last.inputs == (IMAGE,) and last.crf_layer is None:
+        return f"make a model file with: pixelwise export {quote(str(run))} -o model.onnx"
+    classes = [] if last.classes is None else ["--classes", last.classes]
+    data = ["--data", last.val_data or last.data, "--split", last.val_split, *classes]
+    return f"judge it with: {join(['pixelwise', 'eval', str(run), *data])}"

@@ -126,11 +126,24 @@ def parse_spec(spec: str) -> tuple[Source, Path, dict[str, str]]:
             f"write KIND:PATH, for example {example}; the kinds are {', '.join(SOURCES)}",
         )
     source = SOURCES[kind]
-    path, *pairs = re.split(r",([a-z]+)=", rest)
-    options = dict(zip(pairs[::2], pairs[1::2], strict=True))
+    path, options = _parts(rest)
     if unknown := sorted(options.keys() - source.options.keys()):
         known = ", ".join(source.options) or "none"
         raise DataError(
             f'"{spec}" has options that {kind} does not know: {", ".join(unknown)}', f"known: {known}"
         )
     return source, Path(path).expanduser(), options
+
+
+def _parts(rest: str) -> tuple[str, dict[str, str]]:
+    """Path and options of what follows the kind."""
+    path, *pairs = re.split(r",([a-z]+)=", rest)
+    return path, dict(zip(pairs[::2], pairs[1::2], strict=True))
+
+
+def without_folders(spec: str) -> str:
+    """The spec with names for paths: where data lies on a machine is nobody's business."""
+    kind, _, rest = spec.partition(":")
+    path, options = _parts(rest)
+    named = [f",{option}={Path(value).name}" for option, value in options.items()]
+    return f"{kind}:{Path(path).name}{''.join(named)}"

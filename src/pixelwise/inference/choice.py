@@ -40,7 +40,7 @@ def open_model(
     else:
         made = OnnxEngine(model, threads, source)
     info = ModelInfo.from_metadata(made.metadata, source)
-    return made, info, f"{info.name} {hashlib.sha256(model).hexdigest()[:16]}"
+    return made, info, identity_of(info, hashlib.sha256(model).hexdigest(), precision)
 
 
 def _open_net(path: Path, threads: int | None, engine: str, precision: str) -> tuple[Engine, ModelInfo, str]:
@@ -58,4 +58,9 @@ def _open_net(path: Path, threads: int | None, engine: str, precision: str) -> t
     if threads is not None:
         torch.set_num_threads(threads)
     net, info = read_net(path)
-    return TorchEngine(for_inference(net, precision)), info, f"{info.name} {sha256_of(path)[:16]}"
+    return TorchEngine(for_inference(net, precision)), info, identity_of(info, sha256_of(path), precision)
+
+
+def identity_of(info: ModelInfo, digest: str, precision: str) -> str:
+    """What tells a model from others of its name, and its results in other numbers."""
+    return f"{info.name} {digest[:16]}{'' if precision == 'float32' else ' ' + precision}"

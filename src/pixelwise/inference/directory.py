@@ -45,7 +45,7 @@ class Outcome:
     skipped: bool = False
 
 
-def plan(inputs: Sequence[str | Path], output: Path, overwrite: bool = False) -> list[Task]:
+def plan(inputs: Sequence[str | Path], output: Path) -> list[Task]:
     """Find the pictures of `inputs` and give each a name of its own below `output`.
 
     Raises ImageError if `output` is no folder.
@@ -59,7 +59,7 @@ def plan(inputs: Sequence[str | Path], output: Path, overwrite: bool = False) ->
     tasks = []
     for found in find_pictures(inputs, output, ledger.made):
         if found.problem is None:
-            stem = ledger.stem_for(found.path, found.place, taken, overwrite)
+            stem = ledger.stem_for(found.path, found.place, taken)
             tasks.append(Task(found.path, stem))
         else:
             tasks.append(Task(found.path, found.place, found.problem))

@@ -35,7 +35,7 @@ def find_pictures(
 
     A folder gives its files and those of its subfolders that end like pictures, but no hidden ones, none in
     the folder `output` if that lies inside, and none that `made_here` says we wrote. An input that does not
-    exist, or gives no file, becomes one entry with a problem.
+    exist, or holds no file of either kind, becomes one entry with a problem.
     """
     found: dict[str, Found] = {}
     for given in inputs:
@@ -83,9 +83,10 @@ def _walk(folder: Path, output: Path, made_here: Callable[[Path], bool]) -> Iter
         )
         for name in sorted(files):
             path = here / name
+            ours = made_here(path)
             is_picture = path.suffix.lower() in EXTENSIONS and not name.startswith(".")
-            if is_picture and not made_here(path):
-                count += 1
+            count += ours or is_picture
+            if is_picture and not ours:
                 yield Found(path, path.relative_to(folder))
     for fault in faults:
         yield _nothing(Path(fault.filename or folder), f"cannot read this folder: {fault.strerror}")

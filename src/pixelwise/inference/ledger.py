@@ -52,12 +52,12 @@ class Ledger:
             if len(inside) > len(ending)
         )
 
-    def stem_for(self, path: Path, place: PurePath, taken: set[str], overwrite: bool) -> PurePath:
+    def stem_for(self, path: Path, place: PurePath, taken: set[str]) -> PurePath:
         """Choose a stem for the results of `path`, found at `place`, and add it to `taken`.
 
         The picture's own from an earlier run, or else the first of: its place without the suffix, the same
         with the suffix, with a number. Names of other pictures that still exist, and of files that are not
-        ours (unless `overwrite`), are left alone.
+        ours, are left alone.
         """
         plain = place.with_suffix("") if place.suffix and place.stem else place
         suffixed = plain.with_name(f"{plain.name}_{place.suffix[1:]}") if place.suffix else plain
@@ -71,7 +71,7 @@ class Ledger:
                 owner = self._owner(stem)
                 if owner == own:
                     break
-                free = owner is None and (overwrite or not self._occupied(stem))
+                free = owner is None and not self._occupied(stem)
                 free = free or (owner is not None and not os.path.lexists(owner))
                 if free and first_free is None:
                     first_free = stem

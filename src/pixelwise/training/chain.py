@@ -12,7 +12,7 @@ from pixelwise.training import checkpoint
 from pixelwise.training.launch import is_first
 from pixelwise.training.loop import train
 from pixelwise.training.recipe import Recipe
-from pixelwise.training.start import new_folder
+from pixelwise.training.start import begun, new_folder
 
 
 @dataclass(frozen=True)
@@ -47,21 +47,28 @@ def train_chain(
 
     False means that a signal ended it early. With `resume` it goes on in the stage that was under way.
     """
-    if is_first():
-        _begin(chain, run, resume)
+    _begin(chain, run, resume)
     before: Path | None = None
     for stage, place in zip(chain.stages, chain.places(run), strict=True):
         if before is not None:
             stage = dataclasses.replace(stage, init_from=str(before))
-        begun = resume and (place / checkpoint.LAST).exists()
-        if not train(stage, train_set, val_set, place, begun):
+        on_the_way = resume and (place / checkpoint.LAST).exists()
+        if not train(stage, train_set, val_set, place, on_the_way):
             return False
         before = place
     return True
 
 
 def _begin(chain: Chain, run: Path, resume: bool) -> None:
-    """Note in the run folder what is going to happen in it."""
+    """Note in the run folder what is going to happen in it. Raises TrainingError, and notes nothing, if
+    stages have begun with settings that forbid to go on with these.
+    """
+    if resume:
+        for stage, place in zip(chain.stages, chain.places(run), strict=True):
+            if (place / checkpoint.LAST).exists():
+                begun(stage, place)
+    if not is_first():
+        return
     if not resume:
         new_folder(run)
     content = {"name": chain.name, "stages": [dataclasses.asdict(stage) for stage in chain.stages]}

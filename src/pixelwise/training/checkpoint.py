@@ -74,7 +74,9 @@ def _refusal(problem: BaseException) -> str | None:
 
 
 def load(path: Path) -> Checkpoint:
-    """Read a checkpoint; nothing in it is executed. Raises TrainingError if it is missing or damaged."""
+    """Read a checkpoint; nothing in it is executed. Raises TrainingError if it is missing or damaged, or
+    cannot be read.
+    """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
         known = {entry.name for entry in fields(Checkpoint)}
@@ -82,6 +84,10 @@ def load(path: Path) -> Checkpoint:
     except (FileNotFoundError, NotADirectoryError):
         raise TrainingError(
             f"{path} does not exist", "name a run folder in which `pixelwise train` has written a checkpoint"
+        ) from None
+    except OSError as problem:
+        raise TrainingError(
+            f"cannot read {path}: {problem.strerror or problem}", "it may be sound: see to file and disk"
         ) from None
     except Exception as error:
         raise TrainingError(f"{path} is no checkpoint of this version: {error}", "begin a new run") from None

@@ -97,6 +97,10 @@ def _rules(recipe: "Recipe") -> list[tuple[bool, str]]:
             f"inputs must name what the net sees, each once, got {recipe.inputs}",
         ),
         (
+            IMAGE not in recipe.inputs[1:],
+            f"inputs must name {IMAGE} first, if at all, got {','.join(recipe.inputs)}",
+        ),
+        (
             recipe.loss == "mean" or not recipe.balance_classes,
             "balance_classes weighs a mean over pixels, so it goes with loss=mean",
         ),

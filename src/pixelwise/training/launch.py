@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from types import FrameType
@@ -44,36 +45,41 @@ def launch(devices: int, nodes: int, arguments: Sequence[str]) -> int:
     """
     place = _meeting_place(nodes)
     node = int(place.pop("NODE_RANK"))
-    started = []
-    for local in range(devices):
-        environment = {
-            "OMP_NUM_THREADS": str(max(1, processors() // devices)),
-            **os.environ,
-            **place,
-            "TORCHELASTIC_RUN_ID": "pixelwise",
-            "WORLD_SIZE": str(devices * nodes),
-            "LOCAL_WORLD_SIZE": str(devices),
-            "RANK": str(node * devices + local),
-            "LOCAL_RANK": str(local),
-            "GROUP_RANK": str(node),
-        }
-        command = [sys.executable, "-m", "pixelwise", *arguments]
-        started.append(subprocess.Popen(command, env=environment))
+    started: list[subprocess.Popen[bytes]] = []
+    asked = threading.Event()
 
     def pass_on(number: int, _: FrameType | None) -> None:
+        asked.set()
         for process in started:
             process.send_signal(number)
 
-    # Ctrl-C reaches the processes by itself.
+    # Ctrl-C reaches the processes by itself, unless they inherit that it is ignored.
     before = {
-        signal.SIGINT: signal.signal(signal.SIGINT, signal.SIG_IGN),
+        signal.SIGINT: signal.signal(signal.SIGINT, lambda *_: None),
         signal.SIGTERM: signal.signal(signal.SIGTERM, pass_on),
     }
     try:
+        for local in range(devices):
+            environment = {
+                "OMP_NUM_THREADS": str(max(1, processors() // devices)),
+                **os.environ,
+                **place,
+                "TORCHELASTIC_RUN_ID": "pixelwise",
+                "WORLD_SIZE": str(devices * nodes),
+                "LOCAL_WORLD_SIZE": str(devices),
+                "RANK": str(node * devices + local),
+                "LOCAL_RANK": str(local),
+                "GROUP_RANK": str(node),
+            }
+            command = [sys.executable, "-m", "pixelwise", *arguments]
+            started.append(subprocess.Popen(command, env=environment))
+        if asked.is_set():
+            pass_on(signal.SIGTERM, None)  # to those that were not there yet
         return _wait(started, node * devices, devices * nodes)
     finally:
         for process in started:
             process.kill()
+            process.wait()
         for number, handler in before.items():
             signal.signal(number, handler)
 

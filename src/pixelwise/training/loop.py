@@ -99,19 +99,17 @@ class Training:
     def go_on(self) -> bool:
         """Learn until finished, then True, or until a signal comes, be it in the last step, then False."""
         leads, stop = self.fabric.is_global_zero, False
-        if leads and self.done == 0:
-            (self.run / checkpoint.BEST).unlink(missing_ok=True)  # of a start killed before its checkpoint
         with stopping.signals(tell=leads) as asked, self._monitor() as monitor, self._rescue():
             if self.fabric.world_size > 1 and self.done == 0:
                 self._save()  # when the process that writes is lost, there is something to go on from
-            if self._due() and all(entry["step"] != self.done for entry in self.history):
-                self._evaluate(monitor)  # a signal came before
+            if self._due() and self.done not in self._judged():
+                self._evaluate(monitor)  # the run was ended before or meanwhile
             while not self.finished():
                 loss = self._learn(self._next())
                 if monitor is not None:
                     monitor.step(self.done, loss, self.learner.rate)
                 stop = any_of(self.fabric, asked.is_set())
-                if self.done == self.recipe.steps or (self._due() and not stop):
+                if self._due() and (self.done == self.recipe.steps or not stop):
                     self._evaluate(monitor)
                 if stop:
                     break
@@ -123,7 +121,12 @@ class Training:
 
     def _due(self) -> bool:
         """Whether the net is to be judged now."""
-        return self.done > 0 and self.done % self.recipe.evaluate_every == 0
+        due = self.done % self.recipe.evaluate_every == 0 or self.done == self.recipe.steps
+        return self.done > 0 and due
+
+    def _judged(self) -> set[int]:
+        """The steps after which the net has been judged."""
+        return {entry["step"] for entry in self.history}
 
     def _next(self) -> list[Batch]:
         """The batches of the next step. A process that cannot read its own ends all of them, after a
@@ -152,6 +155,7 @@ class Training:
         return loss
 
     def _evaluate(self, monitor: Monitor | None) -> None:
+        self._save()  # a picture may be damaged, and no run has a best net alone
         figures = self.judge(self.learner.mean.tensors)
         self.history.append({"step": self.done, **figures})
         if monitor is not None:
@@ -194,7 +198,8 @@ class Training:
         if not self.fabric.is_global_zero:
             yield None
             return
-        with closing(Monitor(self.run, self.done, self.recipe.steps, self.images_per_step)) as monitor:
+        monitor = Monitor(self.run, self.done, self.recipe.steps, self.images_per_step, self._judged())
+        with closing(monitor):
             yield monitor
 
     @contextmanager

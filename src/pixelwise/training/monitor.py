@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,15 +18,15 @@ from pixelwise.files import write_atomically
 
 
 class Monitor:
-    """Opens on the run folder; the bar is on stderr, a plain line every minute where stderr is no
-    terminal.
+    """Opens on the run folder, after `start` steps of which some were `judged`; the bar is on stderr, a
+    plain line every minute where stderr is no terminal.
     """
 
-    def __init__(self, run: Path, start: int, steps: int, batch_size: int) -> None:
+    def __init__(self, run: Path, start: int, steps: int, batch_size: int, judged: Collection[int]) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
         self._board = SummaryWriter(str(run / "tensorboard"), purge_step=start)
-        self._log = _log_up_to(run / "log.jsonl", start)
+        self._log = _log_up_to(run / "log.jsonl", start, judged)
         self._console = Console(file=sys.stderr)
         self._start, self._steps, self._batch_size = start, steps, batch_size
         self._began = self._spoke = time.monotonic()
@@ -82,7 +83,7 @@ class Monitor:
             ) from problem
 
 
-def _log_up_to(path: Path, step: int) -> Any:
+def _log_up_to(path: Path, step: int, judged: Collection[int]) -> Any:
     """The log, opened for appending, without what an interrupted run wrote after its last checkpoint."""
     kept = []
     if path.exists():
@@ -91,7 +92,7 @@ def _log_up_to(path: Path, step: int) -> Any:
                 record = json.loads(line)
             except json.JSONDecodeError:  # cut off by a kill
                 continue
-            if record["step"] <= step:
+            if record["step"] < step or (record["step"] == step and ("loss" in record or step in judged)):
                 kept.append(line + "\n")
     write_atomically(path, lambda file: file.write("".join(kept).encode()))
     return path.open("a", encoding="utf-8")

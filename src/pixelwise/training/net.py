@@ -9,6 +9,7 @@ import torch
 
 from pixelwise import __version__
 from pixelwise.crf.presets import PRESETS as CRF_PRESETS
+from pixelwise.data.spec import without_folders
 from pixelwise.errors import TrainingError
 from pixelwise.inference.model_file import ModelInfo
 from pixelwise.labels import Classes
@@ -91,15 +92,16 @@ def load_run(run: Path, head: str | None = None) -> tuple[SegmentationNet, Model
     state = checkpoint.load(checkpoint.chosen(run))
     recipe, classes = Recipe.from_dict(state.recipe), classes_from(state.classes)
     heads = {name: classes_from(content) for name, content in state.heads.items()}
-    if head is not None and head not in heads:
+    known = tuple(heads) or recipe.heads
+    if head is not None and head not in known:
         raise TrainingError(
-            f"{run} has no head {head}", f"there are {', '.join(heads)}" if heads else "it has one head only"
+            f"{run} has no head {head}", f"there are {', '.join(known)}" if known else "it has one head only"
         )
+    head = head or next(iter(known), None)
     size = sum(map(len, heads.values())) or len(classes)
     net = build_net(recipe, size, trained=False, channels=state.channels)
     net.load_state_dict(state.mean)
-    if heads:
-        head = head or next(iter(heads))
+    if heads and head is not None:
         net, classes = OneHead(net, {name: len(own) for name, own in heads.items()}, head), heads[head]
     preprocessing = {
         "input": "uint8 RGB, N H W 3; the graph computes (x - mean) / std"
@@ -109,12 +111,8 @@ def load_run(run: Path, head: str | None = None) -> tuple[SegmentationNet, Model
         "std": net.std.flatten().tolist(),
     }
     record = {
-        # Where the data lay on the training machine is nobody's business.
-        "recipe": {
-            **dataclasses.asdict(recipe),
-            "data": _without_place(recipe.data),
-            **_without_folders(recipe),
-        },
+        "recipe": {**dataclasses.asdict(recipe), **_without_places(recipe)},
+        "head": head,
         "steps": state.step,
         "hours": round(state.seconds / 3600, 2),
         "val": state.history[-1] if state.history else None,
@@ -124,14 +122,14 @@ def load_run(run: Path, head: str | None = None) -> tuple[SegmentationNet, Model
     return net.eval(), ModelInfo(recipe.name, classes, recipe.long_side, preprocessing, record)
 
 
-def _without_place(spec: str) -> str:
-    kind, _, path = spec.partition(":")
-    return f"{kind}:{Path(path).name}"
-
-
-def _without_folders(recipe: Recipe) -> dict[str, str]:
+def _without_places(recipe: Recipe) -> dict[str, str]:
+    """The fields that say where data and files lay on the training machine, which is nobody's business."""
+    specs = {"data": recipe.data, "val_data": recipe.val_data}
     paths = {"backbone_weights": recipe.backbone_weights, "init_from": recipe.init_from}
-    return {field: Path(path).name for field, path in paths.items() if path is not None}
+    return {
+        **{field: without_folders(spec) for field, spec in specs.items() if spec is not None},
+        **{field: Path(path).name for field, path in paths.items() if path is not None},
+    }
 
 
 def classes_as_data(classes: Classes) -> dict[str, Any]:

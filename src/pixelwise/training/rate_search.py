@@ -4,10 +4,12 @@ The same few steps at each of several rates; the rate that brings the loss down 
 """
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
+import torch
 
 from pixelwise.data import LabelledImages
 from pixelwise.errors import TrainingError
@@ -48,13 +50,15 @@ def find_rate(recipe: Recipe, train_set: LabelledImages, steps: int = STEPS) -> 
         recipe, precision=precision(recipe), steps=steps, warmup_steps=0, power=0.0, ema=0.0
     )
     train_set = seen(train_set, recipe)
+    weights, channels = class_weights(recipe, train_set), channels_of(train_set, recipe)
+    trial = partial(_trial, recipe, train_set, weights, channels)
     trials = []
     for factor in COARSE:
-        trials.append(_trial(recipe, train_set, factor))
+        trials.append(trial(factor))
         yield trials[-1]
-    around = best(trials).learning_rate / recipe.learning_rate if recipe.learning_rate else 1.0
+    around = COARSE[trials.index(best(trials))]
     for factor in FINE:
-        yield _trial(recipe, train_set, around * factor)
+        yield trial(around * factor)
 
 
 def best(trials: Sequence[Trial]) -> Trial:
@@ -62,10 +66,15 @@ def best(trials: Sequence[Trial]) -> Trial:
     return min(trials, key=lambda trial: trial.loss)
 
 
-def _trial(recipe: Recipe, train_set: LabelledImages, factor: float) -> Trial:
+def _trial(
+    recipe: Recipe,
+    train_set: LabelledImages,
+    weights: Mapping[str, torch.Tensor],
+    channels: int,
+    factor: float,
+) -> Trial:
     rates = recipe.learning_rate * factor, recipe.head_learning_rate * factor
     recipe = dataclasses.replace(recipe, learning_rate=rates[0], head_learning_rate=rates[1])
-    weights, channels = class_weights(recipe, train_set), channels_of(train_set, recipe)
     losses = []
     with processes.connected(recipe) as fabric:
         learner = Learner(fabric, recipe, train_set.sizes, weights, channels, None)

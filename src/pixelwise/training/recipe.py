@@ -13,7 +13,7 @@ from pixelwise.training.presets import PRESETS
 
 @dataclass(frozen=True)
 class Recipe:
-    """The fields below, all of them changeable by `--set field=value`."""
+    """The fields below, all but `name` changeable by `--set field=value`."""
 
     name: str
     data: str
@@ -162,6 +162,7 @@ class Recipe:
     def override(self, settings: list[str]) -> "Recipe":
         """A copy with "field=value" settings applied. Raises TrainingError that names every fault at once."""
         hints = typing.get_type_hints(type(self))
+        del hints["name"]  # a run goes on under it
         changes: dict[str, object] = {}
         faults: list[str] = []
         for setting in settings:

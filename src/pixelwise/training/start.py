@@ -17,6 +17,7 @@ from pixelwise.errors import TrainingError
 from pixelwise.training import checkpoint, processes
 from pixelwise.training.losses import LossSampling, balancing_weights
 from pixelwise.training.net import classes_from
+from pixelwise.training.precision import precision
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.stopping import learns_no_more
 
@@ -34,13 +35,7 @@ def begin(recipe: Recipe, train_set: LabelledImages, run: Path, resume: bool) ->
     if not resume:
         new_folder(run)
         return None
-    state = checkpoint.load(run / checkpoint.LAST)
-    _check_writable(run)
-    if changed := _differences(recipe, state):
-        raise TrainingError(
-            f"the run in {run} was started with other settings: {', '.join(changed)}",
-            "resume with the same recipe and settings, or start a new run",
-        )
+    state = begun(recipe, run)
     names = [class_map.classes.names for class_map in train_set.heads.values()]
     heads = state.heads or {"": state.classes}
     if (before := [classes_from(own).names for own in heads.values()]) != names:
@@ -51,9 +46,23 @@ def begin(recipe: Recipe, train_set: LabelledImages, run: Path, resume: bool) ->
     return state
 
 
+def begun(recipe: Recipe, run: Path) -> checkpoint.Checkpoint:
+    """The state of the run in a folder. Raises TrainingError if it has none or was started with settings
+    that forbid to go on with these.
+    """
+    state = checkpoint.load(run / checkpoint.LAST)
+    _check_writable(run)
+    if changed := _differences(dataclasses.replace(recipe, precision=precision(recipe)), state):
+        raise TrainingError(
+            f"the run in {run} was started with other settings: {', '.join(changed)}",
+            "resume with the same recipe and settings, or start a new run",
+        )
+    return state
+
+
 def new_folder(run: Path) -> None:
     """Make the run folder. Raises TrainingError if it holds a run or cannot be written into."""
-    if any((run / name).exists() for name in (checkpoint.LAST, checkpoint.CHAIN)):
+    if any((run / name).exists() for name in (checkpoint.LAST, checkpoint.BEST, checkpoint.CHAIN)):
         raise TrainingError(f"{run} already holds a run", "go on with --resume, or choose another --output")
     try:
         run.mkdir(parents=True, exist_ok=True)
@@ -118,8 +127,9 @@ def images_per_step(recipe: Recipe, world: int | None = None) -> int:
 
 
 def is_finished(recipe: Recipe, done: int, history: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether nothing is left to learn after `done` steps."""
-    return done == recipe.steps or learns_no_more(history, recipe.patience)
+    """Whether nothing is left to learn, nor to judge, after `done` steps."""
+    judged = bool(history) and history[-1]["step"] == done
+    return judged and (done == recipe.steps or learns_no_more(history, recipe.patience))
 
 
 def seen(images: LabelledImages, recipe: Recipe) -> LabelledImages:
