@@ -62,10 +62,12 @@ def evaluate(
     views = options.chosen_views(scales, flip)
     predictor = load_model(model, preset, views, engine=engine, precision=precision, head=head)
     if report is not None:
+        from pixelwise.errors import ImageError
         from pixelwise.evaluation.gallery import exhibits
-        from pixelwise.evaluation.report import make_folder, write_report
+        from pixelwise.evaluation.report import write_report
+        from pixelwise.files import make_folder
 
-        make_folder(report)
+        make_folder(report, "report's folder", "--report", ImageError)
     wanted = details.BANDS * trimap + ("boundary",) * boundary if report is None else details.ALL
     with progress(f"evaluating {dataset.name}", len(dataset)) as tell:
         evaluation = judge(predictor, dataset, tell, wanted)
