@@ -60,6 +60,8 @@ class FCN(SegmentationNet):
     them.
     """
 
+    backbone: Trunk
+
     def __init__(
         self,
         trunk: Trunk,
@@ -104,10 +106,6 @@ class FCN(SegmentationNet):
         upsampling, grid = upsampling_onto(Grid(), grid, classes)
         self.add_module(self.upscores[-1], upsampling)
         self.score = Crop(grid)
-
-    def freeze(self, stages: int) -> None:
-        """Stop the learning of the first `stages` stages, each of which ends with a pooling; 0: of none."""
-        self.backbone.freeze(stages)
 
     def split(self, scores: torch.Tensor) -> dict[str, torch.Tensor]:
         """The scores of each head."""
