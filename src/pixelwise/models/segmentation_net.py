@@ -62,17 +62,22 @@ class SegmentationNet(nn.Module):
         return labels[:, rows[:, None], columns]
 
 
+def by_head(scores: torch.Tensor, sizes: Mapping[str, int]) -> dict[str, torch.Tensor]:
+    """The scores of each head of a net with several; `sizes` counts the classes by head, in the order in
+    which they stand side by side.
+    """
+    return dict(zip(sizes, scores.split(list(sizes.values()), 1), strict=True))
+
+
 class OneHead(SegmentationNet):
-    """A net with several heads that gives the scores of one; `sizes` counts the classes by head, in the
-    order in which they stand side by side. For nets that are done learning.
+    """A net with several heads, `sizes` as in `by_head`, that gives the scores of one. For nets that are
+    done learning.
     """
 
     def __init__(self, net: SegmentationNet, sizes: Mapping[str, int], head: str) -> None:
         super().__init__(net.mean.flatten().tolist(), net.std.flatten().tolist())
         self.net, self.score_stride = net, net.score_stride
-        self.first = sum(sizes[name] for name in list(sizes)[: list(sizes).index(head)])
-        self.count = sizes[head]
+        self.sizes, self.head = dict(sizes), head
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        scores: torch.Tensor = self.net(image)
-        return scores[:, self.first : self.first + self.count]
+        return by_head(self.net(image), self.sizes)[self.head]
