@@ -215,7 +215,7 @@ def test_the_scale_of_16_bit_losses_is_kept(
 @pytest.mark.parametrize(
     ("settings", "complaint"),
     [
-        (("backbone=densenet121",), "normalisations do not follow a convolution"),
+        (("backbone=mobileone_s0",), "normalisations do not follow a convolution"),
         (("backbone=test_convnext", "skips=2"), "no layer of stride 2 for a skip"),
     ],
 )
