@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from panels import INK, PAPER, tinted
 from PIL import Image, ImageDraw, ImageFont
 
 import pixelwise
@@ -16,8 +17,6 @@ RGBImage = npt.NDArray[np.uint8]
 
 HERE = Path(__file__).parent
 PANEL = 236  # width of one picture of a row, pixels
-INK, PAPER = (40, 40, 45), (255, 255, 255)
-TINT = np.array([30, 90, 230])
 
 
 def astronaut() -> tuple[RGBImage, Floats, int]:
@@ -30,14 +29,6 @@ def astronaut() -> tuple[RGBImage, Floats, int]:
         np.asarray(Image.fromarray(plane).resize(photo.size, Image.Resampling.BILINEAR)) for plane in coarse
     ]
     return np.asarray(photo), np.stack(resize), predictor.classes.names.index("person")
-
-
-def tinted(photo: RGBImage, labels: npt.NDArray[np.integer], person: int) -> Image.Image:
-    """The photo, with the person in blue and all else grey."""
-    grey = photo.mean(2, keepdims=True).repeat(3, 2)
-    inside = (labels == person)[..., None]
-    shown = np.where(inside, 0.45 * photo + 0.55 * TINT, 0.35 * grey + 0.65 * 255)
-    return Image.fromarray(shown.astype(np.uint8))
 
 
 def shaded(values: Floats, low: float, high: float) -> Image.Image:
@@ -78,7 +69,7 @@ def iterations(photo: RGBImage, probabilities: Floats, person: int) -> None:
         text = {0: "the net alone", 1: "1 iteration"}.get(done, f"{done} iterations")
         scores.append((text, shaded(score, -8, 8)))
         beliefs.append((text, shaded(q[person], 0, 1)))
-        labels.append((text, tinted(photo, q.argmax(0), person)))
+        labels.append((text, tinted(photo, q.argmax(0) == person)))
     rows = [
         ("score: log-odds of person, white -8 to black 8", scores),
         ("belief: probability of person, white 0 to black 1", beliefs),
@@ -104,7 +95,7 @@ def turned(photo: RGBImage, probabilities: Floats, person: int) -> None:
         for value in values:
             crf = DenseCRF(unary, make(value))
             crf.step(10)
-            pictures.append((f"{value:g}", tinted(photo, crf.labels(), person)))
+            pictures.append((f"{value:g}", tinted(photo, crf.labels() == person)))
         return pictures
 
     smooth = Gaussian(p.theta_gamma, p.w2)
@@ -130,12 +121,12 @@ def turned(photo: RGBImage, probabilities: Floats, person: int) -> None:
 def presets(photo: RGBImage, probabilities: Floats, person: int) -> None:
     pictures = [
         ("the photo", Image.fromarray(photo)),
-        ("the net alone", tinted(photo, probabilities.argmax(0), person)),
+        ("the net alone", tinted(photo, probabilities.argmax(0) == person)),
     ]
     for preset in (DENSECRF, DEEPLAB):
         crf = DenseCRF(unary_from_probabilities(probabilities), preset.kernels(photo))
         crf.step(preset.iterations)
-        pictures.append((f"preset {preset.name}", tinted(photo, crf.labels(), person)))
+        pictures.append((f"preset {preset.name}", tinted(photo, crf.labels() == person)))
     sheet([("", pictures)], "crf_before_after.jpg")
 
 

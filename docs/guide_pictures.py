@@ -8,15 +8,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from panels import INK, PAPER, row
 from PIL import Image, ImageDraw, ImageFont
 
 import pixelwise
 from pixelwise.crf.presets import DEEPLAB_COCO
 
 HERE = Path(__file__).parent
-PANEL = 300  # width of one picture of the result, pixels
-INK, LIGHT, PAPER = (40, 40, 45), (222, 222, 226), (255, 255, 255)
-LINE = (30, 90, 230)
+LIGHT, LINE = (222, 222, 226), (30, 90, 230)
 
 Points = Sequence[tuple[float, float]]
 
@@ -29,16 +28,7 @@ def result(model: str) -> None:
         "cat, as the model has it": pixelwise.load(model)(file).overlay(legend=False),
         "with --crf": pixelwise.load(model, crf=DEEPLAB_COCO)(file).overlay(legend=False),
     }
-    font, gap, caption = ImageFont.load_default(14), 8, 24
-    photo = pictures["the photo"]
-    height = round(PANEL * photo.height / photo.width)
-    page = Image.new("RGB", (3 * (PANEL + gap) + gap, caption + height + gap), PAPER)
-    draw = ImageDraw.Draw(page)
-    for column, (text, picture) in enumerate(pictures.items()):
-        left = gap + column * (PANEL + gap)
-        draw.text((left, 4), text, INK, font)
-        page.paste(picture.resize((PANEL, height), Image.Resampling.LANCZOS), (left, caption))
-    page.save(HERE / "images" / "guide_result.jpg", quality=88)
+    row(pictures).save(HERE / "images" / "guide_result.jpg", quality=88)
 
 
 def logged(run: Path) -> tuple[Points, Points]:

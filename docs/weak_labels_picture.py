@@ -5,23 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw, ImageFont
+from panels import row, tinted
+from PIL import Image, ImageDraw
 
 from pixelwise.boxes import Box
 from pixelwise.crf.boxes import MIDDLE, masks_from_boxes
 
 HERE = Path(__file__).parent
 BOX = Box(1, 6, 24, 512, 378)
-SIDE = 300
-INK, PAPER = (40, 40, 45), (255, 255, 255)
-TINT = np.array([30, 90, 230])
-
-
-def tinted(photo: npt.NDArray[np.uint8], inside: npt.NDArray[np.bool_]) -> Image.Image:
-    """The photo, the inside in blue and all else grey."""
-    grey = photo.mean(2, keepdims=True).repeat(3, 2)
-    shown = np.where(inside[..., None], 0.45 * photo + 0.55 * TINT, 0.35 * grey + 0.65 * 255)
-    return Image.fromarray(shown.astype(np.uint8))
 
 
 def outlined(photo: npt.NDArray[np.uint8], box: Box) -> Image.Image:
@@ -43,14 +34,7 @@ def main() -> None:
         "the box as a label": tinted(photo, rectangle),
         "what boxes-to-masks makes of it": tinted(photo, masks_from_boxes(photo, [BOX]) == BOX.label),
     }
-    font, gap, caption = ImageFont.load_default(14), 8, 24
-    page = Image.new("RGB", (3 * (SIDE + gap) + gap, caption + SIDE + gap), PAPER)
-    draw = ImageDraw.Draw(page)
-    for column, (text, picture) in enumerate(pictures.items()):
-        left = gap + column * (SIDE + gap)
-        draw.text((left, 4), text, INK, font)
-        page.paste(picture.resize((SIDE, SIDE), Image.Resampling.LANCZOS), (left, caption))
-    page.save(HERE / "images" / "weak_labels.jpg", quality=85)
+    row(pictures).save(HERE / "images" / "weak_labels.jpg", quality=85)
 
 
 if __name__ == "__main__":

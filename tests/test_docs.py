@@ -1,6 +1,7 @@
 """What the docs print is what the commands print."""
 
 import dataclasses
+import functools
 import re
 import shlex
 from pathlib import Path
@@ -39,17 +40,24 @@ def test_the_page_on_data_has_every_kind_with_its_addresses_splits_and_options()
             assert f",{option}=" in page, f"{source.kind},{option}="
 
 
-def test_every_command_of_the_guide_has_its_options_and_settings() -> None:
-    page = (DOCS / "guide.md").read_text()
-    fields = {field.name for field in dataclasses.fields(Recipe)}
-    commands = re.findall(r"(?:^|`)pixelwise ([^`\n]*)", page, re.MULTILINE)
-    assert len(commands) >= 12
+@pytest.mark.parametrize(
+    "page", [DOCS.parent / "README.md", *sorted(DOCS.glob("*.md"))], ids=lambda page: page.name
+)
+def test_every_command_of_a_page_has_its_options_and_settings(page: Path) -> None:
+    text = page.read_text()
+    commands = re.findall(r"(?:^|`)pixelwise ([^`\n]*)", text, re.MULTILINE)
+    assert commands
     for command in commands:
         verb, *words = shlex.split(command, comments=True)
-        told = CliRunner().invoke(main.app, [verb, "--help"])
-        assert told.exit_code == 0, verb
+        told = help_of(verb)
         for word in words:
-            assert not word.startswith("-") or re.search(rf"^ .*{word}\b", told.stdout, re.MULTILINE), command
-    settings = re.findall(r"--set (\w+)=", page)
-    assert "data" in settings
-    assert set(settings) <= fields
+            assert not word.startswith("-") or re.search(rf"^ .*{word}\b", told, re.MULTILINE), command
+    fields = {field.name for field in dataclasses.fields(Recipe)}
+    assert set(re.findall(r"--set (\w+)=", text)) <= fields
+
+
+@functools.cache
+def help_of(verb: str) -> str:
+    told = CliRunner().invoke(main.app, [verb, "--help"])
+    assert told.exit_code == 0, verb
+    return told.stdout

@@ -1,13 +1,14 @@
 """Files that appear under their name only when they are complete, and what tells a file from another."""
 
 import hashlib
+import os
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from pixelwise.errors import ImageError
+from pixelwise.errors import ImageError, PixelwiseError
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
@@ -24,6 +25,26 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
         if isinstance(problem, OSError):
             raise ImageError(f"cannot write {path}: {problem.strerror or problem}") from problem
         raise
+
+
+def make_folder(folder: Path, what: str, option: str, error: type[PixelwiseError]) -> None:
+    """Make a folder for what is going to be written, `what` in messages, as `option` names it.
+
+    A place that cannot be written into is known before all the work: then `error` is raised.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise error(
+            f"cannot make the {what} {folder}: {problem.strerror or problem}", f"choose another {option}"
+        ) from None
+    expect_writable(folder, what, f"choose another {option}, or have its permissions changed", error)
+
+
+def expect_writable(folder: Path, what: str, hint: str, error: type[PixelwiseError]) -> None:
+    """Raise `error` if nothing can be written into the folder."""
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise error(f"the {what} {folder} may not be written into", hint)
 
 
 def sha256_of(path: Path) -> str:

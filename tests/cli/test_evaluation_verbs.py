@@ -1,6 +1,7 @@
 """eval's report and views, compare, upper-bound and time, as a user calls them."""
 
 import json
+import os
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -160,7 +161,19 @@ def test_a_report_that_cannot_be_written_is_an_error_before_the_work(invoke: Inv
     (tmp_path / "taken").write_text("a file")
     result = invoke(f"{EVALUATE} --report taken/report")
     assert result.exit_code == 1
-    assert "error: cannot write a report into taken/report: Not a directory" in result.stderr
+    assert "error: cannot make the report's folder taken/report: Not a directory" in result.stderr
+
+
+def test_a_report_s_folder_that_may_not_be_written_into_is_told_before_the_work(
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "shared").mkdir(mode=0o500)
+    if os.access("shared", os.W_OK):  # as the superuser may
+        monkeypatch.setattr(os, "access", lambda *_: False)
+    monkeypatch.setattr("pixelwise.evaluation.evaluate.evaluate", None)
+    result = invoke(f"{EVALUATE} --report shared")
+    assert result.exit_code == 1
+    assert "error: the report's folder shared may not be written into" in result.stderr
 
 
 def test_labels_without_a_known_pixel_have_no_upper_bound(invoke: Invoke, tmp_path: Path) -> None:

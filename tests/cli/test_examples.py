@@ -1,4 +1,4 @@
-"""The examples that the help of the training verbs ends with work as they stand."""
+"""The help of every verb ends with two examples; those of the training verbs work as they stand."""
 
 import dataclasses
 import json
@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from typer.models import CommandInfo
 from typer.testing import CliRunner
 
 from pixelwise import recipes
@@ -84,8 +85,11 @@ EXAMPLES = (
 )
 
 
-def test_every_verb_has_two_examples() -> None:
-    assert len(EXAMPLES) == 18
+@pytest.mark.parametrize("command", main.app.registered_commands, ids=lambda command: command.name)
+def test_the_help_of_every_verb_ends_with_two_examples_of_it(command: CommandInfo) -> None:
+    heading, *examples = str(command.epilog).split("\n\n")
+    assert heading == "Examples:"
+    assert [shlex.split(example)[:2] for example in examples] == [["pixelwise", command.name]] * 2
 
 
 @pytest.mark.parametrize("example", EXAMPLES)

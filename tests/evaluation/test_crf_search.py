@@ -10,7 +10,7 @@ from PIL import Image
 
 from pixelwise.crf.search import Point
 from pixelwise.data import open_dataset
-from pixelwise.errors import DataError
+from pixelwise.errors import DataError, ModelError
 from pixelwise.evaluation.crf_search import ScoredImages, evenly
 from pixelwise.evaluation.evaluate import evaluate
 from pixelwise.evaluation.metrics import mean_iou
@@ -54,6 +54,12 @@ def test_the_figures_are_those_of_evaluate(data: Path, predictor: Predictor) -> 
     assert abs(images.confusion(None) - plain).sum() <= 8  # scores are kept as float16
     assert images.mean_iou(POINT) == pytest.approx(mean_iou(refined), abs=1e-3)
     assert mean_iou(refined) > mean_iou(plain) + 0.05
+
+
+def test_a_net_that_sees_more_than_the_photo_is_refused(data: Path, predictor: Predictor) -> None:
+    of_channels = Predictor(predictor.engine, predictor.info, inputs=("hha",))
+    with pytest.raises(ModelError, match=r'model "tiny" sees hha, .*\n.*pixelwise eval'):
+        scored(data, of_channels)
 
 
 def test_scores_are_computed_once(data: Path, predictor: Predictor) -> None:

@@ -9,9 +9,10 @@ from PIL import Image
 from pixelwise.data import open_dataset
 from pixelwise.evaluation.evaluate import evaluate
 from pixelwise.evaluation.gallery import WRONG, chosen, error_picture, exhibits, label_picture
+from pixelwise.inference.model_file import ModelInfo
 from pixelwise.inference.predictor import Predictor
 from pixelwise.labels import Classes
-from pixelwise.types import VOID
+from pixelwise.types import VOID, Channel, Scores
 
 
 def test_worst_median_and_best_are_chosen_once_each() -> None:
@@ -68,3 +69,34 @@ def test_exhibits_are_the_images_of_the_split_with_their_own_figures(
         for picture in (entry.image, entry.truth, entry.prediction, entry.errors)
     }
     assert sizes == {(360, 2)}
+
+
+class Threshold:
+    """An engine of two classes that calls a pixel the second where its last channel exceeds 100."""
+
+    threads = 1
+
+    def scores(self, image: Channel) -> Scores:
+        second = (image[..., -1] > 100).astype(np.float32)
+        return np.stack([1 - second, second])
+
+
+@pytest.mark.parametrize("inputs", [("hha",), ("image", "depth")])
+def test_a_net_of_channels_is_shown_with_what_it_saw(tmp_path: Path, inputs: tuple[str, ...]) -> None:
+    """Half of the channel exceeds 100, but nothing of the photo, and the truth follows the channel."""
+    for kind in ("images", "labels", "channels.hha", "channels.depth"):
+        (tmp_path / kind).mkdir()
+    (tmp_path / "classes.txt").write_text("near\nfar\n")
+    far = np.zeros((6, 8), np.uint8)
+    far[:, 4:] = 1
+    for index in range(3):
+        Image.fromarray(np.full((6, 8, 3), 50, np.uint8)).save(tmp_path / f"images/{index}.png")
+        Image.fromarray(far).save(tmp_path / f"labels/{index}.png")
+        Image.fromarray(np.dstack([200 * far] * 3)).save(tmp_path / f"channels.hha/{index}.png")
+        np.save(tmp_path / f"channels.depth/{index}.npy", 200 * far.astype(np.float32))
+    dataset = open_dataset(f"folder:{tmp_path}", "all")
+    info = ModelInfo("of channels", Classes.named(["near", "far"]), 8, {}, {})
+    predictor = Predictor(Threshold(), info, inputs=inputs)
+    shown = list(exhibits(evaluate(predictor, dataset), predictor, dataset))
+    assert [entry.share_wrong for entry in shown] == [0, 0, 0]
+    assert np.array_equal(np.asarray(shown[0].prediction), np.asarray(shown[0].truth))

@@ -1,6 +1,8 @@
 """A net as one file that is a whole model."""
 
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -8,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from pixelwise.errors import ModelError
+from pixelwise.errors import MissingExtraError, ModelError
 from pixelwise.export.onnx import export_onnx
 from pixelwise.inference.engines import OnnxEngine
 from pixelwise.inference.model_file import ModelInfo
@@ -81,10 +83,32 @@ def test_large_weights_are_stored_in_half(net: SkipFCN, tmp_path: Path, exported
     assert exported.stat().st_size < (tmp_path / "full.onnx").stat().st_size
 
 
+def test_a_package_that_no_extra_brings_is_named_as_missing(
+    net: SkipFCN, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "onnxscript.py").write_text("import onnx_intermediate\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "onnxscript", raising=False)
+    with pytest.raises(ModuleNotFoundError, match="'onnx_intermediate'"):
+        export_onnx(net, INFO, tmp_path / "tiny.onnx")
+    (tmp_path / "onnxscript.py").unlink()
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    with pytest.raises(MissingExtraError, match=r'pip install "pixelwise\[export\]"'):
+        export_onnx(net, INFO, tmp_path / "tiny.onnx")
+
+
 def test_a_net_that_does_not_survive_the_export_leaves_no_file(
     net: SkipFCN, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pixelwise.export.onnx._deviation", lambda net, content: float("nan"))
+    """One weight of ten is lost on the way into the file."""
+
+    def spoil(graph: Any) -> None:
+        tensor = max(graph.initializer, key=lambda entry: np.prod(entry.dims))
+        values = onnx.numpy_helper.to_array(tensor).copy()
+        values.flat[::10] = 0
+        tensor.CopyFrom(onnx.numpy_helper.from_array(values, tensor.name))
+
+    monkeypatch.setattr("pixelwise.export.onnx._store_as_half", spoil)
     with pytest.raises(ModelError, match="differs from the net"):
         export_onnx(net, INFO, tmp_path / "wrong.onnx")
     assert list(tmp_path.iterdir()) == []

@@ -224,6 +224,20 @@ def test_an_output_that_is_a_file_is_refused(segment: Segment, tmp_path: Path) -
         segment(path, output=path)
 
 
+def test_an_output_that_cannot_be_made_or_written_into_is_told_before_the_work(
+    segment: Segment, counting: Counting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = picture(tmp_path / "x.png")
+    with pytest.raises(ImageError, match=r"cannot make the output folder .*x\.png/out: Not a directory"):
+        segment(path, output=path / "out")
+    (tmp_path / "out").mkdir(mode=0o500)
+    if os.access(tmp_path / "out", os.W_OK):  # as the superuser may
+        monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(ImageError, match=r"the output folder .*out may not be written into"):
+        segment(path)
+    assert counting.calls == 0
+
+
 def test_workers_run_side_by_side(
     counting: Counting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,7 @@
 """Nets with their weights as .safetensors files that are whole models."""
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from small_nets import make_catalogue_small, small_fcn, with_random_weights
 
-from pixelwise.errors import ModelError
+from pixelwise.errors import MissingExtraError, ModelError
 from pixelwise.inference.engines import TorchEngine
 from pixelwise.inference.model_file import ModelInfo
 from pixelwise.inference.net_file import NET, read_net, write_net
@@ -42,6 +43,17 @@ def test_a_net_comes_back_as_it_was(path: Path) -> None:
     assert info == INFO
     assert not net.training
     assert all(torch.equal(t, expected.state_dict()[name]) for name, t in net.state_dict().items())
+
+
+def test_a_module_that_no_extra_brings_is_named_as_missing(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pixelwise.models.fast", None)
+    with pytest.raises(ModuleNotFoundError, match=r"pixelwise\.models\.fast"):
+        load(path)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(MissingExtraError, match=r'pip install "pixelwise\[train\]"'):
+        load(path)
 
 
 def test_load_runs_it_in_torch(path: Path) -> None:

@@ -64,5 +64,5 @@ def test_folding_leaves_plain_convolutions_that_do_the_same() -> None:
 
 def test_a_normalisation_without_a_convolution_before_it_is_named() -> None:
     net = nn.Sequential(nn.ReLU(), nn.BatchNorm2d(3))
-    with pytest.raises(ValueError, match="do not follow a convolution: 1"):
+    with pytest.raises(ValueError, match="1 batch normalisations do not follow a convolution, 1 for one"):
         freeze_batch_norm(net, torch.zeros(1, 3, 4, 4))

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from pixelwise.models.alignment import Crop, Fuse
 from pixelwise.models.bilinear import BilinearUpsampling
 from pixelwise.models.fcn import FCN, LateFusion, fcn
+from pixelwise.models.segmentation_net import by_head
 from pixelwise.models.transplant import transplant
 from pixelwise.models.trunk import through
 
@@ -271,8 +272,9 @@ def test_frozen_stages_end_with_poolings() -> None:
 
 
 def test_two_heads_are_scored_by_one_net_and_learn_from_two_losses() -> None:
-    net = small(stride=16, heads={"semantic": 33, "geometric": 3}).train()
-    scores = net.split(net(torch.rand(1, 3, 40, 50) * 255))
+    heads = {"semantic": 33, "geometric": 3}
+    net = small(stride=16, heads=heads).train()
+    scores = by_head(net(torch.rand(1, 3, 40, 50) * 255), heads)
     assert {name: tuple(part.shape) for name, part in scores.items()} == {
         "semantic": (1, 33, 40, 50),
         "geometric": (1, 3, 40, 50),

@@ -235,6 +235,21 @@ def test_the_scale_of_16_bit_losses_is_kept(
     assert loaded == [{"scale": 8.0}]
 
 
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        (("backbone=mobileone_s0",), "normalisations do not follow a convolution"),
+        (("backbone=test_convnext", "skips=2"), "no layer of stride 2 for a skip"),
+    ],
+)
+def test_a_net_that_cannot_be_built_is_a_fault_of_the_recipe(
+    settings: tuple[str, ...], complaint: str
+) -> None:
+    with pytest.raises(TrainingError, match=f"the net cannot be built: .*{complaint}") as caught:
+        build_net(Recipe("r", "d").override([*settings, *UNTRAINED]), 2)
+    assert caught.value.hint == "take other skips, another backbone, or batch_norm=train"
+
+
 def test_synchronised_batch_normalisation_needs_gpus(squares: Path, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="batch_norm=sync needs GPUs, this is a cpu"):
         run_squares(squares, tmp_path, *PLAIN, "batch_norm=sync", "accelerator=cpu")

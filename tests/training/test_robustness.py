@@ -97,9 +97,7 @@ def files_of_at_most(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_disk_that_fills_leaves_the_old_checkpoint_alone(
-    squares: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_disk_that_fills_leaves_the_old_checkpoint_alone(squares: Path, tmp_path: Path) -> None:
     run_squares(squares, tmp_path, *EVERY_STEP, "steps=1")
     before = (tmp_path / checkpoint.LAST).read_bytes()
     state = checkpoint.load(tmp_path / checkpoint.LAST)

@@ -67,10 +67,12 @@ def evaluate(
     if classes is not None:
         dataset = dataset.select(classes)
     if report is not None:
+        from pixelwise.errors import ImageError
         from pixelwise.evaluation.gallery import exhibits
-        from pixelwise.evaluation.report import make_folder, write_report
+        from pixelwise.evaluation.report import write_report
+        from pixelwise.files import make_folder
 
-        make_folder(report)
+        make_folder(report, "report's folder", "--report", ImageError)
     wanted = details.BANDS * trimap + ("boundary",) * boundary if report is None else details.ALL
     with progress(f"evaluating {dataset.name}", len(dataset)) as tell:
         evaluation = judge(predictor, dataset, tell, wanted)

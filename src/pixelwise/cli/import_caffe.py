@@ -51,16 +51,11 @@ def import_caffe(
     """
     if output.suffix != ".safetensors":
         raise typer.BadParameter(f"expected a .safetensors file, got {output}", param_hint="--output")
-    try:
-        import torch
+    import torch
 
-        from pixelwise.inference.net_file import write_net
-    except ModuleNotFoundError as problem:
-        from pixelwise.errors import MissingExtraError
-
-        raise MissingExtraError(str(problem.name)) from None
     from pixelwise.errors import ModelError
     from pixelwise.inference.model_file import ModelInfo
+    from pixelwise.inference.net_file import write_net
     from pixelwise.models.caffe_import import classes_of, copy_caffe
     from pixelwise.models.caffemodel import read_caffemodel
     from pixelwise.models.catalogue import CATALOGUE, build

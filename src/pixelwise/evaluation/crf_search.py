@@ -34,7 +34,10 @@ class ScoredImages:
     """A model's scores of a data set, kept in `work`, and what becomes of them in a CRF."""
 
     def __init__(self, predictor: Predictor, dataset: LabelledImages, work: Path) -> None:
-        """`predictor` has no refiner. Nothing is scored yet. DataError if labels and classes do not fit."""
+        """`predictor` has no refiner. Nothing is scored yet. Raises DataError if labels and classes do not
+        fit, ModelError if the model sees more than the image.
+        """
+        predictor.expect_photos()
         self._predictor = predictor
         self._dataset = dataset
         self._table, self.void = match_classes(dataset.classes, predictor.classes)

@@ -67,12 +67,13 @@ def chosen(scores: npt.NDArray[np.float64], shown: int = SHOWN) -> list[tuple[in
 
 def exhibits(evaluation: Evaluation, predictor: Predictor, dataset: LabelledImages) -> Iterator[Exhibit]:
     """Segment the chosen images once more and draw them; `evaluation` must be of this predictor and data."""
+    dataset = dataset.with_inputs(*predictor.inputs)
     table, _ = match_classes(dataset.classes, predictor.classes)
     counts = evaluation.tally.per_image()
     scores, iou = counts.mean_iou(), counts.iou()
     for index, rank in chosen(scores):
         sample = dataset.read(index)
-        truth, prediction = table[sample.labels], predictor(sample.image).labels
+        truth, prediction = table[sample.labels], predictor(sample.stacked(predictor.inputs)).labels
         known = truth != VOID
         wrong = known & (truth != prediction)
         yield Exhibit(

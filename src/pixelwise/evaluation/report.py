@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from pixelwise import __version__
-from pixelwise.errors import ImageError
 from pixelwise.evaluation import charts
 from pixelwise.evaluation.evaluate import SUMMARY
 from pixelwise.evaluation.gallery import Exhibit
@@ -34,16 +33,6 @@ def write_report(folder: Path, content: Content, classes: Classes, shown: Iterab
     write_atomically(folder / RECORD, lambda file: file.write(record))
     write_atomically(folder / PAGE, lambda file: file.write(html))
     return folder / PAGE
-
-
-def make_folder(folder: Path) -> None:
-    """Make the report's folder, so that a place that cannot be written is known before all the work."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as problem:
-        raise ImageError(
-            f"cannot write a report into {folder}: {problem.strerror}", "choose another --report"
-        ) from None
 
 
 def page(content: Content, classes: Classes, shown: Sequence[Exhibit]) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from pixelwise.errors import MissingExtraError, ModelError
+from pixelwise.errors import EXTRAS, MissingExtraError, ModelError
 from pixelwise.files import write_atomically
 from pixelwise.inference.engines import OnnxEngine
 from pixelwise.inference.model_file import INPUT, OUTPUT, ModelInfo
@@ -45,7 +45,9 @@ def export_onnx(net: nn.Module, info: ModelInfo, path: Path, half_weights: bool 
         import onnx
         import onnxscript  # noqa: F401  torch's exporter needs it
     except ModuleNotFoundError as error:
-        raise MissingExtraError(str(error.name)) from None
+        if error.name not in EXTRAS:
+            raise
+        raise MissingExtraError(error.name) from None
     if path.is_dir():
         raise ModelError(f"{path} is a folder", "name the file to write, as in model.onnx")
     if net.training:

@@ -4,7 +4,7 @@ import hashlib
 import importlib.util
 from pathlib import Path
 
-from pixelwise.errors import MissingExtraError, ModelError
+from pixelwise.errors import EXTRAS, MissingExtraError, ModelError
 from pixelwise.files import sha256_of
 from pixelwise.inference.engines import Engine, OnnxEngine, OpenVinoEngine, TorchEngine
 from pixelwise.inference.model_file import ModelInfo, read_model
@@ -54,7 +54,9 @@ def _open_net(path: Path, threads: int | None, engine: str, precision: str) -> t
         from pixelwise.inference.net_file import read_net
         from pixelwise.models.fast import for_inference
     except ModuleNotFoundError as problem:
-        raise MissingExtraError(str(problem.name)) from None
+        if problem.name not in EXTRAS:
+            raise
+        raise MissingExtraError(problem.name) from None
     if threads is not None:
         torch.set_num_threads(threads)
     net, info = read_net(path)

@@ -8,6 +8,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from pixelwise.errors import ImageError, PixelwiseError
+from pixelwise.files import make_folder
 from pixelwise.inference.inputs import find_pictures
 from pixelwise.inference.ledger import Ledger, identity
 from pixelwise.inference.predictor import Predictor
@@ -77,14 +78,10 @@ def run(
     """Carry out `tasks` in threads and yield their outcomes in order.
 
     A picture is skipped if an earlier run finished it: same file, same model, all `kinds` complete.
-    Exceptions become outcomes. Stopping early leaves finished pictures and no half-written file.
+    Exceptions become outcomes; ImageError is raised only if `output` cannot be made or written into. Stopping
+    early leaves finished pictures and no half-written file.
     """
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as problem:
-        raise ImageError(
-            f"cannot make the output folder {output}: {problem.strerror}", "choose another --output"
-        ) from problem
+    make_folder(output, "output folder", "--output", ImageError)
     function = partial(_outcome, predictor, Ledger(output), tuple(dict.fromkeys(kinds)), overwrite)
     yield from in_order(function, tasks, workers)
 

@@ -91,15 +91,23 @@ class Predictor:
 
     def _of_inputs(self, source: object) -> Segmentation:
         if not isinstance(source, np.ndarray) or source.ndim != 3:
-            raise ModelError(
-                f'model "{self.info.name}" sees {" and ".join(self.inputs)}, which a picture does not hold',
-                "judge it on a data set that has them: pixelwise eval",
-            )
+            raise self._sees_more()
         size = source.shape[0], source.shape[1]
         seen = reduced(source, fitting(size, self.info.long_side))
         colours = seen[..., :3] if seen.shape[2] >= 3 else seen[..., :1].repeat(3, axis=2)
         shown = np.ascontiguousarray(colours.clip(0, 255).astype(np.uint8))
         return Segmentation(self.engine.scores(seen), size, self.classes, shown)
+
+    def expect_photos(self) -> None:
+        """Raise ModelError, for what works on photos alone, if the model sees anything else."""
+        if self.inputs != (IMAGE,):
+            raise self._sees_more()
+
+    def _sees_more(self) -> ModelError:
+        return ModelError(
+            f'model "{self.info.name}" sees {" and ".join(self.inputs)}, which a picture does not hold',
+            "judge it on a data set that has them: pixelwise eval",
+        )
 
     def _refined(self, source: Source, photo: Photo, scored: Segmentation, refiner: Refiner) -> Segmentation:
         closer = refined_photo(source, photo, len(self.classes))

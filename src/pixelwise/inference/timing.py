@@ -54,8 +54,10 @@ def time_stages(
     "read" decodes the file in its full size, "preprocess" reduces it to what the net sees, "net" includes
     the normalisation of pixels and all of the predictor's views, "label" enlarges the scores and takes the
     best class, "CRF", if the predictor has one, goes from scores to refined labels. The last may take less
-    than the sum, since reading for a smaller size may decode less.
+    than the sum, since reading for a smaller size may decode less. Raises ModelError for a model that does
+    not see photos.
     """
+    predictor.expect_photos()
     seconds: dict[str, list[float]] = {}
     for run in range(-WARM_UP, runs):
         for name, duration in _once(predictor, path):

@@ -77,7 +77,7 @@ def freeze_batch_norm(net: nn.Module, example: torch.Tensor) -> int:
         net.set_submodule(names[norm], nn.Sequential(*rest))
     left = [name for name, module in net.named_modules() if isinstance(module, nn.BatchNorm2d)]
     if left:
-        raise ValueError(f"these batch normalisations do not follow a convolution: {', '.join(left)}")
+        raise ValueError(f"{len(left)} batch normalisations do not follow a convolution, {left[0]} for one")
     return len(pairs)
 
 

@@ -52,6 +52,7 @@ class DeepLab(SegmentationNet):
     new learns.
     """
 
+    backbone: Trunk
     score_stride = label_stride = OUTPUT_STRIDE
 
     def __init__(
@@ -86,10 +87,6 @@ class DeepLab(SegmentationNet):
         self.surround = Surround()
         self.upscore8, upsampled = upsampling_onto(Grid(), grid.shifted(-1), classes)
         self.score = Crop(upsampled)
-
-    def freeze(self, stages: int) -> None:
-        """Stop the learning of the first `stages` stages, each of which ends with a pooling; 0: of none."""
-        self.backbone.freeze(stages)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         cells = self.cells(image)

@@ -56,15 +56,16 @@ class FCN(SegmentationNet):
 
     Scores of stride 32 (score_fr) are upsampled twofold and the scores of a pooling added (in VGG16
     score_pool4 and fuse_pool4), then so with a finer one; the last upsampling is fixed. Score layers are zero
-    at the start. With several heads their scores stand side by side in the order of `heads`; `split` parts
-    them.
+    at the start.
     """
+
+    backbone: Trunk
 
     def __init__(
         self,
         trunk: Trunk,
         skips: tuple[str, ...],
-        heads: Mapping[str, int],
+        classes: int,
         fc_kernel: int = 7,
         filters: int = 4096,
         dropout: float = 0.5,
@@ -75,8 +76,7 @@ class FCN(SegmentationNet):
     ) -> None:
         super().__init__(mean, (1.0,) * len(mean))
         self.backbone = trunk
-        self.heads, self.skips = dict(heads), skips
-        classes = sum(heads.values())
+        self.skips = skips
         last = trunk.taps[-1]
         grid, channels = trunk.grids[last], trunk.channels[last]
         self.before_score = []
@@ -105,15 +105,6 @@ class FCN(SegmentationNet):
         self.add_module(self.upscores[-1], upsampling)
         self.score = Crop(grid)
 
-    def freeze(self, stages: int) -> None:
-        """Stop the learning of the first `stages` stages, each of which ends with a pooling; 0: of none."""
-        self.backbone.freeze(stages)
-
-    def split(self, scores: torch.Tensor) -> dict[str, torch.Tensor]:
-        """The scores of each head."""
-        parts = torch.split(scores, list(self.heads.values()), dim=1)
-        return dict(zip(self.heads, parts, strict=True))
-
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         features = self.backbone(self.normalise(image))
         x = features[self.backbone.taps[-1]]
@@ -136,14 +127,14 @@ class LateFusion(SegmentationNet):
     """Two nets for two kinds of image of the same place, three channels each, one after the other; their
     scores are averaged.
 
-    The paper sums them; the release takes half of each sum, which this follows. Upsampling being linear, the
-    mean of the two nets' scores is the upsampled mean of their coarse scores wherever the release fuses.
+    The paper speaks of the sum; the layer of the release (score_fused of its NYUDv2 nets) takes each score
+    half, which this follows: the labels are the same, and scores keep the size of one net's. Upsampling being
+    linear, the mean of the two nets' scores is the upsampled mean of their coarse ones, as in the release.
     """
 
     def __init__(self, colour: FCN, other: FCN) -> None:
         super().__init__((0.0,) * 6, (1.0,) * 6)  # the streams subtract their own means
         self.colour, self.other = colour, other
-        self.heads, self.split = colour.heads, colour.split
         self.score_stride = colour.score_stride
 
     def freeze(self, stages: int) -> None:
@@ -180,7 +171,8 @@ def fcn(
     at_once: skips are scaled down, for training without stages.
     upsampling: "fixed" between the skips, as in the release, or "learned", as in the paper; here each class
     learns a kernel of its own, where the paper's layer could mix classes.
-    heads: classes by name of several outputs, as {"semantic": 33, "geometric": 3}; replaces `classes`.
+    heads: classes by name of several outputs, as {"semantic": 33, "geometric": 3}; replaces `classes`. Their
+    scores stand side by side in this order; `by_head` parts them.
     in_channels: 3, 4 (early fusion: log depth as fourth channel) or 6 (late fusion of RGB and HHA).
     origin: "caffe", the classifiers of the paper, or "torchvision", which differ in AlexNet (no groups, no
     response normalisation, other widths) and GoogLeNet (no response normalisation, one 2x2 pooling).
@@ -209,7 +201,7 @@ def fcn(
         net = FCN(
             classifier.trunk(taps, channels, first_padding, **trunk_options),
             skips,
-            heads or {"semantic": classes},
+            sum(heads.values()) if heads else classes,
             classifier.fc_kernel,
             filters,
             classifier.dropout if dropout is None else dropout,

@@ -1,6 +1,7 @@
 """What all nets have in common: pixels in, class scores out, normalisation inside."""
 
 from collections.abc import Mapping
+from typing import Protocol
 
 import torch
 from torch import nn
@@ -12,6 +13,13 @@ TORCHVISION_STD = (58.395, 57.12, 57.375)
 """RGB, in units of 0 to 255."""
 
 
+class Stages(Protocol):
+    """A trunk whose first stages may be kept as they are."""
+
+    def freeze(self, stages: int) -> None:
+        """Stop the learning of the first `stages` stages; 0: of none."""
+
+
 class SegmentationNet(nn.Module):
     """Base of the nets that can be trained: images (N, C, H, W), 0 to 255, uint8 or float, of any size, to
     class scores (N, classes, H, W) float32. RGB comes first and in this order.
@@ -21,6 +29,7 @@ class SegmentationNet(nn.Module):
     mode a net may give the scores of every `label_stride`-th pixel only, beginning at `label_offset`.
     """
 
+    backbone: Stages
     mean: torch.Tensor
     std: torch.Tensor
     score_stride: int
@@ -34,7 +43,7 @@ class SegmentationNet(nn.Module):
 
     def freeze(self, stages: int) -> None:
         """Stop the learning of the first `stages` stages of the trunk, 0: of none."""
-        raise NotImplementedError
+        self.backbone.freeze(stages)
 
     def normalise(self, image: torch.Tensor) -> torch.Tensor:
         """(image - mean) / std, the numbers that the trunk was trained on."""
@@ -53,21 +62,22 @@ class SegmentationNet(nn.Module):
         return labels[:, rows[:, None], columns]
 
 
+def by_head(scores: torch.Tensor, sizes: Mapping[str, int]) -> dict[str, torch.Tensor]:
+    """The scores of each head of a net with several; `sizes` counts the classes by head, in the order in
+    which they stand side by side.
+    """
+    return dict(zip(sizes, scores.split(list(sizes.values()), 1), strict=True))
+
+
 class OneHead(SegmentationNet):
-    """A net with several heads that gives the scores of one; `sizes` counts the classes by head, in the
-    order in which they stand side by side. For nets that are done learning.
+    """A net with several heads, `sizes` as in `by_head`, that gives the scores of one. For nets that are
+    done learning.
     """
 
     def __init__(self, net: SegmentationNet, sizes: Mapping[str, int], head: str) -> None:
         super().__init__(net.mean.flatten().tolist(), net.std.flatten().tolist())
         self.net, self.score_stride = net, net.score_stride
-        self.first = sum(sizes[name] for name in list(sizes)[: list(sizes).index(head)])
-        self.count = sizes[head]
-
-    def freeze(self, stages: int) -> None:
-        """Stop the learning of the first `stages` stages of the trunk, 0: of none."""
-        self.net.freeze(stages)
+        self.sizes, self.head = dict(sizes), head
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        scores: torch.Tensor = self.net(image)
-        return scores[:, self.first : self.first + self.count]
+        return by_head(self.net(image), self.sizes)[self.head]

@@ -57,6 +57,8 @@ class SkipFCN(SegmentationNet):
     torch's ResNets and timm's nets without "tf_" do.
     """
 
+    backbone: Backbone
+
     def __init__(self, backbone: Backbone, classes: int, head: Head) -> None:
         super().__init__(backbone.mean, backbone.std)
         if head.upsampling not in ("fixed", "learned"):
@@ -80,10 +82,6 @@ class SkipFCN(SegmentationNet):
             stride = level.stride
         self.score_stride = stride
         self.upsample = BilinearUpsampling(classes, stride)
-
-    def freeze(self, stages: int) -> None:
-        """Stop the learning of the stem and of the first `stages` stages; 0: all learn."""
-        self.backbone.freeze(stages)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         height, width = image.shape[-2:]

@@ -1,5 +1,6 @@
 """The convolutional part of a classifier: named layers in a row."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import torch
@@ -47,14 +48,14 @@ class Trunk(nn.Module):
             stages -= isinstance(layer, nn.MaxPool2d)
 
 
-class Block(nn.Module):
+class Block(nn.Module, ABC):
     """A layer of a trunk that consists of several, such as GoogLeNet's inception."""
 
     out_channels: int
 
+    @abstractmethod
     def through(self, grid: Grid) -> Grid:
         """The grid behind it."""
-        raise NotImplementedError
 
 
 def through(layer: nn.Module, grid: Grid) -> Grid:

@@ -53,9 +53,14 @@ def build_net(recipe: Recipe, classes: int, trained: bool = True, channels: int 
 def _skip_fcn(recipe: Recipe, classes: int, trained: bool) -> SkipFCN:
     trunk = backbone(recipe.backbone, recipe.backbone_weights if trained else "none", recipe.output_stride)
     head = Head(recipe.skips, recipe.context, recipe.rates, recipe.hidden, recipe.dropout, recipe.upsampling)
-    net = SkipFCN(trunk, classes, head)
-    if recipe.batch_norm == "frozen":
-        freeze_batch_norm(net, torch.zeros(1, 3, 65, 65))
+    try:
+        net = SkipFCN(trunk, classes, head)
+        if recipe.batch_norm == "frozen":
+            freeze_batch_norm(net, torch.zeros(1, 3, 65, 65))
+    except ValueError as problem:
+        raise TrainingError(
+            f"the net cannot be built: {problem}", "take other skips, another backbone, or batch_norm=train"
+        ) from None
     return net
 
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import errno
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -14,6 +13,7 @@ import torch
 from pixelwise.data import LabelledImages
 from pixelwise.data.audit import audit
 from pixelwise.errors import TrainingError
+from pixelwise.files import expect_writable, make_folder
 from pixelwise.training import checkpoint, processes
 from pixelwise.training.losses import LossSampling, balancing_weights
 from pixelwise.training.net import classes_from
@@ -51,7 +51,7 @@ def begun(recipe: Recipe, run: Path) -> checkpoint.Checkpoint:
     that forbid to go on with these.
     """
     state = checkpoint.load(run / checkpoint.LAST)
-    _check_writable(run)
+    expect_writable(run, "run folder", "have its permissions changed, or copy it", TrainingError)
     if changed := _differences(dataclasses.replace(recipe, precision=precision(recipe)), state):
         raise TrainingError(
             f"the run in {run} was started with other settings: {', '.join(changed)}",
@@ -64,20 +64,7 @@ def new_folder(run: Path) -> None:
     """Make the run folder. Raises TrainingError if it holds a run or cannot be written into."""
     if any((run / name).exists() for name in (checkpoint.LAST, checkpoint.BEST, checkpoint.CHAIN)):
         raise TrainingError(f"{run} already holds a run", "go on with --resume, or choose another --output")
-    try:
-        run.mkdir(parents=True, exist_ok=True)
-    except OSError as problem:
-        raise TrainingError(
-            f"cannot make the run folder {run}: {problem.strerror or problem}", "choose another --output"
-        ) from None
-    _check_writable(run)
-
-
-def _check_writable(run: Path) -> None:
-    if not os.access(run, os.W_OK | os.X_OK):
-        raise TrainingError(
-            f"the run folder {run} may not be written into", "have its permissions changed, or copy it"
-        )
+    make_folder(run, "run folder", "--output", TrainingError)
 
 
 @contextmanager
