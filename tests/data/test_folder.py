@@ -35,7 +35,7 @@ def test_folder_with_splits_uses_them(tmp_path: Path) -> None:
         write_label(tmp_path / split / "labels" / f"{split}.png", [[0]])
     (tmp_path / "classes.txt").write_text("only")
     assert [entry.id for entry in open_dataset(f"folder:{tmp_path}", "val").entries] == ["val"]
-    with pytest.raises(SplitError, match='no split "test".*\nhint: there are train, val'):
+    with pytest.raises(SplitError, match=r'no split "test".*\nhint: there are train, val'):
         open_dataset(f"folder:{tmp_path}", "test")
 
 

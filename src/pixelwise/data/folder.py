@@ -30,7 +30,7 @@ def folder(root: Path, split: str, zero: str = "class") -> LabelledImages:
     place = next((p for p in (own, root) if (p / "images").is_dir() and (p / "labels").is_dir()), None)
     if place is None:
         there = sorted(
-            path.parent.name for path in root.glob("*/images") if (path.parent / "labels").is_dir()
+            path.parent.name for path in root.glob("*/images") if path.with_name("labels").is_dir()
         )
         raise SplitError(
             f'no split "{split}": {own} has no images/ and labels/, nor has {root}',

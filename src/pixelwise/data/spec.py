@@ -56,7 +56,8 @@ def open_dataset(
 
     `classes` selects, merges or drops classes: "background,person,animal=cat+dog" (all others become void).
     `ids` is a file that lists the ids to take, one per line. `head` is the one of several to take alone. The
-    split "all" is the usual ones together, where the kind has none of that name. Only lists and folder names are read here. Raises DataError if the place or the split is not there.
+    split "all" is the usual ones together, where the kind has none of that name. Only lists and folder names
+    are read here. Raises DataError if the place or the split is not there.
     """
     source, path, options = locate(spec)
     dataset = _all(spec) if split == "all" else source.read(path, split, **options)
