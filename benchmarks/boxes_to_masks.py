@@ -71,10 +71,6 @@ def judge(data: LabelledImages, indices: Sequence[int]) -> dict[str, Counts]:
     return {name: tally.per_image() for name, tally in tallies.items()}
 
 
-def summed(images: Counts) -> Counts:
-    return Counts(images.right.sum(0), images.truth.sum(0), images.predicted.sum(0))
-
-
 def tinted(image: RGBImage, labels: Labels, palette: npt.NDArray[np.uint8]) -> RGBImage:
     """The picture with its labels in their colours, background as it is, void white."""
     shares = np.where(labels == 0, 0, 0.6)[..., None]
@@ -124,12 +120,12 @@ def main() -> None:
     print(f"\n| | mean IoU % | over rectangles, 95 % interval | {' | '.join(names[i] for i in chosen)} |")
     print("|---" * (3 + len(chosen)) + "|")
     for name, images in judged.items():
-        ious = summed(images).iou()[chosen]
+        ious = images.total().iou()[chosen]
         gains = np.nanmean(resampled(images).iou()[:, chosen], 1) - np.nanmean(
             resampled(first).iou()[:, chosen], 1
         )
         low, high = interval(gains)
-        gain = np.nanmean(ious) - np.nanmean(summed(first).iou()[chosen])
+        gain = np.nanmean(ious) - np.nanmean(first.total().iou()[chosen])
         spread = "" if images is first else f"{100 * gain:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
         cells = " | ".join(f"{100 * iou:.1f}" for iou in ious)
         print(f"| {name} | {100 * np.nanmean(ious):.1f} | {spread} | {cells} |")

@@ -24,6 +24,7 @@ from torchvision.transforms._presets import SemanticSegmentation
 
 from pixelwise import load
 from pixelwise.inference.directory import plan, run
+from pixelwise.inference.predictor import Predictor
 
 PEERS = ("lraspp_mobilenet_v3_large", "deeplabv3_mobilenet_v3_large")
 
@@ -39,13 +40,14 @@ def main() -> None:
     found = sorted(p for p in options.folder.iterdir() if p.suffix.lower() in (".jpg", ".jpeg", ".png"))
     sources = [found[i % len(found)] for i in range(options.images)]
 
+    predictor = load("default", threads=1)
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch)
         images = [place / f"{index:04}{path.suffix}" for index, path in enumerate(sources)]
         for link, path in zip(images, sources, strict=True):
             link.symlink_to(path.resolve())
         contestants = {
-            "pixelwise": ours(images, place),
+            "pixelwise": ours(predictor, images, place),
             **{name: peer(name, images, place) for name in PEERS},
         }
         times: dict[str, list[float]] = {name: [] for name in contestants}
@@ -58,7 +60,8 @@ def main() -> None:
 
     print(
         f"{len(images)} images from {options.folder.name}, {options.pairs} turns, "
-        f"{os.cpu_count()} processors, torch {torch.__version__} with {torch.get_num_threads()} threads"
+        f"{os.cpu_count()} processors, {type(predictor.engine).__name__}, "
+        f"torch {torch.__version__} with {torch.get_num_threads()} threads"
     )
     for name, seconds in times.items():
         rates = sorted(len(images) / s for s in seconds)
@@ -74,9 +77,7 @@ def main() -> None:
         print()
 
 
-def ours(images: list[Path], place: Path) -> Callable[[], None]:
-    predictor = load("default", threads=1)
-
+def ours(predictor: Predictor, images: list[Path], place: Path) -> Callable[[], None]:
     def contestant() -> None:
         output = place / "ours"
         tasks = plan([str(image) for image in images], output)

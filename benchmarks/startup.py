@@ -13,6 +13,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from pixelwise import load
+
 PHOTO = Path(__file__).parent.parent / "examples/chelsea.png"
 
 
@@ -27,6 +29,7 @@ def main() -> None:
             "pixelwise --help": ["-m", "pixelwise", "--help"],
             "pixelwise segment chelsea.png": segment,
         }
+        print(f"segmenting by {type(load('default').engine).__name__}")
         for name, arguments in cases.items():
             seconds = sorted(cpu_seconds(arguments) for _ in range(runs + 1))[
                 :-1

@@ -109,6 +109,14 @@ def test_splits_may_be_folders(tmp_path: Path) -> None:
     assert opened(f"voc:{tmp_path}", "val").read(0).labels.all()
 
 
+def test_the_hint_names_the_list_that_is_read(tmp_path: Path) -> None:
+    write_voc(tmp_path / "train", "a", ("cup", 1, 1, 6, 4))
+    with pytest.raises(DataError, match="hint: list your classes in ") as error:
+        opened(f"voc:{tmp_path}")
+    write_list(Path(str(error.value).partition("classes in ")[2].partition(",")[0]), "background", "cup")
+    assert opened(f"voc:{tmp_path}").read(0).labels.all()
+
+
 def test_cocos_boxes_are_corner_and_extent(tmp_path: Path) -> None:
     write_coco(tmp_path, coco())
     data = opened(f"coco:{tmp_path}", "val")

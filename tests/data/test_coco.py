@@ -9,7 +9,7 @@ import pytest
 from label_files import write_colours, write_photo
 
 from pixelwise.data import open_dataset
-from pixelwise.errors import DataError
+from pixelwise.errors import DataError, SplitError
 
 SQUARE = [1, 1, 3, 1, 3, 3, 1, 3]  # x, y, ...: the pixels 1 and 2 of rows 1 and 2
 
@@ -137,6 +137,17 @@ def test_a_segment_the_json_does_not_name_is_an_error(tmp_path: Path) -> None:
     panoptic(tmp_path, [{"id": 300, "category_id": 200}])
     with pytest.raises(DataError, match=r"1.png holds segments that its JSON does not name: \[65536\]"):
         open_dataset(f"coco:{tmp_path}", "val").read(0)
+
+
+def test_a_split_of_several_years_is_asked_for_by_its_year(tmp_path: Path) -> None:
+    for year in ("val2014", "val2017"):
+        write_coco(tmp_path, instances(), f"instances_{year}")
+    with pytest.raises(DataError, match=r'the split "val" of .* may be any of val2014, val2017\nhint: name'):
+        open_dataset(f"coco:{tmp_path}", "val")
+    assert len(open_dataset(f"coco:{tmp_path}", "val2014")) == 1
+    write_coco(tmp_path, instances(images=[], annotations=[]), "instances_val")
+    with pytest.raises(SplitError, match="is empty"):
+        open_dataset(f"coco:{tmp_path}", "val")
 
 
 def test_coco_without_the_split_says_what_it_looked_for(tmp_path: Path) -> None:

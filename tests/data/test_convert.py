@@ -48,6 +48,17 @@ def test_every_split_reads_back_with_its_heads(stanford: Path, tmp_path: Path) -
     assert copied.read_bytes() == original.read_bytes()
 
 
+def test_all_together_is_a_folder_to_train_on(stanford: Path, tmp_path: Path) -> None:
+    data = open_dataset(f"stanford_background:{stanford}", "all")
+    convert(data, tmp_path / "out", "all")
+    equal(data, open_dataset(f"folder:{tmp_path / 'out'}", "all"))
+    held_out = open_dataset(f"folder:{tmp_path / 'out'}", "val")
+    assert [entry.id for entry in held_out.entries] == ["9"], "every tenth"
+    assert len(open_dataset(f"folder:{tmp_path / 'out'}", "train")) == 9
+    with pytest.raises(DataError, match="out already exists"):
+        convert(data, tmp_path / "out", "all")
+
+
 def test_channels_read_back(tmp_path: Path) -> None:
     size = 20, 30
     rng = np.random.default_rng(0)
@@ -87,7 +98,7 @@ def test_nothing_is_overwritten_and_nothing_half_done_stays(stanford: Path, tmp_
     (stanford / "labels/7.regions.txt").unlink()
     with pytest.raises(DataError, match=r"7.regions.txt does not exist"):
         convert(data, tmp_path / "out", "all")
-    assert not (tmp_path / "out").exists()
+    assert not list(tmp_path.glob("*out*"))
     val = open_dataset(f"stanford_background:{stanford}", "val")
     convert(val, tmp_path / "out", "val")
     with pytest.raises(DataError, match="out/val already exists"):

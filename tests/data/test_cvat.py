@@ -7,7 +7,7 @@ import pytest
 from label_files import write_colours, write_list, write_photo
 
 from pixelwise.data import open_dataset
-from pixelwise.errors import DataError
+from pixelwise.errors import DataError, SplitError
 
 CVAT_XML = """<?xml version="1.0" encoding="utf-8"?>
 <annotations>
@@ -93,6 +93,14 @@ def test_cvat_masks_are_read_by_their_label_map(cvat_masks: Path) -> None:
     assert data.read(0).labels.tolist() == [[0, 1]]
     write_list(cvat_masks / "ImageSets/Segmentation/train.txt", "2")
     assert [entry.id for entry in open_dataset(f"cvat:{cvat_masks}", "train").entries] == ["2"]
+
+
+def test_a_listed_picture_that_nobody_has_labelled_is_left_out(cvat_masks: Path) -> None:
+    write_list(cvat_masks / "ImageSets/Segmentation/train.txt", "1", "2", "3")
+    write_photo(cvat_masks / "JPEGImages/3.jpg", 1, 2)
+    assert [entry.id for entry in open_dataset(f"cvat:{cvat_masks}", "train").entries] == ["1", "2"]
+    with pytest.raises(SplitError, match=r'no split "val".*\nhint: there are default, train'):
+        open_dataset(f"cvat:{cvat_masks}", "val")
 
 
 def test_a_label_map_that_cannot_be_read_is_named(cvat_masks: Path) -> None:

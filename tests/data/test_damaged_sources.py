@@ -209,6 +209,7 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "zeros": rewrite(lambda content: bytes(len(content))),
     "JSON of another kind": rewrite(lambda _: b"[1, 2]"),
     "hollow JSON": rewrite(lambda _: b'{"images": [1], "annotations": 3, "categories": {}, "shapes": [[]]}'),
+    "JSON without lists": rewrite(lambda _: b'{"images": 3, "annotations": null, "shapes": null}'),
     "a picture of another mode": lambda path: Image.new("LA", (3, 2)).save(path, "PNG"),
     "words": rewrite(lambda _: b"these are no labels\nat all\n"),
 }

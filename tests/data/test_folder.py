@@ -8,7 +8,7 @@ from label_files import write_label, write_photo
 from PIL import Image
 
 from pixelwise.data import open_dataset
-from pixelwise.errors import DataError
+from pixelwise.errors import DataError, SplitError
 from pixelwise.pictures.images import read_photo
 
 
@@ -35,6 +35,8 @@ def test_folder_with_splits_uses_them(tmp_path: Path) -> None:
         write_label(tmp_path / split / "labels" / f"{split}.png", [[0]])
     (tmp_path / "classes.txt").write_text("only")
     assert [entry.id for entry in open_dataset(f"folder:{tmp_path}", "val").entries] == ["val"]
+    with pytest.raises(SplitError, match=r'no split "test".*\nhint: there are train, val'):
+        open_dataset(f"folder:{tmp_path}", "test")
 
 
 def test_folder_may_say_that_0_is_void(folder: Path) -> None:

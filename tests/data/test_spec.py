@@ -1,12 +1,13 @@
 """KIND:PATH, and lists of the ids to take."""
 
+import json
 from pathlib import Path
 
 import pytest
 from label_files import write_label, write_photo
 
 from pixelwise.data import open_dataset
-from pixelwise.data.spec import without_folders
+from pixelwise.data.spec import open_splits, without_folders
 from pixelwise.errors import DataError
 
 
@@ -18,6 +19,31 @@ def test_a_list_names_ids_with_blanks_too(tmp_path: Path) -> None:
     (tmp_path / "some.txt").write_text("my cat 2\r\ndog\n")
     some = open_dataset(f"folder:{tmp_path}", "all", ids=tmp_path / "some.txt")
     assert [entry.id for entry in some.entries] == ["dog", "my cat 2"]
+
+
+def test_all_is_the_usual_splits_together(tmp_path: Path) -> None:
+    for split, name in (("train", "a"), ("val", "b")):
+        write_photo(tmp_path / f"{split}/images/{name}.png", 1, 2)
+        write_label(tmp_path / f"{split}/labels/{name}.png", [[0, 1]])
+    (tmp_path / "classes.txt").write_text("ground\nanimal\n")
+    everything = open_dataset(f"folder:{tmp_path}", "all")
+    assert everything.name == f"folder:{tmp_path} all"
+    assert [entry.id for entry in everything.entries] == ["a", "b"]
+    assert everything.read(1).labels.tolist() == [[0, 1]]
+    assert list(open_splits(f"folder:{tmp_path}", "all")) == ["all"]
+    for part in ("images", "labels"):
+        (tmp_path / f"val/{part}/b.png").rename(tmp_path / f"val/{part}/a.png")
+    with pytest.raises(DataError, match="train and val have ids in common, as a\nhint: take one of them"):
+        open_dataset(f"folder:{tmp_path}", "all")
+
+
+def test_all_needs_splits_of_the_same_classes(tmp_path: Path) -> None:
+    for split, name in (("train", "cat"), ("val", "dog")):
+        content = {"images": [], "annotations": [], "categories": [{"id": 1, "name": name}]}
+        (tmp_path / "annotations").mkdir(exist_ok=True)
+        (tmp_path / f"annotations/instances_{split}.json").write_text(json.dumps(content))
+    with pytest.raises(DataError, match="train and val differ in their classes"):
+        open_dataset(f"coco:{tmp_path}", "all")
 
 
 @pytest.mark.parametrize(

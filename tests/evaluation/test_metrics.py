@@ -61,6 +61,13 @@ def test_counts_of_many_matrices_give_each_its_own_figures() -> None:
     assert counts.frequency_weighted_iou() == pytest.approx(weighted)
 
 
+def test_the_total_of_counts_is_that_of_the_summed_matrix() -> None:
+    other = np.array([[1, 1, 0], [0, 2, 0], [0, 0, 4]])
+    total = metrics.Counts.of(np.stack([EXAMPLE, other])).total()
+    assert total.right.tolist() == np.diagonal(EXAMPLE + other).tolist()
+    assert total.mean_iou() == metrics.mean_iou(EXAMPLE + other)
+
+
 def test_frequency_weighted_iou_weighs_by_true_pixels() -> None:
     assert metrics.frequency_weighted_iou(EXAMPLE) == pytest.approx((3 * 3 / 4 + 3 * 2 / 3) / 6)
 

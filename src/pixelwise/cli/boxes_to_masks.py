@@ -29,14 +29,15 @@ def boxes_to_masks(
 
     Outside all boxes is background, the middle of each is the object, and in between the CRF decides; no
     pixel is left open, but for COCO's crowds. Every split becomes a folder with images/ and labels/ (PNG of
-    ids, 255 void); nothing is overwritten.
+    ids, 255 void); --split all writes these into OUTPUT itself, and training holds every tenth out. Nothing
+    is overwritten.
     """
     from functools import partial
 
     from pixelwise.crf.boxes import masks_from_boxes
     from pixelwise.crf.presets import load_preset
     from pixelwise.data.boxes import open_boxes
-    from pixelwise.data.convert import convert
+    from pixelwise.data.convert import convert, place_of
     from pixelwise.data.spec import open_splits
     from pixelwise.inference.refiner import DEFAULT_PRESET
 
@@ -48,4 +49,4 @@ def boxes_to_masks(
     for name, dataset in open_splits(data, split, classes, partial(open_boxes, draw=draw)).items():
         with progress(f"drawing {name}", len(dataset)) as tell:
             convert(dataset, output, name, tell)
-        print(f"{len(dataset)} samples in {output / name}")
+        print(f"{len(dataset)} samples in {place_of(output, name)}")

@@ -25,13 +25,14 @@ def convert(
     """Turn any data set into folders of pictures and labels (PNG of ids, 255 void), read as folder:PATH.
 
     Pictures are copied as they are. Every split becomes a folder with images/ and labels/, and labels.NAME/
-    for further heads; nothing is overwritten.
+    for further heads; --split all writes these into OUTPUT itself. Nothing is overwritten.
     """
     from pixelwise.data.convert import convert as write
+    from pixelwise.data.convert import place_of
     from pixelwise.data.spec import open_splits
 
     for name, dataset in open_splits(data, split, classes).items():
         chosen = dataset.with_channels(*options.listed(channels))
         with progress(f"converting {name}", len(chosen)) as tell:
             write(chosen, output, name, tell)
-        print(f"{len(chosen)} samples in {output / name}")
+        print(f"{len(chosen)} samples in {place_of(output, name)}")

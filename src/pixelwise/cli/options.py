@@ -49,7 +49,7 @@ Scales = Annotated[
 ]
 Flip = Annotated[bool, typer.Option("--flip", help="Look at pictures mirrored, too.")]
 Split = Annotated[str | None, typer.Option(help="One split only; without it all the usual ones there are.")]
-OneSplit = Annotated[str, typer.Option("--split", help="Which part of the data; all: everything.")]
+OneSplit = Annotated[str, typer.Option("--split", help="Which split; all: the usual ones together.")]
 DataArgument = Annotated[
     str, typer.Argument(metavar="KIND:PATH", help="Kinds and their options: see `pixelwise data`.")
 ]

@@ -126,7 +126,7 @@ def _voc(root: Path, split: str) -> tuple[Sequence[tuple[str, BoxedPicture]], Cl
     class_map = own_classes(own) if own.is_file() else voc_classes()
     names = {name: id_ for id_, name in enumerate(class_map.classes.names)}
     ids = _voc_ids(root, place, split)
-    return [(id_, _voc_picture(place, id_, names)) for id_ in ids], class_map
+    return [(id_, _voc_picture(place, id_, names, own)) for id_ in ids], class_map
 
 
 def _xml_folder(place: Path) -> Path:
@@ -154,7 +154,7 @@ def _voc_ids(root: Path, place: Path, split: str) -> Sequence[str]:
     return found if place != root else held_out(found, split, 10)
 
 
-def _voc_picture(place: Path, id_: str, names: dict[str, int]) -> BoxedPicture:
+def _voc_picture(place: Path, id_: str, names: dict[str, int], classes: Path) -> BoxedPicture:
     file = _xml_folder(place) / f"{id_}.xml"
     content = read_xml(file, "annotation file")
     try:
@@ -167,7 +167,7 @@ def _voc_picture(place: Path, id_: str, names: dict[str, int]) -> BoxedPicture:
     except KeyError as error:
         raise DataError(
             f"{file} names the class {error}, which is not among {', '.join(names)}",
-            f"list your classes in {place / 'classes.txt'}, background first",
+            f"list your classes in {classes}, background first",
         ) from None
     name = Path(content.findtext("filename", "")).name or f"{id_}.jpg"
     candidates = [place / "JPEGImages" / name, place / "JPEGImages" / f"{id_}.jpg", file.parent / name]

@@ -86,13 +86,21 @@ def coco(root: Path, split: str, images: str = "", labels: str = "") -> Labelled
 
 
 def annotation_file(root: Path, split: str, labels: str) -> Path:
-    """The JSON of the split below the folder `root`; `labels` as in `coco`. Raises SplitError."""
+    """The JSON of the split below the folder `root`; `labels` as in `coco`.
+
+    Raises SplitError if there is none, DataError if several begin so, as val2014 and val2017.
+    """
     kinds = [labels] if labels else ["instances", "panoptic"]
-    places = [
-        *(path for kind in kinds for path in sorted((root / "annotations").glob(f"{kind}_{split}*.json"))),
-        *(root / name / "_annotations.coco.json" for name in (split, "valid" if split == "val" else split)),
-    ]
-    for path in places:
+    for kind in kinds:
+        exact = root / "annotations" / f"{kind}_{split}.json"
+        found = [exact] if exact.is_file() else sorted(exact.parent.glob(f"{kind}_{split}*.json"))
+        if len(found) > 1:
+            years = ", ".join(path.stem.removeprefix(f"{kind}_") for path in found)
+            raise DataError(f'the split "{split}" of {root} may be any of {years}', "name one of these")
+        if found:
+            return found[0]
+    for name in (split, "valid" if split == "val" else split):
+        path = root / name / "_annotations.coco.json"
         if path.is_file():
             return path
     expected = root / "annotations" / f"{kinds[0]}_{split}*.json"

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pixelwise.data.folder import classes_file, labels_folder
+from pixelwise.data.folder import classes_file, file_stem, labels_folder
 from pixelwise.data.parts import IMAGE_SUFFIXES, ImageFile, read_text
 from pixelwise.data.sample import LabelledImages
 from pixelwise.errors import DataError
@@ -22,43 +22,50 @@ from pixelwise.types import Channel
 def convert(
     dataset: LabelledImages, place: Path, split: str, progress: Callable[[int], None] | None = None
 ) -> None:
-    """Write the samples below `place`/`split`, the names of classes below `place`.
+    """Write the samples below `place`/`split`, those of "all" right below `place`, and the names of classes
+    below `place`.
 
     Pictures that are files are copied as they are, others become PNG; labels become palette PNG of class ids,
     void 255; extra channels of 8 bits become PNG, others .npy. Names are the ids, "/" as "_". Raises
-    DataError if the folder of the split exists, if `place` has other classes, or for what a sample's
-    reading raises.
+    DataError if the folder to write exists, if `place` has other classes, or for what a sample's reading
+    raises.
     """
-    goal = place / split
+    goal = place_of(place, split)
     if goal.exists():
         raise DataError(f"{goal} already exists", "choose another folder, or remove it")
-    names = [entry.id.replace("/", "_").replace("\\", "_") for entry in dataset.entries]
+    names = [file_stem(entry.id) for entry in dataset.entries]
     if len(set(names)) < len(names):
         repeated = sorted({name for name in names if names.count(name) > 1})
         raise DataError(
             f"{dataset.name}: several samples would be called {', '.join(repeated[:5])}",
             'rename them: "/" and "\\" become "_"',
         )
-    lists = {place / classes_file(head): class_map.classes.names for head, class_map in dataset.heads.items()}
-    for path, classes in lists.items():
+    lists = {classes_file(head): class_map.classes.names for head, class_map in dataset.heads.items()}
+    for name, classes in lists.items():
+        path = place / name
         if path.exists() and read_text(path, "list of classes").splitlines() != list(classes):
             raise DataError(f"{path} names other classes", "choose another folder")
 
-    unfinished = place / f".{split}.partial"
+    unfinished = goal.with_name(f".{goal.name}.partial")
     shutil.rmtree(unfinished, ignore_errors=True)
     try:
         work = in_order(lambda i: _write(dataset, i, names[i], unfinished), range(len(dataset)), processors())
         for done, _ in enumerate(work, start=1):
             if progress is not None:
                 progress(done)
-        for path, classes in lists.items():
-            write_classes(path, classes)
+        for name, classes in lists.items():
+            write_classes((unfinished if goal == place else place) / name, classes)
         unfinished.replace(goal)
     except BaseException:
         shutil.rmtree(unfinished, ignore_errors=True)
         with suppress(OSError):  # what was there before stays
             place.rmdir()
         raise
+
+
+def place_of(place: Path, split: str) -> Path:
+    """The folder that `convert` writes a split to."""
+    return place if split == "all" else place / split
 
 
 def _write(dataset: LabelledImages, index: int, name: str, place: Path) -> None:

@@ -47,7 +47,8 @@ class CvatShapes:
 def cvat(root: Path, split: str) -> LabelledImages:
     """The split of the unpacked export `root`, or of an annotations.xml; see folder.py for how it is chosen.
 
-    The export of masks may have lists of ids, ImageSets/Segmentation/SPLIT.txt.
+    The export of masks may have lists of ids, ImageSets/Segmentation/SPLIT.txt. CVAT lists pictures without a
+    mask, too: those that nobody has labelled, which are left out.
     """
     file = root if root.is_file() else root / "annotations.xml"
     if file.is_file():
@@ -159,7 +160,9 @@ def _listed(root: Path, split: str, entries: tuple[Entry, ...]) -> tuple[Entry, 
     if not (lists / f"{split}.txt").is_file():
         named = sorted(path.stem for path in lists.glob("*.txt"))
         if named and named != ["default"]:
-            raise SplitError(f'no split "{split}": {lists / f"{split}.txt"} not found', f"there are {named}")
+            raise SplitError(
+                f'no split "{split}": {lists / f"{split}.txt"} not found', f"there are {', '.join(named)}"
+            )
         return held_out(entries, split, 10)
     wanted = set(read_list(lists / f"{split}.txt"))
     return tuple(entry for entry in entries if entry.id in wanted)

@@ -29,9 +29,14 @@ def folder(root: Path, split: str, zero: str = "class") -> LabelledImages:
     own = root / split
     place = next((p for p in (own, root) if (p / "images").is_dir() and (p / "labels").is_dir()), None)
     if place is None:
+        there = sorted(
+            path.parent.name for path in root.glob("*/images") if path.with_name("labels").is_dir()
+        )
         raise SplitError(
             f'no split "{split}": {own} has no images/ and labels/, nor has {root}',
-            "put pictures into images/ and PNG files of ids into labels/, with equal names",
+            f"there are {', '.join(there)}"
+            if there
+            else "put pictures into images/ and PNG files of ids into labels/, with equal names",
         )
     labels = {SEMANTIC: place / "labels"} | _named(place, "labels")
     entries = entries_of(place / "images", labels, _named(place, "channels"))
@@ -88,6 +93,11 @@ def by_stem(place: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
             )
         found[path.stem] = path
     return found
+
+
+def file_stem(id_: str) -> str:
+    """The name, without ending, of the files of a sample with that id: "/" and "\\" become "_"."""
+    return id_.replace("/", "_").replace("\\", "_")
 
 
 def classes_file(head: str) -> str:

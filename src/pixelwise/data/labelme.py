@@ -91,8 +91,11 @@ def labelme(root: Path, split: str) -> LabelledImages:
     labels, pictures = set(), {}
     for file in everywhere:
         content = read_json(file, "label")
+        shapes = content.get("shapes", [])
+        if not isinstance(shapes, list):
+            raise DataError(f'the label {file} has "shapes" that are no list', "save it anew with labelme")
         pictures[file] = content.get("imagePath"), bool(content.get("imageData"))
-        labels |= {str(shape.get("label")) for shape in content.get("shapes", []) if isinstance(shape, dict)}
+        labels |= {str(shape.get("label")) for shape in shapes if isinstance(shape, dict)}
     names = ["background", *_names(root, labels)]
     ids = {name: id_ for id_, name in enumerate(names)} | {"_background_": 0, _IGNORE: VOID}
     entries = tuple(

@@ -1,7 +1,9 @@
 """`KIND:PATH`, the one way to name a data set on the command line and in recipes."""
 
 import re
-from collections.abc import Callable, Collection
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from pixelwise.data import (
@@ -53,11 +55,12 @@ def open_dataset(
     """The split of the data set `KIND:PATH` or `KIND:PATH,option=value`, with a KIND of SOURCES.
 
     `classes` selects, merges or drops classes: "background,person,animal=cat+dog" (all others become void).
-    `ids` is a file that lists the ids to take, one per line. `head` is the one of several to take alone.
-    Only lists and folder names are read here. Raises DataError if the place or the split is not there.
+    `ids` is a file that lists the ids to take, one per line. `head` is the one of several to take alone. The
+    split "all" is the usual ones together, where the kind has none of that name. Only lists and folder names
+    are read here. Raises DataError if the place or the split is not there.
     """
     source, path, options = locate(spec)
-    dataset = source.read(path, split, **options)
+    dataset = _all(spec) if split == "all" else source.read(path, split, **options)
     if not dataset.entries:
         raise SplitError(f'the split "{split}" of {spec} is empty', "name another split, or look at its list")
     if ids is not None:
@@ -65,6 +68,39 @@ def open_dataset(
     if head is not None:
         dataset = dataset.with_head(head)
     return dataset if classes is None else dataset.select(classes)
+
+
+def _all(spec: str) -> LabelledImages:
+    """What the kind reads as "all", or else the usual splits that are there in one.
+
+    Raises DataError if an id is in two of them, or if their classes differ.
+    """
+    source, path, options = parse_spec(spec)
+    try:
+        return source.read(path, "all", **options)
+    except SplitError:
+        splits = _those_there(source.splits, lambda split: source.read(path, split, **options))
+    first, *others = splits.values()
+    entries = tuple(entry for dataset in splits.values() for entry in dataset.entries)
+    twice = [id_ for id_, times in Counter(entry.id for entry in entries).items() if times > 1]
+    if twice or any(dataset.heads != first.heads for dataset in others):
+        what = f"have ids in common, as {twice[0]}" if twice else "differ in their classes"
+        raise DataError(f"{spec}: {' and '.join(splits)} {what}", "take one of them")
+    return replace(first, name=f"{spec} all", entries=entries)
+
+
+def _those_there(splits: Iterable[str], opened: Callable[[str], LabelledImages]) -> dict[str, LabelledImages]:
+    """Those of the splits that can be opened. Raises SplitError if none can."""
+    found: dict[str, LabelledImages] = {}
+    missing: SplitError | None = None
+    for name in splits:
+        try:
+            found[name] = opened(name)
+        except SplitError as error:
+            missing = missing or error
+    if not found and missing is not None:
+        raise missing
+    return found
 
 
 def _listed(path: Path, known: Collection[str]) -> frozenset[str]:
@@ -91,16 +127,7 @@ def open_splits(
     """
     if split is not None:
         return {split: opened(spec, split, classes)}
-    found: dict[str, LabelledImages] = {}
-    missing: SplitError | None = None
-    for name in parse_spec(spec)[0].splits:
-        try:
-            found[name] = opened(spec, name, classes)
-        except SplitError as error:
-            missing = missing or error
-    if not found and missing is not None:
-        raise missing
-    return found
+    return _those_there(parse_spec(spec)[0].splits, lambda name: opened(spec, name, classes))
 
 
 def locate(spec: str) -> tuple[Source, Path, dict[str, str]]:

@@ -75,7 +75,7 @@ def compare(first: Record, second: Record) -> dict[str, Any]:
     """
     second = _in_order_of(first, second)
     drawn = bootstrap.resampled(first.counts), bootstrap.resampled(second.counts)
-    whole = _total(first.counts), _total(second.counts)
+    whole = first.counts.total(), second.counts.total()
 
     def row(figure: Callable[[Counts], Floats]) -> dict[str, Any]:
         a, b = (float(figure(counts)) for counts in whole)
@@ -130,10 +130,6 @@ def _in_order_of(first: Record, second: Record) -> Record:
             "judge both models anew on the present labels",
         )
     return Record(second.name, first.ids, counts, second.classes)
-
-
-def _total(images: Counts) -> Counts:
-    return Counts(images.right.sum(axis=0), images.truth.sum(axis=0), images.predicted.sum(axis=0))
 
 
 def _difference(a: float, b: float, drawn: Floats) -> dict[str, Any]:

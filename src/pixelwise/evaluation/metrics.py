@@ -72,6 +72,10 @@ class Counts:
         right = np.diagonal(confusion, axis1=-2, axis2=-1).copy()
         return cls(right, confusion.sum(axis=-1), confusion.sum(axis=-2))
 
+    def total(self) -> "Counts":
+        """The sum over the first axis, as of images."""
+        return Counts(self.right.sum(axis=0), self.truth.sum(axis=0), self.predicted.sum(axis=0))
+
     def iou(self) -> Floats:
         """(..., C) n_ii / (t_i + sum_j n_ji - n_ii); NaN for a class absent from truth and prediction."""
         return _ratios(self.right, self.truth + self.predicted - self.right)

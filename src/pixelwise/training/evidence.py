@@ -6,7 +6,7 @@ from pathlib import Path
 from PIL import Image
 
 from pixelwise.data.convert import write_classes
-from pixelwise.data.folder import classes_file, labels_folder
+from pixelwise.data.folder import classes_file, file_stem, labels_folder
 from pixelwise.labels import Classes
 from pixelwise.pictures.masks import mask
 from pixelwise.pictures.writing import write_picture
@@ -27,7 +27,7 @@ def save_evidence(
         write_classes(place / classes_file(head), entry.names)
     for number, batch in enumerate(parts):
         for index, id_ in enumerate(batch.ids):
-            name = f"{rank}_{number}_{index}_{id_.replace('/', '_')}.png"
+            name = f"{rank}_{number}_{index}_{file_stem(id_)}.png"
             colours = batch.images[index, :3].permute(1, 2, 0).byte().numpy()
             write_picture(place / "images" / name, Image.fromarray(colours))
             for head, entry in classes.items():
