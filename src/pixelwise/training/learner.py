@@ -9,6 +9,7 @@ import torch
 
 from pixelwise.errors import TrainingError
 from pixelwise.models.fast_training import for_training
+from pixelwise.models.segmentation_net import by_head
 from pixelwise.training.batches import Batch
 from pixelwise.training.checkpoint import Checkpoint
 from pixelwise.training.losses import LossSampling, cross_entropy, labelled
@@ -91,7 +92,7 @@ class Learner:
                 images = part.images.to(self.fabric.device).contiguous(memory_format=torch.channels_last)
                 scores = self._model(images)
                 loss = torch.zeros((), device=self.fabric.device)
-                for name, own in zip(self.heads, scores.split(list(self.heads.values()), 1), strict=True):
+                for name, own in by_head(scores, self.heads).items():
                     loss = loss + cross_entropy(own, target[name], self._weights.get(name), pixels[name])
                 # Gradients are averaged over processes, but the loss is a sum.
                 self.fabric.backward(loss * self.fabric.world_size)
