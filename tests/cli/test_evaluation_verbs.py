@@ -169,7 +169,7 @@ def test_a_report_s_folder_that_may_not_be_written_into_is_told_before_the_work(
 ) -> None:
     (tmp_path / "shared").mkdir(mode=0o500)
     if os.access("shared", os.W_OK):  # as the superuser may
-        monkeypatch.setattr(os, "access", lambda *_: False)
+        monkeypatch.setattr(os, "access", lambda _, mode: not mode & os.W_OK)
     monkeypatch.setattr("pixelwise.evaluation.evaluate.evaluate", None)
     result = invoke(f"{EVALUATE} --report shared")
     assert result.exit_code == 1

@@ -66,7 +66,7 @@ def by_head(scores: torch.Tensor, sizes: Mapping[str, int]) -> dict[str, torch.T
     """The scores of each head of a net with several; `sizes` counts the classes by head, in the order in
     which they stand side by side.
     """
-    return dict(zip(sizes, scores.split(list(sizes.values()), 1), strict=True))
+    return dict(zip(sizes, torch.split(scores, list(sizes.values()), 1), strict=True))
 
 
 class OneHead(SegmentationNet):
