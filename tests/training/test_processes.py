@@ -183,7 +183,8 @@ def test_a_fault_that_all_processes_find_is_told_once(squares: Path, tmp_path: P
     (tmp_path / checkpoint.LAST).touch()
     done = run_of(sharing(squares, tmp_path))
     assert done.returncode == 1
-    assert done.stderr.startswith(f"error: {tmp_path} already holds a run\nhint: ")
+    assert f"\nerror: {tmp_path} already holds a run\nhint: " in done.stderr
+    assert done.stderr.count("warning: ") == 1, "the four pictures to judge by"
     assert done.stderr.count("error: ") == 1
 
 
