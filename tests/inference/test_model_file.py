@@ -14,7 +14,7 @@ from pixelwise.inference.model_file import ModelInfo
 
 
 def test_metadata_gives_back_the_same_info() -> None:
-    info = ModelInfo("n", CLASSES, 500, {"mean": [1.5]}, {"figures": {"mean_iou": 0.7}})
+    info = ModelInfo("n", CLASSES, 500, {"mean": [1.5]}, {"figures": {"mean_iou": 0.7}}, enlarge=True)
     metadata = info.to_metadata()
     assert list(metadata) == ["pixelwise"]
     assert json.loads(metadata["pixelwise"])["format"] == 1
@@ -41,6 +41,7 @@ def changed(**fields: Any) -> dict[str, str]:
         (changed(long_side="absent"), "'long_side' is missing"),
         (changed(long_side=0), "at least 1, got 0"),
         (changed(long_side=True), "'long_side' must be of type int, got True"),
+        (changed(enlarge=1), "'enlarge' must be true or false, got 1"),
         (changed(classes=[]), "1 to 255 classes"),
         (changed(classes=["cat"]), "expected an object with 'name', got 'cat'"),
         (changed(classes=[{"name": "cat", "color": [1, 2, 256]}]), "three integers from 0 to 255"),
@@ -53,6 +54,10 @@ def test_faults_in_the_metadata_are_named(metadata: dict[str, str], message: str
     with pytest.raises(ModelError, match=r"m\.onnx") as caught:
         ModelInfo.from_metadata(metadata, "m.onnx")
     assert message in caught.value.message
+
+
+def test_files_that_do_not_say_so_enlarge_nothing() -> None:
+    assert not ModelInfo.from_metadata(changed(enlarge="absent")).enlarge
 
 
 def test_load_finds_bundled_models_by_name(bundled: Callable[[], Path]) -> None:

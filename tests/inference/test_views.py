@@ -1,5 +1,7 @@
 """Several looks at a picture: what is averaged, and what each look sees."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -54,6 +56,33 @@ def test_scales_multiply_the_scored_size_and_large_ones_show_more_of_a_large_pic
     enlarged = np.asarray(Image.fromarray(one).resize((128, 64), Image.Resampling.BICUBIC))
     assert np.abs(two.astype(int) - enlarged).max() > 20  # stripes that the reduced copy has lost
     assert np.ptp(half) < np.ptp(two)
+
+
+@pytest.mark.parametrize("views", [SINGLE, Views((1, 1.5), flip=True)])
+def test_a_model_that_enlarges_scores_small_pictures_larger_and_labels_them_as_they_are(views: Views) -> None:
+    # 40 x 20 pixels, the right half red and so of class 1; the net's own size is 64 x 32.
+    image = np.zeros((20, 40, 3), np.uint8)
+    image[:, 20:, 0] = 255
+    engine = Recorder()
+    info = replace(tiny_info(long_side=64), enlarge=True)
+    result = Predictor(engine, info, views=views)(image)
+    sizes = [seen.shape[:2] for seen in engine.seen]
+    assert sizes == ([(32, 64)] if views == SINGLE else 2 * [(32, 64)] + 2 * [(48, 96)])
+    assert result.scored_size == result.grid_size == (32, 64)
+    assert result.notes() == ["scored on a copy enlarged to 64x32"]
+    assert result.labels.shape == (20, 40)
+    assert (result.labels[:, 20:] == 1).all()
+    assert result.overlay(legend=False).size == (40, 20)
+
+
+def test_a_model_that_enlarges_reduces_large_pictures_as_others_do() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (100, 200, 3)).astype(np.uint8)
+    engine = Recorder()
+    Predictor(engine, tiny_info(long_side=64))(image)
+    Predictor(engine, replace(tiny_info(long_side=64), enlarge=True))(image)
+    reduced, again = engine.seen
+    assert reduced.shape == (32, 64, 3)
+    assert np.array_equal(reduced, again)
 
 
 def test_one_look_at_scale_1_is_the_plain_result_bit_for_bit(predictor: Predictor) -> None:

@@ -149,6 +149,8 @@ def test_fitting_never_loses_the_short_side() -> None:
     assert fitting((300, 451), 64) == (43, 64)  # 300 * 64 / 451 = 42.6
     assert fitting((1, 20_000), 64) == (1, 64)
     assert fitting((10, 20), 64) == (10, 20)
+    assert fitting((10, 20), 64, enlarge=True) == (32, 64)
+    assert fitting((300, 451), 64, enlarge=True) == (43, 64)
 
 
 def test_a_pillow_image_is_left_as_it_was(tmp_path: Path) -> None:

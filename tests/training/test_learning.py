@@ -3,6 +3,7 @@
 import json
 import math
 import signal
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
@@ -14,6 +15,7 @@ from squares_runs import before_step, run_squares
 from pixelwise.cli.loading import load_model
 from pixelwise.data import open_dataset
 from pixelwise.errors import TrainingError
+from pixelwise.evaluation.evaluate import evaluate
 from pixelwise.training import checkpoint
 from pixelwise.training.learner import _synchronise
 from pixelwise.training.losses import cross_entropy
@@ -120,6 +122,19 @@ def test_a_run_has_a_last_checkpoint_when_its_first_best_one_is_written(
     monkeypatch.setattr(checkpoint, "save", noted)
     run_squares(squares, tmp_path, *PLAIN, "steps=1")
     assert written == [checkpoint.LAST, checkpoint.BEST, checkpoint.LAST]
+
+
+def test_a_net_is_judged_as_it_will_segment_on_enlarged_copies_where_asked(
+    squares: Path, tmp_path: Path
+) -> None:
+    run_squares(squares, tmp_path, "ema=0", "enlarge=true", "long_side=96", "workers=0")
+    judged = load_run(tmp_path)[1].training["val"]["mean_iou"]
+    val_set = open_dataset(f"folder:{squares}", "val")
+    predictor = load_model(str(tmp_path))
+    assert predictor(val_set.read(0).image).scored_size == (72, 96), "the pictures have 48x64 pixels"
+    assert evaluate(predictor, val_set).summary()["mean_iou"] == pytest.approx(judged)
+    predictor.info = replace(predictor.info, enlarge=False)
+    assert evaluate(predictor, val_set).summary()["mean_iou"] != pytest.approx(judged)
 
 
 def test_the_record_of_a_run_names_no_folder(squares: Path, tmp_path: Path) -> None:

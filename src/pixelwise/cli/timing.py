@@ -38,7 +38,6 @@ def time(
     from pathlib import Path
 
     from pixelwise.inference.timing import time_stages, write_photo
-    from pixelwise.pictures.images import fitting
 
     height, width = options.parsed_size(size)
     preset, views = options.chosen_preset(crf, crf_preset), options.chosen_views(scales, flip)
@@ -49,7 +48,7 @@ def time(
         photo = Path(folder) / "photo.jpg"
         write_photo(photo, (height, width))
         durations = time_stages(predictor, photo, runs, tell)
-    scored = fitting((height, width), predictor.info.long_side)
+    scored = predictor.info.scored_size((height, width))
     if as_json:
         record = {
             "model": model,

@@ -145,7 +145,8 @@ def _key(predictor: Predictor, dataset: LabelledImages) -> str:
         for entry in dataset.entries
     ]
     facts = [
-        *(_VERSION, predictor.identity, predictor.info.long_side, predictor.classes.names),
+        *(_VERSION, predictor.identity, predictor.info.long_side, predictor.info.enlarge),
+        predictor.classes.names,
         *(dataset.classes.names, dict(dataset.class_map.table), files),
     ]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]

@@ -20,7 +20,7 @@ _TEXT: RGB = (235, 235, 235)
 
 def resized(photo: RGBImage, size: tuple[int, int]) -> RGBImage:
     """The photo enlarged or reduced to (height, width)."""
-    return np.asarray(Image.fromarray(photo).resize((size[1], size[0]), Image.Resampling.BICUBIC))
+    return np.array(Image.fromarray(photo).resize((size[1], size[0]), Image.Resampling.BICUBIC))
 
 
 def cutout(photo: RGBImage, labels: Labels, background: int) -> Image.Image:

@@ -14,6 +14,7 @@ from typing import Any
 
 from pixelwise.errors import ModelError
 from pixelwise.labels import RGB, Classes
+from pixelwise.pictures.images import fitting
 
 FORMAT = 1
 PROPERTY = "pixelwise"
@@ -25,9 +26,9 @@ _WRITTEN = 'write model files with "pixelwise export"'
 class ModelInfo:
     """Name, classes and record of a model.
 
-    An image whose longer side exceeds `long_side` pixels is scored on a copy reduced to it. `preprocessing`
-    says what the graph does to the pixels; `training` is the record of how the model came about. Both are
-    JSON objects for the reader.
+    An image whose longer side exceeds `long_side` pixels is scored on a copy reduced to it; with `enlarge` a
+    smaller one on a copy enlarged to it. `preprocessing` says what the graph does to the pixels; `training`
+    is the record of how the model came about. Both are JSON objects for the reader.
     """
 
     name: str
@@ -35,12 +36,17 @@ class ModelInfo:
     long_side: int
     preprocessing: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
+    enlarge: bool = False
 
     def __post_init__(self) -> None:
         if not self.name:
             raise ValueError("a model needs a name")
         if self.long_side < 1:
             raise ValueError(f"long_side is in pixels, at least 1, got {self.long_side}")
+
+    def scored_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """(height, width) of the copy on which a picture of `size` is scored."""
+        return fitting(size, self.long_side, self.enlarge)
 
     def to_metadata(self) -> dict[str, str]:
         """The metadata properties to store in the ONNX file."""
@@ -54,6 +60,7 @@ class ModelInfo:
             "classes": classes,
             "background": self.classes.background,
             "long_side": self.long_side,
+            "enlarge": self.enlarge,
             "preprocessing": self.preprocessing,
             "training": self.training,
         }
@@ -99,6 +106,7 @@ class ModelInfo:
             long_side=_typed(record, "long_side", int),
             preprocessing=_typed(record, "preprocessing", dict),
             training=_typed(record, "training", dict),
+            enlarge=_flag(record, "enlarge"),
         )
 
 
@@ -108,6 +116,14 @@ def _typed(record: object, key: str, kind: type) -> Any:
     value = record[key]
     if not isinstance(value, kind) or isinstance(value, bool):
         raise ValueError(f"{key!r} must be of type {kind.__name__}, got {value!r}")
+    return value
+
+
+def _flag(record: dict[str, Any], key: str) -> bool:
+    """False where the file does not say, as older ones do not."""
+    value = record.get(key, False)
+    if not isinstance(value, bool):
+        raise ValueError(f"{key!r} must be true or false, got {value!r}")
     return value
 
 

@@ -15,9 +15,9 @@ from pixelwise.inference.model_file import ModelInfo
 from pixelwise.inference.probabilities import scores_of
 from pixelwise.inference.refiner import CRFRefiner, Refiner, refined_photo, refining_bytes
 from pixelwise.inference.segmentation import Segmentation
-from pixelwise.inference.views import SINGLE, Views, averaged_scores
+from pixelwise.inference.views import SINGLE, Views, averaged_scores, sized
 from pixelwise.labels import Classes
-from pixelwise.pictures.images import Photo, Source, fitting, read_photo
+from pixelwise.pictures.images import Photo, Source, read_photo
 from pixelwise.pictures.memory import PICTURES
 from pixelwise.streams import in_order, processors
 from pixelwise.types import IMAGE, Channel, Scores
@@ -59,7 +59,7 @@ class Predictor:
         return self.info.classes
 
     def __call__(self, source: Source) -> Segmentation:
-        """Segment one picture; if its longer side exceeds info.long_side, on a copy reduced to that.
+        """Segment one picture, on a copy of info.scored_size.
 
         A refiner then sees the picture in its own size, or, where memory does not allow that, on the
         largest copy that it does: see refiner.refined_size.
@@ -82,18 +82,19 @@ class Predictor:
 
     def scores(self, source: Source, photo: Photo) -> Scores:
         """(C, h, w) scores of `photo`, the copy of `source` that read_photo made for info.long_side."""
+        size = self.info.scored_size(photo.pixels.shape[:2])
         if self.views == SINGLE:
-            return self.engine.scores(photo.pixels)
-        size = photo.pixels.shape[0], photo.pixels.shape[1]
+            return self.engine.scores(sized(photo.pixels, size))
+        whole = photo.pixels.shape[:2] == photo.size
         largest = math.ceil(self.info.long_side * max(self.views.scales))
-        closer = photo if largest <= max(size) or size == photo.size else read_photo(source, largest)
+        closer = photo if whole or largest <= max(size) else read_photo(source, largest)
         return averaged_scores(self.engine, closer.pixels, size, self.views)
 
     def _of_inputs(self, source: object) -> Segmentation:
         if not isinstance(source, np.ndarray) or source.ndim != 3:
             raise self._sees_more()
         size = source.shape[0], source.shape[1]
-        seen = reduced(source, fitting(size, self.info.long_side))
+        seen = resampled(source, self.info.scored_size(size))
         colours = seen[..., :3] if seen.shape[2] >= 3 else seen[..., :1].repeat(3, axis=2)
         shown = np.ascontiguousarray(colours.clip(0, 255).astype(np.uint8))
         return Segmentation(self.engine.scores(seen), size, self.classes, shown)
@@ -128,14 +129,14 @@ class Predictor:
         return in_order(self, sources, workers)
 
 
-def reduced(channels: Channel, size: tuple[int, int]) -> Channel:
+def resampled(channels: Channel, size: tuple[int, int]) -> Channel:
     """(H, W, K) of any type resized to `size`, each channel for itself, as float32."""
     if channels.shape[:2] == size:
         return channels.astype(np.float32)
     height, width = size
     planes = [Image.fromarray(plane) for plane in np.moveaxis(channels.astype(np.float32), 2, 0)]
-    smaller = [plane.resize((width, height), Image.Resampling.BILINEAR) for plane in planes]
-    return np.stack([np.asarray(plane) for plane in smaller], axis=2)
+    fitted = [plane.resize((width, height), Image.Resampling.BILINEAR) for plane in planes]
+    return np.stack([np.asarray(plane) for plane in fitted], axis=2)
 
 
 def load(

@@ -65,7 +65,8 @@ class Segmentation:
         original: Callable[[], RGBImage] | None = None,
         scored_size: tuple[int, int] | None = None,
     ) -> None:
-        """`scores` (C, h, w) of `image` (h, w, 3), a copy of a picture of `size`, which `original` gives.
+        """`scores` (C, h, w) of `image` (h, w, 3), a copy of a picture of `size`, which `original` gives; or
+        the scores are of an enlarged picture, and `image` is the picture.
 
         scored_size: if the scores were refined, the (height, width) of the copy that the net scored.
         """
@@ -89,7 +90,7 @@ class Segmentation:
     @property
     def grid_size(self) -> tuple[int, int]:
         """(height, width) of the grid on which scores are known."""
-        return self.image.shape[0], self.image.shape[1]
+        return self.scores.shape[1], self.scores.shape[2]
 
     @cached_property
     def _counted(self) -> tuple[Labels, npt.NDArray[np.int64], npt.NDArray[np.float64]]:
@@ -210,7 +211,8 @@ class Segmentation:
         """What to tell: that a reduced copy was scored or refined, which of `kinds` are saved reduced."""
         notes = []
         if self.scored_size != self.size:
-            notes.append(f"scored on a copy reduced to {_by(self.scored_size)}")
+            changed = "enlarged" if max(self.scored_size) > max(self.size) else "reduced"
+            notes.append(f"scored on a copy {changed} to {_by(self.scored_size)}")
         if self._refined:
             copy = "" if self.grid_size == self.size else f" on a copy reduced to {_by(self.grid_size)}"
             notes.append(f"refined{copy}")

@@ -46,7 +46,7 @@ def averaged_scores(engine: Engine, pixels: RGBImage, size: tuple[int, int], vie
     """
     total: Beliefs | float = 0.0
     for scale in views.scales:
-        seen = _resized(pixels, (max(1, round(size[0] * scale)), max(1, round(size[1] * scale))))
+        seen = sized(pixels, (max(1, round(size[0] * scale)), max(1, round(size[1] * scale))))
         total = total + _probabilities(engine, seen, size)
         if views.flip:
             total += _probabilities(engine, np.ascontiguousarray(seen[:, ::-1]), size)[:, :, ::-1]
@@ -54,7 +54,8 @@ def averaged_scores(engine: Engine, pixels: RGBImage, size: tuple[int, int], vie
     return scores_of(mean)
 
 
-def _resized(pixels: RGBImage, size: tuple[int, int]) -> RGBImage:
+def sized(pixels: RGBImage, size: tuple[int, int]) -> RGBImage:
+    """`pixels` (H, W, 3) in the (height, width) `size`."""
     return pixels if pixels.shape[:2] == size else resized(pixels, size)
 
 

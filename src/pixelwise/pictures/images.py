@@ -79,9 +79,12 @@ def read_picture(path: Path) -> RGBImage:
     return _read_file(path, None)[0]
 
 
-def fitting(size: tuple[int, int], long_side: int) -> tuple[int, int]:
-    """(height, width) reduced to a longer side of at most `long_side` pixels, the shorter at least 1."""
-    scale = min(1.0, long_side / max(size))
+def fitting(size: tuple[int, int], long_side: int, enlarge: bool = False) -> tuple[int, int]:
+    """(height, width) reduced to a longer side of at most `long_side` pixels, the shorter at least 1; with
+    `enlarge` a smaller one is enlarged to it.
+    """
+    scale = long_side / max(size)
+    scale = scale if enlarge else min(1.0, scale)
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 

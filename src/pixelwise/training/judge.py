@@ -34,7 +34,7 @@ class Judge:
         self._predictors = {}
         for head, class_map in val_set.heads.items():
             part = self._net if len(sizes) == 1 else OneHead(self._net, sizes, head)
-            info = ModelInfo(recipe.name, class_map.classes, recipe.long_side)
+            info = ModelInfo(recipe.name, class_map.classes, recipe.long_side, enlarge=recipe.enlarge)
             self._predictors[head] = Predictor(TorchEngine(part.eval()), info, inputs=recipe.inputs)
 
     def __call__(self, weights: Mapping[str, torch.Tensor]) -> dict[str, float]:

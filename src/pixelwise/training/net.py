@@ -124,7 +124,8 @@ def load_run(run: Path, head: str | None = None) -> tuple[SegmentationNet, Model
         "pixelwise": __version__,
         "torch": torch.__version__,
     }
-    return net.eval(), ModelInfo(recipe.name, classes, recipe.long_side, preprocessing, record)
+    info = ModelInfo(recipe.name, classes, recipe.long_side, preprocessing, record, recipe.enlarge)
+    return net.eval(), info
 
 
 def _without_places(recipe: Recipe) -> dict[str, str]:

@@ -124,6 +124,8 @@ class Recipe:
 
     long_side: int = 400
     """Images are judged, and later segmented, on a copy of at most this many pixels a side."""
+    enlarge: bool = False
+    """Smaller images are enlarged to long_side for that, which shows small things to a coarse net."""
     evaluate_every: int = 500
     """Steps between evaluations on the val split."""
     patience: int = 0
