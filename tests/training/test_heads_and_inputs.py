@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from squares_runs import SETTINGS as TINY
 from squares_runs import run_recipe, run_squares
 
 from pixelwise.cli.loading import load_model
+from pixelwise.cli.train import train
 from pixelwise.data import open_dataset
 from pixelwise.errors import ModelError, TrainingError
 from pixelwise.evaluation.evaluate import evaluate
@@ -145,6 +147,19 @@ def test_a_run_of_one_head_that_is_not_the_main_one_is_judged_by_it(
         assert result["void"] == []
     with pytest.raises(TrainingError, match=r"has no head semantic\nhint: there are geometric"):
         load_run(run, "semantic")
+
+
+def test_classes_are_chosen_of_the_head_that_is_learnt_as_the_main_one(rooms: Path, tmp_path: Path) -> None:
+    """ "wall" is a class of the data's main head, too, which here is the second one."""
+    heads = ["heads=geometric,semantic", "classes=flat,wall=upright+open"]
+    settings = [*TINY, *heads, f"data=folder:{rooms}", "steps=1", "evaluate_every=1", "workers=0"]
+    train("finetune", settings, tmp_path)
+    state = checkpoint.load(tmp_path / checkpoint.LAST)
+    assert {name: own["names"] for name, own in state.heads.items()} == {
+        "geometric": ["flat", "wall"],
+        "semantic": ["floor", "wall"],
+    }
+    train("finetune", [], tmp_path, resume=True)
 
 
 @pytest.mark.parametrize(("inputs", "channels"), [("image,depth", 4), ("image,hha", 6), ("hha", 3)])
