@@ -71,7 +71,8 @@ def train(
                 raise TrainingError(
                     f"{run} holds a run of {chosen.name}, not of {recipe}", "name that recipe"
                 )
-        chosen = chosen.override([*(settings or []), *([f"precision={precision}"] if precision else [])])
+        given = [*(settings or []), *([f"precision={precision}"] if precision else [])]
+        chosen = chosen.override(given)
         first = first_stage(chosen)
         train_set = opened(first, first.data, first.train_split)
         val_set = opened(first, first.val_data or first.data, first.val_split)
@@ -89,7 +90,7 @@ def train(
             )
     with _one_tells(launch.is_first()):
         if find_rate:
-            _find_rate(chosen, train_set, settings or [])
+            _find_rate(chosen, train_set, given)
             return
         if isinstance(chosen, Chain):
             finished = train_chain(chosen, train_set, val_set, run, resume)
