@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import itertools
 import re
 import shlex
 from pathlib import Path
@@ -54,6 +55,23 @@ def test_every_command_of_a_page_has_its_options_and_settings(page: Path) -> Non
             assert not word.startswith("-") or re.search(rf"^ .*{word}\b", told, re.MULTILINE), command
     fields = {field.name for field in dataclasses.fields(Recipe)}
     assert set(re.findall(r"--set (\w+)=", text)) <= fields
+
+
+def test_the_page_on_training_has_every_recipe() -> None:
+    recipes = pytest.importorskip("pixelwise.recipes", reason="recipes need torch", exc_type=ImportError)
+    page = (DOCS / "training.md").read_text()
+    table = page.partition("## The recipes")[2].partition("\n## ")[0]
+    named = [
+        name
+        for entry in re.findall(r"^\|.*`.*\|$", table, re.MULTILINE)
+        for name in re.findall(r"`(.*?)`", entry)
+    ]
+    expanded = {
+        "".join(parts)
+        for name in named
+        for parts in itertools.product(*(part.split(",") for part in re.split(r"[{}]", name)))
+    }
+    assert expanded == {*recipes.recipe_names(), "default", "street"}
 
 
 @functools.cache

@@ -1,6 +1,7 @@
 """Stages as one recipe, and the search for a learning rate."""
 
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
@@ -143,10 +144,13 @@ def test_the_command_that_finds_a_rate_writes_nothing(
 ) -> None:
     monkeypatch.setattr(rate_search.find_rate, "__defaults__", (2,))  # steps
     monkeypatch.setattr(recipes, "get_recipe", lambda name: stages())
-    train("all", [f"data=folder:{squares}"], tmp_path / "run", find_rate=True)
-    lines = capsys.readouterr().out.splitlines()
+    train("all", [f"data=folder:{squares}", "classes=square, ground"], tmp_path / "run", find_rate=True)
+    printed = capsys.readouterr()
+    lines = printed.out.splitlines()
     assert len(lines) == 1 + 7 + 1
-    assert lines[-1].startswith("lowest loss: pixelwise train all --set learning_rate=")
+    given = f"--set data=folder:{squares} --set 'classes=square, ground'"
+    assert lines[-1].startswith(f"lowest loss: pixelwise train all {given} --set learning_rate=")
+    assert "note: of the first of 3 stages, while --set counts in all" in printed.err
     assert not (tmp_path / "run").exists()
 
 
@@ -166,6 +170,21 @@ def test_settings_count_in_every_stage_and_faults_name_theirs() -> None:
     assert [(stage.steps, stage.data) for stage in chain.stages] == [(9, "folder:y")] * 3
     with pytest.raises(TrainingError, match="the recipe fcn32s cannot be run so: steps must be at least 1"):
         stages("steps=0")
+
+
+def test_a_stage_whose_checkpoints_are_damaged_can_begin_anew(
+    sets: tuple[LabelledImages, LabelledImages], tmp_path: Path
+) -> None:
+    assert train_chain(stages("steps=1"), *sets, tmp_path)
+    second = tmp_path / "2_fcn16s"
+    for name in (checkpoint.BEST, checkpoint.LAST):
+        (second / name).write_bytes(b"")
+    with pytest.raises(TrainingError) as caught:
+        train_chain(read_chain(tmp_path), *sets, tmp_path, resume=True)
+    assert caught.value.hint == f"remove {second}, and --resume begins this stage anew"
+    shutil.rmtree(second)
+    assert train_chain(read_chain(tmp_path), *sets, tmp_path, resume=True)
+    assert checkpoint.load(second / checkpoint.LAST).step == 1
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[1]"])

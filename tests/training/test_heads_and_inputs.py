@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from squares_runs import SETTINGS as TINY
 from squares_runs import run_recipe, run_squares
 
 from pixelwise.cli.loading import load_model
-from pixelwise.data import open_dataset
+from pixelwise.cli.train import train
+from pixelwise.data import LabelledImages, open_dataset
 from pixelwise.errors import ModelError, TrainingError
 from pixelwise.evaluation.evaluate import evaluate
 from pixelwise.models.catalogue import CATALOGUE
@@ -129,8 +131,9 @@ def test_a_head_is_exported(two_heads: Path, tmp_path: Path, rooms: Path) -> Non
 
 
 def test_a_run_of_one_head_that_is_not_the_main_one_is_judged_by_it(
-    rooms: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    rooms: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from pixelwise.cli.crf_search import crf_search
     from pixelwise.cli.evaluate import evaluate as eval_command
     from pixelwise.cli.export import export
 
@@ -145,6 +148,30 @@ def test_a_run_of_one_head_that_is_not_the_main_one_is_judged_by_it(
         assert result["void"] == []
     with pytest.raises(TrainingError, match=r"has no head semantic\nhint: there are geometric"):
         load_run(run, "semantic")
+
+    searched: list[tuple[str, ...]] = []
+
+    def scored(_: object, dataset: LabelledImages, *__: object) -> None:
+        searched.append(dataset.classes.names)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pixelwise.evaluation.crf_search.ScoredImages", scored)
+    with pytest.raises(KeyboardInterrupt):
+        crf_search(str(run), f"folder:{rooms}", tmp_path / "preset.json")
+    assert searched == [("flat", "upright", "open")]
+
+
+def test_classes_are_chosen_of_the_head_that_is_learnt_as_the_main_one(rooms: Path, tmp_path: Path) -> None:
+    """ "wall" is a class of the data's main head, too, which here is the second one."""
+    heads = ["heads=geometric,semantic", "classes=flat,wall=upright+open"]
+    settings = [*TINY, *heads, f"data=folder:{rooms}", "steps=1", "evaluate_every=1", "workers=0"]
+    train("finetune", settings, tmp_path)
+    state = checkpoint.load(tmp_path / checkpoint.LAST)
+    assert {name: own["names"] for name, own in state.heads.items()} == {
+        "geometric": ["flat", "wall"],
+        "semantic": ["floor", "wall"],
+    }
+    train("finetune", [], tmp_path, resume=True)
 
 
 @pytest.mark.parametrize(("inputs", "channels"), [("image,depth", 4), ("image,hha", 6), ("hha", 3)])

@@ -61,6 +61,7 @@ def test_a_loss_that_is_no_number_ends_the_run_and_leaves_its_batch(squares: Pat
     run = tmp_path / "run"
     with pytest.raises(TrainingError, match=r"the loss of step \d+ is (nan|inf)") as caught:
         run_squares(squares, run, *PLAIN, "learning_rate=1e20", "head_learning_rate=1e20", "steps=20")
+    assert caught.value.hint == "begin another run with lower learning rates, or with clip=1"
     (place,) = (run / "not_finite").iterdir()
     assert f"what it was computed from is in {place}" in caught.value.message
     batch = open_dataset(f"folder:{place}", "all")
@@ -71,6 +72,21 @@ def test_a_loss_that_is_no_number_ends_the_run_and_leaves_its_batch(squares: Pat
     assert [name.rsplit("_", 1)[0] for name in names] == ["0_0_0", "0_0_1", "0_0_2", "0_0_3"]
     sources = {entry.id for entry in open_dataset(f"folder:{squares}", "train").entries}
     assert {name.rsplit("_", 1)[1] for name in names} <= sources, "the sample's id is the last part"
+
+
+def test_after_a_loss_that_is_no_number_another_run_can_start_from_what_was_learnt(
+    squares: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def spoil() -> None:
+        monkeypatch.setattr("pixelwise.training.learner.cross_entropy", lambda s, *_: s.sum() * math.nan)
+
+    run = tmp_path / "run"
+    before_step(2, spoil, monkeypatch)
+    with pytest.raises(TrainingError, match="the loss of step 3 is nan") as caught:
+        run_squares(squares, run, *PLAIN, "checkpoint_minutes=0")
+    assert f"from {run / checkpoint.LAST} if you like: --set init_from={run}" in str(caught.value.hint)
+    monkeypatch.undo()
+    assert run_squares(squares, tmp_path / "next", *PLAIN, f"init_from={run}", "clip=1")
 
 
 def test_weights_that_are_no_numbers_are_not_written(
@@ -263,6 +279,11 @@ def test_a_net_that_cannot_be_built_is_a_fault_of_the_recipe(
     with pytest.raises(TrainingError, match=f"the net cannot be built: .*{complaint}") as caught:
         build_net(Recipe("r", "d").override([*settings, *UNTRAINED]), 2)
     assert caught.value.hint == "take other skips, another backbone, or batch_norm=train"
+
+
+def test_an_accelerator_that_is_not_there_is_told(squares: Path, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="accelerator=abacus with precision=32-true fails here: "):
+        run_squares(squares, tmp_path, *PLAIN, "accelerator=abacus")
 
 
 def test_synchronised_batch_normalisation_needs_gpus(squares: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Training end to end on generated squares: it learns, survives SIGKILL bit for bit, and refuses nonsense."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -10,10 +11,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from squares_runs import assert_same, command, run_squares, saved_step
+from squares_runs import SETTINGS, assert_same, command, run_squares, saved_step
 
+from pixelwise.data import open_dataset
 from pixelwise.errors import TrainingError
 from pixelwise.training import checkpoint
+from pixelwise.training.loop import train
+from pixelwise.training.net import load_run
+from pixelwise.training.recipe import Recipe
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +115,43 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
         checkpoint.load(tmp_path / "last.pt")
 
 
+@pytest.mark.parametrize(
+    ("damaged", "sound"), [(checkpoint.LAST, checkpoint.BEST), (checkpoint.BEST, checkpoint.LAST)]
+)
+def test_beside_a_damaged_checkpoint_the_sound_one_is_named(
+    uninterrupted: Path, tmp_path: Path, damaged: str, sound: str
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(uninterrupted, run)
+    (run / damaged).write_bytes(b"half a checkpoint")
+    with pytest.raises(TrainingError, match=rf"{damaged} is no checkpoint") as caught:
+        checkpoint.load(run / damaged)
+    assert re.search(rf"{run / sound},? is sound", str(caught.value.hint))
+    (run / sound).write_bytes(b"half a checkpoint")
+    with pytest.raises(TrainingError) as caught:
+        checkpoint.load(run / damaged)
+    assert caught.value.hint == "begin a new run"
+
+
+def test_what_is_said_of_a_damaged_last_checkpoint_can_be_done(
+    squares: Path, uninterrupted: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(uninterrupted, run)
+    best = checkpoint.load(run / checkpoint.BEST)
+    (run / checkpoint.LAST).write_bytes(b"half a checkpoint")
+    with pytest.raises(TrainingError) as caught:
+        run_squares(squares, run, resume=True)
+    assert f"take it from {run}, and another run goes on from it with --set init_from={run}" in str(
+        caught.value.hint
+    )
+    assert load_run(run)[1].training["steps"] == best.step
+    still = ("learning_rate=0", "head_learning_rate=0", "steps=1")
+    assert run_squares(squares, tmp_path / "next", f"init_from={run}", *still)
+    begun = checkpoint.load(tmp_path / "next" / checkpoint.LAST).net
+    assert all(torch.equal(begun[name], tensor) for name, tensor in best.mean.items())
+
+
 def test_a_checkpoint_that_the_system_does_not_let_be_read_is_not_called_damaged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,6 +193,24 @@ def test_classes_that_changed_since_the_run_was_started_are_told(squares: Path, 
             run_squares(root, run, "steps=1", resume=True)
         assert caught.value.message.endswith(complaint)
     assert (run / checkpoint.LAST).read_bytes() == before
+
+
+@pytest.mark.parametrize("names", ["square ground", "ground square tree"])
+def test_what_is_judged_must_have_the_classes_that_are_learnt(
+    squares: Path, tmp_path: Path, names: str
+) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(squares, other)
+    (other / "classes.txt").write_text("\n".join(names.split()))
+    recipe = Recipe("squares", f"folder:{squares}").override([*SETTINGS, "steps=1"])
+    sets = open_dataset(recipe.data, "train"), open_dataset(f"folder:{other}", "val")
+    with pytest.raises(TrainingError) as caught:
+        train(recipe, *sets, tmp_path / "run")
+    assert caught.value.message == (
+        f"folder:{squares} train has the classes ground, square, "
+        f"but folder:{other} val {', '.join(names.split())}"
+    )
+    assert not (tmp_path / "run").exists()
 
 
 def test_an_output_that_is_a_file_is_told(squares: Path, tmp_path: Path) -> None:

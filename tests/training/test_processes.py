@@ -18,9 +18,13 @@ import typer
 from squares_runs import command, saved_step
 
 from pixelwise.cli.train import train
+from pixelwise.data import open_dataset
 from pixelwise.errors import DataError, TrainingError
 from pixelwise.training import checkpoint
-from pixelwise.training.launch import launch
+from pixelwise.training.judge import Judge
+from pixelwise.training.launch import is_first, is_first_here, launch
+from pixelwise.training.processes import connected, count
+from pixelwise.training.recipe import Recipe
 
 # Adam would divide rounding errors by tiny gradients.
 SGD = ("optimizer=sgd", "learning_rate=0.1", "head_learning_rate=0.1", "dropout=0", "workers=0", "clip=1")
@@ -140,6 +144,38 @@ def test_a_file_that_is_gone_for_one_process_ends_both_with_one_message(
     assert saved_step(run) >= 2
 
 
+def test_a_picture_that_one_process_cannot_judge_ends_both_at_once_with_one_message(
+    squares: Path, tmp_path: Path
+) -> None:
+    root, run = tmp_path / "squares", tmp_path / "two"
+    shutil.copytree(squares, root)
+    settings = ("checkpoint_minutes=0", "steps=100000", "evaluate_every=20")
+    process = subprocess.Popen(sharing(root, run, *settings), stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 200
+    while time.monotonic() < deadline and (not (run / "last.pt").exists() or saved_step(run) < 2):
+        time.sleep(0.02)
+    (root / "val/images/3.png").write_bytes(b"")  # the second process's
+    _, stderr = process.communicate(timeout=90)
+    assert process.returncode == 1
+    assert stderr.count("error: ") == 1
+    assert "val/images/3.png: expected an image, got an empty file" in stderr
+    assert saved_step(run) % 20 == 0, "what was to be judged is saved"
+
+
+def test_statistics_of_normalisations_are_judged_as_they_are_saved(squares: Path, tmp_path: Path) -> None:
+    """Each process has its own, of the pictures that it has seen; the first one writes."""
+    run = tmp_path / "two"
+    settings = ("batch_norm=train", "ema=0", "steps=24", "evaluate_every=24")
+    done = run_of(sharing(squares, run, *settings))
+    assert done.returncode == 0, done.stderr
+    state = checkpoint.load(run / checkpoint.LAST)
+    recipe, val_set = Recipe.from_dict(state.recipe), open_dataset(f"folder:{squares}", "val")
+    with connected(recipe) as fabric:
+        figures = Judge(fabric, recipe, val_set, 3)(state.mean)
+    assert state.history == [{"step": 24, **figures}]
+    assert 0.85 < figures["pixel_accuracy"] < 0.999, "neither all ground nor all right"
+
+
 def test_two_nodes_learn_as_one_process_and_their_shares_have_its_very_figures(
     squares: Path, alone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -192,6 +228,7 @@ def test_only_the_first_process_of_a_machine_tells_of_its_data(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = [f"data=folder:{tmp_path / 'nowhere'}"]
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "run")
     monkeypatch.setenv("WORLD_SIZE", "4")
     monkeypatch.setenv("RANK", "3")
     monkeypatch.setenv("LOCAL_RANK", "1")
@@ -202,6 +239,17 @@ def test_only_the_first_process_of_a_machine_tells_of_its_data(
     monkeypatch.setenv("LOCAL_RANK", "0")
     with pytest.raises(DataError, match="nowhere does not exist"):
         train("finetune", settings, tmp_path / "run")
+
+
+def test_variables_of_other_launchers_make_no_process_one_of_several(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TORCHELASTIC_RUN_ID", raising=False)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "1")
+    assert is_first() and is_first_here() and count() == 1
+    monkeypatch.setattr("pixelwise.training.launch.launch", lambda devices, *_: 40 + devices)
+    with pytest.raises(typer.Exit) as launched:
+        train("finetune", devices=2)
+    assert launched.value.exit_code == 42
 
 
 def test_of_a_fault_that_others_find_earlier_the_first_process_has_time_to_tell(

@@ -78,6 +78,7 @@ def test_optional_fields_may_be_none() -> None:
         ("padding=valid", 'padding must be "same" or "release"'),
         ("inputs=depth,image", "inputs must name image first, if at all, got depth,image"),
         ("inputs=hha,image", "inputs must name image first, if at all, got hha,image"),
+        ("precision=16-true", 'precision must be "auto" or "32-true" or "bf16-mixed" or "16-mixed"'),
         ("net=unet", "net must be one of skip_fcn, fcn32s-alexnet"),
         ("net=fcn8s-vgg16", 'takes backbone_weights "none", "torchvision" or a file, got "package"'),
     ],

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pixelwise.cli import options
-from pixelwise.cli.loading import load_model
+from pixelwise.cli.loading import as_learnt, load_model
 from pixelwise.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ def crf_search(
     if output.exists() and not overwrite:
         raise PresetError(f"{output} is there already", "--overwrite replaces it")
     predictor = load_model(model)
-    dataset = evenly(open_dataset(data, split, classes, ids), images)
+    dataset = as_learnt(open_dataset(data, split, None, ids), predictor)
+    dataset = evenly(dataset if classes is None else dataset.select(classes), images)
     scored = ScoredImages(predictor, dataset, output.with_suffix(".search"))
     with progress("scoring", len(scored)) as tell:
         scored.compute(tell)

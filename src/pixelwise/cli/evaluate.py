@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from pixelwise.cli import options, tables
-from pixelwise.cli.loading import load_model
+from pixelwise.cli.loading import as_learnt, load_model
 from pixelwise.cli.progress import progress
 
 EXAMPLES = (
@@ -61,9 +61,7 @@ def evaluate(
     preset = options.chosen_preset(crf, crf_preset)
     views = options.chosen_views(scales, flip)
     predictor = load_model(model, preset, views, engine=engine, precision=precision, head=head)
-    learnt = predictor.info.training.get("head")
-    if head is None and learnt in list(dataset.heads)[1:]:
-        dataset = dataset.with_head(learnt)
+    dataset = as_learnt(dataset, predictor)
     if classes is not None:
         dataset = dataset.select(classes)
     if report is not None:

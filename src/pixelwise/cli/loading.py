@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pixelwise.data import LabelledImages
     from pixelwise.inference.predictor import Predictor
     from pixelwise.inference.views import Views
 
@@ -36,6 +37,12 @@ def load_model(
             f"{model} is a run folder, which {engine} does not run", "export it to an .onnx file"
         )
     return _load_run(Path(model), crf, views or SINGLE, threads, precision, head)
+
+
+def as_learnt(dataset: "LabelledImages", predictor: "Predictor") -> "LabelledImages":
+    """The data with the labels of the head that the model has learnt, where that is not the main one."""
+    head = predictor.info.training.get("head")
+    return dataset.with_head(head) if head in list(dataset.heads)[1:] else dataset
 
 
 def _load_run(

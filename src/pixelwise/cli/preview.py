@@ -25,16 +25,16 @@ def preview(
 
     The variations are those that the training makes of these samples in its first epochs.
     """
-    from pixelwise.data import open_dataset
     from pixelwise.pictures.writing import write_picture
     from pixelwise.recipes import get_recipe
     from pixelwise.training.batches import augmentation
     from pixelwise.training.chain import first_stage
     from pixelwise.training.preview import preview as draw
+    from pixelwise.training.start import opened
 
     chosen = first_stage(get_recipe(recipe).override(settings or []))
-    dataset = open_dataset(chosen.data, chosen.train_split, chosen.classes)
-    dataset = dataset.with_channels(*options.listed(channels))
+    dataset = opened(chosen, chosen.data, chosen.train_split)
+    dataset = dataset.with_channels(*(options.listed(channels) or dataset.channels))
     sheet = draw(dataset, augmentation(chosen), chosen.seed, pictures, epochs)
     write_picture(output, sheet)
     print(f"{min(pictures, len(dataset))} samples of {dataset.name} in {output}")

@@ -1,6 +1,5 @@
 """`pixelwise train`: fit a net as a recipe says."""
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,14 +53,14 @@ def train(
     """
     from pixelwise.training import launch
 
-    if devices * nodes > 1 and "WORLD_SIZE" not in os.environ:
+    if devices * nodes > 1 and not launch.is_launched():
         raise typer.Exit(launch.launch(devices, nodes, sys.argv[1:]))
-    from pixelwise.data import open_dataset
     from pixelwise.data.audit import audit
     from pixelwise.errors import TrainingError
     from pixelwise.recipes import get_recipe
     from pixelwise.training.chain import Chain, first_stage, train_chain
     from pixelwise.training.loop import train as fit
+    from pixelwise.training.start import opened
 
     run = output or Path("runs") / recipe
     with _one_tells(launch.is_first_here()):
@@ -72,10 +71,11 @@ def train(
                 raise TrainingError(
                     f"{run} holds a run of {chosen.name}, not of {recipe}", "name that recipe"
                 )
-        chosen = chosen.override([*(settings or []), *([f"precision={precision}"] if precision else [])])
+        given = [*(settings or []), *([f"precision={precision}"] if precision else [])]
+        chosen = chosen.override(given)
         first = first_stage(chosen)
-        train_set = open_dataset(first.data, first.train_split, first.classes)
-        val_set = open_dataset(first.val_data or first.data, first.val_split, first.classes)
+        train_set = opened(first, first.data, first.train_split)
+        val_set = opened(first, first.val_data or first.data, first.val_split)
         for dataset in (train_set, val_set) if launch.is_first_here() else ():
             with progress(f"checking {dataset.name}", len(dataset)) as tell:
                 report = audit(dataset, tell)
@@ -90,7 +90,7 @@ def train(
             )
     with _one_tells(launch.is_first()):
         if find_rate:
-            _find_rate(first, train_set, recipe)
+            _find_rate(chosen, train_set, given)
             return
         if isinstance(chosen, Chain):
             finished = train_chain(chosen, train_set, val_set, run, resume)
@@ -129,17 +129,22 @@ def _begun(recipe: "Recipe | Chain", run: Path) -> "Recipe | Chain":
     return Recipe.from_dict(checkpoint.load(run / checkpoint.LAST).recipe)
 
 
-def _find_rate(recipe: "Recipe", train_set: "LabelledImages", name: str) -> None:
+def _find_rate(recipe: "Recipe | Chain", train_set: "LabelledImages", settings: list[str]) -> None:
     from pixelwise.training import rate_search
+    from pixelwise.training.chain import Chain, first_stage
 
     trials: list[rate_search.Trial] = []
-    for trial in rate_search.find_rate(recipe, train_set):
+    for trial in rate_search.find_rate(first_stage(recipe), train_set):
         if not trials:
             print(f"{'learning_rate':>14}{'head_learning_rate':>20}{'loss':>10}")
         trials.append(trial)
         print(f"{trial.learning_rate:14.3g}{trial.head_learning_rate:20.3g}{trial.loss:10.4f}", flush=True)
-    settings = "".join(f" --set {setting}" for setting in rate_search.best(trials).settings())
-    print(f"lowest loss: pixelwise train {name}{settings}")
+    found = [*settings, *rate_search.best(trials).settings()]
+    print(f"lowest loss: pixelwise train {recipe.name}{''.join(f' --set {quote(each)}' for each in found)}")
+    if isinstance(recipe, Chain):
+        print(
+            f"note: of the first of {len(recipe.stages)} stages, while --set counts in all", file=sys.stderr
+        )
 
 
 def _next(recipe: "Recipe | Chain", run: Path) -> str:

@@ -78,9 +78,7 @@ def load(path: Path) -> Checkpoint:
     cannot be read.
     """
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        known = {entry.name for entry in fields(Checkpoint)}
-        return Checkpoint(**{name: value for name, value in content.items() if name in known})
+        return _read(path)
     except (FileNotFoundError, NotADirectoryError):
         raise TrainingError(
             f"{path} does not exist", "name a run folder in which `pixelwise train` has written a checkpoint"
@@ -90,7 +88,36 @@ def load(path: Path) -> Checkpoint:
             f"cannot read {path}: {problem.strerror or problem}", "it may be sound: see to file and disk"
         ) from None
     except Exception as error:
-        raise TrainingError(f"{path} is no checkpoint of this version: {error}", "begin a new run") from None
+        raise TrainingError(f"{path} is no checkpoint of this version: {error}", _instead_of(path)) from None
+
+
+def _read(path: Path) -> Checkpoint:
+    content = torch.load(path, map_location="cpu", weights_only=True)
+    known = {entry.name for entry in fields(Checkpoint)}
+    return Checkpoint(**{name: value for name, value in content.items() if name in known})
+
+
+def _instead_of(damaged: Path) -> str:
+    """What to do with a run one of whose files is damaged: the other may be sound."""
+    run = damaged.parent
+    best, last = run / BEST, run / LAST
+    if damaged == last and _is_sound(best):
+        return (
+            f"the best net so far, {best}, is sound: eval and export take it from {run}, "
+            f"and another run goes on from it with --set init_from={run}"
+        )
+    if damaged == best and _is_sound(last):
+        return f"{last} is sound: --resume goes on from it, and without {best} eval and export take it, too"
+    if (run.parent / CHAIN).exists():
+        return f"remove {run}, and --resume begins this stage anew"
+    return "begin a new run"
+
+
+def _is_sound(path: Path) -> bool:
+    try:
+        return bool(_read(path).mean)
+    except Exception:
+        return False
 
 
 def chosen(run: Path) -> Path:

@@ -17,6 +17,7 @@ _CHOICES = {
     "optimizer": ("adamw", "sgd"),
     "batch_norm": ("frozen", "train", "sync"),
     "upsampling": ("fixed", "learned"),
+    "precision": ("auto", "32-true", "bf16-mixed", "16-mixed"),
 }
 _AT_LEAST_ONE = ("batch_size", "accumulate", "steps", "train_side", "long_side", "evaluate_every")
 _NOT_NEGATIVE = (

@@ -1,6 +1,7 @@
 """The net of a run judged on its val split, each process on its part."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -14,7 +15,7 @@ from pixelwise.inference.predictor import Predictor
 from pixelwise.models.fast_training import for_training
 from pixelwise.models.segmentation_net import OneHead
 from pixelwise.training.net import build_net
-from pixelwise.training.processes import gathered
+from pixelwise.training.processes import results, share_statistics
 from pixelwise.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -39,13 +40,14 @@ class Judge:
 
     def __call__(self, weights: Mapping[str, torch.Tensor]) -> dict[str, float]:
         """The four metrics in [0, 1] on the whole split, equal on every process: those of the main head by
-        their names, those of others as HEAD/NAME.
+        their names, those of others as HEAD/NAME. A picture that one cannot read is raised in every process.
         """
         self._net.load_state_dict(weights)
+        share_statistics(self._fabric, self._net)
         figures: dict[str, float] = {}
         own = self._val_set.part(self._fabric.global_rank, self._fabric.world_size)
         for place, (head, predictor) in enumerate(self._predictors.items()):
-            first, *others = gathered(self._fabric, evaluate(predictor, own.with_head(head)))
+            first, *others = results(self._fabric, partial(evaluate, predictor, own.with_head(head)))
             for other in others:
                 first.merge(other)
             before = f"{head}/" if place else ""

@@ -25,16 +25,21 @@ fault that all of them find.
 """
 
 
+def is_launched() -> bool:
+    """Whether torchrun, or `launch`, has started this process. Others, too, set variables as RANK."""
+    return "TORCHELASTIC_RUN_ID" in os.environ
+
+
 def is_first() -> bool:
     """Whether this process is the only one, or the one of several that tells the user what all of them
     find.
     """
-    return os.environ.get("RANK", "0") == "0"
+    return not is_launched() or os.environ["RANK"] == "0"
 
 
 def is_first_here() -> bool:
     """Whether this process is the only or the first one on its machine."""
-    return os.environ.get("LOCAL_RANK", "0") == "0"
+    return not is_launched() or os.environ["LOCAL_RANK"] == "0"
 
 
 def launch(devices: int, nodes: int, arguments: Sequence[str]) -> int:

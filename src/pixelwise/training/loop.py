@@ -32,6 +32,7 @@ from pixelwise.training.start import (
     begin,
     channels_of,
     class_weights,
+    expect_same_classes,
     images_per_step,
     is_finished,
     occupied,
@@ -60,6 +61,7 @@ def train(
     with determinism(recipe.deterministic), connected(recipe) as fabric:
         # What is wrong with folder and data, all processes find at the same time, and one can tell.
         train_set, val_set = (seen(images, recipe) for images in (train_set, val_set))
+        expect_same_classes(train_set, val_set)
         state = begin(recipe, train_set, run, resume)
         if state is not None and is_finished(recipe, state.step, state.history):
             return True
@@ -149,7 +151,7 @@ class Training:
             place = save_evidence(self.run, self.done + 1, self.fabric.global_rank, parts, self.classes)
             raise TrainingError(
                 f"{error.message}; what it was computed from is in {place}",
-                "lower the learning rates, or set clip=1; the last checkpoint is kept",
+                self._calmer(),
             ) from None
         self.done += 1
         return loss
@@ -189,9 +191,15 @@ class Training:
         if not all(tensor.isfinite().all() for tensor in state.mean.values()):
             raise TrainingError(
                 f"the weights after step {self.done} are not all finite numbers",
-                "lower the learning rates, or set clip=1; the last checkpoint is kept",
+                self._calmer(),
             )
         checkpoint.save(state, self.run / name)
+
+    def _calmer(self) -> str:
+        """What to do when numbers have run away."""
+        kept = checkpoint.chosen(self.run)
+        start = f", from {kept} if you like: --set init_from={self.run}" if kept.exists() else ""
+        return f"begin another run with lower learning rates, or with clip=1{start}"
 
     @contextmanager
     def _monitor(self) -> Iterator[Monitor | None]:

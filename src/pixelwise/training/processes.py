@@ -7,59 +7,61 @@ writes.
 import atexit
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import torch
 from torch import distributed
 
-from pixelwise.errors import MissingExtraError, TrainingError
+from pixelwise.errors import MissingExtraError, PixelwiseError, TrainingError
+from pixelwise.training.launch import is_launched
 from pixelwise.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
+
+Result = TypeVar("Result")
 
 
 class LostProcessError(TrainingError):
     """Another process of the run has ended, or cannot be reached."""
 
 
-def is_one_of_several() -> bool:
-    """Whether torchrun, or `launch`, has started this process."""
-    return distributed.is_available() and distributed.is_torchelastic_launched()
-
-
 def count() -> int:
     """How many processes train this net."""
-    return int(os.environ["WORLD_SIZE"]) if is_one_of_several() else 1
+    return int(os.environ["WORLD_SIZE"]) if is_launched() else 1
 
 
 @contextmanager
 def connected(recipe: Recipe) -> Iterator["Fabric"]:
     """This process's device and its way to the others, if there are any."""
-    try:
-        from lightning_fabric import Fabric
-    except ModuleNotFoundError:
-        raise MissingExtraError("lightning_fabric") from None
-
-    if not is_one_of_several():
-        yield Fabric(accelerator=recipe.accelerator, devices=1, precision=recipe.precision)
+    if not is_launched():
+        yield _fabric(recipe, devices=1)
         return
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it tells what nobody asked
     local, everywhere = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["WORLD_SIZE"])
-    fabric = Fabric(
-        accelerator=recipe.accelerator,
-        devices=local,
-        num_nodes=everywhere // local,
-        strategy="ddp",
-        precision=recipe.precision,
-    )
+    fabric = _fabric(recipe, devices=local, num_nodes=everywhere // local, strategy="ddp")
     with naming_lost():
         if not distributed.is_initialized():  # the stages of a chain share the connection
             atexit.register(_disconnect)
         fabric.launch()
         yield fabric
+
+
+def _fabric(recipe: Recipe, **places: Any) -> "Fabric":
+    try:
+        from lightning_fabric import Fabric
+    except ModuleNotFoundError:
+        raise MissingExtraError("lightning_fabric") from None
+
+    try:
+        return Fabric(accelerator=recipe.accelerator, precision=cast(Any, recipe.precision), **places)
+    except Exception as problem:  # it raises many kinds
+        raise TrainingError(
+            f"accelerator={recipe.accelerator} with precision={recipe.precision} fails here: {problem}",
+            "take accelerator=auto, and not more devices than there are",
+        ) from problem
 
 
 def _disconnect() -> None:
@@ -98,3 +100,25 @@ def gathered(fabric: "Fabric", item: Any) -> list[Any]:
     items: list[Any] = [None] * fabric.world_size
     distributed.all_gather_object(items, item)
     return items
+
+
+def results(fabric: "Fabric", act: Callable[[], Result]) -> list[Result]:
+    """What `act` gives in every process, in the order of ranks. A PixelwiseError in one is raised in all."""
+    own: Result | PixelwiseError
+    try:
+        own = act()
+    except PixelwiseError as error:
+        own = error
+    found = gathered(fabric, own)
+    for result in found:
+        if isinstance(result, PixelwiseError):
+            raise result
+    return found
+
+
+def share_statistics(fabric: "Fabric", net: torch.nn.Module) -> None:
+    """Give all processes the buffers of the first one: those of batch normalisations that learn follow the
+    pictures that a process has seen.
+    """
+    for buffer in net.buffers() if fabric.world_size > 1 else ():
+        distributed.broadcast(buffer, 0)

@@ -19,7 +19,7 @@ class Recipe:
     data: str
     """Data set as KIND:PATH."""
     classes: str | None = None
-    """Which classes, as "background,person,animal=cat+dog"; None takes those of the data set."""
+    """Which classes of the main head, as "background,person,animal=cat+dog"; None takes all there are."""
     heads: tuple[str, ...] = ()
     """Which labels, where data has several, as semantic,geometric: losses are summed, the first head is the
     main one. Without names: the data set's main one.
@@ -137,8 +137,11 @@ class Recipe:
     deterministic: bool = False
     """On a GPU: only operations that give the same bits every time. On processors all do."""
     accelerator: str = "auto"
+    """"auto", "cpu", "gpu" or another that lightning-fabric knows."""
     precision: str = "32-true"
-    """Both as lightning-fabric names them; precision "auto": bf16-mixed where that pays, see precision.py."""
+    """As lightning-fabric names it: "32-true", "bf16-mixed" or "16-mixed"; or "auto": bf16-mixed where that
+    pays, see precision.py.
+    """
 
     def faults(self) -> list[str]:
         """What cannot work, a sentence each."""

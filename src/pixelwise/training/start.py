@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from pixelwise.data import LabelledImages
+from pixelwise.data import LabelledImages, open_dataset
 from pixelwise.data.audit import audit
 from pixelwise.errors import TrainingError
 from pixelwise.files import expect_writable, make_folder
@@ -117,6 +117,26 @@ def is_finished(recipe: Recipe, done: int, history: Sequence[Mapping[str, Any]])
     """Whether nothing is left to learn, nor to judge, after `done` steps."""
     judged = bool(history) and history[-1]["step"] == done
     return judged and (done == recipe.steps or learns_no_more(history, recipe.patience))
+
+
+def opened(recipe: Recipe, data: str, split: str) -> LabelledImages:
+    """The split of the data KIND:PATH as the recipe learns it: its heads, its classes of the main one, and
+    the channels that the net sees.
+    """
+    images = seen(open_dataset(data, split), recipe)
+    return images if recipe.classes is None else images.select(recipe.classes)
+
+
+def expect_same_classes(train_set: LabelledImages, val_set: LabelledImages) -> None:
+    """Raise TrainingError unless what is judged has the classes that are learnt, in their order."""
+    learnt, judged = (
+        [class_map.classes.names for class_map in images.heads.values()] for images in (train_set, val_set)
+    )
+    if learnt != judged:
+        raise TrainingError(
+            f"{train_set.name} has the classes {_listed(learnt)}, but {val_set.name} {_listed(judged)}",
+            "name those to take of both, in order: --set classes=NAME,NAME",
+        )
 
 
 def seen(images: LabelledImages, recipe: Recipe) -> LabelledImages:
