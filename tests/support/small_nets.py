@@ -14,9 +14,9 @@ from pixelwise.models.segmentation_net import SegmentationNet
 WIDTHS, FILTERS = (4, 4, 6, 8, 8), 16
 
 
-def small_fcn(stride: int = 8, classes: int = 5) -> FCN:
+def small_fcn(stride: int = 8, classes: int = 5, at_once: bool = False) -> FCN:
     """The release's form of FCN on a thin VGG16."""
-    net = fcn("vgg16", stride, classes, widths=WIDTHS, filters=FILTERS)
+    net = fcn("vgg16", stride, classes, at_once=at_once, widths=WIDTHS, filters=FILTERS)
     assert isinstance(net, FCN)
     return net
 
@@ -37,8 +37,14 @@ def with_random_weights(net: SegmentationNet) -> SegmentationNet:
 
 
 def as_caffe(net: SegmentationNet, version: int = 2, inner_products: bool = False) -> bytes:
-    """The net as Caffe stores it: BGR, dense deconvolutions; fc6 and fc7 as inner products if asked."""
+    """The net as Caffe stores it: BGR, dense deconvolutions, layers that scale skips; fc6 and fc7 as inner
+    products if asked.
+    """
     layers = []
+    for skip, factor in zip(net.skips, net.scales, strict=True) if isinstance(net, FCN) else ():
+        if factor != 1:
+            channels = net.backbone.channels[skip]
+            layers.append(Layer(f"scale_{skip}", ("Scale", 0), [np.full(channels, factor, np.float32)]))
     for place, module in net.named_modules():
         if not hasattr(module, "weight"):
             continue
