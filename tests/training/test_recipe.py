@@ -93,7 +93,11 @@ def test_values_that_cannot_work_are_rejected(setting: str, complaint: str) -> N
         ("fcn-online-32s", 1e-10, 0.99, "sum", 1),
         ("fcn-online-16s", 1e-12, 0.99, "sum", 1),
         ("fcn-online-8s", 1e-14, 0.99, "sum", 1),
+        ("fcn-online-8s-at-once", 1e-10, 0.99, "sum", 1),
+        ("fcn-batch20-alexnet", 1e-3, 0.9, "mean", 20),
         ("fcn-batch20-vgg16", 1e-4, 0.9, "mean", 20),
+        ("fcn-batch20-googlenet", 5e-5, 0.9, "mean", 20),
+        ("fcn-release-alexnet", 1e-4, 0.9, "mean", 20),
     ],
 )
 def test_presets_are_what_the_authors_did(
