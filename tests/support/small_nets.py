@@ -41,10 +41,11 @@ def as_caffe(net: SegmentationNet, version: int = 2, inner_products: bool = Fals
     products if asked.
     """
     layers = []
-    for skip, factor in zip(net.skips, net.scales, strict=True) if isinstance(net, FCN) else ():
-        if factor != 1:
-            channels = net.backbone.channels[skip]
-            layers.append(Layer(f"scale_{skip}", ("Scale", 0), [np.full(channels, factor, np.float32)]))
+    if isinstance(net, FCN):
+        for skip, factor in zip(net.skips, net.scales, strict=True):
+            if factor != 1:
+                factors = np.full(net.backbone.channels[skip], factor, np.float32)
+                layers.append(Layer(f"scale_{skip}", ("Scale", 0), [factors]))
     for place, module in net.named_modules():
         if not hasattr(module, "weight"):
             continue
