@@ -22,10 +22,10 @@ def small_fcn(stride: int = 8, classes: int = 5, at_once: bool = False) -> FCN:
 
 
 def make_catalogue_small(patch: pytest.MonkeyPatch) -> None:
-    """FCN-8s and FCN-32s of the catalogue become thin."""
-    for stride in (8, 32):
-        arguments = {"stride": stride, "widths": WIDTHS, "filters": FILTERS}
-        patch.setitem(CATALOGUE, f"fcn{stride}s-vgg16", Entry(arguments, "none"))
+    """FCN-8s, by stages and at once, and FCN-32s of the catalogue become thin."""
+    for name in ("fcn8s-vgg16", "fcn8s-at-once-vgg16", "fcn32s-vgg16"):
+        arguments = {**CATALOGUE[name].arguments, "widths": WIDTHS, "filters": FILTERS}
+        patch.setitem(CATALOGUE, name, Entry(arguments, "none"))
 
 
 def with_random_weights(net: SegmentationNet) -> SegmentationNet:
