@@ -88,6 +88,18 @@ def test_an_imported_net_segments_and_exports(place: Path) -> None:
     ).mean() > 0.98  # weights of model files are stored in half precision
 
 
+def test_the_net_trained_at_once_is_found_and_not_taken_for_the_other(place: Path) -> None:
+    net = with_random_weights(small_fcn(8, 21, at_once=True))
+    (place / "once.caffemodel").write_bytes(as_caffe(net))
+    done = run("pixelwise import-caffe once.caffemodel -o once.safetensors")
+    assert done.exit_code == 0, done.output
+    assert "as fcn8s-at-once-vgg16:" in done.stdout
+    done = run("pixelwise import-caffe once.caffemodel --as fcn8s-vgg16 -o x.safetensors")
+    assert done.exit_code == 1
+    assert "scale_pool4: the file multiplies pool4 by 0.01, the net by 1" in done.stdout
+    assert not (place / "x.safetensors").exists()
+
+
 def test_mean_and_class_names_can_be_given(place: Path) -> None:
     Path("names.txt").write_text("\n".join(f"thing {i}" for i in range(21)))
     done = run(

@@ -74,6 +74,13 @@ def test_labels_without_a_labelled_pixel_are_a_fault(folder: Path) -> None:
     assert [finding.kind for finding in report.errors] == ["unlabelled"]
 
 
+def test_labels_of_void_alone_are_not_taken_for_masks(folder: Path) -> None:
+    for index in range(4):
+        put(folder, f"{index}", [[255, 255]])
+    report = audit(open_dataset(f"folder:{folder}", "all"))
+    assert [finding.kind for finding in report.errors] == ["unlabelled"]
+
+
 def test_dropped_ids_are_no_fault(folder: Path) -> None:
     report = audit(open_dataset(f"folder:{folder}", "all", "cup"))
     assert report.errors == []

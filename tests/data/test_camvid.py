@@ -50,6 +50,20 @@ def test_camvid_in_colours_can_be_merged_to_the_11_classes(original_camvid: Path
     assert len(open_dataset(f"camvid:{original_camvid}", "train")) == 367
 
 
+def test_the_ground_is_merged_to_road_and_pavement_as_published(original_camvid: Path) -> None:
+    merged = open_dataset(f"camvid:{original_camvid},classes=11", "all")
+    original = open_dataset(f"camvid:{original_camvid}", "all")
+    groups: dict[str, set[str]] = {}
+    for colour, id_ in original.class_map.table.items():
+        if id_ != 255:
+            target = merged.classes.names[merged.class_map.table[colour]]
+            groups.setdefault(target, set()).add(original.classes.names[id_])
+    assert groups["road"] == {"Road", "LaneMkgsDriv", "LaneMkgsNonDriv"}
+    assert groups["pavement"] == {"Sidewalk", "ParkingBlock", "RoadShoulder"}
+    assert groups["sky"] == {"Sky"}
+    assert sum(map(len, groups.values())) == 31
+
+
 def test_a_colour_that_stands_for_no_class_is_named(original_camvid: Path) -> None:
     write_colours(original_camvid / "LabeledApproved_full/Seq05VD_f00000_L.png", [[(1, 2, 3)] * 4])
     with pytest.raises(DataError, match=r"Seq05VD_f00000_L.png holds the colours #010203, but only"):

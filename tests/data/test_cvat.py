@@ -95,6 +95,16 @@ def test_cvat_masks_are_read_by_their_label_map(cvat_masks: Path) -> None:
     assert [entry.id for entry in open_dataset(f"cvat:{cvat_masks}", "train").entries] == ["2"]
 
 
+@pytest.mark.parametrize("name", ["front door", "hall/1"])
+def test_masks_of_names_with_blanks_and_in_folders_are_not_lost(cvat_masks: Path, name: str) -> None:
+    write_photo(cvat_masks / f"JPEGImages/{name}.PNG", 1, 2)
+    write_colours(cvat_masks / f"SegmentationClass/{name}.png", [[(250, 50, 83), (0, 0, 0)]])
+    write_list(cvat_masks / "ImageSets/Segmentation/train.txt", "2", name)
+    data = open_dataset(f"cvat:{cvat_masks}", "train")
+    assert [entry.id for entry in data.entries] == ["2", name]
+    assert data.read(1).labels.tolist() == [[1, 0]]
+
+
 def test_a_listed_picture_that_nobody_has_labelled_is_left_out(cvat_masks: Path) -> None:
     write_list(cvat_masks / "ImageSets/Segmentation/train.txt", "1", "2", "3")
     write_photo(cvat_masks / "JPEGImages/3.jpg", 1, 2)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import timm
 import torch
+from safetensors.torch import save_file
 
 from pixelwise.errors import ModelError
 from pixelwise.models.backbones import backbone
@@ -13,11 +14,17 @@ from pixelwise.models.weights import load_by_order, packaged_weights, read_tenso
 TINY = "test_efficientnet"
 
 
-def test_weights_of_a_classifier_file_reach_the_trunk(tmp_path: Path) -> None:
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_weights_of_a_classifier_file_reach_the_trunk(tmp_path: Path, suffix: str) -> None:
+    """Files of the second kind do not keep the order of their tensors; names tell."""
     torch.manual_seed(1)
     classifier = timm.create_model(TINY)
-    torch.save(classifier.state_dict(), tmp_path / "tiny.pth")
-    trunk = backbone(TINY, str(tmp_path / "tiny.pth"))
+    path = tmp_path / f"tiny{suffix}"
+    if suffix == ".pth":  # by order, whatever the names
+        torch.save({f"net.{name}": tensor for name, tensor in classifier.state_dict().items()}, path)
+    else:
+        save_file(classifier.state_dict(), path)
+    trunk = backbone(TINY, str(path))
     own = trunk.trunk.state_dict()
     assert len(own) > 50
     assert all(torch.equal(own[name], classifier.state_dict()[name]) for name in own)

@@ -47,6 +47,35 @@ def test_a_net_scores_as_before_it_went_through_caffe(
         assert changes["fc6.weight"] == f"inner product ({FILTERS}, {8 * 7 * 7}) as convolution"
 
 
+def test_a_net_trained_at_once_is_told_from_one_trained_by_stages(tmp_path: Path) -> None:
+    """The release's layers scale_pool4 and scale_pool3 hold 0.01 and 0.0001; nothing else differs."""
+    torch.manual_seed(0)
+    original = with_random_weights(small_fcn(at_once=True))
+    source = read(as_caffe(original), tmp_path)
+    net = small_fcn(at_once=True)
+    report = copy_caffe(source, net)
+    assert report.complete
+    assert report.left == ()
+    assert torch.equal(scores_of(net), scores_of(original))
+
+    report = copy_caffe(source, small_fcn())
+    assert not report.complete
+    assert report.misfits == (
+        "scale_pool4: the file multiplies pool4 by 0.01, the net by 1",
+        "scale_pool3: the file multiplies pool3 by 0.0001, the net by 1",
+    )
+    assert report.left == ()
+    report = copy_caffe(read(as_caffe(small_fcn()), tmp_path), net)
+    assert report.misfits[0] == "scale_pool4: the file multiplies pool4 by 1, the net by 0.01"
+
+
+def test_what_a_classifier_has_not_is_no_misfit_of_a_net_trained_at_once() -> None:
+    first = Layer("conv1_1", blobs=[np.zeros((4, 3, 3, 3), np.float32), np.zeros(4, np.float32)])
+    report = copy_caffe(CaffeNet("vgg", 2, (_caffe(first),)), small_fcn(at_once=True))
+    assert report.misfits == ()
+    assert len(report.matches) == 2
+
+
 def test_what_does_not_match_is_told() -> None:
     net = small_fcn(32)
     layers = [

@@ -303,6 +303,8 @@ def test_late_fusion_averages_the_scores_of_two_streams() -> None:
     for name, parameter in net.named_parameters():
         if "score_" in name:
             nn.init.normal_(parameter)
+    assert net.colour.mean.flatten().tolist() == pytest.approx([92.318, 97.203, 116.190])
+    assert net.other.mean.flatten().tolist() == pytest.approx([132.431, 94.076, 118.477])
     image = torch.rand(1, 6, 40, 50) * 255
     expected = (net.colour(image[:, :3]) + net.other(image[:, 3:])) / 2
     assert torch.equal(net(image), expected)

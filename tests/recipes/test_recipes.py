@@ -24,8 +24,9 @@ from pixelwise.training.recipe import Recipe
 TRUNKS = ("alexnet", "vgg16", "googlenet")
 OF_THE_PAPERS = {
     *(f"voc_fcn{net}_{trunk}" for net in ("32s", "16s", "8s", "8s_at_once") for trunk in TRUNKS),
-    *(f"voc_deeplab_{net}" for net in ("base", "4x4", "7x7", "large_fov", "msc_large_fov")),
-    *(f"nyud_{inputs}" for inputs in ("rgb", "rgbd", "hha", "rgb_hha")),
+    "voc_fcn32s_fixed_vgg16",
+    *(f"voc_deeplab_{net}" for net in ("base", "4x4", "7x7", "large_fov", "msc_base", "msc_large_fov")),
+    *(f"nyud_{inputs}" for inputs in ("rgb", "rgbd", "hha", "rgb_hha", "rgb_hha_16s")),
     *("siftflow_fcn16s", "pascal_context_59", "pascal_context_33", "stanford_background_fcn16s"),
 }
 OTHERS = {
@@ -74,6 +75,11 @@ def rooms(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+def stages_of(name: str) -> tuple[Recipe, ...]:
+    recipe = recipes.get_recipe(name)
+    return recipe.stages if isinstance(recipe, Chain) else (recipe,)
+
+
 def in_small(recipe: Recipe, rooms: Path) -> Recipe:
     """Two steps on small crops of the rooms, from random weights; all else as in the recipe."""
     trunk = {"backbone": "test_efficientnet", "context": 8, "hidden": 4} if recipe.net == "skip_fcn" else {}
@@ -105,8 +111,56 @@ def test_a_recipe_trains_and_gives_a_net(name: str, rooms: Path, tmp_path: Path)
 
 
 def test_every_net_and_data_set_of_the_papers_has_its_recipe() -> None:
-    assert len(OF_THE_PAPERS) == 12 + 5 + 4 + 4
+    assert len(OF_THE_PAPERS) == 12 + 1 + 6 + 5 + 4
     assert set(recipes.recipe_names()) >= OF_THE_PAPERS | OTHERS
+    trained = {stage.net for name in OF_THE_PAPERS for stage in stages_of(name)}
+    assert trained == set(CATALOGUE)
+
+
+@pytest.mark.parametrize(
+    ("name", "rate", "steps"),
+    [
+        ("voc_fcn32s_vgg16", 1e-10, 100_000),
+        ("voc_fcn16s_vgg16", 1e-12, 100_000),
+        ("voc_fcn8s_vgg16", 1e-14, 100_000),
+        ("voc_fcn8s_at_once_vgg16", 1e-10, 300_000),
+    ],
+)
+def test_fcn_is_trained_as_in_the_release(name: str, rate: float, steps: int) -> None:
+    (recipe,) = stages_of(name)
+    assert (recipe.learning_rate, recipe.head_learning_rate, recipe.steps) == (rate, rate, steps)
+    assert (recipe.momentum, recipe.weight_decay, recipe.decay_biases) == (0.99, 5e-4, False)
+    assert (recipe.loss, recipe.crop, recipe.batch_size, recipe.accumulate) == ("sum", 0, 1, 1)
+    assert (recipe.padding, recipe.upsampling, recipe.mirror) == ("release", "fixed", False)
+    assert (recipe.data, recipe.train_split) == ("sbd:SBD", "train")
+    assert (recipe.val_data, recipe.val_split) == ("voc:VOC2012", "seg11valid")
+
+
+@pytest.mark.parametrize(("trunk", "rate"), [("alexnet", 1e-4), ("googlenet", 5e-5)])
+def test_the_smaller_trunks_see_sbds_8498_pictures_175_times_in_batches_of_20(
+    trunk: str, rate: float
+) -> None:
+    (recipe,) = stages_of(f"voc_fcn32s_{trunk}")
+    assert recipe.batch_size * recipe.accumulate == 20
+    assert 175 <= recipe.steps * 20 / 8498 < 176
+    assert (recipe.learning_rate, recipe.momentum, recipe.loss) == (rate, 0.9, "mean")
+
+
+@pytest.mark.parametrize(
+    ("variant", "crop"),
+    [
+        *(("base", 306), ("4x4", 306), ("7x7", 306), ("msc_base", 306)),
+        *(("large_fov", 321), ("msc_large_fov", 321)),
+    ],
+)
+def test_deeplab_is_trained_as_in_the_paper(variant: str, crop: int) -> None:
+    (recipe,) = stages_of(f"voc_deeplab_{variant}")
+    assert (recipe.net, recipe.crop) == (f"deeplab-{variant.replace('_', '-')}", crop)
+    assert (recipe.batch_size, recipe.accumulate, recipe.steps, recipe.scale) == (20, 1, 6000, (1, 1))
+    assert (recipe.learning_rate, recipe.head_learning_rate) == (0.001, 0.01)
+    assert (recipe.head_layers, recipe.optimizer) == (("fc8",), "sgd")
+    assert (recipe.momentum, recipe.weight_decay) == (0.9, 5e-4)
+    assert (recipe.train_split, recipe.val_split) == ("train_aug", "val")
 
 
 @pytest.mark.parametrize("name", recipes.recipe_names())
@@ -123,8 +177,7 @@ def test_a_recipe_says_where_it_comes_from_and_what_it_gave(name: str) -> None:
 
 @pytest.mark.parametrize("name", recipes.recipe_names())
 def test_the_splits_of_a_recipe_are_splits_of_its_data(name: str) -> None:
-    recipe = recipes.get_recipe(name)
-    for stage in recipe.stages if isinstance(recipe, Chain) else (recipe,):
+    for stage in stages_of(name):
         for spec, split in (
             (stage.data, stage.train_split),
             (stage.val_data or stage.data, stage.val_split),

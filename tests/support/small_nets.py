@@ -14,18 +14,18 @@ from pixelwise.models.segmentation_net import SegmentationNet
 WIDTHS, FILTERS = (4, 4, 6, 8, 8), 16
 
 
-def small_fcn(stride: int = 8, classes: int = 5) -> FCN:
+def small_fcn(stride: int = 8, classes: int = 5, at_once: bool = False) -> FCN:
     """The release's form of FCN on a thin VGG16."""
-    net = fcn("vgg16", stride, classes, widths=WIDTHS, filters=FILTERS)
+    net = fcn("vgg16", stride, classes, at_once=at_once, widths=WIDTHS, filters=FILTERS)
     assert isinstance(net, FCN)
     return net
 
 
 def make_catalogue_small(patch: pytest.MonkeyPatch) -> None:
-    """FCN-8s and FCN-32s of the catalogue become thin."""
-    for stride in (8, 32):
-        arguments = {"stride": stride, "widths": WIDTHS, "filters": FILTERS}
-        patch.setitem(CATALOGUE, f"fcn{stride}s-vgg16", Entry(arguments, "none"))
+    """FCN-8s, by stages and at once, and FCN-32s of the catalogue become thin."""
+    for name in ("fcn8s-vgg16", "fcn8s-at-once-vgg16", "fcn32s-vgg16"):
+        arguments = {**CATALOGUE[name].arguments, "widths": WIDTHS, "filters": FILTERS}
+        patch.setitem(CATALOGUE, name, Entry(arguments, "none"))
 
 
 def with_random_weights(net: SegmentationNet) -> SegmentationNet:
@@ -37,8 +37,15 @@ def with_random_weights(net: SegmentationNet) -> SegmentationNet:
 
 
 def as_caffe(net: SegmentationNet, version: int = 2, inner_products: bool = False) -> bytes:
-    """The net as Caffe stores it: BGR, dense deconvolutions; fc6 and fc7 as inner products if asked."""
+    """The net as Caffe stores it: BGR, dense deconvolutions, layers that scale skips; fc6 and fc7 as inner
+    products if asked.
+    """
     layers = []
+    if isinstance(net, FCN):
+        for skip, factor in zip(net.skips, net.scales, strict=True):
+            if factor != 1:
+                factors = np.full(net.backbone.channels[skip], factor, np.float32)
+                layers.append(Layer(f"scale_{skip}", ("Scale", 0), [factors]))
     for place, module in net.named_modules():
         if not hasattr(module, "weight"):
             continue

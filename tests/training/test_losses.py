@@ -7,6 +7,7 @@ import torch
 from squares_runs import run_squares
 
 from pixelwise.models.deeplab import deeplab
+from pixelwise.training import checkpoint
 from pixelwise.training.losses import LossSampling, balancing_weights, cross_entropy
 from pixelwise.types import VOID
 
@@ -69,7 +70,7 @@ def test_all_cells_count_by_default() -> None:
     before = torch.get_rng_state()
     assert LossSampling()(labels, 8) is labels
     assert torch.equal(before, torch.get_rng_state())
-    assert LossSampling().batch_size(20) == 20
+    assert LossSampling().grown(20) == 20
 
 
 def test_cells_count_whole_and_with_their_probability_while_batches_grow() -> None:
@@ -80,7 +81,7 @@ def test_cells_count_whole_and_with_their_probability_while_batches_grow() -> No
     assert kept.float().mean().item() == pytest.approx(0.25, abs=0.02)  # 8 * 30 * 34 cells: 0.005
     cells = kept[:, :, :330].reshape(8, 30, 10, 33, 10).float().mean((2, 4))
     assert set(cells.flatten().tolist()) == {0, 1}, "a cell counts as a whole"
-    assert sampling.batch_size(20) == 80
+    assert sampling.grown(20) == 80
     assert not (sampling(labels, 10) == 1).equal(kept), "every step has its own cells"
 
 
@@ -134,3 +135,15 @@ def test_training_samples_cells_of_larger_batches(
     # At least 8 * 9 * 9 cells: their share deviates by 0.5 / sqrt(648) = 0.02.
     assert (labels == VOID).float().mean().item() == pytest.approx(0.5, abs=0.1)
     assert weights is None
+
+
+def test_whole_pictures_of_other_sizes_are_sampled_in_more_batches_of_one(
+    squares: Path, tmp_path: Path, compared: list[tuple[torch.Tensor, torch.Tensor | None]]
+) -> None:
+    """FCN's patches with its whole pictures: half of the cells of twice as many, in the same step."""
+    sizes = ("scale=0.5,2", "crop=0", "batch_size=1", "accumulate=3")
+    run_squares(squares, tmp_path, *ONE_STEP[:2], *sizes, "loss_sampling=0.5")
+    assert len(compared) == 6
+    assert {len(labels) for labels, _ in compared} == {1}
+    assert len({labels.shape for labels, _ in compared}) > 1
+    assert checkpoint.load(tmp_path / checkpoint.LAST).images_per_step == 6

@@ -6,12 +6,15 @@ from pathlib import Path
 
 import pytest
 import torch
+import torchvision
+from safetensors.torch import save_file
 
 from pixelwise.data import open_dataset
 from pixelwise.errors import ModelError, TrainingError
 from pixelwise.models.catalogue import CATALOGUE
 from pixelwise.models.deeplab import DeepLab
-from pixelwise.models.fcn import FCN
+from pixelwise.models.fcn import FCN, LateFusion
+from pixelwise.models.segmentation_net import SegmentationNet
 from pixelwise.training import checkpoint
 from pixelwise.training.loop import train
 from pixelwise.training.net import build_net, load_run
@@ -77,6 +80,25 @@ def test_a_stage_starts_from_the_run_it_names(
 
     recipe = load_run(tmp_path)[1].training["recipe"]
     assert recipe["init_from"] == "stage_one", "the record says which run, not where it lay"
+
+
+def test_a_net_that_sees_hha_alone_begins_as_the_stream_of_late_fusion_does(tmp_path: Path) -> None:
+    """HHA comes in the place of BGR: the release copies VGG16's filters as they are."""
+    layers = torchvision.models.vgg.make_layers([8, 8, "M", 8, 8, "M", *[16, 16, 16, "M"] * 3])
+    tensors = {f"features.{name}": tensor for name, tensor in layers.state_dict().items()}
+    save_file(tensors, tmp_path / "vgg.safetensors")
+
+    def started(inputs: str, channels: int) -> SegmentationNet:
+        settings = (f"inputs={inputs}", f"backbone_weights={tmp_path / 'vgg.safetensors'}")
+        recipe = Recipe(name="r", data="d").override([*SETTINGS, "net=fcn32s-vgg16", *settings])
+        return build_net(recipe, 3, channels=channels)
+
+    alone, fused = started("hha", 3), started("image,hha", 6)
+    assert isinstance(fused, LateFusion)
+    found, expected = alone.state_dict(), fused.other.state_dict()
+    assert torch.equal(found["backbone.conv1_1.weight"], tensors["features.0.weight"].flip(1))
+    same = ("mean", "std", "backbone.conv1_1.weight")
+    assert all(torch.equal(found[name], expected[name]) for name in same)
 
 
 def test_names_with_underscores_are_as_good() -> None:

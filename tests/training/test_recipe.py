@@ -76,8 +76,9 @@ def test_optional_fields_may_be_none() -> None:
         ("batch_size=0", "at least 1, got 0"),
         ("loss_sampling=0", r"loss_sampling must lie in \(0, 1\]"),
         ("padding=valid", 'padding must be "same" or "release"'),
-        ("inputs=depth,image", "inputs must name image first, if at all, got depth,image"),
-        ("inputs=hha,image", "inputs must name image first, if at all, got hha,image"),
+        ("inputs=depth,image", "inputs must name image first, if they are several, got depth,image"),
+        ("inputs=depth,hha", "inputs must name image first, if they are several, got depth,hha"),
+        ("inputs=hha,image", "inputs must name image first, if they are several, got hha,image"),
         ("precision=16-true", 'precision must be "auto" or "32-true" or "bf16-mixed" or "16-mixed"'),
         ("net=unet", "net must be one of skip_fcn, fcn32s-alexnet"),
         ("net=fcn8s-vgg16", 'takes backbone_weights "none", "torchvision" or a file, got "package"'),
@@ -94,7 +95,11 @@ def test_values_that_cannot_work_are_rejected(setting: str, complaint: str) -> N
         ("fcn-online-32s", 1e-10, 0.99, "sum", 1),
         ("fcn-online-16s", 1e-12, 0.99, "sum", 1),
         ("fcn-online-8s", 1e-14, 0.99, "sum", 1),
+        ("fcn-online-8s-at-once", 1e-10, 0.99, "sum", 1),
+        ("fcn-batch20-alexnet", 1e-3, 0.9, "mean", 20),
         ("fcn-batch20-vgg16", 1e-4, 0.9, "mean", 20),
+        ("fcn-batch20-googlenet", 5e-5, 0.9, "mean", 20),
+        ("fcn-release-alexnet", 1e-4, 0.9, "mean", 20),
     ],
 )
 def test_presets_are_what_the_authors_did(

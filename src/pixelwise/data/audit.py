@@ -135,7 +135,7 @@ def audit(
 def _faults(count: HeadCount) -> list[tuple[str, str]]:
     """What only all labels of a head together show."""
     found = []
-    binary = count.ids[VOID] and not set(count.ids) - {0, VOID} and count.class_map.table.get(VOID) == VOID
+    binary = set(count.ids) == {0, VOID} and count.class_map.table.get(VOID) == VOID
     if binary:
         message = (
             "the labels hold only 0 and 255, but 255 is void, so there is nothing but class 0; "

@@ -32,7 +32,8 @@ CAMVID_COLOURS = {
     "bicyclist": (0, 128, 192),
 }
 
-# The colours of the original labels, and the class among SegNet's 11 that each of them became.
+# The colours of the original labels, and the class among SegNet's 11 that each of them became. SegNet's
+# release has merged labels only; the groups are those of MATLAB's SegNet example (camvidPixelLabelIDs).
 _ORIGINAL: dict[str, tuple[RGB, str]] = {
     "Animal": ((64, 128, 64), "pedestrian"),
     "Archway": ((192, 0, 128), "building"),
@@ -52,7 +53,7 @@ _ORIGINAL: dict[str, tuple[RGB, str]] = {
     "ParkingBlock": ((64, 192, 128), "pavement"),
     "Pedestrian": ((64, 64, 0), "pedestrian"),
     "Road": ((128, 64, 128), "road"),
-    "RoadShoulder": ((128, 128, 192), "road"),
+    "RoadShoulder": ((128, 128, 192), "pavement"),
     "Sidewalk": ((0, 0, 192), "pavement"),
     "SignSymbol": ((192, 128, 128), "sign"),
     "Sky": ((128, 128, 128), "sky"),

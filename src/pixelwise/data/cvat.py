@@ -17,7 +17,6 @@ from pixelwise.data.parts import IMAGE_SUFFIXES, ColourFile, ImageFile, read_tex
 from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
 from pixelwise.data.shapes import Outline, Runs, Shape, box, ellipse, paint, ring, stroke
 from pixelwise.data.source import Source
-from pixelwise.data.voc import read_list
 from pixelwise.errors import DataError, SplitError
 from pixelwise.labels import Classes
 from pixelwise.types import FileIds
@@ -119,16 +118,22 @@ def _shapes(element: ElementTree.Element) -> Iterator[Shape]:
 
 def _read_masks(root: Path) -> tuple[Entry, ...]:
     place = root / "JPEGImages"
-    photos = by_stem(place, IMAGE_SUFFIXES) if place.is_dir() else {}
-    masks = root / "SegmentationClass"
+    photos = _below(place, IMAGE_SUFFIXES)
+    masks = _below(root / "SegmentationClass", (".png",))
     return tuple(
-        Entry(
-            path.stem,
-            ImageFile(photos.get(path.stem, place / f"{path.stem}.jpg")),
-            {SEMANTIC: ColourFile(path)},
-        )
-        for path in sorted(masks.glob("*.png"))
+        Entry(id_, ImageFile(photos.get(id_, place / f"{id_}.jpg")), {SEMANTIC: ColourFile(path)})
+        for id_, path in sorted(masks.items())
     )
+
+
+def _below(place: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
+    """The pictures in a folder and those in it, by their places without ending."""
+    folders = [place, *(path for path in place.rglob("*") if path.is_dir())] if place.is_dir() else []
+    return {
+        (folder.relative_to(place) / stem).as_posix(): path
+        for folder in folders
+        for stem, path in by_stem(folder, suffixes).items()
+    }
 
 
 def _read_label_map(file: Path) -> ClassMap:
@@ -164,7 +169,7 @@ def _listed(root: Path, split: str, entries: tuple[Entry, ...]) -> tuple[Entry, 
                 f'no split "{split}": {lists / f"{split}.txt"} not found', f"there are {', '.join(named)}"
             )
         return held_out(entries, split, 10)
-    wanted = set(read_list(lists / f"{split}.txt"))
+    wanted = {line.strip() for line in read_text(lists / f"{split}.txt", "list").splitlines()}
     return tuple(entry for entry in entries if entry.id in wanted)
 
 

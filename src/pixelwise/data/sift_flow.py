@@ -55,7 +55,7 @@ def sift_flow(root: Path, split: str) -> LabelledImages:
 
 SOURCE = Source(
     kind="sift_flow",
-    title="SIFT Flow, 33 semantic and 3 geometric classes, 2,488 + 200 images",
+    title="SIFT Flow, 33 semantic and 3 geometric classes, 2,486 + 200 labelled images",
     read=sift_flow,
     splits=("trainval", "test"),
     layout=f"{{Images/{_PLACE}/ID.jpg, SemanticLabels/.../ID.mat, GeoLabels/.../ID.mat}}",

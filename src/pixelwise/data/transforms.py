@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torchvision import tv_tensors
+from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as tv
 
 from pixelwise.data.sample import Sample
@@ -65,18 +66,22 @@ def augment(sample: Sample, settings: Augmentation, rng: np.random.Generator) ->
     rows, columns = (_view(length, factor, settings, rng) for length in (height, width))
     mirrored = settings.mirror and rng.random() < 0.5
 
-    def shown(tensor: torch.Tensor) -> torch.Tensor:
+    def shown(values: Channel, way: InterpolationMode = InterpolationMode.BILINEAR) -> torch.Tensor:
         box = [rows.start, columns.start, rows.length, columns.length]
-        cut: torch.Tensor = tv.resized_crop(tensor, *box, size=[rows.size, columns.size], antialias=True)
+        tensor = tv_tensors.Image(torch.from_numpy(values).permute(2, 0, 1))
+        cut: torch.Tensor = tv.resized_crop(
+            tensor, *box, size=[rows.size, columns.size], interpolation=way, antialias=True
+        )
         return tv.horizontal_flip(cut) if mirrored else cut
 
-    picture: torch.Tensor = shown(tv_tensors.Image(_channels_first(sample.image)))
+    picture = shown(sample.image)
     if settings.colour > 0:
         picture = _recolour(picture, settings.colour, rng)
-    heads = {name: shown(tv_tensors.Mask(torch.from_numpy(ids)[None])) for name, ids in sample.heads.items()}
-    channels = {
-        name: shown(tv_tensors.Image(_channels_first(values))) for name, values in sample.channels.items()
+    # Not as masks: torchvision gives these "nearest", whose labels lie half a pixel off their picture.
+    heads = {
+        name: shown(ids[..., None], InterpolationMode.NEAREST_EXACT) for name, ids in sample.heads.items()
     }
+    channels = {name: shown(values) for name, values in sample.channels.items()}
 
     left, right = columns.margins(rng)
     top, bottom = rows.margins(rng)
@@ -125,10 +130,6 @@ def _view(length: int, factor: float, settings: Augmentation, rng: np.random.Gen
     before = min(side - 1, max(0, round(-first * factor)))
     size = max(1, min(side - before, round((stop - start) * factor)))
     return _View(start, stop - start, size, side, before)
-
-
-def _channels_first(values: Channel) -> torch.Tensor:
-    return torch.from_numpy(values).permute(2, 0, 1)
 
 
 def _recolour(picture: torch.Tensor, strength: float, rng: np.random.Generator) -> torch.Tensor:

@@ -20,8 +20,8 @@ WIDEST = 40
 
 TRIMAP_CONVENTION = (
     "trimap of width w: pixels that a square of side 2w+1 around some void pixel of the labels covers "
-    "(void as the data set has it, not what becomes void for lack of a class in the model), void itself left "
-    "out; one confusion matrix per width over the split"
+    "(void as the data set has it or --classes makes it, not what becomes void for lack of a class in the "
+    "model), void itself left out; one confusion matrix per width over the split"
 )
 BORDER_CONVENTION = (
     "class border band of width w: the w pixels on each side of a border between two classes, diagonal "

@@ -52,8 +52,8 @@ def backbone(name: str, weights: str = "none", output_stride: int = 32) -> Backb
     """The trunk `name` of timm with atrous convolution to `output_stride` (8, 16 or 32).
 
     `weights`: "package" (an installed package that carries them), "timm" (downloaded by timm), "none"
-    (random), or a file with the classifier's tensors in timm's order. Raises ModelError if timm does not
-    know the name or the weights do not fit.
+    (random), or a file with the classifier's tensors by timm's names or in its order. Raises ModelError if
+    timm does not know the name or the weights do not fit.
     """
     try:
         import timm

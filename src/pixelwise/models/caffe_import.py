@@ -9,6 +9,7 @@ from torch import nn
 
 from pixelwise.models.bilinear import BilinearUpsampling
 from pixelwise.models.caffemodel import Blob, CaffeLayer, CaffeNet
+from pixelwise.models.fcn import FCN
 from pixelwise.models.segmentation_net import SegmentationNet
 
 PARTS = ("weight", "bias")
@@ -36,9 +37,9 @@ class Match:
 class Report:
     """What became of every blob and every parameter.
 
-    `misfits` are sentences about blobs whose shape is not the parameter's. `left` are layers of the file
-    that the net has no place for, `missing` parameters that the file has nothing for; fixed bilinear
-    kernels are not counted among those.
+    `misfits` are sentences about blobs whose shape is not the parameter's, and about skips that file and net
+    scale by other factors. `left` are layers of the file that the net has no place for, `missing` parameters
+    that the file has nothing for; fixed bilinear kernels are not counted among those.
     """
 
     matches: tuple[Match, ...]
@@ -58,6 +59,7 @@ def copy_caffe(source: CaffeNet, net: SegmentationNet) -> Report:
     Inner products become convolutions, blobs of legacy shape lose leading ones, deconvolutions that treat
     each channel for itself are stored so, and the first layer's channels are turned from BGR to RGB. A
     layer of the file whose name only goes on after ours (fc8_voc12 for fc8) is taken if there is no other.
+    The scale layers of FCN-8s trained at once are compared with the net's factors.
     """
     places = {_caffe_name(name): name for name, module in net.named_modules() if _has_weight(module)}
     matches: list[Match] = []
@@ -86,6 +88,9 @@ def copy_caffe(source: CaffeNet, net: SegmentationNet) -> Report:
                 with torch.no_grad():
                     target.copy_(torch.from_numpy(np.array(fitted)))
             matches.append(Match(layer.name, parameter, tuple(target.shape), change))
+    scalings = _scalings(source, net)
+    used |= scalings.keys()
+    misfits |= {name: fault for name, fault in scalings.items() if fault}
     found = {match.parameter for match in matches} | misfits.keys()
     found |= {f"{name}.weight" for name, module in net.named_modules() if _is_fixed(module)}
     left = tuple(layer.name for layer in source.layers if layer.blobs and layer.name not in used)
@@ -130,6 +135,24 @@ def _pairs(source: CaffeNet, places: dict[str, str]) -> Iterator[tuple[CaffeLaye
         longer = [other for other in weighted if other.startswith(f"{name}_") and other not in places]
         if len(longer) == 1:
             yield weighted[longer[0]], place
+
+
+def _scalings(source: CaffeNet, net: SegmentationNet) -> dict[str, str]:
+    """The layers by which a file that scores FCN's skips multiplies them before, 1 if it has none, and what
+    is wrong with each: nothing if the net does the same.
+    """
+    layers = {layer.name: layer for layer in source.layers if layer.blobs}
+    faults = {}
+    for skip, factor in zip(net.skips, net.scales, strict=True) if isinstance(net, FCN) else ():
+        if f"score_{skip}" not in layers:
+            continue
+        name = f"scale_{skip}"
+        given = layers[name].blobs[0] if name in layers else np.ones(1, np.float32)
+        same = np.allclose(given, factor, rtol=1e-3, atol=0)
+        faults[name] = (
+            "" if same else f"{name}: the file multiplies {skip} by {given.mean():g}, the net by {factor:g}"
+        )
+    return faults
 
 
 def _fit(layer: CaffeLayer, blob: Blob, shape: tuple[int, ...]) -> tuple[Blob | None, str]:

@@ -61,10 +61,7 @@ def load_imagenet(net: SegmentationNet, source: str | Path) -> Transplant:
     Raises ModelError if the file holds another net or the net is not of torchvision's form.
     """
     if isinstance(net, LateFusion):
-        hha_mean, hha_conv = net.other.mean.clone(), next(net.other.backbone.parameters())
-        load_imagenet(net.other, source)
-        net.other.mean.copy_(hha_mean)
-        hha_conv.data = hha_conv.data.flip(1)
+        load_imagenet_for_hha(net.other, source)
         return load_imagenet(net.colour, source)
     if not isinstance(net, FCN | DeepLab):
         raise ValueError(f"ImageNet's classifiers fit FCN and DeepLab, not {type(net).__name__}")
@@ -90,6 +87,17 @@ def load_imagenet(net: SegmentationNet, source: str | Path) -> Transplant:
         mean, std = _NORMALISATION[kind]
         net.mean[:, :3] = torch.tensor(mean).view(1, 3, 1, 1)
         net.std[:, :3] = torch.tensor(std).view(1, 3, 1, 1)
+    return report
+
+
+def load_imagenet_for_hha(net: SegmentationNet, source: str | Path) -> Transplant:
+    """As `load_imagenet`, into a net that sees HHA: its mean stays, and HHA comes in the place of BGR."""
+    mean = net.mean.clone()
+    report = load_imagenet(net, source)
+    net.mean.copy_(mean)
+    net.std.copy_(net.std.flip(1))
+    first = next(part for name, part in net.named_parameters() if name.startswith("backbone."))
+    first.data = first.data.flip(1)
     return report
 
 

@@ -78,10 +78,12 @@ def read_metadata(path: Path) -> dict[str, str]:
 
 
 def load_by_order(net: nn.Module, tensors: Mapping[str, torch.Tensor]) -> None:
-    """Copy tensors into the net's state one by one, names ignored. Raises ModelError unless count and
-    shapes agree.
+    """Copy tensors into the net's state one by one; names are ignored unless they are the net's, which then
+    tell the order: .safetensors files have one of their own. Raises ModelError unless count and shapes agree.
     """
     target = net.state_dict()
+    if target.keys() == tensors.keys():
+        tensors = {name: tensors[name] for name in target}
     if len(target) != len(tensors):
         raise ModelError(
             f"the net has {len(target)} tensors, the weights {len(tensors)}", "take weights of this net"

@@ -1,7 +1,8 @@
 """FCN-16s on SIFT Flow with two heads, semantic and geometric, by stages.
 
 Paper: Long et al. 2015, table 5; pixel accuracy 85.2, mean accuracy 51.7, mean IoU 39.5, f.w. IoU 76.1 of the
-33 semantic classes on 200 test pictures (absent classes left out), geometric pixel accuracy 94.3.
+33 semantic classes on 200 test pictures, geometric pixel accuracy 94.3. Classes absent from the test set are
+left out: compare with what eval calls "mean IoU of true classes".
 Command: pixelwise train siftflow_fcn16s --set data=sift_flow:SiftFlowDataset
 Training: as voc_fcn32s_vgg16 and voc_fcn16s_vgg16, the losses of both heads summed.
 The data has no split to choose by but the test pictures, so best.pt, the best of them, flatters.

@@ -2,7 +2,8 @@
 
 Paper: Chen et al. 2015, section 4.1; mean IoU 64.21 on VOC2012 val, 68.70 with the CRF.
 Command: pixelwise train voc_deeplab_msc_large_fov --set data=voc:VOC2012,sbd=SBD
-Starts from the best net of runs/voc_deeplab_large_fov; only what is new learns. Result: not yet run.
+Starts from the best net of runs/voc_deeplab_large_fov; only what is new learns. Training: as there.
+Result: not yet run.
 """
 
 import dataclasses

@@ -18,7 +18,7 @@ RECIPE = dataclasses.replace(
     net="fcn32s-alexnet",
     origin="torchvision",
     dropout=0.5,
-    steps=74_000,
+    steps=74_400,
     **trained_as("fcn-release-alexnet"),
     evaluate_every=2000,
 )

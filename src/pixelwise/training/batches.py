@@ -123,10 +123,20 @@ def steps_of(
     recipe: Recipe, images: LabelledImages, start: int = 0, rank: int = 0, processes: int = 1
 ) -> Iterator[list[Batch]]:
     """The batches of a recipe's steps from `start` on that are for the process of this rank."""
-    own = range(rank * recipe.accumulate, (rank + 1) * recipe.accumulate)
-    size = LossSampling(recipe.loss_sampling).batch_size(recipe.batch_size)
-    plan = Plan(size, recipe.seed, start, recipe.steps, own, recipe.accumulate * processes)
+    size, parts = share_of_step(recipe)
+    own = range(rank * parts, (rank + 1) * parts)
+    plan = Plan(size, recipe.seed, start, recipe.steps, own, parts * processes)
     return batches(images, augmentation(recipe), plan, recipe.workers, recipe.inputs)
+
+
+def share_of_step(recipe: Recipe) -> tuple[int, int]:
+    """Images of a batch, and batches that a process learns from in a step. Sampling of the loss makes batches
+    larger or, where pictures are whole and so of several sizes, more.
+    """
+    sampling = LossSampling(recipe.loss_sampling)
+    if recipe.crop == 0:
+        return recipe.batch_size, sampling.grown(recipe.accumulate)
+    return sampling.grown(recipe.batch_size), recipe.accumulate
 
 
 def batches(

@@ -98,8 +98,8 @@ def _rules(recipe: "Recipe") -> list[tuple[bool, str]]:
             f"inputs must name what the net sees, each once, got {recipe.inputs}",
         ),
         (
-            IMAGE not in recipe.inputs[1:],
-            f"inputs must name {IMAGE} first, if at all, got {','.join(recipe.inputs)}",
+            len(recipe.inputs) < 2 or recipe.inputs[0] == IMAGE,
+            f"inputs must name {IMAGE} first, if they are several, got {','.join(recipe.inputs)}",
         ),
         (
             recipe.loss == "mean" or not recipe.balance_classes,

@@ -62,7 +62,7 @@ class LossSampling:
         if not 0 < self.share <= 1:
             raise ValueError(f"the share of cells lies in (0, 1], got {self.share}")
 
-    def batch_size(self, images: int) -> int:
+    def grown(self, images: int) -> int:
         """Images that give as many cells as `images` whole ones."""
         return round(images / self.share)
 

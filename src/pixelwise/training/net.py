@@ -17,7 +17,7 @@ from pixelwise.models.backbones import backbone
 from pixelwise.models.batch_norm import freeze_batch_norm
 from pixelwise.models.catalogue import build
 from pixelwise.models.fcn import HHA_MEAN, MEANS
-from pixelwise.models.imagenet import load_imagenet
+from pixelwise.models.imagenet import load_imagenet, load_imagenet_for_hha
 from pixelwise.models.segmentation_net import OneHead, SegmentationNet
 from pixelwise.models.skip_fcn import Head, SkipFCN
 from pixelwise.models.transplant import transplant
@@ -37,15 +37,13 @@ def build_net(recipe: Recipe, classes: int, trained: bool = True, channels: int 
     else:
         net = _papers_net(recipe, classes, channels)
     if trained and recipe.net != "skip_fcn" and recipe.backbone_weights != "none":
-        mean = net.mean.clone()
-        load_imagenet(net, recipe.backbone_weights)
-        if recipe.inputs == ("hha",):
-            net.mean.copy_(mean)
+        start = load_imagenet_for_hha if recipe.inputs == ("hha",) else load_imagenet
+        start(net, recipe.backbone_weights)
     if recipe.crf_layer is not None:
         add_crf(net, classes, CRF_PRESETS[recipe.crf_layer])
     if trained and recipe.init_from is not None:
-        start = checkpoint.load(checkpoint.chosen(Path(recipe.init_from))).mean
-        print(f"from {recipe.init_from}: {transplant(start, net)}", file=sys.stderr)
+        before = checkpoint.load(checkpoint.chosen(Path(recipe.init_from))).mean
+        print(f"from {recipe.init_from}: {transplant(before, net)}", file=sys.stderr)
     net.freeze(recipe.freeze_stages)
     return net.to(memory_format=torch.channels_last)
 

@@ -92,7 +92,9 @@ class Recipe:
     loss: str = "mean"
     """"mean" over the labelled pixels of a step, or "sum", as in FCN's release."""
     loss_sampling: float = 1.0
-    """The share of the final layer's cells that count, at random, while batches grow by its inverse."""
+    """The share of the final layer's cells that count, at random, while batches grow by its inverse; whole
+    pictures (crop 0) come in so many more batches.
+    """
     balance_classes: float = 0.0
     """Weigh each pixel's loss by its class's share of the training set to minus this power: 0 weighs none,
     1 makes all classes count as much, 0.5 lies between and suits rare classes judged by mean IoU.

@@ -15,7 +15,8 @@ from pixelwise.data.audit import audit
 from pixelwise.errors import TrainingError
 from pixelwise.files import expect_writable, make_folder
 from pixelwise.training import checkpoint, processes
-from pixelwise.training.losses import LossSampling, balancing_weights
+from pixelwise.training.batches import share_of_step
+from pixelwise.training.losses import balancing_weights
 from pixelwise.training.net import classes_from
 from pixelwise.training.precision import precision
 from pixelwise.training.recipe import Recipe
@@ -109,8 +110,8 @@ def _differences(now: Recipe, state: checkpoint.Checkpoint) -> list[str]:
 
 def images_per_step(recipe: Recipe, world: int | None = None) -> int:
     """Of all processes."""
-    batch = LossSampling(recipe.loss_sampling).batch_size(recipe.batch_size)
-    return batch * recipe.accumulate * (processes.count() if world is None else world)
+    size, parts = share_of_step(recipe)
+    return size * parts * (processes.count() if world is None else world)
 
 
 def is_finished(recipe: Recipe, done: int, history: Sequence[Mapping[str, Any]]) -> bool:
