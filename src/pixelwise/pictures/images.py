@@ -71,7 +71,7 @@ def read_photo(source: Source, long_side: int) -> Photo:
         image = source if isinstance(source, Image.Image) else _array_image(source)
         pixels, size = _read_open(image, long_side, _name(image))
         again = partial(_convert_again, image)
-    return Photo(pixels, size, again if pixels.shape[:2] != size else lambda: pixels)
+    return Photo(pixels, size, again if pixels.shape[:2] != size else partial(np.asarray, pixels))
 
 
 def read_picture(path: Path) -> RGBImage:
