@@ -10,11 +10,12 @@ import pytest
 from PIL import Image
 from tiny_model import tiny_info
 
-from pixelwise.errors import ImageError
+from pixelwise.errors import ImageError, ModelError
 from pixelwise.inference.directory import Outcome, plan, run
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.segmentation import Segmentation
 from pixelwise.pictures.images import Source
+from pixelwise.types import RGBImage, Scores
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 
@@ -154,6 +155,32 @@ def test_files_without_a_finished_record_are_made_anew_under_the_same_name(
     assert (outcome.problem, outcome.outputs["mask"].name) == (None, "x_mask.png")
 
 
+@pytest.mark.parametrize(
+    ("problem", "message", "hint"),
+    [
+        (MemoryError(), "MemoryError", None),
+        (ModelError("m.onnx failed", "export it again"), "m.onnx failed", "export it again"),
+    ],
+)
+def test_a_problem_of_one_picture_has_a_reason_and_keeps_its_hint(
+    segment: Segment,
+    counting: Counting,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    problem: Exception,
+    message: str,
+    hint: str | None,
+) -> None:
+    def fail(image: RGBImage) -> Scores:
+        raise problem
+
+    path = picture(tmp_path / "x.png")
+    monkeypatch.setattr(counting.engine, "scores", fail)
+    (outcome,) = segment(path)
+    assert outcome.problem is not None
+    assert (outcome.problem.message, outcome.problem.hint) == (f"{path}: {message}", hint)
+
+
 @pytest.mark.parametrize("output", ["in/results", "in", "."])
 def test_own_results_are_never_inputs(output: str, segment: Segment, tmp_path: Path) -> None:
     picture(tmp_path / "in" / "x.png")
@@ -161,6 +188,18 @@ def test_own_results_are_never_inputs(output: str, segment: Segment, tmp_path: P
         outcomes = segment(tmp_path / "in", output=tmp_path / output, kinds=["mask", "overlay", "cutout"])
         assert names(outcomes) == ["x.png"]
     assert names(segment(str(tmp_path / "in" / "*.png"), output=tmp_path / output)) == ["x.png"]
+
+
+def test_results_of_an_earlier_run_into_another_folder_are_no_inputs(
+    segment: Segment, tmp_path: Path
+) -> None:
+    picture(tmp_path / "in" / "a" / "x.png")
+    picture(tmp_path / "in" / "mine" / "y_mask.png")  # ends like a result, but no record speaks of it
+    for output in ("first", "in/second", "in/mine/third", "in"):
+        outcomes = segment(tmp_path / "in", output=tmp_path / output)
+        assert names(outcomes) == ["x.png", "y_mask.png"]
+    pattern = str(tmp_path / "in" / "**" / "*.png")
+    assert names(segment(pattern, output=tmp_path / "fourth")) == ["x.png", "y_mask.png"]
 
 
 @pytest.mark.parametrize("kinds", [["mask"], ["probabilities"]])

@@ -10,7 +10,7 @@ from typing import Any
 from pixelwise.errors import ImageError, PixelwiseError
 from pixelwise.files import make_folder
 from pixelwise.inference.inputs import find_pictures
-from pixelwise.inference.ledger import Ledger, identity
+from pixelwise.inference.ledger import Ledger, identity, is_result
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.segmentation import KINDS, Area
 from pixelwise.pictures.images import printable
@@ -58,7 +58,7 @@ def plan(inputs: Sequence[str | Path], output: Path) -> list[Task]:
     ledger = Ledger(output)
     taken: set[str] = set()
     tasks = []
-    for found in find_pictures(inputs, output, ledger.made):
+    for found in find_pictures(inputs, output, is_result):
         if found.problem is None:
             stem = ledger.stem_for(found.path, found.place, taken)
             tasks.append(Task(found.path, stem))
@@ -100,7 +100,10 @@ def _outcome(
     except ImageError as problem:  # one picture must not stop the others
         return Outcome(task.path, problem)
     except Exception as problem:
-        named = ImageError(f"{printable(task.path)}: {problem or type(problem).__name__}")
+        message, hint = str(problem) or type(problem).__name__, None
+        if isinstance(problem, PixelwiseError):
+            message, hint = problem.message, problem.hint
+        named = ImageError(f"{printable(task.path)}: {message}", hint)
         named.__cause__ = problem
         return Outcome(task.path, named)
 

@@ -109,6 +109,12 @@ class Ledger:
         return result
 
 
+def is_result(path: Path) -> bool:
+    """Whether a record of any output folder that `path` lies in speaks of it as a result."""
+    absolute = Path(os.path.abspath(path))  # noqa: PTH100  Path.resolve would follow links
+    return any(Ledger(folder).made(absolute) for folder in absolute.parents)
+
+
 def identity(path: Path) -> dict[str, Any]:
     """What tells a picture file from another, or from an earlier state of itself."""
     status = path.stat()
