@@ -234,6 +234,16 @@ def test_explicit_files_are_tried_whatever_their_name(segment: Segment, tmp_path
     assert segment(path)[0].problem is None
 
 
+def test_names_of_dots_stay_inside_the_output(segment: Segment, tmp_path: Path) -> None:
+    picture(tmp_path / "x.png").rename(tmp_path / "..png")
+    picture(tmp_path / "x.png").rename(tmp_path / "._mask.png")
+    picture(tmp_path / "x.png")
+    outcomes = segment(tmp_path / "..png", tmp_path / "._mask.png", tmp_path)
+    assert names(outcomes) == ["..png", "._mask.png", "x.png"]
+    assert [outcome.outputs["mask"].parent for outcome in outcomes] == [tmp_path / "out"] * 3
+    assert all(path.exists() for outcome in outcomes for path in outcome.outputs.values())
+
+
 def test_faults_are_outcomes_in_their_place(segment: Segment, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "bad.png").write_bytes(b"")

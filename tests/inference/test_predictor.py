@@ -42,7 +42,7 @@ def test_results_go_from_process_to_process(predictor: Predictor, tmp_path: Path
         result = predictor(source)
         arrived = pickle.loads(pickle.dumps(result))
         assert np.array_equal(arrived.labels, result.labels)
-        assert np.array_equal(arrived.overlay(), result.overlay())
+        assert arrived.overlay().tobytes() == result.overlay().tobytes()
 
 
 def test_confidence_is_the_mean_probability(predictor: Predictor) -> None:

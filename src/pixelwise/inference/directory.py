@@ -10,7 +10,7 @@ from typing import Any
 from pixelwise.errors import ImageError, PixelwiseError
 from pixelwise.files import make_folder
 from pixelwise.inference.inputs import find_pictures
-from pixelwise.inference.ledger import Ledger, identity, is_result
+from pixelwise.inference.ledger import Ledger, identity
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.segmentation import KINDS, Area
 from pixelwise.pictures.images import printable
@@ -58,7 +58,7 @@ def plan(inputs: Sequence[str | Path], output: Path) -> list[Task]:
     ledger = Ledger(output)
     taken: set[str] = set()
     tasks = []
-    for found in find_pictures(inputs, output, is_result):
+    for found in find_pictures(inputs, output):
         if found.problem is None:
             stem = ledger.stem_for(found.path, found.place, taken)
             tasks.append(Task(found.path, stem))

@@ -23,34 +23,22 @@ class Ledger:
     def __init__(self, output: Path) -> None:
         self.output = output
         self._folder = output / ".pixelwise"
-        self._prefix = os.path.join(os.path.abspath(output), "")  # noqa: PTH100, PTH118  compared as text
 
-    def _path(self, stem: PurePath) -> Path:
+    def path(self, stem: PurePath) -> Path:
+        """Where the record lies or would lie."""
         return self._folder / stem.with_name(stem.name + ".json")
 
     def read(self, stem: PurePath) -> dict[str, Any] | None:
         """The record, or None if there is none that can be read."""
         try:
-            record = json.loads(self._path(stem).read_bytes())
+            record = json.loads(self.path(stem).read_bytes())
         except (OSError, ValueError):
             return None
         return record if isinstance(record, dict) and record.get("format") == _FORMAT else None
 
     def write(self, stem: PurePath, record: dict[str, Any]) -> None:
         content = json.dumps({"format": _FORMAT, **record}).encode()
-        write_atomically(self._path(stem), lambda file: file.write(content))
-
-    def made(self, path: Path) -> bool:
-        """Whether `path` is a result that a record speaks of."""
-        absolute = os.path.abspath(path)  # noqa: PTH100  Path.resolve would follow links
-        if not absolute.startswith(self._prefix):
-            return False
-        inside = absolute[len(self._prefix) :]
-        return any(
-            inside.endswith(ending) and self._path(PurePath(inside[: -len(ending)])).exists()
-            for ending in KINDS.values()
-            if len(inside) > len(ending)
-        )
+        write_atomically(self.path(stem), lambda file: file.write(content))
 
     def stem_for(self, path: Path, place: PurePath, taken: set[str]) -> PurePath:
         """Choose a stem for the results of `path`, found at `place`, and add it to `taken`.
@@ -59,7 +47,7 @@ class Ledger:
         with the suffix, with a number. Names of other pictures that still exist, and of files that are not
         ours, are left alone.
         """
-        plain = place.with_suffix("") if place.suffix and place.stem else place
+        plain = place.with_suffix("") if place.stem.strip(".") else place
         suffixed = plain.with_name(f"{plain.name}_{place.suffix[1:]}") if place.suffix else plain
         own = os.path.abspath(path)  # noqa: PTH100  Path.resolve would follow links
         number = 2
@@ -112,7 +100,14 @@ class Ledger:
 def is_result(path: Path) -> bool:
     """Whether a record of any output folder that `path` lies in speaks of it as a result."""
     absolute = Path(os.path.abspath(path))  # noqa: PTH100  Path.resolve would follow links
-    return any(Ledger(folder).made(absolute) for folder in absolute.parents)
+    stems = [
+        absolute.with_name(absolute.name.removesuffix(ending))
+        for ending in KINDS.values()
+        if absolute.name.endswith(ending) and absolute.name.removesuffix(ending).strip(".")
+    ]
+    return any(
+        Ledger(folder).path(stem.relative_to(folder)).exists() for stem in stems for folder in stem.parents
+    )
 
 
 def identity(path: Path) -> dict[str, Any]:
