@@ -208,6 +208,7 @@ def test_threads_may_share_an_object_as_they_may_the_peer_s(monkeypatch: pytest.
         "refused(lambda: utils.unary_from_labels(np.array([0, 1, 255]), 2, 0.7))",
         "refused(lambda: utils.unary_from_labels(np.array([0, 1, 2]), 2, 0.7, zero_unsure=False))",
         "refused(lambda: utils.create_pairwise_bilateral((3, 3), 13, image, chdim=-1))",
+        "refused(lambda: utils.create_pairwise_bilateral((3, 3), (13,), image, chdim=2))",
         "crf.addPairwiseBilateral(80, 13, np.zeros((4, 5, 7), np.float64), 10)\nrun(crf)",
         "crf.addPairwiseEnergy(np.zeros((16, 20), np.float32), 3)\nrun(crf)",
         "refused(lambda: crf.addPairwiseEnergy(np.zeros((17, 20), np.float32), 3))",
