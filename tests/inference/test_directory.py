@@ -234,6 +234,14 @@ def test_explicit_files_are_tried_whatever_their_name(segment: Segment, tmp_path
     assert segment(path)[0].problem is None
 
 
+def test_photos_of_phones_are_not_passed_over_in_silence(segment: Segment, tmp_path: Path) -> None:
+    picture(tmp_path / "in" / "a.jpg")
+    (tmp_path / "in" / "b.HEIC").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    fine, phone = segment(tmp_path / "in")
+    assert fine.problem is None
+    assert "b.HEIC" in str(phone.problem)
+
+
 def test_names_of_dots_stay_inside_the_output(segment: Segment, tmp_path: Path) -> None:
     picture(tmp_path / "x.png").rename(tmp_path / "..png")
     picture(tmp_path / "x.png").rename(tmp_path / "._mask.png")

@@ -12,12 +12,13 @@ from pixelwise.pictures.images import printable
 
 # fmt: off
 EXTENSIONS = frozenset({
-    ".apng", ".avif", ".bmp", ".dib", ".gif", ".ico", ".j2k", ".jfif", ".jp2",
+    ".apng", ".avif", ".bmp", ".dib", ".gif", ".heic", ".heif", ".ico", ".j2k", ".jfif", ".jp2",
     ".jpe", ".jpeg", ".jpg", ".jpx", ".mpo", ".pbm", ".pcx", ".pgm", ".png",
     ".pnm", ".ppm", ".psd", ".qoi", ".tga", ".tif", ".tiff", ".webp",
 })
 # fmt: on
-"""What is taken for a picture in folders; files named one by one are tried whatever they are called."""
+"""What is taken for a picture in folders, HEIC too, which Pillow does not read: better named than passed over
+in silence. Files named one by one are tried whatever they are called."""
 
 
 @dataclass(frozen=True)

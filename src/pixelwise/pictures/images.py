@@ -285,6 +285,7 @@ _MAGIC = {
     b"RIFF": "a damaged WebP, or RIFF audio or video",
     b"\x7fELF": "a program",
 }
+_HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")
 
 
 def _kind(head: bytes) -> str:
@@ -292,6 +293,8 @@ def _kind(head: bytes) -> str:
     for magic, name in _MAGIC.items():
         if head.startswith(magic):
             return name
+    if head[4:8] == b"ftyp" and head[8:12] in _HEIC:
+        return "a HEIC photo: convert it to JPEG"
     text = head.decode("latin-1")
     if all(c.isprintable() or c in "\r\n\t" for c in text):
         return "HTML or XML text" if text.lstrip().startswith("<") else "text"
