@@ -3,7 +3,8 @@
 import os
 import threading
 from collections.abc import Callable
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path, PurePath
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from tiny_model import tiny_info
 
 from pixelwise.errors import ImageError, ModelError
 from pixelwise.inference.directory import Outcome, plan, run
+from pixelwise.inference.ledger import Ledger
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.segmentation import Segmentation
 from pixelwise.pictures.images import Source
@@ -85,6 +87,31 @@ def test_a_later_run_never_takes_the_name_of_another_picture(segment: Segment, t
     assert not second.skipped
     assert first.outputs["mask"] != second.outputs["mask"]
     assert first.areas[0].name == "red"
+
+
+def test_runs_at_the_same_time_never_share_a_name(
+    segment: Segment, counting: Counting, tmp_path: Path
+) -> None:
+    paths = [picture(tmp_path / folder / "x.png", RED if folder < "c" else BLUE) for folder in "abcd"]
+    plans = [plan([path], tmp_path / "out") for path in paths]  # each as if it were alone
+    outcomes = [outcome for tasks in plans for outcome in run(counting, tasks, tmp_path / "out")]
+    stems = [outcome.outputs["mask"].name for outcome in outcomes]
+    assert stems == ["x_mask.png", "x_png_mask.png", "x_png_2_mask.png", "x_png_3_mask.png"]
+    assert [outcome.areas[0].name for outcome in segment(*paths)] == ["red", "red", "blue", "blue"]
+    assert counting.calls == 4
+
+
+def test_of_those_who_claim_a_name_at_once_one_gets_it(tmp_path: Path) -> None:
+    place, start = PurePath("in/x.png"), threading.Barrier(8)
+
+    def claim(number: int) -> PurePath:
+        source = str(picture(tmp_path / f"{number}.png"))
+        start.wait()
+        return Ledger(tmp_path / "out").claim(PurePath("in/x"), place, {"source": source})
+
+    with ThreadPoolExecutor(8) as pool:
+        stems = set(pool.map(claim, range(8)))
+    assert stems == {PurePath(f"in/x{end}") for end in ("", "_png", *(f"_png_{n}" for n in range(2, 8)))}
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
