@@ -113,6 +113,7 @@ def test_after_ctrl_c_the_same_command_goes_on(
         ("-o x.json --w1 5", 2, "expected LOW:HIGH, two numbers, got 5"),
         ("-o x.json --w1 5:2", 2, "w1 needs two numbers 0 < low < high, got 5 and 2"),
         ("-o there.json", 1, "error: there.json is there already\nhint:  --overwrite replaces it"),
+        ("-o photo.json", 1, "error: photo.png is there already\nhint:  --overwrite replaces it"),
         ("-o x.json --split test", 1, 'no split "test"'),
         ("-o x.json --images 0", 2, "--images"),
     ],
@@ -120,8 +121,9 @@ def test_after_ctrl_c_the_same_command_goes_on(
 def test_mistakes_get_one_clear_error(
     invoke: Callable[[str], Result], options: str, code: int, message: str
 ) -> None:
-    Path("there.json").write_text("precious")
+    for name in ("there.json", "photo.png"):
+        Path(name).write_text("precious")
     result = invoke(f"crf-search default --data voc:VOC2012 {options}")
     assert (result.exit_code, message in result.stderr) == (code, True), result.stderr
-    assert Path("there.json").read_text() == "precious"
+    assert Path("there.json").read_text() == Path("photo.png").read_text() == "precious"
     assert not list(Path().glob("x.*"))

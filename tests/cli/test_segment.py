@@ -19,6 +19,7 @@ from pixelwise import __version__
 from pixelwise.cli import segment as verb
 from pixelwise.cli.main import app
 from pixelwise.crf import PRESETS
+from pixelwise.inference.predictor import Predictor, load
 from pixelwise.inference.refiner import DEFAULT_PRESET
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -92,6 +93,21 @@ def test_many_pictures_get_a_line_each_and_a_summary(invoke: Callable[[str], Res
     assert "blue 100.0% (9" in result.stdout
     assert result.stderr.startswith("6 segmented; ")
     assert "6 finished before (--overwrite makes them anew)" in invoke("segment photos").stderr
+
+
+def test_pictures_share_the_threads_there_are(
+    invoke: Callable[[str], Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def loaded(model: str, threads: int, *rest: Any, **named: Any) -> Predictor:
+        each.append(threads)
+        return load(model, 1, *rest, **named)
+
+    each: list[int] = []
+    monkeypatch.setattr("pixelwise.inference.predictor.load", loaded)
+    for options in ("chelsea.png --threads 8", "*.png --threads 8", "*.png --threads 3", "*.png --threads 1"):
+        assert invoke(f"segment examples/{options}").exit_code == 0
+    assert each == [8, 8 // 2, 3 // 2, 1]
+    assert "1024" in invoke("segment examples --threads 1025").stderr
 
 
 def test_crf_refines_and_another_preset_makes_results_anew(

@@ -19,6 +19,7 @@ from pixelwise.crf import (
 
 UNARY, IMAGE = small_case()
 NAN = np.where(np.arange(12) == 7, np.nan, UNARY)
+MASK = np.arange(12) < np.full((10, 1), 6)
 INFINITE_IMAGE = np.where(np.arange(12)[:, None] == 7, np.inf, IMAGE)
 
 
@@ -79,6 +80,9 @@ INFINITE_IMAGE = np.where(np.arange(12)[:, None] == 7, np.inf, IMAGE)
         (lambda: unary_from_labels(np.array([0]), 0), "at least 1 class"),
         (lambda: refine(IMAGE, np.full((10, 12), 255, np.uint8)), "pass classes="),
         (lambda: refine(IMAGE, np.full((2, 10, 12), 0.5), classes=3), "2 classes along axis 0"),
+        (lambda: refine(IMAGE, np.where(MASK, 255, 0)), "only label is 0.*make it 1, or else pass classes="),
+        (lambda: refine(IMAGE / 255, MASK.astype(int)), r"reach 1, .* theta_beta of 13 .* by 255"),
+        (lambda: refine(MASK, MASK.astype(int)), "multiply an image of 0 to 1 by 255"),
     ],
 )
 def test_misuse_is_refused_with_the_reason(call: Callable[[], object], message: str) -> None:

@@ -1,3 +1,4 @@
+import dataclasses
 import threading
 
 import numpy as np
@@ -198,6 +199,20 @@ def test_refine_pulls_labels_to_the_edge_of_the_image() -> None:
     q = refine(image, labels)
     assert q.shape == (2, 40, 40)
     assert np.array_equal(q.argmax(axis=0), np.broadcast_to(np.arange(40) >= 20, (40, 40)))
+
+
+def test_refine_takes_labels_of_one_class_and_images_in_units_of_their_own() -> None:
+    image = np.zeros((8, 9, 3), np.uint8)
+    labels = np.zeros((8, 9), np.uint8)
+    assert np.allclose(refine(image, labels), 1)
+    assert np.allclose(refine(image.astype(float), labels), 1)
+    labels[2:4] = 255
+    assert refine(image, labels, classes=2).shape == (2, 8, 9)
+    unary, picture = small_case()
+    probabilities = exact.softmax(-unary.astype(np.float64))
+    own = dataclasses.replace(DEEPLAB, theta_beta=DEEPLAB.theta_beta / 255)
+    shares = refine(picture / 255, probabilities, preset=own)
+    assert np.allclose(shares, refine(picture, probabilities, preset=DEEPLAB), atol=1e-3)
 
 
 def test_refine_of_probabilities_is_mean_field_of_their_energies() -> None:

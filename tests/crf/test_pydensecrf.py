@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from crf_cases import blurred_unary
 from PIL import Image
 
 import pixelwise.crf.pydensecrf.densecrf as ours
+from pixelwise import _core
 from pixelwise.crf import Bilateral, Gaussian, mean_field
 from pixelwise.crf.potentials import Kernel, Normalization
 from pixelwise.crf.pydensecrf import utils
@@ -148,6 +151,36 @@ def test_the_usual_program_runs_unchanged() -> None:
     assert (np.array(e.inference(5)).reshape(q.shape).argmax(0) == q.argmax(0)).mean() > 0.95
 
 
+def test_threads_may_share_an_object_as_they_may_the_peer_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow:
+        """The core's object, which gives others time to come between its calls."""
+
+        def __init__(self, *arguments: Any) -> None:
+            self._field = core(*arguments)
+
+        def __getattr__(self, name: str) -> Any:
+            time.sleep(0.002)
+            return getattr(self._field, name)
+
+    core = _core.MeanField
+    monkeypatch.setattr(_core, "MeanField", Slow)
+    shared = ours.DenseCRF2D(12, 10, 3)
+    shared.setUnaryEnergy(blurred_unary(3, 10, 12))
+    shared.addPairwiseGaussian(3, 3)
+    beliefs, *unused = shared.startInference()
+    alone = [shared.inference(5), np.array(shared.klDivergence(beliefs)), beliefs.copy()]
+    shared.stepInference(alone[2], *unused)
+
+    def work(number: int) -> bool:
+        stepped = beliefs.copy()
+        shared.stepInference(stepped, *unused)
+        results = [shared.inference(5), np.array(shared.klDivergence(beliefs)), stepped]
+        return all(np.allclose(one, other, atol=1e-5) for one, other in zip(results, alone, strict=True))
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(work, range(8)))
+
+
 @pytest.mark.parametrize(
     "program",
     [
@@ -175,6 +208,7 @@ def test_the_usual_program_runs_unchanged() -> None:
         "refused(lambda: utils.unary_from_labels(np.array([0, 1, 255]), 2, 0.7))",
         "refused(lambda: utils.unary_from_labels(np.array([0, 1, 2]), 2, 0.7, zero_unsure=False))",
         "refused(lambda: utils.create_pairwise_bilateral((3, 3), 13, image, chdim=-1))",
+        "refused(lambda: utils.create_pairwise_bilateral((3, 3), (13,), image, chdim=2))",
         "crf.addPairwiseBilateral(80, 13, np.zeros((4, 5, 7), np.float64), 10)\nrun(crf)",
         "crf.addPairwiseEnergy(np.zeros((16, 20), np.float32), 3)\nrun(crf)",
         "refused(lambda: crf.addPairwiseEnergy(np.zeros((17, 20), np.float32), 3))",

@@ -3,18 +3,21 @@
 import os
 import threading
 from collections.abc import Callable
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path, PurePath
 
 import numpy as np
 import pytest
 from PIL import Image
 from tiny_model import tiny_info
 
-from pixelwise.errors import ImageError
+from pixelwise.errors import ImageError, ModelError
 from pixelwise.inference.directory import Outcome, plan, run
+from pixelwise.inference.ledger import Ledger
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.segmentation import Segmentation
 from pixelwise.pictures.images import Source
+from pixelwise.types import RGBImage, Scores
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 
@@ -86,6 +89,31 @@ def test_a_later_run_never_takes_the_name_of_another_picture(segment: Segment, t
     assert first.areas[0].name == "red"
 
 
+def test_runs_at_the_same_time_never_share_a_name(
+    segment: Segment, counting: Counting, tmp_path: Path
+) -> None:
+    paths = [picture(tmp_path / folder / "x.png", RED if folder < "c" else BLUE) for folder in "abcd"]
+    plans = [plan([path], tmp_path / "out") for path in paths]  # each as if it were alone
+    outcomes = [outcome for tasks in plans for outcome in run(counting, tasks, tmp_path / "out")]
+    stems = [outcome.outputs["mask"].name for outcome in outcomes]
+    assert stems == ["x_mask.png", "x_png_mask.png", "x_png_2_mask.png", "x_png_3_mask.png"]
+    assert [outcome.areas[0].name for outcome in segment(*paths)] == ["red", "red", "blue", "blue"]
+    assert counting.calls == 4
+
+
+def test_of_those_who_claim_a_name_at_once_one_gets_it(tmp_path: Path) -> None:
+    place, start = PurePath("in/x.png"), threading.Barrier(8)
+
+    def claim(number: int) -> PurePath:
+        source = str(picture(tmp_path / f"{number}.png"))
+        start.wait()
+        return Ledger(tmp_path / "out").claim(PurePath("in/x"), place, {"source": source})
+
+    with ThreadPoolExecutor(8) as pool:
+        stems = set(pool.map(claim, range(8)))
+    assert stems == {PurePath(f"in/x{end}") for end in ("", "_png", *(f"_png_{n}" for n in range(2, 8)))}
+
+
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_files_that_are_not_ours_are_not_overwritten(
     segment: Segment, tmp_path: Path, overwrite: bool
@@ -154,6 +182,32 @@ def test_files_without_a_finished_record_are_made_anew_under_the_same_name(
     assert (outcome.problem, outcome.outputs["mask"].name) == (None, "x_mask.png")
 
 
+@pytest.mark.parametrize(
+    ("problem", "message", "hint"),
+    [
+        (MemoryError(), "MemoryError", None),
+        (ModelError("m.onnx failed", "export it again"), "m.onnx failed", "export it again"),
+    ],
+)
+def test_a_problem_of_one_picture_has_a_reason_and_keeps_its_hint(
+    segment: Segment,
+    counting: Counting,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    problem: Exception,
+    message: str,
+    hint: str | None,
+) -> None:
+    def fail(image: RGBImage) -> Scores:
+        raise problem
+
+    path = picture(tmp_path / "x.png")
+    monkeypatch.setattr(counting.engine, "scores", fail)
+    (outcome,) = segment(path)
+    assert outcome.problem is not None
+    assert (outcome.problem.message, outcome.problem.hint) == (f"{path}: {message}", hint)
+
+
 @pytest.mark.parametrize("output", ["in/results", "in", "."])
 def test_own_results_are_never_inputs(output: str, segment: Segment, tmp_path: Path) -> None:
     picture(tmp_path / "in" / "x.png")
@@ -161,6 +215,18 @@ def test_own_results_are_never_inputs(output: str, segment: Segment, tmp_path: P
         outcomes = segment(tmp_path / "in", output=tmp_path / output, kinds=["mask", "overlay", "cutout"])
         assert names(outcomes) == ["x.png"]
     assert names(segment(str(tmp_path / "in" / "*.png"), output=tmp_path / output)) == ["x.png"]
+
+
+def test_results_of_an_earlier_run_into_another_folder_are_no_inputs(
+    segment: Segment, tmp_path: Path
+) -> None:
+    picture(tmp_path / "in" / "a" / "x.png")
+    picture(tmp_path / "in" / "mine" / "y_mask.png")  # ends like a result, but no record speaks of it
+    for output in ("first", "in/second", "in/mine/third", "in"):
+        outcomes = segment(tmp_path / "in", output=tmp_path / output)
+        assert names(outcomes) == ["x.png", "y_mask.png"]
+    pattern = str(tmp_path / "in" / "**" / "*.png")
+    assert names(segment(pattern, output=tmp_path / "fourth")) == ["x.png", "y_mask.png"]
 
 
 @pytest.mark.parametrize("kinds", [["mask"], ["probabilities"]])
@@ -193,6 +259,24 @@ def test_a_picture_named_twice_is_segmented_once(segment: Segment, tmp_path: Pat
 def test_explicit_files_are_tried_whatever_their_name(segment: Segment, tmp_path: Path) -> None:
     path = picture(tmp_path / "x.png").rename(tmp_path / "x.data")
     assert segment(path)[0].problem is None
+
+
+def test_photos_of_phones_are_not_passed_over_in_silence(segment: Segment, tmp_path: Path) -> None:
+    picture(tmp_path / "in" / "a.jpg")
+    (tmp_path / "in" / "b.HEIC").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    fine, phone = segment(tmp_path / "in")
+    assert fine.problem is None
+    assert "b.HEIC" in str(phone.problem)
+
+
+def test_names_of_dots_stay_inside_the_output(segment: Segment, tmp_path: Path) -> None:
+    picture(tmp_path / "x.png").rename(tmp_path / "..png")
+    picture(tmp_path / "x.png").rename(tmp_path / "._mask.png")
+    picture(tmp_path / "x.png")
+    outcomes = segment(tmp_path / "..png", tmp_path / "._mask.png", tmp_path)
+    assert names(outcomes) == ["..png", "._mask.png", "x.png"]
+    assert [outcome.outputs["mask"].parent for outcome in outcomes] == [tmp_path / "out"] * 3
+    assert all(path.exists() for outcome in outcomes for path in outcome.outputs.values())
 
 
 def test_faults_are_outcomes_in_their_place(segment: Segment, tmp_path: Path) -> None:

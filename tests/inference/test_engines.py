@@ -1,6 +1,7 @@
 """Which engine runs what, and that all give the same scores."""
 
 import importlib.util
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -97,6 +98,33 @@ os.kill(os.getpid(), signal.SIGUSR1)
 """
     done = subprocess.run([sys.executable, "-c", code, str(model_path)], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "answered\n"), done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_process_is_told_to_load_the_model_itself(openvino: ModuleType, model_path: Path) -> None:
+    """The threads that OpenVINO computes in are the first process's; the other one would wait for them."""
+    code = """
+import os, signal, sys
+from pixelwise.errors import ModelError
+from pixelwise.inference import engines
+import numpy as np
+engines.processors = lambda: 2
+engine, image = engines.OpenVinoEngine(sys.argv[1], 1), np.zeros((8, 8, 3), np.uint8)
+engine.scores(image)
+child = os.fork()
+if child == 0:
+    signal.alarm(60)
+    try:
+        engine.scores(image)
+    except ModelError as problem:
+        os.write(1, problem.message.encode())
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0, "the forked process waited forever"
+"""
+    command = [sys.executable, "-W", "ignore", "-c", code, str(model_path)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "was loaded before this process was forked off" in done.stdout
 
 
 def test_openvino_refuses_what_is_no_model_file(openvino: ModuleType) -> None:

@@ -1,6 +1,7 @@
 """Segmentations of others: what is read, what is refused, what becomes of them."""
 
 import struct
+import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -161,6 +162,7 @@ THIRDS = np.full((3, 2, 2), 1 / 3, np.float32)
         ({"probabilities": THIRDS * 2}, "add up to 2 to 2(.|\n)*save them under the name"),
         ({"probabilities": THIRDS - 1}, "start at -0.667"),
         ({"scores": np.full((2, 1, 1), np.nan)}, "scores hold NaN"),
+        ({"scores": np.full((2, 1, 1), 1e300)}, "scores hold NaN, infinite or too large"),
         ({"scores": np.zeros((300, 1, 1))}, "up to 254 classes"),
         ({"scores": np.array([[[None]]])}, "cannot be read as an .npz file: Object arrays"),
         ({"scores": THIRDS, "classes": np.array(["a", "b"])}, r"classes must be 3 texts, got \(2,\)"),
@@ -189,6 +191,10 @@ def test_files_that_are_no_npz_are_refused(tmp_path: Path) -> None:
         path.write_bytes(content)
         with pytest.raises(DataError, match=r"cannot be read as an .npz file"):
             read_given(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("scores", "hello")
+    with pytest.raises(DataError, match=r"cannot be read as an .npz file: scores is no array"):
+        read_given(path)
     with path.open("wb") as file:
         np.save(file, THIRDS)
     with pytest.raises(DataError, match=r"cannot be read as an .npz file"):
@@ -198,6 +204,8 @@ def test_files_that_are_no_npz_are_refused(tmp_path: Path) -> None:
 def test_labels_without_a_label_and_useless_confidence_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="has no label: all its pixels are 255"):
         read_given(save_labels(tmp_path / "l.png", np.full((2, 2), VOID, np.uint8)))
+    with pytest.raises(DataError, match=r"no ids but 0 and 255(.|\n)*save it as 1"):
+        read_given(save_labels(tmp_path / "l.png", np.array([[0, VOID]], np.uint8), "L"))
     path = save_labels(tmp_path / "l.png", np.array([[0, 1]], np.uint8))
     for confidence in (0.5, 1.0, float("nan")):
         with pytest.raises(ValueError, match=r"confidence must be above 1/classes \(here 0.5\) and below 1"):

@@ -1,6 +1,7 @@
 """One photo, many photos, many threads: the same results."""
 
 import itertools
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -31,6 +32,17 @@ def test_file_pillow_image_and_array_give_the_same_labels(predictor: Predictor, 
         result = predictor(source)
         assert result.labels.tolist() == expected.tolist()
         assert result.size == result.scored_size == (20, 30)
+
+
+@pytest.mark.parametrize("factor", [1, 4])  # seen as it is, and reduced
+def test_results_go_from_process_to_process(predictor: Predictor, tmp_path: Path, factor: int) -> None:
+    large = np.kron(quarters(), np.ones((factor, factor, 1), np.uint8))
+    Image.fromarray(large).save(tmp_path / "x.png")
+    for source in (tmp_path / "x.png", large):
+        result = predictor(source)
+        arrived = pickle.loads(pickle.dumps(result))
+        assert np.array_equal(arrived.labels, result.labels)
+        assert arrived.overlay().tobytes() == result.overlay().tobytes()
 
 
 def test_confidence_is_the_mean_probability(predictor: Predictor) -> None:

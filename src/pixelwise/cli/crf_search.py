@@ -36,7 +36,9 @@ def crf_search(
     theta_beta: Annotated[
         str, typer.Option(metavar="LOW:HIGH", help="First range of its width in grey levels.")
     ] = "3:10",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace PRESET if it is there.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace PRESET and its picture if they are there.")
+    ] = False,
 ) -> None:
     """Search the CRF's w1, theta_alpha and theta_beta by mean IoU, coarse to fine as DeepLab did.
 
@@ -58,8 +60,10 @@ def crf_search(
     ranges = _ranges(w1=w1, theta_alpha=theta_alpha, theta_beta=theta_beta)
     if output.suffix != ".json":
         raise typer.BadParameter(f"expected a name that ends in .json, got {output}", param_hint="--output")
-    if output.exists() and not overwrite:
-        raise PresetError(f"{output} is there already", "--overwrite replaces it")
+    surface = output.with_suffix(".png")
+    for path in (output, surface):
+        if path.exists() and not overwrite:
+            raise PresetError(f"{path} is there already", "--overwrite replaces it")
     predictor = load_model(model)
     dataset = as_learnt(open_dataset(data, split, None, ids), predictor)
     dataset = evenly(dataset if classes is None else dataset.select(classes), images)
@@ -92,9 +96,8 @@ def crf_search(
         "convention": metrics.CONVENTION,
     }
     preset = top.point.preset(output.stem, f"pixelwise crf-search, {predictor.info.name} on {where}")
-    surface = output.with_suffix(".png")
-    write_picture(surface, draw_surface(trials, top.point.w1, without))
     write_atomically(output, lambda file: file.write(preset.to_json(record).encode()))
+    write_picture(surface, draw_surface(trials, top.point.w1, without))
     print(f"{_shown(top)}; without CRF {without:.2%}; {len(scored)} images, {len(trials)} trials")
     print(f"Convention: {metrics.CONVENTION}.")
     print(f"{output}: use it with --crf-preset; {surface} shows the surface")

@@ -62,7 +62,9 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change a field of the recipe; may be repeated."),
 ]
-Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Threads; default: all processors.")]
+Threads = Annotated[
+    int | None, typer.Option("--threads", min=1, max=1024, help="Threads; default: all processors.")
+]
 Engine = Annotated[
     str,
     typer.Option(

@@ -71,8 +71,7 @@ def segment(
     threads = processors() if threads is None else threads
     workers = min(threads, max(1, len(tasks)))
     preset = options.chosen_preset(crf, crf_preset)
-    each = 1 if workers > 1 else threads
-    predictor = load(model, each, preset, engine=engine, precision=precision)
+    predictor = load(model, threads // workers, preset, engine=engine, precision=precision)
     if "cutout" in kinds and predictor.classes.background is None:
         raise ModelError(
             f'model "{predictor.info.name}" has no background class, which a cutout needs',

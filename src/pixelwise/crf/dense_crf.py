@@ -65,15 +65,26 @@ def refine(
     image: (H, W) or (H, W, channels) with values from 0 to 255. The second argument is either (C, H, W)
     probabilities of floats, or (H, W) labels of integers, which are then taken to be right with probability
     `confidence` and say nothing where they are `void`; `classes` (by default the largest label + 1) is only
-    for labels. Volumes, (D, H, W), work alike. Raises ValueError for what does not fit together.
+    for labels. Volumes, (D, H, W), work alike. Raises ValueError for what does not fit together, and for
+    what would silently come to nothing: an image of 0 to 1, labels of nothing but 0 and `void`.
     """
-    given = np.asarray(probabilities_or_labels)
+    picture, given = np.asarray(image), np.asarray(probabilities_or_labels)
+    if picture.dtype.kind in "bf" and picture.size and 0 < picture.max() <= 1 < preset.theta_beta:
+        raise ValueError(
+            f"the image's values reach {float(picture.max()):.3g}, where a theta_beta of "
+            f"{preset.theta_beta:g} sees no edges; multiply an image of 0 to 1 by 255"
+        )
     if given.dtype.kind in "iu":
         known = given[given != void] if void is not None else given
         if classes is None:
             if known.size == 0:
                 raise ValueError("no pixel has a label, so the number of classes is unknown; pass classes=")
             classes = int(known.max()) + 1
+            if classes == 1 and known.size < given.size:
+                raise ValueError(
+                    f"the only label is 0, all else is {void}, which is void, so there is nothing to decide; "
+                    f"if {void} is an object, make it 1, or else pass classes="
+                )
         unary = unary_from_labels(given, classes, confidence, void)
     else:
         if classes is not None and classes != given.shape[0]:
@@ -82,7 +93,7 @@ def refine(
             )
         unary = unary_from_probabilities(given)
     steps = preset.iterations if iterations is None else iterations
-    return mean_field(unary, preset.kernels(image), iterations=steps, threads=threads)
+    return mean_field(unary, preset.kernels(picture), iterations=steps, threads=threads)
 
 
 class DenseCRF:

@@ -20,9 +20,12 @@ from pixelwise.streams import in_order
 
 @dataclass(frozen=True)
 class Task:
-    """A picture and the stem of its results below the output folder; or an input with a problem."""
+    """A picture, its place below the folder it was found in and the stem of its results below the output
+    folder; or an input with a problem.
+    """
 
     path: Path
+    place: PurePath
     stem: PurePath
     problem: PixelwiseError | None = None
 
@@ -58,12 +61,12 @@ def plan(inputs: Sequence[str | Path], output: Path) -> list[Task]:
     ledger = Ledger(output)
     taken: set[str] = set()
     tasks = []
-    for found in find_pictures(inputs, output, ledger.made):
+    for found in find_pictures(inputs, output):
         if found.problem is None:
             stem = ledger.stem_for(found.path, found.place, taken)
-            tasks.append(Task(found.path, stem))
+            tasks.append(Task(found.path, found.place, stem))
         else:
-            tasks.append(Task(found.path, found.place, found.problem))
+            tasks.append(Task(found.path, found.place, found.place, found.problem))
     return tasks
 
 
@@ -100,7 +103,10 @@ def _outcome(
     except ImageError as problem:  # one picture must not stop the others
         return Outcome(task.path, problem)
     except Exception as problem:
-        named = ImageError(f"{printable(task.path)}: {problem or type(problem).__name__}")
+        message, hint = str(problem) or type(problem).__name__, None
+        if isinstance(problem, PixelwiseError):
+            message, hint = problem.message, problem.hint
+        named = ImageError(f"{printable(task.path)}: {message}", hint)
         named.__cause__ = problem
         return Outcome(task.path, named)
 
@@ -111,8 +117,8 @@ def _segment(predictor: Predictor, ledger: Ledger, kinds: tuple[str, ...], task:
     result = predictor(task.path)
     record: dict[str, Any] = {**source, "model": predictor.identity}
     with PICTURES.reserve(result.saving_bytes(kinds)):
-        ledger.write(task.stem, record)
-        outputs = result.save(ledger.output / task.stem, kinds)
+        stem = ledger.claim(task.stem, task.place, record)
+        outputs = result.save(ledger.output / stem, kinds)
         outcome = Outcome(
             path=task.path,
             size=result.size,
@@ -132,7 +138,7 @@ def _segment(predictor: Predictor, ledger: Ledger, kinds: tuple[str, ...], task:
         "areas": [asdict(area) for area in outcome.areas],
         "notes": outcome.notes,
     }
-    ledger.write(task.stem, record)
+    ledger.write(stem, record)
     return outcome
 
 

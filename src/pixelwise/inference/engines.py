@@ -1,6 +1,7 @@
 """Engines turn pixels into class scores: ONNX Runtime or OpenVINO for model files, torch for nets."""
 
 import functools
+import os
 import threading
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -95,6 +96,8 @@ class OpenVinoEngine:
     """OpenVINO on the processor, for the same files.
 
     precision: "float32", or "bfloat16" on processors that multiply such numbers; never chosen by itself.
+    Scoring in a process that was forked off later raises ModelError if the calls run in OpenVINO's threads,
+    which stayed behind: it would wait for them forever.
     """
 
     def __init__(
@@ -116,6 +119,7 @@ class OpenVinoEngine:
         if precision == "bfloat16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             raise ModelError("this processor has no arithmetic in bfloat16", "take --precision float32")
         streams = max(1, processors() // self._threads)  # as many calls at a time as there are processors for
+        self._home = os.getpid() if streams > 1 else None  # a single stream runs in the thread that calls
         options = {
             "INFERENCE_PRECISION_HINT": "f32" if precision == "float32" else "bf16",
             "INFERENCE_NUM_THREADS": streams * self._threads,
@@ -146,6 +150,11 @@ class OpenVinoEngine:
         return dict(self._metadata)
 
     def scores(self, image: RGBImage) -> Scores:
+        if self._home not in (None, os.getpid()):
+            raise ModelError(
+                f"{self._source} was loaded before this process was forked off, and OpenVINO stayed behind",
+                'load it in each process, or start processes with the method "spawn"',
+            )
         if not hasattr(self._requests, "own"):
             self._requests.own = self._net.create_infer_request()
         try:

@@ -127,6 +127,11 @@ def _read_labels(path: Path, confidence: float) -> GivenLabels:
             f"{printable(path)} has no label: all its pixels are {VOID}, which is void",
             "save masks with ids from 0 on, 1 for the foreground for example",
         )
+    if ids.tolist() == [0] and VOID in labels:
+        raise DataError(
+            f"{printable(path)} has no ids but 0 and {VOID}, which is void, so there is nothing to decide",
+            f"if {VOID} is an object, save it as 1",
+        )
     if ids.size > 1 and not 1 / ids.size < confidence < 1:
         raise ValueError(
             f"confidence must be above 1/classes (here {1 / ids.size:.3g}) and below 1, got {confidence}"
@@ -153,18 +158,20 @@ def _read_scores(path: Path) -> GivenScores:
             f"got {values.shape} of {values.dtype}",
             _WRITTEN,
         )
-    if not np.isfinite(values).all():
-        raise DataError(f"{printable(path)}: {name} hold NaN or infinite numbers", "replace them first")
+    with np.errstate(over="ignore"):
+        scores = np.ascontiguousarray(values, np.float32)
+    if not np.isfinite(scores).all():
+        raise DataError(
+            f"{printable(path)}: {name} hold NaN, infinite or too large numbers", "replace them first"
+        )
     if name == "probabilities":
-        total = values.sum(axis=0, dtype=np.float32)
-        if values.min() < 0 or abs(total - 1).max() > 0.05:
+        total = scores.sum(axis=0)
+        if scores.min() < 0 or abs(total - 1).max() > 0.05:
             raise DataError(
                 f"{printable(path)}: the probabilities of a pixel must be from 0 on and add up to 1, here "
-                f"they start at {values.min():.3g} and add up to {total.min():.3g} to {total.max():.3g}",
+                f"they start at {scores.min():.3g} and add up to {total.min():.3g} to {total.max():.3g}",
                 'if they are scores before the softmax, save them under the name "scores"',
             )
-    scores = np.ascontiguousarray(values, np.float32)
-    if name == "probabilities":
         scores = np.log(np.maximum(scores, _FLOOR))
     try:
         return GivenScores(scores, _classes(content, len(scores)))
@@ -180,7 +187,11 @@ def _arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
             file = np.load(stream, allow_pickle=False)
             if not isinstance(file, np.lib.npyio.NpzFile):
                 raise ValueError("it is a single array")
-            return {name: file[name] for name in wanted if name in file}
+            arrays = {name: file[name] for name in wanted if name in file}
+            for name, array in arrays.items():
+                if not isinstance(array, np.ndarray):  # a member without .npy comes as bytes
+                    raise ValueError(f"{name} is no array")
+            return arrays
     except FileNotFoundError:
         raise DataError(f"{printable(path)}: no such file", "check its name and place") from None
     except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as problem:

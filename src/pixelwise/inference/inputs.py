@@ -2,21 +2,23 @@
 
 import glob
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from pixelwise.errors import ImageError, PixelwiseError
+from pixelwise.inference.ledger import is_result
 from pixelwise.pictures.images import printable
 
 # fmt: off
 EXTENSIONS = frozenset({
-    ".apng", ".avif", ".bmp", ".dib", ".gif", ".ico", ".j2k", ".jfif", ".jp2",
+    ".apng", ".avif", ".bmp", ".dib", ".gif", ".heic", ".heif", ".ico", ".j2k", ".jfif", ".jp2",
     ".jpe", ".jpeg", ".jpg", ".jpx", ".mpo", ".pbm", ".pcx", ".pgm", ".png",
     ".pnm", ".ppm", ".psd", ".qoi", ".tga", ".tif", ".tiff", ".webp",
 })
 # fmt: on
-"""What is taken for a picture in folders; files named one by one are tried whatever they are called."""
+"""What is taken for a picture in folders, HEIC too, which Pillow does not read: better named than passed over
+in silence. Files named one by one are tried whatever they are called."""
 
 
 @dataclass(frozen=True)
@@ -28,36 +30,34 @@ class Found:
     problem: PixelwiseError | None = None
 
 
-def find_pictures(
-    inputs: Sequence[str | Path], output: Path, made_here: Callable[[Path], bool]
-) -> list[Found]:
+def find_pictures(inputs: Sequence[str | Path], output: Path) -> list[Found]:
     """All pictures of `inputs`, each once, in a fixed order: as given, folders sorted by name.
 
     A folder gives its files and those of its subfolders that end like pictures, but no hidden ones, none in
-    the folder `output` if that lies inside, and none that `made_here` says we wrote. An input that does not
+    the folder `output` if that lies inside, and no results of this or another run. An input that does not
     exist, or holds no file of either kind, becomes one entry with a problem.
     """
     found: dict[str, Found] = {}
     for given in inputs:
-        for entry in _expand(given, output, made_here):
+        for entry in _expand(given, output):
             found.setdefault(os.path.abspath(entry.path), entry)  # noqa: PTH100  Path.resolve would follow links
     return list(found.values())
 
 
-def _expand(given: str | Path, output: Path, made_here: Callable[[Path], bool]) -> Iterator[Found]:
+def _expand(given: str | Path, output: Path) -> Iterator[Found]:
     path = Path(given)
     try:
         is_folder, exists = path.is_dir(), os.path.lexists(path)
     except (OSError, ValueError):  # names that no file can have
         is_folder = exists = False
     if is_folder:
-        yield from _walk(path, output, made_here)
+        yield from _walk(path, output)
     elif exists:
         yield Found(path, PurePath(path.name))
     elif glob.has_magic(str(given)):
         names = glob.glob(str(given), recursive=True)  # noqa: PTH207
         matches = [Path(name) for name in sorted(names)]
-        pictures = [match for match in matches if match.is_file() and not made_here(match)]
+        pictures = [match for match in matches if match.is_file() and not is_result(match)]
         if not pictures and not matches:
             yield _nothing(path, "no file matches this pattern")
         root = _fixed_part(path)
@@ -67,12 +67,12 @@ def _expand(given: str | Path, output: Path, made_here: Callable[[Path], bool]) 
             )
         for match in matches:
             if match.is_dir() and "**" not in path.parts:
-                yield from _walk(match, output, made_here)
+                yield from _walk(match, output)
     else:
         yield _nothing(path, "no such file or folder")
 
 
-def _walk(folder: Path, output: Path, made_here: Callable[[Path], bool]) -> Iterator[Found]:
+def _walk(folder: Path, output: Path) -> Iterator[Found]:
     avoided = output.resolve()
     faults: list[OSError] = []
     count = 0
@@ -83,7 +83,7 @@ def _walk(folder: Path, output: Path, made_here: Callable[[Path], bool]) -> Iter
         )
         for name in sorted(files):
             path = here / name
-            ours = made_here(path)
+            ours = is_result(path)
             is_picture = path.suffix.lower() in EXTENSIONS and not name.startswith(".")
             count += ours or is_picture
             if is_picture and not ours:

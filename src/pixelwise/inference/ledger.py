@@ -7,11 +7,13 @@ pictures never share a name.
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import count, dropwhile, islice
 from pathlib import Path, PurePath
 from typing import Any
 
-from pixelwise.files import write_atomically
+from pixelwise.errors import ImageError
+from pixelwise.files import make_folder, write_atomically
 from pixelwise.inference.segmentation import KINDS
 
 _FORMAT = 1
@@ -23,66 +25,62 @@ class Ledger:
     def __init__(self, output: Path) -> None:
         self.output = output
         self._folder = output / ".pixelwise"
-        self._prefix = os.path.join(os.path.abspath(output), "")  # noqa: PTH100, PTH118  compared as text
 
-    def _path(self, stem: PurePath) -> Path:
+    def path(self, stem: PurePath) -> Path:
+        """Where the record lies or would lie."""
         return self._folder / stem.with_name(stem.name + ".json")
 
     def read(self, stem: PurePath) -> dict[str, Any] | None:
         """The record, or None if there is none that can be read."""
         try:
-            record = json.loads(self._path(stem).read_bytes())
+            record = json.loads(self.path(stem).read_bytes())
         except (OSError, ValueError):
             return None
         return record if isinstance(record, dict) and record.get("format") == _FORMAT else None
 
     def write(self, stem: PurePath, record: dict[str, Any]) -> None:
         content = json.dumps({"format": _FORMAT, **record}).encode()
-        write_atomically(self._path(stem), lambda file: file.write(content))
-
-    def made(self, path: Path) -> bool:
-        """Whether `path` is a result that a record speaks of."""
-        absolute = os.path.abspath(path)  # noqa: PTH100  Path.resolve would follow links
-        if not absolute.startswith(self._prefix):
-            return False
-        inside = absolute[len(self._prefix) :]
-        return any(
-            inside.endswith(ending) and self._path(PurePath(inside[: -len(ending)])).exists()
-            for ending in KINDS.values()
-            if len(inside) > len(ending)
-        )
+        write_atomically(self.path(stem), lambda file: file.write(content))
 
     def stem_for(self, path: Path, place: PurePath, taken: set[str]) -> PurePath:
         """Choose a stem for the results of `path`, found at `place`, and add it to `taken`.
 
-        The picture's own from an earlier run, or else the first of: its place without the suffix, the same
-        with the suffix, with a number. Names of other pictures that still exist, and of files that are not
-        ours, are left alone.
+        The picture's own from an earlier run, or else the first of `stems` that is free: names of other
+        pictures that still exist, and of files that are not ours, are left alone.
         """
-        plain = place.with_suffix("") if place.suffix and place.stem else place
-        suffixed = plain.with_name(f"{plain.name}_{place.suffix[1:]}") if place.suffix else plain
         own = os.path.abspath(path)  # noqa: PTH100  Path.resolve would follow links
-        number = 2
-        first_free: PurePath | None = None
-        candidates = [plain, suffixed]
-        while True:
-            stem = candidates.pop(0)
-            if str(stem).casefold() not in taken:
-                owner = self._owner(stem)
-                if owner == own:
-                    break
-                free = owner is None and not self._occupied(stem)
-                free = free or (owner is not None and not os.path.lexists(owner))
-                if free and first_free is None:
-                    first_free = stem
-            if not candidates:
-                if first_free is not None:
-                    stem = first_free
-                    break
-                candidates = [suffixed.with_name(f"{suffixed.name}_{number}")]
-                number += 1
-        taken.add(str(stem).casefold())
-        return stem
+        untaken = (stem for stem in stems(place) if str(stem).casefold() not in taken)
+        usable = (stem for stem in untaken if self._owner(stem) == own or self._free(stem))
+        mine = (stem for stem in islice(stems(place), 2) if self._owner(stem) == own)
+        chosen = next((stem for stem in mine if str(stem).casefold() not in taken), None) or next(usable)
+        taken.add(str(chosen).casefold())
+        return chosen
+
+    def claim(self, stem: PurePath, place: PurePath, record: dict[str, Any]) -> PurePath:
+        """Write the first record of a picture under the stem chosen for it and return that; or, if another
+        process that writes here has taken it since, under the first of the later ones that is free.
+        """
+        names = dropwhile(lambda name: name != stem, stems(place))
+        claimed = next(name for name in names if self._claimed(name, record["source"]))
+        self.write(claimed, record)
+        return claimed
+
+    def _claimed(self, stem: PurePath, source: str) -> bool:
+        """Whether the stem is that picture's, which it becomes if it is nobody's."""
+        owner = self._owner(stem)
+        if owner is not None or self._occupied(stem):
+            return owner == source or self._free(stem)
+        path = self.path(stem)
+        try:
+            make_folder(path.parent, "folder", "--output", ImageError)
+            path.touch(exist_ok=False)  # of several processes one succeeds
+        except FileExistsError:
+            return False
+        return True
+
+    def _free(self, stem: PurePath) -> bool:
+        owner = self._owner(stem)
+        return not self._occupied(stem) if owner is None else not os.path.lexists(owner)
 
     def _owner(self, stem: PurePath) -> str | None:
         record = self.read(stem)
@@ -107,6 +105,31 @@ class Ledger:
             return None
         result: dict[str, Any] = record["result"]
         return result
+
+
+def stems(place: PurePath) -> Iterator[PurePath]:
+    """The names for results of a picture found at `place`: that without the suffix, the same with the
+    suffix, with numbers.
+    """
+    plain = place.with_suffix("") if place.stem.strip(".") else place
+    suffixed = plain.with_name(f"{plain.name}_{place.suffix[1:]}") if place.suffix else plain
+    yield plain
+    yield suffixed
+    for number in count(2):
+        yield suffixed.with_name(f"{suffixed.name}_{number}")
+
+
+def is_result(path: Path) -> bool:
+    """Whether a record of any output folder that `path` lies in speaks of it as a result."""
+    absolute = Path(os.path.abspath(path))  # noqa: PTH100  Path.resolve would follow links
+    stems = [
+        absolute.with_name(absolute.name.removesuffix(ending))
+        for ending in KINDS.values()
+        if absolute.name.endswith(ending) and absolute.name.removesuffix(ending).strip(".")
+    ]
+    return any(
+        Ledger(folder).path(stem.relative_to(folder)).exists() for stem in stems for folder in stem.parents
+    )
 
 
 def identity(path: Path) -> dict[str, Any]:

@@ -71,7 +71,7 @@ def read_photo(source: Source, long_side: int) -> Photo:
         image = source if isinstance(source, Image.Image) else _array_image(source)
         pixels, size = _read_open(image, long_side, _name(image))
         again = partial(_convert_again, image)
-    return Photo(pixels, size, again if pixels.shape[:2] != size else lambda: pixels)
+    return Photo(pixels, size, again if pixels.shape[:2] != size else partial(np.asarray, pixels))
 
 
 def read_picture(path: Path) -> RGBImage:
@@ -288,6 +288,7 @@ _MAGIC = {
     b"RIFF": "a damaged WebP, or RIFF audio or video",
     b"\x7fELF": "a program",
 }
+_HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")
 
 
 def _kind(head: bytes) -> str:
@@ -295,6 +296,8 @@ def _kind(head: bytes) -> str:
     for magic, name in _MAGIC.items():
         if head.startswith(magic):
             return name
+    if head[4:8] == b"ftyp" and head[8:12] in _HEIC:
+        return "a HEIC photo: convert it to JPEG"
     text = head.decode("latin-1")
     if all(c.isprintable() or c in "\r\n\t" for c in text):
         return "HTML or XML text" if text.lstrip().startswith("<") else "text"

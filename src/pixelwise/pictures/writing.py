@@ -10,8 +10,8 @@ from pixelwise.files import write_atomically
 
 
 def write_picture(path: Path, picture: Image.Image) -> None:
-    """Save a picture in the format of the file's ending; small files, no visible loss."""
-    if path.suffix == ".jpg":
+    """Save a picture, as JPEG without visible loss if the name ends so, else as PNG."""
+    if path.suffix.lower() in (".jpg", ".jpeg"):
         write_atomically(path, lambda file: picture.save(file, "JPEG", quality=90, subsampling=0))
     else:
         write_atomically(path, lambda file: picture.save(file, "PNG"))

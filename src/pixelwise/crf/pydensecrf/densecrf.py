@@ -1,6 +1,8 @@
 """The classes of pydensecrf.densecrf, on pixelwise's core. Names and argument order are the peer's."""
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from enum import IntEnum
 
 import numpy as np
@@ -66,7 +68,10 @@ class LogisticUnary(Unary):
 
 
 class DenseCRF:
-    """A CRF over `nvar` pixels and `nlabels` labels. Raises ValueError unless both are positive."""
+    """A CRF over `nvar` pixels and `nlabels` labels. Raises ValueError unless both are positive.
+
+    Threads may share an object, as they may the peer's: a call waits until the one before has its result.
+    """
 
     def __init__(self, nvar: int, nlabels: int) -> None:
         self._set_size((1, 1, nvar), nlabels)
@@ -88,6 +93,7 @@ class DenseCRF:
         self._kernels: list[tuple[Features32, int, float, Matrix | None]] = []
         self._unary: Matrix | None = None
         self._field: _core.MeanField | None = None
+        self._calls = threading.Lock()
 
     def setUnaryEnergy(self, u: npt.ArrayLike, f: npt.ArrayLike | None = None) -> None:  # noqa: N802
         """Take energies (labels, pixels), or with f the weights of LogisticUnary."""
@@ -131,25 +137,29 @@ class DenseCRF:
         """Beliefs (labels, pixels) after so many iterations."""
         if isinstance(niter, bool) or not isinstance(niter, int | np.integer) or niter < 0:
             raise ValueError(f"the number of iterations must be a whole number from 0 on, got {niter!r}")
-        field = self._fresh_field()
-        for _ in range(int(niter)):
-            field.step()
-        return self._beliefs(field)
+        with self._fresh_field() as field:
+            for _ in range(int(niter)):
+                field.step()
+            return self._beliefs(field)
 
     def startInference(self) -> tuple[Matrix, Matrix, Matrix]:  # noqa: N802
         """Beliefs of the unary alone, and two matrices that stepInference wants back but does not use."""
         empty = np.empty((0, 0), np.float32)
-        return self._beliefs(self._fresh_field()), empty, empty.copy()
+        with self._fresh_field() as field:
+            return self._beliefs(field), empty, empty.copy()
 
     def stepInference(self, Q: Matrix, tmp1: Matrix, tmp2: Matrix) -> None:  # noqa: N802, N803
         """Replace the beliefs Q (labels, pixels) by those of one more iteration."""
-        field = self._fresh_field()
-        field.step_from(self._volume(self._checked(Q)))
-        Q[...] = self._beliefs(field)
+        before = self._volume(self._checked(Q))
+        with self._fresh_field() as field:
+            field.step_from(before)
+            Q[...] = self._beliefs(field)
 
     def klDivergence(self, Q: Matrix) -> float:  # noqa: N802, N803
         """The divergence between Q and the CRF, up to a constant."""
-        return self._fresh_field().divergence_of(self._volume(self._checked(Q)))
+        beliefs = self._volume(self._checked(Q))
+        with self._fresh_field() as field:
+            return field.divergence_of(beliefs)
 
     def _checked(self, q: npt.ArrayLike) -> Matrix:
         beliefs = _matrix("Q", q)
@@ -157,13 +167,15 @@ class DenseCRF:
             raise ValueError(f"Q must be {(self._labels, self._pixels)}, got {beliefs.shape}")
         return beliefs
 
-    def _fresh_field(self) -> _core.MeanField:
-        """The core's object, at the unary."""
-        if self._field is None:
-            self._field = _core.MeanField(self._shape, self._labels, self._kernels, processors())
-        unary = np.zeros((self._labels, self._pixels), np.float32) if self._unary is None else self._unary
-        self._field.set_unary(self._volume(unary))
-        return self._field
+    @contextmanager
+    def _fresh_field(self) -> Iterator[_core.MeanField]:
+        """The core's object, at the unary, and no other thread's for the time of the block."""
+        with self._calls:
+            if self._field is None:
+                self._field = _core.MeanField(self._shape, self._labels, self._kernels, processors())
+            unary = np.zeros((self._labels, self._pixels), np.float32) if self._unary is None else self._unary
+            self._field.set_unary(self._volume(unary))
+            yield self._field
 
     def _volume(self, matrix: Matrix) -> Matrix:
         return matrix.reshape(self._labels, *self._shape)

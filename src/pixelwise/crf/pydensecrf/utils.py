@@ -74,17 +74,19 @@ def create_pairwise_bilateral(
 ) -> Matrix:
     """Features (axes + channels, pixels): positions and channels over their widths.
 
-    chdim: the axis of the image that holds channels; -1 (sic: the peer's) if it has none.
+    schan: one number for all channels, or a sequence of one for each; a shorter one, of which the peer takes
+    the missing widths for 1, raises ValueError. chdim: the axis of the image that holds channels; -1 (sic:
+    the peer's) if it has none.
     """
     image = np.asarray(img)
     channels = (image[np.newaxis] if chdim == -1 else np.moveaxis(image, chdim, 0)).astype(np.float32)
-    widths = np.atleast_1d(np.asarray(schan, np.float32))
-    if widths.shape not in ((1,), (channels.shape[0],)):
+    widths = np.asarray(schan, np.float32)
+    if widths.shape not in ((), (channels.shape[0],)):
         raise ValueError(
-            f"schan must be one width or one for each of {channels.shape[0]} channels, got {schan!r}; "
+            f"schan must be a number or hold one for each of {channels.shape[0]} channels, got {schan!r}; "
             "is chdim right?"
         )
-    _check_widths(widths)
+    _check_widths(np.atleast_1d(widths))
     channels = channels / widths.reshape(-1, *[1] * (channels.ndim - 1))
     positions = create_pairwise_gaussian(sdims, channels.shape[1:])
     return np.concatenate([positions, channels.reshape(channels.shape[0], -1)])
