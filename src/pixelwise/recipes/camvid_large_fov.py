@@ -47,4 +47,16 @@ THIRD = dataclasses.replace(
     ema=0.99,
     evaluate_every=100,
 )
-RECIPE = Chain("camvid_large_fov", (FIRST, SECOND, THIRD))
+FOURTH = dataclasses.replace(
+    THIRD,
+    name="camvid_large_fov_4",
+    scale=(1.0, 2.2),
+    crop=321,
+    colour=0.3,
+    learning_rate=1e-4,
+    head_learning_rate=2e-4,
+    long_side=720,
+    enlarge=True,
+    evaluate_every=200,
+)
+RECIPE = Chain("camvid_large_fov", (FIRST, SECOND, THIRD, FOURTH))
