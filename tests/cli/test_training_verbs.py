@@ -49,7 +49,7 @@ def run(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "photos"
     settings = (
         f"data=folder:{photos} backbone=test_efficientnet backbone_weights=none freeze_stages=0 "
-        "context=8 hidden=4 crop=33 batch_size=4 steps=80 warmup_steps=5 evaluate_every=40 workers=0 "
+        "context=8 hidden=4 crop=33 batch_size=4 steps=80 warmup_steps=5 evaluate_every=80 workers=0 "
         "learning_rate=1e-2 head_learning_rate=1e-2"
     )
     sets = [part for setting in settings.split() for part in ("--set", setting)]

@@ -39,7 +39,6 @@ def connected(recipe: Recipe) -> Iterator["Fabric"]:
     if not is_launched():
         yield _fabric(recipe, devices=1)
         return
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it tells what nobody asked
     local, everywhere = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["WORLD_SIZE"])
     fabric = _fabric(recipe, devices=local, num_nodes=everywhere // local, strategy="ddp")
     with naming_lost():
@@ -55,6 +54,7 @@ def _fabric(recipe: Recipe, **places: Any) -> "Fabric":
     except ModuleNotFoundError:
         raise MissingExtraError("lightning_fabric") from None
 
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it tells what nobody asked
     try:
         return Fabric(accelerator=recipe.accelerator, precision=cast(Any, recipe.precision), **places)
     except Exception as problem:  # it raises many kinds
