@@ -157,7 +157,10 @@ def test_a_picture_that_one_process_cannot_judge_ends_both_at_once_with_one_mess
     (root / "val/images/3.png").write_bytes(b"")  # the second process's
     _, stderr = process.communicate(timeout=90)
     assert process.returncode == 1
-    assert stderr.count("val/images/3.png: expected an image, got an empty file") == 1
+    # Rarely the interpreter of a process that has told its error ends in abort(), which the launcher tells.
+    told = [line for line in stderr.splitlines() if line.startswith("error: ") and "SIGABRT" not in line]
+    assert len(told) == 1
+    assert "val/images/3.png: expected an image, got an empty file" in told[0]
     assert saved_step(run) % 20 == 0, "what was to be judged is saved"
 
 
