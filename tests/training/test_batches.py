@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -13,23 +14,23 @@ from pixelwise.training.batches import Batch, Plan, StepSampler, batches
 
 
 def test_every_epoch_shows_every_sample_once() -> None:
-    keys = [key for batch in StepSampler(10, Plan(4, 0, 0, 5)) for key in batch]
+    keys = [key for batch in StepSampler(np.ones(10), Plan(4, 0, 0, 5)) for key in batch]
     assert len(keys) == 20
     for epoch in (0, 1):
-        assert sorted(index for e, index in keys if e == epoch) == list(range(10))
-    assert [i for e, i in keys if e == 0] != [i for e, i in keys if e == 1]
+        assert sorted(index for e, index, _ in keys if e == epoch) == list(range(10))
+    assert [i for e, i, _ in keys if e == 0] != [i for e, i, _ in keys if e == 1]
 
 
 def test_a_stream_that_starts_late_goes_on_as_the_whole_one() -> None:
-    whole = list(StepSampler(7, Plan(3, 5, 0, 9)))
-    assert list(StepSampler(7, Plan(3, 5, 4, 9))) == whole[4:]
+    whole = list(StepSampler(np.ones(7), Plan(3, 5, 0, 9)))
+    assert list(StepSampler(np.ones(7), Plan(3, 5, 4, 9))) == whole[4:]
 
 
 def test_the_parts_of_processes_are_the_batches_of_one_with_larger_batches() -> None:
-    large = list(StepSampler(7, Plan(6, 5, 0, 4)))
-    first, second = (list(StepSampler(7, Plan(3, 5, 0, 4, range(r, r + 1), 2))) for r in (0, 1))
+    large = list(StepSampler(np.ones(7), Plan(6, 5, 0, 4)))
+    first, second = (list(StepSampler(np.ones(7), Plan(3, 5, 0, 4, range(r, r + 1), 2))) for r in (0, 1))
     assert [a + b for a, b in zip(first, second, strict=True)] == large
-    accumulated = list(StepSampler(7, Plan(3, 5, 0, 4, range(2), 2)))
+    accumulated = list(StepSampler(np.ones(7), Plan(3, 5, 0, 4, range(2), 2)))
     assert [a + b for a, b in zip(accumulated[::2], accumulated[1::2], strict=True)] == large
 
 

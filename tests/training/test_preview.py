@@ -22,7 +22,7 @@ def test_the_columns_are_the_very_crops_of_the_first_epochs(squares: Path) -> No
     sheet = np.asarray(preview(data, SETTINGS, seed=3, pictures=2, epochs=2))
     assert sheet.shape[1] == 6 + 3 * 226
     for epoch, left in ((0, 6 + 226), (1, 6 + 2 * 226)):
-        seen = AugmentedImages(data, SETTINGS, 3)[epoch, 0]
+        seen = AugmentedImages(data, SETTINGS, 3)[epoch, 0, 0]
         assert isinstance(seen, Batch)
         shown = sheet[44:264:2, left : left + 220 : 2]
         assert torch.equal(torch.from_numpy(shown.copy()).permute(2, 0, 1), seen.images[0])

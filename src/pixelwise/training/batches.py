@@ -2,6 +2,7 @@
 
 import itertools
 import signal
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from pixelwise.data import LabelledImages
 from pixelwise.data.transforms import Augmentation, augment
 from pixelwise.errors import DataError, TrainingError
 from pixelwise.training.losses import LossSampling
+from pixelwise.training.rare import Factors, Paste, classes_shown, epoch_length, order, picture_factors
 from pixelwise.training.recipe import Recipe
 from pixelwise.types import IMAGE
 
@@ -50,36 +52,49 @@ class Fault:
     hint: str | None
 
 
-class StepSampler(Sampler[list[tuple[int, int]]]):
-    """The (epoch, index) pairs of each batch of a plan.
+class StepSampler(Sampler[list[tuple[int, int, int]]]):
+    """The samples of each batch of a plan: (epoch, index, repeat), where `repeat` counts how often the epoch
+    has shown the picture before.
 
-    The pictures are shuffled anew in every epoch; a batch may reach over the end of one into the next.
+    `factors` (N) says how often each picture comes in an epoch. The order is shuffled in every epoch; a batch
+    may reach over the end of one epoch into the next.
     """
 
-    def __init__(self, samples: int, plan: Plan) -> None:
-        self.samples, self.plan = samples, plan
+    def __init__(self, factors: Factors, plan: Plan) -> None:
+        self.factors, self.plan = factors, plan
 
     def __len__(self) -> int:
         return (self.plan.stop - self.plan.start) * len(self.plan.parts)
 
-    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        plan = self.plan
-        order, epoch_of_order = np.empty(0, np.int64), -1
+    def __iter__(self) -> Iterator[list[tuple[int, int, int]]]:
+        plan, length = self.plan, epoch_length(self.factors)
+        samples: list[tuple[int, int]] = []
+        epoch_of_samples = -1
         for step, part in itertools.product(range(plan.start, plan.stop), plan.parts):
             first = (step * plan.of + part) * plan.batch_size
             batch = []
             for position in range(first, first + plan.batch_size):
-                epoch, place = divmod(position, self.samples)
-                if epoch != epoch_of_order:
-                    order = np.random.default_rng([plan.seed, epoch]).permutation(self.samples)
-                    epoch_of_order = epoch
-                batch.append((epoch, int(order[place])))
+                epoch, place = divmod(position, length)
+                if epoch != epoch_of_samples:
+                    samples = _numbered(order(self.factors, plan.seed, epoch).tolist())
+                    epoch_of_samples = epoch
+                batch.append((epoch, *samples[place]))
             yield batch
 
 
+def _numbered(indices: Sequence[int]) -> list[tuple[int, int]]:
+    """Each index with how often it came before."""
+    seen: Counter[int] = Counter()
+    numbered = []
+    for index in indices:
+        numbered.append((index, seen[index]))
+        seen[index] += 1
+    return numbered
+
+
 class AugmentedImages(Dataset[Batch | Fault]):
-    """Augmented samples, as batches of one; the variation of a sample depends on seed, epoch and index
-    only.
+    """Augmented samples, as batches of one, by (epoch, index, repeat); the variation of a sample depends on
+    these and the seed only.
     """
 
     def __init__(
@@ -88,17 +103,21 @@ class AugmentedImages(Dataset[Batch | Fault]):
         settings: Augmentation,
         seed: int,
         inputs: Sequence[str] = (IMAGE,),
+        paste: Paste | None = None,
     ) -> None:
         self.images, self.settings, self.seed, self.inputs = images, settings, seed, inputs
+        self.paste = paste
 
-    def __getitem__(self, key: tuple[int, int]) -> Batch | Fault:
-        epoch, index = key
-        rng = np.random.default_rng([self.seed, epoch, index])
+    def __getitem__(self, key: tuple[int, int, int]) -> Batch | Fault:
+        index = key[1]
+        rng = np.random.default_rng([self.seed, *key])
         try:
             sample = self.images.read(index)
+            crop = augment(sample, self.settings, rng)
+            if self.paste is not None:
+                crop = self.paste(crop, self.images, self.settings, rng)
         except DataError as error:
             return Fault(error.message, error.hint)
-        crop = augment(sample, self.settings, rng)
         seen = [crop.image if name == IMAGE else crop.channels[name] for name in self.inputs]
         if any(part.dtype != torch.uint8 for part in seen):
             seen = [part.float() for part in seen]
@@ -126,7 +145,12 @@ def steps_of(
     size, parts = share_of_step(recipe)
     own = range(rank * parts, (rank + 1) * parts)
     plan = Plan(size, recipe.seed, start, recipe.steps, own, parts * processes)
-    return batches(images, augmentation(recipe), plan, recipe.workers, recipe.inputs)
+    factors, paste = None, None
+    if recipe.repeat_rare:
+        shown = classes_shown(images)
+        factors = picture_factors(shown, recipe.repeat_rare)
+        paste = Paste.of(shown, recipe.repeat_rare, recipe.paste_rare) if recipe.paste_rare else None
+    return batches(images, augmentation(recipe), plan, recipe.workers, recipe.inputs, factors, paste)
 
 
 def share_of_step(recipe: Recipe) -> tuple[int, int]:
@@ -145,15 +169,18 @@ def batches(
     plan: Plan,
     workers: int,
     inputs: Sequence[str] = (IMAGE,),
+    factors: Factors | None = None,
+    paste: Paste | None = None,
 ) -> Iterator[list[Batch]]:
     """The batches of each step that are this process's, as `plan` says; `inputs` are laid side by side.
+    `factors` (N): how often each picture comes in an epoch, once by default.
 
     Raises DataError, naming the file, if one is gone or broken when its turn comes, and TrainingError if a
     worker process dies.
     """
     loader: DataLoader[Batch | Fault] = DataLoader(
-        AugmentedImages(images, settings, plan.seed, inputs),
-        batch_sampler=StepSampler(len(images), plan),
+        AugmentedImages(images, settings, plan.seed, inputs, paste),
+        batch_sampler=StepSampler(np.ones(len(images)) if factors is None else factors, plan),
         num_workers=workers,
         collate_fn=_collate,
         worker_init_fn=_worker if workers else None,

@@ -87,6 +87,17 @@ def _rules(recipe: "Recipe") -> list[tuple[bool, str]]:
             0 < recipe.loss_sampling <= 1,
             f"loss_sampling must lie in (0, 1], got {recipe.loss_sampling}",
         ),
+        (0 <= recipe.repeat_rare <= 1, f"repeat_rare must lie in [0, 1], got {recipe.repeat_rare}"),
+        (0 <= recipe.paste_rare <= 1, f"paste_rare must lie in [0, 1], got {recipe.paste_rare}"),
+        (
+            not recipe.paste_rare or recipe.repeat_rare > 0,
+            "paste_rare pastes the classes that repeat_rare calls rare: set repeat_rare too, to 0.25 say",
+        ),
+        (
+            not recipe.paste_rare
+            or (len(recipe.heads) < 2 and recipe.inputs == (IMAGE,) and recipe.crop > 0),
+            "paste_rare works with one head, pictures alone as input, and crops (crop above 0)",
+        ),
         (recipe.jitter is None or recipe.jitter >= 0, f"jitter may not be negative, got {recipe.jitter}"),
         (0 <= recipe.colour <= 1, f"colour must lie in [0, 1], got {recipe.colour}"),
         (

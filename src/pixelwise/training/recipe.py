@@ -79,6 +79,14 @@ class Recipe:
     jitter: int | None = None
     """Crops lie up to this many pixels off the middle of a picture, as FCN's 32; none: anywhere in it."""
     colour: float = 0.3
+    repeat_rare: float = 0.0
+    """Pictures of classes that less than this share of the training pictures shows are repeated in an epoch,
+    sqrt(repeat_rare / share) times on average; 0: none is. Source: LVIS, Gupta et al. 2019.
+    """
+    paste_rare: float = 0.0
+    """The share of samples into which an object of a rare class (see repeat_rare) is pasted from another
+    picture, with its labels. For data with one head.
+    """
     batch_size: int = 8
     """Pictures that a process learns from at once."""
     accumulate: int = 1
