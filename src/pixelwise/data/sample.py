@@ -28,6 +28,8 @@ class Entry:
     image: Part[RGBImage]
     labels: Mapping[str, Part[FileIds]]
     channels: Mapping[str, Part[Channel]] = field(default_factory=dict)
+    labelled: frozenset[int] | None = None
+    """The classes of the main head that its labels know, where they do not know all."""
 
 
 @dataclass(frozen=True)

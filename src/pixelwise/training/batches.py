@@ -36,12 +36,13 @@ class Plan:
 @dataclass(frozen=True)
 class Batch:
     """`images` (N, K, H, W), uint8 unless a channel is float32, `heads` (N, H, W) uint8 class ids by head,
-    `ids` of the N samples.
+    `ids` of the N samples, `labelled` (N, C) bool, which classes of the main head each one's labels know.
     """
 
     images: torch.Tensor
     heads: Mapping[str, torch.Tensor]
     ids: tuple[str, ...]
+    labelled: torch.Tensor
 
 
 @dataclass(frozen=True)
@@ -121,9 +122,13 @@ class AugmentedImages(Dataset[Batch | Fault]):
         seen = [crop.image if name == IMAGE else crop.channels[name] for name in self.inputs]
         if any(part.dtype != torch.uint8 for part in seen):
             seen = [part.float() for part in seen]
-        return Batch(
-            torch.cat(seen)[None], {name: labels[None] for name, labels in crop.heads.items()}, (sample.id,)
-        )
+        heads = {name: labels[None] for name, labels in crop.heads.items()}
+        return Batch(torch.cat(seen)[None], heads, (sample.id,), self._labelled(index))
+
+    def _labelled(self, index: int) -> torch.Tensor:
+        """(1, C)."""
+        own, count = self.images.entries[index].labelled, len(self.images.classes)
+        return torch.tensor([[own is None or class_ in own for class_ in range(count)]])
 
 
 def augmentation(recipe: Recipe) -> Augmentation:
@@ -218,6 +223,7 @@ def _collate(samples: list[Batch | Fault]) -> Batch | Fault:
         torch.cat([sample.images for sample in fine]),
         {name: torch.cat([sample.heads[name] for sample in fine]) for name in fine[0].heads},
         tuple(id_ for sample in fine for id_ in sample.ids),
+        torch.cat([sample.labelled for sample in fine]),
     )
 
 

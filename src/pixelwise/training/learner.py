@@ -12,7 +12,7 @@ from pixelwise.models.fast_training import for_training
 from pixelwise.models.segmentation_net import by_head
 from pixelwise.training.batches import Batch
 from pixelwise.training.checkpoint import Checkpoint
-from pixelwise.training.losses import LossSampling, cross_entropy, labelled
+from pixelwise.training.losses import LossSampling, among, cross_entropy, labelled
 from pixelwise.training.net import build_net
 from pixelwise.training.optimizer import RunningMean, make_optimizer, schedule, set_rates
 from pixelwise.training.processes import summed
@@ -92,7 +92,9 @@ class Learner:
                 images = part.images.to(self.fabric.device).contiguous(memory_format=torch.channels_last)
                 scores = self._model(images)
                 loss = torch.zeros((), device=self.fabric.device)
-                for name, own in by_head(scores, self.heads).items():
+                for place, (name, own) in enumerate(by_head(scores, self.heads).items()):
+                    if place == 0:
+                        own = among(own, part.labelled.to(self.fabric.device))
                     loss = loss + cross_entropy(own, target[name], self._weights.get(name), pixels[name])
                 # Gradients are averaged over processes, but the loss is a sum.
                 self.fabric.backward(loss * self.fabric.world_size)

@@ -28,6 +28,15 @@ def cross_entropy(
     return total / pixels
 
 
+def among(scores: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
+    """The scores (N, C, H, W) with those of other classes than `classes` (N, C, bool) so low that they take
+    no probability: each pixel is judged among the classes that its data set labels.
+    """
+    if classes.all():
+        return scores
+    return scores.masked_fill(~classes[:, :, None, None], -1e4)
+
+
 def labelled(labels: torch.Tensor) -> torch.Tensor:
     """How many pixels have a label."""
     return (labels != VOID).sum()

@@ -128,7 +128,7 @@ def load_run(run: Path, head: str | None = None) -> tuple[SegmentationNet, Model
 
 def _without_places(recipe: Recipe) -> dict[str, str]:
     """The fields that say where data and files lay on the training machine, which is nobody's business."""
-    specs = {"data": recipe.data, "val_data": recipe.val_data}
+    specs = {"data": recipe.data, "val_data": recipe.val_data, "also": recipe.also}
     paths = {"backbone_weights": recipe.backbone_weights, "init_from": recipe.init_from}
     return {
         **{field: without_folders(spec) for field, spec in specs.items() if spec is not None},

@@ -32,6 +32,12 @@ class Recipe:
     val_split: str = "val"
     val_data: str | None = None
     """Where the val split lies, as KIND:PATH, if elsewhere."""
+    also: str | None = None
+    """Data to learn from besides, as KIND:PATH, its split train_split; see also_classes."""
+    also_classes: str | None = None
+    """Which classes of `data` those of `also` are, as "building=building+door+window,car". A pixel of `also`
+    is judged among these classes only, for others may stand there unlabelled. None: by equal names.
+    """
 
     net: str = "skip_fcn"
     """"skip_fcn", which the fields from `backbone` to `batch_norm` describe, or a net of the papers by its

@@ -12,6 +12,7 @@ import torch
 
 from pixelwise.data import LabelledImages, open_dataset
 from pixelwise.data.audit import audit
+from pixelwise.data.mixing import mixed
 from pixelwise.errors import TrainingError
 from pixelwise.files import expect_writable, make_folder
 from pixelwise.training import checkpoint, processes
@@ -22,7 +23,7 @@ from pixelwise.training.precision import precision
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.stopping import learns_no_more
 
-_FREE = {"workers", "checkpoint_minutes", "data", "val_data", "backbone_weights", "init_from"} | {
+_FREE = {"workers", "checkpoint_minutes", "data", "val_data", "also", "backbone_weights", "init_from"} | {
     "batch_size",
     "accumulate",
 }
@@ -126,6 +127,14 @@ def opened(recipe: Recipe, data: str, split: str) -> LabelledImages:
     """
     images = seen(open_dataset(data, split), recipe)
     return images if recipe.classes is None else images.select(recipe.classes)
+
+
+def training_set(recipe: Recipe) -> LabelledImages:
+    """What the recipe learns from, `also` included."""
+    images = opened(recipe, recipe.data, recipe.train_split)
+    if recipe.also is None:
+        return images
+    return mixed(images, open_dataset(recipe.also, recipe.train_split), recipe.also_classes)
 
 
 def expect_same_classes(train_set: LabelledImages, val_set: LabelledImages) -> None:

@@ -1,0 +1,23 @@
+"""The streets of CamVid in eleven classes, learnt together with the streets of other towns.
+
+Net: FCN's skips on EfficientNet-lite2, as in camvid_best, whose two stages these are.
+Command: pixelwise train street --set data=camvid:PATH --set also=folder:FACADE
+Data: the 367 training images of CamVid and those of LabelMeFacade, whose pixels are judged among the six
+classes that it labels. data=camvid:PATH,fold=DRIVE leaves a drive out and judges the net by it.
+Result: not yet run.
+"""
+
+import dataclasses
+
+from pixelwise.recipes import camvid_best
+from pixelwise.training.chain import Chain
+
+ALSO = "building=building+door+window,tree=vegetation,road,pavement,sky,car"
+
+FIRST, SECOND = (
+    dataclasses.replace(
+        stage, name=f"street_{number}", also="folder:../shared/data/facade", also_classes=ALSO
+    )
+    for number, stage in enumerate(camvid_best.RECIPE.stages, start=1)
+)
+RECIPE = Chain("street", (FIRST, SECOND))
