@@ -1,5 +1,7 @@
 """Nets of the catalogue in small, and their weights as Caffe would have written them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ from caffe_files import Layer, Values, caffemodel
 from torch import nn
 
 from pixelwise.models.bilinear import BilinearUpsampling
-from pixelwise.models.catalogue import CATALOGUE, Entry
+from pixelwise.models.catalogue import CATALOGUE
 from pixelwise.models.fcn import FCN, fcn
 from pixelwise.models.segmentation_net import SegmentationNet
 
@@ -25,7 +27,7 @@ def make_catalogue_small(patch: pytest.MonkeyPatch) -> None:
     """FCN-8s, by stages and at once, and FCN-32s of the catalogue become thin."""
     for name in ("fcn8s-vgg16", "fcn8s-at-once-vgg16", "fcn32s-vgg16"):
         arguments = {**CATALOGUE[name].arguments, "widths": WIDTHS, "filters": FILTERS}
-        patch.setitem(CATALOGUE, name, Entry(arguments, "none"))
+        patch.setitem(CATALOGUE, name, replace(CATALOGUE[name], arguments=arguments))
 
 
 def with_random_weights(net: SegmentationNet) -> SegmentationNet:

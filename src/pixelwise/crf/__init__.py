@@ -1,33 +1,9 @@
-"""The fully connected CRF: exact where that can be, quick where it must be.
+"""The fully connected CRF: mean-field inference, its potentials, presets and a drop-in for pydensecrf.
 
 >>> q = refine(image, probabilities)
 >>> q = mean_field(unary, [Gaussian(3, weight=3), Bilateral(image, 80, 13, weight=10)])
 """
 
-from pixelwise.crf.dense_crf import DenseCRF, mean_field, refine
-from pixelwise.crf.potentials import (
-    Bilateral,
-    Features,
-    Gaussian,
-    unary_from_labels,
-    unary_from_probabilities,
-)
-from pixelwise.crf.presets import DEEPLAB, DEEPLAB_COCO, DEEPLAB_MSC, DENSECRF, PRESETS, Preset, load_preset
+import lazy_loader
 
-__all__ = [
-    "DEEPLAB",
-    "DEEPLAB_COCO",
-    "DEEPLAB_MSC",
-    "DENSECRF",
-    "PRESETS",
-    "Bilateral",
-    "DenseCRF",
-    "Features",
-    "Gaussian",
-    "Preset",
-    "load_preset",
-    "mean_field",
-    "refine",
-    "unary_from_labels",
-    "unary_from_probabilities",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

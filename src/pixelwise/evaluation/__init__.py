@@ -1,1 +1,5 @@
-"""Judging label maps."""
+"""Metrics of label maps, and the evaluation of a predictor on a data set."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

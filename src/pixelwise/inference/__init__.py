@@ -1,1 +1,5 @@
-"""From a photo to a segmentation: reading, scoring, results, folders. No torch but in its engine."""
+"""From a picture to a segmentation: reading, scoring, results, folders. Only the torch engine needs torch."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

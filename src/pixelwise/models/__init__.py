@@ -1,1 +1,5 @@
-"""Networks and the surgery that makes classifiers fully convolutional."""
+"""Networks by name, and the surgery that makes classifiers fully convolutional."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

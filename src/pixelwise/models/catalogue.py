@@ -1,6 +1,6 @@
 """The papers' nets by name, as their authors released them. Importing this needs no torch."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,17 +11,60 @@ NOT_RUN = "not run"
 NO_FIGURE = "none"
 
 
+def fcn_net(weights: str | None = None, **arguments: Any) -> "SegmentationNet":
+    """`fcn`, with the weights of an ImageNet classifier if `weights` names them."""
+    from pixelwise.models.fcn import fcn
+
+    return _started(fcn(**arguments), weights)
+
+
+def deeplab_net(weights: str | None = None, **arguments: Any) -> "SegmentationNet":
+    """`deeplab`, with the weights of an ImageNet classifier if `weights` names them."""
+    from pixelwise.models.deeplab import deeplab
+
+    return _started(deeplab(**arguments), weights)
+
+
+def _started(net: "SegmentationNet", weights: str | None) -> "SegmentationNet":
+    if weights is not None:
+        from pixelwise.models.imagenet import load_imagenet
+
+        load_imagenet(net, weights)
+    return net
+
+
 @dataclass(frozen=True)
 class Entry:
-    """A net: `arguments` are those of `deeplab` for names that begin so, else of `fcn`.
+    """A net and what is known of it.
 
-    `paper` is the mean IoU in per cent of 21 VOC classes that its authors report, `ours` what a command of
-    this package printed.
+    `arguments` are those of `constructor` that make this net of it. `paper` is the mean IoU in per cent of 21
+    VOC classes that its authors report, `ours` what a command of this package printed.
     """
 
     arguments: Mapping[str, Any]
-    paper: str
+    paper: str = NO_FIGURE
     ours: str = NOT_RUN
+    constructor: "Callable[..., SegmentationNet]" = fcn_net
+    settings: tuple[str, ...] = ("dropout", "padding", "upsampling", "origin")
+    """The fields of a recipe that the constructor takes, by the same names."""
+    channels: tuple[int, ...] = (3, 4, 6)
+    """How many channels its input may have."""
+    weights: tuple[str, ...] = ("torchvision", "a file")
+    """What its trunk may start from, besides random weights."""
+    backbone: str | None = "vgg16"
+    """The trunk, where `arguments` do not name it. None: one of its own, or the caller's choice."""
+    licence: str = "MIT; weights keep the licence of their source"
+
+    @property
+    def trunk(self) -> str | None:
+        """The trunk it stands on by name, if it always stands on the same."""
+        trunk: str | None = self.arguments.get("backbone", self.backbone)
+        return trunk
+
+
+def deeplab_entry(arguments: Mapping[str, Any], paper: str, ours: str = NOT_RUN) -> Entry:
+    """An entry of the DeepLab family."""
+    return Entry(arguments, paper, ours, deeplab_net, settings=("dropout",), channels=(3,))
 
 
 CATALOGUE = {
@@ -38,12 +81,12 @@ CATALOGUE = {
     "fcn16s-vgg16": Entry({"stride": 16}, "62.4, released 65.0"),
     "fcn8s-vgg16": Entry({"stride": 8}, "62.7, released 65.5"),
     "fcn8s-at-once-vgg16": Entry({"stride": 8, "at_once": True}, "released 65.4"),
-    "deeplab-base": Entry({"variant": "base"}, "59.80, CRF 63.74"),
-    "deeplab-4x4": Entry({"variant": "4x4"}, "CRF 67.14"),
-    "deeplab-7x7": Entry({"variant": "7x7"}, "64.38, CRF 67.64"),
-    "deeplab-large-fov": Entry({"variant": "large_fov"}, "62.25, CRF 67.64"),
-    "deeplab-msc-base": Entry({"variant": "base", "multi_scale": True}, "61.30, CRF 65.21"),
-    "deeplab-msc-large-fov": Entry({"variant": "large_fov", "multi_scale": True}, "64.21, CRF 68.70"),
+    "deeplab-base": deeplab_entry({"variant": "base"}, "59.80, CRF 63.74"),
+    "deeplab-4x4": deeplab_entry({"variant": "4x4"}, "CRF 67.14"),
+    "deeplab-7x7": deeplab_entry({"variant": "7x7"}, "64.38, CRF 67.64"),
+    "deeplab-large-fov": deeplab_entry({"variant": "large_fov"}, "62.25, CRF 67.64"),
+    "deeplab-msc-base": deeplab_entry({"variant": "base", "multi_scale": True}, "61.30, CRF 65.21"),
+    "deeplab-msc-large-fov": deeplab_entry({"variant": "large_fov", "multi_scale": True}, "64.21, CRF 68.70"),
 }
 CONVENTION = (
     "mean IoU in %: FCN on VOC2011 seg11valid (Long et al. 2015, tables 1 and 2, and the release), "
@@ -56,12 +99,7 @@ def build(name: str, classes: int = 21, **options: Any) -> "SegmentationNet":
 
     `options` are further arguments of `fcn` or `deeplab`. Raises ValueError that lists the names there are.
     """
-    from pixelwise.models.deeplab import deeplab
-    from pixelwise.models.fcn import fcn
-
     entry = CATALOGUE.get(name.replace("_", "-"))
     if entry is None:
         raise ValueError(f'there is no net "{name}"; there are {", ".join(CATALOGUE)}')
-    constructor = deeplab if name.startswith("deeplab") else fcn
-    net: SegmentationNet = constructor(**{**entry.arguments, "classes": classes, **options})
-    return net
+    return entry.constructor(**{**entry.arguments, "classes": classes, **options})

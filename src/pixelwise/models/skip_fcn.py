@@ -10,12 +10,15 @@ level's cells lie exactly on pixels.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from pixelwise.models import backbones
 from pixelwise.models.backbones import Backbone, Level
+from pixelwise.models.batch_norm import freeze_batch_norm
 from pixelwise.models.bilinear import BilinearUpsampling
 from pixelwise.models.segmentation_net import SegmentationNet
 
@@ -94,6 +97,25 @@ class SkipFCN(SegmentationNet):
             scores = upsampling(scores) + score(features[level.index])
         full: torch.Tensor = self.upsample(scores)
         return full[..., :height, :width]
+
+
+def skip_fcn(
+    classes: int = 21,
+    backbone: str = "efficientnet_lite2",
+    weights: str = "none",
+    output_stride: int = 32,
+    batch_norm: str = "frozen",
+    **head: Any,
+) -> SkipFCN:
+    """SkipFCN on a trunk of timm's; `head`: the fields of Head. batch_norm: "frozen" folds its statistics.
+
+    Raises ValueError if the trunk has no layer for a skip or its normalisation cannot be frozen, ModelError
+    if timm does not know it or the weights do not fit.
+    """
+    net = SkipFCN(backbones.backbone(backbone, weights, output_stride), classes, Head(**head))
+    if batch_norm == "frozen":
+        freeze_batch_norm(net, torch.zeros(1, 3, 65, 65))
+    return net
 
 
 def skip_level(levels: tuple[Level, ...], stride: int) -> Level:

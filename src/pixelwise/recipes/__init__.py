@@ -2,10 +2,15 @@
 
 import importlib
 import pkgutil
+from typing import TYPE_CHECKING
 
 from pixelwise.errors import TrainingError
-from pixelwise.training.chain import Chain
-from pixelwise.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from pixelwise.training.chain import Chain
+    from pixelwise.training.recipe import Recipe
+
+__all__ = ["get_recipe", "recipe_names"]
 
 
 def recipe_names() -> list[str]:
@@ -13,7 +18,7 @@ def recipe_names() -> list[str]:
     return sorted(module.name for module in pkgutil.iter_modules(__path__))
 
 
-def get_recipe(name: str) -> Recipe | Chain:
+def get_recipe(name: str) -> "Recipe | Chain":
     """The recipe or chain of recipes of that name. Raises TrainingError that lists the names there are."""
     if name not in recipe_names():
         raise TrainingError(f'there is no recipe "{name}"', f"recipes: {', '.join(recipe_names())}")

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from pixelwise.crf.presets import PRESETS as CRF_PRESETS
-from pixelwise.models.catalogue import CATALOGUE
+from pixelwise.models.registry import find, list_models, sources, takes_weights
 from pixelwise.training.presets import PRESETS
 from pixelwise.types import IMAGE
 
@@ -44,12 +44,12 @@ def faults_of(recipe: "Recipe") -> list[str]:
 
 def _rules(recipe: "Recipe") -> list[tuple[bool, str]]:
     """What must hold, and what to say if it does not."""
-    skip_fcn = recipe.net == "skip_fcn"
+    net = find(recipe.net)
     low, high = recipe.scale
     return [
         (
-            skip_fcn or recipe.net.replace("_", "-") in CATALOGUE,
-            f'net must be one of skip_fcn, {", ".join(CATALOGUE)}, got "{recipe.net}"',
+            net is not None,
+            f'net must be one of {", ".join(list_models())}, got "{recipe.net}"',
         ),
         (
             recipe.preset is None or recipe.preset in PRESETS,
@@ -64,9 +64,8 @@ def _rules(recipe: "Recipe") -> list[tuple[bool, str]]:
             f"crf_layer refines the classes of one head, got heads={','.join(recipe.heads)}",
         ),
         (
-            skip_fcn or recipe.backbone_weights not in ("package", "timm"),
-            f'{recipe.net} takes backbone_weights "none", "torchvision" or a file, '
-            f'got "{recipe.backbone_weights}"',
+            net is None or takes_weights(net, recipe.backbone_weights),
+            f'{recipe.net} takes backbone_weights {net and sources(net)}, got "{recipe.backbone_weights}"',
         ),
         (
             recipe.crop >= 1 or (recipe.crop == 0 and recipe.batch_size == 1),
@@ -101,7 +100,7 @@ def _rules(recipe: "Recipe") -> list[tuple[bool, str]]:
         (recipe.jitter is None or recipe.jitter >= 0, f"jitter may not be negative, got {recipe.jitter}"),
         (0 <= recipe.colour <= 1, f"colour must lie in [0, 1], got {recipe.colour}"),
         (
-            recipe.inputs == (IMAGE,) or recipe.net.startswith("fcn"),
+            recipe.inputs == (IMAGE,) or net is None or len(net.channels) > 1,
             f"inputs {','.join(recipe.inputs)} need a paper's FCN as net, got {recipe.net}",
         ),
         (

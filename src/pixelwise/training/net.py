@@ -13,13 +13,10 @@ from pixelwise.data.spec import without_folders
 from pixelwise.errors import TrainingError
 from pixelwise.inference.model_file import ModelInfo
 from pixelwise.labels import Classes
-from pixelwise.models.backbones import backbone
-from pixelwise.models.batch_norm import freeze_batch_norm
-from pixelwise.models.catalogue import build
-from pixelwise.models.fcn import HHA_MEAN, MEANS
-from pixelwise.models.imagenet import load_imagenet, load_imagenet_for_hha
+from pixelwise.models.fcn import HHA_MEAN
+from pixelwise.models.imagenet import load_imagenet_for_hha
+from pixelwise.models.registry import create, entry_of
 from pixelwise.models.segmentation_net import OneHead, SegmentationNet
-from pixelwise.models.skip_fcn import Head, SkipFCN
 from pixelwise.models.transplant import transplant
 from pixelwise.training import checkpoint
 from pixelwise.training.crf_layer import add_crf
@@ -32,13 +29,7 @@ def build_net(recipe: Recipe, classes: int, trained: bool = True, channels: int 
 
     `channels`: of the recipe's inputs. Raises TrainingError if the net cannot take so many.
     """
-    if recipe.net == "skip_fcn":
-        net: SegmentationNet = _skip_fcn(recipe, classes, trained)
-    else:
-        net = _papers_net(recipe, classes, channels)
-    if trained and recipe.net != "skip_fcn" and recipe.backbone_weights != "none":
-        start = load_imagenet_for_hha if recipe.inputs == ("hha",) else load_imagenet
-        start(net, recipe.backbone_weights)
+    net = _net_of(recipe, classes, recipe.backbone_weights if trained else "none", channels)
     if recipe.crf_layer is not None:
         add_crf(net, classes, CRF_PRESETS[recipe.crf_layer])
     if trained and recipe.init_from is not None:
@@ -48,40 +39,26 @@ def build_net(recipe: Recipe, classes: int, trained: bool = True, channels: int 
     return net.to(memory_format=torch.channels_last)
 
 
-def _skip_fcn(recipe: Recipe, classes: int, trained: bool) -> SkipFCN:
-    trunk = backbone(recipe.backbone, recipe.backbone_weights if trained else "none", recipe.output_stride)
-    head = Head(recipe.skips, recipe.context, recipe.rates, recipe.hidden, recipe.dropout, recipe.upsampling)
+def _net_of(recipe: Recipe, classes: int, weights: str, channels: int) -> SegmentationNet:
+    entry = entry_of(recipe.net)
+    if channels not in entry.channels:
+        raise TrainingError(
+            f"{recipe.net} takes {', '.join(map(str, entry.channels))} channels, "
+            f"but {' and '.join(recipe.inputs)} have {channels}",
+            "set inputs to image, image,depth, image,hha or hha",
+        )
+    settings = {field: getattr(recipe, field) for field in entry.settings}
+    of_hha = recipe.inputs == ("hha",)
     try:
-        net = SkipFCN(trunk, classes, head)
-        if recipe.batch_norm == "frozen":
-            freeze_batch_norm(net, torch.zeros(1, 3, 65, 65))
+        net = create(recipe.net, classes, None if of_hha else weights, channels, **settings)
     except ValueError as problem:
         raise TrainingError(
             f"the net cannot be built: {problem}", "take other skips, another backbone, or batch_norm=train"
         ) from None
-    return net
-
-
-def _papers_net(recipe: Recipe, classes: int, channels: int) -> SegmentationNet:
-    if recipe.net.startswith("deeplab"):
-        return build(recipe.net, classes, dropout=recipe.dropout)
-    if channels not in MEANS:
-        raise TrainingError(
-            f"{recipe.net} takes {', '.join(map(str, MEANS))} channels, "
-            f"but {' and '.join(recipe.inputs)} have {channels}",
-            "set inputs to image, image,depth, image,hha or hha",
-        )
-    net = build(
-        recipe.net,
-        classes,
-        dropout=recipe.dropout,
-        padding=recipe.padding,
-        upsampling=recipe.upsampling,
-        origin=recipe.origin,
-        in_channels=channels,
-    )
-    if recipe.inputs == ("hha",):
+    if of_hha:
         net.mean.copy_(torch.tensor(HHA_MEAN).view(1, 3, 1, 1))
+        if weights != "none":
+            load_imagenet_for_hha(net, weights)
     return net
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import torch
 
+from pixelwise.models.registry import is_dense
 from pixelwise.training.recipe import Recipe
 
 _FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
@@ -20,14 +21,7 @@ def precision(recipe: Recipe) -> str:
         return recipe.precision
     if recipe.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
         return "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
-    return "bf16-mixed" if is_dense(recipe) and processor_has_bfloat16() else "32-true"
-
-
-def is_dense(recipe: Recipe) -> bool:
-    """Whether nearly all work of the net is in dense convolutions with wide kernels."""
-    if recipe.net == "skip_fcn":
-        return recipe.backbone.startswith("vgg")
-    return "googlenet" not in recipe.net
+    return "bf16-mixed" if is_dense(recipe.net, recipe.backbone) and processor_has_bfloat16() else "32-true"
 
 
 def processor_has_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:

@@ -4,3 +4,7 @@ pixelwise.crf.pydensecrf.densecrf`.
 The same calls give the same numbers (to 1e-4), in threads and without holding the GIL. What crashed there,
 or passed and gave nonsense, raises ValueError here. New code is better off with pixelwise.crf itself.
 """
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,31 @@
+"""The fully connected CRF: mean-field inference, its potentials, presets and a drop-in for pydensecrf.
+
+>>> q = refine(image, probabilities)
+>>> q = mean_field(unary, [Gaussian(3, weight=3), Bilateral(image, 80, 13, weight=10)])
+"""
+
+from . import pydensecrf
+from .dense_crf import DenseCRF, mean_field, refine
+from .potentials import Bilateral, Features, Gaussian, unary_from_labels, unary_from_probabilities
+from .presets import DEEPLAB, DEEPLAB_COCO, DEEPLAB_MSC, DENSECRF, PRESETS, Preset, load_preset
+from .torch_backend import CRFLayer
+
+__all__ = [
+    "DEEPLAB",
+    "DEEPLAB_COCO",
+    "DEEPLAB_MSC",
+    "DENSECRF",
+    "PRESETS",
+    "Bilateral",
+    "CRFLayer",
+    "DenseCRF",
+    "Features",
+    "Gaussian",
+    "Preset",
+    "load_preset",
+    "mean_field",
+    "pydensecrf",
+    "refine",
+    "unary_from_labels",
+    "unary_from_probabilities",
+]

@@ -1,0 +1,3 @@
+from . import densecrf, utils
+
+__all__ = ["densecrf", "utils"]

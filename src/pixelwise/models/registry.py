@@ -1,0 +1,136 @@
+"""Nets by name: the papers' nets, skip_fcn, and those that users register. Importing this needs no torch."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pixelwise.models.catalogue import CATALOGUE, NO_FIGURE, Entry
+
+if TYPE_CHECKING:
+    from pixelwise.models.segmentation_net import SegmentationNet
+
+Constructor = TypeVar("Constructor", bound="Callable[..., SegmentationNet]")
+RANDOM = "none"
+"""The name of random weights."""
+_FILE = "a file"
+_DENSE_TRUNKS = ("alexnet", "vgg")
+
+
+def _skip_fcn(**arguments: Any) -> "SegmentationNet":
+    from pixelwise.models.skip_fcn import skip_fcn
+
+    return skip_fcn(**arguments)
+
+
+_OTHERS = {
+    "skip_fcn": Entry(
+        {},
+        NO_FIGURE,
+        constructor=_skip_fcn,
+        settings=(
+            *("backbone", "output_stride", "skips", "context", "rates", "hidden", "dropout", "upsampling"),
+            "batch_norm",
+        ),
+        channels=(3,),
+        weights=("package", "timm", _FILE),
+        backbone=None,
+    )
+}
+
+
+def list_models() -> list[str]:
+    """The names that `create` takes."""
+    return [*_OTHERS, *CATALOGUE]
+
+
+def find(name: str) -> Entry | None:
+    """The entry of that name, "_" as good as "-" in it. None if there is none."""
+    return _OTHERS.get(name.replace("-", "_")) or CATALOGUE.get(name.replace("_", "-"))
+
+
+def entry_of(name: str) -> Entry:
+    """The entry of that name. Raises ValueError that lists the names there are."""
+    entry = find(name)
+    if entry is None:
+        raise ValueError(f'there is no net "{name}"; there are {", ".join(list_models())}')
+    return entry
+
+
+def create(
+    name: str,
+    classes: int = 21,
+    weights: str | None = None,
+    in_channels: int = 3,
+    backbone: str | None = None,
+    **settings: Any,
+) -> "SegmentationNet":
+    """A new net by its name: pixels (N, in_channels, H, W) from 0 to 255 in, scores (N, classes, H, W) out.
+
+    weights: what the trunk starts from, one of the entry's sources or a file; None or "none": random weights.
+    backbone: the trunk, by timm's name, for nets that leave the choice. settings: further arguments of the
+    net's constructor. Raises ValueError for a name, a number of channels, a source of weights or a trunk that
+    the net does not have, ModelError for weights that cannot be read or do not fit.
+    """
+    entry = entry_of(name)
+    if in_channels not in entry.channels:
+        raise ValueError(f"{name} takes {', '.join(map(str, entry.channels))} channels, got {in_channels}")
+    if not takes_weights(entry, weights):
+        raise ValueError(f'{name} takes the weights {sources(entry)}, got "{weights}"')
+    chooses = "backbone" in entry.settings
+    if not chooses and backbone not in (None, entry.trunk):
+        raise ValueError(f'{name} stands on {entry.trunk or "a trunk of its own"}, not on "{backbone}"')
+    given: dict[str, Any] = {**entry.arguments, "classes": classes, **settings}
+    if weights not in (None, RANDOM):
+        given["weights"] = weights
+    if in_channels != 3:
+        given["in_channels"] = in_channels
+    if chooses and backbone is not None:
+        given["backbone"] = backbone
+    return entry.constructor(**given)
+
+
+def register(name: str, **known: Any) -> Callable[[Constructor], Constructor]:
+    """Decorate the constructor of a net of your own, which `create` and recipes then find by `name`.
+
+    The constructor is called with `classes`, with each of `settings` if a recipe asks, and with `weights`,
+    `in_channels` and `backbone` where they are asked for and not the default. known: the fields of Entry:
+    `settings`, `channels`, `weights`, `backbone`, `licence`, `paper`, `ours`. Raises ValueError if another
+    net has the name.
+    """
+    if find(name) is not None:
+        raise ValueError(f'there is a net "{name}" already; choose another name')
+    defaults: dict[str, Any] = {
+        "arguments": {},
+        "settings": (),
+        "channels": (3,),
+        "weights": (),
+        "backbone": None,
+    }
+
+    def keep(constructor: Constructor) -> Constructor:
+        _OTHERS[name.replace("-", "_")] = Entry(constructor=constructor, **{**defaults, **known})
+        return constructor
+
+    return keep
+
+
+def takes_weights(entry: Entry, weights: str | None) -> bool:
+    """Whether a net of this entry may start from `weights`: a source by name, or a file if it takes files."""
+    if weights in (None, RANDOM, *entry.weights):
+        return True
+    return _FILE in entry.weights and weights not in ("package", "timm", "torchvision")
+
+
+def is_dense(name: str, backbone: str) -> bool:
+    """Whether nearly all work of the net is in dense convolutions with wide filters.
+
+    backbone: the trunk of nets that leave the choice.
+    """
+    entry = entry_of(name)
+    trunk = backbone if "backbone" in entry.settings else entry.trunk
+    return trunk is not None and trunk.startswith(_DENSE_TRUNKS)
+
+
+def sources(entry: Entry) -> str:
+    """What `weights` may be, as part of a sentence."""
+    names = [f'"{RANDOM}"', *(name if name == _FILE else f'"{name}"' for name in entry.weights)]
+    return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
