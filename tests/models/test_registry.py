@@ -92,11 +92,3 @@ def test_skip_fcn_stands_on_the_trunk_asked_for() -> None:
     net = pixelwise.models.create("skip_fcn", 5, backbone="resnet10t", skips=(8,), context=8)
     assert net.eval()(torch.zeros(1, 3, 40, 50)).shape == (1, 5, 40, 50)
     assert [name for name, _ in net.named_modules() if name.endswith("trunk.layer4")] != []
-
-
-@pytest.mark.parametrize(
-    ("name", "backbone", "dense"),
-    [("fcn8s-vgg16", "", True), ("fcn8s-googlenet", "vgg16", False), ("skip_fcn", "vgg11_bn", True)],
-)
-def test_nets_of_wide_filters_are_dense(name: str, backbone: str, dense: bool) -> None:
-    assert registry.is_dense(name, backbone) is dense

@@ -20,8 +20,9 @@ from pixelwise.training import checkpoint
 from pixelwise.training.learner import _synchronise
 from pixelwise.training.losses import cross_entropy
 from pixelwise.training.net import build_net, load_run
-from pixelwise.training.precision import precision, processor_has_bfloat16
+from pixelwise.training.precision import FULL, HALF, precision, step_seconds
 from pixelwise.training.recipe import Recipe
+from pixelwise.training.start import settled
 from pixelwise.training.stopping import is_best, learns_no_more
 
 if TYPE_CHECKING:
@@ -206,34 +207,40 @@ def test_a_sum_of_losses_is_the_mean_times_the_labelled_pixels() -> None:
     assert total.item() == pytest.approx(8 * cross_entropy(scores, labels).item())
 
 
-def test_bfloat16_is_chosen_for_dense_nets_on_processors_that_have_it(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    cpuinfo = tmp_path / "cpuinfo"
-    cpuinfo.write_text("processor\t: 0\nflags\t\t: fpu avx512f avx512_bf16 amx_bf16\n")
-    assert processor_has_bfloat16(cpuinfo)
-    cpuinfo.write_text("processor\t: 0\nflags\t\t: fpu avx2 avx512f\n")
-    assert not processor_has_bfloat16(cpuinfo)
-    assert not processor_has_bfloat16(tmp_path / "none")
-
-    def chosen(*settings: str) -> str:
+def test_the_precision_is_what_a_timed_step_finds_quicker(monkeypatch: pytest.MonkeyPatch) -> None:
+    def chosen(full: float, half: float, *settings: str) -> str:
+        times = {FULL: full, HALF: half}
+        monkeypatch.setattr("pixelwise.training.precision.step_seconds", lambda _, name: times[name])
         settings = ("precision=auto", "accelerator=cpu", *settings)
         return precision(Recipe(name="r", data="d").override([*settings]))
 
-    vgg = ("net=fcn8s-vgg16", "backbone_weights=none")
-    googlenet = ("net=fcn32s-googlenet", "backbone_weights=none")
-    has = "pixelwise.training.precision.processor_has_bfloat16"
-    monkeypatch.setattr(has, lambda: True)
-    assert [chosen(*vgg), chosen(*googlenet), chosen()] == ["bf16-mixed", "32-true", "32-true"]
-    assert chosen("backbone=vgg16", "precision=auto") == "bf16-mixed"
-    assert chosen(*vgg, "precision=32-true") == "32-true", "what is said counts"
-    monkeypatch.setattr(has, lambda: False)
-    assert chosen(*vgg) == "32-true"
+    assert chosen(2.0, 1.0) == "bf16-mixed"
+    assert chosen(1.1, 1.0) == "32-true", "too little gained for the rounding"
+    assert chosen(2.0, 1.0, "precision=32-true") == "32-true", "what is said counts"
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert chosen(2.0, 1.0) == "32-true", "processes might measure different things"
 
 
-def test_a_run_keeps_the_precision_that_was_chosen(squares: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", [FULL, HALF])
+def test_timing_a_step_leaves_the_random_numbers_as_they_were(name: str) -> None:
+    before = torch.get_rng_state()
+    recipe = Recipe(name="r", data="d", backbone="efficientnet_lite0", backbone_weights="none")
+    assert step_seconds(recipe, name) > 0
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_a_resumed_run_keeps_the_precision_it_began_with(
+    squares: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pixelwise.training.start.precision", lambda _: "bf16-mixed")
     run_squares(squares, tmp_path, *PLAIN, "steps=1", "precision=auto", "accelerator=cpu")
-    assert checkpoint.load(tmp_path / checkpoint.LAST).recipe["precision"] == "32-true"
+    recipe = Recipe.from_dict(checkpoint.load(tmp_path / checkpoint.LAST).recipe)
+    assert recipe.precision == "bf16-mixed"
+    auto = replace(recipe, precision="auto")
+    monkeypatch.setattr("pixelwise.training.start.precision", lambda _: "32-true")
+    assert settled(auto, tmp_path, resume=True).precision == "bf16-mixed"
+    assert settled(auto, tmp_path, resume=False).precision == "32-true"
 
 
 def test_a_net_learns_nearly_the_same_in_bfloat16(squares: Path, tmp_path: Path) -> None:

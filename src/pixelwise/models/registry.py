@@ -12,7 +12,6 @@ Constructor = TypeVar("Constructor", bound="Callable[..., SegmentationNet]")
 RANDOM = "none"
 """The name of random weights."""
 _FILE = "a file"
-_DENSE_TRUNKS = ("alexnet", "vgg")
 
 
 def _skip_fcn(**arguments: Any) -> "SegmentationNet":
@@ -118,16 +117,6 @@ def takes_weights(entry: Entry, weights: str | None) -> bool:
     if weights in (None, RANDOM, *entry.weights):
         return True
     return _FILE in entry.weights and weights not in ("package", "timm", "torchvision")
-
-
-def is_dense(name: str, backbone: str) -> bool:
-    """Whether nearly all work of the net is in dense convolutions with wide filters.
-
-    backbone: the trunk of nets that leave the choice.
-    """
-    entry = entry_of(name)
-    trunk = backbone if "backbone" in entry.settings else entry.trunk
-    return trunk is not None and trunk.startswith(_DENSE_TRUNKS)
 
 
 def sources(entry: Entry) -> str:

@@ -19,7 +19,6 @@ from pixelwise.training.judge import Judge
 from pixelwise.training.learner import Learner, NotFiniteError
 from pixelwise.training.monitor import Monitor
 from pixelwise.training.net import classes_as_data
-from pixelwise.training.precision import precision
 from pixelwise.training.processes import (
     LostProcessError,
     any_of,
@@ -37,6 +36,7 @@ from pixelwise.training.start import (
     is_finished,
     occupied,
     seen,
+    settled,
 )
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def train(
     With `resume` the run goes on from its last checkpoint and, on the CPU, ends with the very weights that an
     uninterrupted run has. Of several processes, see processes.py, each calls this.
     """
-    recipe = dataclasses.replace(recipe, precision=precision(recipe))
+    recipe = settled(recipe, run, resume)
     with determinism(recipe.deterministic), connected(recipe) as fabric:
         # What is wrong with folder and data, all processes find at the same time, and one can tell.
         train_set, val_set = (seen(images, recipe) for images in (train_set, val_set))

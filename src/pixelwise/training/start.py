@@ -54,12 +54,22 @@ def begun(recipe: Recipe, run: Path) -> checkpoint.Checkpoint:
     """
     state = checkpoint.load(run / checkpoint.LAST)
     expect_writable(run, "run folder", "have its permissions changed, or copy it", TrainingError)
-    if changed := _differences(dataclasses.replace(recipe, precision=precision(recipe)), state):
+    if recipe.precision == "auto":
+        recipe = dataclasses.replace(recipe, precision=str(state.recipe["precision"]))
+    if changed := _differences(recipe, state):
         raise TrainingError(
             f"the run in {run} was started with other settings: {', '.join(changed)}",
             "resume with the same recipe and settings, or start a new run",
         )
     return state
+
+
+def settled(recipe: Recipe, run: Path, resume: bool) -> Recipe:
+    """The recipe with its precision chosen, a resumed run's as it was."""
+    if recipe.precision != "auto":
+        return recipe
+    chosen = str(begun(recipe, run).recipe["precision"]) if resume else precision(recipe)
+    return dataclasses.replace(recipe, precision=chosen)
 
 
 def new_folder(run: Path) -> None:
