@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from pixelwise.errors import EXTRAS, MissingExtraError, ModelError
+from pixelwise.export.quantizable import make_quantizable
 from pixelwise.files import write_atomically
 from pixelwise.inference.engines import OnnxEngine
 from pixelwise.inference.model_file import INPUT, OUTPUT, ModelInfo
@@ -72,6 +73,7 @@ def export_onnx(net: nn.Module, info: ModelInfo, path: Path, half_weights: bool 
     model = program.model_proto  # type: ignore[union-attr]
     if half_weights:
         _store_as_half(model.graph)
+    make_quantizable(model.graph)
     _forget_machine(model)
     for key, value in info.to_metadata().items():
         model.metadata_props.append(onnx.StringStringEntryProto(key=key, value=value))
