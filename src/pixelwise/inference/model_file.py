@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from pixelwise.errors import ModelError
+from pixelwise.files import regular_file
 from pixelwise.labels import RGB, Classes
 from pixelwise.pictures.images import fitting
 
 FORMAT = 1
+MOST_BYTES = 1_000_000_000
+"""Of a model file: FCN's largest net has 0.54 GB in float32."""
 PROPERTY = "pixelwise"
 INPUT, OUTPUT = "image", "scores"
 _WRITTEN = 'write model files with "pixelwise export"'
@@ -159,6 +162,10 @@ def read_model(name_or_path: str | Path) -> tuple[bytes, str]:
     known = f"bundled models: {', '.join(names)}" if names else "no models are bundled with this installation"
     path = Path(name_or_path)
     try:
+        if regular_file(path).stat().st_size > MOST_BYTES:
+            raise ModelError(
+                f"{given} is larger than a model file may be: {MOST_BYTES / 1e9:g} GB", "name another file"
+            )
         return path.read_bytes(), str(path)
     except FileNotFoundError:
         looks_like_path = path.suffix == ".onnx" or len(path.parts) > 1 or isinstance(name_or_path, Path)
