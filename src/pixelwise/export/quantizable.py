@@ -1,4 +1,4 @@
-"""Write a graph so that ONNX Runtime's tools for quantization (`quant_pre_process`, `quantize_dynamic`) take it.
+"""Write a graph so that ONNX Runtime's tools `quant_pre_process` and `quantize_dynamic` take it.
 
 The engines undo both changes when they load the file: the arithmetic stays the same.
 """
@@ -10,8 +10,8 @@ from typing import Any
 def make_quantizable(graph: Any) -> None:
     """Change the nodes of an ONNX graph in place.
 
-    - A convolution whose weights are stored as float16 gives its bias to an Add of its own: `quantize_dynamic`
-      reads the shape of a bias from the weights, and does not look behind the Cast.
+    - A convolution whose weights are stored as float16 gives its bias to an Add of its own:
+      `quantize_dynamic` reads the shape of a bias from the weights, and does not look behind the Cast.
     - The score maps that a ConvTranspose enlarged are added by Sum: the shape inference of
       `quant_pre_process` cannot prove that their sizes are equal, and gives up on an Add, but not on a Sum.
     """

@@ -7,7 +7,7 @@ from pathlib import Path
 from pixelwise.errors import EXTRAS, MissingExtraError, ModelError
 from pixelwise.files import sha256_of
 from pixelwise.inference.engines import Engine, OnnxEngine, OpenVinoEngine, TorchEngine
-from pixelwise.inference.model_file import ModelInfo, read_model
+from pixelwise.inference.model_file import ModelInfo, bundled_names, read_model
 from pixelwise.streams import thread_count
 from pixelwise.types import PRECISIONS
 
@@ -37,7 +37,8 @@ def open_model(
         raise ModelError(f"ONNX Runtime computes in float32, not in {precision}", "take the engine openvino")
     made: OnnxEngine | OpenVinoEngine
     if engine == "openvino":
-        made = OpenVinoEngine(model, threads, source, precision)
+        bundled = str(name_or_path) in bundled_names()
+        made = OpenVinoEngine(model, threads, source, precision, bundled)
     else:
         made = OnnxEngine(model, threads, source)
     info = ModelInfo.from_metadata(made.metadata, source)

@@ -4,7 +4,6 @@ import functools
 import math
 import os
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -20,8 +19,8 @@ from pixelwise.types import PRECISIONS, RGBImage, Scores
 if TYPE_CHECKING:
     import torch
 
-USUAL_SIZE = (512, 512)
-"""(height, width) on which a model file must work to be loaded."""
+USUAL_SIDE = 512
+"""Pixels: a square of this side must fit into memory for a model file to be loaded."""
 
 
 class Engine(Protocol):
@@ -127,6 +126,7 @@ class OpenVinoEngine:
     """OpenVINO on the processor, for the same files, with the same checks.
 
     precision: "float32", or "bfloat16" on processors that multiply such numbers; never chosen by itself.
+    bundled: the file ships with pixelwise, which saves a look at its tensors for pictures of usual size.
     Scoring in a process that was forked off later raises ModelError if the calls run in OpenVINO's threads,
     which stayed behind: it would wait for them forever.
     """
@@ -137,6 +137,7 @@ class OpenVinoEngine:
         threads: int | None = None,
         source: str | None = None,
         precision: str = "float32",
+        bundled: bool = False,
     ) -> None:
         try:
             import openvino  # noqa: F401
@@ -166,8 +167,8 @@ class OpenVinoEngine:
             for ports in (self._model.inputs, self._model.outputs)
         ]
         _check_contract(self._source, described[0], described[1], ("u8", "f32"))
-        self._fitting = (0, 0)
-        self._expect_room(USUAL_SIZE)
+        self._room = USUAL_SIDE if bundled else 0
+        self._expect_room((USUAL_SIDE, USUAL_SIDE))
         try:
             self._net = core.compile_model(self._model, "CPU", options)
         except RuntimeError as problem:
@@ -184,17 +185,25 @@ class OpenVinoEngine:
         return dict(self._metadata)
 
     def _expect_room(self, size: tuple[int, int]) -> None:
-        """Raise ModelError if the net makes a tensor larger than half the budget of a picture of `size`."""
-        if size[0] <= self._fitting[0] and size[1] <= self._fitting[1]:
+        """Raise ModelError if the net holds a tensor of more than half the budget for a picture of `size`."""
+        if max(size) <= self._room:
             return
+        side = -(-max(size) // USUAL_SIDE) * USUAL_SIDE  # pictures of other sizes then need no other look
+        if self._largest_tensor((side, side)) <= PICTURES.total // 2:
+            self._room = side
+        elif self._largest_tensor(size) > PICTURES.total // 2:
+            raise _too_large(self._source, size)
+
+    def _largest_tensor(self, size: tuple[int, int]) -> int:
+        """The bytes of the largest tensor in the net for a picture of `size`; nothing is computed."""
         try:
             shaped = self._model.clone()
             shaped.reshape({INPUT: [1, *size, 3]})
         except RuntimeError as problem:
             raise _incomplete(self._source, problem) from problem
-        if max(_tensor_bytes(shaped)) > PICTURES.total // 2:
-            raise _too_large(self._source, size)
-        self._fitting = size
+        ports = [port for node in shaped.get_ops() for port in node.outputs()]
+        known = [port for port in ports if port.get_partial_shape().is_static]
+        return max(math.prod(port.get_shape()) * port.get_element_type().size for port in known)
 
     def scores(self, image: RGBImage) -> Scores:
         if self._home not in (None, os.getpid()):
@@ -249,14 +258,6 @@ def _content(model: "str | Path | bytes", source: str | None) -> tuple[bytes, st
     return read_model(model)[0], source or str(model)
 
 
-def _tensor_bytes(model: Any) -> Iterator[int]:
-    """The size of each tensor in a model of OpenVINO whose input has a fixed size, where it is known."""
-    for node in model.get_ops():
-        for port in node.outputs():
-            if port.get_partial_shape().is_static:
-                yield math.prod(port.get_shape()) * port.get_element_type().size
-
-
 def _incomplete(source: str, problem: Exception) -> ModelError:
     return ModelError(
         f"{source} is not a complete ONNX model: {_reason(problem)}",
@@ -266,7 +267,8 @@ def _incomplete(source: str, problem: Exception) -> ModelError:
 
 def _too_large(source: str, size: tuple[int, ...]) -> ModelError:
     return ModelError(
-        f"{source} takes more than {PICTURES.total / 1e9:.1f} GB of memory for a picture of {size[0]}x{size[1]}",
+        f"{source} takes more than {PICTURES.total / 1e9:.1f} GB of memory "
+        f"for a picture of {size[0]}x{size[1]}",
         "export it with a smaller --long-side",
     )
 

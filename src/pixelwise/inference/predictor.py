@@ -81,8 +81,35 @@ class Predictor:
         return scored if self.refiner is None else self._refined(source, photo, scored, self.refiner)
 
     def scores(self, source: Source, photo: Photo) -> Scores:
-        """(C, h, w) scores of `photo`, the copy of `source` that read_photo made for info.long_side."""
-        size = self.info.scored_size(photo.pixels.shape[:2])
+        """(C, h, w) scores of `photo`, the copy of `source` that read_photo made for info.long_side.
+
+        Raises ModelError, before memory is taken, for a copy that takes more than the budget for pictures,
+        and for scores that are not finite numbers.
+        """
+        size = self._scored_size(photo.pixels.shape[:2])
+        with PICTURES.reserve(scoring_bytes(size, len(self.classes), max(self.views.scales))):
+            return self._finite(self._scores(source, photo, size))
+
+    def _scored_size(self, size: tuple[int, ...]) -> tuple[int, int]:
+        """(height, width) of the copy on which a picture of `size` is scored, if memory allows that."""
+        scored = self.info.scored_size((size[0], size[1]))
+        if scoring_bytes(scored, len(self.classes), max(self.views.scales)) > PICTURES.total:
+            raise ModelError(
+                f'model "{self.info.name}" scores a picture of {size[0]}x{size[1]} pixels as '
+                f"{scored[0]}x{scored[1]}, which takes more than {PICTURES.total / 1e9:.1f} GB of memory",
+                "export it with a smaller --long-side, or leave out large --scales",
+            )
+        return scored
+
+    def _finite(self, scores: Scores) -> Scores:
+        if scores.size and not (math.isfinite(scores.min()) and math.isfinite(scores.max())):
+            raise ModelError(
+                f'model "{self.info.name}" gives NaN or infinite scores for this picture',
+                "its weights are damaged, or its training diverged: take another checkpoint",
+            )
+        return scores
+
+    def _scores(self, source: Source, photo: Photo, size: tuple[int, int]) -> Scores:
         if self.views == SINGLE:
             return self.engine.scores(sized(photo.pixels, size))
         whole = photo.pixels.shape[:2] == photo.size
@@ -94,10 +121,10 @@ class Predictor:
         if not isinstance(source, np.ndarray) or source.ndim != 3:
             raise self._sees_more()
         size = source.shape[0], source.shape[1]
-        seen = resampled(source, self.info.scored_size(size))
+        seen = resampled(source, self._scored_size(size))
         colours = seen[..., :3] if seen.shape[2] >= 3 else seen[..., :1].repeat(3, axis=2)
         shown = np.ascontiguousarray(colours.clip(0, 255).astype(np.uint8))
-        return Segmentation(self.engine.scores(seen), size, self.classes, shown)
+        return Segmentation(self._finite(self.engine.scores(seen)), size, self.classes, shown)
 
     def expect_photos(self) -> None:
         """Raise ModelError, for what works on photos alone, if the model sees anything else."""
@@ -126,7 +153,14 @@ class Predictor:
         """
         if workers is None:
             workers = max(2, -(-processors() // self.engine.threads))
-        return in_order(self, sources, workers)
+        return in_order(self, sources, min(workers, 2 * processors()))
+
+
+def scoring_bytes(size: tuple[int, int], classes: int, scale: float = 1.0) -> int:
+    """About the memory that scoring a picture of `size`, enlarged by `scale`, takes at least: a net's first
+    layer and the scores, twice.
+    """
+    return round(size[0] * size[1] * (100 * scale**2 + 8 * classes))
 
 
 def resampled(channels: Channel, size: tuple[int, int]) -> Channel:
@@ -156,6 +190,13 @@ def load(
     Raises ModelError, naming the models there are, if there is no such model, its file is damaged or not
     one of ours, or it does not run as asked; PresetError alike.
     """
+    if not isinstance(name_or_path, str | Path):
+        raise ValueError(
+            "expected the name of a bundled model or the path of a model file, "
+            f"got {type(name_or_path).__name__}: write a net to a file first, with pixelwise export"
+        )
+    if not isinstance(views, Views):
+        raise ValueError(f"expected views as Views(scales=(0.75, 1.0), flip=True), got {views!r}")
     refiner = None if crf is None else CRFRefiner(crf, threads)
     made, info, identity = open_model(name_or_path, threads, engine, precision)
     return Predictor(made, info, identity, refiner, views)
