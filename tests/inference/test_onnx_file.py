@@ -136,7 +136,7 @@ def oversized(nodes: list[Any], numbers: dict[str, Any]) -> bytes:
     return changed(change)
 
 
-HUGE = {
+HUGE: dict[str, tuple[list[Any], dict[str, Any]]] = {
     "tiles": ([helper.make_node("Tile", ["small", "by"], ["scores"])], {"by": [1, 1, 60, 60]}),
     "pads": (
         [helper.make_node("Pad", ["small", "by"], ["scores"])],

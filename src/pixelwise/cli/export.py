@@ -77,4 +77,6 @@ def export(
     narrow_borders(net)
     deviation = export_onnx(net, info, output)
     size = output.stat().st_size / 1e6
-    print(f"{printable(output)}: {size:.1f} MB; its scores deviate from the net's by {deviation:.1e}")
+    print(
+        f"{printable(output)}: {size:.1f} MB; scores deviate from the net's by {deviation:.1e} of their spread"
+    )

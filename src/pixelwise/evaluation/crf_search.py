@@ -119,7 +119,8 @@ def _as_half(scores: Scores) -> npt.NDArray[np.float16]:
     """Scores as float16, less the largest of each pixel: the softmax is the same, and no number too large."""
     below = scores - scores.max(axis=0)
     lowest = np.finfo(np.float16).min
-    return np.maximum(below, lowest).astype(np.float16)
+    half: npt.NDArray[np.float16] = np.maximum(below, lowest).astype(np.float16)
+    return half
 
 
 class _Kept:

@@ -203,7 +203,7 @@ class OpenVinoEngine:
             raise _incomplete(self._source, problem) from problem
         ports = [port for node in shaped.get_ops() for port in node.outputs()]
         known = [port for port in ports if port.get_partial_shape().is_static]
-        return max(math.prod(port.get_shape()) * port.get_element_type().size for port in known)
+        return max(int(math.prod(port.get_shape()) * port.get_element_type().size) for port in known)
 
     def scores(self, image: RGBImage) -> Scores:
         if self._home not in (None, os.getpid()):

@@ -6,9 +6,10 @@ of unknown makers, and no versions that nobody has published. Source: onnx.proto
 """
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from pixelwise.errors import ModelError
 from pixelwise.inference.protobuf import Value, fields, numbers
@@ -62,7 +63,7 @@ _TENSOR_DIMS, _TENSOR_TYPE, _TENSOR_FLOATS, _TENSOR_RAW, _TENSOR_EXTERNAL, _TENS
     14,
 )
 
-_INFINITY = {1: (np.uint32, 0x7F80_0000), 10: (np.uint16, 0x7C00), 16: (np.uint16, 0x7F80)}
+_INFINITY: Final = {1: ("<u4", 0x7F80_0000), 10: ("<u2", 0x7C00), 16: ("<u2", 0x7F80)}
 """Of float32, float16 and bfloat16: the bits as an integer; those of NaN are larger, but for the sign."""
 
 _HINT = 'write model files with "pixelwise export"'
@@ -172,9 +173,10 @@ def _check_tensor(tensor: memoryview) -> None:
     if elements > 16 * len(tensor):  # the densest numbers take two bits
         raise _RefusedError(f"names a tensor of {elements:,} numbers, but does not hold them")
     if kind in _INFINITY:
-        bits, infinity = _INFINITY[kind]
-        values = np.frombuffer(stored[: len(stored) // bits().itemsize * bits().itemsize], bits)
-        if (values & np.iinfo(bits).max // 2 > infinity).any():
+        integers, infinity = _INFINITY[kind]
+        size = np.dtype(integers).itemsize
+        bits: npt.NDArray[Any] = np.frombuffer(stored[: len(stored) // size * size], integers)
+        if (bits & (1 << (8 * size - 1)) - 1 > infinity).any():
             raise _RefusedError("holds weights that are NaN: take another checkpoint")
 
 
