@@ -77,6 +77,5 @@ def export(
     narrow_borders(net)
     deviation = export_onnx(net, info, output)
     size = output.stat().st_size / 1e6
-    print(
-        f"{printable(output)}: {size:.1f} MB; scores deviate from the net's by {deviation:.1e} of their spread"
-    )
+    difference = f"its scores deviate from the net's by {deviation:.1e} of their spread"
+    print(f"{printable(output)}: {size:.1f} MB; {difference}")
