@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-COUNT = int(os.environ.get("PIXELWISE_HOSTILE", "110"))
+COUNT = int(os.environ.get("PIXELWISE_HOSTILE", "66"))
 BATCH = 110
 
 pytest.importorskip("onnx")

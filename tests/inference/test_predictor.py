@@ -103,10 +103,12 @@ class Broken:
 @pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("views", [SINGLE, Views(flip=True)])
 def test_scores_that_are_not_numbers_are_refused(wrong: float, views: Views) -> None:
-    predictor = Predictor(Broken(wrong), tiny_info(), views=views)
+    predictor = Predictor(Broken(wrong), tiny_info(), views=views, source="runs/mine")
     if views != SINGLE and wrong == -np.inf:
         return  # a class of probability 0, which is a sound mean
-    with pytest.raises(ModelError, match='model "tiny" gives NaN or infinite scores for this picture'):
+    with pytest.raises(
+        ModelError, match=r'model "tiny" \(runs/mine\) gives NaN or infinite scores for this picture'
+    ):
         predictor(quarters())
 
 

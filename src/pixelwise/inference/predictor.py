@@ -11,7 +11,7 @@ from pixelwise.crf import Preset
 from pixelwise.errors import ModelError
 from pixelwise.inference.choice import open_model
 from pixelwise.inference.engines import Engine
-from pixelwise.inference.model_file import ModelInfo
+from pixelwise.inference.model_file import ModelInfo, bundled_names
 from pixelwise.inference.probabilities import scores_of
 from pixelwise.inference.refiner import CRFRefiner, Refiner, refined_photo, refining_bytes
 from pixelwise.inference.segmentation import Segmentation
@@ -20,6 +20,7 @@ from pixelwise.labels import Classes
 from pixelwise.pictures.images import Photo, Source, read_photo
 from pixelwise.pictures.memory import PICTURES
 from pixelwise.streams import in_order, processors
+from pixelwise.terminal import printable
 from pixelwise.types import IMAGE, Channel, Scores
 
 
@@ -34,15 +35,18 @@ class Predictor:
         refiner: Refiner | None = None,
         views: Views = SINGLE,
         inputs: Sequence[str] = (IMAGE,),
+        source: str | None = None,
     ) -> None:
-        """`identity` tells models of one name apart; finished results of another model, or of another
-        `refiner` or other `views`, are made anew. `inputs`: what the net sees, where that is not the image
-        alone; then sources are arrays (H, W, K) of these side by side, `views` is single and `refiner` None.
+        """`identity` tells models of one name apart: results of another model, `refiner` or `views` are not
+        reused. `inputs`: what the net sees, where that is not the image alone; then sources are arrays
+        (H, W, K) of these side by side, `views` is single and `refiner` None. `source`: the file or folder
+        that the model came from, for messages.
         """
+        self._shown = f'model "{printable(info.name)}"' + (f" ({source})" if source else "")
         self.inputs = tuple(inputs)
         if self.inputs != (IMAGE,) and (refiner is not None or views != SINGLE):
             raise ModelError(
-                f'model "{info.name}" sees {" and ".join(inputs)}: no CRF and no views for such',
+                f"{self._shown} sees {' and '.join(inputs)}: no CRF and no views for such",
                 "leave out --crf, --scales and --flip",
             )
         self.engine = engine
@@ -74,7 +78,7 @@ class Predictor:
         scores = self.scores(source, photo)
         if scores.shape[0] != len(self.classes):
             raise ModelError(
-                f'model "{self.info.name}" names {len(self.classes)} classes but scores {scores.shape[0]}',
+                f"{self._shown} names {len(self.classes)} classes but scores {scores.shape[0]}",
                 "export it again",
             )
         scored = Segmentation(scores, photo.size, self.classes, photo.pixels, photo.original)
@@ -95,7 +99,7 @@ class Predictor:
         scored = self.info.scored_size((size[0], size[1]))
         if scoring_bytes(scored, len(self.classes), max(self.views.scales)) > PICTURES.total:
             raise ModelError(
-                f'model "{self.info.name}" scores a picture of {size[0]}x{size[1]} pixels as '
+                f"{self._shown} scores a picture of {size[0]}x{size[1]} pixels as "
                 f"{scored[0]}x{scored[1]}, which takes more than {PICTURES.total / 1e9:.1f} GB of memory",
                 "export it with a smaller --long-side, or leave out large --scales",
             )
@@ -104,7 +108,7 @@ class Predictor:
     def _finite(self, scores: Scores) -> Scores:
         if scores.size and not (math.isfinite(scores.min()) and math.isfinite(scores.max())):
             raise ModelError(
-                f'model "{self.info.name}" gives NaN or infinite scores for this picture',
+                f"{self._shown} gives NaN or infinite scores for this picture",
                 "its weights are damaged, or its training diverged: take another checkpoint",
             )
         return scores
@@ -133,7 +137,7 @@ class Predictor:
 
     def _sees_more(self) -> ModelError:
         return ModelError(
-            f'model "{self.info.name}" sees {" and ".join(self.inputs)}, which a picture does not hold',
+            f"{self._shown} sees {' and '.join(self.inputs)}, which a picture does not hold",
             "judge it on a data set that has them: pixelwise eval",
         )
 
@@ -199,4 +203,6 @@ def load(
         raise ValueError(f"expected views as Views(scales=(0.75, 1.0), flip=True), got {views!r}")
     refiner = None if crf is None else CRFRefiner(crf, threads)
     made, info, identity = open_model(name_or_path, threads, engine, precision)
-    return Predictor(made, info, identity, refiner, views)
+    bundled = str(name_or_path) in bundled_names()
+    source = None if bundled else printable(name_or_path)
+    return Predictor(made, info, identity, refiner, views, source=source)
