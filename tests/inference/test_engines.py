@@ -186,11 +186,12 @@ def test_a_count_of_threads_beyond_the_processors_changes_nothing(
 
 
 def test_what_is_not_a_name_or_path_or_views_is_refused_in_words(model_path: Path) -> None:
-    """A net of torch, say, or an option's value as text."""
-    with pytest.raises(ValueError, match=r"expected the name of a bundled model or the path.*, got module"):
+    with pytest.raises(ValueError, match=r"expected the name of a bundled model, the path.*, got module"):
         load(os)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"expected views as Views\(.*\), got 'x'"):
         load(model_path, views="x")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"classes, mean: a model file says that itself"):
+        load(model_path, classes=["a"], mean=(1, 2, 3))
 
 
 def test_choices_that_cannot_be_are_refused(model_path: Path) -> None:

@@ -178,6 +178,16 @@ def test_pictures_that_are_too_large_for_a_net_are_refused_and_others_scored() -
     assert engine.scores(np.zeros((600, 20, 3), np.uint8)).shape == (4, 600, 20)
 
 
+def test_scores_of_another_shape_are_named() -> None:
+    nodes = [helper.make_node("Tile", ["small", "by"], ["scores"])]
+    for engine in (OnnxEngine, OpenVinoEngine):
+        made = engine(oversized(nodes, {"by": [1, 1, 0, 1]}), 1, "foreign.onnx")
+        with pytest.raises(
+            ModelError, match=r"foreign\.onnx gives scores of shape \(1, 4, 0, 30\), expected"
+        ):
+            made.scores(np.zeros((20, 30, 3), np.uint8))
+
+
 def test_pipes_and_devices_are_not_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.onnx")
     for path in (tmp_path / "pipe.onnx", Path("/dev/zero")):

@@ -82,7 +82,7 @@ class OnnxEngine:
             if "bfc_arena" in str(problem):
                 raise _too_large(self._source, image.shape[:2]) from problem
             raise _failed(self._source, image, problem) from problem
-        return np.ascontiguousarray(np.asarray(scores)[0], np.float32)
+        return np.ascontiguousarray(_only(self._source, np.asarray(scores)), np.float32)
 
 
 @functools.cache
@@ -218,7 +218,9 @@ class OpenVinoEngine:
             results = self._requests.own.infer({INPUT: image[np.newaxis]})
         except RuntimeError as problem:
             raise _failed(self._source, image, problem) from problem
-        return np.array(results[OUTPUT][0], np.float32)  # what OpenVINO returns is its own memory
+        return np.array(
+            _only(self._source, results[OUTPUT]), np.float32
+        )  # what OpenVINO returns is its own memory
 
 
 class TorchEngine:
@@ -263,6 +265,13 @@ def _incomplete(source: str, problem: Exception) -> ModelError:
         f"{source} is not a complete ONNX model: {_reason(problem)}",
         "the file may be truncated or of another kind; export or download it again",
     )
+
+
+def _only(source: str, scores: Any) -> Any:
+    """The scores (C, h, w) of the one picture of a batch."""
+    if scores.ndim != 4 or len(scores) != 1 or 0 in scores.shape:
+        raise ModelError(f"{source} gives scores of shape {scores.shape}, expected (1, C, h, w)")
+    return scores[0]
 
 
 def _too_large(source: str, size: tuple[int, ...]) -> ModelError:

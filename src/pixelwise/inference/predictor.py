@@ -3,15 +3,17 @@
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from pixelwise.crf import Preset
 from pixelwise.errors import ModelError
-from pixelwise.inference.choice import open_model
+from pixelwise.inference.choice import open_model, open_module
 from pixelwise.inference.engines import Engine
 from pixelwise.inference.model_file import ModelInfo, bundled_names
+from pixelwise.inference.normalisation import Normalisation
 from pixelwise.inference.probabilities import scores_of
 from pixelwise.inference.refiner import CRFRefiner, Refiner, refined_photo, refining_bytes
 from pixelwise.inference.segmentation import Segmentation
@@ -22,6 +24,9 @@ from pixelwise.pictures.memory import PICTURES
 from pixelwise.streams import in_order, processors
 from pixelwise.terminal import printable
 from pixelwise.types import IMAGE, Channel, Scores
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class Predictor:
@@ -178,14 +183,26 @@ def resampled(channels: Channel, size: tuple[int, int]) -> Channel:
 
 
 def load(
-    name_or_path: str | Path = "default",
+    model: "str | Path | nn.Module" = "default",
     threads: int | None = None,
     crf: Preset | str | Path | None = None,
     views: Views = SINGLE,
     engine: str = "auto",
     precision: str = "float32",
+    *,
+    classes: Classes | Sequence[str] | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    input_range: Sequence[float] | None = None,
+    long_side: int = 512,
+    multiple: int = 1,
 ) -> Predictor:
-    """Load a bundled model by name, or a model file (.onnx) or net (.safetensors) by path.
+    """Load a bundled model by name, a model file (.onnx) or net (.safetensors) by path, or a net of torch.
+
+    A net of torch needs its `classes` in order, by name. It takes RGB (N, 3, H, W) in `input_range`, (0, 1)
+    by default, less `mean` and over `std` (of red, green and blue, in the units of that range; 0 and 1 by
+    default), with sides that are a `multiple`. It returns scores (N, C, h, w) of any stride, an output with
+    `.logits`, or a dict with "out". Pictures are scored on copies of at most `long_side` pixels.
 
     threads: how many one picture keeps busy, default all processors; for a net it sets torch's. crf: refine
     results in a dense CRF of this preset, its name or its file. views: look at pictures in several scales or
@@ -194,15 +211,18 @@ def load(
     Raises ModelError, naming the models there are, if there is no such model, its file is damaged or not
     one of ours, or it does not run as asked; PresetError alike.
     """
-    if not isinstance(name_or_path, str | Path):
-        raise ValueError(
-            "expected the name of a bundled model or the path of a model file, "
-            f"got {type(name_or_path).__name__}: write a net to a file first, with pixelwise export"
-        )
     if not isinstance(views, Views):
         raise ValueError(f"expected views as Views(scales=(0.75, 1.0), flip=True), got {views!r}")
     refiner = None if crf is None else CRFRefiner(crf, threads)
-    made, info, identity = open_model(name_or_path, threads, engine, precision)
-    bundled = str(name_or_path) in bundled_names()
-    source = None if bundled else printable(name_or_path)
+    own = {"classes": classes, "mean": mean, "std": std, "input_range": input_range}
+    if not isinstance(model, str | Path):
+        normalisation = Normalisation.of(mean, std, input_range)
+        made, info, identity = open_module(
+            model, classes, normalisation, long_side, multiple, threads, engine, precision
+        )
+        return Predictor(made, info, identity, refiner, views)
+    if given := [name for name, value in own.items() if value is not None]:
+        raise ValueError(f"{', '.join(given)}: a model file says that itself; only a net of torch takes it")
+    made, info, identity = open_model(model, threads, engine, precision)
+    source = None if str(model) in bundled_names() else printable(model)
     return Predictor(made, info, identity, refiner, views, source=source)
