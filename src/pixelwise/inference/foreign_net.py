@@ -45,7 +45,8 @@ def scores_in(output: Any) -> torch.Tensor:
     if not isinstance(found, torch.Tensor) or found.ndim != 4:
         kind = tuple(found.shape) if isinstance(found, torch.Tensor) else type(found).__name__
         raise ModelError(
-            f"the net returns {kind}; expected scores (N, C, h, w), an output with .logits, or a dict with 'out'",
+            f"the net returns {kind}; expected scores (N, C, h, w), an output with .logits, "
+            "or a dict with 'out'",
             "wrap it in a module that returns the scores",
         )
     return found
