@@ -90,13 +90,14 @@ def test_what_does_not_fit_is_refused_with_what_to_do() -> None:
         {"mean": (float("nan"),) * 3},
     ):
         with pytest.raises(ValueError, match=next(iter(wrong))):
-            load(Strided(), classes=names, multiple=4, **wrong)  # type: ignore[arg-type]
+            load(Strided(), classes=names, multiple=4, **wrong)
 
 
 def test_other_weights_are_another_model() -> None:
     def identity(weight: float) -> str:
         net = nn.Conv2d(3, 2, 1)
         nn.init.constant_(net.weight, weight)
+        assert net.bias is not None
         nn.init.zeros_(net.bias)
         return load(net, classes=["a", "b"]).identity
 

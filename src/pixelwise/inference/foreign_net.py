@@ -17,6 +17,9 @@ class ForeignNet(nn.Module):
     `multiple`, and gives scores as a tensor, as `.logits` (transformers) or as ["out"] (torchvision).
     """
 
+    factor: torch.Tensor
+    offset: torch.Tensor
+
     def __init__(self, net: nn.Module, normalisation: Normalisation, multiple: int = 1) -> None:
         super().__init__()
         if multiple < 1:
