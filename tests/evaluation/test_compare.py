@@ -1,6 +1,7 @@
 """Two evaluations of the same images side by side."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,10 @@ def test_labels_that_changed_in_between_are_refused() -> None:
         compare(first, Record("b", first.ids, counts, first.classes))
 
 
+def image(*counts: list[Any]) -> dict[str, Any]:
+    return {"id": "x", "counts": list(counts)}
+
+
 def content() -> dict[str, Any]:
     return {
         "format": 1,
@@ -107,11 +112,18 @@ def test_a_record_is_read_from_a_folder_or_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ({"format": 9}, "no evaluation of format 1"),
-        ({"per_image": []}, "has no images"),
-        ({"per_image": [{"id": "x"}]}, "damaged: KeyError 'counts'"),
-        ({"per_image": [{"id": "x", "counts": [[7, 1, 1, 1]]}]}, "damaged: IndexError"),
-        ({"per_class": "none"}, "damaged: TypeError"),
+        ({"format": 9}, "it has format 9; this pixelwise reads 1"),
+        ({"per_image": []}, "per_image: .*at least 1 item"),
+        ({"per_image": [{"id": "x"}]}, r"per_image\[0\].counts: Field required"),
+        ({"per_image": [image([7, 1, 1, 1])]}, 'counts of "x" name a class twice, or one above 1'),
+        ({"per_image": [image([-1, 1, 1, 1])]}, r"per_image\[0\].counts\[0\]\[0\]: .*greater than"),
+        ({"per_image": [image([0, 1, 1, 1], [0, 1, 1, 1])]}, "name a class twice"),
+        ({"per_image": [image([0, 5, 4, 5])]}, 'more pixels of "x" are right than there are'),
+        ({"per_image": [image([0, 1, 10**400, 1])]}, r"counts\[0\]\[2\]: .*"),
+        ({"per_image": [image([0, float("nan"), 1, 1])]}, r"counts\[0\]\[1\]: .*integer"),
+        ({"per_image": [image()] * 2}, 'names the image "x" twice'),
+        ({"per_class": "none"}, "per_class: .*valid array"),
+        ({"model": None}, "model: .*valid string"),
     ],
 )
 def test_damaged_records_are_named(tmp_path: Path, change: dict[str, Any], complaint: str) -> None:
@@ -126,5 +138,11 @@ def test_what_is_no_record_is_named_with_what_to_do(tmp_path: Path) -> None:
     ):
         load_record(tmp_path)
     (tmp_path / "a.json").write_text("mean iou 81 %")
-    with pytest.raises(DataError, match=r"a.json cannot be read: it is not JSON"):
+    with pytest.raises(DataError, match=r"a.json is not an evaluation: Invalid JSON"):
         load_record(tmp_path / "a.json")
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    with pytest.raises(DataError, match=r"deep.json is not an evaluation: Invalid JSON: recursion"):
+        load_record(tmp_path / "deep.json")
+    os.mkfifo(tmp_path / "pipe.json")
+    with pytest.raises(DataError, match=r"pipe.json cannot be read: it is a device, pipe or socket"):
+        load_record(tmp_path / "pipe.json")

@@ -135,6 +135,42 @@ def test_images_without_a_label_are_refused(data: Path, predictor: Predictor) ->
 def test_a_damaged_file_of_scores_is_named(data: Path, predictor: Predictor) -> None:
     images = scored(data, predictor)
     images.compute()
-    (images.folder / "scores/00001.npy").write_bytes(b"no scores")
-    with pytest.raises(DataError, match=r"00001.npy cannot be read(.|\n)*remove the file"):
+    path = images.folder / "scores/00001.npy"
+    header = b"{'descr': '<f2', 'fortran_order': False, 'shape': (4, 99999, 9999999), }".ljust(117) + b"\n"
+    for content in (b"no scores", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header):
+        path.write_bytes(content)
+        with pytest.raises(DataError, match=r"00001.npy cannot be read(.|\n)*remove the file"):
+            images.confusion(None)
+    np.save(path, np.zeros((30, 90)))
+    with pytest.raises(
+        DataError, match=r"00001.npy cannot be read: expected \(C, h, w\) float16, got \(30, 90\)"
+    ):
         images.confusion(None)
+
+
+def test_scores_too_large_for_float16_are_kept_by_their_differences(data: Path, predictor: Predictor) -> None:
+    plain = scored(data, predictor)
+    plain.compute()
+    score = predictor.engine.scores
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(predictor.engine, "scores", lambda image: score(image) + np.float32(100_000))
+        large = ScoredImages(predictor, open_dataset(f"folder:{data}", "all"), data.parent / "other")
+        large.compute()
+    assert np.array_equal(large.confusion(None), plain.confusion(None))
+    for path in large.folder.glob("scores/*.npy"):
+        assert np.isfinite(np.load(path)).all()
+
+
+def test_records_of_trials_that_no_search_writes_do_not_count(data: Path, predictor: Predictor) -> None:
+    images = scored(data, predictor)
+    images.folder.mkdir(parents=True)
+    sound = {**POINT._asdict(), "mean_iou": 0.5}
+    lines = [
+        sound,
+        {**sound, "mean_iou": float("nan")},
+        {**sound, "w1": float("inf")},
+        {**sound, "w1": 10**400},
+    ]
+    texts = [*map(json.dumps, lines), "[" * 100_000, "7", "null"]
+    (images.folder / "trials.jsonl").write_text("\n".join(texts))
+    assert images.known() == {POINT: 0.5}

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from pixelwise.data import open_dataset
-from pixelwise.errors import DataError
+from pixelwise.errors import DataError, ModelError
 from pixelwise.evaluation.details import ALL, BANDS
 from pixelwise.evaluation.evaluate import evaluate, match_classes
 from pixelwise.inference.predictor import Predictor
@@ -124,6 +124,17 @@ def test_an_image_named_twice_is_an_error(colours: Path, predictor: Predictor) -
     twice = dataclasses.replace(dataset, entries=(*dataset.entries, dataset.entries[0]))
     with pytest.raises(DataError, match='all names "0" twice'):
         evaluate(predictor, twice)
+
+
+def test_scores_that_are_not_numbers_end_the_evaluation_with_the_image_s_name(
+    colours: Path, predictor: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound = predictor.engine.scores
+    monkeypatch.setattr(
+        predictor.engine, "scores", lambda image: sound(image) * (1 if image[0, 0, 0] else np.nan)
+    )
+    with pytest.raises(ModelError, match=r'^1: model "tiny" gives NaN or infinite scores'):
+        evaluate(predictor, open_dataset(f"folder:{colours}", "all"))
 
 
 def test_unknown_details_are_refused(colours: Path, predictor: Predictor) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import torch
 from torch import nn
@@ -55,8 +56,6 @@ def test_the_file_scores_as_the_net_does_at_any_size(
 
 
 def test_several_images_at_once_are_scored(exported: Path) -> None:
-    import onnxruntime
-
     session = onnxruntime.InferenceSession(exported)
     images = np.random.default_rng(0).integers(0, 256, (3, 40, 50, 3), np.uint8)
     (together,) = session.run(None, {"image": images})
@@ -72,6 +71,36 @@ def test_nothing_of_the_machine_is_in_the_file(exported: Path) -> None:
     content = exported.read_bytes()
     assert b"stack_trace" not in content
     assert str(Path(__file__).parents[2]).encode() not in content
+
+
+def worn_scores(path: Path, image: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Of a file that a tool made of ours, which need not keep the contract."""
+    session = onnxruntime.InferenceSession(path)
+    scores: np.ndarray[Any, Any] = session.run(None, {"image": image[None]})[0][0]
+    return scores
+
+
+def expect_quantizable(path: Path) -> None:
+    """ONNX Runtime's tools take the file as it is, and smaller still when they have prepared it."""
+    quantization = pytest.importorskip("onnxruntime.quantization")
+    shapes = pytest.importorskip("onnxruntime.quantization.shape_inference")
+    image = np.random.default_rng(0).integers(0, 256, (65, 90, 3), np.uint8)
+    expected = worn_scores(path, image)
+    prepared, direct, small = (path.with_name(f"{name}.onnx") for name in ("prepared", "direct", "small"))
+    shapes.quant_pre_process(path, prepared)
+    for source, target in ((path, direct), (prepared, small)):
+        quantization.quantize_dynamic(source, target, weight_type=quantization.QuantType.QUInt8)
+        assert "ConvInteger" in {node.op_type for node in onnx.load(target).graph.node}
+        assert np.abs(worn_scores(target, image) - expected).mean() < 0.3 * expected.std()
+    assert np.abs(worn_scores(prepared, image) - expected).max() < 1e-4 * np.abs(expected).max()
+    assert small.stat().st_size < 0.7 * prepared.stat().st_size
+
+
+def test_onnx_runtime_s_tools_for_quantization_take_the_file(exported: Path, tmp_path: Path) -> None:
+    """With weights in float16, biases beside them, and score maps that are enlarged and added."""
+    path = tmp_path / "tiny.onnx"
+    path.write_bytes(exported.read_bytes())
+    expect_quantizable(path)
 
 
 def test_large_weights_are_stored_in_half(net: SkipFCN, tmp_path: Path, exported: Path) -> None:
@@ -117,8 +146,8 @@ def test_a_net_that_does_not_survive_the_export_leaves_no_file(
 @pytest.mark.parametrize(
     "papers_net",
     [
-        fcn("vgg16", 8, 3, filters=8, widths=(4, 4, 4, 4, 4)),
-        deeplab("large_fov", classes=3, filters=8, widths=(4, 4, 4, 4, 4)),
+        fcn("vgg16", 8, 3, filters=16, widths=(8, 8, 8, 8, 8)),
+        deeplab("large_fov", classes=3, filters=16, widths=(8, 8, 8, 8, 8)),
     ],
     ids=["fcn8s", "large_fov"],
 )
@@ -128,6 +157,7 @@ def test_the_papers_nets_survive_at_any_size(papers_net: nn.Module, tmp_path: Pa
         if name.startswith("score_"):
             nn.init.normal_(parameter)
     assert export_onnx(papers_net.eval(), INFO, tmp_path / "net.onnx") < 0.02
+    expect_quantizable(tmp_path / "net.onnx")
 
 
 def test_a_net_in_training_mode_is_refused(tmp_path: Path) -> None:

@@ -325,7 +325,7 @@ def test_an_output_that_cannot_be_made_or_written_into_is_told_before_the_work(
 def test_workers_run_side_by_side(
     counting: Counting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    meet = threading.Barrier(2, timeout=20)
+    meet = threading.Barrier(2, timeout=300)
     monkeypatch.setattr(
         counting.engine, "scores", lambda image: meet.wait() * 0 + np.zeros((4, *image.shape[:2]), np.float32)
     )

@@ -172,6 +172,28 @@ def test_a_missing_engine_says_how_to_get_it(model_path: Path, monkeypatch: pyte
         load(model_path, engine="openvino")
 
 
+def test_a_count_of_threads_beyond_the_processors_changes_nothing(
+    model_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engines = [OnnxEngine] if importlib.util.find_spec("openvino") is None else [OnnxEngine, OpenVinoEngine]
+    monkeypatch.setattr("pixelwise.streams.processors", lambda: 2)
+    for engine in engines:
+        few, many = engine(model_path, 2), engine(model_path, 1000)
+        assert (few.threads, many.threads, engine(model_path).threads) == (2, 2, 2)
+        assert np.array_equal(few.scores(image((40, 31))), many.scores(image((40, 31))))
+    with pytest.raises(ValueError, match=r"threads must be a whole number from 1 to 1024.*got 10000"):
+        load(model_path, threads=10_000)
+
+
+def test_what_is_not_a_name_or_path_or_views_is_refused_in_words(model_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"expected the name of a bundled model, the path.*, got module"):
+        load(os)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"expected views as Views\(.*\), got 'x'"):
+        load(model_path, views="x")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"classes, mean: a model file says that itself"):
+        load(model_path, classes=["a"], mean=(1, 2, 3))
+
+
 def test_choices_that_cannot_be_are_refused(model_path: Path) -> None:
     with pytest.raises(ValueError, match="engine is one of auto, onnxruntime, openvino, torch"):
         load(model_path, engine="tensorrt")

@@ -21,6 +21,11 @@ def test_metadata_gives_back_the_same_info() -> None:
     assert ModelInfo.from_metadata(metadata) == info
 
 
+def test_figures_that_are_not_defined_are_stored_as_null() -> None:
+    info = ModelInfo("n", CLASSES, 500, training={"val": [{"mean_iou": float("nan")}]})
+    assert ModelInfo.from_metadata(info.to_metadata()).training == {"val": [{"mean_iou": None}]}
+
+
 def changed(**fields: Any) -> dict[str, str]:
     record = json.loads(tiny_info().to_metadata()["pixelwise"])
     record.update(fields)
@@ -39,7 +44,13 @@ def changed(**fields: Any) -> dict[str, str]:
         (changed(name=""), "needs a name"),
         (changed(name=7), "'name' must be of type str, got 7"),
         (changed(long_side="absent"), "'long_side' is missing"),
-        (changed(long_side=0), "at least 1, got 0"),
+        (changed(long_side=0), "from 1 to 100000 pixels, got 0"),
+        (changed(long_side=10**400), "from 1 to 100000 pixels, got 1000"),
+        (changed(classes=10**400), "'classes' must be of type list, got 1000"),
+        (changed(name="n" * 5000), "'name' has at most 1000 letters, got 5000"),
+        (changed(name="half \ud800"), "'name' holds half a character"),
+        ({"pixelwise": "[" * 100_000}, "is nested too deeply"),
+        ({"pixelwise": '{"format": NaN}'}, "NaN is not a number that JSON has"),
         (changed(long_side=True), "'long_side' must be of type int, got True"),
         (changed(enlarge=1), "'enlarge' must be true or false, got 1"),
         (changed(classes=[]), "1 to 255 classes"),

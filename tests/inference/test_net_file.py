@@ -83,7 +83,17 @@ def test_faulty_files_are_named(path: Path, tmp_path: Path) -> None:
     cases = [
         (tensors, {k: v for k, v in notes.items() if k != NET}, "does not say of which net"),
         (tensors, {NET: notes[NET]}, "without the metadata property"),
-        (tensors, notes | {NET: "{"}, "invalid metadata"),
+        *(
+            (tensors, notes | {NET: text}, "invalid metadata")
+            for text in (
+                "{",
+                "[" * 100_000,
+                "[]",
+                '{"name": [], "classes": 5}',
+                '{"name": "x", "classes": "5"}',
+            )
+        ),
+        (tensors, notes | {NET: json.dumps({"name": "\x1b[31m", "classes": 5})}, r'a net "\\x1b\[31m"'),
         (tensors, notes | {NET: json.dumps({"name": "fcn8s-vgg16"})}, "invalid metadata"),
         (tensors, notes | {NET: json.dumps({"name": "fcn4s", "classes": 5})}, 'holds a net "fcn4s"'),
         (tensors, notes | {NET: json.dumps({"name": "fcn8s-vgg16", "classes": 6})}, "its net scores 6"),

@@ -1,5 +1,6 @@
 """One photo, many photos, many threads: the same results."""
 
+import dataclasses
 import itertools
 import pickle
 from concurrent.futures import ThreadPoolExecutor
@@ -13,8 +14,9 @@ from tiny_model import CLASSES, tiny_info
 from pixelwise.errors import ImageError, ModelError
 from pixelwise.inference.engines import OnnxEngine, TorchEngine
 from pixelwise.inference.predictor import Predictor
+from pixelwise.inference.views import SINGLE, Views
 from pixelwise.labels import Classes
-from pixelwise.types import RGBImage
+from pixelwise.types import RGBImage, Scores
 
 
 def quarters() -> RGBImage:
@@ -82,6 +84,51 @@ def test_batch_raises_an_error_in_its_turn(predictor: Predictor) -> None:
     assert next(stream).size == (20, 30)
     with pytest.raises(ImageError, match=r"missing.png: no such file"):
         next(stream)
+
+
+class Broken:
+    """An engine whose net has a weight that is not a number."""
+
+    threads = 1
+
+    def __init__(self, wrong: float) -> None:
+        self.wrong = wrong
+
+    def scores(self, image: RGBImage) -> Scores:
+        scores = np.zeros((4, *image.shape[:2]), np.float32)
+        scores[2, -1, -1] = self.wrong
+        return scores
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("views", [SINGLE, Views(flip=True)])
+def test_scores_that_are_not_numbers_are_refused(wrong: float, views: Views) -> None:
+    predictor = Predictor(Broken(wrong), tiny_info(), views=views, source="runs/mine")
+    if views != SINGLE and wrong == -np.inf:
+        return  # a class of probability 0, which is a sound mean
+    with pytest.raises(
+        ModelError, match=r'model "tiny" \(runs/mine\) gives NaN or infinite scores for this picture'
+    ):
+        predictor(quarters())
+
+
+def test_a_copy_too_large_for_memory_is_refused_before_it_is_made() -> None:
+    class Untouched:
+        threads = 1
+
+        def scores(self, image: RGBImage) -> Scores:
+            raise AssertionError("the picture was enlarged")
+
+    info = dataclasses.replace(tiny_info(30_000), enlarge=True)
+    with pytest.raises(
+        ModelError, match=r"picture of 20x30 pixels as 20000x30000, which takes more than 1.7 GB"
+    ):
+        Predictor(Untouched(), info)(quarters())
+    with pytest.raises(ModelError, match="leave out large --scales"):
+        Predictor(Untouched(), dataclasses.replace(info, long_side=3000), views=Views((4.0,)))(quarters())
+    seen = Predictor(Untouched(), info, inputs=("image", "depth"))
+    with pytest.raises(ModelError, match="which takes more than"):
+        seen(np.zeros((20, 30, 4), np.float32))
 
 
 def test_a_model_that_scores_other_classes_is_refused(predictor: Predictor) -> None:

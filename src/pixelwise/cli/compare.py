@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from pixelwise.cli import tables
+from pixelwise.terminal import printable
 
 EXAMPLES = (
     "pixelwise compare reports/plain reports/crf",
@@ -25,15 +26,15 @@ def compare(
 ) -> None:
     """What B does better or worse than A, and how sure that is.
 
-    Images are drawn anew a thousand times, the same for both; a difference is marked * if 95 % of the
-    draws lie on one side of zero.
+    The images are resampled a thousand times, the same way for both; a difference is marked * if 95 % of
+    the resamples lie on one side of zero.
     """
     from pixelwise.evaluation.compare import compare as set_against
     from pixelwise.evaluation.compare import load_record
 
     result = set_against(load_record(first), load_record(second))
     if as_json:
-        print(json.dumps(result))
+        print(json.dumps(result, allow_nan=False))
     else:
         _print(result)
 
@@ -44,10 +45,12 @@ def _print(result: dict[str, Any]) -> None:
     headings = ("per cent", "A", "B", "B - A", "95 % interval", "", "B better in")
     rows = [(SUMMARY[name], *_cells(row)) for name, row in result["metrics"].items()]
     rows += [(f"IoU {row['name']}", *_cells(row)) for row in result["per_class"]]
-    print(f"A: {result['a']}\nB: {result['b']}\n{result['images']} images\n")
+    print(f"A: {printable(result['a'])}\nB: {printable(result['b'])}\n{result['images']} images\n")
     tables.show(headings, rows, texts=("per cent",))
     for key, title in (("gained", "gained most"), ("lost", "lost most")):
-        shown = ", ".join(f"{i['id']} {100 * i['a']:.1f} to {100 * i['b']:.1f}" for i in result[key])
+        shown = ", ".join(
+            f"{printable(i['id'])} {100 * i['a']:.1f} to {100 * i['b']:.1f}" for i in result[key]
+        )
         if shown:
             print(f"Images that {title} (their own mean IoU): {shown}")
     print(f"Convention: {result['convention']}.")

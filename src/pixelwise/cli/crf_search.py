@@ -9,6 +9,7 @@ import typer
 from pixelwise.cli import options
 from pixelwise.cli.loading import as_learnt, load_model
 from pixelwise.cli.progress import progress
+from pixelwise.terminal import printable
 
 if TYPE_CHECKING:
     from pixelwise.crf.search import Ranges, Trial
@@ -100,7 +101,7 @@ def crf_search(
     write_picture(surface, draw_surface(trials, top.point.w1, without))
     print(f"{_shown(top)}; without CRF {without:.2%}; {len(scored)} images, {len(trials)} trials")
     print(f"Convention: {metrics.CONVENTION}.")
-    print(f"{output}: use it with --crf-preset; {surface} shows the surface")
+    print(f"{printable(output)}: use it with --crf-preset; {printable(surface)} shows the surface")
 
 
 def _ranges(**texts: str) -> "Ranges":

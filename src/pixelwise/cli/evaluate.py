@@ -10,6 +10,7 @@ import typer
 from pixelwise.cli import options, tables
 from pixelwise.cli.loading import as_learnt, load_model
 from pixelwise.cli.progress import progress
+from pixelwise.terminal import printable
 
 EXAMPLES = (
     "pixelwise eval default --data voc:VOC2012 --split val",
@@ -79,11 +80,11 @@ def evaluate(
     if report is not None:
         page = write_report(report, result, predictor.classes, exhibits(evaluation, predictor, dataset))
     if as_json:
-        print(json.dumps(result))
+        print(json.dumps(result, allow_nan=False))
     else:
         _print(result)
     if report is not None:
-        print(f"the report is {page}", file=sys.stderr)
+        print(f"the report is {printable(page)}", file=sys.stderr)
 
 
 def _print(result: dict[str, Any]) -> None:
@@ -95,12 +96,13 @@ def _print(result: dict[str, Any]) -> None:
         interval = _interval(result["intervals"][key])
         print(f"{name:24}{_percent(result[key]):>6} %  ({interval})")
     print(f"{'mean IoU of true classes':24}{_percent(result['mean_iou_of_true_classes']):>6} %")
-    refined = "" if result["crf"] is None else f" Refined with the CRF preset {result['crf']}."
+    refined = "" if result["crf"] is None else f" Refined with the CRF preset {printable(result['crf'])}."
     print(f"{result['images']} images, {result['views']}.{refined} Convention: {result['convention']}.")
     print(f"In brackets: {result['interval_convention']}.")
     print("Of true classes: the other convention, without classes absent from the truth.")
     if result["void"]:
-        print(f"Counted as void, since the model has no such class: {', '.join(result['void'])}.")
+        void = ", ".join(map(printable, result["void"]))
+        print(f"Counted as void, since the model has no such class: {void}.")
     for key, name in (("trimap", "trimap"), ("class_borders", "class borders")):
         if key in result:
             _print_curve(name, **result[key])

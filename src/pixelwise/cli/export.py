@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from pixelwise.terminal import printable
+
 EXAMPLES = (
     "pixelwise export runs/mine -o mine.onnx",
     "pixelwise export runs/mine -o mine.onnx --name mine --long-side 512",
@@ -75,4 +77,5 @@ def export(
     narrow_borders(net)
     deviation = export_onnx(net, info, output)
     size = output.stat().st_size / 1e6
-    print(f"{output}: {size:.1f} MB; its scores deviate from the net's by {deviation:.1e} of their spread")
+    difference = f"its scores deviate from the net's by {deviation:.1e} of their spread"
+    print(f"{printable(output)}: {size:.1f} MB; {difference}")

@@ -65,4 +65,4 @@ def _load_run(
     identity = identity_of(info, sha256_of(checkpoint.chosen(run)), precision)
     identity = identity if head is None else f"{identity} {head}"
     inputs = info.training["recipe"]["inputs"]
-    return Predictor(engine, info, identity, refiner, views, inputs)
+    return Predictor(engine, info, identity, refiner, views, inputs, str(run))

@@ -29,6 +29,7 @@ from pixelwise.cli import (
     timing,
     train,
     upper_bound,
+    wrap,
 )
 
 Parameters = ParamSpec("Parameters")
@@ -107,6 +108,7 @@ _add("upper-bound", upper_bound.upper_bound, upper_bound.EXAMPLES)
 _add("time", timing.time, timing.EXAMPLES)
 _add("crf-search", crf_search.crf_search, crf_search.EXAMPLES)
 _add("export", export.export, export.EXAMPLES)
+_add("wrap", wrap.wrap, wrap.EXAMPLES)
 _add("models", models.models, models.EXAMPLES)
 _add("describe", describe.describe, describe.EXAMPLES)
 _add("import-caffe", import_caffe.import_caffe, import_caffe.EXAMPLES)

@@ -3,6 +3,8 @@
 import sys
 from collections.abc import Collection, Iterable, Sequence
 
+from pixelwise.terminal import printable
+
 
 def show(
     headings: Sequence[str],
@@ -11,7 +13,8 @@ def show(
     no_wrap: bool = False,
     width: int = 120,
 ) -> None:
-    """Print a table as wide as the terminal allows, or `width` where there is none.
+    """Print a table as wide as the terminal allows, or `width` where there is none. Control characters are
+    escaped.
 
     texts: the headings of columns that stand to the left; figures stand to the right.
     """
@@ -22,6 +25,6 @@ def show(
     for heading in headings:
         table.add_column(heading, justify="left" if heading in texts else "right", no_wrap=no_wrap)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(printable, row))
     console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else width)
     console.print(table)

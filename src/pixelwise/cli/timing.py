@@ -37,9 +37,11 @@ def time(
     import tempfile
     from pathlib import Path
 
-    from pixelwise.inference.timing import time_stages, write_photo
+    from pixelwise.inference.timing import MOST_PIXELS, time_stages, write_photo
 
     height, width = options.parsed_size(size)
+    if height * width > MOST_PIXELS:
+        raise typer.BadParameter(f"expected at most {MOST_PIXELS:,} pixels, got {size}", param_hint="--size")
     preset, views = options.chosen_preset(crf, crf_preset), options.chosen_views(scales, flip)
     predictor = load_model(model, preset, views, threads)
     if long_side is not None:

@@ -7,6 +7,7 @@ import typer
 
 from pixelwise.cli import options, tables
 from pixelwise.cli.progress import progress
+from pixelwise.terminal import printable
 
 if TYPE_CHECKING:
     from pixelwise.evaluation.metrics import Floats
@@ -39,6 +40,7 @@ def upper_bound(
     it is from them.
     """
     from pixelwise.data import open_dataset
+    from pixelwise.evaluation.metrics import number
     from pixelwise.evaluation.upper_bound import upper_bounds
 
     steps = _parsed(factors)
@@ -51,13 +53,13 @@ def upper_bound(
                 "reduce": c.reduce,
                 "enlarge": c.enlarge,
                 "void": c.void,
-                "mean_iou": [float(v) for v in figures],
+                "mean_iou": [number(float(v)) for v in figures],
             }
             for c, figures in bounds.items()
         ]
         print(json.dumps({"images": len(dataset), "factors": steps, "conventions": rows}))
     else:
-        print(f"{dataset.name}: {len(dataset)} images; mean IoU in per cent by factor")
+        print(f"{printable(dataset.name)}: {len(dataset)} images; mean IoU in per cent by factor")
         _print(bounds, steps, dataset.classes.names)
 
 

@@ -4,14 +4,14 @@ Both models saw the same images, so the bootstrap draws the same images for both
 that is far surer than two intervals that may overlap.
 """
 
-import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import BaseModel, Field, ValidationError
 
 from pixelwise.errors import DataError
 from pixelwise.evaluation import bootstrap
@@ -19,6 +19,8 @@ from pixelwise.evaluation.evaluate import FORMAT, SUMMARY
 from pixelwise.evaluation.metrics import Counts, Floats, number
 from pixelwise.evaluation.report import RECORD
 from pixelwise.evaluation.tally import dense_counts
+from pixelwise.files import regular_file
+from pixelwise.terminal import printable
 
 CONVENTION = (
     f"difference B - A with the {bootstrap.LEVEL:.0%} percentile interval from {bootstrap.RESAMPLES} paired "
@@ -26,6 +28,11 @@ CONVENTION = (
 )
 
 _MOST_IMAGES = 5
+
+MOST_BYTES = 500_000_000
+"""Of the file of an evaluation; that of 100,000 images has a tenth."""
+
+_HINT = "make one with: pixelwise eval MODEL --data KIND:PATH --report FOLDER"
 
 
 @dataclass(frozen=True)
@@ -38,33 +45,79 @@ class Record:
     classes: tuple[str, ...]
 
 
+Count = Annotated[int, Field(ge=0, le=10**12)]
+Text = Annotated[str, Field(max_length=5000)]
+
+
+class _Class(BaseModel, strict=True):
+    name: Text
+
+
+class _Image(BaseModel, strict=True):
+    id: Text
+    counts: list[Annotated[list[Count], Field(min_length=4, max_length=4)]]
+
+
+class _Saved(BaseModel, strict=True):
+    """What is read of an evaluation; there is more in the file."""
+
+    format: int
+    model: Text
+    views: Text
+    crf: Text | None
+    per_class: Annotated[list[_Class], Field(min_length=1, max_length=255)]
+    per_image: Annotated[list[_Image], Field(min_length=1)]
+
+
 def load_record(path: Path) -> Record:
     """An evaluation that `pixelwise eval` saved with --report (the folder) or printed with --json (a file).
 
-    Raises DataError if there is none or it is of another kind.
+    Raises DataError, which names the file and the place in it, if there is none, it is of another kind, or
+    its counts contradict each other.
     """
     file = path / RECORD if path.is_dir() else path
-    hint = "make one with: pixelwise eval MODEL --data KIND:PATH --report FOLDER"
+    shown = printable(file)
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as problem:
-        reason = getattr(problem, "strerror", None) or "it is not JSON"
-        raise DataError(f"the evaluation {file} cannot be read: {reason}", hint) from None
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise DataError(f"{file} is no evaluation of format {FORMAT}", hint)
-    try:
-        classes = tuple(row["name"] for row in content["per_class"])
-        ids = tuple(entry["id"] for entry in content["per_image"])
-        counts = dense_counts([entry["counts"] for entry in content["per_image"]], len(classes))
-        refined = "" if content["crf"] is None else f", CRF {content['crf']}"
-        name = f"{content['model']} ({content['views']}{refined})"
-    except (KeyError, TypeError, ValueError, IndexError) as problem:
+        size = regular_file(file).stat().st_size
+        content = file.read_bytes() if size <= MOST_BYTES else b""
+    except OSError as problem:
         raise DataError(
-            f"the evaluation {file} is damaged: {type(problem).__name__} {problem}", hint
+            f"the evaluation {shown} cannot be read: {problem.strerror or problem}", _HINT
         ) from None
-    if not ids:
-        raise DataError(f"the evaluation {file} has no images", hint)
-    return Record(name, ids, counts, classes)
+    if not content:
+        raise DataError(f"the evaluation {shown} is empty or larger than {MOST_BYTES // 10**6} MB", _HINT)
+    try:
+        saved = _Saved.model_validate_json(content)
+        return _record(saved)
+    except ValidationError as problem:
+        first = problem.errors(include_url=False)[0]
+        place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
+        reason = f"{place[1:]}: {first['msg']}" if place else first["msg"]
+        raise DataError(f"{shown} is not an evaluation: {printable(reason)}", _HINT) from None
+    except ValueError as problem:
+        raise DataError(f"the evaluation {shown} is damaged: {printable(problem)}", _HINT) from None
+
+
+def _record(saved: _Saved) -> Record:
+    """Raises ValueError for counts that no pair of label maps has."""
+    if saved.format != FORMAT:
+        raise ValueError(f"it has format {saved.format}; this pixelwise reads {FORMAT}")
+    classes = tuple(row.name for row in saved.per_class)
+    ids = tuple(entry.id for entry in saved.per_image)
+    for what, names in (("class", classes), ("image", ids)):
+        if len(set(names)) < len(names):
+            raise ValueError(f'it names the {what} "{max(names, key=names.count)}" twice')
+    for entry in saved.per_image:
+        present = [row[0] for row in entry.counts]
+        if present and (len(set(present)) < len(present) or max(present) >= len(classes)):
+            raise ValueError(
+                f'the counts of "{entry.id}" name a class twice, or one above {len(classes) - 1}'
+            )
+        if any(right > min(truth, predicted) for _, right, truth, predicted in entry.counts):
+            raise ValueError(f'more pixels of "{entry.id}" are right than there are')
+    refined = "" if saved.crf is None else f", CRF {saved.crf}"
+    counts = dense_counts([entry.counts for entry in saved.per_image], len(classes))
+    return Record(f"{saved.model} ({saved.views}{refined})", ids, counts, classes)
 
 
 def compare(first: Record, second: Record) -> dict[str, Any]:
@@ -127,7 +180,7 @@ def _in_order_of(first: Record, second: Record) -> Record:
     if differ.size:
         raise DataError(
             f"the labels of {differ.size} images differ in the two evaluations, as of {first.ids[differ[0]]}",
-            "judge both models anew on the present labels",
+            "evaluate both models again on the present labels",
         )
     return Record(second.name, first.ids, counts, second.classes)
 

@@ -7,6 +7,7 @@ file per image) and `trials.jsonl` (one line per trial). A search that was inter
 import dataclasses
 import hashlib
 import json
+import math
 import os
 from collections.abc import Callable
 from functools import partial
@@ -21,13 +22,14 @@ from pixelwise.data import LabelledImages
 from pixelwise.errors import DataError
 from pixelwise.evaluation import metrics
 from pixelwise.evaluation.evaluate import match_classes
-from pixelwise.files import write_atomically
+from pixelwise.files import regular_file, write_atomically
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.refiner import CRFRefiner, Refiner
 from pixelwise.streams import in_order, processors
+from pixelwise.terminal import printable
 from pixelwise.types import RGBImage, Scores
 
-_VERSION = 1  # of what is kept in the work folder
+_VERSION = 2  # of what is kept in the work folder
 
 
 class ScoredImages:
@@ -53,7 +55,7 @@ class ScoredImages:
         done = len(self) - len(missing)
         images = (self._dataset.read(index).image for index in missing)
         for index, result in zip(missing, self._predictor.batch(images), strict=True):
-            write_atomically(self._scores(index), partial(_save, result.scores.astype(np.float16)))
+            write_atomically(self._scores(index), partial(_save, _as_half(result.scores)))
             done += 1
             if progress is not None:
                 progress(done)
@@ -98,9 +100,11 @@ class ScoredImages:
             try:
                 record = json.loads(line)
                 point = Point(*(float(record[name]) for name in Point._fields))
-                trials[point] = float(record["mean_iou"])
-            except (ValueError, KeyError, TypeError):
+                score = float(record["mean_iou"])
+            except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
                 continue
+            if 0 <= score <= 1 and all(0 < value < math.inf for value in point):
+                trials[point] = score
         return trials
 
     def _scores(self, index: int) -> Path:
@@ -109,6 +113,14 @@ class ScoredImages:
 
 def _save(scores: npt.NDArray[np.float16], file: BinaryIO) -> None:
     np.save(file, scores, allow_pickle=False)
+
+
+def _as_half(scores: Scores) -> npt.NDArray[np.float16]:
+    """Scores as float16, less the largest of each pixel: the softmax is the same, and no number too large."""
+    below = scores - scores.max(axis=0)
+    lowest = np.finfo(np.float16).min
+    half: npt.NDArray[np.float16] = np.maximum(below, lowest).astype(np.float16)
+    return half
 
 
 class _Kept:
@@ -121,12 +133,18 @@ class _Kept:
 
     def scores(self, image: RGBImage) -> Scores:
         try:
-            scores: Scores = np.load(self._path, allow_pickle=False).astype(np.float32)
-        except (OSError, ValueError, EOFError) as problem:
-            raise DataError(
-                f"the scores {self._path} cannot be read: {problem}", "remove the file and search again"
-            ) from None
+            stored = np.load(regular_file(self._path), allow_pickle=False)
+        except (OSError, ValueError, EOFError, MemoryError) as problem:
+            raise self._damaged(str(problem)) from None
+        if stored.dtype != np.float16 or stored.ndim != 3:
+            raise self._damaged(f"expected (C, h, w) float16, got {stored.shape} {stored.dtype}")
+        scores: Scores = stored.astype(np.float32)
         return scores
+
+    def _damaged(self, reason: str) -> DataError:
+        return DataError(
+            f"the scores {self._path} cannot be read: {printable(reason)}", "remove the file and search again"
+        )
 
 
 def evenly(dataset: LabelledImages, count: int) -> LabelledImages:

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from pixelwise.data import LabelledImages
-from pixelwise.errors import DataError
+from pixelwise.errors import DataError, ModelError
 from pixelwise.evaluation import bootstrap, metrics
 from pixelwise.evaluation.details import Details
 from pixelwise.evaluation.metrics import Counts
 from pixelwise.evaluation.tally import Tally
 from pixelwise.inference.predictor import Predictor
+from pixelwise.inference.segmentation import Segmentation
 from pixelwise.labels import Classes
 from pixelwise.types import VOID, Channel, Labels
 
@@ -158,7 +159,14 @@ def evaluate(
             waiting.append((sample.id, sample.labels))
             yield sample.stacked(predictor.inputs)
 
-    for done, result in enumerate(predictor.batch(images()), start=1):
+    def results() -> Iterator[Segmentation]:
+        try:
+            yield from predictor.batch(images())
+        except ModelError as problem:
+            at = f"{waiting[0][0]}: " if waiting else ""
+            raise ModelError(f"{at}{problem.message}", problem.hint) from problem
+
+    for done, result in enumerate(results(), start=1):
         image, labels = waiting.popleft()
         if image in tally.ids:
             raise DataError(f'{dataset.name} names "{image}" twice', "every image needs an id of its own")

@@ -29,7 +29,7 @@ def write_report(folder: Path, content: Content, classes: Classes, shown: Iterab
     Each file appears under its name when it is complete. Raises ImageError if the disk refuses.
     """
     html = page(content, classes, list(shown)).encode()
-    record = json.dumps(content).encode()
+    record = json.dumps(content, allow_nan=False).encode()
     write_atomically(folder / RECORD, lambda file: file.write(record))
     write_atomically(folder / PAGE, lambda file: file.write(html))
     return folder / PAGE

@@ -1,19 +1,26 @@
 """Engines turn pixels into class scores: ONNX Runtime or OpenVINO for model files, torch for nets."""
 
 import functools
+import math
 import os
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from pixelwise.errors import MissingExtraError, ModelError
-from pixelwise.inference.model_file import INPUT, OUTPUT, PROPERTY
-from pixelwise.streams import processors
+from pixelwise.inference.model_file import INPUT, OUTPUT, read_model
+from pixelwise.inference.onnx_file import checked_metadata
+from pixelwise.pictures.memory import PICTURES
+from pixelwise.streams import processors, thread_count
 from pixelwise.types import PRECISIONS, RGBImage, Scores
 
 if TYPE_CHECKING:
     import torch
+
+USUAL_SIDE = 512
+"""Pixels: a square of this side must fit into memory for a model file to be loaded."""
 
 
 class Engine(Protocol):
@@ -31,22 +38,28 @@ class OnnxEngine:
     """ONNX Runtime on the processor.
 
     `model` is a path or the bytes of a file that keeps the contract of model_file.py, `source` its name in
-    messages. Idle threads sleep instead of spinning, since other threads mostly have work for the processor
-    (decoding, encoding).
+    messages. Raises ModelError for files that hold more than onnx_file.py allows, before they are run, and
+    for pictures on which a model takes more memory than the budget for pictures. Idle threads sleep instead
+    of spinning, since other threads mostly have work for the processor (decoding, encoding).
     """
 
-    def __init__(self, model: "str | bytes", threads: int | None = None, source: str | None = None) -> None:
+    def __init__(
+        self, model: "str | Path | bytes", threads: int | None = None, source: str | None = None
+    ) -> None:
         from onnxruntime import InferenceSession, SessionOptions
 
-        self._source = source or (model if isinstance(model, str) else "the model")
-        self._threads = _thread_count(threads)
+        content, self._source = _content(model, source)
+        self._metadata = checked_metadata(content, self._source)
+        self._threads = thread_count(threads)
         options = SessionOptions()
         options.log_severity_level = 4
         options.intra_op_num_threads = self._threads
         options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        _bound_memory()
+        options.add_session_config_entry("session.use_env_allocators", "1")
         try:
-            self._session = InferenceSession(model, options, providers=["CPUExecutionProvider"])
+            self._session = InferenceSession(content, options, providers=["CPUExecutionProvider"])
         except Exception as problem:  # ONNX Runtime's exceptions have no common base
             raise _incomplete(self._source, problem) from problem
         inputs = {entry.name: (entry.type, entry.shape) for entry in self._session.get_inputs()}
@@ -60,14 +73,31 @@ class OnnxEngine:
     @property
     def metadata(self) -> dict[str, str]:
         """The metadata properties of the file."""
-        return dict(self._session.get_modelmeta().custom_metadata_map)
+        return dict(self._metadata)
 
     def scores(self, image: RGBImage) -> Scores:
         try:
             (scores,) = self._session.run([OUTPUT], {INPUT: image[np.newaxis]})
         except Exception as problem:  # as above
+            if "bfc_arena" in str(problem):
+                raise _too_large(self._source, image.shape[:2]) from problem
             raise _failed(self._source, image, problem) from problem
-        return np.ascontiguousarray(np.asarray(scores)[0], np.float32)
+        return np.ascontiguousarray(_only(self._source, np.asarray(scores)), np.float32)
+
+
+@functools.cache
+def _bound_memory() -> None:
+    """Bound the memory that ONNX Runtime takes for results within nets, in all sessions together."""
+    from onnxruntime import (
+        OrtAllocatorType,
+        OrtArenaCfg,
+        OrtMemoryInfo,
+        OrtMemType,
+        create_and_register_allocator,
+    )
+
+    place = OrtMemoryInfo("Cpu", OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, OrtMemType.DEFAULT)
+    create_and_register_allocator(place, OrtArenaCfg({"max_mem": PICTURES.total}))
 
 
 def openvino_core() -> Any:
@@ -93,27 +123,30 @@ def _first_core() -> Any:
 
 
 class OpenVinoEngine:
-    """OpenVINO on the processor, for the same files.
+    """OpenVINO on the processor, for the same files, with the same checks.
 
     precision: "float32", or "bfloat16" on processors that multiply such numbers; never chosen by itself.
+    bundled: the file ships with pixelwise, which saves a look at its tensors for pictures of usual size.
     Scoring in a process that was forked off later raises ModelError if the calls run in OpenVINO's threads,
     which stayed behind: it would wait for them forever.
     """
 
     def __init__(
         self,
-        model: "str | bytes",
+        model: "str | Path | bytes",
         threads: int | None = None,
         source: str | None = None,
         precision: str = "float32",
+        bundled: bool = False,
     ) -> None:
         try:
             import openvino  # noqa: F401
         except ModuleNotFoundError:
             raise MissingExtraError("openvino") from None
+        content, self._source = _content(model, source)
+        self._metadata = checked_metadata(content, self._source)
         core = openvino_core()
-        self._source = source or (model if isinstance(model, str) else "the model")
-        self._threads = _thread_count(threads)
+        self._threads = thread_count(threads)
         if precision not in PRECISIONS:
             raise ValueError(f'precision is one of {", ".join(PRECISIONS)}, not "{precision}"')
         if precision == "bfloat16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
@@ -126,18 +159,20 @@ class OpenVinoEngine:
             "NUM_STREAMS": streams,
         }
         try:
-            read = core.read_model(model=model)
-            place = ["framework", PROPERTY]
-            known = read.has_rt_info(place)
-            self._metadata = {PROPERTY: read.get_rt_info(place).astype(str)} if known else {}
-            self._net = core.compile_model(read, "CPU", options)
+            self._model = core.read_model(model=content)
         except RuntimeError as problem:
             raise _incomplete(self._source, problem) from problem
         described = [
             {port.any_name: (port.element_type.get_type_name(), _sizes(port)) for port in ports}
-            for ports in (self._net.inputs, self._net.outputs)
+            for ports in (self._model.inputs, self._model.outputs)
         ]
         _check_contract(self._source, described[0], described[1], ("u8", "f32"))
+        self._room = USUAL_SIDE if bundled else 0
+        self._expect_room((USUAL_SIDE, USUAL_SIDE))
+        try:
+            self._net = core.compile_model(self._model, "CPU", options)
+        except RuntimeError as problem:
+            raise _incomplete(self._source, problem) from problem
         self._requests = threading.local()
 
     @property
@@ -146,8 +181,29 @@ class OpenVinoEngine:
 
     @property
     def metadata(self) -> dict[str, str]:
-        """The metadata property that model files have, if there is one."""
+        """The metadata properties of the file."""
         return dict(self._metadata)
+
+    def _expect_room(self, size: tuple[int, int]) -> None:
+        """Raise ModelError if the net holds a tensor of more than half the budget for a picture of `size`."""
+        if max(size) <= self._room:
+            return
+        side = -(-max(size) // USUAL_SIDE) * USUAL_SIDE  # pictures of other sizes then need no other look
+        if self._largest_tensor((side, side)) <= PICTURES.total // 2:
+            self._room = side
+        elif self._largest_tensor(size) > PICTURES.total // 2:
+            raise _too_large(self._source, size)
+
+    def _largest_tensor(self, size: tuple[int, int]) -> int:
+        """The bytes of the largest tensor in the net for a picture of `size`; nothing is computed."""
+        try:
+            shaped = self._model.clone()
+            shaped.reshape({INPUT: [1, *size, 3]})
+        except RuntimeError as problem:
+            raise _incomplete(self._source, problem) from problem
+        ports = [port for node in shaped.get_ops() for port in node.outputs()]
+        known = [port for port in ports if port.get_partial_shape().is_static]
+        return max(int(math.prod(port.get_shape()) * port.get_element_type().size) for port in known)
 
     def scores(self, image: RGBImage) -> Scores:
         if self._home not in (None, os.getpid()):
@@ -155,13 +211,16 @@ class OpenVinoEngine:
                 f"{self._source} was loaded before this process was forked off, and OpenVINO stayed behind",
                 'load it in each process, or start processes with the method "spawn"',
             )
+        self._expect_room(image.shape[:2])
         if not hasattr(self._requests, "own"):
             self._requests.own = self._net.create_infer_request()
         try:
             results = self._requests.own.infer({INPUT: image[np.newaxis]})
         except RuntimeError as problem:
             raise _failed(self._source, image, problem) from problem
-        return np.array(results[OUTPUT][0], np.float32)  # what OpenVINO returns is its own memory
+        return np.array(
+            _only(self._source, results[OUTPUT]), np.float32
+        )  # what OpenVINO returns is its own memory
 
 
 class TorchEngine:
@@ -194,17 +253,32 @@ class TorchEngine:
         return array
 
 
-def _thread_count(threads: int | None) -> int:
-    """So many, or all processors."""
-    if threads is not None and threads < 1:
-        raise ValueError(f"expected at least one thread, got {threads}")
-    return processors() if threads is None else threads
+def _content(model: "str | Path | bytes", source: str | None) -> tuple[bytes, str]:
+    """The bytes of a model, and its name in messages."""
+    if isinstance(model, bytes):
+        return model, source or "the model"
+    return read_model(model)[0], source or str(model)
 
 
 def _incomplete(source: str, problem: Exception) -> ModelError:
     return ModelError(
         f"{source} is not a complete ONNX model: {_reason(problem)}",
         "the file may be truncated or of another kind; export or download it again",
+    )
+
+
+def _only(source: str, scores: Any) -> Any:
+    """The scores (C, h, w) of the one picture of a batch."""
+    if scores.ndim != 4 or len(scores) != 1 or 0 in scores.shape:
+        raise ModelError(f"{source} gives scores of shape {scores.shape}, expected (1, C, h, w)")
+    return scores[0]
+
+
+def _too_large(source: str, size: tuple[int, ...]) -> ModelError:
+    return ModelError(
+        f"{source} takes more than {PICTURES.total / 1e9:.1f} GB of memory "
+        f"for a picture of {size[0]}x{size[1]}",
+        "export it with a smaller --long-side",
     )
 
 

@@ -5,6 +5,7 @@ H, W). Normalisation happens inside the graph. One metadata property, "pixelwise
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
@@ -13,12 +14,18 @@ from pathlib import Path
 from typing import Any
 
 from pixelwise.errors import ModelError
+from pixelwise.files import regular_file
 from pixelwise.labels import RGB, Classes
 from pixelwise.pictures.images import fitting
+from pixelwise.terminal import printable
 
 FORMAT = 1
+MOST_BYTES = 1_000_000_000
+"""Of a model file: FCN's largest net has 0.54 GB in float32."""
 PROPERTY = "pixelwise"
 INPUT, OUTPUT = "image", "scores"
+MOST_PIXELS = 100_000
+MOST_LETTERS = 1000
 _WRITTEN = 'write model files with "pixelwise export"'
 
 
@@ -41,8 +48,10 @@ class ModelInfo:
     def __post_init__(self) -> None:
         if not self.name:
             raise ValueError("a model needs a name")
-        if self.long_side < 1:
-            raise ValueError(f"long_side is in pixels, at least 1, got {self.long_side}")
+        if len(self.name) > MOST_LETTERS:
+            raise ValueError(f"a name has at most {MOST_LETTERS} letters, got {len(self.name)}")
+        if not 1 <= self.long_side <= MOST_PIXELS:
+            raise ValueError(f"long_side is from 1 to {MOST_PIXELS} pixels, got {_shown(self.long_side)}")
 
     def scored_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """(height, width) of the copy on which a picture of `size` is scored."""
@@ -61,10 +70,10 @@ class ModelInfo:
             "background": self.classes.background,
             "long_side": self.long_side,
             "enlarge": self.enlarge,
-            "preprocessing": self.preprocessing,
-            "training": self.training,
+            "preprocessing": _as_json(self.preprocessing),
+            "training": _as_json(self.training),
         }
-        return {PROPERTY: json.dumps(record)}
+        return {PROPERTY: json.dumps(record, allow_nan=False)}
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, str], source: str = "the model file") -> "ModelInfo":
@@ -75,7 +84,9 @@ class ModelInfo:
                 _WRITTEN,
             )
         try:
-            record = json.loads(metadata[PROPERTY])
+            record = json.loads(metadata[PROPERTY], parse_constant=_refuse_constant)
+        except RecursionError:
+            raise ModelError(f"{source}: metadata {PROPERTY!r} is nested too deeply", _WRITTEN) from None
         except ValueError as problem:
             raise ModelError(f"{source}: metadata {PROPERTY!r} is not JSON: {problem}", _WRITTEN) from problem
         if not isinstance(record, dict):
@@ -83,19 +94,19 @@ class ModelInfo:
         version = record.get("format")
         if isinstance(version, int) and version > FORMAT:
             raise ModelError(
-                f"{source} has model format {version}; this pixelwise reads formats up to {FORMAT}",
+                f"{source} has model format {_shown(version)}; this pixelwise reads formats up to {FORMAT}",
                 "pip install --upgrade pixelwise",
             )
         try:
             return cls._from_record(record)
-        except (ValueError, TypeError, KeyError) as problem:
+        except (ValueError, TypeError, KeyError, OverflowError) as problem:
             detail = f"{problem.args[0]!r} is missing" if isinstance(problem, KeyError) else str(problem)
             raise ModelError(f"{source}: invalid metadata {PROPERTY!r}: {detail}", _WRITTEN) from problem
 
     @classmethod
     def _from_record(cls, record: dict[str, Any]) -> "ModelInfo":
         if record["format"] != FORMAT:
-            raise ValueError(f"format must be {FORMAT}, got {record['format']!r}")
+            raise ValueError(f"format must be {FORMAT}, got {_shown(record['format'])}")
         entries = _typed(record, "classes", list)
         names = tuple(_typed(entry, "name", str) for entry in entries)
         palette = tuple(_color(_typed(entry, "color", list)) for entry in entries)
@@ -110,27 +121,57 @@ class ModelInfo:
         )
 
 
+def _as_json(value: Any) -> Any:
+    """`value` with None for numbers that JSON does not have: figures that are not defined."""
+    if isinstance(value, dict):
+        return {key: _as_json(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_json(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def _typed(record: object, key: str, kind: type) -> Any:
     if not isinstance(record, dict):
-        raise ValueError(f"expected an object with {key!r}, got {record!r}")
+        raise ValueError(f"expected an object with {key!r}, got {_shown(record)}")
     value = record[key]
     if not isinstance(value, kind) or isinstance(value, bool):
-        raise ValueError(f"{key!r} must be of type {kind.__name__}, got {value!r}")
+        raise ValueError(f"{key!r} must be of type {kind.__name__}, got {_shown(value)}")
+    if isinstance(value, str):
+        _check_text(key, value)
     return value
+
+
+def _check_text(key: str, text: str) -> None:
+    """Names go into files, folders and tables."""
+    if len(text) > MOST_LETTERS:
+        raise ValueError(f"{key!r} has at most {MOST_LETTERS} letters, got {len(text)}")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{key!r} holds half a character (a lone surrogate): {text!a}") from None
+
+
+def _shown(value: object) -> str:
+    """A wrong value in a message, of which it may be far too large a part."""
+    return printable(repr(value)[:80])
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a number that JSON has")
 
 
 def _flag(record: dict[str, Any], key: str) -> bool:
     """False where the file does not say, as older ones do not."""
     value = record.get(key, False)
     if not isinstance(value, bool):
-        raise ValueError(f"{key!r} must be true or false, got {value!r}")
+        raise ValueError(f"{key!r} must be true or false, got {_shown(value)}")
     return value
 
 
 def _color(values: list[object]) -> RGB:
     channels = [value for value in values if isinstance(value, int) and 0 <= value <= 255]
     if len(values) != 3 or len(channels) != 3:
-        raise ValueError(f"a color is three integers from 0 to 255, got {values!r}")
+        raise ValueError(f"a color is three integers from 0 to 255, got {_shown(values)}")
     return channels[0], channels[1], channels[2]
 
 
@@ -159,6 +200,10 @@ def read_model(name_or_path: str | Path) -> tuple[bytes, str]:
     known = f"bundled models: {', '.join(names)}" if names else "no models are bundled with this installation"
     path = Path(name_or_path)
     try:
+        if regular_file(path).stat().st_size > MOST_BYTES:
+            raise ModelError(
+                f"{given} is larger than a model file may be: {MOST_BYTES / 1e9:g} GB", "name another file"
+            )
         return path.read_bytes(), str(path)
     except FileNotFoundError:
         looks_like_path = path.suffix == ".onnx" or len(path.parts) > 1 or isinstance(name_or_path, Path)

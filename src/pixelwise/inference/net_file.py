@@ -16,6 +16,7 @@ from pixelwise.inference.model_file import ModelInfo
 from pixelwise.models.catalogue import CATALOGUE, build
 from pixelwise.models.segmentation_net import SegmentationNet
 from pixelwise.models.weights import read_metadata, read_tensors
+from pixelwise.terminal import printable
 
 NET = "pixelwise.net"
 _WRITTEN = 'write such files with "pixelwise import-caffe"'
@@ -45,11 +46,16 @@ def read_net(path: Path) -> tuple[SegmentationNet, ModelInfo]:
     info = ModelInfo.from_metadata(notes, str(path))
     try:
         entry = json.loads(notes[NET])
-        name, classes = entry["name"], int(entry["classes"])
-    except (ValueError, TypeError, KeyError) as problem:
-        raise ModelError(f"{path}: invalid metadata {NET!r}: {problem}", _WRITTEN) from problem
+        name, classes = entry["name"], entry["classes"]
+    except (ValueError, TypeError, KeyError, RecursionError) as problem:
+        raise ModelError(f"{path}: invalid metadata {NET!r}: {type(problem).__name__}", _WRITTEN) from problem
+    if not isinstance(name, str) or not isinstance(classes, int):
+        raise ModelError(f"{path}: invalid metadata {NET!r}: no name and number of classes", _WRITTEN)
     if name not in CATALOGUE:
-        raise ModelError(f'{path} holds a net "{name}", which this version does not know', "update pixelwise")
+        shown = printable(name[:80])
+        raise ModelError(
+            f'{path} holds a net "{shown}", which this version does not know', "update pixelwise"
+        )
     if classes != len(info.classes):
         raise ModelError(f"{path} names {len(info.classes)} classes, but its net scores {classes}", _WRITTEN)
     with torch.device("meta"):

@@ -3,15 +3,17 @@
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from pixelwise.crf import Preset
 from pixelwise.errors import ModelError
-from pixelwise.inference.choice import open_model
+from pixelwise.inference.choice import open_model, open_module
 from pixelwise.inference.engines import Engine
-from pixelwise.inference.model_file import ModelInfo
+from pixelwise.inference.model_file import ModelInfo, bundled_names
+from pixelwise.inference.normalisation import Normalisation
 from pixelwise.inference.probabilities import scores_of
 from pixelwise.inference.refiner import CRFRefiner, Refiner, refined_photo, refining_bytes
 from pixelwise.inference.segmentation import Segmentation
@@ -20,7 +22,11 @@ from pixelwise.labels import Classes
 from pixelwise.pictures.images import Photo, Source, read_photo
 from pixelwise.pictures.memory import PICTURES
 from pixelwise.streams import in_order, processors
+from pixelwise.terminal import printable
 from pixelwise.types import IMAGE, Channel, Scores
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class Predictor:
@@ -34,15 +40,18 @@ class Predictor:
         refiner: Refiner | None = None,
         views: Views = SINGLE,
         inputs: Sequence[str] = (IMAGE,),
+        source: str | None = None,
     ) -> None:
-        """`identity` tells models of one name apart; finished results of another model, or of another
-        `refiner` or other `views`, are made anew. `inputs`: what the net sees, where that is not the image
-        alone; then sources are arrays (H, W, K) of these side by side, `views` is single and `refiner` None.
+        """`identity` tells models of one name apart: results of another model, `refiner` or `views` are not
+        reused. `inputs`: what the net sees, where that is not the image alone; then sources are arrays
+        (H, W, K) of these side by side, `views` is single and `refiner` None. `source`: the file or folder
+        that the model came from, for messages.
         """
+        self._shown = f'model "{printable(info.name)}"' + (f" ({source})" if source else "")
         self.inputs = tuple(inputs)
         if self.inputs != (IMAGE,) and (refiner is not None or views != SINGLE):
             raise ModelError(
-                f'model "{info.name}" sees {" and ".join(inputs)}: no CRF and no views for such',
+                f"{self._shown} sees {' and '.join(inputs)}: no CRF and no views for such",
                 "leave out --crf, --scales and --flip",
             )
         self.engine = engine
@@ -74,15 +83,42 @@ class Predictor:
         scores = self.scores(source, photo)
         if scores.shape[0] != len(self.classes):
             raise ModelError(
-                f'model "{self.info.name}" names {len(self.classes)} classes but scores {scores.shape[0]}',
+                f"{self._shown} names {len(self.classes)} classes but scores {scores.shape[0]}",
                 "export it again",
             )
         scored = Segmentation(scores, photo.size, self.classes, photo.pixels, photo.original)
         return scored if self.refiner is None else self._refined(source, photo, scored, self.refiner)
 
     def scores(self, source: Source, photo: Photo) -> Scores:
-        """(C, h, w) scores of `photo`, the copy of `source` that read_photo made for info.long_side."""
-        size = self.info.scored_size(photo.pixels.shape[:2])
+        """(C, h, w) scores of `photo`, the copy of `source` that read_photo made for info.long_side.
+
+        Raises ModelError, before memory is taken, for a copy that takes more than the budget for pictures,
+        and for scores that are not finite numbers.
+        """
+        size = self._scored_size(photo.pixels.shape[:2])
+        with PICTURES.reserve(scoring_bytes(size, len(self.classes), max(self.views.scales))):
+            return self._finite(self._scores(source, photo, size))
+
+    def _scored_size(self, size: tuple[int, ...]) -> tuple[int, int]:
+        """(height, width) of the copy on which a picture of `size` is scored, if memory allows that."""
+        scored = self.info.scored_size((size[0], size[1]))
+        if scoring_bytes(scored, len(self.classes), max(self.views.scales)) > PICTURES.total:
+            raise ModelError(
+                f"{self._shown} scores a picture of {size[0]}x{size[1]} pixels as "
+                f"{scored[0]}x{scored[1]}, which takes more than {PICTURES.total / 1e9:.1f} GB of memory",
+                "export it with a smaller --long-side, or leave out large --scales",
+            )
+        return scored
+
+    def _finite(self, scores: Scores) -> Scores:
+        if scores.size and not (math.isfinite(scores.min()) and math.isfinite(scores.max())):
+            raise ModelError(
+                f"{self._shown} gives NaN or infinite scores for this picture",
+                "its weights are damaged, or its training diverged: take another checkpoint",
+            )
+        return scores
+
+    def _scores(self, source: Source, photo: Photo, size: tuple[int, int]) -> Scores:
         if self.views == SINGLE:
             return self.engine.scores(sized(photo.pixels, size))
         whole = photo.pixels.shape[:2] == photo.size
@@ -94,10 +130,10 @@ class Predictor:
         if not isinstance(source, np.ndarray) or source.ndim != 3:
             raise self._sees_more()
         size = source.shape[0], source.shape[1]
-        seen = resampled(source, self.info.scored_size(size))
+        seen = resampled(source, self._scored_size(size))
         colours = seen[..., :3] if seen.shape[2] >= 3 else seen[..., :1].repeat(3, axis=2)
         shown = np.ascontiguousarray(colours.clip(0, 255).astype(np.uint8))
-        return Segmentation(self.engine.scores(seen), size, self.classes, shown)
+        return Segmentation(self._finite(self.engine.scores(seen)), size, self.classes, shown)
 
     def expect_photos(self) -> None:
         """Raise ModelError, for what works on photos alone, if the model sees anything else."""
@@ -106,7 +142,7 @@ class Predictor:
 
     def _sees_more(self) -> ModelError:
         return ModelError(
-            f'model "{self.info.name}" sees {" and ".join(self.inputs)}, which a picture does not hold',
+            f"{self._shown} sees {' and '.join(self.inputs)}, which a picture does not hold",
             "judge it on a data set that has them: pixelwise eval",
         )
 
@@ -126,7 +162,14 @@ class Predictor:
         """
         if workers is None:
             workers = max(2, -(-processors() // self.engine.threads))
-        return in_order(self, sources, workers)
+        return in_order(self, sources, min(workers, 2 * processors()))
+
+
+def scoring_bytes(size: tuple[int, int], classes: int, scale: float = 1.0) -> int:
+    """About the memory that scoring a picture of `size`, enlarged by `scale`, takes at least: a net's first
+    layer and the scores, twice.
+    """
+    return round(size[0] * size[1] * (100 * scale**2 + 8 * classes))
 
 
 def resampled(channels: Channel, size: tuple[int, int]) -> Channel:
@@ -140,14 +183,26 @@ def resampled(channels: Channel, size: tuple[int, int]) -> Channel:
 
 
 def load(
-    name_or_path: str | Path = "default",
+    model: "str | Path | nn.Module" = "default",
     threads: int | None = None,
     crf: Preset | str | Path | None = None,
     views: Views = SINGLE,
     engine: str = "auto",
     precision: str = "float32",
+    *,
+    classes: Classes | Sequence[str] | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    input_range: Sequence[float] | None = None,
+    long_side: int = 512,
+    multiple: int = 1,
 ) -> Predictor:
-    """Load a bundled model by name, or a model file (.onnx) or net (.safetensors) by path.
+    """Load a bundled model by name, a model file (.onnx) or net (.safetensors) by path, or a net of torch.
+
+    A net of torch needs its `classes` in order, by name. It takes RGB (N, 3, H, W) in `input_range`, (0, 1)
+    by default, less `mean` and over `std` (of red, green and blue, in the units of that range; 0 and 1 by
+    default), with sides that are a `multiple`. It returns scores (N, C, h, w) of any stride, an output with
+    `.logits`, or a dict with "out". Pictures are scored on copies of at most `long_side` pixels.
 
     threads: how many one picture keeps busy, default all processors; for a net it sets torch's. crf: refine
     results in a dense CRF of this preset, its name or its file. views: look at pictures in several scales or
@@ -156,6 +211,18 @@ def load(
     Raises ModelError, naming the models there are, if there is no such model, its file is damaged or not
     one of ours, or it does not run as asked; PresetError alike.
     """
+    if not isinstance(views, Views):
+        raise ValueError(f"expected views as Views(scales=(0.75, 1.0), flip=True), got {views!r}")
     refiner = None if crf is None else CRFRefiner(crf, threads)
-    made, info, identity = open_model(name_or_path, threads, engine, precision)
-    return Predictor(made, info, identity, refiner, views)
+    own = {"classes": classes, "mean": mean, "std": std, "input_range": input_range}
+    if not isinstance(model, str | Path):
+        normalisation = Normalisation.of(mean, std, input_range)
+        made, info, identity = open_module(
+            model, classes, normalisation, long_side, multiple, threads, engine, precision
+        )
+        return Predictor(made, info, identity, refiner, views)
+    if given := [name for name, value in own.items() if value is not None]:
+        raise ValueError(f"{', '.join(given)}: a model file says that itself; only a net of torch takes it")
+    made, info, identity = open_model(model, threads, engine, precision)
+    source = None if str(model) in bundled_names() else printable(model)
+    return Predictor(made, info, identity, refiner, views, source=source)

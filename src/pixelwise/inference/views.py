@@ -1,6 +1,5 @@
-"""A picture looked at several times: at other scales and mirrored, probabilities averaged."""
+"""Test-time augmentation: a picture is scored at several scales and mirrored, probabilities are averaged."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,11 +18,11 @@ class Views:
     flip: bool = False
 
     def __post_init__(self) -> None:
-        if not self.scales:
-            raise ValueError("expected at least one scale, got none")
-        wrong = [scale for scale in self.scales if not (math.isfinite(scale) and 0.1 <= scale <= 4)]
+        if not isinstance(self.scales, tuple) or not self.scales:
+            raise ValueError(f"expected a tuple of at least one scale, got {self.scales!r}")
+        wrong = [scale for scale in self.scales if not _is_scale(scale)]
         if wrong:
-            raise ValueError(f"a scale lies between 0.1 and 4, got {wrong[0]:g}")
+            raise ValueError(f"a scale lies between 0.1 and 4, got {wrong[0]!r}")
         if len(set(self.scales)) < len(self.scales):
             raise ValueError(f"scales must differ, got {', '.join(f'{scale:g}' for scale in self.scales)}")
 
@@ -35,8 +34,12 @@ class Views:
         return f"{text}{' and mirrored' * self.flip}{', probabilities averaged' * several}"
 
 
+def _is_scale(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0.1 <= value <= 4
+
+
 SINGLE = Views()
-"""One look, as it lies."""
+"""One pass over the picture, at scale 1 and not mirrored."""
 
 
 def averaged_scores(engine: Engine, pixels: RGBImage, size: tuple[int, int], views: Views) -> Scores:

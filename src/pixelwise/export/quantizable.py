@@ -1,0 +1,52 @@
+"""Write a graph so that ONNX Runtime's tools `quant_pre_process` and `quantize_dynamic` take it.
+
+The engines undo both changes when they load the file: the arithmetic stays the same.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+
+def make_quantizable(graph: Any) -> None:
+    """Change the nodes of an ONNX graph in place.
+
+    - A convolution whose weights are stored as float16 gives its bias to an Add of its own:
+      `quantize_dynamic` reads the shape of a bias from the weights, and does not look behind the Cast.
+    - The score maps that a ConvTranspose enlarged are added by Sum: the shape inference of
+      `quant_pre_process` cannot prove that their sizes are equal, and gives up on an Add, but not on a Sum.
+    """
+    from onnx import helper
+
+    stored = {tensor.name: tensor for tensor in graph.initializer}
+    behind = {
+        node.output[0]: node.input[0]
+        for node in graph.node
+        if node.op_type == "Cast" and node.input[0] in stored
+    }
+    enlarged: set[str] = set()
+    reshaped: set[str] = set()
+
+    def rewritten(node: Any) -> Iterator[Any]:
+        yield node
+        if node.op_type == "Conv" and node.input[1] in behind and len(node.input) == 3:
+            bias = node.input.pop()
+            _as_plane(stored[behind.get(bias, bias)])
+            reshaped.update({bias, behind.get(bias, bias)})
+            result, node.output[0] = node.output[0], f"{node.output[0]}_without_bias"
+            yield helper.make_node("Add", [node.output[0], bias], [result])
+        elif node.op_type == "ConvTranspose" or (node.op_type == "Slice" and node.input[0] in enlarged):
+            enlarged.add(node.output[0])
+        elif node.op_type == "Add" and enlarged & set(node.input):
+            node.op_type = "Sum"
+
+    nodes = [new for node in graph.node for new in rewritten(node)]
+    kept = [entry for entry in graph.value_info if entry.name not in reshaped]
+    for field, entries in ((graph.node, nodes), (graph.value_info, kept)):
+        del field[:]
+        field.extend(entries)
+
+
+def _as_plane(bias: Any) -> None:
+    """From (C,) to (C, 1, 1), unless another convolution with the same bias came first."""
+    if len(bias.dims) == 1:
+        bias.dims.extend([1, 1])
