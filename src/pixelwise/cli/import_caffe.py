@@ -1,5 +1,6 @@
 """`pixelwise import-caffe`: the authors' weights become a model."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -104,12 +105,12 @@ def import_caffe(
 
 def _digest(path: Path) -> str:
     from pixelwise.errors import ModelError
-    from pixelwise.files import sha256_of
+    from pixelwise.files import regular_file, sha256_of
 
     try:
-        return sha256_of(path)
+        return sha256_of(regular_file(path))
     except OSError as problem:
-        raise ModelError(f"cannot read {path}: {problem.strerror}") from problem
+        raise ModelError(f"cannot read {path}: {problem.strerror or problem}") from problem
 
 
 def _classes(path: Path | None, count: int) -> "Classes":
@@ -146,6 +147,8 @@ def _mean(given: str | None, net: "SegmentationNet") -> list[float] | None:
             f"--mean has {len(values)} numbers, but the net takes {net.mean.numel()} channels",
             "give one number a channel, in Caffe's order: blue, green, red",
         )
+    if not all(map(math.isfinite, values)):
+        raise ModelError(f"--mean must be finite numbers, got {given}", "leave it out for VOC's mean")
     return values
 
 

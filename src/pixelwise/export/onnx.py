@@ -14,6 +14,7 @@ from pixelwise.errors import EXTRAS, MissingExtraError, ModelError
 from pixelwise.files import write_atomically
 from pixelwise.inference.engines import OnnxEngine
 from pixelwise.inference.model_file import INPUT, OUTPUT, ModelInfo
+from pixelwise.models.weights import fault_of
 
 CHECKED_SIZES = ((1, 1), (7, 300), (33, 32), (97, 131), (240, 321))
 SMALLEST_STORED_AS_HALF = 1024
@@ -52,6 +53,9 @@ def export_onnx(net: nn.Module, info: ModelInfo, path: Path, half_weights: bool 
         raise ModelError(f"{path} is a folder", "name the file to write, as in model.onnx")
     if net.training:
         raise ValueError("expected a net in evaluation mode: call net.eval() first")
+
+    if fault := fault_of(net.state_dict()):
+        raise ModelError(f"the net holds {fault}", "export a net with sound weights")
 
     example = torch.zeros(2, 97, 131, 3, dtype=torch.uint8)
     # torch takes sizes of one cell for special cases; the graph has none, which CHECKED_SIZES prove.
@@ -107,9 +111,10 @@ def _store_as_half(graph: Any) -> None:
     for index, tensor in enumerate(graph.initializer):
         if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < SMALLEST_STORED_AS_HALF:
             continue
-        stored = numpy_helper.from_array(
-            numpy_helper.to_array(tensor).astype(np.float16), tensor.name + "_half"
-        )
+        weights = numpy_helper.to_array(tensor)
+        if np.abs(weights).max() > np.finfo(np.float16).max:
+            continue
+        stored = numpy_helper.from_array(weights.astype(np.float16), tensor.name + "_half")
         casts.append(helper.make_node("Cast", [stored.name], [tensor.name], to=TensorProto.FLOAT))
         graph.initializer[index].CopyFrom(stored)
     nodes = [*casts, *graph.node]
@@ -128,5 +133,10 @@ def _deviation(net: nn.Module, content: bytes) -> float:
         found = engine.scores(image)
         if found.shape != expected.shape:
             raise ModelError(f"the exported graph gives {found.shape} for an image of {height} x {width}")
+        if not (np.isfinite(expected).all() and np.isfinite(found).all()):
+            raise ModelError(
+                f"the net gives NaN or infinite scores for an image of {height} x {width}",
+                "its weights are finite, but too large: train it with a lower learning rate",
+            )
         worst = max(worst, float(np.abs(found - expected).max() / (expected.std() + 1e-6)))
     return worst

@@ -5,19 +5,21 @@ field 2 ("V1", numbered types). A layer's blobs have a shape of any rank, or the
 channels, height, width); their values are floats, packed or one by one, or doubles. Field numbers:
 caffe.proto of BVLC/caffe. Everything else in the file is skipped.
 
-The file is mapped, not read: memory is spent on names and on what is copied later. Files that are cut off,
-damaged or made to do harm raise ModelError.
+The file is read once and blobs are views of its bytes: a mapped file that another process cuts off would end
+this one by a signal. Files that are cut off, damaged or made to do harm raise ModelError, and so do NaN and
+infinite numbers.
 """
 
-import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pixelwise.errors import ModelError
+from pixelwise.files import regular_file
 
 Blob = npt.NDArray[np.float32]
 
@@ -29,6 +31,8 @@ MOST_BLOBS = 1_000
 MOST_AXES = 32
 """Of one blob: Caffe's own limit."""
 LONGEST_NAME = 4_096
+LARGEST_FILE = 2**31
+"""Bytes: protobuf's own limit of a message."""
 
 # NetParameter, LayerParameter, V1LayerParameter and BlobProto: the field numbers that matter.
 _NET_NAME, _NET_V1_LAYERS, _NET_LAYERS = 1, 2, 100
@@ -57,7 +61,7 @@ class CaffeLayer:
     """One layer: its name, its type by V2's name ("Convolution"), and its blobs, for most types weight and
     bias.
 
-    Blobs are float32 and may be views of the mapped file; those of legacy shape have four axes.
+    Blobs are float32 and may be views of the file's bytes; those of legacy shape have four axes.
     """
 
     name: str
@@ -164,6 +168,8 @@ def _blob(file: "_File", span: "_Span") -> Blob:
         expected *= size
     if len(shape) > MOST_AXES or expected != values.size:
         raise file.fault(f"has a blob of shape {_briefly(shape)} with {values.size} values", _DAMAGED)
+    if not np.isfinite(values).all():
+        raise file.fault(f"has a blob of shape {_briefly(shape)} with NaN or infinite numbers", _UNSOUND)
     return values.reshape(shape)
 
 
@@ -186,6 +192,7 @@ def _briefly(shape: list[int]) -> str:
     return "(" + ", ".join(map(str, shape[:6])) + (", ...)" if len(shape) > 6 else ")")
 
 
+_UNSOUND = "take sound weights: a net with these gives no labels"
 _DAMAGED = "the file may be truncated or of another kind; download it again"
 
 _Span = range
@@ -193,24 +200,24 @@ _Span = range
 
 
 class _File:
-    """A mapped file as protobuf's wire format: fields of a number, a kind and a value."""
+    """A file as protobuf's wire format: fields of a number, a kind and a value."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
+            size = regular_file(path).stat().st_size
+            if size > LARGEST_FILE:
+                raise ModelError(f"{path} has {size:,} bytes, more than any Caffe file")
             with path.open("rb") as file:
-                size = path.stat().st_size
-                self._bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
+                self._bytes = file.read(size)
         except FileNotFoundError:
             raise ModelError(f"there is no file {path}", "check its name and place") from None
         except IsADirectoryError:
             raise ModelError(
                 f"{path} is a folder, expected a Caffe file", "name the .caffemodel itself"
             ) from None
-        except (OSError, ValueError) as problem:
-            raise ModelError(
-                f"cannot read {path}: {getattr(problem, 'strerror', None) or problem}"
-            ) from problem
+        except OSError as problem:
+            raise ModelError(f"cannot read {path}: {problem.strerror or problem}") from problem
         self.whole = _Span(len(self._bytes))
         self._read = 0
 
@@ -271,11 +278,12 @@ class _File:
         if kind != _BYTES:
             record = np.dtype([("tag", "u1"), ("value", f"<f{size}")])
             count = (len(span) + 1) // record.itemsize
-            return np.frombuffer(self._bytes, record, count, span.start - 1)["value"].astype(np.float32)
+            values = np.frombuffer(self._bytes, record, count, span.start - 1)["value"]
+            return _as_float32(values)
         if len(span) % size:
             raise self.fault(f"has {len(span)} bytes of {size}-byte numbers", _DAMAGED)
         packed = np.frombuffer(self._bytes, f"<f{size}", len(span) // size, span.start)
-        return packed.astype(np.float32, copy=False)
+        return _as_float32(packed)
 
     def text(self, span: _Span) -> str:
         if len(span) > LONGEST_NAME:
@@ -293,3 +301,9 @@ class _File:
             position, shift = position + 1, shift + 7
             if byte < 128:
                 return value, position
+
+
+def _as_float32(values: npt.NDArray[np.floating[Any]]) -> Blob:
+    """Doubles too large for it become infinite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return values.astype(np.float32, copy=False)

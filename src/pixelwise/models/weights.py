@@ -1,14 +1,18 @@
 """ImageNet-trained weights for backbones: from an installed package, a file, or timm's hub."""
 
 import importlib.util
+import json
+import warnings
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import torch
 from torch import nn
 
 from pixelwise.errors import ModelError
-from pixelwise.files import sha256_of
+from pixelwise.files import regular_file, sha256_of
 
 # Packages that carry one .pth in models/; its tensors come in the order and shapes of timm's net of that
 # name.
@@ -49,32 +53,83 @@ def packaged_weights(backbone: str) -> Path:
 
 
 def read_tensors(path: Path) -> dict[str, torch.Tensor]:
-    """The tensors of a .safetensors or .pth file, in the file's order. Nothing else in it is ever run."""
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
+    """The tensors of a .safetensors or .pth file, in the file's order. Nothing else in it is ever run.
 
-            return load_file(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
+    Raises ModelError, which names the file, if it cannot be read or holds NaN or infinite numbers.
+    """
+    try:
+        regular_file(path)
+        content = _safetensors(path) if path.suffix == ".safetensors" else load_archive(path)
     except FileNotFoundError:
         raise ModelError(f"the weights {path} do not exist", "check their name and place") from None
-    except Exception as error:
+    except OSError as problem:
         raise ModelError(
-            f"the weights {path} cannot be read: {error}", "name a .safetensors or .pth file"
+            f"the weights {path} cannot be read: {problem.strerror or problem}",
+            "name a .safetensors or .pth file",
         ) from None
+    except Exception as problem:  # torch and safetensors raise many kinds, whose texts give unsafe advice
+        raise ModelError(
+            f"the weights {path} cannot be read: the file is damaged, of another kind, or holds more than tensors",
+            "name a .safetensors file, or a .pth file that torch.save(net.state_dict(), ...) wrote",
+        ) from problem
     if not isinstance(content, Mapping) or not all(isinstance(t, torch.Tensor) for t in content.values()):
         raise ModelError(f"{path} does not hold a state dict (names to tensors)", "save net.state_dict()")
-    return dict(content)
+    tensors = {str(name): tensor for name, tensor in content.items()}
+    if fault := fault_of(tensors):
+        raise ModelError(f"{path} holds {fault}", "take sound weights: a net with these gives no labels")
+    return tensors
+
+
+def load_archive(source: Path | BinaryIO) -> Any:
+    """What `torch.save` wrote, on the CPU, without running anything in it.
+
+    Archives are checked by the checksums that they hold of each entry, which torch does not look at. Raises
+    many kinds of exceptions for files that are damaged or hold more than plain data.
+    """
+    if zipfile.is_zipfile(source):
+        with zipfile.ZipFile(source) as archive:
+            if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
+                raise ValueError("torch compresses no entry")
+            if (damaged := archive.testzip()) is not None:
+                raise ValueError(f"the entry {damaged} does not agree with its checksum")
+    if not isinstance(source, Path):
+        source.seek(0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.load(source, map_location="cpu", weights_only=True)
+
+
+def fault_of(tensors: Mapping[str, torch.Tensor]) -> str | None:
+    """What makes tensors useless as weights, in words that follow "holds"; None if nothing does."""
+    for name, tensor in tensors.items():
+        if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_meta:
+            return f"{name} in a form that is not plain numbers"
+        if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
+            return f"{name} as {tuple(tensor.shape)}, which is more numbers than it stores"
+        if tensor.is_floating_point() and not _is_finite(tensor):
+            return f"NaN or infinite numbers in {name}"
+    return None
+
+
+def _is_finite(tensor: torch.Tensor) -> bool:
+    numbers = tensor.float() if tensor.element_size() == 1 else tensor  # torch asks float8 nothing
+    return bool(numbers.isfinite().all())
+
+
+def _safetensors(path: Path) -> dict[str, torch.Tensor]:
+    """Read, not mapped: a mapped file that another process cuts off ends this one by a signal."""
+    from safetensors.torch import load
+
+    return load(path.read_bytes())
 
 
 def read_metadata(path: Path) -> dict[str, str]:
-    """The notes in the header of a .safetensors file; other files have none."""
+    """The notes in the header of a .safetensors file that `read_tensors` takes; other files have none."""
     if path.suffix != ".safetensors":
         return {}
-    from safetensors import safe_open
-
-    with safe_open(path, "pt") as file:
-        return dict(file.metadata() or {})
+    with path.open("rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    return dict(header.get("__metadata__", {}))
 
 
 def load_by_order(net: nn.Module, tensors: Mapping[str, torch.Tensor]) -> None:
