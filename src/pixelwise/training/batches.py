@@ -1,6 +1,5 @@
 """Which samples come in which step: a pure function of the seed, so that a run can go on anywhere."""
 
-import itertools
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -65,7 +64,8 @@ class StepSampler(Sampler[list[tuple[int, int]]]):
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         plan = self.plan
         order, epoch_of_order = np.empty(0, np.int64), -1
-        for step, part in itertools.product(range(plan.start, plan.stop), plan.parts):
+        # itertools.product would first list all steps.
+        for step, part in ((step, part) for step in range(plan.start, plan.stop) for part in plan.parts):
             first = (step * plan.of + part) * plan.batch_size
             batch = []
             for position in range(first, first + plan.batch_size):
