@@ -111,7 +111,7 @@ def test_resuming_what_never_started_says_so(squares: Path, tmp_path: Path) -> N
 
 def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
     (tmp_path / "last.pt").write_bytes(b"half a checkpoint")
-    with pytest.raises(TrainingError, match=r"last\.pt is no checkpoint"):
+    with pytest.raises(TrainingError, match=r"last\.pt is damaged: it is cut off, or not a checkpoint"):
         checkpoint.load(tmp_path / "last.pt")
 
 
@@ -124,7 +124,7 @@ def test_beside_a_damaged_checkpoint_the_sound_one_is_named(
     run = tmp_path / "run"
     shutil.copytree(uninterrupted, run)
     (run / damaged).write_bytes(b"half a checkpoint")
-    with pytest.raises(TrainingError, match=rf"{damaged} is no checkpoint") as caught:
+    with pytest.raises(TrainingError, match=rf"{damaged} is damaged") as caught:
         checkpoint.load(run / damaged)
     assert re.search(rf"{run / sound},? is sound", str(caught.value.hint))
     (run / sound).write_bytes(b"half a checkpoint")
@@ -158,7 +158,7 @@ def test_a_checkpoint_that_the_system_does_not_let_be_read_is_not_called_damaged
     def refused(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(torch, "load", refused)
+    monkeypatch.setattr(checkpoint, "regular_file", refused)
     with pytest.raises(TrainingError, match=r"^cannot read .*last\.pt: Permission denied") as caught:
         checkpoint.load(tmp_path / "last.pt")
     assert "new run" not in str(caught.value)

@@ -69,7 +69,7 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
         ) from None
     except Exception as problem:  # torch and safetensors raise many kinds, whose texts give unsafe advice
         raise ModelError(
-            f"the weights {path} cannot be read: the file is damaged, of another kind, or holds more than tensors",
+            f"the weights {path} cannot be read: the file is damaged, of another kind, or not only tensors",
             "name a .safetensors file, or a .pth file that torch.save(net.state_dict(), ...) wrote",
         ) from problem
     if not isinstance(content, Mapping) or not all(isinstance(t, torch.Tensor) for t in content.values()):

@@ -18,7 +18,6 @@ from pixelwise.training.evidence import save_evidence
 from pixelwise.training.judge import Judge
 from pixelwise.training.learner import Learner, NotFiniteError
 from pixelwise.training.monitor import Monitor
-from pixelwise.training.net import classes_as_data
 from pixelwise.training.precision import precision
 from pixelwise.training.processes import (
     LostProcessError,
@@ -85,7 +84,10 @@ class Training:
         self.classes = {name: class_map.classes for name, class_map in train_set.heads.items()}
         self.channels = channels_of(train_set, recipe)
         weights = class_weights(recipe, train_set)
-        self.learner = Learner(fabric, recipe, train_set.sizes, weights, self.channels, state)
+        self.learner = Learner(fabric, recipe, train_set.sizes, weights, self.channels, state is None)
+        if state is not None:
+            with checkpoint.fitting(run / checkpoint.LAST):
+                self.learner.restore(state)
         self.judge = Judge(fabric, recipe, val_set, self.channels)
         self.done = 0 if state is None else state.step
         self.history = [] if state is None else state.history
@@ -175,8 +177,10 @@ class Training:
         return checkpoint.Checkpoint(
             step=self.done,
             recipe=dataclasses.asdict(self.recipe),
-            classes=classes_as_data(next(iter(self.classes.values()))),
-            heads={name: classes_as_data(own) for name, own in self.classes.items()} if several else {},
+            classes=checkpoint.classes_as_data(next(iter(self.classes.values()))),
+            heads={name: checkpoint.classes_as_data(own) for name, own in self.classes.items()}
+            if several
+            else {},
             seconds=self.seconds_before + time.monotonic() - self.began,
             history=self.history,
             images_per_step=self.images_per_step,

@@ -3,7 +3,6 @@
 import dataclasses
 import sys
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -12,7 +11,6 @@ from pixelwise.crf.presets import PRESETS as CRF_PRESETS
 from pixelwise.data.spec import without_folders
 from pixelwise.errors import TrainingError
 from pixelwise.inference.model_file import ModelInfo
-from pixelwise.labels import Classes
 from pixelwise.models.backbones import backbone
 from pixelwise.models.batch_norm import freeze_batch_norm
 from pixelwise.models.catalogue import build
@@ -91,10 +89,13 @@ def load_run(run: Path, head: str | None = None) -> tuple[SegmentationNet, Model
     one.
     """
     if not run.is_dir():
-        raise TrainingError(f"{run} is no run folder", "name the folder that `pixelwise train --output` made")
-    state = checkpoint.load(checkpoint.chosen(run))
-    recipe, classes = Recipe.from_dict(state.recipe), classes_from(state.classes)
-    heads = {name: classes_from(content) for name, content in state.heads.items()}
+        raise TrainingError(
+            f"{run} is not a run folder", "name the folder that `pixelwise train --output` made"
+        )
+    path = checkpoint.chosen(run)
+    state = checkpoint.load(path)
+    recipe, classes = Recipe.from_dict(state.recipe), checkpoint.classes_from(state.classes)
+    heads = {name: checkpoint.classes_from(content) for name, content in state.heads.items()}
     known = tuple(heads) or recipe.heads
     if head is not None and head not in known:
         raise TrainingError(
@@ -103,7 +104,8 @@ def load_run(run: Path, head: str | None = None) -> tuple[SegmentationNet, Model
     head = head or next(iter(known), None)
     size = sum(map(len, heads.values())) or len(classes)
     net = build_net(recipe, size, trained=False, channels=state.channels)
-    net.load_state_dict(state.mean)
+    with checkpoint.fitting(path):
+        net.load_state_dict(state.mean)
     if heads and head is not None:
         net, classes = OneHead(net, {name: len(own) for name, own in heads.items()}, head), heads[head]
     preprocessing = {
@@ -134,12 +136,3 @@ def _without_places(recipe: Recipe) -> dict[str, str]:
         **{field: without_folders(spec) for field, spec in specs.items() if spec is not None},
         **{field: Path(path).name for field, path in paths.items() if path is not None},
     }
-
-
-def classes_as_data(classes: Classes) -> dict[str, Any]:
-    return {"names": list(classes.names), "palette": [list(colour) for colour in classes.palette]}
-
-
-def classes_from(content: dict[str, Any]) -> Classes:
-    palette = tuple((red, green, blue) for red, green, blue in content["palette"])
-    return Classes.named(content["names"], palette)

@@ -77,7 +77,7 @@ def _trial(
     recipe = dataclasses.replace(recipe, learning_rate=rates[0], head_learning_rate=rates[1])
     losses = []
     with processes.connected(recipe) as fabric:
-        learner = Learner(fabric, recipe, train_set.sizes, weights, channels, None)
+        learner = Learner(fabric, recipe, train_set.sizes, weights, channels, new=True)
         try:
             for step, parts in enumerate(steps_of(recipe, train_set)):
                 losses.append(learner.step(step, parts))

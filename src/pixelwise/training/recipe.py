@@ -159,7 +159,7 @@ class Recipe:
         fields = dataclasses.fields(cls)
         if unknown := sorted(content.keys() - {field.name for field in fields}):
             raise TrainingError(
-                f"the recipe has fields this version does not know: {', '.join(unknown)}",
+                f"the recipe has fields this version does not know: {', '.join(map(brief, unknown))}",
                 "it is of another version of pixelwise; use that one",
             )
         needed = [field.name for field in fields if field.default is dataclasses.MISSING]

@@ -17,7 +17,6 @@ from pixelwise.files import expect_writable, make_folder
 from pixelwise.training import checkpoint, processes
 from pixelwise.training.batches import share_of_step
 from pixelwise.training.losses import balancing_weights
-from pixelwise.training.net import classes_from
 from pixelwise.training.precision import precision
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.stopping import learns_no_more
@@ -39,7 +38,7 @@ def begin(recipe: Recipe, train_set: LabelledImages, run: Path, resume: bool) ->
     state = begun(recipe, run)
     names = [class_map.classes.names for class_map in train_set.heads.values()]
     heads = state.heads or {"": state.classes}
-    if (before := [classes_from(own).names for own in heads.values()]) != names:
+    if (before := [checkpoint.classes_from(own).names for own in heads.values()]) != names:
         raise TrainingError(
             f"the run in {run} learns {_listed(before)}, but the data now has {_listed(names)}",
             "resume with the data the run was started with",
