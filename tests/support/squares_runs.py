@@ -32,7 +32,12 @@ SETTINGS = [
 
 
 def run_squares(squares: Path, run: Path, *more: str, resume: bool = False) -> bool:
-    return run_recipe(squares, run, *SETTINGS, *more, resume=resume)
+    return run_recipe(squares, run, *SETTINGS, *start(squares), *more, resume=resume)
+
+
+def start(squares: Path) -> list[str]:
+    """The weights of the trunk: with random ones, batch normalisation would not be frozen."""
+    return [f"backbone_weights={squares / 'trunk.safetensors'}"]
 
 
 def run_recipe(folder: Path, run: Path, *settings: str, resume: bool = False) -> bool:
@@ -43,9 +48,8 @@ def run_recipe(folder: Path, run: Path, *settings: str, resume: bool = False) ->
 
 
 def command(squares: Path, run: Path, *more: str) -> list[str]:
-    settings = [
-        part for setting in [f"data=folder:{squares}", *SETTINGS, *more] for part in ("--set", setting)
-    ]
+    all_settings = [f"data=folder:{squares}", *SETTINGS, *start(squares), *more]
+    settings = [part for setting in all_settings for part in ("--set", setting)]
     return [sys.executable, "-m", "pixelwise", "train", "finetune", *settings, "--output", str(run)]
 
 

@@ -1,4 +1,4 @@
-"""Checkpoints: a bit that flips is found, whatever is wrong is said in our words, and what is sound is named."""
+"""Checkpoints: a flipped bit is found, faults are told in our words, and the sound file is named."""
 
 import dataclasses
 import os

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
@@ -16,9 +17,9 @@ from pixelwise.training import checkpoint, stopping
 from pixelwise.training.batches import Batch, steps_of
 from pixelwise.training.evidence import save_evidence
 from pixelwise.training.judge import Judge
+from pixelwise.training.launch import is_first
 from pixelwise.training.learner import Learner, NotFiniteError
 from pixelwise.training.monitor import Monitor
-from pixelwise.training.precision import precision
 from pixelwise.training.processes import (
     LostProcessError,
     any_of,
@@ -29,6 +30,7 @@ from pixelwise.training.processes import (
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.start import (
     begin,
+    changes,
     channels_of,
     class_weights,
     expect_same_classes,
@@ -36,6 +38,7 @@ from pixelwise.training.start import (
     is_finished,
     occupied,
     seen,
+    settled,
 )
 
 if TYPE_CHECKING:
@@ -56,7 +59,9 @@ def train(
     With `resume` the run goes on from its last checkpoint and, on the CPU, ends with the very weights that an
     uninterrupted run has. Of several processes, see processes.py, each calls this.
     """
-    recipe = dataclasses.replace(recipe, precision=precision(recipe))
+    if is_first() and (note := changes(recipe)):
+        print(f"note: {note}", file=sys.stderr)
+    recipe = settled(recipe)
     with determinism(recipe.deterministic), connected(recipe) as fabric:
         # What is wrong with folder and data, all processes find at the same time, and one can tell.
         train_set, val_set = (seen(images, recipe) for images in (train_set, val_set))

@@ -1,5 +1,6 @@
 """The net a recipe asks for, new or from a run's checkpoint."""
 
+import copy
 import dataclasses
 import sys
 from pathlib import Path
@@ -41,7 +42,14 @@ def build_net(recipe: Recipe, classes: int, trained: bool = True, channels: int 
         add_crf(net, classes, CRF_PRESETS[recipe.crf_layer])
     if trained and recipe.init_from is not None:
         before = checkpoint.load(checkpoint.chosen(Path(recipe.init_from))).mean
-        print(f"from {recipe.init_from}: {transplant(before, net)}", file=sys.stderr)
+        report = transplant(before, net)
+        print(f"from {recipe.init_from}: {report}", file=sys.stderr)
+        if recipe.backbone_weights == "none" and any(name.startswith("backbone.") for name in report.left):
+            raise TrainingError(
+                f"{recipe.init_from} has no weights for all of the backbone, and backbone_weights=none "
+                "leaves the rest random",
+                "take the backbone of that run, or other backbone_weights",
+            )
     net.freeze(recipe.freeze_stages)
     return net.to(memory_format=torch.channels_last)
 
@@ -57,7 +65,29 @@ def _skip_fcn(recipe: Recipe, classes: int, trained: bool) -> SkipFCN:
         raise TrainingError(
             f"the net cannot be built: {problem}", "take other skips, another backbone, or batch_norm=train"
         ) from None
+    if trained:
+        _try(net, recipe)
     return net
+
+
+def _try(net: SkipFCN, recipe: Recipe) -> None:
+    """Run a copy of the net on the sizes that it is going to see, so that no trunk fails in the middle of a
+    run. Raises TrainingError that says why it would.
+    """
+    whole = recipe.long_side, max(1, 3 * recipe.long_side // 4)
+    crop = (recipe.crop, recipe.crop) if recipe.crop else whole
+    for size, images, training in ((crop, min(2, recipe.batch_size), True), (whole, 1, False)):
+        trial = copy.deepcopy(net).train(training)
+        try:
+            with torch.no_grad(), torch.random.fork_rng(devices=[]):
+                trial(torch.zeros(images, 3, *size))
+        except (RuntimeError, ValueError, AssertionError, IndexError, TypeError) as problem:
+            reason = " ".join(str(problem).split())[:300]
+            raise TrainingError(
+                f"a net on {recipe.backbone} does not work on {'crops' if training else 'pictures'} of "
+                f"{size[0]} x {size[1]} pixels: {reason}",
+                "take another crop, batch_size or backbone",
+            ) from problem
 
 
 def _papers_net(recipe: Recipe, classes: int, channels: int) -> SegmentationNet:

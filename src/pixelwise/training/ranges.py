@@ -24,7 +24,7 @@ class Range(NamedTuple):
         return f"{low} {self.low:,} and {high} {self.high:,}"
 
 
-_SHARE, _COUNT, _RATE = Range(0, 1), Range(1, 10_000_000), Range(0, 1000)
+_SHARE, _COUNT, _RATE = Range(0, 1), Range(1, 10_000_000), Range(0, 1_000_000)
 _PIXELS = Range(1, 20_000)
 RANGES: Mapping[str, Range] = {
     "context": Range(0, 4096),

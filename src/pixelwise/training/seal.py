@@ -1,8 +1,8 @@
 """A checksum inside a checkpoint, so that a bit that flips on the disk is found.
 
-The file stays an archive that `torch.load` reads: the SHA-256 of all bytes before it is the archive's comment,
-which zip allows at the end. Checkpoints of versions before this have none and are accepted: the archive
-itself holds a CRC-32 of each entry, which `models.weights.load_archive` checks.
+The file stays an archive that `torch.load` reads: the SHA-256 of all bytes before it is the archive's
+comment, which zip allows at the end. Checkpoints of versions before this have none and are accepted: the
+archive itself holds a CRC-32 of each entry, which `models.weights.load_archive` checks.
 """
 
 import hashlib

@@ -46,13 +46,37 @@ def begin(recipe: Recipe, train_set: LabelledImages, run: Path, resume: bool) ->
     return state
 
 
+def settled(recipe: Recipe) -> Recipe:
+    """The recipe with what the machine decides, the precision, and what the start of the trunk does: random
+    weights have no statistics that could stay and no stages worth keeping.
+    """
+    recipe = dataclasses.replace(recipe, precision=precision(recipe))
+    if recipe.backbone_weights != "none" or recipe.init_from is not None:
+        return recipe
+    norm = "train" if recipe.net == "skip_fcn" and recipe.batch_norm == "frozen" else recipe.batch_norm
+    return dataclasses.replace(recipe, batch_norm=norm, freeze_stages=0)
+
+
+def changes(recipe: Recipe) -> str | None:
+    """What `settled` changes because the trunk begins with random weights, for the user; None for nothing."""
+    now = settled(recipe)
+    found = [
+        f"{name}={getattr(now, name)} (not {getattr(recipe, name)})"
+        for name in ("batch_norm", "freeze_stages")
+        if getattr(now, name) != getattr(recipe, name)
+    ]
+    if not found:
+        return None
+    return f"the trunk begins with random weights (backbone_weights=none), so {' and '.join(found)}"
+
+
 def begun(recipe: Recipe, run: Path) -> checkpoint.Checkpoint:
     """The state of the run in a folder. Raises TrainingError if it has none or was started with settings
     that forbid to go on with these.
     """
     state = checkpoint.load(run / checkpoint.LAST)
     expect_writable(run, "run folder", "have its permissions changed, or copy it", TrainingError)
-    if changed := _differences(dataclasses.replace(recipe, precision=precision(recipe)), state):
+    if changed := _differences(settled(recipe), state):
         raise TrainingError(
             f"the run in {run} was started with other settings: {', '.join(changed)}",
             "resume with the same recipe and settings, or start a new run",
