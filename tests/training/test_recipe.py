@@ -246,7 +246,7 @@ def test_what_no_field_resembles_gets_no_proposal() -> None:
         ("jitter", [1], "jitter must be a whole number or none"),
         ("mirror", 1, "mirror must be true or false, got 1"),
         ("optimizer", "\x1b[2J", r'optimizer must be .*, got "\\x1b\[2J"'),
-        ("data", "folder:a\0b", "data holds a null character"),
+        ("data", "folder:a\0b", "data holds a control character"),
         ("ema", float("nan"), "ema must be at least 0 and below 1, got nan"),
     ],
 )

@@ -11,7 +11,7 @@ from torch import nn
 
 from pixelwise.errors import MissingExtraError, ModelError
 from pixelwise.models.layout import Layout, UnfitError, layout_of
-from pixelwise.models.weights import load_by_order, packaged_weights, read_tensors
+from pixelwise.models.weights import load_by_order, naming, packaged_weights, read_tensors
 
 
 @dataclass(frozen=True)
@@ -111,13 +111,15 @@ def backbone(name: str, weights: str = "none", output_stride: int = 32) -> Backb
     # The lite weights come from TensorFlow, where BatchNorm's epsilon is 1e-3.
     options = {"bn_eps": 1e-3} if "efficientnet_lite" in name else {}
     trunk, layout = _created(name, weights, output_stride, options)
-    config = trunk.pretrained_cfg
+    config: Any = trunk.pretrained_cfg
     mean, std = list(config["mean"]), list(config["std"])
     if weights not in ("timm", "none"):
         file = packaged_weights(name) if weights == "package" else Path(weights)
         classifier = timm.create_model(name, **options)
-        load_by_order(classifier, read_tensors(file))
-        _copy_by_name(classifier, trunk)
+        tensors = read_tensors(file)
+        with naming(file):
+            load_by_order(classifier, tensors)
+            _copy_by_name(classifier, trunk)
         if "efficientnet_lite" in name:
             mean, std = [127 / 255] * 3, [128 / 255] * 3
     return Backbone(trunk, _levels(trunk), [255 * m for m in mean], [255 * s for s in std], layout)

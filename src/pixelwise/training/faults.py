@@ -1,5 +1,6 @@
 """What makes a recipe impossible, before any work is done."""
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from pixelwise.types import IMAGE
 if TYPE_CHECKING:
     from pixelwise.training.recipe import Recipe
 
+_CONTROL = re.compile("[\x00-\x1f\x7f]")
 _CHOICES: Mapping[str, tuple[Any, ...]] = {
     "output_stride": (8, 16, 32),
     "skips": (2, 4, 8, 16),
@@ -39,7 +41,12 @@ def wrong_values(values: Mapping[str, Any]) -> list[str]:
         for value in _several(values.get(field, ()))
         if value not in allowed
     ]
-    found += [f"{field} holds a null character" for field, value in values.items() if "\0" in str(value)]
+    found += [
+        f"{field} holds a control character, got {_quoted(text)}"
+        for field, value in values.items()
+        for text in _several(value)
+        if isinstance(text, str) and _CONTROL.search(text)
+    ]
     return found + list(beyond(values))
 
 
@@ -55,15 +62,15 @@ def _rules(recipe: "Recipe") -> list[tuple[bool, str]]:
     return [
         (
             skip_fcn or recipe.net.replace("_", "-") in CATALOGUE,
-            f'net must be one of skip_fcn, {", ".join(CATALOGUE)}, got "{recipe.net}"',
+            f"net must be one of skip_fcn, {', '.join(CATALOGUE)}, got {_quoted(recipe.net)}",
         ),
         (
             recipe.preset is None or recipe.preset in PRESETS,
-            f'preset must be one of {", ".join(PRESETS)}, got "{recipe.preset}"',
+            f"preset must be one of {', '.join(PRESETS)}, got {_quoted(recipe.preset)}",
         ),
         (
             recipe.crf_layer is None or recipe.crf_layer in CRF_PRESETS,
-            f'crf_layer must be one of {", ".join(CRF_PRESETS)}, got "{recipe.crf_layer}"',
+            f"crf_layer must be one of {', '.join(CRF_PRESETS)}, got {_quoted(recipe.crf_layer)}",
         ),
         (
             recipe.crf_layer is None or len(recipe.heads) < 2,
@@ -72,7 +79,7 @@ def _rules(recipe: "Recipe") -> list[tuple[bool, str]]:
         (
             skip_fcn or recipe.backbone_weights not in ("package", "timm"),
             f'{recipe.net} takes backbone_weights "none", "torchvision" or a file, '
-            f'got "{recipe.backbone_weights}"',
+            f"got {_quoted(recipe.backbone_weights)}",
         ),
         (
             recipe.crop >= 1 or (recipe.crop == 0 and recipe.batch_size == 1),

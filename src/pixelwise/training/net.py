@@ -20,6 +20,7 @@ from pixelwise.models.imagenet import load_imagenet, load_imagenet_for_hha
 from pixelwise.models.segmentation_net import OneHead, SegmentationNet
 from pixelwise.models.skip_fcn import Head, SkipFCN
 from pixelwise.models.transplant import transplant
+from pixelwise.models.weights import naming
 from pixelwise.training import checkpoint
 from pixelwise.training.crf_layer import add_crf
 from pixelwise.training.recipe import Recipe
@@ -42,7 +43,8 @@ def build_net(recipe: Recipe, classes: int, trained: bool = True, channels: int 
         add_crf(net, classes, CRF_PRESETS[recipe.crf_layer])
     if trained and recipe.init_from is not None:
         before = checkpoint.load(checkpoint.chosen(Path(recipe.init_from))).mean
-        report = transplant(before, net)
+        with naming(recipe.init_from):
+            report = transplant(before, net)
         print(f"from {recipe.init_from}: {report}", file=sys.stderr)
         if recipe.backbone_weights == "none" and any(name.startswith("backbone.") for name in report.left):
             raise TrainingError(
