@@ -53,7 +53,8 @@ def save(checkpoint: Checkpoint, path: Path) -> None:
     """
     temporary = path.with_name(path.name + ".tmp")
     try:
-        with temporary.open("w+b") as file:
+        temporary.unlink(missing_ok=True)  # of a run that was killed
+        with temporary.open("x+b") as file:
             torch.save(vars(checkpoint), file)
             seal(file)
             file.flush()

@@ -2,6 +2,7 @@
 
 import dataclasses
 import errno
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -101,7 +102,14 @@ def occupied(run: Path) -> Iterator[None]:
     except ModuleNotFoundError:  # Windows
         yield
         return
-    with (run / "lock").open("w") as file:
+    try:  # neither waits for the reader of a pipe nor writes through a link
+        descriptor = os.open(run / "lock", os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK | os.O_NOFOLLOW, 0o666)
+    except OSError as problem:
+        raise TrainingError(
+            f"cannot open {run / 'lock'}: {problem.strerror or problem}",
+            "move it away, or take another --output",
+        ) from None
+    with os.fdopen(descriptor, "w") as file:
         try:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # not handed on to workers
         except OSError as problem:
