@@ -1,7 +1,9 @@
 """Runs of a tiny net on the generated squares of tests/training/conftest.py."""
 
 import os
+import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -53,6 +55,23 @@ def command(squares: Path, run: Path, *more: str) -> list[str]:
     return [sys.executable, "-m", "pixelwise", "train", "finetune", *settings, "--output", str(run)]
 
 
+def signalled(squares: Path, run: Path, number: signal.Signals, step: int, *more: str) -> list[str]:
+    """A command that trains and, when step `step` (from 0) begins, sends the signal to its process group."""
+    script = (
+        "import os, runpy\n"
+        "from pixelwise.training.learner import Learner\n"
+        "original = Learner.step\n"
+        "def step(self, step, parts):\n"
+        f"    if step == {step}:\n"
+        f"        os.killpg(os.getpgid(0), {int(number)})\n"
+        "    return original(self, step, parts)\n"
+        "Learner.step = step\n"
+        "runpy.run_module('pixelwise', run_name='__main__', alter_sys=True)"
+    )
+    train = command(squares, run, *more)
+    return [sys.executable, "-c", script, *train[train.index("train") :]]
+
+
 def assert_same(first: Path, second: Path) -> None:
     a, b = checkpoint.load(first / checkpoint.LAST), checkpoint.load(second / checkpoint.LAST)
     assert a.step == b.step
@@ -89,6 +108,7 @@ def run_telling_steps(squares: Path, run: Path, settings: Sequence[str], resume:
 
     def step(self: Monitor, done: int, loss: float, rate: float) -> None:
         os.write(told, f"{done}\n".encode())
+        time.sleep(0.01)  # on a machine of any speed few steps pass before a kill that follows
         original(self, done, loss, rate)
 
     Monitor.step = step  # type: ignore[method-assign]

@@ -73,8 +73,8 @@ def test_what_would_fail_in_the_first_step_is_refused_before_it(squares: Path, t
     settings = ("backbone=test_convnext", "backbone_weights=none", "crop=1", "batch_size=1")
     recipe = Recipe("r", "d").override([*settings, "skips=16,8,4", "context=0"])
     assert build_net(recipe, 2) is not None, "it has no batch normalisation"
-    settings = ("backbone=dla46_c", "backbone_weights=none", "crop=1", "batch_size=1", "batch_norm=train")
+    normalised = ("backbone=dla46_c", "backbone_weights=none", "crop=1", "batch_size=1", "batch_norm=train")
     with pytest.raises(
         TrainingError, match=r"dla46_c does not work on crops of 1 x 1 pixels: Expected more than 1"
     ):
-        build_net(Recipe("r", "d").override([*settings]), 2)
+        build_net(Recipe("r", "d").override([*normalised]), 2)
