@@ -13,6 +13,8 @@ from squares_runs import run_squares
 
 from pixelwise.errors import TrainingError
 from pixelwise.training import checkpoint
+from pixelwise.training.chain import read_chain
+from pixelwise.training.monitor import _log_up_to
 from pixelwise.training.net import load_run
 
 
@@ -152,3 +154,60 @@ def test_pipes_and_devices_in_the_place_of_a_checkpoint_are_refused(tmp_path: Pa
     (tmp_path / checkpoint.BEST).symlink_to("/dev/zero")
     for name in (checkpoint.LAST, checkpoint.BEST):
         assert "it is a device, pipe or socket" in refusal(tmp_path / name)
+
+
+def pipe(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+
+
+@pytest.mark.parametrize("name", ["lock", "log.jsonl", "tensorboard"])
+def test_a_pipe_in_the_run_folder_is_refused_and_not_waited_for(
+    squares: Path, tmp_path: Path, name: str
+) -> None:
+    pipe(tmp_path / name)
+    with pytest.raises(TrainingError, match=r"cannot (open .*lock|write tensorboard and log\.jsonl in)"):
+        run_squares(squares, tmp_path, "steps=1", "workers=0")
+
+
+def test_nothing_is_written_through_a_link_in_the_run_folder(squares: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.txt"
+    other.write_text("mine")
+    for number, name in enumerate(("lock", "last.pt.tmp", "best.pt.tmp")):
+        run = tmp_path / str(number)
+        run.mkdir()
+        (run / name).symlink_to(other)
+        if name == "lock":
+            with pytest.raises(TrainingError, match="cannot open"):
+                run_squares(squares, run, "steps=1", "workers=0")
+        else:
+            assert run_squares(squares, run, "steps=1", "workers=0")
+        assert other.read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    "line", ["[" * 100_000, "9" * 5000, "{}", '{"step": null}', "\udcff", "[1]", '{"step": "x"}']
+)
+def test_lines_that_no_log_holds_are_left_out(squares: Path, copy: Path, line: str) -> None:
+    log = copy / "log.jsonl"
+    kept = [entry for entry in log.read_text().splitlines() if '"step": 1' in entry]
+    log.write_bytes(log.read_bytes() + line.encode("utf-8", "surrogateescape") + b"\n")
+    assert _log_up_to(log, 1, {1}).close() is None
+    assert log.read_text().splitlines() == kept and kept
+
+
+def test_a_chain_that_is_a_pipe_or_nested_without_end_is_named(tmp_path: Path) -> None:
+    place = tmp_path / checkpoint.CHAIN
+    for content in (
+        b"[" * 100_000,
+        b"9" * 5000,
+        b"\xff",
+        b'{"name": 1, "stages": []}',
+        b'{"name": "a", "stages": [1]}',
+    ):
+        place.write_bytes(content)
+        with pytest.raises(TrainingError, match=r"chain\.json is damaged"):
+            read_chain(tmp_path)
+    pipe(place)
+    with pytest.raises(TrainingError, match=r"cannot read .*chain\.json: it is a device, pipe or socket"):
+        read_chain(tmp_path)
