@@ -239,7 +239,7 @@ def test_train_refuses_faulty_data_and_names_the_file(photos: Path, tmp_path: Pa
             ("train", "finetune", "--set", "steps=0", "--set", "crop=x"),
             "crop=x does not read as a whole number",
         ),
-        (("export", "no_such_run"), "no_such_run is no run folder"),
+        (("export", "no_such_run"), "no_such_run is not a run folder"),
         (("eval", "default", "--data", "voc:nowhere"), "nowhere does not exist"),
         (("check", "nowhere"), "write KIND:PATH"),
     ],

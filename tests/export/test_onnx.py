@@ -163,3 +163,39 @@ def test_the_papers_nets_survive_at_any_size(papers_net: nn.Module, tmp_path: Pa
 def test_a_net_in_training_mode_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="evaluation mode"):
         export_onnx(SkipFCN(backbone("test_efficientnet"), 3, Head()).train(), INFO, tmp_path / "x.onnx")
+
+
+def test_weights_that_are_not_finite_are_not_exported(tmp_path: Path) -> None:
+    """Their scores, NaN too, would deviate by 0 from the file's."""
+    net = fcn("alexnet", 32, 3, filters=4).eval()
+    net.get_parameter("score_fr.bias").data[1] = float("nan")
+    with pytest.raises(ModelError, match=r"the net holds NaN or infinite numbers in score_fr\.bias"):
+        export_onnx(net, INFO, tmp_path / "nan.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+class Scaled(nn.Module):
+    """A 1x1 convolution of 3 to 400 channels whose weights are all `weight`, and three of its channels."""
+
+    def __init__(self, weight: float) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 400, 1)
+        nn.init.constant_(self.conv.weight, weight)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        scores: torch.Tensor = self.conv(image.float())[:, :3]
+        return scores
+
+
+def test_weights_beyond_half_precision_stay_whole(tmp_path: Path) -> None:
+    """float16 ends at 65504."""
+    path = tmp_path / "large.onnx"
+    assert export_onnx(Scaled(1e5).eval(), INFO, path) < 1e-5
+    kinds = {tensor.data_type for tensor in onnx.load(path).graph.initializer}
+    assert onnx.TensorProto.FLOAT16 not in kinds
+
+
+def test_infinite_scores_of_finite_weights_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="the net gives NaN or infinite scores for an image of 1 x 1"):
+        export_onnx(Scaled(3e38).eval(), INFO, tmp_path / "huge.onnx")
+    assert not list(tmp_path.iterdir())

@@ -62,7 +62,21 @@ def test_folding_leaves_plain_convolutions_that_do_the_same() -> None:
     assert torch.allclose(net(x), expected, atol=1e-5)
 
 
-def test_a_normalisation_without_a_convolution_before_it_is_named() -> None:
+def test_a_normalisation_without_a_convolution_before_it_is_frozen_by_itself() -> None:
+    """As those before the convolutions of DenseNet, and RepVGG's of identities."""
     net = nn.Sequential(nn.ReLU(), nn.BatchNorm2d(3))
-    with pytest.raises(ValueError, match="1 batch normalisations do not follow a convolution, 1 for one"):
+    norm = net[1]
+    assert isinstance(norm, nn.BatchNorm2d)
+    norm.running_mean, norm.running_var = torch.randn(3), torch.rand(3) + 0.1
+    nn.init.normal_(norm.weight)
+    x = torch.randn(2, 3, 5, 4)
+    expected = net.eval()(x)
+    assert freeze_batch_norm(net, torch.zeros(1, 3, 4, 4)) == 1
+    assert torch.allclose(net.train()(x), expected, atol=1e-6)
+    assert len(list(net.parameters())) == 2, "scale and shift still learn"
+
+
+def test_a_normalisation_without_running_statistics_cannot_be_frozen() -> None:
+    net = nn.Sequential(nn.ReLU(), nn.BatchNorm2d(3, track_running_stats=False))
+    with pytest.raises(ValueError, match="keeps no running statistics"):
         freeze_batch_norm(net, torch.zeros(1, 3, 4, 4))

@@ -171,7 +171,7 @@ def try_to_read(content: bytes, factory: pytest.TempPathFactory) -> None:
 
 
 def test_blobs_take_no_memory_beside_the_file_s_bytes(tmp_path: Path) -> None:
-    """40 MB of packed values are read once and not copied; the search for NaN takes a byte for each number."""
+    """40 MB of packed values are read once, not copied; the search for NaN takes a byte a number."""
     packed = np.zeros(10_000_000, np.float32)
     path = tmp_path / "big.caffemodel"
     path.write_bytes(message(100, message(7, blob(packed))))

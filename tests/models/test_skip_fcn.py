@@ -6,6 +6,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from pixelwise.models.backbones import Backbone, Level, backbone
+from pixelwise.models.layout import Layout
 from pixelwise.models.skip_fcn import Head, SkipFCN
 
 TINY = "test_efficientnet"
@@ -41,6 +42,48 @@ def test_scores_lie_on_the_pixels_they_were_computed_from() -> None:
         image = torch.rand(1, 3, 97, 129) * 255
         found = net(image)[0, 0, ::stride, ::stride]
         assert torch.allclose(found, image[0, 0, ::stride, ::stride], atol=1e-3)
+
+
+class Patches(nn.Module):
+    """Level k is the mean of the image over squares of 2^(k+1) pixels."""
+
+    def forward(self, image: torch.Tensor) -> list[torch.Tensor]:
+        return [F.avg_pool2d(image, 2**k) for k in range(1, 6)]
+
+
+@pytest.mark.parametrize(("skips", "stride"), [((), 32), ((16, 8, 4), 4)])
+def test_scores_of_patches_lie_between_the_pixels_they_were_computed_from(
+    skips: tuple[int, ...], stride: int
+) -> None:
+    """A ramp's mean is its value in the middle of the square: the upsampled scores are the ramp again."""
+    levels = tuple(Level(k - 1, 3, 2**k) for k in range(1, 6))
+    trunk = Backbone(Patches(), levels, [0.0] * 3, [1.0] * 3, Layout(odd=False, between=True))
+    net = SkipFCN(trunk, 1, Head(skips, context=0, dropout=0)).eval()
+    weights = [p for p in [*net.score_fr.parameters(), *net.scores.parameters()] if p.ndim == 4]
+    for weight in weights:
+        nn.init.zeros_(weight)
+    weights[-1].data[0, 0] = 1
+    ramp = torch.arange(96.0) + 2 * torch.arange(128.0)[:, None]
+    found = net(ramp.expand(1, 3, -1, -1))[0, 0].detach()
+    inner = slice(stride, -stride)
+    assert torch.allclose(found[inner, inner], ramp[inner, inner], atol=1e-3)
+    outermost = torch.tensor([found[0, 0], found[-1, -1]])
+    corners = torch.tensor([ramp[:stride, :stride].mean(), ramp[-stride:, -stride:].mean()])
+    assert torch.allclose(outermost, corners, atol=1e-3), "no border effect"
+
+
+def test_maps_with_a_cell_beyond_the_last_pixel_are_cut_to_the_coarser_ones() -> None:
+    """As of HRNet, whose sides are multiples of 32: the cell on pixel 0 of each stride stays there."""
+    levels = tuple(Level(k - 1, 3, 2**k) for k in range(1, 6))
+    trunk = Backbone(Averages(), levels, [0.0] * 3, [1.0] * 3, Layout(odd=False, between=False))
+    net = SkipFCN(trunk, 1, Head((16, 8, 4), context=0, dropout=0)).eval()
+    weights = [p for p in [*net.score_fr.parameters(), *net.scores.parameters()] if p.ndim == 4]
+    for weight in weights:
+        nn.init.zeros_(weight)
+    weights[-1].data[0, 0] = 1
+    image = torch.rand(1, 3, 97, 128) * 255
+    found = net(image)[0, 0, ::4, ::4]
+    assert torch.allclose(found, image[0, 0, ::4, ::4], atol=1e-3)
 
 
 def test_a_net_with_new_skips_begins_as_the_net_without() -> None:

@@ -1,7 +1,9 @@
 """Runs of a tiny net on the generated squares of tests/training/conftest.py."""
 
 import os
+import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -32,7 +34,12 @@ SETTINGS = [
 
 
 def run_squares(squares: Path, run: Path, *more: str, resume: bool = False) -> bool:
-    return run_recipe(squares, run, *SETTINGS, *more, resume=resume)
+    return run_recipe(squares, run, *SETTINGS, *start(squares), *more, resume=resume)
+
+
+def start(squares: Path) -> list[str]:
+    """The weights of the trunk: with random ones, batch normalisation would not be frozen."""
+    return [f"backbone_weights={squares / 'trunk.safetensors'}"]
 
 
 def run_recipe(folder: Path, run: Path, *settings: str, resume: bool = False) -> bool:
@@ -43,10 +50,26 @@ def run_recipe(folder: Path, run: Path, *settings: str, resume: bool = False) ->
 
 
 def command(squares: Path, run: Path, *more: str) -> list[str]:
-    settings = [
-        part for setting in [f"data=folder:{squares}", *SETTINGS, *more] for part in ("--set", setting)
-    ]
+    all_settings = [f"data=folder:{squares}", *SETTINGS, *start(squares), *more]
+    settings = [part for setting in all_settings for part in ("--set", setting)]
     return [sys.executable, "-m", "pixelwise", "train", "finetune", *settings, "--output", str(run)]
+
+
+def signalled(squares: Path, run: Path, number: signal.Signals, step: int, *more: str) -> list[str]:
+    """A command that trains and, when step `step` (from 0) begins, sends the signal to its process group."""
+    script = (
+        "import os, runpy\n"
+        "from pixelwise.training.learner import Learner\n"
+        "original = Learner.step\n"
+        "def step(self, step, parts):\n"
+        f"    if step == {step}:\n"
+        f"        os.killpg(os.getpgid(0), {int(number)})\n"
+        "    return original(self, step, parts)\n"
+        "Learner.step = step\n"
+        "runpy.run_module('pixelwise', run_name='__main__', alter_sys=True)"
+    )
+    train = command(squares, run, *more)
+    return [sys.executable, "-c", script, *train[train.index("train") :]]
 
 
 def assert_same(first: Path, second: Path) -> None:
@@ -85,6 +108,7 @@ def run_telling_steps(squares: Path, run: Path, settings: Sequence[str], resume:
 
     def step(self: Monitor, done: int, loss: float, rate: float) -> None:
         os.write(told, f"{done}\n".encode())
+        time.sleep(0.01)  # on a machine of any speed few steps pass before a kill that follows
         original(self, done, loss, rate)
 
     Monitor.step = step  # type: ignore[method-assign]

@@ -181,7 +181,7 @@ def test_a_stage_whose_checkpoints_are_damaged_can_begin_anew(
         (second / name).write_bytes(b"")
     with pytest.raises(TrainingError) as caught:
         train_chain(read_chain(tmp_path), *sets, tmp_path, resume=True)
-    assert caught.value.hint == f"remove {second}, and --resume begins this stage anew"
+    assert caught.value.hint == f"remove {second}, and --resume begins this stage again"
     shutil.rmtree(second)
     assert train_chain(read_chain(tmp_path), *sets, tmp_path, resume=True)
     assert checkpoint.load(second / checkpoint.LAST).step == 1

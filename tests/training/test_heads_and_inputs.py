@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 from squares_runs import SETTINGS as TINY
-from squares_runs import run_recipe, run_squares
+from squares_runs import run_recipe
 
 from pixelwise.cli.loading import load_model
 from pixelwise.cli.train import train
@@ -75,7 +75,7 @@ def rooms(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def two_heads(rooms: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = tmp_path_factory.mktemp("runs") / "heads"
     rates = ("learning_rate=1e-2", "head_learning_rate=1e-2", "workers=0")
-    assert run_squares(rooms, run, *rates, "heads=semantic,geometric", "steps=80", "evaluate_every=40")
+    assert run_recipe(rooms, run, *TINY, *rates, "heads=semantic,geometric", "steps=80", "evaluate_every=40")
     return run
 
 
@@ -138,7 +138,7 @@ def test_a_run_of_one_head_that_is_not_the_main_one_is_judged_by_it(
     from pixelwise.cli.export import export
 
     run = tmp_path / "run"
-    assert run_squares(rooms, run, "heads=geometric", "workers=0", "steps=1")
+    assert run_recipe(rooms, run, *TINY, "heads=geometric", "workers=0", "steps=1")
     export(run, tmp_path / "model.onnx")
     for model, head in ((run, "geometric"), (run, None), (tmp_path / "model.onnx", None)):
         capsys.readouterr()

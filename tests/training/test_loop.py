@@ -6,12 +6,11 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 import torch
-from squares_runs import SETTINGS, assert_same, command, run_squares, saved_step
+from squares_runs import SETTINGS, assert_same, command, run_squares, saved_step, signalled
 
 from pixelwise.data import open_dataset
 from pixelwise.errors import TrainingError
@@ -43,16 +42,10 @@ def test_a_run_killed_by_sigkill_resumes_to_the_same_weights(
     squares: Path, uninterrupted: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "killed"
-    process = subprocess.Popen(
-        command(squares, run, "checkpoint_minutes=0"), stderr=subprocess.PIPE, start_new_session=True
-    )
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and (not (run / "last.pt").exists() or saved_step(run) < 7):
-        time.sleep(0.02)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
-    killed_at = saved_step(run)
-    assert 7 <= killed_at < 40, "the kill should hit the middle of the run"
+    killing = signalled(squares, run, signal.SIGKILL, 20, "checkpoint_minutes=0")
+    killed = subprocess.run(killing, capture_output=True, text=True, start_new_session=True)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert saved_step(run) == 20
     resumed = subprocess.run(
         [*command(squares, run)[:5], "--output", str(run), "--resume"], capture_output=True, text=True
     )
@@ -65,21 +58,11 @@ def test_a_signal_ends_the_run_after_a_checkpoint(
     squares: Path, uninterrupted: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
     run = tmp_path / "stopped"
-    process = subprocess.Popen(
-        command(squares, run),
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    log = run / "log.jsonl"
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and (not log.exists() or not log.stat().st_size):
-        time.sleep(0.02)
-    os.killpg(process.pid, number)  # the whole group, as a terminal's Ctrl-C does
-    _, stderr = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "go on with: pixelwise train finetune" in stderr
-    assert 20 <= saved_step(run) < 40
+    stopping = signalled(squares, run, number, 25)
+    stopped = subprocess.run(stopping, capture_output=True, text=True, start_new_session=True)
+    assert stopped.returncode == 130, stopped.stderr
+    assert "go on with: pixelwise train finetune" in stopped.stderr
+    assert saved_step(run) == 26, "the step under way is finished"
     assert run_again(run) == 0
     assert_same_weights(run, uninterrupted)
 
@@ -111,7 +94,7 @@ def test_resuming_what_never_started_says_so(squares: Path, tmp_path: Path) -> N
 
 def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
     (tmp_path / "last.pt").write_bytes(b"half a checkpoint")
-    with pytest.raises(TrainingError, match=r"last\.pt is no checkpoint"):
+    with pytest.raises(TrainingError, match=r"last\.pt is damaged: it is cut off, or not a checkpoint"):
         checkpoint.load(tmp_path / "last.pt")
 
 
@@ -124,7 +107,7 @@ def test_beside_a_damaged_checkpoint_the_sound_one_is_named(
     run = tmp_path / "run"
     shutil.copytree(uninterrupted, run)
     (run / damaged).write_bytes(b"half a checkpoint")
-    with pytest.raises(TrainingError, match=rf"{damaged} is no checkpoint") as caught:
+    with pytest.raises(TrainingError, match=rf"{damaged} is damaged") as caught:
         checkpoint.load(run / damaged)
     assert re.search(rf"{run / sound},? is sound", str(caught.value.hint))
     (run / sound).write_bytes(b"half a checkpoint")
@@ -158,7 +141,7 @@ def test_a_checkpoint_that_the_system_does_not_let_be_read_is_not_called_damaged
     def refused(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(torch, "load", refused)
+    monkeypatch.setattr(checkpoint, "regular_file", refused)
     with pytest.raises(TrainingError, match=r"^cannot read .*last\.pt: Permission denied") as caught:
         checkpoint.load(tmp_path / "last.pt")
     assert "new run" not in str(caught.value)

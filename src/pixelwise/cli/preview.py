@@ -17,8 +17,8 @@ def preview(
     recipe: options.RecipeName,
     settings: options.Settings = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="PNG file.")] = Path("preview.png"),
-    pictures: Annotated[int, typer.Option(min=1, help="How many samples.")] = 4,
-    epochs: Annotated[int, typer.Option(min=1, help="How many variations of each.")] = 4,
+    pictures: Annotated[int, typer.Option(min=1, max=100, help="How many samples.")] = 4,
+    epochs: Annotated[int, typer.Option(min=1, max=100, help="How many variations of each.")] = 4,
     channels: Annotated[str, typer.Option(metavar="LIST", help="Extra channels to show, as depth,hha.")] = "",
 ) -> None:
     """Draw samples of the training split as they are read and as they are varied, with their labels.

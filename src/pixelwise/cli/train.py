@@ -32,9 +32,11 @@ def train(
     output: Annotated[Path | None, typer.Option(help="Run folder; by default runs/RECIPE.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's last checkpoint.")] = False,
     devices: Annotated[
-        int, typer.Option(min=1, help="Processes on this machine, with a GPU each if there are any.")
+        int, typer.Option(min=1, max=256, help="Processes on this machine, with a GPU each if there are any.")
     ] = 1,
-    nodes: Annotated[int, typer.Option(min=1, help="Machines, each of which is given this command.")] = 1,
+    nodes: Annotated[
+        int, typer.Option(min=1, max=4096, help="Machines, each of which is given this command.")
+    ] = 1,
     find_rate: Annotated[
         bool,
         typer.Option("--find-rate", help="Try learning rates on a few steps, print their losses, and stop."),

@@ -1,7 +1,7 @@
 """Frozen batch normalisation at the cost of weight-size work.
 
 With fixed statistics BatchNorm(conv(x)) is a convolution with scaled weights and a bias. Computing those
-anew in each step gives the very function and gradients of BatchNorm in evaluation mode, without its passes
+in each step again gives the very function and gradients of BatchNorm in evaluation mode, without its passes
 over activation-size tensors.
 """
 
@@ -19,12 +19,11 @@ class FrozenBatchNormConv2d(nn.Module):
 
     def __init__(self, conv: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
         super().__init__()
-        if norm.running_mean is None or norm.running_var is None:
-            raise ValueError("cannot freeze a batch normalisation that keeps no running statistics")
+        mean, variance = _statistics(norm)
         self.conv = conv
         self.scale, self.shift, self.eps = norm.weight, norm.bias, norm.eps
-        self.register_buffer("running_mean", norm.running_mean)
-        self.register_buffer("running_var", norm.running_var)
+        self.register_buffer("running_mean", mean)
+        self.register_buffer("running_var", variance)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         weight, bias = self.effective()
@@ -40,11 +39,37 @@ class FrozenBatchNormConv2d(nn.Module):
         return self.conv.weight * gain[:, None, None, None], bias
 
 
+class FrozenBatchNorm2d(nn.Module):
+    """Batch normalisation that does not follow a convolution, with statistics that stay as they are."""
+
+    running_mean: torch.Tensor
+    running_var: torch.Tensor
+
+    def __init__(self, norm: nn.BatchNorm2d) -> None:
+        super().__init__()
+        mean, variance = _statistics(norm)
+        self.scale, self.shift, self.eps = norm.weight, norm.bias, norm.eps
+        self.register_buffer("running_mean", mean)
+        self.register_buffer("running_var", variance)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        gain = self.scale * torch.rsqrt(self.running_var + self.eps)
+        shift = self.shift - self.running_mean * gain
+        return x * gain[:, None, None] + shift[:, None, None]
+
+
+def _statistics(norm: nn.BatchNorm2d) -> tuple[torch.Tensor, torch.Tensor]:
+    if norm.running_mean is None or norm.running_var is None:
+        raise ValueError("cannot freeze a batch normalisation that keeps no running statistics")
+    return norm.running_mean, norm.running_var
+
+
 def freeze_batch_norm(net: nn.Module, example: torch.Tensor) -> int:
-    """Fold every BatchNorm2d that follows a convolution into it, in place; returns how many.
+    """Freeze every BatchNorm2d, in place, and fold those that follow a convolution into it; returns how many
+    there were.
 
     Which follows which is found by running `example` through the net in evaluation mode. Raises ValueError
-    if a BatchNorm2d is left, because its input does not come straight from a convolution.
+    for a normalisation without running statistics.
     """
     names = {module: name for name, module in net.named_modules()}
     # By the tensor's id; it is kept so that this stays its own.
@@ -72,13 +97,16 @@ def freeze_batch_norm(net: nn.Module, example: torch.Tensor) -> int:
 
     for conv, norm in pairs:
         net.set_submodule(names[conv], FrozenBatchNormConv2d(conv, norm))
-        # timm's BatchNormAct2d also drops and activates.
-        rest = [getattr(norm, part) for part in ("drop", "act") if hasattr(norm, part)]
-        net.set_submodule(names[norm], nn.Sequential(*rest))
-    left = [name for name, module in net.named_modules() if isinstance(module, nn.BatchNorm2d)]
-    if left:
-        raise ValueError(f"{len(left)} batch normalisations do not follow a convolution, {left[0]} for one")
-    return len(pairs)
+        net.set_submodule(names[norm], nn.Sequential(*_behind(norm)))
+    left = {name: norm for name, norm in net.named_modules() if isinstance(norm, nn.BatchNorm2d)}
+    for name, norm in left.items():
+        net.set_submodule(name, nn.Sequential(FrozenBatchNorm2d(norm), *_behind(norm)))
+    return len(pairs) + len(left)
+
+
+def _behind(norm: nn.BatchNorm2d) -> list[nn.Module]:
+    """What timm's BatchNormAct2d does behind the normalisation: drop and activate."""
+    return [getattr(norm, part) for part in ("drop", "act") if hasattr(norm, part)]
 
 
 def fold_batch_norm(net: nn.Module) -> None:

@@ -14,7 +14,7 @@ from pixelwise.models.fcn import FCN, LateFusion
 from pixelwise.models.googlenet import INCEPTIONS
 from pixelwise.models.segmentation_net import TORCHVISION_MEAN, TORCHVISION_STD, SegmentationNet
 from pixelwise.models.transplant import Transplant, transplant
-from pixelwise.models.weights import read_metadata, read_tensors
+from pixelwise.models.weights import naming, read_metadata, read_tensors
 
 Tensors = dict[str, torch.Tensor]
 FILES = {"alexnet": "alexnet-owt-7be5be79", "vgg16": "vgg16-397923af", "googlenet": "googlenet-1378be20"}
@@ -73,7 +73,8 @@ def load_imagenet(net: SegmentationNet, source: str | Path) -> Transplant:
     tensors[first] = _for_channels(tensors[first].flip(1) if bgr else tensors[first], net.mean.shape[1])
     if isinstance(net, DeepLab):
         _decimate_classifier(tensors, net)
-    report = transplant(tensors, net)
+    with naming(path):
+        report = transplant(tensors, net)
     for name in ("fc6.weight", "fc7.weight"):
         if name in report.left:
             nn.init.normal_(net.get_parameter(name), std=0.005)

@@ -5,8 +5,8 @@ layer, zero at the start, are added, so a net with skips begins as the net witho
 
 Departures from the paper: a context block (atrous convolutions and the global average) feeds the deepest
 score; skips may pass through one hidden layer before the 1x1 score, as the branches of DeepLab's
-multi-scale variant do; images are padded to a multiple of the deepest stride plus one, on which every
-level's cells lie exactly on pixels.
+multi-scale variant do; images are padded to a size on which the cells of every level lie on those of the
+next finer one as the trunk's layout says (layout.py), and so do the upsampled scores.
 """
 
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from pixelwise.models import backbones
+from pixelwise.models.alignment import Surround
 from pixelwise.models.backbones import Backbone, Level
 from pixelwise.models.batch_norm import freeze_batch_norm
 from pixelwise.models.bilinear import BilinearUpsampling
@@ -56,8 +57,7 @@ class Context(nn.Module):
 class SkipFCN(SegmentationNet):
     """RGB images (N, 3, H, W), 0 to 255, uint8 or float, of any size, to class scores (N, C, H, W) float32.
 
-    Normalisation happens inside. Aligned for trunks whose strided layers pad by half their kernel, as
-    torch's ResNets and timm's nets without "tf_" do.
+    Normalisation happens inside. timm's nets with "tf_" pad unevenly, which the alignment does not know of.
     """
 
     backbone: Backbone
@@ -81,20 +81,31 @@ class SkipFCN(SegmentationNet):
         learned = head.upsampling == "learned"
         for level in self.skips:
             self.scores.append(_skip_score(level.channels, head.hidden, classes))
-            self.upsamplings.append(BilinearUpsampling(classes, stride // level.stride, learned))
+            self.upsamplings.append(self._upsampling(classes, stride // level.stride, learned))
             stride = level.stride
         self.score_stride = stride
-        self.upsample = BilinearUpsampling(classes, stride)
+        self.upsample = self._upsampling(classes, stride)
+
+    def _upsampling(self, classes: int, factor: int, learned: bool = False) -> nn.Module:
+        """Cells of the trunk's layout onto those of a stride `factor` times finer."""
+        if factor == 1 or not self.backbone.layout.between:
+            return BilinearUpsampling(classes, factor, learned)
+        # The repeated outer cells lie beyond the border: a factor each side, and half of one more.
+        kernel = BilinearUpsampling(classes, factor, learned, 2 * factor, 3 * factor // 2)
+        return nn.Sequential(Surround(), kernel)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         height, width = image.shape[-2:]
-        stride = self.deepest.stride
-        padded_height, padded_width = ((n + stride - 2) // stride * stride + 1 for n in (height, width))
+        layout = self.backbone.layout
+        padded_height, padded_width = (layout.padded(n, self.deepest.stride) for n in (height, width))
         x = F.pad(self.normalise(image), (0, padded_width - width, 0, padded_height - height))
         features = self.backbone(x)
         scores = self.score_fr(self.dropout(self.context(features[self.deepest.index])))
         for level, score, upsampling in zip(self.skips, self.scores, self.upsamplings, strict=True):
-            scores = upsampling(scores) + score(features[level.index])
+            scores, fine = upsampling(scores), score(features[level.index])
+            if not layout.odd:  # what lies beyond the last coarse cell
+                fine = fine[..., : scores.shape[-2], : scores.shape[-1]]
+            scores = scores + fine
         full: torch.Tensor = self.upsample(scores)
         return full[..., :height, :width]
 

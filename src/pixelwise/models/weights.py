@@ -4,7 +4,8 @@ import importlib.util
 import json
 import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -69,7 +70,7 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
         ) from None
     except Exception as problem:  # torch and safetensors raise many kinds, whose texts give unsafe advice
         raise ModelError(
-            f"the weights {path} cannot be read: the file is damaged, of another kind, or holds more than tensors",
+            f"the weights {path} cannot be read: the file is damaged, of another kind, or not only tensors",
             "name a .safetensors file, or a .pth file that torch.save(net.state_dict(), ...) wrote",
         ) from problem
     if not isinstance(content, Mapping) or not all(isinstance(t, torch.Tensor) for t in content.values()):
@@ -130,6 +131,15 @@ def read_metadata(path: Path) -> dict[str, str]:
     with path.open("rb") as file:
         header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
     return dict(header.get("__metadata__", {}))
+
+
+@contextmanager
+def naming(place: Path | str) -> Iterator[None]:
+    """Put the file or run that weights come from before the message of a ModelError."""
+    try:
+        yield
+    except ModelError as problem:
+        raise ModelError(f"{place}: {problem.message}", problem.hint) from None
 
 
 def load_by_order(net: nn.Module, tensors: Mapping[str, torch.Tensor]) -> None:

@@ -1,6 +1,5 @@
 """Which samples come in which step: a pure function of the seed, so that a run can go on anywhere."""
 
-import itertools
 import signal
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -71,7 +70,8 @@ class StepSampler(Sampler[list[tuple[int, int, int]]]):
         plan, length = self.plan, epoch_length(self.factors)
         samples: list[tuple[int, int]] = []
         epoch_of_samples = -1
-        for step, part in itertools.product(range(plan.start, plan.stop), plan.parts):
+        # itertools.product would first list all steps.
+        for step, part in ((step, part) for step in range(plan.start, plan.stop) for part in plan.parts):
             first = (step * plan.of + part) * plan.batch_size
             batch = []
             for position in range(first, first + plan.batch_size):

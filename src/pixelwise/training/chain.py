@@ -4,15 +4,17 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pixelwise.data import LabelledImages
 from pixelwise.errors import TrainingError
-from pixelwise.files import write_atomically
+from pixelwise.files import regular_file, write_atomically
 from pixelwise.training import checkpoint
 from pixelwise.training.launch import is_first
 from pixelwise.training.loop import train
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.start import begun, new_folder
+from pixelwise.training.typed import brief, is_of
 
 
 @dataclass(frozen=True)
@@ -78,12 +80,20 @@ def _begin(chain: Chain, run: Path, resume: bool) -> None:
 def read_chain(run: Path) -> Chain:
     """The chain that a run folder was begun with. Raises TrainingError if it does not say."""
     try:
-        content = json.loads((run / checkpoint.CHAIN).read_text(encoding="utf-8"))
-        return Chain(content["name"], tuple(Recipe.from_dict(stage) for stage in content["stages"]))
+        content = json.loads(regular_file(run / checkpoint.CHAIN).read_text(encoding="utf-8"))
+        name, stages = content["name"], content["stages"]
+        if not (isinstance(name, str) and is_of(stages, list[dict[str, Any]]) and stages):
+            raise ValueError("expected the name and the recipes of its stages")
+        return Chain(name, tuple(Recipe.from_dict(stage) for stage in stages))
     except FileNotFoundError:
         raise TrainingError(
             f"{run} holds no run of stages: {run / checkpoint.CHAIN} does not exist",
             "name the folder that the run was begun in, or begin one without --resume",
         ) from None
-    except (ValueError, KeyError, TypeError) as problem:
-        raise TrainingError(f"{run / checkpoint.CHAIN} is damaged: {problem}", "begin a new run") from None
+    except OSError as problem:
+        raise TrainingError(
+            f"cannot read {run / checkpoint.CHAIN}: {problem.strerror or problem}", "see to file and disk"
+        ) from None
+    except (ValueError, KeyError, TypeError, RecursionError, TrainingError) as problem:
+        reason = problem.message if isinstance(problem, TrainingError) else brief(str(problem))
+        raise TrainingError(f"{run / checkpoint.CHAIN} is damaged: {reason}", "begin a new run") from None

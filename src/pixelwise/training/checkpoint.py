@@ -1,8 +1,8 @@
 """What a run leaves on disk: complete or absent, never half-written."""
 
 import os
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,12 @@ from typing import Any
 import torch
 
 from pixelwise.errors import TrainingError
+from pixelwise.files import regular_file
+from pixelwise.labels import Classes
+from pixelwise.models.weights import fault_of, load_archive
+from pixelwise.training.recipe import Recipe
+from pixelwise.training.seal import DamagedError, expect_sound, seal
+from pixelwise.training.typed import is_of, wrong_fields
 
 LAST, BEST = "last.pt", "best.pt"
 CHAIN = "chain.json"
@@ -47,8 +53,10 @@ def save(checkpoint: Checkpoint, path: Path) -> None:
     """
     temporary = path.with_name(path.name + ".tmp")
     try:
-        with temporary.open("wb") as file:
+        temporary.unlink(missing_ok=True)  # of a run that was killed
+        with temporary.open("x+b") as file:
             torch.save(vars(checkpoint), file)
+            seal(file)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -74,8 +82,8 @@ def _refusal(problem: BaseException) -> str | None:
 
 
 def load(path: Path) -> Checkpoint:
-    """Read a checkpoint; nothing in it is executed. Raises TrainingError if it is missing or damaged, or
-    cannot be read.
+    """Read a checkpoint; nothing in it is executed. Raises TrainingError, which names the file, if it is
+    missing, cannot be read, is damaged, or holds anything else than what `save` writes.
     """
     try:
         return _read(path)
@@ -87,14 +95,55 @@ def load(path: Path) -> Checkpoint:
         raise TrainingError(
             f"cannot read {path}: {problem.strerror or problem}", "it may be sound: see to file and disk"
         ) from None
-    except Exception as error:
-        raise TrainingError(f"{path} is no checkpoint of this version: {error}", _instead_of(path)) from None
+    except DamagedError as problem:
+        raise TrainingError(f"{path} is damaged: {problem}", _instead_of(path)) from None
+    except TrainingError as problem:  # of its recipe
+        raise TrainingError(f"{path}: {problem.message}", problem.hint) from None
+    except Exception as problem:  # torch raises many kinds, whose texts give unsafe advice
+        raise TrainingError(f"{path} is not a checkpoint of this version", _instead_of(path)) from problem
 
 
 def _read(path: Path) -> Checkpoint:
-    content = torch.load(path, map_location="cpu", weights_only=True)
+    with regular_file(path).open("rb") as file:
+        expect_sound(file)
+        content = load_archive(file)
     known = {entry.name for entry in fields(Checkpoint)}
-    return Checkpoint(**{name: value for name, value in content.items() if name in known})
+    found = Checkpoint(**{name: value for name, value in content.items() if name in known})
+    if wrong := wrong_fields(vars(found), Checkpoint):
+        raise DamagedError("; ".join(wrong))
+    for tensors in (found.net, found.mean):
+        if fault := fault_of(tensors):
+            raise DamagedError(f"it holds {fault}")
+    Recipe.from_dict(found.recipe)
+    for classes in (found.classes, *found.heads.values()):
+        classes_from(classes)
+    if not all(is_of(entry.get("step"), int) and is_of(entry, dict[str, float]) for entry in found.history):
+        raise DamagedError("its history does not hold numbers by name")
+    return found
+
+
+@contextmanager
+def fitting(path: Path) -> Iterator[None]:
+    """Name the checkpoint whose tensors do not fit the net or the optimizer that its recipe describes."""
+    try:
+        yield
+    except (RuntimeError, ValueError, KeyError, TypeError, AttributeError, IndexError) as problem:
+        raise TrainingError(
+            f"{path} does not fit the net that its own recipe describes", _instead_of(path)
+        ) from problem
+
+
+def classes_as_data(classes: Classes) -> dict[str, Any]:
+    """Names and colours as a checkpoint holds them."""
+    return {"names": list(classes.names), "palette": [list(colour) for colour in classes.palette]}
+
+
+def classes_from(content: Mapping[str, Any]) -> Classes:
+    """The classes that `classes_as_data` wrote. Raises ValueError, KeyError or TypeError for other data."""
+    names, palette = content["names"], content["palette"]
+    if not (is_of(names, list[str]) and is_of(palette, list[list[int]])):
+        raise TypeError("expected names and colours")
+    return Classes.named(names, tuple((red, green, blue) for red, green, blue in palette))
 
 
 def _instead_of(damaged: Path) -> str:
@@ -109,7 +158,7 @@ def _instead_of(damaged: Path) -> str:
     if damaged == best and _is_sound(last):
         return f"{last} is sound: --resume goes on from it, and without {best} eval and export take it, too"
     if (run.parent / CHAIN).exists():
-        return f"remove {run}, and --resume begins this stage anew"
+        return f"remove {run}, and --resume begins this stage again"
     return "begin a new run"
 
 

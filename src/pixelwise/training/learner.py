@@ -27,7 +27,8 @@ class NotFiniteError(TrainingError):
 
 
 class Learner:
-    """The net, its optimizer and its running mean, new or as `state` has them.
+    """The net, its optimizer and its running mean, with the weights that the recipe starts from if it is
+    `new`; otherwise `restore` follows.
 
     `heads` counts the classes by head. `weights` (C) by head multiply the losses of classes.
     `channels`: of the recipe's inputs.
@@ -40,11 +41,11 @@ class Learner:
         heads: Mapping[str, int],
         weights: Mapping[str, torch.Tensor],
         channels: int,
-        state: Checkpoint | None,
+        new: bool,
     ) -> None:
         self.fabric, self.recipe, self.heads = fabric, recipe, heads
         torch.manual_seed(recipe.seed)
-        net = build_net(recipe, sum(heads.values()), state is None, channels)
+        net = build_net(recipe, sum(heads.values()), new, channels)
         self.net = for_training(net, fabric.device)
         if recipe.batch_norm == "sync":
             _synchronise(self.net, fabric)
@@ -52,12 +53,20 @@ class Learner:
         self._weights = {name: weight.to(fabric.device) for name, weight in weights.items()}
         self._sampling = LossSampling(recipe.loss_sampling)
         self.mean = RunningMean(self.net, recipe.ema)
-        if state is not None:
-            self.net.load_state_dict(state.net)
-            self.mean.load(state.mean)
-            self._optimizer.load_state_dict(state.optimizer)
-            fabric.strategy.precision.load_state_dict(state.scaler)
         self._model.train()
+
+    def restore(self, state: Checkpoint) -> None:
+        """Take everything from a checkpoint. Raises one of several kinds of errors if it does not fit."""
+        self.net.load_state_dict(state.net)
+        self.mean.load(state.mean)
+        self._optimizer.load_state_dict(state.optimizer)
+        for group in self._optimizer.param_groups:
+            group["peak_lr"] = float(group["peak_lr"])
+            for parameter in group["params"]:
+                for moment in self._optimizer.state.get(parameter, {}).values():
+                    if isinstance(moment, torch.Tensor) and moment.shape not in ((), parameter.shape):
+                        raise ValueError(f"a moment of {moment.shape} for a parameter of {parameter.shape}")
+        self.fabric.strategy.precision.load_state_dict(state.scaler)
 
     @property
     def rate(self) -> float:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
@@ -16,9 +17,9 @@ from pixelwise.training import checkpoint, stopping
 from pixelwise.training.batches import Batch, steps_of
 from pixelwise.training.evidence import save_evidence
 from pixelwise.training.judge import Judge
+from pixelwise.training.launch import is_first
 from pixelwise.training.learner import Learner, NotFiniteError
 from pixelwise.training.monitor import Monitor
-from pixelwise.training.net import classes_as_data
 from pixelwise.training.processes import (
     LostProcessError,
     any_of,
@@ -29,6 +30,7 @@ from pixelwise.training.processes import (
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.start import (
     begin,
+    changes,
     channels_of,
     class_weights,
     expect_same_classes,
@@ -57,7 +59,9 @@ def train(
     With `resume` the run goes on from its last checkpoint and, on the CPU, ends with the very weights that an
     uninterrupted run has. Of several processes, see processes.py, each calls this.
     """
-    recipe = settled(recipe, run, resume)
+    if is_first() and (note := changes(recipe)):
+        print(f"note: {note}", file=sys.stderr)
+    recipe = settled(recipe, run if resume else None)
     with determinism(recipe.deterministic), connected(recipe) as fabric:
         # What is wrong with folder and data, all processes find at the same time, and one can tell.
         train_set, val_set = (seen(images, recipe) for images in (train_set, val_set))
@@ -85,7 +89,10 @@ class Training:
         self.classes = {name: class_map.classes for name, class_map in train_set.heads.items()}
         self.channels = channels_of(train_set, recipe)
         weights = class_weights(recipe, train_set)
-        self.learner = Learner(fabric, recipe, train_set.sizes, weights, self.channels, state)
+        self.learner = Learner(fabric, recipe, train_set.sizes, weights, self.channels, state is None)
+        if state is not None:
+            with checkpoint.fitting(run / checkpoint.LAST):
+                self.learner.restore(state)
         self.judge = Judge(fabric, recipe, val_set, self.channels)
         self.done = 0 if state is None else state.step
         self.history = [] if state is None else state.history
@@ -175,8 +182,10 @@ class Training:
         return checkpoint.Checkpoint(
             step=self.done,
             recipe=dataclasses.asdict(self.recipe),
-            classes=classes_as_data(next(iter(self.classes.values()))),
-            heads={name: classes_as_data(own) for name, own in self.classes.items()} if several else {},
+            classes=checkpoint.classes_as_data(next(iter(self.classes.values()))),
+            heads={name: checkpoint.classes_as_data(own) for name, own in self.classes.items()}
+            if several
+            else {},
             seconds=self.seconds_before + time.monotonic() - self.began,
             history=self.history,
             images_per_step=self.images_per_step,

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from pixelwise.errors import TrainingError
-from pixelwise.files import write_atomically
+from pixelwise.files import regular_file, write_atomically
 
 
 class Monitor:
@@ -25,8 +25,14 @@ class Monitor:
     def __init__(self, run: Path, start: int, steps: int, batch_size: int, judged: Collection[int]) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self._board = SummaryWriter(str(run / "tensorboard"), purge_step=start)
-        self._log = _log_up_to(run / "log.jsonl", start, judged)
+        try:
+            self._board = SummaryWriter(str(run / "tensorboard"), purge_step=start)
+            self._log = _log_up_to(run / "log.jsonl", start, judged)
+        except OSError as problem:
+            raise TrainingError(
+                f"cannot write tensorboard and log.jsonl in {run}: {problem.strerror or problem}",
+                "move away what stands in their place, then go on with --resume",
+            ) from None
         self._console = Console(file=sys.stderr)
         self._start, self._steps, self._batch_size = start, steps, batch_size
         self._began = self._spoke = time.monotonic()
@@ -87,12 +93,13 @@ def _log_up_to(path: Path, step: int, judged: Collection[int]) -> Any:
     """The log, opened for appending, without what an interrupted run wrote after its last checkpoint."""
     kept = []
     if path.exists():
-        for line in path.read_text(encoding="utf-8").splitlines():
+        for line in regular_file(path).read_text(encoding="utf-8", errors="replace").splitlines():
             try:
                 record = json.loads(line)
-            except json.JSONDecodeError:  # cut off by a kill
+                done = int(record["step"])
+            except (ValueError, KeyError, TypeError, RecursionError):  # cut off by a kill
                 continue
-            if record["step"] < step or (record["step"] == step and ("loss" in record or step in judged)):
+            if done < step or (done == step and ("loss" in record or step in judged)):
                 kept.append(line + "\n")
     write_atomically(path, lambda file: file.write("".join(kept).encode()))
     return path.open("a", encoding="utf-8")

@@ -1,9 +1,9 @@
 """The net a recipe asks for, new or from a run's checkpoint."""
 
+import copy
 import dataclasses
 import sys
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -12,12 +12,12 @@ from pixelwise.crf.presets import PRESETS as CRF_PRESETS
 from pixelwise.data.spec import without_folders
 from pixelwise.errors import TrainingError
 from pixelwise.inference.model_file import ModelInfo
-from pixelwise.labels import Classes
 from pixelwise.models.fcn import HHA_MEAN
 from pixelwise.models.imagenet import load_imagenet_for_hha
 from pixelwise.models.registry import create, entry_of
 from pixelwise.models.segmentation_net import OneHead, SegmentationNet
 from pixelwise.models.transplant import transplant
+from pixelwise.models.weights import naming
 from pixelwise.training import checkpoint
 from pixelwise.training.crf_layer import add_crf
 from pixelwise.training.recipe import Recipe
@@ -30,11 +30,21 @@ def build_net(recipe: Recipe, classes: int, trained: bool = True, channels: int 
     `channels`: of the recipe's inputs. Raises TrainingError if the net cannot take so many.
     """
     net = _net_of(recipe, classes, recipe.backbone_weights if trained else "none", channels)
+    if trained and "backbone" in entry_of(recipe.net).settings:
+        _try(net, recipe)
     if recipe.crf_layer is not None:
         add_crf(net, classes, CRF_PRESETS[recipe.crf_layer])
     if trained and recipe.init_from is not None:
         before = checkpoint.load(checkpoint.chosen(Path(recipe.init_from))).mean
-        print(f"from {recipe.init_from}: {transplant(before, net)}", file=sys.stderr)
+        with naming(recipe.init_from):
+            report = transplant(before, net)
+        print(f"from {recipe.init_from}: {report}", file=sys.stderr)
+        if recipe.backbone_weights == "none" and any(name.startswith("backbone.") for name in report.left):
+            raise TrainingError(
+                f"{recipe.init_from} has no weights for all of the backbone, and backbone_weights=none "
+                "leaves the rest random",
+                "take the backbone of that run, or other backbone_weights",
+            )
     net.freeze(recipe.freeze_stages)
     return net.to(memory_format=torch.channels_last)
 
@@ -62,16 +72,39 @@ def _net_of(recipe: Recipe, classes: int, weights: str, channels: int) -> Segmen
     return net
 
 
+def _try(net: SegmentationNet, recipe: Recipe) -> None:
+    """Run a copy of the net on the sizes that it is going to see, so that no trunk fails in the middle of a
+    run. Raises TrainingError that says why it would.
+    """
+    whole = recipe.long_side, max(1, 3 * recipe.long_side // 4)
+    crop = (recipe.crop, recipe.crop) if recipe.crop else whole
+    for size, images, training in ((crop, min(2, recipe.batch_size), True), (whole, 1, False)):
+        trial = copy.deepcopy(net).train(training)
+        try:
+            with torch.no_grad(), torch.random.fork_rng(devices=[]):
+                trial(torch.zeros(images, 3, *size))
+        except (RuntimeError, ValueError, AssertionError, IndexError, TypeError) as problem:
+            reason = " ".join(str(problem).split())[:300]
+            raise TrainingError(
+                f"a net on {recipe.backbone} does not work on {'crops' if training else 'pictures'} of "
+                f"{size[0]} x {size[1]} pixels: {reason}",
+                "take another crop, batch_size or backbone",
+            ) from problem
+
+
 def load_run(run: Path, head: str | None = None) -> tuple[SegmentationNet, ModelInfo]:
     """The net of a run folder, in evaluation mode with its running-mean weights, and what it says of
     itself: the best one by mean IoU, or the last if none was judged. `head`: of several, by default the main
     one.
     """
     if not run.is_dir():
-        raise TrainingError(f"{run} is no run folder", "name the folder that `pixelwise train --output` made")
-    state = checkpoint.load(checkpoint.chosen(run))
-    recipe, classes = Recipe.from_dict(state.recipe), classes_from(state.classes)
-    heads = {name: classes_from(content) for name, content in state.heads.items()}
+        raise TrainingError(
+            f"{run} is not a run folder", "name the folder that `pixelwise train --output` made"
+        )
+    path = checkpoint.chosen(run)
+    state = checkpoint.load(path)
+    recipe, classes = Recipe.from_dict(state.recipe), checkpoint.classes_from(state.classes)
+    heads = {name: checkpoint.classes_from(content) for name, content in state.heads.items()}
     known = tuple(heads) or recipe.heads
     if head is not None and head not in known:
         raise TrainingError(
@@ -80,7 +113,8 @@ def load_run(run: Path, head: str | None = None) -> tuple[SegmentationNet, Model
     head = head or next(iter(known), None)
     size = sum(map(len, heads.values())) or len(classes)
     net = build_net(recipe, size, trained=False, channels=state.channels)
-    net.load_state_dict(state.mean)
+    with checkpoint.fitting(path):
+        net.load_state_dict(state.mean)
     if heads and head is not None:
         net, classes = OneHead(net, {name: len(own) for name, own in heads.items()}, head), heads[head]
     preprocessing = {
@@ -111,12 +145,3 @@ def _without_places(recipe: Recipe) -> dict[str, str]:
         **{field: without_folders(spec) for field, spec in specs.items() if spec is not None},
         **{field: Path(path).name for field, path in paths.items() if path is not None},
     }
-
-
-def classes_as_data(classes: Classes) -> dict[str, Any]:
-    return {"names": list(classes.names), "palette": [list(colour) for colour in classes.palette]}
-
-
-def classes_from(content: dict[str, Any]) -> Classes:
-    palette = tuple((red, green, blue) for red, green, blue in content["palette"])
-    return Classes.named(content["names"], palette)

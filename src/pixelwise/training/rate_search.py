@@ -16,9 +16,8 @@ from pixelwise.errors import TrainingError
 from pixelwise.training import processes
 from pixelwise.training.batches import steps_of
 from pixelwise.training.learner import Learner, NotFiniteError
-from pixelwise.training.precision import precision
 from pixelwise.training.recipe import Recipe
-from pixelwise.training.start import channels_of, class_weights, seen
+from pixelwise.training.start import channels_of, class_weights, seen, settled
 
 STEPS = 30
 COARSE, FINE = (0.01, 0.1, 1.0, 10.0, 100.0), (1 / 3, 3.0)
@@ -46,9 +45,7 @@ def find_rate(recipe: Recipe, train_set: LabelledImages, steps: int = STEPS) -> 
         raise TrainingError(
             "learning rates are searched for in one process", "have as large batches by accumulate=N"
         )
-    recipe = dataclasses.replace(
-        recipe, precision=precision(recipe), steps=steps, warmup_steps=0, power=0.0, ema=0.0
-    )
+    recipe = dataclasses.replace(settled(recipe), steps=steps, warmup_steps=0, power=0.0, ema=0.0)
     train_set = seen(train_set, recipe)
     weights, channels = class_weights(recipe, train_set), channels_of(train_set, recipe)
     trial = partial(_trial, recipe, train_set, weights, channels)
@@ -77,7 +74,7 @@ def _trial(
     recipe = dataclasses.replace(recipe, learning_rate=rates[0], head_learning_rate=rates[1])
     losses = []
     with processes.connected(recipe) as fabric:
-        learner = Learner(fabric, recipe, train_set.sizes, weights, channels, None)
+        learner = Learner(fabric, recipe, train_set.sizes, weights, channels, new=True)
         try:
             for step, parts in enumerate(steps_of(recipe, train_set)):
                 losses.append(learner.step(step, parts))

@@ -1,14 +1,16 @@
 """A recipe: everything that decides how a net is trained, as typed plain data."""
 
 import dataclasses
+import difflib
 import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pixelwise.errors import TrainingError
-from pixelwise.training.faults import faults_of
+from pixelwise.training.faults import faults_of, wrong_values
 from pixelwise.training.presets import PRESETS
+from pixelwise.training.typed import brief, described, wrong_fields
 
 
 @dataclass(frozen=True)
@@ -165,11 +167,13 @@ class Recipe:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, object]) -> "Recipe":
-        """The recipe of these fields. Raises TrainingError for unknown or missing fields."""
+        """The recipe of these fields. Raises TrainingError for unknown or missing fields, values of another
+        type, and numbers out of their range.
+        """
         fields = dataclasses.fields(cls)
         if unknown := sorted(content.keys() - {field.name for field in fields}):
             raise TrainingError(
-                f"the recipe has fields this version does not know: {', '.join(unknown)}",
+                f"the recipe has fields this version does not know: {', '.join(map(brief, unknown))}",
                 "it is of another version of pixelwise; use that one",
             )
         needed = [field.name for field in fields if field.default is dataclasses.MISSING]
@@ -178,6 +182,11 @@ class Recipe:
                 f"the recipe lacks {', '.join(missing)}", "it may be damaged; start a new run"
             )
         values = {key: tuple(value) if isinstance(value, list) else value for key, value in content.items()}
+        if wrong := wrong_fields(values, cls) or wrong_values(values):
+            raise TrainingError(
+                f"the recipe holds values that it cannot have: {'; '.join(wrong)}",
+                "it may be damaged; start a new run",
+            )
         return cls(**typing.cast(dict[str, typing.Any], values))
 
     def override(self, settings: list[str]) -> "Recipe":
@@ -189,14 +198,14 @@ class Recipe:
         for setting in settings:
             name, equals, text = setting.partition("=")
             if not equals:
-                faults.append(f'"{setting}" is not of the form field=value')
+                faults.append(f'"{brief(setting)}" is not of the form field=value')
             elif name not in hints:
-                faults.append(f'there is no field "{name}"')
+                faults.append(f'there is no field "{brief(name)}"{_meant(name, list(hints))}')
             else:
                 try:
                     changes[name] = _parse(text, hints[name])
                 except ValueError:
-                    faults.append(f"{name}={text} does not read as {_describe(hints[name])}")
+                    faults.append(f"{name}={brief(text)} does not read as {described(hints[name])}")
         changes = {**PRESETS.get(str(changes.get("preset")), {}), **changes}
         changed = dataclasses.replace(self, **typing.cast(dict[str, typing.Any], changes))
         faults += changed.faults() if not faults else []
@@ -223,12 +232,30 @@ def _parse(text: str, kind: typing.Any) -> object:
     return kind(text)
 
 
-def _describe(kind: typing.Any) -> str:
-    """What `_parse` expects."""
-    if isinstance(kind, types.UnionType):
-        return f"{_describe(typing.get_args(kind)[0])} or none"
-    if typing.get_origin(kind) is tuple:
-        arguments = typing.get_args(kind)
-        count = "numbers" if arguments[-1] is Ellipsis else f"{len(arguments)} numbers"
-        return f"{count} separated by commas"
-    return {int: "a whole number", float: "a number", bool: "true or false"}.get(kind, "text")
+_ALSO_CALLED = {
+    **dict.fromkeys(("epochs", "epoch", "iterations", "max_iter", "iters"), "steps"),
+    **dict.fromkeys(("lr", "rate"), "learning_rate"),
+    **dict.fromkeys(("batch", "bs"), "batch_size"),
+    **dict.fromkeys(("size", "img_size", "image_size", "resolution"), "crop"),
+    **dict.fromkeys(("model", "arch", "architecture"), "net"),
+    **dict.fromkeys(("encoder", "trunk"), "backbone"),
+    **dict.fromkeys(("pretrained", "weights", "encoder_weights"), "backbone_weights"),
+    **dict.fromkeys(("amp", "fp16", "bf16"), "precision"),
+    **dict.fromkeys(("flip", "hflip"), "mirror"),
+    **dict.fromkeys(("device", "gpu", "gpus"), "accelerator"),
+    "freeze": "freeze_stages",
+    "early_stopping": "patience",
+    "class_weights": "balance_classes",
+    "resume": "init_from",
+}
+"""What other programs call the fields."""
+
+
+def _meant(name: str, fields: list[str]) -> str:
+    """A question for the field that a wrong name may stand for; empty if none is near."""
+    plain = name.lower().replace("-", "_")
+    near = [_ALSO_CALLED[plain]] if plain in _ALSO_CALLED else difflib.get_close_matches(plain, fields, 1)
+    if not near:
+        return ""
+    note = " (pictures / batch_size of them make an epoch)" if plain.startswith("epoch") else ""
+    return f", did you mean {near[0]}?{note}"

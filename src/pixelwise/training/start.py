@@ -2,6 +2,7 @@
 
 import dataclasses
 import errno
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -18,7 +19,6 @@ from pixelwise.files import expect_writable, make_folder
 from pixelwise.training import checkpoint, processes
 from pixelwise.training.batches import share_of_step
 from pixelwise.training.losses import balancing_weights
-from pixelwise.training.net import classes_from
 from pixelwise.training.precision import precision
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.stopping import learns_no_more
@@ -40,12 +40,43 @@ def begin(recipe: Recipe, train_set: LabelledImages, run: Path, resume: bool) ->
     state = begun(recipe, run)
     names = [class_map.classes.names for class_map in train_set.heads.values()]
     heads = state.heads or {"": state.classes}
-    if (before := [classes_from(own).names for own in heads.values()]) != names:
+    if (before := [checkpoint.classes_from(own).names for own in heads.values()]) != names:
         raise TrainingError(
             f"the run in {run} learns {_listed(before)}, but the data now has {_listed(names)}",
             "resume with the data the run was started with",
         )
     return state
+
+
+def settled(recipe: Recipe, resumed: Path | None = None) -> Recipe:
+    """The recipe as it is run: what the start of the trunk decides, and the precision, which the machine
+    decides, or the run in the folder `resumed`.
+    """
+    if recipe.precision == "auto":
+        chosen = precision(recipe) if resumed is None else str(begun(recipe, resumed).recipe["precision"])
+        recipe = dataclasses.replace(recipe, precision=chosen)
+    return fitted(recipe)
+
+
+def fitted(recipe: Recipe) -> Recipe:
+    """Random weights have no statistics that could stay and no stages worth keeping, so all is learnt."""
+    if recipe.backbone_weights != "none" or recipe.init_from is not None:
+        return recipe
+    norm = "train" if recipe.net == "skip_fcn" and recipe.batch_norm == "frozen" else recipe.batch_norm
+    return dataclasses.replace(recipe, batch_norm=norm, freeze_stages=0)
+
+
+def changes(recipe: Recipe) -> str | None:
+    """What `fitted` changes because the trunk begins with random weights, for the user; None for nothing."""
+    now = fitted(recipe)
+    found = [
+        f"{name}={getattr(now, name)} (not {getattr(recipe, name)})"
+        for name in ("batch_norm", "freeze_stages")
+        if getattr(now, name) != getattr(recipe, name)
+    ]
+    if not found:
+        return None
+    return f"the trunk begins with random weights (backbone_weights=none), so {' and '.join(found)}"
 
 
 def begun(recipe: Recipe, run: Path) -> checkpoint.Checkpoint:
@@ -56,20 +87,12 @@ def begun(recipe: Recipe, run: Path) -> checkpoint.Checkpoint:
     expect_writable(run, "run folder", "have its permissions changed, or copy it", TrainingError)
     if recipe.precision == "auto":
         recipe = dataclasses.replace(recipe, precision=str(state.recipe["precision"]))
-    if changed := _differences(recipe, state):
+    if changed := _differences(fitted(recipe), state):
         raise TrainingError(
             f"the run in {run} was started with other settings: {', '.join(changed)}",
             "resume with the same recipe and settings, or start a new run",
         )
     return state
-
-
-def settled(recipe: Recipe, run: Path, resume: bool) -> Recipe:
-    """The recipe with its precision chosen, a resumed run's as it was."""
-    if recipe.precision != "auto":
-        return recipe
-    chosen = str(begun(recipe, run).recipe["precision"]) if resume else precision(recipe)
-    return dataclasses.replace(recipe, precision=chosen)
 
 
 def new_folder(run: Path) -> None:
@@ -89,7 +112,14 @@ def occupied(run: Path) -> Iterator[None]:
     except ModuleNotFoundError:  # Windows
         yield
         return
-    with (run / "lock").open("w") as file:
+    try:  # neither waits for the reader of a pipe nor writes through a link
+        descriptor = os.open(run / "lock", os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK | os.O_NOFOLLOW, 0o666)
+    except OSError as problem:
+        raise TrainingError(
+            f"cannot open {run / 'lock'}: {problem.strerror or problem}",
+            "move it away, or take another --output",
+        ) from None
+    with os.fdopen(descriptor, "w") as file:
         try:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # not handed on to workers
         except OSError as problem:
