@@ -9,6 +9,7 @@
 #include "key_table.hpp"
 #include "lattice_fields.hpp"
 #include "permutohedral.hpp"
+#include "threads.hpp"
 
 namespace pixelwise {
 
@@ -64,7 +65,10 @@ class SimplexNumbers {
     std::vector<std::int32_t> adopt(const SimplexNumbers& other) {
         std::vector<std::int32_t> called;
         called.reserve(other.names_.size());
-        for (const Key<Words>& name : other.names_) called.push_back(vertex(name, name.hash()));
+        for (const Key<Words>& name : other.names_) {
+            if (called.size() % 4096 == 0) InterruptScope::answer();
+            called.push_back(vertex(name, name.hash()));
+        }
         return called;
     }
 
