@@ -12,6 +12,7 @@ from typing import Literal, Protocol, get_args
 import numpy as np
 import numpy.typing as npt
 
+from pixelwise.crf.ranges import check_range
 from pixelwise.types import VOID
 
 Normalization = Literal["none", "before", "after", "symmetric"]
@@ -65,8 +66,8 @@ class Bilateral:
     image is (*shape) or (*shape, channels) of any real type, channels being whatever tells things apart:
     colour, depth, spectrum. theta_alpha is in pixels (as in Gaussian), theta_beta in the image's own units,
     one for all channels or one per channel. Raises ValueError for widths that are not positive, weights
-    that are not finite, and, with the size known, for images of another size, not finite, or of too many
-    channels.
+    that are not finite, and, with the size known, for images of another size, not finite, of too many
+    channels, or whose values do not go with theta_beta (see ranges.py).
     """
 
     image: npt.ArrayLike
@@ -108,6 +109,7 @@ class Bilateral:
                 features[axes + channel] /= width
         if image.dtype.kind == "f" and not np.isfinite(features[axes:]).all():
             raise ValueError("the image holds NaN, infinite or too large numbers; replace them first")
+        check_range(image, widths)
         return features
 
 
