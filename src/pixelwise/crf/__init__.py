@@ -1,10 +1,10 @@
-"""The fully connected CRF: exact where that can be, quick where it must be.
+"""The fully connected CRF of Krähenbühl and Koltun, by filtering on permutohedral lattices.
 
 >>> q = refine(image, probabilities)
 >>> q = mean_field(unary, [Gaussian(3, weight=3), Bilateral(image, 80, 13, weight=10)])
 """
 
-from pixelwise.crf.dense_crf import DenseCRF, mean_field, refine
+from pixelwise.crf.dense_crf import DenseCRF, LatticeTooLarge, mean_field, refine
 from pixelwise.crf.potentials import (
     Bilateral,
     Features,
@@ -24,6 +24,7 @@ __all__ = [
     "DenseCRF",
     "Features",
     "Gaussian",
+    "LatticeTooLarge",
     "Preset",
     "load_preset",
     "mean_field",

@@ -12,8 +12,8 @@ from PIL import Image
 
 from pixelwise.data.parts import read_ids
 from pixelwise.errors import DataError
-from pixelwise.inference.probabilities import Beliefs, probabilities_of, scores_of
-from pixelwise.inference.refiner import Refiner, refined_photo, refining_bytes
+from pixelwise.inference.probabilities import Beliefs, probabilities_of
+from pixelwise.inference.refiner import Refiner, refined, refined_photo, reserved_bytes
 from pixelwise.inference.segmentation import Segmentation
 from pixelwise.labels import RGB, Classes, voc_palette
 from pixelwise.pictures.images import fitting, printable, read_photo
@@ -114,9 +114,9 @@ def refine_given(photo_path: Path, given: Given, refiner: Refiner) -> Segmentati
         )
     closer = refined_photo(photo_path, photo, len(given.classes))
     grid = closer.shape[0], closer.shape[1]
-    with PICTURES.reserve(refining_bytes(grid, len(given.classes))):
-        scores = scores_of(refiner(closer, given.probabilities(grid)))
-    return Segmentation(scores, photo.size, given.classes, closer, photo.original, photo.size)
+    with PICTURES.reserve(reserved_bytes(grid, len(given.classes))):
+        scores, shown = refined(refiner, closer, given.probabilities(grid))
+    return Segmentation(scores, photo.size, given.classes, shown, photo.original, photo.size)
 
 
 def _read_labels(path: Path, confidence: float) -> GivenLabels:
