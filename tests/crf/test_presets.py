@@ -77,7 +77,7 @@ GOOD: dict[str, Any] = json.loads(DEEPLAB.to_json())
         ('{"search": ' * 50_000, "mine.json is not JSON"),
         (
             json.dumps({**GOOD, "w1": 10**400}),
-            "w1 must be a weight from 0 to 1e+06, got a number of 1329 bits",
+            "must be a weight from 0 to 1e+06, got a number of 1329 bits",
         ),
         (json.dumps({**GOOD, "format": 10**400}), "has preset format a number of 1329 bits"),
         (json.dumps({**GOOD, "iterations": -(10**400)}), "iterations must be a whole number from 0 to 1000"),
@@ -86,20 +86,20 @@ GOOD: dict[str, Any] = json.loads(DEEPLAB.to_json())
         (json.dumps({**GOOD, "theta_alpha": float("-inf")}), "theta_alpha must be a width"),
         (
             json.dumps({**GOOD, "theta_alpha": 1e-30}),
-            "theta_alpha must be a width from 0.01 to 1e+06, got 1e-30",
+            "alpha must be a width from 0.01 to 1e+06, got 1e-30",
         ),
         (
             json.dumps({**GOOD, "theta_beta": 1e-30}),
-            "theta_beta must be a width from 0.01 to 1e+06, got 1e-30",
+            "beta must be a width from 0.01 to 1e+06, got 1e-30",
         ),
         (
             json.dumps({**GOOD, "theta_gamma": None}),
-            "theta_gamma must be a width from 0.01 to 1e+06, got None",
+            "gamma must be a width from 0.01 to 1e+06, got None",
         ),
         (json.dumps({**GOOD, "source": "\ud800"}), "source must be a text"),
         (
             json.dumps({**GOOD, "name": "n" * 100_000}),
-            "name must be a text of up to 1000 characters, got 'nnn",
+            "must be a text of up to 1000 characters, got 'nnn",
         ),
         (json.dumps({**GOOD, "format": True}), '"format" must be 1, got True'),
         (json.dumps({**GOOD, "\x1b[31m": 1}), "there is no field '\\x1b[31m'"),

@@ -182,27 +182,24 @@ def load_preset(name_or_file: str | Path) -> Preset:
     given = str(name_or_file)
     if given in PRESETS:
         return PRESETS[given]
-    from pixelwise.pictures.images import printable  # brings Pillow, which the CRF itself does not need
-
-    shown = printable(given)
     path = Path(name_or_file)
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            raise PresetError(f"cannot read the CRF preset {shown}: it is not a file", _FORM)
+            raise PresetError(f"cannot read the CRF preset {given}: it is not a file", _FORM)
         with path.open("rb") as file:
             content = file.read(_LARGEST_FILE + 1)
     except FileNotFoundError:
         raise PresetError(
-            f"no CRF preset {shown}, neither a name nor a file",
+            f"no CRF preset {given}, neither a name nor a file",
             f"there are {', '.join(PRESETS)}; or give a file that pixelwise crf-search wrote",
         ) from None
     except (OSError, ValueError) as problem:  # ValueError: a null byte in the path
         reason = getattr(problem, "strerror", None) or problem
-        raise PresetError(f"cannot read the CRF preset {shown}: {reason}") from None
+        raise PresetError(f"cannot read the CRF preset {given}: {reason}") from None
     if len(content) > _LARGEST_FILE:
-        raise PresetError(f"{shown} has more than {_LARGEST_FILE} bytes, which no CRF preset has", _FORM)
+        raise PresetError(f"{given} has more than {_LARGEST_FILE} bytes, which no CRF preset has", _FORM)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise PresetError(f"{shown} is not a text file, so not a CRF preset", _FORM) from None
-    return Preset.from_json(text, shown)
+        raise PresetError(f"{given} is not a text file, so not a CRF preset", _FORM) from None
+    return Preset.from_json(text, given)

@@ -39,9 +39,9 @@ def check_range(image: npt.NDArray[np.generic], widths: npt.NDArray[np.float32])
         return
     if image.dtype.kind in "bf" and ((span < widths) & (reach <= _SMALL))[varied].all():
         raise ValueError(
-            f"{_values(low, high, varied)}, where a theta_beta of {widths[varied].min():g} sees no edges; pass "
-            "the image with values from 0 to 255 (multiply an image of 0 to 1 by 255, undo what a net's "
-            "normalisation did), or give theta_beta in the image's units"
+            f"{_values(low, high, varied)}, where a theta_beta of {widths[varied].min():g} sees no edges; "
+            "pass the image with values from 0 to 255 (multiply an image of 0 to 1 by 255, undo what a "
+            "net's normalisation did), or give theta_beta in the image's units"
         )
     far = varied & ~flat & (span > _FAR_APART * widths) & (reach > _LARGE)
     if far.any():

@@ -8,7 +8,6 @@ from pixelwise.errors import EXTRAS, MissingExtraError, ModelError
 from pixelwise.files import sha256_of
 from pixelwise.inference.engines import Engine, OnnxEngine, OpenVinoEngine, TorchEngine
 from pixelwise.inference.model_file import ModelInfo, read_model
-from pixelwise.streams import thread_count
 from pixelwise.types import PRECISIONS
 
 ENGINES = ("auto", "onnxruntime", "openvino", "torch")
@@ -59,7 +58,7 @@ def _open_net(path: Path, threads: int | None, engine: str, precision: str) -> t
             raise
         raise MissingExtraError(problem.name) from None
     if threads is not None:
-        torch.set_num_threads(thread_count(threads))
+        torch.set_num_threads(threads)
     net, info = read_net(path)
     return TorchEngine(for_inference(net, precision)), info, identity_of(info, sha256_of(path), precision)
 

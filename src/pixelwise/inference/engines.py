@@ -9,7 +9,7 @@ import numpy as np
 
 from pixelwise.errors import MissingExtraError, ModelError
 from pixelwise.inference.model_file import INPUT, OUTPUT, PROPERTY
-from pixelwise.streams import processors, thread_count
+from pixelwise.streams import processors
 from pixelwise.types import PRECISIONS, RGBImage, Scores
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class OnnxEngine:
         from onnxruntime import InferenceSession, SessionOptions
 
         self._source = source or (model if isinstance(model, str) else "the model")
-        self._threads = thread_count(threads)
+        self._threads = _thread_count(threads)
         options = SessionOptions()
         options.log_severity_level = 4
         options.intra_op_num_threads = self._threads
@@ -113,7 +113,7 @@ class OpenVinoEngine:
             raise MissingExtraError("openvino") from None
         core = openvino_core()
         self._source = source or (model if isinstance(model, str) else "the model")
-        self._threads = thread_count(threads)
+        self._threads = _thread_count(threads)
         if precision not in PRECISIONS:
             raise ValueError(f'precision is one of {", ".join(PRECISIONS)}, not "{precision}"')
         if precision == "bfloat16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
@@ -192,6 +192,13 @@ class TorchEngine:
             scores = self._net(pixels)[0].to("cpu", torch.float32).contiguous()
         array: Scores = scores.numpy()
         return array
+
+
+def _thread_count(threads: int | None) -> int:
+    """So many, or all processors."""
+    if threads is not None and threads < 1:
+        raise ValueError(f"expected at least one thread, got {threads}")
+    return processors() if threads is None else threads
 
 
 def _incomplete(source: str, problem: Exception) -> ModelError:

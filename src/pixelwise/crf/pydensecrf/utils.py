@@ -18,8 +18,8 @@ def unary_from_labels(
     """Energies (n_labels, pixels) of labels that are right with probability gt_prob.
 
     Labels are integers, or truth values for 0 and 1. With zero_unsure, label 0 means "could be anything",
-    n_labels does not count it, and row k is of label k + 1. Raises ValueError for a gt_prob outside (0, 1) and for labels beyond n_labels, 255 for void among
-    them.
+    n_labels does not count it, and row k is of label k + 1. Raises ValueError for a gt_prob outside (0, 1)
+    and for labels beyond n_labels, 255 for void among them.
     """
     ids = np.asarray(labels).ravel()
     if not 0 < gt_prob < 1:
@@ -54,15 +54,15 @@ def unary_from_softmax(sm: npt.ArrayLike, scale: float | None = None, clip: floa
     p = given if given.dtype.kind == "f" else given.astype(np.float32)
     if not (p.min() >= -1e-6 and p.max() <= 1 + 1e-4):
         raise ValueError(
-            f"probabilities must be within [0, 1], but these reach from {p.min():.3g} to {p.max():.3g}; scores "
-            "need a softmax over axis 0 first, and values up to 255 a division by 255"
+            f"probabilities must be within [0, 1], but these reach from {p.min():.3g} to {p.max():.3g}; "
+            "scores need a softmax over axis 0 first, and values up to 255 a division by 255"
         )
     total = p.sum(axis=0, dtype=np.float32)
     if not (abs(total - 1) <= 1e-2).all():
         raise ValueError(
             "the probabilities of a pixel must add up to 1 along axis 0, but here sums reach from "
-            f"{total.min():.3g} to {total.max():.3g}; are the classes on another axis? A map of the foreground "
-            "needs the background as a second class: np.stack([1 - p, p])"
+            f"{total.min():.3g} to {total.max():.3g}; are the classes on another axis? A map of the "
+            "foreground needs the background as a second class: np.stack([1 - p, p])"
         )
     if scale is not None:
         if not 0 < scale <= 1:
