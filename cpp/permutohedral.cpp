@@ -127,6 +127,7 @@ void Lattice::build(const float* features, const Tiles& tiles, const Kernels& ke
         }
     });
     rooms.clear();
+    for (auto& part : parts) part->finish(part != parts[0]);
 
     // The first part's numbers of vertices become everybody's; simplices that two parts met stay twice.
     first_vertices_ = static_cast<std::ptrdiff_t>(parts[0]->names().size());

@@ -61,6 +61,12 @@ class SimplexNumbers {
         }
     }
 
+    // Gives back what it takes to number more; `vertices` too, if none are to be found or adopted.
+    void finish(bool vertices) {
+        simplices_ = {};
+        if (vertices) vertices_ = {};
+    }
+
     // Numbers the vertices of other pixels, too, and returns what their corners are called here.
     std::vector<std::int32_t> adopt(const SimplexNumbers& other) {
         std::vector<std::int32_t> called;

@@ -114,7 +114,7 @@ def test_values_that_go_with_theta_beta_are_accepted(image: Image, theta_beta: f
 def test_an_object_before_a_plain_background_is_measured_by_itself() -> None:
     image = np.zeros((HEIGHT, WIDTH))
     image[5, 5] = 1  # less than a tenth
-    with pytest.raises(ValueError, match="reach from 0 to 1, .* sees no edges"):
+    with pytest.raises(ValueError, match=r"reach from 0 to 1, .* sees no edges"):
         refine(image, BELIEFS)
     image[5, 5] = 60_000
     assert np.isfinite(refine(image, BELIEFS)).all()
