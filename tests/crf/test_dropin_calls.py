@@ -134,7 +134,7 @@ REFUSED: dict[str, tuple[Call, str]] = {
         "transposed",
     ),
     "inference(5.7)": (lambda d, u: filled(d).inference(5.7), "whole"),
-    "inference(-1)": (lambda d, u: filled(d).inference(-1), "at least 0"),
+    "inference(-1)": (lambda d, u: filled(d).inference(-1), "from 0 to 1,000,000"),
     "inference(True)": (lambda d, u: filled(d).inference(True), "whole"),
     "inference(nan)": (lambda d, u: filled(d).inference(float("nan")), "whole"),
     "Q of NaN": (lambda d, u: filled(d).klDivergence(np.full((C, H * W), np.nan)), "Q must be finite"),

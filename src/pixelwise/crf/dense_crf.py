@@ -26,6 +26,8 @@ LatticeTooLarge = _core.LatticeTooLarge
 
 MAX_PIXELS = 2**31 - 1
 MAX_CLASSES = 65536
+MAX_ITERATIONS = 1_000_000
+"""Mean field settles within some dozens."""
 
 
 def mean_field(
@@ -85,11 +87,9 @@ def refine(
                 )
         unary = unary_from_labels(given, classes, confidence, void)
     else:
-        if classes is not None and classes != given.shape[0]:
-            raise ValueError(
-                f"probabilities have {given.shape[0]} classes along axis 0, not classes={classes}"
-            )
         unary = unary_from_probabilities(given)
+        if classes is not None and classes != len(unary):
+            raise ValueError(f"probabilities have {len(unary)} classes along axis 0, not classes={classes}")
     steps = preset.iterations if iterations is None else iterations
     return mean_field(unary, preset.kernels(picture), iterations=steps, threads=threads)
 
@@ -135,8 +135,7 @@ class DenseCRF:
 
     def step(self, iterations: int = 1) -> None:
         """Run this many more iterations."""
-        if isinstance(iterations, bool) or not isinstance(iterations, int | np.integer) or iterations < 0:
-            raise ValueError(f"iterations must be a whole number, at least 0, got {iterations!r}")
+        check_iterations(iterations)
         with self._calls:
             for _ in range(int(iterations)):
                 self._field.step()
@@ -212,6 +211,15 @@ def _energies(unary: npt.ArrayLike) -> npt.NDArray[np.float32]:
     # Strides of broadcast or oddly packed arrays are of no use for a result of the same layout.
     odd = any(stride % energies.itemsize for stride in energies.strides) or not energies.flags.aligned
     return energies.copy() if odd else energies
+
+
+def check_iterations(iterations: object) -> None:
+    """Raise ValueError unless it is a whole number of iterations that can be run."""
+    whole = isinstance(iterations, int | np.integer) and not isinstance(iterations, bool)
+    if not whole or not 0 <= int(iterations) <= MAX_ITERATIONS:  # type: ignore[call-overload]
+        raise ValueError(
+            f"iterations must be a whole number from 0 to {MAX_ITERATIONS:,}, got {iterations!r}"
+        )
 
 
 def check_single_label(energies: npt.NDArray[np.float32]) -> None:

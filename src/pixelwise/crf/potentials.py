@@ -6,7 +6,7 @@ exp(-|f_i - f_j|^2 / 2). Source: Krähenbühl and Koltun 2011, equations 2 and 3
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Real
+from numbers import Integral, Real
 from typing import Literal, Protocol, get_args
 
 import numpy as np
@@ -189,8 +189,8 @@ def unary_from_labels(
     ids = np.asarray(labels)
     if ids.dtype.kind not in "iu":
         raise ValueError(f"labels must be integers, got an array of {ids.dtype}")
-    if classes < 1:
-        raise ValueError(f"there must be at least 1 class, got {classes}")
+    if isinstance(classes, bool) or not isinstance(classes, Integral) or classes < 1:
+        raise ValueError(f"classes must be a whole number, at least 1, got {classes!r}")
     if classes > 1 and not 1 / classes < confidence < 1:
         raise ValueError(
             f"confidence must be above 1/classes (here {1 / classes:.3g}) and below 1, got {confidence}"

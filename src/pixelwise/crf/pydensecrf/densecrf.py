@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise import _core
-from pixelwise.crf.dense_crf import MAX_CLASSES, MAX_PIXELS, check_single_label
+from pixelwise.crf.dense_crf import MAX_CLASSES, MAX_ITERATIONS, MAX_PIXELS, check_single_label
 from pixelwise.crf.potentials import Bilateral, Features, Features32, Gaussian
 from pixelwise.streams import thread_count
 
@@ -142,8 +142,10 @@ class DenseCRF:
     def inference(self, niter: float) -> Matrix:
         """Beliefs (labels, pixels) after `niter` iterations, a whole number such as 5 or 5.0."""
         steps = _whole(niter)
-        if steps < 0:
-            raise ValueError(f"the number of iterations must be whole and at least 0, got {niter!r}")
+        if not 0 <= steps <= MAX_ITERATIONS:
+            raise ValueError(
+                f"the number of iterations must be whole, from 0 to {MAX_ITERATIONS:,}, got {niter!r}"
+            )
         with self._fresh_field() as field:
             for _ in range(steps):
                 field.step()

@@ -97,7 +97,9 @@ def create_pairwise_bilateral(
     has none.
     """
     image = np.asarray(img)
-    planes = image[np.newaxis] if chdim == -1 else np.moveaxis(image, chdim, 0)
+    if chdim not in range(-image.ndim, image.ndim):
+        raise ValueError(f"chdim must be an axis of the image, which has {image.ndim}, got {chdim!r}")
+    planes = image[np.newaxis] if chdim == -1 else np.moveaxis(image, int(chdim), 0)
     widths = np.asarray(schan, np.float32)
     if widths.shape not in ((), (len(planes),)):
         raise ValueError(
