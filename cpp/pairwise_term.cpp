@@ -25,7 +25,7 @@ void PairwiseTerm::prepare(const Pairwise& pairwise, const std::vector<std::int3
     scale_weights(pairwise, tiles.pixels(), threads);
     lattice_.space_rows(width_);
     values.resize(size(floats()));
-    for (int t = 0; t < threads; ++t) sums.emplace_back(size(t == 0 ? floats() : lattice_.own_vertices(t) * width_));
+    for (int t = 0; t < threads; ++t) sums.emplace_back(t == 0 ? size(floats()) : lattice_.called(t).size() * size(width_));
     if (pairwise.label.empty()) return;
     matrix.resize(size(width_) * size(width_));
     std::fill_n(matrix.data(), matrix.size(), 0.0f);

@@ -130,7 +130,6 @@ void Lattice::build(const float* features, const Tiles& tiles, const Kernels& ke
     for (auto& part : parts) part->finish(part != parts[0]);
 
     // The first part's numbers of vertices become everybody's; simplices that two parts met stay twice.
-    first_vertices_ = static_cast<std::ptrdiff_t>(parts[0]->names().size());
     called_.resize(parts.size());
     std::vector<std::size_t> first(parts.size() + 1, 0);
     for (std::size_t p = 0; p < parts.size(); ++p) {
@@ -323,7 +322,7 @@ void blur_ones(const std::vector<Link>& chain, std::vector<float>& value) {
 void Lattice::filter_ones(float* out) const {
     const int n = corners(), threads = static_cast<int>(called_.size());
     std::vector<std::vector<float>> sums;  // of each part's vertices; the first one's become those of all
-    for (int p = 0; p < threads; ++p) sums.emplace_back(static_cast<std::size_t>(p == 0 ? vertices_ : own_vertices(p)));
+    for (int p = 0; p < threads; ++p) sums.emplace_back(p == 0 ? static_cast<std::size_t>(vertices_) : called(p).size());
     std::vector<float>& value = sums[0];
     run_team(threads, [&](Member& member) {
         const std::size_t p = static_cast<std::size_t>(member.index);

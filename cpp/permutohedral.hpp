@@ -89,10 +89,7 @@ class Lattice {
     const std::int32_t* row() const { return corners_.data(); }           // (simplices, corners), as space_rows() says
     // The same as the part that met the simplex numbers its own vertices.
     const std::int32_t* own_row() const { return own_corners_.size() > 0 ? own_corners_.data() : corners_.data(); }
-    // The number of vertices of a part, and which of all vertices each of them is. Part 0 has numbered them as they are.
-    std::ptrdiff_t own_vertices(int part) const {
-        return part == 0 ? first_vertices_ : static_cast<std::ptrdiff_t>(called(part).size());
-    }
+    // Which of all vertices each of a part's own is. It is empty for part 0, whose numbers are everybody's.
     const std::vector<std::int32_t>& called(int part) const { return called_[static_cast<std::size_t>(part)]; }
     const std::vector<Link>& chain(int direction) const { return chains_[static_cast<std::size_t>(direction)]; }
 
@@ -110,7 +107,7 @@ class Lattice {
     void link(const SimplexNumbers<Words>& all, const LatticeFields& fields, int threads);
 
     int dimensions_;
-    std::ptrdiff_t vertices_ = 0, first_vertices_ = 0;
+    std::ptrdiff_t vertices_ = 0;
     std::vector<std::int32_t> corners_, own_corners_;  // the latter is empty if there is one part
     std::vector<std::vector<std::int32_t>> called_;
     std::vector<std::ptrdiff_t> first_pixel_;  // of each part, and the end

@@ -8,32 +8,13 @@ from typing import Any
 
 from pixelwise.crf import DEEPLAB
 
-VALUES: list[Any] = [
-    0,
-    -1,
-    1e-30,
-    1e30,
-    1e308,
-    float("nan"),
-    float("inf"),
-    -float("inf"),
-    10**400,
-    -(10**400),
-]
-VALUES += [True, None, "", "3", "\ud800", "\x00", "\x1b[31m", "n" * 5000, [], [[]], {}, {"a": 1}, 2**63]
-TEXTS = [
-    b"",
-    b"{",
-    b"[]",
-    b"null",
-    b"3",
-    b'"text"',
-    b"\xff\xfe",
-    b"[" * 50_000,
-    b'{"a":' * 50_000,
-    b"\x00" * 100,
-]
-TEXTS += [b'{"w1": ' + b"9" * 5000 + b"}", b'{"format": 1e999}', b"{}" * 3, b'{"name": "\\ud800"}']
+INFINITE = float("inf")
+VALUES: list[Any] = [0, -1, 1e-30, 1e30, 1e308, INFINITE - INFINITE, INFINITE, -INFINITE, 10**400]
+VALUES += [-(10**400), 2**63, True, None, "", "3", "\ud800", "\x00", "\x1b[31m", "n" * 5000]
+VALUES += [[], [[]], {}, {"a": 1}]
+TEXTS = [b"", b"{", b"[]", b"null", b"3", b'"text"', b"\xff\xfe", b"\x00" * 100, b"{}" * 3]
+TEXTS += [b"[" * 50_000, b'{"a":' * 50_000, b'{"w1": ' + b"9" * 5000 + b"}"]
+TEXTS += [b'{"format": 1e999}', b'{"name": "\\ud800"}']
 
 
 def cases(count: int, seed: int, folder: Path) -> Iterator[Path]:

@@ -216,7 +216,7 @@ def test_an_npy_file_holds_probabilities(tmp_path: Path) -> None:
     [
         (THIRDS[0], r"got \(2, 2\) of float32"),
         (THIRDS.astype(int), "got .* of int64"),
-        (THIRDS * 2, "add up to 2 to 2(.|\n)*in an .npz file under the name"),
+        (THIRDS * 2, "add up to 2 to 2(.|\n)*in an .npz file"),
         (THIRDS - 1, "start at -0.667"),
         (THIRDS * np.nan, "probabilities hold NaN"),
         (THIRDS * np.inf, "probabilities hold NaN, infinite"),

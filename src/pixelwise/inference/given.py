@@ -173,7 +173,7 @@ def _read_scores(path: Path) -> GivenScores:
             raise DataError(
                 f"{printable(path)}: the probabilities of a pixel must be from 0 on and add up to 1, here "
                 f"they start at {scores.min():.3g} and add up to {total.min():.3g} to {total.max():.3g}",
-                'if they are scores before the softmax, save them in an .npz file under the name "scores"',
+                'if they are scores before the softmax, save them under the name "scores" in an .npz file',
             )
         scores = np.log(np.maximum(scores, _FLOOR))
     try:

@@ -24,7 +24,7 @@ MOST_BYTES = 800_000_000
 `most_vertices`.
 """
 
-_FEWEST_VERTICES = 100_000
+_FEWEST_VERTICES = 50_000
 """So many are always allowed."""
 
 Number = TypeVar("Number", bound=np.generic)
