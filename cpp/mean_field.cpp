@@ -68,6 +68,7 @@ MeanField::MeanField(const Shape& shape, int classes, const std::vector<Pairwise
         terms_[k].prepare(pairwise[k], order, tiles, k == deepest, classes_, threads_);
     pixels_.emplace(shape, classes, std::move(order), kernels);
     for (int t = 0; t < threads_; ++t) scratch_.emplace_back(width_, terms_.size());
+    messages_.reserve(terms_.size());
 }
 
 template <class Work>
@@ -201,7 +202,6 @@ void MeanField::filter(const Source& source, std::size_t first, std::size_t last
 
 void MeanField::accept_messages() {
     messages_.clear();
-    messages_.reserve(terms_.size());
     for (PairwiseTerm& term : terms_) {
         std::swap(term.values, term.sums[0]);
         messages_.push_back(term.to_slice(term.values));

@@ -42,10 +42,7 @@ def cases(count: int, seed: int, folder: Path) -> Iterator[Case]:
         for position in sorted(chance.sample(range(len(given)), min(len(given), chance.choice([1, 1, 2])))):
             given[position], how = _spoilt(given[position], chance)
             spoilt.append(f"{position} {how}")
-        yield (
-            f"{number}: {name}({', '.join(spoilt)})",
-            lambda function=function, given=given: function(*given),
-        )
+        yield f"{number}: {name}({', '.join(spoilt)})", partial(function, *given)
 
 
 def sound(seed: int) -> Iterator[Case]:
@@ -114,7 +111,7 @@ def _convolution(*given: Any) -> None:
 
 
 def _kernel(*given: Any) -> None:
-    field = _core.MeanField((1, 8, 9), 3, [given], 2)  # type: ignore[list-item]
+    field = _core.MeanField((1, 8, 9), 3, [given], 2)
     unary = np.zeros((3, 1, 8, 9), np.float32)
     field.set_unary(unary)
     field.step()
@@ -176,8 +173,9 @@ def _spoilt_array(array: Array, chance: random.Random) -> tuple[Any, str]:
         return array.astype(int).astype(choice), choice
     spoilt = array.copy()
     with np.errstate(all="ignore"):
-        where = chance.choice([chance.randrange(array.size), slice(None)])
-        spoilt.ravel()[where] = np.float64(choice).astype(array.dtype)
+        where: Any = chance.choice([chance.randrange(array.size), slice(None)])
+        flat: Array = spoilt.reshape(-1)
+        flat[where] = np.array(float(choice)).astype(array.dtype)
     return spoilt, choice
 
 

@@ -38,7 +38,7 @@ def mean_field(
     compatibility: npt.ArrayLike | None = None,
     threads: int | None = None,
 ) -> Q:
-    """Beliefs Q, of unary's shape and memory layout, after so many iterations.
+    """Beliefs Q, of the unary's shape and memory layout, after `iterations` steps.
 
     unary: (C, H, W), (C, D, H, W) or (C, N) energies, that is negative log-probabilities up to a constant
     per pixel; any real type and strides. compatibility: None for Potts's model (labels that differ cost a
@@ -249,7 +249,7 @@ def _terms(
             matrix = np.eye(shape[0], dtype=np.float32)
         terms.append(
             (
-                np.require(kernel.features(shape[1:]), np.float32, "CA"),
+                np.require(kernel.features(shape[1:]), np.float32, ["C", "A"]),
                 get_args(Normalization).index(kernel.normalization),
                 max(float(kernel.weight), 0.0),
                 None if matrix is None else np.float32(kernel.weight) * matrix,

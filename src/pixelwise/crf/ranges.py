@@ -14,7 +14,7 @@ _LARGE = 255.0
 _FAR_APART = 300.0
 """Standard deviations. Grey levels from 0 to 255 are not so far apart unless theta_beta is below 1."""
 _SAMPLE = 10_000
-"""About so many pixels are looked at."""
+"""About this many pixels are examined."""
 
 
 def check_range(image: npt.NDArray[np.generic], widths: npt.NDArray[np.float32]) -> None:

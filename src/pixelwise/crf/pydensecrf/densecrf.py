@@ -4,7 +4,6 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
-from numbers import Real
 
 import numpy as np
 import numpy.typing as npt
@@ -232,9 +231,11 @@ class DenseCRF2D(DenseCRF):
 
 def _whole(value: object) -> int:
     """A number that is whole, 5 or 5.0, as an integer; -1 for anything else."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not float(value).is_integer():
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         return -1
-    return int(value)
+    if isinstance(value, int | np.integer):
+        return int(value)
+    return int(value) if value.is_integer() else -1
 
 
 def _row_column(sxy: float | Sequence[float]) -> float | tuple[float, float]:
@@ -250,7 +251,7 @@ def _matrix(name: str, values: npt.ArrayLike) -> Matrix:
     if array.dtype.kind not in "iuf" or array.ndim < 2:
         raise ValueError(f"{name} must be a matrix of real numbers, got {array.shape} of {array.dtype}")
     with np.errstate(over="ignore"):
-        return np.require(array, np.float32, "CA")
+        return np.require(array, np.float32, ["C", "A"])
 
 
 def _gain(compat: Compat, labels: int) -> tuple[float, Matrix | None]:
