@@ -136,7 +136,8 @@ def test_misaligned_arrays_are_refused_by_every_function() -> None:
 def test_a_result_is_never_lost_in_a_converted_copy() -> None:
     field = _core.MeanField((1, 3, 3), 2, [], 1)
     field.set_unary(np.zeros((2, 1, 3, 3), np.float32))
-    for out in (np.zeros((2, 1, 3, 3)), np.broadcast_to(np.float32(0), (2, 1, 3, 3))):
+    others: list[npt.NDArray[Any]] = [np.zeros((2, 1, 3, 3)), np.broadcast_to(np.float32(0), (2, 1, 3, 3))]
+    for out in others:
         with pytest.raises(TypeError):
             field.beliefs(out)
     repeated = np.lib.stride_tricks.as_strided(np.zeros(9, np.float32), (2, 1, 3, 3), (0, 0, 12, 4))
