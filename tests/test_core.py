@@ -1,5 +1,8 @@
 """The compiled resampling against NumPy, written out by its definition."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -98,3 +101,65 @@ def test_arrays_of_another_type_are_refused_instead_of_copied() -> None:
 def test_classes_must_agree() -> None:
     with pytest.raises(ValueError, match="differ in classes"):
         _core.pixel_probabilities(np.zeros((2, 3, 3), np.float32), np.zeros((3, 3, 3), np.float32))
+
+
+def misaligned(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    moved = np.zeros(array.nbytes + 1, np.uint8)[1:].view(array.dtype).reshape(array.shape)
+    moved[...] = array
+    assert not moved.flags.aligned
+    return moved
+
+
+def test_misaligned_arrays_are_refused_by_every_function() -> None:
+    scores, pixels, confidence = np.zeros((2, 3, 3), np.float32), np.zeros(2, np.int64), np.zeros(2)
+    labels, features = np.zeros((3, 3), np.uint8), np.zeros((2, 9), np.float32)
+    field = _core.MeanField((1, 3, 3), 2, [(features, 0, 1.0, None)], 1)
+    volume = np.zeros((2, 1, 3, 3), np.float32)
+    field.set_unary(volume)
+    images, weights = np.zeros((1, 3, 3, 32), np.float32), np.zeros((32, 32, 3, 3), np.float32)
+    bias, rows = np.zeros(32, np.float32), np.zeros((9, 2), np.float32)
+    calls: list[Callable[[], object]] = [
+        lambda: _core.label_pixels(misaligned(scores), labels, pixels, confidence),
+        lambda: _core.label_pixels(scores, labels, misaligned(pixels), confidence),
+        lambda: _core.pixel_probabilities(scores, misaligned(scores)),
+        lambda: field.set_unary(misaligned(volume)),
+        lambda: field.beliefs(misaligned(volume)),
+        lambda: _core.MeanField((1, 3, 3), 2, [(misaligned(features), 0, 1.0, None)], 1),
+        lambda: _core.convolve(misaligned(images), weights, bias, 1, 1, False, images, 1),
+        lambda: _core.cross_entropy(misaligned(rows), labels.ravel(), rows[0], 1, None, 1),
+    ]
+    for call in calls:
+        with pytest.raises(TypeError):
+            call()
+
+
+def test_a_result_is_never_lost_in_a_converted_copy() -> None:
+    field = _core.MeanField((1, 3, 3), 2, [], 1)
+    field.set_unary(np.zeros((2, 1, 3, 3), np.float32))
+    others: list[npt.NDArray[Any]] = [np.zeros((2, 1, 3, 3)), np.broadcast_to(np.float32(0), (2, 1, 3, 3))]
+    for out in others:
+        with pytest.raises(TypeError):
+            field.beliefs(out)
+    repeated = np.lib.stride_tricks.as_strided(np.zeros(9, np.float32), (2, 1, 3, 3), (0, 0, 12, 4))
+    with pytest.raises(ValueError, match="repeats its numbers"):
+        field.beliefs(repeated)
+
+
+def test_nan_gives_no_probability_and_spoils_no_pixel_but_its_neighbours() -> None:
+    scores = np.array([[[1, 1, np.nan]], [[2, 1, 1]]], np.float32)
+    found = np.empty((2, 1, 3), np.float32)
+    _core.pixel_probabilities(scores, found)
+    assert found[:, 0, 0] == pytest.approx(softmax(np.array([1.0, 2])), abs=1e-6)
+    assert np.isnan(found[:, 0, 2]).any()
+    labels, pixels, confidence = np.empty((1, 3), np.uint8), np.zeros(2, np.int64), np.zeros(2)
+    _core.label_pixels(scores, labels, pixels, confidence)
+    assert pixels.sum() == 3
+    assert labels[0, 0] == 1
+
+
+def test_sides_are_bounded_before_memory_is_taken() -> None:
+    long = np.zeros((2, 1, 2**24), np.float32)
+    with pytest.raises(ValueError, match=r"2\^24"):
+        _core.pixel_confidence(long, np.zeros((1, 1), np.float32))
+    with pytest.raises(ValueError, match=r"2\^24"):
+        _core.pixel_confidence(long[:, :, :1].copy(), np.zeros((2**24, 1), np.float32))

@@ -120,8 +120,8 @@ class _Iterations(torch.autograd.Function):
     """Logits (P, C) after the iterations, from energies (P, C) and gains (K, C, C) of P pixels.
 
     What each iteration keeps is the blurred rows of the vertices, mostly far fewer than there are pixels; the
-    way back makes the beliefs from them anew. Source of the filter's transpose: Krähenbühl and Koltun,
-    "Parameter learning and convergent inference for dense random fields", 2013.
+    backward pass computes the beliefs from them again. Source of the filter's transpose: Krähenbühl and
+    Koltun, "Parameter learning and convergent inference for dense random fields", 2013.
     """
 
     @staticmethod
@@ -256,5 +256,4 @@ def _check(
             f"compatibility must be ({classes},) or ({classes}, {classes}) for {classes} classes, "
             f"got {tuple(compatibility.shape)}"
         )
-    if isinstance(iterations, bool) or not isinstance(iterations, int) or iterations < 0:
-        raise ValueError(f"iterations must be a whole number from 0 on, got {iterations!r}")
+    dense_crf.check_iterations(iterations)
