@@ -160,6 +160,7 @@ def test_deeplab_is_trained_as_in_the_paper(variant: str, crop: int) -> None:
     assert (recipe.learning_rate, recipe.head_learning_rate) == (0.001, 0.01)
     assert (recipe.head_layers, recipe.optimizer) == (("fc8",), "sgd")
     assert (recipe.momentum, recipe.weight_decay) == (0.9, 5e-4)
+    assert (recipe.schedule, recipe.decay_every, recipe.decay_factor) == ("step", 2000, 0.1)
     assert (recipe.train_split, recipe.val_split) == ("train_aug", "val")
 
 

@@ -2,9 +2,9 @@
 
 Paper: Chen et al. 2015, section 4.1; mean IoU 62.25 on VOC2012 val, 67.64 with the CRF (eval --crf).
 Command: pixelwise train voc_deeplab_large_fov --set data=voc:VOC2012,sbd=SBD
-Training: crops of 321, batches of 20, fc8 at ten times the rate, 6,000 steps. Departures: torchvision's
-ImageNet weights (fc6 and fc7 are taps and filters of them), the mean of the loss over positions instead of
-its sum, rates that fall as (1 - step/steps)^0.9 instead of by tens every 2,000 steps. Result: not yet run.
+Training: crops of 321, batches of 20, fc8 at ten times the rate, 6,000 steps, rates a tenth after every 2,000.
+Departures: torchvision's ImageNet weights (fc6 and fc7 are taps and filters of them), the mean of the loss
+over positions instead of its sum. Result: not yet run.
 """
 
 from pixelwise.training.recipe import Recipe
@@ -22,6 +22,9 @@ RECIPE = Recipe(
     colour=0.0,
     batch_size=20,
     steps=6000,
+    schedule="step",
+    decay_every=2000,
+    decay_factor=0.1,
     optimizer="sgd",
     learning_rate=1e-3,
     head_learning_rate=1e-2,

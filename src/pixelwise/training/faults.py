@@ -15,11 +15,20 @@ _CHOICES = {
     "padding": ("same", "release"),
     "loss": ("mean", "sum"),
     "optimizer": ("adamw", "sgd"),
+    "schedule": ("poly", "step", "fixed"),
     "batch_norm": ("frozen", "train", "sync"),
     "upsampling": ("fixed", "learned"),
     "precision": ("auto", "32-true", "bf16-mixed", "16-mixed"),
 }
-_AT_LEAST_ONE = ("batch_size", "accumulate", "steps", "train_side", "long_side", "evaluate_every")
+_AT_LEAST_ONE = (
+    "batch_size",
+    "accumulate",
+    "steps",
+    "train_side",
+    "long_side",
+    "evaluate_every",
+    "decay_every",
+)
 _NOT_NEGATIVE = (
     *("context", "hidden", "freeze_stages", "warmup_steps", "seed", "workers", "patience"),
     *("power", "momentum", "weight_decay", "clip", "learning_rate", "head_learning_rate"),
@@ -88,6 +97,7 @@ def _rules(recipe: "Recipe") -> list[tuple[bool, str]]:
             f"loss_sampling must lie in (0, 1], got {recipe.loss_sampling}",
         ),
         (recipe.jitter is None or recipe.jitter >= 0, f"jitter may not be negative, got {recipe.jitter}"),
+        (0 < recipe.decay_factor <= 1, f"decay_factor must lie in (0, 1], got {recipe.decay_factor}"),
         (0 <= recipe.colour <= 1, f"colour must lie in [0, 1], got {recipe.colour}"),
         (
             recipe.inputs == (IMAGE,) or recipe.net.startswith("fcn"),

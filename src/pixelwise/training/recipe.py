@@ -109,7 +109,7 @@ class Recipe:
     outside the trunk.
     """
     momentum: float = 0.9
-    """SGD's momentum."""
+    """SGD's momentum. Rates are part of what accumulates, as in Caffe: see optimizer.py."""
     weight_decay: float = 1e-2
     double_bias_rate: bool = False
     """Biases learn twice as fast, as in FCN."""
@@ -117,8 +117,16 @@ class Recipe:
     clip: float = 0.0
     """The largest norm of a step's gradients, longer ones are shortened to it; 0: any."""
     warmup_steps: int = 100
+    schedule: str = "poly"
+    """How the learning rates fall: "poly" to 0, (1 - step/steps)^power; "step", by decay_factor every
+    decay_every steps; "fixed", not at all.
+    """
     power: float = 0.9
-    """Of the polynomial decay to 0."""
+    """The exponent of the schedule "poly"."""
+    decay_every: int = 2000
+    """Steps between two falls of the schedule "step"."""
+    decay_factor: float = 0.1
+    """The factor of each fall of the schedule "step"."""
     ema: float = 0.998
     """Decay per step of the running mean of weights that is judged and exported; 0 takes the weights
     themselves.
