@@ -140,6 +140,22 @@ def test_multi_scale_adds_128_channels_for_the_image_and_each_of_four_poolings()
     assert kernels == [(3, 128), (1, 128)] * 5
 
 
+def test_each_branch_sees_the_image_or_the_pooling_of_its_name() -> None:
+    net = small("large_fov", multi_scale=True)
+    outputs: dict[str, torch.Tensor] = {}
+    inputs: dict[str, torch.Tensor] = {}
+    for name, layer in net.backbone.named_children():
+        layer.register_forward_hook(lambda _, i, o, name=name: outputs.__setitem__(name, o.clone()))
+    for name, branch in net.branches.items():
+        branch.register_forward_pre_hook(lambda _, i, name=name: inputs.__setitem__(name, i[0].clone()))
+    image = torch.rand(1, 3, 33, 41) * 255
+    with torch.inference_mode():
+        net(image)
+    assert list(inputs) == ["image", "pool1", "pool2", "pool3", "pool4"]
+    assert torch.equal(inputs["image"], net.normalise(image))
+    assert all(torch.equal(inputs[name], outputs[name]) for name in ("pool1", "pool2", "pool3", "pool4"))
+
+
 def test_only_the_new_weights_of_a_multi_scale_net_learn() -> None:
     net = small("large_fov", multi_scale=True)
     learning = {name.split(".")[0] for name, p in net.named_parameters() if p.requires_grad}
