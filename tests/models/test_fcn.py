@@ -324,3 +324,20 @@ def test_late_fusion_averages_the_scores_of_two_streams() -> None:
 def test_what_there_is_not_is_refused_with_what_there_is(options: dict[str, object], complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         fcn(**options)  # type: ignore[arg-type]
+
+
+def test_full_upsampling_has_the_kernels_of_caffes_layers_between_all_classes() -> None:
+    """Caffe's 4x4 deconvolutions of 21 classes hold 21 * 21 * 16 numbers; FCN-8s has two, FCN-16s one."""
+    with torch.device("meta"):
+        counts = {
+            (stride, way): sum(
+                p.numel() for p in fcn(stride=stride, upsampling=way).parameters() if p.requires_grad
+            )
+            for stride in (16, 8)
+            for way in ("fixed", "learned", "full")
+        }
+    assert counts[16, "full"] - counts[16, "fixed"] == 21 * 21 * 16
+    assert counts[8, "full"] - counts[8, "fixed"] == 2 * 21 * 21 * 16
+    assert counts[8, "learned"] - counts[8, "fixed"] == 2 * 21 * 16
+    with pytest.raises(ValueError, match="upsampling is one of fixed, learned, full, not mixed"):
+        fcn(upsampling="mixed")

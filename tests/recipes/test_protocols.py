@@ -76,7 +76,7 @@ NYUD: Values = {
 TWO_HEADS: Values = {"val_data": None, "heads": ("semantic", "geometric")}  # FCN table 5
 SIFTFLOW = TWO_HEADS | {
     "data": "sift_flow:SiftFlowDataset",
-    "train_split": "trainval",  # FCN table 5: 2,488 pictures
+    "train_split": "trainval",  # FCN table 5: 2,488 pictures, two without labels
     "val_split": "test",  # and 200
 }
 STANFORD = TWO_HEADS | {"data": "stanford_background:iccv09Data", "train_split": "train", "val_split": "val"}
@@ -126,6 +126,20 @@ SMALL = DEEPLAB | {"crop": 306}  # release: crop_size 306
 ALEX = BATCH20 | VOC | preset("fcn-release-alexnet")  # release: rate 1e-4, iter_size 20
 GOOG = BATCH20 | VOC | preset("fcn-batch20-googlenet") | {"dropout": 0.4}  # Szegedy et al. 2014: 0.4
 
+FULL: Values = {"upsampling": "full"}  # FCN 3.3, 4.2: learned, bilinear at the start
+VOC2011: Values = {
+    "data": "voc:VOC2011",
+    "train_split": "train",  # FCN 4.3: 1,112 pictures, "used for Table 1"
+    "val_data": None,
+    "val_split": "val",  # FCN table 1
+    "steps": 175 * 1112 // 20,  # FCN 4.3: at least 175 epochs
+}
+PAPERS: dict[str, Values] = {
+    "alexnet": preset("fcn-batch20-alexnet"),
+    "vgg16": preset("fcn-batch20-vgg16") | {"origin": "caffe"},  # means nothing for VGG16
+    "googlenet": preset("fcn-batch20-googlenet") | {"dropout": 0.4},  # Szegedy et al. 2014
+}
+
 PROTOCOLS: dict[str, tuple[Values, ...]] = {
     "voc_fcn32s_vgg16": (ONLINE | VOC | S32,),
     "voc_fcn32s_fixed_vgg16": (ONLINE | VOC | S32 | {"net": "fcn32s-fixed-vgg16"},),  # FCN table 2
@@ -146,6 +160,21 @@ PROTOCOLS: dict[str, tuple[Values, ...]] = {
     "voc_fcn16s_googlenet": (GOOG | stage("fcn16s-googlenet", 5e-7, "runs/voc_fcn32s_googlenet"),),
     "voc_fcn8s_googlenet": (GOOG | stage("fcn8s-googlenet", 5e-9, "runs/voc_fcn16s_googlenet"),),
     "voc_fcn8s_at_once_googlenet": (GOOG | stage("fcn8s-at-once-googlenet", 5e-5),),
+    **{
+        f"voc_fcn{net}_{backbone}_batch20": (BATCH20 | VOC | FULL | own | PAPERS[backbone],)
+        for backbone, rate in (("alexnet", 1e-3), ("vgg16", 1e-4), ("googlenet", 5e-5))  # FCN 4.3
+        for net, own in (
+            ("32s", stage(f"fcn32s-{backbone}", rate)),
+            ("16s", stage(f"fcn16s-{backbone}", rate / 100, f"runs/voc_fcn32s_{backbone}_batch20")),  # 4.2
+            ("8s", stage(f"fcn8s-{backbone}", rate / 100 / 100, f"runs/voc_fcn16s_{backbone}_batch20")),
+        )
+    },
+    **{
+        f"voc2011_fcn32s_{backbone}": (
+            BATCH20 | VOC2011 | FULL | stage(f"fcn32s-{backbone}", rate) | PAPERS[backbone],
+        )
+        for backbone, rate in (("alexnet", 1e-3), ("vgg16", 1e-4), ("googlenet", 5e-5))  # FCN 4.3
+    },
     "nyud_rgb": (ONLINE | NYUD | S32,),
     "nyud_rgbd": (ONLINE | NYUD | S32 | {"inputs": ("image", "depth")},),
     "nyud_hha": (ONLINE | NYUD | S32 | {"inputs": ("hha",)},),
@@ -215,7 +244,7 @@ def test_every_recipe_for_the_papers_data_has_a_protocol() -> None:
 PICTURES = {
     "nyud_train nyud_val": 795,  # FCN table 4
     "nyud_test": 654,
-    "sift_flow_trainval": 2488,  # FCN table 5
+    "sift_flow_trainval": 2486,  # FCN table 5: 2,488, two of which have no labels
     "sift_flow_test": 200,
     "voc2012_train_aug": 10_582,  # DeepLab 5
     "voc2012_val": 1449,

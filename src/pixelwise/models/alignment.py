@@ -12,14 +12,14 @@ from pixelwise.models.bilinear import BilinearUpsampling
 
 
 def upsampling_onto(
-    target: Grid, grid: Grid, channels: int, learned: bool = False
+    target: Grid, grid: Grid, channels: int, learned: bool = False, mixing: bool = False
 ) -> tuple[BilinearUpsampling, Grid]:
     """The bilinear upsampling that brings cells of `grid` onto those of the finer `target`, and where the
     cells lie behind it, uncropped.
     """
     factor = int(grid.stride / target.stride)
     taps = bilinear_taps(grid, factor, target)
-    return BilinearUpsampling(channels, factor, learned, taps, padding=0), grid.upsampled(taps, factor)
+    return BilinearUpsampling(channels, factor, learned, taps, 0, mixing), grid.upsampled(taps, factor)
 
 
 class Fuse(nn.Module):

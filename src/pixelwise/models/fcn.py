@@ -71,7 +71,7 @@ class FCN(SegmentationNet):
         dropout: float = 0.5,
         released: bool = True,
         at_once: bool = False,
-        learned: bool = False,
+        upsampling: str = "fixed",
         mean: tuple[float, ...] = CAFFE_MEAN,
     ) -> None:
         super().__init__(mean, (1.0,) * len(mean))
@@ -95,14 +95,16 @@ class FCN(SegmentationNet):
         self.upscores = [*names, LAST_UPSCORE[self.score_stride]]
         self.scales = SKIP_SCALES[: len(skips)] if at_once else (1.0,) * len(skips)
         for skip, upscore in zip(skips, names, strict=True):
-            upsampling, grid = upsampling_onto(trunk.grids[skip], grid, classes, learned)
+            between, grid = upsampling_onto(
+                trunk.grids[skip], grid, classes, upsampling != "fixed", upsampling == "full"
+            )
             fuse = Fuse(grid, trunk.grids[skip])
             grid = fuse.grid.shifted(-around)
-            self.add_module(upscore, upsampling)
+            self.add_module(upscore, between)
             self.add_module(f"score_{skip}", _zero_score(trunk.channels[skip], classes))
             self.add_module(f"fuse_{skip}", fuse)
-        upsampling, grid = upsampling_onto(Grid(), grid, classes)
-        self.add_module(self.upscores[-1], upsampling)
+        last_upsampling, grid = upsampling_onto(Grid(), grid, classes)
+        self.add_module(self.upscores[-1], last_upsampling)
         self.score = Crop(grid)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
@@ -169,8 +171,8 @@ def fcn(
     padding: "release" puts 100 pixels around the image and none before fc6, as the authors' files do; "same"
     pads every layer by half its kernel, about 0.6 times the work.
     at_once: skips are scaled down, for training without stages.
-    upsampling: "fixed" between the skips, as in the release, or "learned", as in the paper; here each class
-    learns a kernel of its own, where the paper's layer could mix classes.
+    upsampling: "fixed" between the skips, as in the release; "learned", a kernel for each class; or "full",
+    as in the paper, learned kernels from every class to every other, which begin as the bilinear ones.
     heads: classes by name of several outputs, as {"semantic": 33, "geometric": 3}; replaces `classes`. Their
     scores stand side by side in this order; `by_head` parts them.
     in_channels: 3, 4 (early fusion: log depth as fourth channel) or 6 (late fusion of RGB and HHA).
@@ -184,7 +186,7 @@ def fcn(
         ("backbone", backbone, tuple(CLASSIFIERS)),
         ("stride", stride, tuple(LAST_UPSCORE)),
         ("padding", padding, ("release", "same")),
-        ("upsampling", upsampling, ("fixed", "learned")),
+        ("upsampling", upsampling, ("fixed", "learned", "full")),
         ("in_channels", in_channels, tuple(MEANS)),
         ("origin", origin, ("caffe", "torchvision")),
     ):
@@ -207,7 +209,7 @@ def fcn(
             classifier.dropout if dropout is None else dropout,
             padding == "release",
             at_once,
-            upsampling == "learned",
+            upsampling,
             mean,
         )
         if fixed:

@@ -100,7 +100,7 @@ def _layer(net: nn.Module, node: fx.Node, values: dict[fx.Node, Any], sources: l
         operations = 2 * values[node].numel() * module.weight[0].numel()
     if isinstance(module, BilinearUpsampling):
         window = {"kernel": module.taps, "stride": module.factor}
-        operations = 2 * values[node.all_input_nodes[0]].numel() * module.taps**2
+        operations = 2 * values[node.all_input_nodes[0]].numel() * module.taps**2 * module.weight.shape[1]
     own = module is not None and not repeated
     return Layer(
         name=name,

@@ -17,7 +17,7 @@ _CHOICES = {
     "optimizer": ("adamw", "sgd"),
     "schedule": ("poly", "step", "fixed"),
     "batch_norm": ("frozen", "train", "sync"),
-    "upsampling": ("fixed", "learned"),
+    "upsampling": ("fixed", "learned", "full"),
     "precision": ("auto", "32-true", "bf16-mixed", "16-mixed"),
 }
 _AT_LEAST_ONE = (
@@ -102,6 +102,10 @@ def _rules(recipe: "Recipe") -> list[tuple[bool, str]]:
         (
             recipe.inputs == (IMAGE,) or recipe.net.startswith("fcn"),
             f"inputs {','.join(recipe.inputs)} need a paper's FCN as net, got {recipe.net}",
+        ),
+        (
+            recipe.upsampling != "full" or recipe.net.startswith("fcn"),
+            f"upsampling=full needs a paper's FCN as net, got {recipe.net}",
         ),
         (
             bool(recipe.inputs) and len(set(recipe.inputs)) == len(recipe.inputs),

@@ -57,7 +57,9 @@ class Recipe:
     """Channels of the hidden layer of each skip, 0 for none."""
     dropout: float = 0.1
     upsampling: str = "fixed"
-    """"fixed" or "learned" bilinear kernels between the skips; the last upsampling is always fixed."""
+    """"fixed" or "learned" bilinear kernels between the skips, or, in a paper's FCN, "full": learned kernels
+    between all classes, as in the paper. The last upsampling is always fixed.
+    """
 
     crf_layer: str | None = None
     """A CRF preset by its name: the dense CRF is then the net's last layer, starts with these parameters and
