@@ -85,6 +85,7 @@ DEEPLAB: Values = SGD | {
     "train_split": "train_aug",  # DeepLab 5: 10,582 pictures
     "val_split": "val",  # 1,449
     "val_data": None,
+    "pools": "release",  # the published figures are the release's
     "backbone_weights": "torchvision",  # DeepLab 3.1: VGG-16 of ImageNet
     "dropout": 0.5,  # release
     "mirror": True,  # release: mirror: true

@@ -53,13 +53,18 @@ class Crop(nn.Module):
 
 
 class Surround(nn.Module):
-    """Repeats the outermost cells once on each side, so that pixels beyond their centres get their scores.
+    """Repeats the outermost cells `cells` times on each side, so that pixels beyond their centres get their
+    scores.
 
     Otherwise an upsampling of padded nets would fade out at the border of the image.
     """
 
+    def __init__(self, cells: int = 1) -> None:
+        super().__init__()
+        self.cells = cells
+
     def forward(self, scores: torch.Tensor) -> torch.Tensor:
-        return F.pad(scores, (1, 1, 1, 1), mode="replicate")
+        return F.pad(scores, (self.cells,) * 4, mode="replicate")
 
 
 def crop(x: torch.Tensor, offset: int, like: torch.Tensor) -> torch.Tensor:

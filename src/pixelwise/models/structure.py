@@ -136,7 +136,7 @@ def _grid(module: nn.Module | None, sources: list[Grid | None]) -> Grid | None:
     if isinstance(module, Crop):
         return first.shifted(module.offset)
     if isinstance(module, Surround):
-        return first.shifted(-1)
+        return first.shifted(-module.cells)
     if isinstance(module, nn.ZeroPad2d):
         return first.shifted(-module.padding[2])
     if module is not None and not others:

@@ -17,13 +17,15 @@ def vgg16_trunk(
     widths: Sequence[int] = WIDTHS,
     pool_kernel: int = 2,
     output_stride: int = 32,
+    exact_pools: bool = False,
 ) -> Trunk:
     """conv1_1 to pool5.
 
     `first_padding` is that of conv1_1, 100 in FCN's release. `pool_kernel` is 2, rounded up at the border as
     in Caffe, or 3 with padding 1 as in DeepLab-LargeFOV. With an `output_stride` of 8 or 16 the last poolings
-    keep the size (3x3, stride 1), and convolutions behind the first of these are atrous: DeepLab v1, section
-    2.1.
+    keep the size (stride 1), and convolutions behind the first of these are atrous: DeepLab v1, section 3.1.
+    Such poolings are 3x3 without holes, as in DeepLab's release; `exact_pools` have the kernel of the others
+    and holes as the convolutions, so that no cell of the net of stride 32 changes.
     """
     layers: list[tuple[str, nn.Module]] = []
     stride, rate = 1, 1
@@ -36,6 +38,12 @@ def vgg16_trunk(
         if stride < output_stride:
             pool = nn.MaxPool2d(2, 2, ceil_mode=True) if pool_kernel == 2 else nn.MaxPool2d(3, 2, 1)
             stride *= 2
+        elif exact_pools:
+            before = rate if pool_kernel == 3 else 0
+            # Behind a ReLU zeros never are the largest, so they pad as Caffe's rounding up does.
+            layers.append((f"pad{block}", nn.ZeroPad2d((before, rate, before, rate))))
+            pool = nn.MaxPool2d(pool_kernel, 1, dilation=rate)
+            rate *= 2
         else:
             pool = nn.MaxPool2d(3, 1, 1)
             rate *= 2

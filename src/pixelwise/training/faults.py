@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 _CHOICES = {
     "origin": ("caffe", "torchvision"),
     "padding": ("same", "release"),
+    "pools": ("release", "exact"),
     "loss": ("mean", "sum"),
     "optimizer": ("adamw", "sgd"),
     "schedule": ("poly", "step", "fixed"),
@@ -106,6 +107,10 @@ def _rules(recipe: "Recipe") -> list[tuple[bool, str]]:
         (
             recipe.upsampling != "full" or recipe.net.startswith("fcn"),
             f"upsampling=full needs a paper's FCN as net, got {recipe.net}",
+        ),
+        (
+            recipe.pools == "release" or recipe.net.startswith("deeplab"),
+            f"pools=exact needs a DeepLab as net, got {recipe.net}",
         ),
         (
             bool(recipe.inputs) and len(set(recipe.inputs)) == len(recipe.inputs),

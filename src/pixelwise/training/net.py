@@ -64,7 +64,7 @@ def _skip_fcn(recipe: Recipe, classes: int, trained: bool) -> SkipFCN:
 
 def _papers_net(recipe: Recipe, classes: int, channels: int) -> SegmentationNet:
     if recipe.net.startswith("deeplab"):
-        return build(recipe.net, classes, dropout=recipe.dropout)
+        return build(recipe.net, classes, dropout=recipe.dropout, pools=recipe.pools)
     if channels not in MEANS:
         raise TrainingError(
             f"{recipe.net} takes {', '.join(map(str, MEANS))} channels, "

@@ -41,6 +41,8 @@ class Recipe:
     """Of the papers' FCNs: "same" (half of each kernel) or "release" (100 pixels around the image)."""
     origin: str = "caffe"
     """Whose AlexNet and GoogLeNet: the papers' ("caffe") or "torchvision", whose weights fit no others."""
+    pools: str = "release"
+    """Of DeepLab: the last two poolings as in the "release" (3x3), or "exact", as in section 3.1."""
     init_from: str | None = None
     """A run folder whose net this one starts from; layers that it does not have begin as new ones."""
     backbone: str = "efficientnet_lite2"
