@@ -153,9 +153,11 @@ def branch(channels: int, filters: int, stride: int, shift: int, dropout: float)
     """A multi-scale branch: 3x3 of that stride, the first around cell `shift` of the source; then 1x1.
 
     The paper does not say where strides go; here the first layer takes all of it. Centres lie on those of the
-    main path, or up to half a cell of the source before.
+    main path, or up to half a cell of the source before. Weights begin Gaussian of deviation 0.01, as Caffe's
+    new layers: He's would keep the size of features of pixels from 0 to 255, and the first steps would
+    diverge.
     """
-    return nn.Sequential(
+    layers = nn.Sequential(
         nn.ZeroPad2d((1, 1 + shift, 1, 1 + shift)),
         nn.ZeroPad2d((-shift, 0, -shift, 0)),
         he_conv(channels, filters, 3, stride),
@@ -165,6 +167,10 @@ def branch(channels: int, filters: int, stride: int, shift: int, dropout: float)
         nn.ReLU(inplace=True),
         nn.Dropout(dropout),
     )
+    for layer in layers:
+        if isinstance(layer, nn.Conv2d):
+            nn.init.normal_(layer.weight, std=0.01)
+    return layers
 
 
 def _score(channels: int, classes: int, bias: bool = True) -> nn.Conv2d:

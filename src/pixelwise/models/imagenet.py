@@ -1,4 +1,6 @@
-"""Weights of torchvision's ImageNet classifiers, or of files in their names, for the papers' nets."""
+"""Weights of ImageNet classifiers for the papers' nets: torchvision's, files in their names, or Caffe's as
+`pixelwise import-caffe` writes them.
+"""
 
 import re
 from pathlib import Path
@@ -14,7 +16,7 @@ from pixelwise.models.fcn import FCN, LateFusion
 from pixelwise.models.googlenet import INCEPTIONS
 from pixelwise.models.segmentation_net import TORCHVISION_MEAN, TORCHVISION_STD, SegmentationNet
 from pixelwise.models.transplant import Transplant, transplant
-from pixelwise.models.weights import read_metadata, read_tensors
+from pixelwise.models.weights import read_imported, read_metadata, read_tensors
 
 Tensors = dict[str, torch.Tensor]
 FILES = {"alexnet": "alexnet-owt-7be5be79", "vgg16": "vgg16-397923af", "googlenet": "googlenet-1378be20"}
@@ -43,6 +45,7 @@ _NORMALISATION = {
     "vgg16": (TORCHVISION_MEAN, TORCHVISION_STD),
     "googlenet": ((127.5,) * 3, (127.5,) * 3),
 }
+_FITTING = "name a file that holds the classifier which the net stands on"
 _BATCH_NORM_EPSILON = 1e-3  # torchvision's GoogLeNet comes from TensorFlow
 
 
@@ -51,9 +54,9 @@ def load_imagenet(net: SegmentationNet, source: str | Path) -> Transplant:
 
     Fresh nets have the means of Caffe's: those stay for weights from Caffe.
 
-    `source` is "torchvision" (fetched, checked by sha256) or a file with the names of torchvision's AlexNet,
-    VGG16 or GoogLeNet. A .safetensors file whose metadata say that its input is BGR minus a mean comes from
-    Caffe: its first layer is turned to RGB. fc6 and fc7 become convolutions, decimated for DeepLab; where
+    `source` is "torchvision" (fetched, checked by sha256), a file with the names of torchvision's AlexNet,
+    VGG16 or GoogLeNet, or one that import-caffe wrote, which brings its own mean. A .safetensors file whose
+    metadata say that its input is BGR minus a mean comes from Caffe: its first layer is turned to RGB. fc6 and fc7 become convolutions, decimated for DeepLab; where
     a file lacks them they begin as VGG's did, Gaussian of deviation 0.005, since features of pictures in 0 to
     255 are too large for the usual start. What else it lacks stays random. The further channels of early
     fusion begin as the mean over those of colour, as in the release. Both streams of late fusion begin
@@ -67,9 +70,21 @@ def load_imagenet(net: SegmentationNet, source: str | Path) -> Transplant:
         raise ValueError(f"ImageNet's classifiers fit FCN and DeepLab, not {type(net).__name__}")
     kind = _kind(net)
     path = _checked(_fetched(kind) if source == "torchvision" else Path(source))
-    tensors = _renamed(kind, read_tensors(path), path)
+    imported = read_imported(path)
     bgr = read_metadata(path).get("input", "").startswith("BGR")
+    if imported is None:
+        mean, std = _NORMALISATION[kind]
+        tensors = _renamed(kind, read_tensors(path), path)
+    else:
+        mean, std = (imported[name].flatten()[:3].tolist() for name in ("mean", "std"))
+        tensors = {
+            name: tensor
+            for name, tensor in imported.items()
+            if name.startswith(("backbone.", "fc6.", "fc7."))
+        }
     first = next(name for name in net.state_dict() if name.startswith("backbone."))
+    if first not in tensors:
+        raise ModelError(f"{path} holds another net than {kind}: it has no {first}", _FITTING)
     tensors[first] = _for_channels(tensors[first].flip(1) if bgr else tensors[first], net.mean.shape[1])
     if isinstance(net, DeepLab):
         _decimate_classifier(tensors, net)
@@ -79,12 +94,12 @@ def load_imagenet(net: SegmentationNet, source: str | Path) -> Transplant:
             nn.init.normal_(net.get_parameter(name), std=0.005)
     missing = [name for name in report.left if name.startswith("backbone.")]
     if missing or any(name.startswith("backbone.") for name in report.dropped):
+        origin = "torchvision" if imported is None else "caffe"
         raise ModelError(
             f"{path} does not fit the trunk: {', '.join(missing)}",
-            'build FCN-AlexNet and FCN-GoogLeNet for these files with origin="torchvision"',
+            f'build FCN-AlexNet and FCN-GoogLeNet for these files with origin="{origin}"',
         )
     if not bgr:
-        mean, std = _NORMALISATION[kind]
         net.mean[:, :3] = torch.tensor(mean).view(1, 3, 1, 1)
         net.std[:, :3] = torch.tensor(std).view(1, 3, 1, 1)
     return report
@@ -190,9 +205,11 @@ def _decimate_classifier(tensors: Tensors, net: DeepLab) -> None:
     if "fc6.weight" not in tensors:
         return
     filters, channels, taps, _ = net.fc6.weight.shape
-    kernel = round((tensors["fc6.weight"].shape[1] / channels) ** 0.5)
-    fc6 = tensors["fc6.weight"].view(-1, channels, kernel, kernel)
+    kernel = round((tensors["fc6.weight"][0].numel() / channels) ** 0.5)
+    fc6 = tensors["fc6.weight"].reshape(-1, channels, kernel, kernel)
     tensors["fc6.weight"] = decimate(fc6, taps, filters)
-    tensors["fc7.weight"] = decimate(tensors["fc7.weight"], None, filters, filters)[:, :, None, None]
+    tensors["fc7.weight"] = decimate(tensors["fc7.weight"].flatten(1), None, filters, filters)[
+        :, :, None, None
+    ]
     for name in ("fc6.bias", "fc7.bias"):
         tensors[name] = decimate(tensors[name], None, filters)

@@ -44,11 +44,15 @@ class Recipe:
     pools: str = "release"
     """Of DeepLab: the last two poolings as in the "release" (3x3), or "exact", as in section 3.1."""
     init_from: str | None = None
-    """A run folder whose net this one starts from; layers that it does not have begin as new ones."""
+    """A run folder, or a .safetensors file of import-caffe, whose net this one starts from; layers that it
+    does not have begin as new ones.
+    """
     backbone: str = "efficientnet_lite2"
     """A name of timm's."""
     backbone_weights: str = "package"
-    """"package", "timm", "none" or a file. Papers' nets: "none", "torchvision" or a file with its names."""
+    """"package", "timm", "none" or a file. Papers' nets: "none", "torchvision", a file with its names, or
+    one of import-caffe (AlexNet and GoogLeNet with origin=caffe).
+    """
     output_stride: int = 32
     skips: tuple[int, ...] = (16, 8, 4)
     context: int = 128
