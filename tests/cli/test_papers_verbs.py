@@ -217,7 +217,7 @@ def test_an_imported_classifier_is_decimated_for_deeplab_and_fits_no_other_trunk
     load_imagenet(net, "start.safetensors")
     assert torch.equal(net.fc6.weight, classifier.state_dict()["fc6.weight"][::2, :, ::3, ::3])
     assert torch.equal(net.fc7.weight, classifier.state_dict()["fc7.weight"][::2, ::2])
-    with pytest.raises(ModelError, match="holds another net than alexnet: it has no backbone.conv1.weight"):
+    with pytest.raises(ModelError, match=r"another net than alexnet: it has no backbone\.conv1\.weight"):
         load_imagenet(build("fcn32s-alexnet", 5), "start.safetensors")
     # a file without fc6 and fc7: these begin as where torchvision's names lack them, not as Caffe's
     trunk = [layer for layer in caffe_layers(classifier) if layer.name.startswith("conv")]
@@ -237,5 +237,5 @@ def test_a_file_that_cannot_be_a_start_is_refused(place: Path, setting: str) -> 
             build_net(recipe, 5)
     save_file({"score": torch.zeros(1)}, "other.safetensors")
     recipe = Recipe(name="r", data="d").override([*settings, f"{setting}=other.safetensors"])
-    with pytest.raises(PixelwiseError, match="other.safetensors"):
+    with pytest.raises(PixelwiseError, match="other"):
         build_net(recipe, 5)

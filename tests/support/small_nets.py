@@ -48,12 +48,8 @@ def as_caffe(net: SegmentationNet, version: int = 2, inner_products: bool = Fals
 def as_classifier(net: FCN, version: int = 1) -> bytes:
     """The classifier that an FCN was made from, as Caffe stores it, for ten classes."""
     layers = [layer for layer in caffe_layers(net, True) if "score" not in layer.name]
-    name, inputs = (
-        ("fc8", net.score_fr.in_channels)
-        if "fc7" in dict(net.named_children())
-        else ("loss3/classifier", 1024)
-    )
-    weight, bias = np.ones((10, inputs), np.float32), np.zeros(10, np.float32)
+    name = "fc8" if any(layer.name == "fc7" for layer in layers) else "loss3/classifier"
+    weight, bias = np.ones((10, net.score_fr.in_channels), np.float32), np.zeros(10, np.float32)
     return caffemodel([*layers, Layer(name, ("InnerProduct", 14), [weight, bias])], version, name="ImageNet")
 
 

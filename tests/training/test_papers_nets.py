@@ -131,8 +131,8 @@ def test_deeplab_learns_squares_from_subsampled_labels(squares: Path, tmp_path: 
 
 
 def test_the_first_steps_of_multi_scale_training_bring_the_loss_down() -> None:
-    """The recipe's rates on crops as CamVid's recipes have; the trunk keeps the size of its input, 0 to 255 less
-    the mean, as VGG16's weights of Caffe do.
+    """The recipe's rates on crops as CamVid's recipes have; the trunk keeps the size of its input, 0 to 255
+    less the mean, as VGG16's weights of Caffe do.
     """
     recipe = get_recipe("voc_deeplab_msc_large_fov")
     assert isinstance(recipe, Recipe)

@@ -29,10 +29,8 @@ def write_net(
     """
     if name not in CATALOGUE:
         raise ValueError(f'there is no net "{name}"; there are {", ".join(CATALOGUE)}')
-    notes = {
-        **info.to_metadata(),
-        NET: json.dumps({"name": name, "classes": len(info.classes), "missing": list(missing)}),
-    }
+    entry = {"name": name, "classes": len(info.classes), "missing": list(missing)}
+    notes = {**info.to_metadata(), NET: json.dumps(entry)}
     tensors = {key: tensor.contiguous() for key, tensor in net.state_dict().items()}
     content = save(tensors, notes)
     write_atomically(path, lambda file: file.write(content))

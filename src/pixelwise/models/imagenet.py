@@ -56,11 +56,11 @@ def load_imagenet(net: SegmentationNet, source: str | Path) -> Transplant:
 
     `source` is "torchvision" (fetched, checked by sha256), a file with the names of torchvision's AlexNet,
     VGG16 or GoogLeNet, or one that import-caffe wrote, which brings its own mean. A .safetensors file whose
-    metadata say that its input is BGR minus a mean comes from Caffe: its first layer is turned to RGB. fc6 and fc7 become convolutions, decimated for DeepLab; where
-    a file lacks them they begin as VGG's did, Gaussian of deviation 0.005, since features of pictures in 0 to
-    255 are too large for the usual start. What else it lacks stays random. The further channels of early
-    fusion begin as the mean over those of colour, as in the release. Both streams of late fusion begin
-    alike, HHA in the place of BGR, as there.
+    metadata say that its input is BGR minus a mean comes from Caffe: its first layer is turned to RGB. fc6
+    and fc7 become convolutions, decimated for DeepLab; where a file lacks them they begin as VGG's did,
+    Gaussian of deviation 0.005, since features of pictures in 0 to 255 are too large for the usual start.
+    What else it lacks stays random. The further channels of early fusion begin as the mean over those of
+    colour, as in the release. Both streams of late fusion begin alike, HHA in the place of BGR, as there.
     Raises ModelError if the file holds another net or the net is not of torchvision's form.
     """
     if isinstance(net, LateFusion):
@@ -208,8 +208,7 @@ def _decimate_classifier(tensors: Tensors, net: DeepLab) -> None:
     kernel = round((tensors["fc6.weight"][0].numel() / channels) ** 0.5)
     fc6 = tensors["fc6.weight"].reshape(-1, channels, kernel, kernel)
     tensors["fc6.weight"] = decimate(fc6, taps, filters)
-    tensors["fc7.weight"] = decimate(tensors["fc7.weight"].flatten(1), None, filters, filters)[
-        :, :, None, None
-    ]
+    fc7 = tensors["fc7.weight"].flatten(1)
+    tensors["fc7.weight"] = decimate(fc7, None, filters, filters)[:, :, None, None]
     for name in ("fc6.bias", "fc7.bias"):
         tensors[name] = decimate(tensors[name], None, filters)
