@@ -25,15 +25,15 @@ class Entry:
 
 
 CATALOGUE = {
-    "fcn32s-alexnet": Entry({"backbone": "alexnet", "stride": 32}, "39.8, released 48.0"),
+    "fcn32s-alexnet": Entry({"backbone": "alexnet", "stride": 32}, "39.8*, released 48.0"),
     "fcn16s-alexnet": Entry({"backbone": "alexnet", "stride": 16}, NO_FIGURE),
     "fcn8s-alexnet": Entry({"backbone": "alexnet", "stride": 8}, NO_FIGURE),
     "fcn8s-at-once-alexnet": Entry({"backbone": "alexnet", "stride": 8, "at_once": True}, NO_FIGURE),
-    "fcn32s-googlenet": Entry({"backbone": "googlenet", "stride": 32}, "42.5"),
+    "fcn32s-googlenet": Entry({"backbone": "googlenet", "stride": 32}, "42.5*"),
     "fcn16s-googlenet": Entry({"backbone": "googlenet", "stride": 16}, NO_FIGURE),
     "fcn8s-googlenet": Entry({"backbone": "googlenet", "stride": 8}, NO_FIGURE),
     "fcn8s-at-once-googlenet": Entry({"backbone": "googlenet", "stride": 8, "at_once": True}, NO_FIGURE),
-    "fcn32s-vgg16": Entry({"stride": 32}, "59.4, released 63.6"),
+    "fcn32s-vgg16": Entry({"stride": 32}, "56.0*, 59.4, released 63.6"),
     "fcn32s-fixed-vgg16": Entry({"stride": 32, "fixed": True}, "45.4"),
     "fcn16s-vgg16": Entry({"stride": 16}, "62.4, released 65.0"),
     "fcn8s-vgg16": Entry({"stride": 8}, "62.7, released 65.5"),
@@ -46,7 +46,8 @@ CATALOGUE = {
     "deeplab-msc-large-fov": Entry({"variant": "large_fov", "multi_scale": True}, "64.21, CRF 68.70"),
 }
 CONVENTION = (
-    "mean IoU in %: FCN on VOC2011 seg11valid (Long et al. 2015, tables 1 and 2, and the release), "
+    "mean IoU in %: FCN on VOC2011 seg11valid after learning from SBD (Long et al. 2015, table 2, and the "
+    "release), * on VOC2011 val after learning from the 1,112 pictures of VOC2011 train (table 1), "
     "DeepLab on VOC2012 val without and with its CRF (Chen et al. 2015, table 1)"
 )
 
