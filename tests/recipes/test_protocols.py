@@ -200,7 +200,7 @@ PROTOCOLS: dict[str, tuple[Values, ...]] = {
     "voc_deeplab_4x4": (SMALL | {"net": "deeplab-4x4"},),
     "voc_deeplab_7x7": (SMALL | {"net": "deeplab-7x7"},),
     "voc_deeplab_large_fov": (LARGE | {"net": "deeplab-large-fov"},),
-    "voc_deeplab_msc_base": (  # DeepLab 3.2: from the net without, only new weights learn
+    "voc_deeplab_msc_base": (  # DeepLab 4.3: from the net without, only new weights learn
         SMALL | {"net": "deeplab-msc-base", "init_from": "runs/voc_deeplab_base", "backbone_weights": "none"},
     ),
     "voc_deeplab_msc_large_fov": (

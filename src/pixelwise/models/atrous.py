@@ -1,7 +1,7 @@
 """The hole algorithm: a net's scores at a finer stride, by its own weights.
 
 A layer that skips cells is made to skip none, and every later window reaches over as many cells as were
-skipped. Sources: Long et al. 2015, section 3.2 (filter rarefaction); Chen et al. 2015, section 2.1.
+skipped. Sources: Long et al. 2015, section 3.2 (filter rarefaction); Chen et al. 2015, section 3.1.
 """
 
 import copy

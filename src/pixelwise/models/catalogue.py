@@ -48,7 +48,7 @@ CATALOGUE = {
 CONVENTION = (
     "mean IoU in %: FCN on VOC2011 seg11valid after learning from SBD (Long et al. 2015, table 2, and the "
     "release), * on VOC2011 val after learning from the 1,112 pictures of VOC2011 train (table 1), "
-    "DeepLab on VOC2012 val without and with its CRF (Chen et al. 2015, table 1)"
+    "DeepLab on VOC2012 val without and with its CRF (Chen et al. 2015, tables 1 and 2)"
 )
 
 

@@ -1,4 +1,4 @@
-"""DeepLab v1's networks on VGG16. Source: Chen et al. 2015, section 3.
+"""DeepLab v1's networks on VGG16. Source: Chen et al. 2015, sections 3 and 4.3, table 2.
 
 The last two poolings keep their size, convolutions behind them are atrous, so scores come at stride 8;
 training compares them with labels subsampled by 8, and bilinear upsampling by 8 gives those of all pixels.
@@ -83,7 +83,7 @@ class DeepLab(SegmentationNet):
                 self.branches[name] = branch(channels, branch_filters, stride, shift, dropout)
             self.fc8_msc = _score(branch_filters * len(BRANCH_STRIDES), classes, bias=False)
 
-        self.label_offset = int(grid.offset)
+        self.score_offset = self.label_offset = int(grid.offset)
         around = 1 + int(grid.offset) // OUTPUT_STRIDE
         self.surround = Surround(around)
         self.upscore8, upsampled = upsampling_onto(Grid(), grid.shifted(-around), classes)

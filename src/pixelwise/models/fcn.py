@@ -86,6 +86,7 @@ class FCN(SegmentationNet):
             grid = through(layer, grid)
         self.score_fr = _zero_score(filters if fc_kernel else channels, classes)
 
+        self.score_offset = float(grid.offset)
         # Behind every sum the cells at the border are repeated once, unless the image was padded enough.
         self.surround = None if released else Surround()
         around = 0 if released else 1
@@ -99,6 +100,7 @@ class FCN(SegmentationNet):
                 trunk.grids[skip], grid, classes, upsampling != "fixed", upsampling == "full"
             )
             fuse = Fuse(grid, trunk.grids[skip])
+            self.score_offset = float(fuse.grid.offset)
             grid = fuse.grid.shifted(-around)
             self.add_module(upscore, between)
             self.add_module(f"score_{skip}", _zero_score(trunk.channels[skip], classes))
@@ -137,7 +139,7 @@ class LateFusion(SegmentationNet):
     def __init__(self, colour: FCN, other: FCN) -> None:
         super().__init__((0.0,) * 6, (1.0,) * 6)  # the streams subtract their own means
         self.colour, self.other = colour, other
-        self.score_stride = colour.score_stride
+        self.score_stride, self.score_offset = colour.score_stride, colour.score_offset
 
     def freeze(self, stages: int) -> None:
         """Stop the learning of the first `stages` stages of both trunks; 0: of none."""

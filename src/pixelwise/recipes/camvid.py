@@ -161,7 +161,7 @@ Result, 2026-11-22, seed 0: mean IoU 30.65, 31.49, 58.04 after the three stages.
 """,
     "camvid_large_fov": """DeepLab-LargeFOV on CamVid from the convolutions of VGG16, in four stages.
 
-Paper: Chen et al. 2015, table 1, "LargeFOV".
+Paper: Chen et al. 2015, table 2, "LargeFOV".
 Command: pixelwise train camvid_large_fov --set data=camvid:PATH
 Training: after the first stage the net never predicts pole, sign, pedestrian or bicyclist; the second weighs
 classes by the root of their rarity; the third weighs them less and gives back what the common classes lost;

@@ -1,4 +1,4 @@
-"""DeepLab v1 on PASCAL VOC 2012. Source: Chen et al. 2015, sections 3.1, 4 and 5, table 1.
+"""DeepLab v1 on PASCAL VOC 2012. Source: Chen et al. 2015, sections 3, 4.3 and 5, tables 1 and 2.
 
 Crops of 321 (306 for the nets with 2x2 poolings), batches of 20, fc8 at ten times the rate, 6,000 steps, the
 rates a tenth after every 2,000 (section 5). Departures: torchvision's ImageNet weights (fc6 and fc7 are taps
@@ -13,7 +13,7 @@ from pixelwise.training.recipe import Recipe
 
 FIGURES = {
     "base": "59.80 on VOC2012 val, 63.74 with the CRF",
-    "4x4": "67.14 on VOC2012 val with the CRF",
+    "4x4": "67.14 on VOC2012 val with the CRF (table 2)",
     "7x7": "64.38 on VOC2012 val, 67.64 with the CRF",
     "large_fov": "62.25 on VOC2012 val, 67.64 with the CRF",
     "msc_base": "61.30 on VOC2012 val, 65.21 with the CRF",

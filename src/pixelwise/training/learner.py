@@ -110,9 +110,11 @@ class Learner:
 
     def _targets(self, part: Batch) -> dict[str, torch.Tensor]:
         """The labels by head that the net is compared with."""
-        cell = self.net.score_stride // self.net.label_stride
+        net = self.net
+        cell = net.score_stride // net.label_stride
+        centre = (net.score_offset - net.label_offset) / net.label_stride
         return {
-            name: self._sampling(self.net.sampled(part.heads[name]), cell).to(self.fabric.device)
+            name: self._sampling(net.sampled(part.heads[name]), cell, centre).to(self.fabric.device)
             for name in self.heads
         }
 
