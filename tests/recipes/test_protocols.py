@@ -141,6 +141,9 @@ PAPERS: dict[str, Values] = {
     "googlenet": preset("fcn-batch20-googlenet") | {"dropout": 0.4},  # Szegedy et al. 2014
 }
 
+PAPER_32S = BATCH20 | VOC | FULL | PAPERS["vgg16"] | stage("fcn32s-vgg16", 1e-4)
+PAPER_16S = PAPER_32S | stage("fcn16s-vgg16", 1e-6, "runs/voc_fcn32s_vgg16_batch20")
+
 PROTOCOLS: dict[str, tuple[Values, ...]] = {
     "voc_fcn32s_vgg16": (ONLINE | VOC | S32,),
     "voc_fcn32s_fixed_vgg16": (ONLINE | VOC | S32 | {"net": "fcn32s-fixed-vgg16"},),  # FCN table 2
@@ -176,6 +179,15 @@ PROTOCOLS: dict[str, tuple[Values, ...]] = {
         )
         for backbone, rate in (("alexnet", 1e-3), ("vgg16", 1e-4), ("googlenet", 5e-5))  # FCN 4.3
     },
+    # FCN 4.2, 4.3, 3.3, 4.1: one change each
+    "voc_fcn16s_pool4_only_vgg16": (PAPER_16S | {"net": "fcn16s-pool4-only-vgg16"},),
+    "voc_fcn16s_max_vgg16": (PAPER_16S | {"net": "fcn16s-max-vgg16"},),
+    "voc_fcn32s_rate_only_vgg16": (PAPER_32S | stage("fcn32s-vgg16", 1e-6, "runs/voc_fcn32s_vgg16_batch20"),),
+    "voc_fcn32s_dense_pool5_vgg16": (PAPER_32S | {"net": "fcn32s-dense-pool5-vgg16"},),
+    "voc_fcn32s_random_scores_vgg16": (PAPER_32S | {"net": "fcn32s-random-scores-vgg16"},),
+    "voc_fcn32s_nonlinear_vgg16": (PAPER_32S | {"upsampling": "nonlinear"},),
+    "voc_fcn32s_balanced_vgg16": (PAPER_32S | {"balance_classes": 1.0, "balance_by": "sampling"},),
+    "voc_fcn32s_vgg19": (PAPER_32S | {"net": "fcn32s-vgg19"},),
     "nyud_rgb": (ONLINE | NYUD | S32,),
     "nyud_rgbd": (ONLINE | NYUD | S32 | {"inputs": ("image", "depth")},),
     "nyud_hha": (ONLINE | NYUD | S32 | {"inputs": ("hha",)},),

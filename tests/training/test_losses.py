@@ -9,7 +9,7 @@ from squares_runs import run_squares
 from pixelwise.models.deeplab import deeplab
 from pixelwise.models.fcn import FCN, fcn
 from pixelwise.training import checkpoint
-from pixelwise.training.losses import LossSampling, balancing_weights, cross_entropy
+from pixelwise.training.losses import LossSampling, balancing_weights, cross_entropy, sampled_by_class
 from pixelwise.types import VOID
 
 
@@ -174,3 +174,26 @@ def test_whole_pictures_of_other_sizes_are_sampled_in_more_batches_of_one(
     assert {len(labels) for labels, _ in compared} == {1}
     assert len({labels.shape for labels, _ in compared}) > 1
     assert checkpoint.load(tmp_path / checkpoint.LAST).images_per_step == 6
+
+
+def test_classes_are_balanced_by_sampling_pixels() -> None:
+    torch.manual_seed(0)
+    labels = torch.zeros(4, 100, 100, dtype=torch.uint8)
+    labels[:, :20] = 1
+    labels[:, 99] = VOID
+    weights = balancing_weights([79 * 400, 20 * 400, 0])
+    kept = sampled_by_class(labels, weights)
+    counts = [int((kept == id_).sum()) for id_ in (0, 1, VOID)]
+    assert counts[1] == 20 * 400, "the rarest class stays whole"
+    assert counts[0] == pytest.approx(20 * 400, rel=0.05), "and the other is thinned to as many pixels"
+    assert sum(counts) == labels.numel()
+    assert bool(((kept == labels) | (kept == VOID)).all())
+
+
+def test_training_can_balance_by_sampling(
+    squares: Path, tmp_path: Path, compared: list[tuple[torch.Tensor, torch.Tensor | None]]
+) -> None:
+    run_squares(squares, tmp_path, *ONE_STEP, "balance_classes=1", "balance_by=sampling", "loss=sum")
+    ((labels, weights),) = compared
+    assert weights is None
+    assert 0.2 < (labels == VOID).float().mean() < 0.9

@@ -22,13 +22,29 @@ def upsampling_onto(
     return BilinearUpsampling(channels, factor, learned, taps, 0, mixing), grid.upsampled(taps, factor)
 
 
-class Fuse(nn.Module):
-    """The sum of two maps of one stride, after cropping the one that begins earlier to the other's extent;
-    scores are cropped if both begin together.
+class NonlinearUpsampling(nn.Sequential):
+    """Doublings by learned kernels between all channels with ReLUs between: FCN's section 3.3, which names
+    such a stack but does not use it. `grid` is where the cells of pixels lie, uncropped.
     """
 
-    def __init__(self, scores: Grid, skip: Grid) -> None:
+    def __init__(self, grid: Grid, channels: int) -> None:
         super().__init__()
+        while grid.stride > 1:
+            if len(self):
+                self.append(nn.ReLU())
+            self.append(BilinearUpsampling(channels, 2, True, 4, 0, mixing=True))
+            grid = grid.upsampled(4, 2)
+        self.grid = grid
+
+
+class Fuse(nn.Module):
+    """The sum of two maps of one stride, or their larger value (`maximum`), after cropping the one that
+    begins earlier to the other's extent; scores are cropped if both begin together.
+    """
+
+    def __init__(self, scores: Grid, skip: Grid, maximum: bool = False) -> None:
+        super().__init__()
+        self.joined = torch.maximum if maximum else torch.add
         self.offset = crop_offset(skip, scores)
         if self.offset > 0:
             self.grid = scores.beside(skip.shifted(self.offset))
@@ -37,8 +53,8 @@ class Fuse(nn.Module):
 
     def forward(self, scores: torch.Tensor, skip: torch.Tensor) -> torch.Tensor:
         if self.offset > 0:
-            return scores + crop(skip, self.offset, scores)
-        return crop(scores, -self.offset, skip) + skip
+            return self.joined(scores, crop(skip, self.offset, scores))
+        return self.joined(crop(scores, -self.offset, skip), skip)
 
 
 class Crop(nn.Module):

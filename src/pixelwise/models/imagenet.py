@@ -19,18 +19,34 @@ from pixelwise.models.transplant import Transplant, transplant
 from pixelwise.models.weights import read_imported, read_metadata, read_tensors
 
 Tensors = dict[str, torch.Tensor]
-FILES = {"alexnet": "alexnet-owt-7be5be79", "vgg16": "vgg16-397923af", "googlenet": "googlenet-1378be20"}
+FILES = {
+    "alexnet": "alexnet-owt-7be5be79",
+    "vgg16": "vgg16-397923af",
+    "vgg19": "vgg19-dcbb9e9d",
+    "googlenet": "googlenet-1378be20",
+}
 """torchvision's files of IMAGENET1K_V1; the end of a name is the beginning of its sha256."""
+
+
+def _vgg(*blocks: tuple[int, ...]) -> dict[str, int]:
+    """torchvision's places of a VGG's convolutions, block by block."""
+    return {
+        f"conv{block}_{index}": place
+        for block, places in enumerate(blocks, start=1)
+        for index, place in enumerate(places, start=1)
+    }
+
 
 _FEATURES = {
     "alexnet": dict(zip(("conv1", "conv2", "conv3", "conv4", "conv5"), (0, 3, 6, 8, 10), strict=True)),
-    "vgg16": {
-        f"conv{block}_{index}": place
-        for block, places in enumerate(((0, 2), (5, 7), (10, 12, 14), (17, 19, 21), (24, 26, 28)), start=1)
-        for index, place in enumerate(places, start=1)
-    },
+    "vgg16": _vgg((0, 2), (5, 7), (10, 12, 14), (17, 19, 21), (24, 26, 28)),
+    "vgg19": _vgg((0, 2), (5, 7), (10, 12, 14, 16), (19, 21, 23, 25), (28, 30, 32, 34)),
 }
-_CLASSIFIER = {"alexnet": {"fc6": 1, "fc7": 4}, "vgg16": {"fc6": 0, "fc7": 3}}
+_CLASSIFIER = {
+    "alexnet": {"fc6": 1, "fc7": 4},
+    "vgg16": {"fc6": 0, "fc7": 3},
+    "vgg19": {"fc6": 0, "fc7": 3},
+}
 _STEM = {"conv1/7x7_s2": "conv1", "conv2/3x3_reduce": "conv2", "conv2/3x3": "conv3"}
 _BRANCHES = {
     "1x1": "branch1",
@@ -43,6 +59,7 @@ _BRANCHES = {
 _NORMALISATION = {
     "alexnet": (TORCHVISION_MEAN, TORCHVISION_STD),
     "vgg16": (TORCHVISION_MEAN, TORCHVISION_STD),
+    "vgg19": (TORCHVISION_MEAN, TORCHVISION_STD),
     "googlenet": ((127.5,) * 3, (127.5,) * 3),
 }
 _FITTING = "name a file that holds the classifier which the net stands on"
@@ -118,6 +135,8 @@ def load_imagenet_for_hha(net: SegmentationNet, source: str | Path) -> Transplan
 
 def _kind(net: FCN | DeepLab) -> str:
     names = [name for name, _ in net.backbone.named_children()]
+    if "conv3_4" in names:
+        return "vgg19"
     return {"conv1": "alexnet", "conv1_1": "vgg16", "conv1/7x7_s2": "googlenet"}[names[0]]
 
 

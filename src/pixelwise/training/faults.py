@@ -18,7 +18,8 @@ _CHOICES = {
     "optimizer": ("adamw", "sgd"),
     "schedule": ("poly", "step", "fixed"),
     "batch_norm": ("frozen", "train", "sync"),
-    "upsampling": ("fixed", "learned", "full"),
+    "upsampling": ("fixed", "learned", "full", "nonlinear"),
+    "balance_by": ("weights", "sampling"),
     "precision": ("auto", "32-true", "bf16-mixed", "16-mixed"),
 }
 _AT_LEAST_ONE = (
@@ -105,8 +106,8 @@ def _rules(recipe: "Recipe") -> list[tuple[bool, str]]:
             f"inputs {','.join(recipe.inputs)} need a paper's FCN as net, got {recipe.net}",
         ),
         (
-            recipe.upsampling != "full" or recipe.net.startswith("fcn"),
-            f"upsampling=full needs a paper's FCN as net, got {recipe.net}",
+            recipe.upsampling in ("fixed", "learned") or recipe.net.startswith("fcn"),
+            f"upsampling={recipe.upsampling} needs a paper's FCN as net, got {recipe.net}",
         ),
         (
             recipe.pools == "release" or recipe.net.startswith("deeplab"),
@@ -121,7 +122,7 @@ def _rules(recipe: "Recipe") -> list[tuple[bool, str]]:
             f"inputs must name {IMAGE} first, if they are several, got {','.join(recipe.inputs)}",
         ),
         (
-            recipe.loss == "mean" or not recipe.balance_classes,
+            recipe.loss == "mean" or not recipe.balance_classes or recipe.balance_by == "sampling",
             "balance_classes weighs a mean over pixels, so it goes with loss=mean",
         ),
         (

@@ -49,6 +49,18 @@ def balancing_weights(pixels: Sequence[int], power: float = 1.0) -> torch.Tensor
     return (weights * counts.sum() / (weights * counts).sum()).float()
 
 
+def sampled_by_class(labels: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """`labels` (N, H, W) of which a pixel stays with the probability that its class's weight (C) has of the
+    largest one, and is VOID else; torch's generator of the CPU decides.
+
+    Balancing by sampling the loss instead of weighting it: Long et al. 2015, section 4.3.
+    """
+    chances = torch.zeros(VOID + 1)
+    chances[: len(weights)] = weights.cpu() / weights.max().cpu()
+    kept = torch.rand(labels.shape) < chances[labels.cpu().long()]
+    return torch.where(kept.to(labels.device), labels, VOID)
+
+
 @dataclass(frozen=True)
 class LossSampling:
     """Training on patches, as a loss over some of the cells: each cell of the final layer counts with

@@ -64,7 +64,8 @@ class Recipe:
     dropout: float = 0.1
     upsampling: str = "fixed"
     """"fixed" or "learned" bilinear kernels between the skips, or, in a paper's FCN, "full": learned kernels
-    between all classes, as in the paper. The last upsampling is always fixed.
+    between all classes, as in the paper. The last upsampling is always fixed, except with "nonlinear": as
+    "full", and the last is a stack of learned doublings with ReLUs.
     """
 
     crf_layer: str | None = None
@@ -106,6 +107,10 @@ class Recipe:
     balance_classes: float = 0.0
     """Weigh each pixel's loss by its class's share of the training set to minus this power: 0 weighs none,
     1 makes all classes count as much, 0.5 lies between and suits rare classes judged by mean IoU.
+    """
+    balance_by: str = "weights"
+    """How classes are balanced: "weights", or "sampling": pixels count or not, at random, in proportion to
+    these weights.
     """
     optimizer: str = "adamw"
     """"adamw" or "sgd"."""
