@@ -341,7 +341,7 @@ def test_full_upsampling_has_the_kernels_of_caffes_layers_between_all_classes() 
     assert counts[16, "full"] - counts[16, "fixed"] == 21 * 21 * 16
     assert counts[8, "full"] - counts[8, "fixed"] == 2 * 21 * 21 * 16
     assert counts[8, "learned"] - counts[8, "fixed"] == 2 * 21 * 16
-    with pytest.raises(ValueError, match="upsampling is one of fixed, learned, full, not mixed"):
+    with pytest.raises(ValueError, match="upsampling is one of fixed, learned, full, nonlinear, not mixed"):
         fcn(upsampling="mixed")
 
 
@@ -416,3 +416,9 @@ def test_ablations_that_do_not_go_together_are_refused() -> None:
         fcn(stride=32, fusion="max")
     with pytest.raises(ValueError, match="dense_pool5 is one of False, not True"):
         fcn("alexnet", 32, dense_pool5=True)
+
+
+def test_scores_that_begin_inside_the_image_are_refused() -> None:
+    assert Crop(Grid().shifted(-3)).offset == 3
+    with pytest.raises(ValueError, match="scores begin at pixel 2 of the image"):
+        Crop(Grid().shifted(2))
