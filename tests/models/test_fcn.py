@@ -384,9 +384,9 @@ def test_max_fusion_takes_the_larger_score() -> None:
 
 def test_a_dense_pool5_needs_14x14_taps_to_see_404_pixels_at_stride_16() -> None:
     """fc6 of 7x7 cells of 32 pixels and of 14x14 cells of 16 pixels: 212 + 6 * 32 = 404 = 196 + 13 * 16."""
-    nets = [fcn(stride=32, dense_pool5=dense, **THIN) for dense in (False, True)]
-    grids = [through(net.get_submodule("fc6"), net.backbone.grids["pool5"]) for net in nets]  # type: ignore[union-attr]
-    assert [(grid.field, grid.stride) for grid in grids] == [(404, 32), (212 + 13 * 16, 16)]
+    nets = [cast(FCN, fcn(stride=32, dense_pool5=dense, **THIN)) for dense in (False, True)]
+    grids = [through(net.get_submodule("fc6"), net.backbone.grids["pool5"]) for net in nets]
+    assert [(int(grid.field), int(grid.stride)) for grid in grids] == [(404, 32), (212 + 13 * 16, 16)]
 
 
 def test_random_scores_begin_small_and_zero_ones_zero() -> None:

@@ -16,12 +16,13 @@ class Entry:
     """A net: `arguments` are those of `deeplab` for names that begin so, else of `fcn`.
 
     `paper` is the mean IoU in per cent of 21 VOC classes that its authors report, `ours` what a command of
-    this package printed.
+    this package printed. `images_per_second`: of DeepLab, how fast its authors' training was.
     """
 
     arguments: Mapping[str, Any]
     paper: str
     ours: str = NOT_RUN
+    images_per_second: float | None = None
 
 
 CATALOGUE = {
@@ -43,10 +44,10 @@ CATALOGUE = {
     "fcn32s-random-scores-vgg16": Entry({"stride": 32, "score_std": 0.01}, NO_FIGURE),
     "fcn16s-pool4-only-vgg16": Entry({"stride": 16, "fusion": "skip"}, NO_FIGURE),
     "fcn16s-max-vgg16": Entry({"stride": 16, "fusion": "max"}, NO_FIGURE),
-    "deeplab-base": Entry({"variant": "base"}, "59.80, CRF 63.74"),
-    "deeplab-4x4": Entry({"variant": "4x4"}, "CRF 67.14"),
-    "deeplab-7x7": Entry({"variant": "7x7"}, "64.38, CRF 67.64"),
-    "deeplab-large-fov": Entry({"variant": "large_fov"}, "62.25, CRF 67.64"),
+    "deeplab-base": Entry({"variant": "base"}, "59.80, CRF 63.74", images_per_second=2.90),
+    "deeplab-4x4": Entry({"variant": "4x4"}, "CRF 67.14", images_per_second=2.90),
+    "deeplab-7x7": Entry({"variant": "7x7"}, "64.38, CRF 67.64", images_per_second=1.44),
+    "deeplab-large-fov": Entry({"variant": "large_fov"}, "62.25, CRF 67.64", images_per_second=4.84),
     "deeplab-msc-base": Entry({"variant": "base", "multi_scale": True}, "61.30, CRF 65.21"),
     "deeplab-msc-large-fov": Entry({"variant": "large_fov", "multi_scale": True}, "64.21, CRF 68.70"),
 }

@@ -102,8 +102,8 @@ def _rules(recipe: "Recipe") -> list[tuple[bool, str]]:
         (0 < recipe.decay_factor <= 1, f"decay_factor must lie in (0, 1], got {recipe.decay_factor}"),
         (0 <= recipe.colour <= 1, f"colour must lie in [0, 1], got {recipe.colour}"),
         (
-            recipe.inputs == (IMAGE,) or recipe.net.startswith("fcn"),
-            f"inputs {','.join(recipe.inputs)} need a paper's FCN as net, got {recipe.net}",
+            recipe.inputs == (IMAGE,) or not skip_fcn,
+            f"inputs {','.join(recipe.inputs)} need a paper's net, got {recipe.net}",
         ),
         (
             recipe.upsampling in ("fixed", "learned") or recipe.net.startswith("fcn"),

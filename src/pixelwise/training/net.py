@@ -14,10 +14,10 @@ from pixelwise.data.spec import without_folders
 from pixelwise.errors import TrainingError
 from pixelwise.inference.model_file import ModelInfo
 from pixelwise.labels import Classes
+from pixelwise.models import deeplab, fcn
 from pixelwise.models.backbones import backbone
 from pixelwise.models.batch_norm import freeze_batch_norm
 from pixelwise.models.catalogue import build
-from pixelwise.models.fcn import HHA_MEAN, MEANS
 from pixelwise.models.imagenet import load_imagenet, load_imagenet_for_hha
 from pixelwise.models.segmentation_net import OneHead, SegmentationNet
 from pixelwise.models.skip_fcn import Head, SkipFCN
@@ -78,25 +78,19 @@ def _skip_fcn(recipe: Recipe, classes: int, trained: bool) -> SkipFCN:
 
 
 def _papers_net(recipe: Recipe, classes: int, channels: int) -> SegmentationNet:
-    if recipe.net.startswith("deeplab"):
-        return build(recipe.net, classes, dropout=recipe.dropout, pools=recipe.pools)
-    if channels not in MEANS:
+    atrous = recipe.net.startswith("deeplab")
+    means = deeplab.MEANS if atrous else fcn.MEANS
+    if channels not in means:
         raise TrainingError(
-            f"{recipe.net} takes {', '.join(map(str, MEANS))} channels, "
+            f"{recipe.net} takes {', '.join(map(str, means))} channels, "
             f"but {' and '.join(recipe.inputs)} have {channels}",
-            "set inputs to image, image,depth, image,hha or hha",
+            "set inputs to image, image,depth, hha or, for FCN, image,hha",
         )
-    net = build(
-        recipe.net,
-        classes,
-        dropout=recipe.dropout,
-        padding=recipe.padding,
-        upsampling=recipe.upsampling,
-        origin=recipe.origin,
-        in_channels=channels,
-    )
+    own = ("pools",) if atrous else ("padding", "upsampling", "origin")
+    options = {name: getattr(recipe, name) for name in ("dropout", *own)}
+    net = build(recipe.net, classes, in_channels=channels, **options)
     if recipe.inputs == ("hha",):
-        net.mean.copy_(torch.tensor(HHA_MEAN).view(1, 3, 1, 1))
+        net.mean.copy_(torch.tensor(fcn.HHA_MEAN).view(1, 3, 1, 1))
     return net
 
 
