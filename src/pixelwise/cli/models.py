@@ -29,8 +29,8 @@ def models(
     headings = ("net", "parameters", "field", "fov", "stride", "GFLOP", "img/s", "paper", "ours")
     tables.show(headings, map(_cells, rows), texts=("net", "paper", "ours"), no_wrap=True, width=140)
     print(
-        "fov: field of view, and img/s: training, in DeepLab's table 2. GFLOP: of a 500x500 image, a multiply-add "
-        f"is 2. Paper and ours: {CONVENTION}."
+        "fov: field of view, and img/s: training, in DeepLab's table 2. GFLOP: of a 500x500 image, a "
+        f"multiply-add is 2. Paper and ours: {CONVENTION}."
     )
 
 
