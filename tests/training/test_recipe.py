@@ -153,7 +153,7 @@ def test_every_recipe_is_sound_and_has_a_header() -> None:
 
 def test_a_wrong_recipe_name_lists_the_recipes() -> None:
     with pytest.raises(TrainingError, match=r"recipes: .*finetune, .*people_and_animals"):
-        get_recipe("voc")
+        get_recipe("vox")
 
 
 def numeric_fields() -> list[str]:

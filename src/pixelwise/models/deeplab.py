@@ -1,4 +1,4 @@
-"""DeepLab v1's networks on VGG16. Source: Chen et al. 2015, sections 2 and 4.
+"""DeepLab v1's networks on VGG16. Source: Chen et al. 2015, sections 3 and 4.3, table 2.
 
 The last two poolings keep their size, convolutions behind them are atrous, so scores come at stride 8;
 training compares them with labels subsampled by 8, and bilinear upsampling by 8 gives those of all pixels.
@@ -12,7 +12,12 @@ from torch import nn
 
 from pixelwise.geometry import Grid
 from pixelwise.models.alignment import Crop, Surround, upsampling_onto
-from pixelwise.models.segmentation_net import CAFFE_MEAN, SegmentationNet
+from pixelwise.models.segmentation_net import (
+    CAFFE_MEAN,
+    LOG_DEPTH_MEAN,
+    NYUD_MEAN,
+    SegmentationNet,
+)
 from pixelwise.models.trunk import Trunk, he_conv, through
 from pixelwise.models.vgg16 import WIDTHS, vgg16_trunk
 
@@ -39,6 +44,8 @@ VARIANTS = {
     "large_fov": Variant(kernel=3, rate=12, filters=1024, pool_kernel=3),
 }
 OUTPUT_STRIDE = 8
+MEANS = {3: CAFFE_MEAN, 4: NYUD_MEAN + LOG_DEPTH_MEAN}
+"""By channels: RGB; RGB and log depth."""
 BRANCH_STRIDES = {"image": 8, "pool1": 4, "pool2": 2, "pool3": 1, "pool4": 1}
 """The branches of the multi-scale nets and the stride of their first layer, which brings them to stride 8."""
 
@@ -56,10 +63,17 @@ class DeepLab(SegmentationNet):
     score_stride = label_stride = OUTPUT_STRIDE
 
     def __init__(
-        self, trunk: Trunk, variant: Variant, classes: int, dropout: float, branch_filters: int = 0
+        self,
+        trunk: Trunk,
+        variant: Variant,
+        classes: int,
+        dropout: float,
+        branch_filters: int = 0,
+        mean: tuple[float, ...] = CAFFE_MEAN,
     ) -> None:
-        super().__init__(CAFFE_MEAN, (1.0,) * 3)
+        super().__init__(mean, (1.0,) * len(mean))
         self.backbone = trunk
+        self.field_of_view = variant.field_of_view
         padding = (variant.kernel - 1) * variant.rate // 2
         self.fc6 = he_conv(
             trunk.channels["pool5"], variant.filters, variant.kernel, padding=padding, dilation=variant.rate
@@ -79,13 +93,14 @@ class DeepLab(SegmentationNet):
             for name, stride in BRANCH_STRIDES.items():
                 source = trunk.grids.get(name, Grid())
                 shift = (grid.offset - source.offset) // source.stride
-                channels = trunk.channels.get(name, 3)
+                channels = trunk.channels.get(name, len(mean))
                 self.branches[name] = branch(channels, branch_filters, stride, shift, dropout)
             self.fc8_msc = _score(branch_filters * len(BRANCH_STRIDES), classes, bias=False)
 
-        self.label_offset = int(grid.offset)
-        self.surround = Surround()
-        self.upscore8, upsampled = upsampling_onto(Grid(), grid.shifted(-1), classes)
+        self.score_offset = self.label_offset = int(grid.offset)
+        around = 1 + int(grid.offset) // OUTPUT_STRIDE
+        self.surround = Surround(around)
+        self.upscore8, upsampled = upsampling_onto(Grid(), grid.shifted(-around), classes)
         self.score = Crop(upsampled)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
@@ -118,31 +133,51 @@ def deeplab(
     widths: Sequence[int] = WIDTHS,
     filters: int | None = None,
     branch_filters: int = 128,
+    pools: str = "release",
+    in_channels: int = 3,
 ) -> DeepLab:
     """DeepLab v1 with random weights; `variant` is "base", "4x4", "7x7" or "large_fov".
 
     multi_scale: with branches of `branch_filters` each, see DeepLab; start it from the weights of the net
     without. `widths` of the trunk and `filters` of fc6 and fc7 make smaller nets of the same form.
+    pools: the last two poolings, which keep the size. "release": 3x3, as in the authors' files, with which
+    the published figures were made. "exact": those of VGG16 at stride 1, the last with holes, as section 3.1
+    describes the hole algorithm; cells are then those of VGG16 run densely.
+    in_channels: 3, or 4 with log depth as the fourth, as in FCN's early fusion: depth as another source of
+    evidence, which the paper's discussion names.
     """
     if variant not in VARIANTS:
         raise ValueError(f'DeepLab comes as {", ".join(VARIANTS)}, not as "{variant}"')
     if backbone != "vgg16":
         raise ValueError(f'the paper has DeepLab on vgg16 only, not on "{backbone}"')
+    if pools not in ("release", "exact"):
+        raise ValueError(f'pools is "release" or "exact", not "{pools}"')
+    if in_channels not in MEANS:
+        raise ValueError(f"in_channels is one of {', '.join(map(str, MEANS))}, not {in_channels}")
     chosen = VARIANTS[variant]
     if filters is not None:
         chosen = replace(chosen, filters=filters)
     taps = [*BRANCH_STRIDES, "pool5"][1:] if multi_scale else ["pool5"]
-    trunk = vgg16_trunk(taps, widths=widths, pool_kernel=chosen.pool_kernel, output_stride=OUTPUT_STRIDE)
-    return DeepLab(trunk, chosen, classes, dropout, branch_filters if multi_scale else 0)
+    trunk = vgg16_trunk(
+        taps,
+        in_channels,
+        widths=widths,
+        pool_kernel=chosen.pool_kernel,
+        output_stride=OUTPUT_STRIDE,
+        exact_pools=pools == "exact",
+    )
+    return DeepLab(trunk, chosen, classes, dropout, branch_filters if multi_scale else 0, MEANS[in_channels])
 
 
 def branch(channels: int, filters: int, stride: int, shift: int, dropout: float) -> nn.Sequential:
     """A multi-scale branch: 3x3 of that stride, the first around cell `shift` of the source; then 1x1.
 
     The paper does not say where strides go; here the first layer takes all of it. Centres lie on those of the
-    main path, or up to half a cell of the source before.
+    main path, or up to half a cell of the source before. Weights begin Gaussian of deviation 0.01, as Caffe's
+    new layers: He's would keep the size of features of pixels from 0 to 255, and the first steps would
+    diverge.
     """
-    return nn.Sequential(
+    layers = nn.Sequential(
         nn.ZeroPad2d((1, 1 + shift, 1, 1 + shift)),
         nn.ZeroPad2d((-shift, 0, -shift, 0)),
         he_conv(channels, filters, 3, stride),
@@ -152,6 +187,10 @@ def branch(channels: int, filters: int, stride: int, shift: int, dropout: float)
         nn.ReLU(inplace=True),
         nn.Dropout(dropout),
     )
+    for layer in layers:
+        if isinstance(layer, nn.Conv2d):
+            nn.init.normal_(layer.weight, std=0.01)
+    return layers
 
 
 def _score(channels: int, classes: int, bias: bool = True) -> nn.Conv2d:

@@ -8,6 +8,9 @@ from torch import nn
 
 CAFFE_MEAN = (122.67892, 116.66877, 104.00699)
 """RGB, as nets trained in Caffe on ImageNet and VOC subtract it; they do not divide by a deviation."""
+NYUD_MEAN = (92.318, 97.203, 116.190)
+LOG_DEPTH_MEAN = (7.844,)
+"""RGB and the logarithm of depth, of NYUDv2 as FCN's release subtracts them."""
 TORCHVISION_MEAN = (123.675, 116.28, 103.53)
 TORCHVISION_STD = (58.395, 57.12, 57.375)
 """RGB, in units of 0 to 255."""
@@ -25,14 +28,16 @@ class SegmentationNet(nn.Module):
     class scores (N, classes, H, W) float32. RGB comes first and in this order.
 
     Parameters under the name `backbone` are the trunk that came with weights; training gives it a learning
-    rate of its own. `score_stride` is that of the scores before the last upsampling, in pixels. In training
-    mode a net may give the scores of every `label_stride`-th pixel only, beginning at `label_offset`.
+    rate of its own. `score_stride` is that of the scores before the last upsampling, in pixels, and one of
+    their cells lies on pixel `score_offset` of each axis. In training mode a net may give the scores of every
+    `label_stride`-th pixel only, beginning at `label_offset`.
     """
 
     backbone: Stages
     mean: torch.Tensor
     std: torch.Tensor
     score_stride: int
+    score_offset = 0.0
     label_stride = 1
     label_offset = 0
 

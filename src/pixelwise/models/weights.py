@@ -15,6 +15,11 @@ from torch import nn
 from pixelwise.errors import ModelError
 from pixelwise.files import regular_file, sha256_of
 
+NET = "pixelwise.net"
+"""The note of a file that holds a net of the catalogue: JSON with name, number of classes and, of imported
+files, the tensors that Caffe's file did not have.
+"""
+
 # Packages that carry one .pth in models/; its tensors come in the order and shapes of timm's net of that
 # name.
 PACKAGES = {
@@ -140,6 +145,22 @@ def naming(place: Path | str) -> Iterator[None]:
         yield
     except ModelError as problem:
         raise ModelError(f"{place}: {problem.message}", problem.hint) from None
+
+
+def read_imported(path: Path) -> dict[str, torch.Tensor] | None:
+    """The tensors of a file that `pixelwise import-caffe` wrote, without those that Caffe's file did not have
+    (--partial); None for other files.
+    """
+    if path.suffix != ".safetensors":
+        return None
+    tensors, notes = read_tensors(path), read_metadata(path)
+    if NET not in notes:
+        return None
+    try:
+        missing = set(json.loads(notes[NET]).get("missing", ()))
+    except (ValueError, RecursionError, AttributeError, TypeError) as problem:
+        raise ModelError(f"{path}: invalid metadata {NET!r}: {problem}", "import the file again") from None
+    return {name: tensor for name, tensor in tensors.items() if name not in missing}
 
 
 def load_by_order(net: nn.Module, tensors: Mapping[str, torch.Tensor]) -> None:

@@ -9,7 +9,7 @@ Result: not yet run.
 
 import dataclasses
 
-from pixelwise.recipes import camvid_best
+from pixelwise.recipes import camvid
 from pixelwise.training.chain import Chain
 
 ALSO = "building=building+door+window,tree=vegetation,road,pavement,sky,car"
@@ -18,6 +18,6 @@ FIRST, SECOND = (
     dataclasses.replace(
         stage, name=f"street_{number}", also="folder:../shared/data/facade", also_classes=ALSO
     )
-    for number, stage in enumerate(camvid_best.RECIPE.stages, start=1)
+    for number, stage in enumerate((camvid.BEST_1, camvid.BEST_2), start=1)
 )
 RECIPE = Chain("street", (FIRST, SECOND))

@@ -20,10 +20,13 @@ _CHOICES: Mapping[str, tuple[Any, ...]] = {
     "skips": (2, 4, 8, 16),
     "origin": ("caffe", "torchvision"),
     "padding": ("same", "release"),
+    "pools": ("release", "exact"),
     "loss": ("mean", "sum"),
     "optimizer": ("adamw", "sgd"),
+    "schedule": ("poly", "step", "fixed"),
     "batch_norm": ("frozen", "train", "sync"),
-    "upsampling": ("fixed", "learned"),
+    "upsampling": ("fixed", "learned", "full", "nonlinear"),
+    "balance_by": ("weights", "sampling"),
     "precision": ("auto", "32-true", "bf16-mixed", "16-mixed"),
 }
 
@@ -106,7 +109,15 @@ def _rules(recipe: "Recipe") -> list[tuple[bool, str]]:
         ),
         (
             recipe.inputs == (IMAGE,) or net is None or len(net.channels) > 1,
-            f"inputs {','.join(recipe.inputs)} need a paper's FCN as net, got {recipe.net}",
+            f"inputs {','.join(recipe.inputs)} need a paper's net, got {recipe.net}",
+        ),
+        (
+            recipe.upsampling in ("fixed", "learned") or recipe.net.startswith("fcn"),
+            f"upsampling={recipe.upsampling} needs a paper's FCN as net, got {recipe.net}",
+        ),
+        (
+            recipe.pools == "release" or net is None or "pools" in net.settings,
+            f"pools=exact needs a DeepLab as net, got {recipe.net}",
         ),
         (
             bool(recipe.inputs) and len(set(recipe.inputs)) == len(recipe.inputs),
@@ -117,7 +128,7 @@ def _rules(recipe: "Recipe") -> list[tuple[bool, str]]:
             f"inputs must name {IMAGE} first, if they are several, got {','.join(recipe.inputs)}",
         ),
         (
-            recipe.loss == "mean" or not recipe.balance_classes,
+            recipe.loss == "mean" or not recipe.balance_classes or recipe.balance_by == "sampling",
             "balance_classes weighs a mean over pixels, so it goes with loss=mean",
         ),
     ]

@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -17,7 +18,7 @@ from pixelwise.models.imagenet import load_imagenet_for_hha
 from pixelwise.models.registry import create, entry_of
 from pixelwise.models.segmentation_net import OneHead, SegmentationNet
 from pixelwise.models.transplant import transplant
-from pixelwise.models.weights import naming
+from pixelwise.models.weights import naming, read_imported
 from pixelwise.training import checkpoint
 from pixelwise.training.crf_layer import add_crf
 from pixelwise.training.recipe import Recipe
@@ -35,7 +36,7 @@ def build_net(recipe: Recipe, classes: int, trained: bool = True, channels: int 
     if recipe.crf_layer is not None:
         add_crf(net, classes, CRF_PRESETS[recipe.crf_layer])
     if trained and recipe.init_from is not None:
-        before = checkpoint.load(checkpoint.chosen(Path(recipe.init_from))).mean
+        before = _weights(Path(recipe.init_from))
         with naming(recipe.init_from):
             report = transplant(before, net)
         print(f"from {recipe.init_from}: {report}", file=sys.stderr)
@@ -49,13 +50,26 @@ def build_net(recipe: Recipe, classes: int, trained: bool = True, channels: int 
     return net.to(memory_format=torch.channels_last)
 
 
+def _weights(source: Path) -> Mapping[str, torch.Tensor]:
+    """Those of a run folder's net, or of a file that `pixelwise import-caffe` wrote."""
+    if source.suffix != ".safetensors":
+        return checkpoint.load(checkpoint.chosen(source)).mean
+    tensors = read_imported(source)
+    if tensors is None:
+        raise TrainingError(
+            f"{source} holds weights, but not a net that import-caffe wrote",
+            "name a run folder, or give weights of a classifier as backbone_weights",
+        )
+    return tensors
+
+
 def _net_of(recipe: Recipe, classes: int, weights: str, channels: int) -> SegmentationNet:
     entry = entry_of(recipe.net)
     if channels not in entry.channels:
         raise TrainingError(
             f"{recipe.net} takes {', '.join(map(str, entry.channels))} channels, "
             f"but {' and '.join(recipe.inputs)} have {channels}",
-            "set inputs to image, image,depth, image,hha or hha",
+            "set inputs to image, image,depth, hha or, for FCN, image,hha",
         )
     settings = {field: getattr(recipe, field) for field in entry.settings}
     of_hha = recipe.inputs == ("hha",)

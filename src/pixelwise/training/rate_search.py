@@ -45,7 +45,7 @@ def find_rate(recipe: Recipe, train_set: LabelledImages, steps: int = STEPS) -> 
         raise TrainingError(
             "learning rates are searched for in one process", "have as large batches by accumulate=N"
         )
-    recipe = dataclasses.replace(settled(recipe), steps=steps, warmup_steps=0, power=0.0, ema=0.0)
+    recipe = dataclasses.replace(settled(recipe), steps=steps, warmup_steps=0, schedule="fixed", ema=0.0)
     train_set = seen(train_set, recipe)
     weights, channels = class_weights(recipe, train_set), channels_of(train_set, recipe)
     trial = partial(_trial, recipe, train_set, weights, channels)
