@@ -1,8 +1,10 @@
 """Files that appear under their name only when they are complete, and what tells a file from another."""
 
+import errno
 import hashlib
 import os
 import secrets
+import stat
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +27,21 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
         if isinstance(problem, OSError):
             raise ImageError(f"cannot write {path}: {problem.strerror or problem}") from problem
         raise
+
+
+def regular_file(path: Path) -> Path:
+    """The path itself. Raises OSError unless it names a regular file: reading a pipe waits for a writer, and
+    a device may never end.
+    """
+    try:
+        mode = path.stat().st_mode
+    except ValueError:  # Python refuses such names itself
+        raise OSError(errno.EINVAL, "its name holds a null character", str(path)) from None
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, "it is a folder", str(path))
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "it is a device, pipe or socket", str(path))
+    return path
 
 
 def make_folder(folder: Path, what: str, option: str, error: type[PixelwiseError]) -> None:
