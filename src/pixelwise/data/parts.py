@@ -161,9 +161,13 @@ def _expect_lossless(image: Image.Image, path: Path, what: str) -> None:
         raise DataError(f"{path} is a JPEG, whose compression alters {what}", "save labels as PNG")
 
 
-def read_text(path: Path, kind: str) -> str:
-    """The text of a file; DataError, naming the file as a `kind` of thing, if that cannot be read."""
+def read_text(path: Path, kind: str, most: int | None = None) -> str:
+    """The text of a file; DataError, naming the file as a `kind` of thing, if that cannot be read or has more
+    than `most` bytes.
+    """
     try:
+        if most is not None and regular_file(path).stat().st_size > most:
+            raise DataError(f"the {kind} {path} has more than {most:,} bytes", "is this the right file?")
         return regular_file(path).read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise missing(path, kind) from None
