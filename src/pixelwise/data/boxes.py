@@ -18,11 +18,11 @@ from PIL import Image
 from pixelwise.boxes import Box
 from pixelwise.data.class_map import ClassMap
 from pixelwise.data.coco import annotation_file, class_map_of, photos_of
-from pixelwise.data.folder import held_out, own_classes
+from pixelwise.data.folder import held_out
 from pixelwise.data.parts import ImageFile, read_json, read_xml
 from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
 from pixelwise.data.spec import locate
-from pixelwise.data.voc import read_list, voc_classes
+from pixelwise.data.voc import OWN_CLASSES, classes_of, read_list
 from pixelwise.errors import DataError, ImageError, SplitError
 from pixelwise.pictures.images import read_photo
 from pixelwise.types import VOID, Labels, RGBImage
@@ -122,8 +122,7 @@ def open_boxes(spec: str, split: str, classes: str | None, draw: Draw) -> Labell
 
 def _voc(root: Path, split: str) -> tuple[Sequence[tuple[str, BoxedPicture]], ClassMap]:
     place = next((place for place in (root / split, root) if _xml_folder(place).is_dir()), root)
-    own = root / "classes.txt"
-    class_map = own_classes(own) if own.is_file() else voc_classes()
+    own, class_map = root / OWN_CLASSES, classes_of(root)
     names = {name: id_ for id_, name in enumerate(class_map.classes.names)}
     ids = _voc_ids(root, place, split)
     return [(id_, _voc_picture(place, id_, names, own)) for id_ in ids], class_map
