@@ -115,7 +115,15 @@ class ChannelFile:
                 "a channel is an array (H, W) or (H, W, K) of numbers",
             )
         values = values[..., None] if values.ndim == 2 else values
-        return values if values.dtype == np.uint8 else values.astype(np.float32)
+        if values.dtype == np.uint8:
+            return values
+        with np.errstate(over="ignore"):
+            numbers = values.astype(np.float32)
+        if not np.isfinite(numbers).all():
+            raise DataError(
+                f"{self.path} holds NaN, infinite or too large numbers", "replace them, by 0 for example"
+            )
+        return numbers
 
 
 def packed(colours: RGBImage) -> FileIds:
