@@ -3,6 +3,7 @@
 import hashlib
 import os
 import secrets
+import stat
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -45,6 +46,18 @@ def expect_writable(folder: Path, what: str, hint: str, error: type[PixelwiseErr
     """Raise `error` if nothing can be written into the folder."""
     if not os.access(folder, os.W_OK | os.X_OK):
         raise error(f"the {what} {folder} may not be written into", hint)
+
+
+def not_a_file(path: Path) -> str | None:
+    """What lies at `path` if it is not a regular file, or None if it is one. Links are followed.
+
+    Ask before opening: a pipe would keep its reader waiting, and a device may never end. Raises OSError if
+    nothing is there.
+    """
+    mode = path.stat().st_mode
+    if stat.S_ISREG(mode):
+        return None
+    return "a folder" if stat.S_ISDIR(mode) else "a device, pipe or socket"
 
 
 def sha256_of(path: Path) -> str:

@@ -1,21 +1,24 @@
 """The files one sample is made of: pictures, maps of ids and extra channels, each read by its own `read`."""
 
-import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
-from xml.etree import ElementTree
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from pixelwise.errors import DataError, ImageError
-from pixelwise.pictures.images import read_picture
+from pixelwise.files import not_a_file
+from pixelwise.pictures.images import read_picture, size_of
 from pixelwise.pictures.pillow_guard import guarded
 from pixelwise.types import VOID, Channel, FileIds, Labels, RGBImage
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+
+_MOST_TEXT = 2_000_000_000  # bytes
 
 Content_co = TypeVar("Content_co", covariant=True)
 
@@ -32,6 +35,23 @@ class Part(Protocol[Content_co]):
     def read(self) -> Content_co: ...
 
 
+class Picture(Part[RGBImage], Protocol):
+    """The image of a sample. `size` is its (height, width) before it is turned upright, known without decoding
+    it; it raises DataError as `read` does.
+    """
+
+    def size(self) -> tuple[int, int]: ...
+
+
+@contextmanager
+def image_errors() -> Iterator[None]:
+    """Errors of pictures as errors of data."""
+    try:
+        yield
+    except ImageError as error:
+        raise DataError(f"the image {error.message}", error.hint or "replace or remove the file") from None
+
+
 @dataclass(frozen=True)
 class ImageFile:
     """A picture of its own: (H, W, 3) uint8, read as pictures to be segmented are (pictures/images.py)."""
@@ -39,12 +59,12 @@ class ImageFile:
     path: Path
 
     def read(self) -> RGBImage:
-        try:
+        with image_errors():
             return read_picture(self.path)
-        except ImageError as error:
-            raise DataError(
-                f"the image {error.message}", error.hint or "replace or remove the file"
-            ) from None
+
+    def size(self) -> tuple[int, int]:
+        with image_errors():
+            return size_of(self.path)
 
 
 @dataclass(frozen=True)
@@ -114,10 +134,26 @@ class ChannelFile:
         return values if values.dtype == np.uint8 else values.astype(np.float32)
 
 
+@runtime_checkable
+class Drawing(Part[FileIds], Protocol):
+    """Labels drawn from the objects of an annotation file: `draw` gives the ids, as `read` does, and a phrase
+    for each object that shows nowhere.
+    """
+
+    def draw(self) -> tuple[FileIds, tuple[str, ...]]: ...
+
+
 def packed(colours: RGBImage) -> FileIds:
     """(..., 3) colours as integers 0xRRGGBB."""
     wide = colours.astype(np.int32)
     return (wide[..., 0] << 16) | (wide[..., 1] << 8) | wide[..., 2]
+
+
+def portable(name: str) -> str:
+    """The name of a file as a list or an annotation gives it, with / between its parts as Windows reads it,
+    too.
+    """
+    return name.replace("\\", "/")
 
 
 def missing(path: Path, kind: str) -> DataError:
@@ -127,6 +163,7 @@ def missing(path: Path, kind: str) -> DataError:
 
 def opened(path: Path, kind: str) -> Image.Image:
     """The decoded picture; DataError, naming the file as a `kind` of thing, if that cannot be done."""
+    expect_file(path, kind)
     try:
         with guarded():
             image = Image.open(path)
@@ -135,50 +172,40 @@ def opened(path: Path, kind: str) -> Image.Image:
             except BaseException:
                 image.close()
                 raise
-    except FileNotFoundError:
-        raise missing(path, kind) from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DataError(f"the {kind} {path} cannot be read: {error}", "replace or remove the file") from None
     return image
 
 
-def read_text(path: Path, kind: str) -> str:
-    """The text of a file; DataError, naming the file as a `kind` of thing, if that cannot be read."""
+def expect_file(path: Path, kind: str) -> None:
+    """Raise DataError, naming the path as a `kind` of thing, if it is not a regular file."""
     try:
-        return path.read_text(encoding="utf-8-sig")
+        other = not_a_file(path)
     except FileNotFoundError:
         raise missing(path, kind) from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        raise _unreadable(path, kind, error, "check its name and place") from None
+    if other is not None:
+        raise DataError(f"the {kind} {path} is {other}, but should be a file", "check its name and place")
+
+
+def read_text(path: Path, kind: str) -> str:
+    """The text of a file; DataError, naming the file as a `kind` of thing, if that cannot be read."""
+    expect_file(path, kind)
+    try:
+        if (size := path.stat().st_size) > _MOST_TEXT:
+            raise DataError(
+                f"the {kind} {path} has {size / 1e9:.1f} GB, more than the limit of {_MOST_TEXT / 1e9:.0f} GB",
+                "split it",
+            )
+        return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"the {kind} {path} cannot be read: {error}", "it should be text in UTF-8") from None
+        raise _unreadable(path, kind, error, "it should be text in UTF-8") from None
 
 
-def read_json(path: Path, kind: str) -> dict[str, Any]:
-    """The object in a JSON file. Raises DataError, naming the file, if it holds anything else."""
-    try:
-        content = json.loads(read_text(path, kind))
-    except json.JSONDecodeError as error:
-        raise DataError(f"the {kind} {path} is no JSON: {error}", "replace or remove the file") from None
-    if not isinstance(content, dict):
-        raise DataError(
-            f"the {kind} {path} holds a {type(content).__name__}, but should hold an object",
-            "is this the right file?",
-        )
-    return content
-
-
-def read_xml(path: Path, kind: str) -> ElementTree.Element:
-    """The root of an XML file. Raises DataError, naming the file, if it is none or has a DOCTYPE: entities
-    could make a small file fill the memory, and no annotation tool writes them.
-    """
-    try:
-        return ElementTree.fromstring(read_text(path, kind), ElementTree.XMLParser(target=_Builder()))
-    except (ElementTree.ParseError, ValueError) as error:
-        raise DataError(f"the {kind} {path} is no XML: {error}", "replace or remove the file") from None
-
-
-class _Builder(ElementTree.TreeBuilder):
-    def doctype(self, name: str, public: str | None, system: str | None) -> None:
-        raise ValueError(f'it has a DOCTYPE "{name}", which could hold entities')
+def _unreadable(path: Path, kind: str, error: Exception, hint: str) -> DataError:
+    reason = getattr(error, "strerror", None) or error
+    return DataError(f"the {kind} {path} cannot be read: {reason}", hint)
 
 
 def read_numbers(path: Path, kind: str) -> npt.NDArray[Any]:
@@ -189,10 +216,9 @@ def read_numbers(path: Path, kind: str) -> npt.NDArray[Any]:
     if path.suffix != ".npy":
         with opened(path, kind) as image:
             return np.array(image.convert("RGB") if image.mode == "P" else image)
+    expect_file(path, kind)
     try:
         values: npt.NDArray[Any] = np.load(path, allow_pickle=False)
-    except FileNotFoundError:
-        raise missing(path, kind) from None
     except (OSError, ValueError, EOFError) as error:
         raise DataError(f"the {kind} {path} cannot be read: {error}", "save it with numpy.save") from None
     if values.dtype.kind not in "uif":

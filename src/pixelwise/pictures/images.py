@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,8 @@ from pixelwise.types import RGBImage
 
 Source = str | Path | Image.Image | npt.NDArray[np.uint8]
 """A file, a Pillow image, or an (H, W, 3) RGB array of uint8."""
+
+Result = TypeVar("Result")
 
 _STRIP_PIXELS = 4_000_000
 
@@ -79,6 +82,26 @@ def read_picture(path: Path) -> RGBImage:
     return _read_file(path, None)[0]
 
 
+def read_embedded(content: bytes, name: str) -> RGBImage:
+    """A picture that another file carries, (H, W, 3); `name` says which, for messages. Raises ImageError if it
+    is no readable image.
+    """
+    return _read_stream(io.BytesIO(content), None, name)[0]
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    """(height, width) as the head of a file says, before it is turned upright and without decoding it.
+
+    Raises ImageError if it is no readable image.
+    """
+    return _from_file(path, _stream_size)
+
+
+def size_of_embedded(content: bytes, name: str) -> tuple[int, int]:
+    """The same of a picture that another file carries."""
+    return _stream_size(io.BytesIO(content), name)
+
+
 def fitting(size: tuple[int, int], long_side: int, enlarge: bool = False) -> tuple[int, int]:
     """(height, width) reduced to a longer side of at most `long_side` pixels, the shorter at least 1; with
     `enlarge` a smaller one is enlarged to it.
@@ -124,6 +147,10 @@ def _convert_again(image: Image.Image) -> RGBImage:
 
 
 def _read_file(path: Path, long_side: int | None) -> tuple[RGBImage, tuple[int, int]]:
+    return _from_file(path, lambda file, shown: _read_stream(file, long_side, shown))
+
+
+def _from_file(path: Path, read: Callable[[BinaryIO, str], Result]) -> Result:
     shown = printable(path)
     try:
         status = path.stat()
@@ -134,7 +161,7 @@ def _read_file(path: Path, long_side: int | None) -> tuple[RGBImage, tuple[int, 
         if status.st_size == 0:
             raise ImageError(f"{shown}: expected an image, got an empty file")
         with path.open("rb") as file:
-            return _read_stream(file, long_side, shown)
+            return read(file, shown)
     except FileNotFoundError:
         raise ImageError(f"{shown}: no such file") from None
     except PermissionError:
@@ -143,21 +170,14 @@ def _read_file(path: Path, long_side: int | None) -> tuple[RGBImage, tuple[int, 
         raise ImageError(f"{shown}: cannot be read: {_reason(problem)}") from problem
 
 
-def _read_stream(
-    file: io.BufferedReader, long_side: int | None, shown: str
-) -> tuple[RGBImage, tuple[int, int]]:
+def _stream_size(file: BinaryIO, shown: str) -> tuple[int, int]:
+    with guarded(), _opened(file, shown) as image:
+        return image.height, image.width
+
+
+def _read_stream(file: BinaryIO, long_side: int | None, shown: str) -> tuple[RGBImage, tuple[int, int]]:
     with guarded():
-        try:
-            image = Image.open(file)
-        except UnidentifiedImageError:
-            file.seek(0)
-            raise ImageError(
-                f"{shown}: expected an image in a format Pillow reads, got {_kind(file.read(512))}"
-            ) from None
-        except Image.DecompressionBombError:
-            raise ImageError(_too_many_pixels(shown)) from None
-        except Exception as problem:  # decoders raise nearly anything on damaged files
-            raise ImageError(f"{shown}: damaged image: {_reason(problem)}") from problem
+        image = _opened(file, shown)
         with image:
             plan = _plan(image, long_side, shown, draft=image.format in ("JPEG", "MPO"))
             with PICTURES.reserve(plan.bytes):
@@ -168,6 +188,21 @@ def _read_stream(
         return pixels, plan.size
     turned = np.ascontiguousarray(np.asarray(Image.fromarray(pixels).transpose(turn)))
     return turned, (plan.size[1], plan.size[0]) if turn in _SWAPPING else plan.size
+
+
+def _opened(file: BinaryIO, shown: str) -> Image.Image:
+    """The picture in a file, not yet decoded."""
+    try:
+        return Image.open(file)
+    except UnidentifiedImageError:
+        file.seek(0)
+        raise ImageError(
+            f"{shown}: expected an image in a format Pillow reads, got {_kind(file.read(512))}"
+        ) from None
+    except Image.DecompressionBombError:
+        raise ImageError(_too_many_pixels(shown)) from None
+    except Exception as problem:  # decoders raise nearly anything on damaged files
+        raise ImageError(f"{shown}: damaged image: {_reason(problem)}") from problem
 
 
 def _read_open(image: Image.Image, long_side: int | None, shown: str) -> tuple[RGBImage, tuple[int, int]]:
