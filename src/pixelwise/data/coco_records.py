@@ -189,7 +189,7 @@ def classes_of(categories: Sequence[Category], panoptic: bool = False) -> tuple[
 def _expect_none(file: Path, wrong: Sequence[object], of: int, field: str, table: str) -> None:
     if wrong:
         raise DataError(
-            f"{file}: {len(wrong)} of {of} annotations have a {field} that is not among its {table}: "
+            f"{file}: the {field} of {len(wrong)} of {of} annotations is not among its {table}: "
             f"{_few(list(dict.fromkeys(wrong)))}",
             f"add what is missing to {table}, or remove these annotations",
         )

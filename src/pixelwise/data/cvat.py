@@ -2,9 +2,10 @@
 
 annotations.xml: polygons, boxes, ellipses, masks and polylines (3 pixels wide) over "background", in z order;
 points, skeletons and cuboids cannot be drawn, which `pixelwise check` reports, and tags are not shapes.
-Without a list of labels the classes are those of the shapes, in the order of the alphabet. Pictures are in images/, or wherever the name leads. labelmap.txt:
-the colours of SegmentationClass/ID.png, pictures in JPEGImages/; black is "background" where the map does
-not say otherwise. Source: docs.cvat.ai, "XML annotation format" and "Segmentation mask".
+Without a list of labels the classes are those of the shapes, in the order of the alphabet. Pictures are in
+images/, or wherever the name leads. labelmap.txt: the colours of SegmentationClass/ID.png, pictures in
+JPEGImages/; black is "background" where the map does not say otherwise. Source: docs.cvat.ai, "XML annotation
+format" and "Segmentation mask".
 """
 
 from collections.abc import Mapping

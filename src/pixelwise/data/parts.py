@@ -36,8 +36,8 @@ class Part(Protocol[Content_co]):
 
 
 class Picture(Part[RGBImage], Protocol):
-    """The image of a sample. `size` is its (height, width) before it is turned upright, known without decoding
-    it; it raises DataError as `read` does.
+    """The image of a sample. `size` is its (height, width) before it is turned upright, known without
+    decoding it; it raises DataError as `read` does.
     """
 
     def size(self) -> tuple[int, int]: ...
@@ -195,8 +195,8 @@ def read_text(path: Path, kind: str) -> str:
     try:
         if (size := path.stat().st_size) > _MOST_TEXT:
             raise DataError(
-                f"the {kind} {path} has {size / 1e9:.1f} GB, more than the limit of {_MOST_TEXT / 1e9:.0f} GB",
-                "split it",
+                f"the {kind} {path} has {size / 1e9:.1f} GB, but the limit is {_MOST_TEXT / 1e9:.0f} GB",
+                "is this the right file? if so, split it",
             )
         return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

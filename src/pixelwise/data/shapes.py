@@ -70,7 +70,7 @@ def paint(
 
 
 def area(shapes: Iterable[Shape]) -> float:
-    """Pixels inside, before clipping at the picture's border and without regard to what lies upon each other."""
+    """The sum of the pixels inside each shape, in the picture or not."""
     return sum(
         float(sum(shape.lengths[1::2])) if isinstance(shape, Runs) else abs(_signed_area(shape.points))
         for shape in shapes
@@ -153,7 +153,7 @@ def _bands(points: Points, size: tuple[int, int]) -> Iterator[tuple[int, int, Ma
 def _crossings(
     points: Points, top: int, bottom: int
 ) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]]:
-    """Rows from `top` to `bottom` whose centres an edge crosses, with the x where it does; a part at a time."""
+    """Rows from `top` to `bottom` whose centres an edge crosses, with the x where it does, in parts."""
     begin, end = points, np.roll(points, -1, axis=0)
     y0, y1 = begin[:, 1], end[:, 1]
     first = np.ceil(np.minimum(y0, y1) - 0.5).clip(top, bottom).astype(np.int64)

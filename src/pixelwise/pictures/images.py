@@ -83,8 +83,9 @@ def read_picture(path: Path) -> RGBImage:
 
 
 def read_embedded(content: bytes, name: str) -> RGBImage:
-    """A picture that another file carries, (H, W, 3); `name` says which, for messages. Raises ImageError if it
-    is no readable image.
+    """A picture that another file carries, (H, W, 3); `name` says which, for messages.
+
+    Raises ImageError if it is not a readable image.
     """
     return _read_stream(io.BytesIO(content), None, name)[0]
 
@@ -92,7 +93,7 @@ def read_embedded(content: bytes, name: str) -> RGBImage:
 def size_of(path: Path) -> tuple[int, int]:
     """(height, width) as the head of a file says, before it is turned upright and without decoding it.
 
-    Raises ImageError if it is no readable image.
+    Raises ImageError if it is not a readable image.
     """
     return _from_file(path, _stream_size)
 
