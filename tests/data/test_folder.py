@@ -96,7 +96,7 @@ def test_folder_without_class_names_says_how_to_write_them(folder: Path) -> None
         ("café".encode("latin-1"), "utf-8"),
         (b"cup\ncup\n", "these repeat: cup"),
         (b"", "1 to 255 classes"),
-        (b"cup\nta\0ble\n", "line 2 is no name"),
+        (b"cup\nta\0ble\n", "line 2 is not a name"),
     ],
 )
 def test_faults_of_the_class_names_are_told(folder: Path, content: bytes, complaint: str) -> None:

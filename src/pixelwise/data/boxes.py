@@ -18,13 +18,13 @@ from PIL import Image
 from pixelwise.boxes import Box
 from pixelwise.data.class_map import ClassMap
 from pixelwise.data.coco import annotation_file, photos_of
-from pixelwise.data.coco_records import Annotation, InstanceFile, by_picture, classes_of, expect_known
-from pixelwise.data.folder import held_out, own_classes
+from pixelwise.data.coco_records import Annotation, InstanceFile, by_picture, coco_classes, expect_known
+from pixelwise.data.folder import held_out
 from pixelwise.data.parts import ImageFile, image_errors, portable
 from pixelwise.data.records import ClassName, Coordinate, Side, read_json, read_xml, record
 from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
 from pixelwise.data.spec import locate
-from pixelwise.data.voc import read_list, voc_classes
+from pixelwise.data.voc import OWN_CLASSES, classes_of, read_list
 from pixelwise.errors import DataError, SplitError
 from pixelwise.pictures.images import read_photo
 from pixelwise.types import VOID, Labels, RGBImage
@@ -120,8 +120,7 @@ def open_boxes(spec: str, split: str, classes: str | None, draw: Draw) -> Labell
 
 def _voc(root: Path, split: str) -> tuple[Sequence[tuple[str, BoxedPicture]], ClassMap]:
     place = next((place for place in (root / split, root) if _xml_folder(place).is_dir()), root)
-    own = root / "classes.txt"
-    class_map = own_classes(own) if own.is_file() else voc_classes()
+    own, class_map = root / OWN_CLASSES, classes_of(root)
     names = {name: id_ for id_, name in enumerate(class_map.classes.names)}
     ids = _voc_ids(root, place, split)
     return [(id_, _voc_picture(place, id_, names, own)) for id_ in ids], class_map
@@ -206,7 +205,7 @@ def _coco(root: Path, split: str, images: str) -> tuple[Sequence[tuple[str, Boxe
     expect_known(file, content.categories, [entry.category_id for entry in content.annotations])
     annotations = by_picture(file, content.images, content.annotations)
     try:
-        classes, ids = classes_of(content.categories)
+        classes, ids = coco_classes(content.categories)
     except ValueError as error:
         raise DataError(f"{file}: {error}", "correct the names of its categories") from None
     pictures = []

@@ -18,7 +18,7 @@ from pixelwise.data.coco_records import (
     InstanceFile,
     PanopticFile,
     by_picture,
-    classes_of,
+    coco_classes,
     expect_known,
 )
 from pixelwise.data.folder import held_out
@@ -140,7 +140,7 @@ def _instances(text: str, file: Path, photos: Path) -> tuple[tuple[Entry, ...], 
     expect_known(file, content.categories, [entry.category_id for entry in content.annotations])
     objects = by_picture(file, content.images, content.annotations)
     _expect_outlines(file, content)
-    classes, ids = classes_of(content.categories)
+    classes, ids = coco_classes(content.categories)
 
     def entry(name: str, size: tuple[int, int], annotations: list[Annotation]) -> Entry:
         labels = [ids[annotation.category_id] for annotation in annotations]
@@ -171,7 +171,7 @@ def _panoptic(text: str, file: Path, photos: Path) -> tuple[tuple[Entry, ...], C
     segments = [segment.category_id for entry in content.annotations for segment in entry.segments_info]
     expect_known(file, content.categories, segments)
     by_picture(file, content.images, content.annotations)
-    classes, ids = classes_of(content.categories, panoptic=True)
+    classes, ids = coco_classes(content.categories, panoptic=True)
     names = {picture.id: picture.file_name for picture in content.images}
     place = file.parent / file.stem
     entries = []

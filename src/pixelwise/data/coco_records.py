@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Protocol, TypeVar
+from typing import Annotated, Any, Protocol, TypeVar, cast
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Tag
 
 from pixelwise.data.records import ClassName, Coordinate, FileName, Key, Side, shown
-from pixelwise.data.shapes import Runs, Shape, outline
+from pixelwise.data.shapes import Outline, Runs, Shape, outline
 from pixelwise.errors import DataError
 from pixelwise.labels import Classes
 
@@ -93,7 +93,7 @@ class Annotation:
         """Its shapes in a picture of this size. Raises ValueError for a mask of another size."""
         found = self.segmentation
         if not isinstance(found, RunLengths):
-            return tuple(found or ())
+            return tuple(cast("list[Outline]", found or []))  # as the validator of its parts made them
         height, width = found.size or size
         if (height, width) != size:
             raise ValueError(f"its mask is {width} x {height} pixels, its picture {size[1]} x {size[0]}")
@@ -176,7 +176,7 @@ def expect_distinct(file: Path, what: str, values: Iterable[object]) -> None:
         )
 
 
-def classes_of(categories: Sequence[Category], panoptic: bool = False) -> tuple[Classes, dict[int, int]]:
+def coco_classes(categories: Sequence[Category], panoptic: bool = False) -> tuple[Classes, dict[int, int]]:
     """The classes and, by category id, their ids: background first, but not for a panoptic file, then in the
     order of ids. Raises ValueError if they are not classes.
     """

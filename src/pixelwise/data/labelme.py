@@ -90,7 +90,8 @@ class DrawnShape:
             height, width = size_of_embedded(content, name)
             if height > size[0] or width > size[1]:
                 raise ValueError(f"its mask of {width} x {height} pixels is larger than the picture")
-            return read_embedded(content, name).any(axis=2)
+            mask: Mask = np.any(read_embedded(content, name), axis=2)
+        return mask
 
 
 @dataclass(frozen=True, slots=True)

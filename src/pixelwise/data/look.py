@@ -76,7 +76,9 @@ def look(dataset: LabelledImages, index: int) -> Look:
     for name, (height, width) in sizes.items():
         if (height, width) != image.shape[:2]:
             own = f"{image.shape[1]} x {image.shape[0]}"
-            fault("size", f"the {name} is {width} x {height} pixels, its image {own} ({named[name]})")
+            turned = ": was one of them turned by its EXIF orientation, the other not?"
+            why = turned if (width, height) == image.shape[:2] else ""
+            fault("size", f"the {name} is {width} x {height} pixels, its image {own} ({named[name]}){why}")
     counts = {head: id_counts(values) for head, values in ids.items()}
     for head, class_map in dataset.heads.items():
         if unknown := {id_: many for id_, many in counts[head].items() if id_ not in class_map.table}:

@@ -8,15 +8,22 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
-from pixelwise.errors import DataError, ImageError
-from pixelwise.files import not_a_file
+from pixelwise.data.arrays import read_array
+from pixelwise.data.stored import is_grey, stored
+from pixelwise.errors import DataError, ImageError, PixelwiseError
+from pixelwise.files import regular_file
 from pixelwise.pictures.images import read_picture, size_of
+from pixelwise.pictures.memory import PICTURES
 from pixelwise.pictures.pillow_guard import guarded
 from pixelwise.types import VOID, Channel, FileIds, Labels, RGBImage
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+
+_FORMATS = ("PNG", "TIFF", "BMP", "GIF", "PPM", "WEBP", "JPEG")
+"""In which labels and extra channels may be saved; JPEG only so that it can be named when it is refused."""
+_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}
 
 _MOST_TEXT = 2_000_000_000  # bytes
 
@@ -75,12 +82,9 @@ class IdFile:
 
     def read(self) -> FileIds:
         with opened(self.path, "label") as image:
-            if image.format == "JPEG":
-                raise DataError(f"{self.path} is a JPEG, whose compression alters ids", "save labels as PNG")
-            if image.mode in ("L", "P", "I;16", "I"):
-                return np.array(image)
-            if image.mode == "1":
-                return np.array(image).astype(np.uint8)
+            _expect_lossless(image, self.path, "ids")
+            if is_grey(image):
+                return stored(image)
             raise DataError(
                 f"{self.path} has mode {image.mode}, which is no map of ids",
                 "save labels as palette (P) or grey (L) PNG in which a pixel's value is its class id",
@@ -103,10 +107,7 @@ class ColourFile:
 
     def read(self) -> FileIds:
         with opened(self.path, "label") as image:
-            if image.format == "JPEG":
-                raise DataError(
-                    f"{self.path} is a JPEG, whose compression alters colours", "save labels as PNG"
-                )
+            _expect_lossless(image, self.path, "colours")
             if image.mode not in ("RGB", "RGBA", "P"):
                 raise DataError(
                     f"{self.path} has mode {image.mode}, but its classes should be colours",
@@ -161,51 +162,50 @@ def missing(path: Path, kind: str) -> DataError:
     return DataError(f"the {kind} {path} does not exist", "check its name and place")
 
 
-def opened(path: Path, kind: str) -> Image.Image:
-    """The decoded picture; DataError, naming the file as a `kind` of thing, if that cannot be done."""
-    expect_file(path, kind)
+@contextmanager
+def opened(path: Path, kind: str) -> Iterator[Image.Image]:
+    """The picture in a file, not yet decoded. Within the block, every failure to read it becomes a DataError
+    that names the file as a `kind` of thing.
+    """
     try:
-        with guarded():
-            image = Image.open(path)
-            try:
-                image.load()
-            except BaseException:
-                image.close()
-                raise
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise DataError(f"the {kind} {path} cannot be read: {error}", "replace or remove the file") from None
-    return image
-
-
-def expect_file(path: Path, kind: str) -> None:
-    """Raise DataError, naming the path as a `kind` of thing, if it is not a regular file."""
-    try:
-        other = not_a_file(path)
+        with guarded(), Image.open(regular_file(path), formats=_FORMATS) as image:
+            size = 2 * image.width * image.height * _BYTES.get(image.mode, 4)
+            if size > PICTURES.total:
+                raise ValueError(f"{image.width} x {image.height} pixels are too many")
+            with PICTURES.reserve(size):
+                yield image
+    except PixelwiseError:
+        raise
     except FileNotFoundError:
         raise missing(path, kind) from None
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        raise _unreadable(path, kind, error, "check its name and place") from None
-    if other is not None:
-        raise DataError(f"the {kind} {path} is {other}, but should be a file", "check its name and place")
+    except UnidentifiedImageError:
+        reason = f"it is not a picture in one of the formats {', '.join(_FORMATS)}"
+        raise DataError(f"the {kind} {path} cannot be read: {reason}", "replace or remove the file") from None
+    except Exception as error:  # decoders raise nearly anything on damaged files
+        reason = " ".join(str(getattr(error, "strerror", None) or error).split()) or type(error).__name__
+        raise DataError(
+            f"the {kind} {path} cannot be read: {reason[:160]}", "replace or remove the file"
+        ) from None
 
 
-def read_text(path: Path, kind: str) -> str:
-    """The text of a file; DataError, naming the file as a `kind` of thing, if that cannot be read."""
-    expect_file(path, kind)
+def _expect_lossless(image: Image.Image, path: Path, what: str) -> None:
+    lossy = image.format in ("JPEG", "MPO") or "jpeg" in str(image.info.get("compression"))
+    if lossy:
+        raise DataError(f"{path} is a JPEG, whose compression alters {what}", "save labels as PNG")
+
+
+def read_text(path: Path, kind: str, most: int = _MOST_TEXT) -> str:
+    """The text of a file; DataError, naming the file as a `kind` of thing, if that cannot be read or has more
+    than `most` bytes.
+    """
     try:
-        if (size := path.stat().st_size) > _MOST_TEXT:
-            raise DataError(
-                f"the {kind} {path} has {size / 1e9:.1f} GB, but the limit is {_MOST_TEXT / 1e9:.0f} GB",
-                "is this the right file? if so, split it",
-            )
+        if regular_file(path).stat().st_size > most:
+            raise DataError(f"the {kind} {path} has more than {most:,} bytes", "is this the right file?")
         return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise missing(path, kind) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise _unreadable(path, kind, error, "it should be text in UTF-8") from None
-
-
-def _unreadable(path: Path, kind: str, error: Exception, hint: str) -> DataError:
-    reason = getattr(error, "strerror", None) or error
-    return DataError(f"the {kind} {path} cannot be read: {reason}", hint)
+        raise DataError(f"the {kind} {path} cannot be read: {error}", "it should be text in UTF-8") from None
 
 
 def read_numbers(path: Path, kind: str) -> npt.NDArray[Any]:
@@ -213,14 +213,20 @@ def read_numbers(path: Path, kind: str) -> npt.NDArray[Any]:
 
     Raises DataError, naming the file as a `kind` of thing, if it cannot be read or holds no numbers.
     """
-    if path.suffix != ".npy":
+    if path.suffix.lower() != ".npy":
         with opened(path, kind) as image:
-            return np.array(image.convert("RGB") if image.mode == "P" else image)
-    expect_file(path, kind)
+            if image.mode == "P":
+                return np.array(image.convert("RGB"))
+            return stored(image) if is_grey(image) else np.array(image)
     try:
-        values: npt.NDArray[Any] = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"the {kind} {path} cannot be read: {error}", "save it with numpy.save") from None
+        values = read_array(path)
+    except FileNotFoundError:
+        raise missing(path, kind) from None
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(getattr(error, "strerror", None) or error).split())
+        raise DataError(
+            f"the {kind} {path} cannot be read: {reason[:160]}", "save it with numpy.save"
+        ) from None
     if values.dtype.kind not in "uif":
         raise DataError(
             f"the {kind} {path} holds {values.dtype}, but should hold numbers", "is this the right file?"

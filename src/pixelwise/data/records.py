@@ -80,7 +80,8 @@ def read_json(path: Path, kind: str, form: type[Record]) -> Record:
 def parse_json(text: str, where: str, form: type[Record]) -> Record:
     """The record in a JSON text that was found at `where`. Raises DataError as `read_json` does."""
     try:
-        return _adapter(form).validate_json(text)
+        found: Record = _adapter(form).validate_json(text)
+        return found
     except ValidationError as error:
         _refuse(error, where, form)
 
@@ -88,7 +89,8 @@ def parse_json(text: str, where: str, form: type[Record]) -> Record:
 def record(content: Any, where: str, form: type[Record]) -> Record:
     """A record of what an XML file holds at `where`. Raises DataError as `read_json` does."""
     try:
-        return _adapter(form).validate_python(content)
+        found: Record = _adapter(form).validate_python(content)
+        return found
     except ValidationError as error:
         _refuse(error, where, form)
 
@@ -124,7 +126,7 @@ def shown(value: Any) -> str:
 
 
 @cache
-def _adapter(form: type[Record]) -> TypeAdapter[Record]:
+def _adapter(form: Any) -> TypeAdapter[Any]:
     return TypeAdapter(form)
 
 
