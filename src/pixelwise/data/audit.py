@@ -121,6 +121,7 @@ def audit(
         if onlooker is not None:
             onlooker(index, found)
         report.errors += found.errors
+        report.warnings += found.warnings
         for name, counts in found.counts.items():
             report.heads[name].add(counts)
         if progress is not None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pixelwise.data.class_map import ClassMap, id_counts
-from pixelwise.data.parts import Part
+from pixelwise.data.parts import Drawing, Part
 from pixelwise.data.sample import LabelledImages
 from pixelwise.errors import DataError
 from pixelwise.types import FileIds, RGBImage
@@ -33,11 +33,13 @@ def by_kind(findings: Sequence[Finding]) -> dict[str, list[Finding]]:
 class Look:
     """A sample that was read: pixel counts of the file ids by head, and what is wrong with it.
 
-    `image` and `ids` are what was read, for those who look on; they are missing if they cannot be read.
+    `warnings` name the objects that no label shows. `image` and `ids` are what was read, for those who look
+    on; they are missing if they cannot be read.
     """
 
     counts: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
     errors: tuple[Finding, ...] = ()
+    warnings: tuple[Finding, ...] = ()
     image: RGBImage | None = None
     ids: Mapping[str, FileIds] = field(default_factory=dict)
 
@@ -56,13 +58,15 @@ def look(dataset: LabelledImages, index: int) -> Look:
     named |= {f"channel {name}": entry.channels[name].path for name in dataset.channels}
     for name, path in named.items():
         if not path.is_file():
-            fault("missing", f"the {name} {path} does not exist")
+            what = "is a folder, but should be a file" if path.is_dir() else "does not exist"
+            fault("missing", f"the {name} {path} {what}")
     if errors:
         return Look(errors=tuple(errors))
 
     try:
         image = entry.image.read()
-        ids = {head: entry.labels[head].read() for head in dataset.heads}
+        drawn = {head: _drawn(entry.labels[head]) for head in dataset.heads}
+        ids = {head: values for head, (values, _) in drawn.items()}
         channels = {name: entry.channels[name].read() for name in dataset.channels}
     except DataError as error:
         fault("unreadable", error.message)
@@ -79,7 +83,21 @@ def look(dataset: LabelledImages, index: int) -> Look:
     for head, class_map in dataset.heads.items():
         if unknown := {id_: many for id_, many in counts[head].items() if id_ not in class_map.table}:
             fault("ids", _id_fault(entry.labels[head], class_map, unknown, ids[head].size))
-    return Look(counts, tuple(errors), image, ids)
+    hidden = [phrase for _, phrases in drawn.values() for phrase in phrases]
+    return Look(counts, tuple(errors), _doubts(entry.id, index, hidden), image, ids)
+
+
+def _drawn(part: Part[FileIds]) -> tuple[FileIds, tuple[str, ...]]:
+    return part.draw() if isinstance(part, Drawing) else (part.read(), ())
+
+
+def _doubts(id_: str, index: int, hidden: Sequence[str]) -> tuple[Finding, ...]:
+    """The warning that so many objects are in no label."""
+    if not hidden:
+        return ()
+    many = "1 object shows" if len(hidden) == 1 else f"{len(hidden)} objects show"
+    named = "; ".join(hidden[:3]) + "; ..." * (len(hidden) > 3)
+    return (Finding("undrawn", f"{id_}: {many} in no label: {named}", (index,)),)
 
 
 def _called(dataset: LabelledImages, head: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pixelwise.data.folder import classes_file, held_out, own_classes
-from pixelwise.data.parts import ChannelFile, IdFile, ImageFile, read_text
+from pixelwise.data.parts import ChannelFile, IdFile, ImageFile, portable, read_text
 from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
 from pixelwise.data.source import Source, one_of
 from pixelwise.errors import DataError, SplitError
@@ -74,6 +74,7 @@ def _entry(file: Path, row: dict[str, str], line: int) -> Entry:
             "the columns image and label are needed; id, split, label.HEAD and channel.NAME may be added",
         )
     place = file.parent
+    row = {name: value if name in ("id", "split") else portable(value) for name, value in row.items()}
     labels = {SEMANTIC: IdFile(place / row["label"])}
     labels |= {
         name.removeprefix("label."): IdFile(place / path)

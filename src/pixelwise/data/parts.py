@@ -1,12 +1,10 @@
 """The files one sample is made of: pictures, maps of ids and extra channels, each read by its own `read`."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
-from xml.etree import ElementTree
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +14,7 @@ from pixelwise.data.arrays import read_array
 from pixelwise.data.stored import is_grey, stored
 from pixelwise.errors import DataError, ImageError, PixelwiseError
 from pixelwise.files import regular_file
-from pixelwise.pictures.images import read_picture
+from pixelwise.pictures.images import read_picture, size_of
 from pixelwise.pictures.memory import PICTURES
 from pixelwise.pictures.pillow_guard import guarded
 from pixelwise.types import VOID, Channel, FileIds, Labels, RGBImage
@@ -26,6 +24,8 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 _FORMATS = ("PNG", "TIFF", "BMP", "GIF", "PPM", "WEBP", "JPEG")
 """In which labels and extra channels may be saved; JPEG only so that it can be named when it is refused."""
 _BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}
+
+_MOST_TEXT = 2_000_000_000  # bytes
 
 Content_co = TypeVar("Content_co", covariant=True)
 
@@ -42,6 +42,23 @@ class Part(Protocol[Content_co]):
     def read(self) -> Content_co: ...
 
 
+class Picture(Part[RGBImage], Protocol):
+    """The image of a sample. `size` is its (height, width) before it is turned upright, known without
+    decoding it; it raises DataError as `read` does.
+    """
+
+    def size(self) -> tuple[int, int]: ...
+
+
+@contextmanager
+def image_errors() -> Iterator[None]:
+    """Errors of pictures as errors of data."""
+    try:
+        yield
+    except ImageError as error:
+        raise DataError(f"the image {error.message}", error.hint or "replace or remove the file") from None
+
+
 @dataclass(frozen=True)
 class ImageFile:
     """A picture of its own: (H, W, 3) uint8, read as pictures to be segmented are (pictures/images.py)."""
@@ -49,12 +66,12 @@ class ImageFile:
     path: Path
 
     def read(self) -> RGBImage:
-        try:
+        with image_errors():
             return read_picture(self.path)
-        except ImageError as error:
-            raise DataError(
-                f"the image {error.message}", error.hint or "replace or remove the file"
-            ) from None
+
+    def size(self) -> tuple[int, int]:
+        with image_errors():
+            return size_of(self.path)
 
 
 @dataclass(frozen=True)
@@ -126,10 +143,26 @@ class ChannelFile:
         return numbers
 
 
+@runtime_checkable
+class Drawing(Part[FileIds], Protocol):
+    """Labels drawn from the objects of an annotation file: `draw` gives the ids, as `read` does, and a phrase
+    for each object that shows nowhere.
+    """
+
+    def draw(self) -> tuple[FileIds, tuple[str, ...]]: ...
+
+
 def packed(colours: RGBImage) -> FileIds:
     """(..., 3) colours as integers 0xRRGGBB."""
     wide = colours.astype(np.int32)
     return (wide[..., 0] << 16) | (wide[..., 1] << 8) | wide[..., 2]
+
+
+def portable(name: str) -> str:
+    """The name of a file as a list or an annotation gives it, with / between its parts as Windows reads it,
+    too.
+    """
+    return name.replace("\\", "/")
 
 
 def missing(path: Path, kind: str) -> DataError:
@@ -169,47 +202,18 @@ def _expect_lossless(image: Image.Image, path: Path, what: str) -> None:
         raise DataError(f"{path} is a JPEG, whose compression alters {what}", "save labels as PNG")
 
 
-def read_text(path: Path, kind: str, most: int | None = None) -> str:
+def read_text(path: Path, kind: str, most: int = _MOST_TEXT) -> str:
     """The text of a file; DataError, naming the file as a `kind` of thing, if that cannot be read or has more
     than `most` bytes.
     """
     try:
-        if most is not None and regular_file(path).stat().st_size > most:
+        if regular_file(path).stat().st_size > most:
             raise DataError(f"the {kind} {path} has more than {most:,} bytes", "is this the right file?")
-        return regular_file(path).read_text(encoding="utf-8-sig")
+        return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise missing(path, kind) from None
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"the {kind} {path} cannot be read: {error}", "it should be text in UTF-8") from None
-
-
-def read_json(path: Path, kind: str) -> dict[str, Any]:
-    """The object in a JSON file. Raises DataError, naming the file, if it holds anything else."""
-    try:
-        content = json.loads(read_text(path, kind))
-    except json.JSONDecodeError as error:
-        raise DataError(f"the {kind} {path} is no JSON: {error}", "replace or remove the file") from None
-    if not isinstance(content, dict):
-        raise DataError(
-            f"the {kind} {path} holds a {type(content).__name__}, but should hold an object",
-            "is this the right file?",
-        )
-    return content
-
-
-def read_xml(path: Path, kind: str) -> ElementTree.Element:
-    """The root of an XML file. Raises DataError, naming the file, if it is none or has a DOCTYPE: entities
-    could make a small file fill the memory, and no annotation tool writes them.
-    """
-    try:
-        return ElementTree.fromstring(read_text(path, kind), ElementTree.XMLParser(target=_Builder()))
-    except (ElementTree.ParseError, ValueError) as error:
-        raise DataError(f"the {kind} {path} is no XML: {error}", "replace or remove the file") from None
-
-
-class _Builder(ElementTree.TreeBuilder):
-    def doctype(self, name: str, public: str | None, system: str | None) -> None:
-        raise ValueError(f'it has a DOCTYPE "{name}", which could hold entities')
 
 
 def read_numbers(path: Path, kind: str) -> npt.NDArray[Any]:

@@ -11,7 +11,8 @@ from typing import Protocol
 from pixelwise.crf import Preset, load_preset, refine
 from pixelwise.errors import ImageError
 from pixelwise.inference.probabilities import Beliefs
-from pixelwise.pictures.images import Photo, Source, fitting, printable, read_photo
+from pixelwise.pictures.images import Photo, Source, fitting, read_photo
+from pixelwise.terminal import printable
 from pixelwise.types import RGBImage
 
 MOST_BYTES = 800_000_000
