@@ -17,12 +17,13 @@ from pixelwise.data.coco_records import expect_distinct
 from pixelwise.data.cvat_records import CvatPicture, cvat_labels, cvat_picture
 from pixelwise.data.folder import by_stem, held_out
 from pixelwise.data.painted import Object, painted
-from pixelwise.data.parts import IMAGE_SUFFIXES, ColourFile, ImageFile, read_text
+from pixelwise.data.parts import ColourFile, ImageFile, read_text
 from pixelwise.data.records import read_xml
 from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
 from pixelwise.data.source import Source
 from pixelwise.errors import DataError, SplitError
 from pixelwise.labels import Classes
+from pixelwise.pictures.endings import IMAGE_SUFFIXES
 from pixelwise.types import Labels
 
 _AGAIN = 'export "Segmentation mask 1.1" again'

@@ -12,11 +12,12 @@ import numpy as np
 
 from pixelwise.data.class_map import ClassMap
 from pixelwise.data.folder import by_stem
-from pixelwise.data.parts import IMAGE_SUFFIXES, ImageFile, missing
+from pixelwise.data.parts import ImageFile, missing
 from pixelwise.data.sample import GEOMETRIC, SEMANTIC, Entry, LabelledImages
 from pixelwise.data.source import Source, one_of
 from pixelwise.errors import DataError, SplitError
 from pixelwise.labels import Classes
+from pixelwise.pictures.endings import IMAGE_SUFFIXES
 from pixelwise.types import VOID, FileIds
 
 REGIONS = ["sky", "tree", "road", "grass", "water", "building", "mountain", "foreground"]

@@ -190,7 +190,11 @@ def _arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
             if not zipfile.is_zipfile(stream):
                 raise ValueError("it is not an archive of arrays")
             with zipfile.ZipFile(stream) as archive:
-                size = sum(part.file_size for part in archive.infolist() if part.filename.removesuffix(".npy") in _NAMES)
+                size = sum(
+                    part.file_size
+                    for part in archive.infolist()
+                    if part.filename.removesuffix(".npy") in _NAMES
+                )
             if size > _MOST_BYTES:
                 raise ValueError(f"its arrays take {size:,} bytes, more than the limit of {_MOST_BYTES:,}")
             file = np.load(stream, allow_pickle=False)

@@ -10,17 +10,10 @@ from pathlib import Path, PurePath
 
 from pixelwise.errors import ImageError, PixelwiseError
 from pixelwise.inference.ledger import is_result
+from pixelwise.pictures.endings import IMAGE_SUFFIXES
 from pixelwise.terminal import printable
 
 # fmt: off
-EXTENSIONS = frozenset({
-    ".apng", ".avif", ".bmp", ".dib", ".gif", ".heic", ".heif", ".j2k", ".jfif", ".jp2",
-    ".jpe", ".jpeg", ".jpg", ".jpx", ".mpo", ".pbm", ".pcx", ".pgm", ".png",
-    ".pnm", ".ppm", ".psd", ".qoi", ".ras", ".sgi", ".tga", ".tif", ".tiff", ".webp",
-})
-"""What is taken for a picture in folders, HEIC too, which is not read: better named than passed over in silence.
-Files named one by one are tried whatever they are called."""
-
 _PASSED_OVER = {
     "videos": (".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ogv",
                ".webm", ".wmv"),
@@ -98,7 +91,7 @@ def _walk(folder: Path, output: Path, passed_over: Counter[str]) -> Iterator[Fou
         for name in sorted(name for name in files if not name.startswith(".")):
             path, ending = here / name, PurePath(name).suffix.lower()
             ours = is_result(path)
-            is_picture = ending in EXTENSIONS
+            is_picture = ending in IMAGE_SUFFIXES
             count += ours or is_picture
             if is_picture and not ours:
                 yield Found(path, path.relative_to(folder))
