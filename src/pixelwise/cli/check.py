@@ -69,6 +69,8 @@ def check(
 
 def _print(report: "Audit") -> None:
     print(f"{report.dataset.name}: {len(report.dataset)} samples")
+    if report.values is not None:
+        print(f"image values {report.values[0]} to {report.values[1]}")
     for head, count in report.heads.items():
         print(f"{head}, {count.void_share:.1%} void")
         labelled = max(1, sum(count.pixels))

@@ -12,7 +12,7 @@ from PIL import Image
 
 from pixelwise.data.arrays import read_array
 from pixelwise.data.stored import Restore, is_grey, restoring
-from pixelwise.errors import DataError, ImageError
+from pixelwise.errors import DataError, ImageError, MissingExtraError, PixelwiseError
 from pixelwise.files import regular_file
 from pixelwise.pictures import opening
 from pixelwise.pictures.images import read_picture, size_of
@@ -39,6 +39,30 @@ class Part(Protocol[Content_co]):
     def path(self) -> Path: ...
 
     def read(self) -> Content_co: ...
+
+
+def read_part(part: Part[Content_co]) -> Content_co:
+    """What the part reads. Raises DataError, naming its file, whatever goes wrong in reading it, and
+    MissingExtraError.
+    """
+    with part_errors(part.path):
+        return part.read()
+
+
+@contextmanager
+def part_errors(path: Path) -> Iterator[None]:
+    """Whatever goes wrong in reading a part becomes a DataError that names its file."""
+    try:
+        yield
+    except (DataError, MissingExtraError):
+        raise
+    except PixelwiseError as error:
+        raise DataError(error.message, error.hint) from None
+    except MemoryError:
+        raise DataError(f"{printable(path)} needs more memory than there is", _REPLACE) from None
+    except Exception as error:  # decoders raise nearly anything on damaged files
+        reason = printable(" ".join(str(error).split()))[:160] or type(error).__name__
+        raise DataError(f"{printable(path)} cannot be read: {reason}", _REPLACE) from error
 
 
 class Picture(Part[RGBImage], Protocol):
