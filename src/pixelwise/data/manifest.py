@@ -54,13 +54,14 @@ def _rows(file: Path) -> Iterator[tuple[int, dict[str, str]]]:
 
 
 def _csv_rows(file: Path, text: str) -> Iterator[tuple[int, dict[str, str]]]:
-    reader = csv.DictReader(io.StringIO(text, newline=""))
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)  # an open quote would hide lines
     try:
         for row in reader:
             yield reader.line_num, {name: value for name, value in row.items() if name and value}
     except csv.Error as error:
+        reason = "a quotation mark is not closed" if "end of data" in str(error) else str(error)
         raise DataError(
-            f"{file}, line {reader.line_num + 1}: not CSV: {error}", "write a header, and a line per image"
+            f"{file}, line {reader.line_num + 1}: not CSV: {reason}", "write a header, and a line per image"
         ) from None
 
 

@@ -24,6 +24,7 @@ from pixelwise.data.splits import shipped
 from pixelwise.data.voc import read_list
 from pixelwise.errors import DataError, SplitError
 from pixelwise.labels import Classes
+from pixelwise.terminal import printable
 from pixelwise.types import VOID, Channel, FileIds, RGBImage
 
 NYUD_CLASSES = [
@@ -158,9 +159,9 @@ def _released(root: Path, id_: str) -> Entry:
 
 
 def _labelled(file: Path, id_: str) -> Entry:
-    index = int(id_) - _FIRST if id_.isdecimal() else -1
+    index = int(id_) - _FIRST if id_.isdecimal() and len(id_) < 10 else -1
     if index < 0:
-        raise DataError(f'NYUDv2 has no picture "{id_}"', f"ids are numbers from {_FIRST} on")
+        raise DataError(f'{file} has no picture "{printable(id_)}"', f"ids are numbers of at least {_FIRST}")
     return Entry(
         id_,
         LabeledImage(file, index),
