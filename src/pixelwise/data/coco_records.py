@@ -8,7 +8,7 @@ from typing import Annotated, Any, Protocol, TypeVar, cast
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Tag
 
-from pixelwise.data.records import ClassName, Coordinate, FileName, Key, Side, shown
+from pixelwise.data.records import ClassName, Coordinate, FileName, Key, Length, Side, shown
 from pixelwise.data.shapes import Outline, Runs, Shape, outline
 from pixelwise.errors import DataError
 from pixelwise.labels import Classes
@@ -37,7 +37,7 @@ def _lengths(counts: Any) -> Any:
 class RunLengths:
     """A mask as lengths of runs down the columns, outside first."""
 
-    counts: Annotated[tuple[int, ...], BeforeValidator(_lengths)]
+    counts: Annotated[tuple[Length, ...], BeforeValidator(_lengths)]
     size: tuple[Side, Side] | None = None
 
 

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import numpy as np
 from pydantic import BeforeValidator
 
-from pixelwise.data.records import ClassName, Coordinate, FileName, Offset, Side, record
+from pixelwise.data.records import ClassName, Coordinate, FileName, Length, Offset, Side, record
 from pixelwise.data.shapes import Outline, Runs, Shape, box, ellipse, stroke
 
 _Degrees = Coordinate
@@ -20,7 +20,7 @@ def _pairs(text: Any) -> Any:
 
 
 _Points = Annotated[list[tuple[Coordinate, Coordinate]], BeforeValidator(_pairs)]
-_Runs = Annotated[tuple[int, ...], BeforeValidator(lambda text: text.split(","))]
+_Runs = Annotated[tuple[Length, ...], BeforeValidator(lambda text: text.split(","))]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ it. Fields that the dataclass does not have are ignored.
 """
 
 import unicodedata
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
@@ -62,6 +63,9 @@ FileName = Annotated[str, BeforeValidator(_text), AfterValidator(_file_name)]
 
 Side = Annotated[int, Field(ge=1, le=MAX_PIXELS)]
 """The height or width of a picture, pixels."""
+
+Length = Annotated[int, Field(ge=0, le=MAX_PIXELS)]
+"""The length of a run, pixels."""
 
 Offset = Annotated[int, Field(ge=-(10**9), le=10**9)]
 """The row or column where something begins, pixels."""
@@ -125,9 +129,7 @@ def shown(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:56]}..."
 
 
-@cache
-def _adapter(form: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(form)
+_adapter: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)
 
 
 def _refuse(error: ValidationError, where: str, form: type) -> NoReturn:
