@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from label_files import write_label, write_photo
+from label_files import write_label, write_list, write_photo
 
 from pixelwise.data import open_dataset
 from pixelwise.errors import DataError
