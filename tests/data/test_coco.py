@@ -216,7 +216,7 @@ def test_a_size_that_is_not_the_pictures_is_refused_before_memory_is_taken(
         ("a/..", "it should name a picture, not a folder"),
         ("", "it should name a picture, not a folder"),
         (None, "images[0].file_name = null: it should be a valid string"),
-        ("a\0b", "images[0].file_name = 'a\\x00b': it should name a picture, but holds a NUL"),
+        ("a\0b", 'images[0].file_name = "a\\x00b": it should name a picture, but holds a NUL'),
         ("x" * 5000, "it should name a picture, but is longer than the name of a file can be"),
     ],
 )

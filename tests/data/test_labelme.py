@@ -163,7 +163,7 @@ def test_a_wrong_field_of_labelme_is_named_with_its_value(
         ({"shapes": None}, "has shapes = null: it should be a list"),
         ({"shapes": [{"label": None}]}, r"has shapes\[0\].label = null: it should be a valid string"),
         ({"shapes": [{"label": " "}]}, r'has shapes\[0\].label = " ": it is empty, but should name a class'),
-        ({"shapes": [{"label": "a\nb"}]}, r"label = 'a\\nb': it should name a class, without line breaks"),
+        ({"shapes": [{"label": "a\nb"}]}, r'label = "a\\nb": it should name a class, without line breaks'),
         ({"imagePath": "."}, r'has imagePath = "\.": it should name a picture, not a folder'),
         ({"imagePath": "/"}, r'has imagePath = "/": it should name a picture, not a folder'),
         ({"imageHeight": 0}, r"has imageHeight = 0: it should be greater than or equal to 1"),

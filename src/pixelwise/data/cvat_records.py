@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from xml.etree import ElementTree
 
 import numpy as np
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from pixelwise.data.records import ClassName, Coordinate, FileName, Length, Offset, Side, record
 from pixelwise.data.shapes import Outline, Runs, Shape, box, ellipse, stroke
@@ -30,7 +30,7 @@ class _Image:
     name: FileName
     width: Side
     height: Side
-    subset: str = ""
+    subset: Annotated[str, Field(max_length=200)] = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ A format is a dataclass of fields in the types below; `read_json` and `record` c
 it. Fields that the dataclass does not have are ignored.
 """
 
-import unicodedata
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -15,7 +14,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, Valida
 
 from pixelwise.data.parts import portable, read_text
 from pixelwise.errors import DataError
+from pixelwise.labels import is_one_line
 from pixelwise.pictures.pillow_guard import MAX_PIXELS
+from pixelwise.terminal import printable
 
 Record = TypeVar("Record")
 
@@ -34,7 +35,7 @@ def _class_name(name: str) -> str:
     name = name.strip()
     if not name:
         raise ValueError("it is empty, but should name a class")
-    if any(unicodedata.category(c) in ("Cc", "Zl", "Zp") for c in name):
+    if not is_one_line(name):
         raise ValueError("it should name a class, without line breaks and control characters")
     return name
 
@@ -119,13 +120,7 @@ def shown(value: Any) -> str:
         return f"a number of about {round(value.bit_length() * 0.30103)} digits"
     if value is None:
         return "null"
-    text = (
-        str(value)
-        if not isinstance(value, str)
-        else ascii(value)
-        if not value.isprintable()
-        else f'"{value}"'
-    )
+    text = f'"{printable(value[:60])}"' if isinstance(value, str) else str(value)
     return text if len(text) <= 60 else f"{text[:56]}..."
 
 
