@@ -254,6 +254,7 @@ def test_what_is_no_annotation_of_voc_is_told(tmp_path: Path, text: str, complai
             {"bbox": [1, 1, float("inf"), 2]},
             r"annotations\[0\].bbox\[2\] = inf: it should be a finite number",
         ),
+        ({"bbox": [0.1, 0.1, 0.5, 0.9]}, "its boxes lie between 0 and 1, as shares of its size"),
         ({"bbox": "1 1 2 2"}, r'annotations\[0\].bbox = "1 1 2 2": it should be a list'),
         ({"category_id": 5}, "the category_id of 1 of 1 annotations is not among its categories: 5"),
         ({"image_id": 5}, 'the image_id of 1 of 1 annotations is not among its images: "5"'),

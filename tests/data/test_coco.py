@@ -338,6 +338,37 @@ def test_panoptic_segments_become_their_categories(tmp_path: Path) -> None:
     assert data.read(0).labels.tolist() == [[255, 1, 0]]
 
 
+def test_a_segment_without_pixels_is_named(tmp_path: Path) -> None:
+    panoptic(tmp_path, [{"id": id_, "category_id": 1} for id_ in (300, 65536, 7)])
+    warnings = audit(open_dataset(f"coco:{tmp_path}", "val")).warnings
+    assert "a/1: 1 object shows in no label: segment 7, which has no pixel" in [
+        warning.message for warning in warnings
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"image_id": 9}, 'the image_id of 1 of 1 annotations is not among its images: "9"'),
+        (
+            {"segments_info": [{"id": 300, "category_id": 5}]},
+            "the category_id of 1 of 1 .* its categories: 5",
+        ),
+        ({"segments_info": None}, r"has annotations\[0\].segments_info = null: it should be a list"),
+    ],
+)
+def test_panoptic_records_that_do_not_belong_together_are_named(
+    tmp_path: Path, changes: dict[str, Any], complaint: str
+) -> None:
+    panoptic(tmp_path, [{"id": 300, "category_id": 1}])
+    file = tmp_path / "annotations/panoptic_val2017.json"
+    content = json.loads(file.read_text())
+    content["annotations"][0] |= changes
+    file.write_text(json.dumps(content))
+    with pytest.raises(DataError, match=complaint):
+        open_dataset(f"coco:{tmp_path}", "val")
+
+
 def test_a_segment_the_json_does_not_name_is_an_error(tmp_path: Path) -> None:
     panoptic(tmp_path, [{"id": 300, "category_id": 200}])
     with pytest.raises(DataError, match=r"1.png holds segments that its JSON does not name: \[65536\]"):

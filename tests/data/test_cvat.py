@@ -248,8 +248,24 @@ def test_a_listed_picture_that_nobody_has_labelled_is_left_out(cvat_masks: Path)
 
 def test_a_label_map_that_cannot_be_read_is_named(cvat_masks: Path) -> None:
     (cvat_masks / "labelmap.txt").write_text("cup:250,50::\n")
-    with pytest.raises(DataError, match=r"labelmap.txt, line 1: .* does not read NAME:RED,GREEN,BLUE"):
+    with pytest.raises(
+        DataError,
+        match=r"labelmap.txt, line 1: has no colour\[2\]\nhint: expected a line NAME:RED,GREEN,BLUE::",
+    ):
         open_dataset(f"cvat:{cvat_masks}", "train")
+    for text, complaint in [
+        ("cup:250,50,-1::", r'line 1: has colour\[2\] = "-1": it should be greater than or equal to 0'),
+        (
+            f"a:0,0,0::\ncup:250,50,{2**63}::",
+            r'line 2: has colour\[2\] = "9223372036854775808": it should be less',
+        ),
+        (":250,50,1::", r'line 1: has name = "": it is empty, but should name a class'),
+        ("cup", "line 1: has no colour"),
+        ("cup:1,1,1::\nball:1,1,1::", r"labelmap.txt has 1 repeated colour: \"1,1,1\""),
+    ]:
+        (cvat_masks / "labelmap.txt").write_text(text)
+        with pytest.raises(DataError, match=complaint):
+            open_dataset(f"cvat:{cvat_masks}", "train")
     (cvat_masks / "labelmap.txt").unlink()
     with pytest.raises(DataError, match=r"is not an export of CVAT: neither"):
         open_dataset(f"cvat:{cvat_masks}", "train")

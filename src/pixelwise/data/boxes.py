@@ -20,6 +20,7 @@ from pixelwise.data.class_map import ClassMap
 from pixelwise.data.coco import annotation_file, photos_of
 from pixelwise.data.coco_records import Annotation, InstanceFile, by_picture, coco_classes, expect_known
 from pixelwise.data.folder import held_out
+from pixelwise.data.painted import are_shares
 from pixelwise.data.parts import ImageFile, image_errors
 from pixelwise.data.records import ClassName, Coordinate, FileName, Side, read_json, read_xml, record
 from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
@@ -49,9 +50,12 @@ class BoxedPicture:
     crowds: tuple[Box, ...] = ()
 
     def __post_init__(self) -> None:
+        boxes = *self.boxes, *self.crowds
         try:
-            for box in (*self.boxes, *self.crowds):
+            for box in boxes:
                 box.pixels(self.size)
+            if are_shares([side for box in boxes for side in box[1:]]):
+                raise ValueError("its boxes lie between 0 and 1, as shares of its size, but should be pixels")
         except ValueError as error:
             raise DataError(
                 f"{self.path}, {self.picture.name} of {self.size[1]} x {self.size[0]}: {error}",

@@ -12,6 +12,7 @@ from pixelwise.data.records import ClassName, Coordinate, FileName, Length, Offs
 from pixelwise.data.shapes import Outline, Runs, Shape, box, ellipse, stroke
 
 _Degrees = Coordinate
+_Level = Annotated[int, Field(ge=0, le=255)]
 
 
 def _pairs(text: Any) -> Any:
@@ -136,6 +137,14 @@ class CvatPicture:
     subset: str
     size: tuple[int, int]
     objects: tuple[tuple[str, str, tuple[Shape, ...], str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CvatLabel:
+    """a line NAME:RED,GREEN,BLUE::, colours from 0 to 255."""
+
+    name: ClassName
+    colour: tuple[_Level, _Level, _Level]
 
 
 def cvat_picture(image: ElementTree.Element, file: Path) -> CvatPicture:

@@ -4,7 +4,8 @@ A format is a dataclass of fields in the types below; `read_json` and `record` c
 it. Fields that the dataclass does not have are ignored.
 """
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
@@ -108,6 +109,21 @@ def read_xml(path: Path, kind: str) -> ElementTree.Element:
         return ElementTree.fromstring(read_text(path, kind), ElementTree.XMLParser(target=_Builder()))
     except (ElementTree.ParseError, ValueError) as error:
         raise DataError(f"the {kind} {path} is not XML: {error}", "replace or remove the file") from None
+
+
+def expect_distinct(file: Path, what: str, values: Iterable[object], hint: str) -> None:
+    """Raise DataError if values that should be different repeat."""
+    repeated = [value for value, times in Counter(values).items() if times > 1]
+    if repeated:
+        raise DataError(
+            f"{file} has {len(repeated)} repeated {what}{'s' * (len(repeated) > 1)}: {few(repeated)}", hint
+        )
+
+
+def few(values: Sequence[object]) -> str:
+    """The first values, for messages."""
+    more = f" and {len(values) - 5} more" if len(values) > 5 else ""
+    return ", ".join(map(shown, values[:5])) + more
 
 
 def shown(value: Any) -> str:
