@@ -258,10 +258,16 @@ TEXTS: tuple[Callable[[bytes, random.Random], bytes], ...] = (
     _cut, _flipped, _sixteen_bits, _deep, _entities, _another_kind,
 )  # fmt: skip
 
+
+def _large(path: Path) -> None:
+    path.touch()
+    os.truncate(path, 100_000_000_000)
+
+
 FILES: dict[str, Callable[[Path], object]] = {
     "a pipe": os.mkfifo,
     "an endless device": lambda path: path.symlink_to("/dev/zero"),
     "a folder": Path.mkdir,
     "a link to itself": lambda path: path.symlink_to(path.name),
-    "100 GB of zeros": lambda path: (path.touch(), os.truncate(path, 100_000_000_000)),
+    "100 GB of zeros": _large,
 }

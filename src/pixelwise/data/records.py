@@ -44,12 +44,12 @@ def _class_name(name: str) -> str:
 def _file_name(name: str) -> str:
     """With / between its parts, whatever the system it was written on."""
     name = portable(name)
-    parts = [len(part.encode()) for part in name.split("/")]
+    longest = max(len(part.encode()) for part in name.split("/"))
     if name.rpartition("/")[2] in ("", ".", ".."):
         raise ValueError("it should name a picture, not a folder")
     if "\0" in name:
         raise ValueError("it should name a picture, but holds a NUL")
-    if max(parts) > _MOST_BYTES or sum(parts) > _MOST_BYTES_IN_ALL:
+    if longest > _MOST_BYTES or len(name.encode()) > _MOST_BYTES_IN_ALL:
         raise ValueError("it should name a picture, but is longer than the name of a file can be")
     return name
 
