@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from label_files import write_label, write_photo
+from label_files import write_label, write_list, write_photo
 
 from pixelwise.data import open_dataset
 from pixelwise.errors import DataError
@@ -92,3 +92,13 @@ def test_faults_of_a_list_are_told_with_their_line(
     (listed / name).write_text(text)
     with pytest.raises(DataError, match=complaint):
         open_dataset(f"manifest:{listed / name}", "all")
+
+
+def test_paths_of_windows_are_read(tmp_path: Path) -> None:
+    write_photo(tmp_path / "images/a.png", 2, 2)
+    write_label(tmp_path / "labels/a.png", [[0, 1], [1, 0]])
+    write_list(tmp_path / "classes.txt", "one", "two")
+    write_list(tmp_path / "list.csv", "image,label", "images\\a.png,labels\\a.png")
+    data = open_dataset(f"manifest:{tmp_path / 'list.csv'}", "all")
+    assert data.entries[0].id == "a"
+    assert data.read(0).labels.tolist() == [[0, 1], [1, 0]]

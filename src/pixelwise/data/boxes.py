@@ -20,8 +20,9 @@ from pixelwise.data.class_map import ClassMap
 from pixelwise.data.coco import annotation_file, photos_of
 from pixelwise.data.coco_records import Annotation, InstanceFile, by_picture, coco_classes, expect_known
 from pixelwise.data.folder import held_out
-from pixelwise.data.parts import ImageFile, image_errors, portable
-from pixelwise.data.records import ClassName, Coordinate, Side, read_json, read_xml, record
+from pixelwise.data.painted import are_shares
+from pixelwise.data.parts import ImageFile, image_errors
+from pixelwise.data.records import ClassName, Coordinate, FileName, Side, read_json, read_xml, record
 from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
 from pixelwise.data.spec import locate
 from pixelwise.data.voc import OWN_CLASSES, classes_of, read_list
@@ -49,9 +50,12 @@ class BoxedPicture:
     crowds: tuple[Box, ...] = ()
 
     def __post_init__(self) -> None:
+        boxes = *self.boxes, *self.crowds
         try:
-            for box in (*self.boxes, *self.crowds):
+            for box in boxes:
                 box.pixels(self.size)
+            if are_shares([side for box in boxes for side in box[1:]]):
+                raise ValueError("its boxes lie between 0 and 1, as shares of its size, but should be pixels")
         except ValueError as error:
             raise DataError(
                 f"{self.path}, {self.picture.name} of {self.size[1]} x {self.size[0]}: {error}",
@@ -160,6 +164,13 @@ class _VocSize:
 
 
 @dataclass(frozen=True, slots=True)
+class _VocFile:
+    """<annotation> with the name of a picture in <filename>."""
+
+    filename: FileName
+
+
+@dataclass(frozen=True, slots=True)
 class _VocObject:
     """<object> with <name>, and xmin, ymin, xmax and ymax in <bndbox>."""
 
@@ -186,7 +197,8 @@ def _voc_picture(place: Path, id_: str, names: dict[str, int], classes: Path) ->
             )
         sides = thing.ymin - 1, thing.xmin - 1, thing.ymax, thing.xmax
         boxes.append(_trimmed(Box(names[thing.name], *sides), size))
-    name = Path(portable(content.findtext("filename", ""))).name or f"{id_}.jpg"
+    name = record({"filename": content.findtext("filename") or f"{id_}.jpg"}, f"{file}:", _VocFile).filename
+    name = name.rpartition("/")[2]
     candidates = [place / "JPEGImages" / name, place / "JPEGImages" / f"{id_}.jpg", file.parent / name]
     picture = next((path for path in candidates if path.is_file()), candidates[0])
     return BoxedPicture(file, picture, size, tuple(boxes))

@@ -73,7 +73,10 @@ class Panoptic:
     path: Path
     classes: Mapping[int, int]
 
-    def read(self) -> FileIds:
+    def read(self) -> Labels:
+        return self.draw()[0]
+
+    def draw(self) -> tuple[Labels, tuple[str, ...]]:
         colours = ColourFile(self.path).read()
         segments = (colours >> 16) | (colours & 0xFF00) | ((colours & 0xFF) << 16)
         values, places = np.unique(segments, return_inverse=True)
@@ -83,7 +86,9 @@ class Panoptic:
                 f"{self.path} holds segments that its JSON does not name: {missing[:8]}",
                 "the pictures and the JSON must be of one release",
             )
-        return np.array([known[value] for value in values.tolist()], np.uint8)[places].reshape(segments.shape)
+        ids = np.array([known[value] for value in values.tolist()], np.uint8)[places]
+        hidden = sorted(self.classes.keys() - set(values.tolist()))
+        return ids.reshape(segments.shape), tuple(f"segment {id_}, which has no pixel" for id_ in hidden)
 
 
 def coco(root: Path, split: str, images: str = "", labels: str = "") -> LabelledImages:
@@ -156,7 +161,7 @@ def _instances(text: str, file: Path, photos: Path) -> tuple[tuple[Entry, ...], 
 def _expect_outlines(file: Path, content: InstanceFile) -> None:
     """Boxes are not outlines: who has them alone should have labels made of them, not lose the objects."""
     names = {picture.id: picture.file_name for picture in content.images}
-    boxed = [entry for entry in content.annotations if entry.bbox and not entry.segmentation]
+    boxed = [entry for entry in content.annotations if entry.bbox and not entry.is_outlined]
     if boxed:
         first = ", ".join(f"{entry.name} in {names[entry.image_id]}" for entry in boxed[:3])
         raise DataError(

@@ -1,14 +1,23 @@
 """What COCO's JSON files hold, and which annotation belongs to which picture and category."""
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Protocol, TypeVar, cast
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Tag
 
-from pixelwise.data.records import ClassName, Coordinate, FileName, Key, Side, shown
+from pixelwise.data.records import (
+    ClassName,
+    Coordinate,
+    FileName,
+    Key,
+    Length,
+    Side,
+    expect_distinct,
+    few,
+    shown,
+)
 from pixelwise.data.shapes import Outline, Runs, Shape, outline
 from pixelwise.errors import DataError
 from pixelwise.labels import Classes
@@ -37,7 +46,7 @@ def _lengths(counts: Any) -> Any:
 class RunLengths:
     """A mask as lengths of runs down the columns, outside first."""
 
-    counts: Annotated[tuple[int, ...], BeforeValidator(_lengths)]
+    counts: Annotated[tuple[Length, ...], BeforeValidator(_lengths)]
     size: tuple[Side, Side] | None = None
 
 
@@ -89,11 +98,22 @@ class Annotation:
     def name(self) -> str:
         return "an annotation" if self.id is None else f"annotation {shown(self.id)}"
 
+    @property
+    def is_outlined(self) -> bool:
+        """Whether it says which pixels are its own."""
+        return isinstance(self.segmentation, RunLengths) or any(len(part.points) for part in self._outlines)
+
+    @property
+    def _outlines(self) -> tuple[Outline, ...]:
+        """Its parts, which the validator has made outlines of."""
+        found = self.segmentation
+        return () if isinstance(found, RunLengths) else tuple(cast("list[Outline]", found or []))
+
     def shapes(self, size: tuple[int, int]) -> tuple[Shape, ...]:
         """Its shapes in a picture of this size. Raises ValueError for a mask of another size."""
         found = self.segmentation
         if not isinstance(found, RunLengths):
-            return tuple(cast("list[Outline]", found or []))  # as the validator of its parts made them
+            return self._outlines
         height, width = found.size or size
         if (height, width) != size:
             raise ValueError(f"its mask is {width} x {height} pixels, its picture {size[1]} x {size[0]}")
@@ -149,8 +169,9 @@ def by_picture(file: Path, pictures: Sequence[Picture], items: Sequence[Item]) -
     """The items of each picture, by its id. Raises DataError, with counts and names, if two pictures share an
     id or a file, or if items belong to no picture.
     """
-    expect_distinct(file, "image id", (picture.id for picture in pictures))
-    expect_distinct(file, "file_name", (picture.file_name for picture in pictures))
+    merge = "merge the annotations of pictures that occur twice, or remove one of them"
+    expect_distinct(file, "image id", (picture.id for picture in pictures), merge)
+    expect_distinct(file, "file_name", (picture.file_name for picture in pictures), merge)
     found: dict[str, list[Item]] = {picture.id: [] for picture in pictures}
     orphans = [item.image_id for item in items if item.image_id not in found]
     _expect_none(file, orphans, len(items), "image_id", "images")
@@ -162,18 +183,8 @@ def by_picture(file: Path, pictures: Sequence[Picture], items: Sequence[Item]) -
 def expect_known(file: Path, categories: Sequence[Category], used: Sequence[int]) -> None:
     """Raise DataError, with counts and names, if category ids are used that are not in the list."""
     known = {category.id for category in categories}
-    expect_distinct(file, "category id", (category.id for category in categories))
+    expect_distinct(file, "category id", (category.id for category in categories), "give each its own")
     _expect_none(file, [id_ for id_ in used if id_ not in known], len(used), "category_id", "categories")
-
-
-def expect_distinct(file: Path, what: str, values: Iterable[object]) -> None:
-    """Raise DataError if values that should be different repeat."""
-    repeated = [value for value, times in Counter(values).items() if times > 1]
-    if repeated:
-        raise DataError(
-            f"{file} has {len(repeated)} repeated {what}{'s' * (len(repeated) > 1)}: {_few(repeated)}",
-            "merge the annotations of pictures that occur twice, or remove one of them",
-        )
 
 
 def coco_classes(categories: Sequence[Category], panoptic: bool = False) -> tuple[Classes, dict[int, int]]:
@@ -190,11 +201,6 @@ def _expect_none(file: Path, wrong: Sequence[object], of: int, field: str, table
     if wrong:
         raise DataError(
             f"{file}: the {field} of {len(wrong)} of {of} annotations is not among its {table}: "
-            f"{_few(list(dict.fromkeys(wrong)))}",
+            f"{few(list(dict.fromkeys(wrong)))}",
             f"add what is missing to {table}, or remove these annotations",
         )
-
-
-def _few(values: Sequence[object]) -> str:
-    more = f" and {len(values) - 5} more" if len(values) > 5 else ""
-    return ", ".join(map(shown, values[:5])) + more

@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pixelwise.data.class_map import ClassMap
-from pixelwise.data.coco_records import expect_distinct
-from pixelwise.data.cvat_records import CvatPicture, cvat_labels, cvat_picture
+from pixelwise.data.cvat_records import CvatLabel, CvatPicture, cvat_labels, cvat_picture
 from pixelwise.data.folder import by_stem, held_out
 from pixelwise.data.painted import Object, painted
 from pixelwise.data.parts import ColourFile, ImageFile, read_text
-from pixelwise.data.records import read_xml
+from pixelwise.data.records import expect_distinct, read_xml, record
 from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
 from pixelwise.data.source import Source
 from pixelwise.errors import DataError, SplitError
@@ -77,7 +76,7 @@ def _read_xml(file: Path) -> tuple[tuple[Entry, ...], ClassMap]:
         what = "tracks, as CVAT for video" if tree.find("track") is not None else "no <image>"
         raise DataError(f'{file} has {what}, but should be "CVAT for images 1.1"', "export that")
     pictures = [cvat_picture(image, file) for image in tree.findall("image")]
-    expect_distinct(file, "image name", (picture.name for picture in pictures))
+    expect_distinct(file, "image name", (picture.name for picture in pictures), "merge their shapes")
     used = {name for picture in pictures for name, *_ in picture.objects}
     try:
         listed = cvat_labels(tree, file) or sorted(used)
@@ -128,18 +127,15 @@ def _below(place: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
 
 def _read_label_map(file: Path) -> ClassMap:
     names, colours = [], []
-    for number, line in enumerate(read_text(file, "label map").splitlines(), start=1):
+    for number, line in enumerate(read_text(file, "label map").split("\n"), start=1):
         if not line.strip() or line.startswith("#"):
             continue
-        try:
-            name, colour = line.split(":")[:2]
-            red, green, blue = (int(part) for part in colour.split(","))
-        except ValueError:
-            raise DataError(
-                f"{file}, line {number}: {line!r} does not read NAME:RED,GREEN,BLUE::", _AGAIN
-            ) from None
-        names.append(name.strip())
-        colours.append((red, green, blue))
+        parts = line.split(":")
+        fields = {"name": parts[0], "colour": parts[1].split(",")} if len(parts) > 1 else {"name": parts[0]}
+        label = record(fields, f"{file}, line {number}:", CvatLabel)
+        names.append(label.name)
+        colours.append(label.colour)
+    expect_distinct(file, "colour", [",".join(map(str, colour)) for colour in colours], _AGAIN)
     if (0, 0, 0) not in colours and "background" not in names:
         names, colours = ["background", *names], [(0, 0, 0), *colours]
     try:

@@ -6,12 +6,13 @@ from typing import Annotated, Any
 from xml.etree import ElementTree
 
 import numpy as np
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
-from pixelwise.data.records import ClassName, Coordinate, FileName, Offset, Side, record
+from pixelwise.data.records import ClassName, Coordinate, FileName, Length, Offset, Side, record
 from pixelwise.data.shapes import Outline, Runs, Shape, box, ellipse, stroke
 
 _Degrees = Coordinate
+_Level = Annotated[int, Field(ge=0, le=255)]
 
 
 def _pairs(text: Any) -> Any:
@@ -20,7 +21,7 @@ def _pairs(text: Any) -> Any:
 
 
 _Points = Annotated[list[tuple[Coordinate, Coordinate]], BeforeValidator(_pairs)]
-_Runs = Annotated[tuple[int, ...], BeforeValidator(lambda text: text.split(","))]
+_Runs = Annotated[tuple[Length, ...], BeforeValidator(lambda text: text.split(","))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class _Image:
     name: FileName
     width: Side
     height: Side
-    subset: str = ""
+    subset: Annotated[str, Field(max_length=200)] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +137,14 @@ class CvatPicture:
     subset: str
     size: tuple[int, int]
     objects: tuple[tuple[str, str, tuple[Shape, ...], str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CvatLabel:
+    """a line NAME:RED,GREEN,BLUE::, colours from 0 to 255."""
+
+    name: ClassName
+    colour: tuple[_Level, _Level, _Level]
 
 
 def cvat_picture(image: ElementTree.Element, file: Path) -> CvatPicture:

@@ -6,7 +6,6 @@ the first is id 0; 255 is void. More heads are labels.NAME/ with classes.NAME.tx
 channels.NAME/; `pixelwise convert` writes this layout.
 """
 
-import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -16,7 +15,7 @@ from pixelwise.data.parts import ChannelFile, IdFile, ImageFile, read_text
 from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
 from pixelwise.data.source import Source, one_of
 from pixelwise.errors import DataError, SplitError
-from pixelwise.labels import Classes
+from pixelwise.labels import Classes, is_one_line
 from pixelwise.pictures.endings import IMAGE_SUFFIXES
 from pixelwise.types import VOID
 
@@ -145,7 +144,7 @@ def names_in(text: str) -> list[str]:
     for number, name in enumerate(names, start=1):
         if not name and len(names) > 1:
             raise ValueError(f"line {number} is empty, but every line is a class")
-        if any(unicodedata.category(character) in ("Cc", "Zl", "Zp", "Cs") for character in name):
+        if not is_one_line(name):
             raise ValueError(f"line {number} is not a name: it has characters that cannot be shown")
     return [name for name in names if name]
 

@@ -51,11 +51,16 @@ def expect_size(path: Path, image: Picture, size: tuple[int, int]) -> None:
         )
 
 
+def are_shares(numbers: Sequence[float]) -> bool:
+    """Whether coordinates must be shares of the picture's size: between 0 and 1, but not pixel borders."""
+    return all(0 <= number <= 1 for number in numbers) and any(0 < number < 1 for number in numbers)
+
+
 def _doubt(thing: Object, visible: bool, size: tuple[int, int]) -> str:
     """Why nobody will see the object, if so."""
     outlines = [shape.points for shape in thing.shapes if isinstance(shape, Outline) and len(shape.points)]
     masks = [shape for shape in thing.shapes if isinstance(shape, Runs)]
-    if outlines and not masks and all(points.min() >= 0 and points.max() <= 1 for points in outlines):
+    if not masks and are_shares([float(v) for points in outlines for v in points.ravel()]):
         return "whose coordinates lie between 0 and 1: are they shares of the picture's size, not pixels?"
     if visible:
         return ""

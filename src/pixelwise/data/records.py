@@ -4,7 +4,8 @@ A format is a dataclass of fields in the types below; `read_json` and `record` c
 it. Fields that the dataclass does not have are ignored.
 """
 
-import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
@@ -14,7 +15,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, Valida
 
 from pixelwise.data.parts import portable, read_text
 from pixelwise.errors import DataError
+from pixelwise.labels import is_one_line
 from pixelwise.pictures.pillow_guard import MAX_PIXELS
+from pixelwise.terminal import printable
 
 Record = TypeVar("Record")
 
@@ -33,7 +36,7 @@ def _class_name(name: str) -> str:
     name = name.strip()
     if not name:
         raise ValueError("it is empty, but should name a class")
-    if any(unicodedata.category(c) in ("Cc", "Zl", "Zp") for c in name):
+    if not is_one_line(name):
         raise ValueError("it should name a class, without line breaks and control characters")
     return name
 
@@ -41,12 +44,12 @@ def _class_name(name: str) -> str:
 def _file_name(name: str) -> str:
     """With / between its parts, whatever the system it was written on."""
     name = portable(name)
-    parts = [len(part.encode()) for part in name.split("/")]
+    longest = max(len(part.encode()) for part in name.split("/"))
     if name.rpartition("/")[2] in ("", ".", ".."):
         raise ValueError("it should name a picture, not a folder")
     if "\0" in name:
         raise ValueError("it should name a picture, but holds a NUL")
-    if max(parts) > _MOST_BYTES or sum(parts) > _MOST_BYTES_IN_ALL:
+    if longest > _MOST_BYTES or len(name.encode()) > _MOST_BYTES_IN_ALL:
         raise ValueError("it should name a picture, but is longer than the name of a file can be")
     return name
 
@@ -62,6 +65,9 @@ FileName = Annotated[str, BeforeValidator(_text), AfterValidator(_file_name)]
 
 Side = Annotated[int, Field(ge=1, le=MAX_PIXELS)]
 """The height or width of a picture, pixels."""
+
+Length = Annotated[int, Field(ge=0, le=MAX_PIXELS)]
+"""The length of a run, pixels."""
 
 Offset = Annotated[int, Field(ge=-(10**9), le=10**9)]
 """The row or column where something begins, pixels."""
@@ -105,6 +111,21 @@ def read_xml(path: Path, kind: str) -> ElementTree.Element:
         raise DataError(f"the {kind} {path} is not XML: {error}", "replace or remove the file") from None
 
 
+def expect_distinct(file: Path, what: str, values: Iterable[object], hint: str) -> None:
+    """Raise DataError if values that should be different repeat."""
+    repeated = [value for value, times in Counter(values).items() if times > 1]
+    if repeated:
+        raise DataError(
+            f"{file} has {len(repeated)} repeated {what}{'s' * (len(repeated) > 1)}: {few(repeated)}", hint
+        )
+
+
+def few(values: Sequence[object]) -> str:
+    """The first values, for messages."""
+    more = f" and {len(values) - 5} more" if len(values) > 5 else ""
+    return ", ".join(map(shown, values[:5])) + more
+
+
 def shown(value: Any) -> str:
     """A value for messages, on one line and short."""
     if isinstance(value, list | tuple):
@@ -115,19 +136,11 @@ def shown(value: Any) -> str:
         return f"a number of about {round(value.bit_length() * 0.30103)} digits"
     if value is None:
         return "null"
-    text = (
-        str(value)
-        if not isinstance(value, str)
-        else ascii(value)
-        if not value.isprintable()
-        else f'"{value}"'
-    )
+    text = f'"{printable(value[:60])}"' if isinstance(value, str) else str(value)
     return text if len(text) <= 60 else f"{text[:56]}..."
 
 
-@cache
-def _adapter(form: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(form)
+_adapter: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)
 
 
 def _refuse(error: ValidationError, where: str, form: type) -> NoReturn:
