@@ -49,9 +49,7 @@ class Outcome:
     skipped: bool = False
 
 
-def plan(
-    inputs: Sequence[str | Path], output: Path, passed_over: "Counter[str] | None" = None
-) -> list[Task]:
+def plan(inputs: Sequence[str | Path], output: Path, passed_over: "Counter[str] | None" = None) -> list[Task]:
     """Find the pictures of `inputs` and give each a name of its own below `output`.
 
     passed_over: counts files of folders that are not read but that somebody might miss, as videos, by kind.
