@@ -4,6 +4,7 @@ are read.
 
 import errno
 import hashlib
+import io
 import os
 import re
 import secrets
@@ -124,7 +125,7 @@ def regular_file(path: Path) -> Path:
     return path
 
 
-def open_file(path: Path) -> BinaryIO:
+def open_file(path: Path) -> io.BufferedReader:
     """Open a regular file for reading; OSError for anything else, even if it took the file's place just now.
 
     All that reads a path which a user, a folder or another file names opens it here.

@@ -1,6 +1,7 @@
 """The command `pixelwise`. A verb is a file beside this and a line below; it does heavy imports inside."""
 
 import functools
+import io
 import os
 import signal
 import sys
@@ -91,7 +92,7 @@ def _prepare_streams() -> None:
     while (handle := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(handle)
-    if sys.stdout is not None:
+    if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # file names need not be text
     take_over_stderr()
 

@@ -18,7 +18,7 @@ EXTENSIONS = frozenset({
     ".jpe", ".jpeg", ".jpg", ".jpx", ".mpo", ".pbm", ".pcx", ".pgm", ".png",
     ".pnm", ".ppm", ".psd", ".qoi", ".ras", ".sgi", ".tga", ".tif", ".tiff", ".webp",
 })
-"""What is taken for a picture in folders; HEIC too, which is not read, so that each is named in an error. Files
+"""What is taken for a picture in folders; HEIC too, which is not read, so that an error names each. Files
 named one by one are tried whatever they are called."""
 
 _PASSED_OVER = {
