@@ -105,6 +105,8 @@ def exclusive(folder: Path) -> Iterator[None]:
         _lock(handle)
         yield
     finally:
+        with suppress(OSError):  # closing would not do: a process forked off meanwhile has the handle, too
+            fcntl.flock(handle, fcntl.LOCK_UN)
         os.close(handle)
 
 

@@ -44,7 +44,7 @@ def say(*lines: str) -> None:
     except BrokenPipeError:
         raise
     except OSError as problem:
-        discard_stdout()
+        discard(sys.stdout)
         raise PixelwiseError(
             f"cannot write to the standard output: {problem.strerror or problem}", "make room on its disk"
         ) from None
@@ -55,10 +55,12 @@ def say_json(record: object) -> None:
     say(json.dumps(record, allow_nan=False))
 
 
-def discard_stdout() -> None:
-    """Throw away what is still printed to stdout, also what its buffer holds: it cannot be written."""
+def discard(stream: TextIO) -> None:
+    """Throw away what is still printed to a stream, also what its buffer holds: it cannot be written."""
     with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 def note(*lines: str) -> None:
@@ -70,7 +72,7 @@ def note(*lines: str) -> None:
             sys.stderr.write(printable(line) + "\n")
         sys.stderr.flush()
     except (OSError, ValueError):  # ValueError: a closed stream
-        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123  open as long as we are
+        discard(sys.stderr)
 
 
 def on_screen(stream: TextIO | None) -> bool:

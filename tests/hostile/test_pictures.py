@@ -24,7 +24,6 @@ def test_hostile_pictures_are_segmented_or_named(
 ) -> None:
     batch = made[first : first + BATCH]
     before = sorted(tmp_path.rglob("*"))
-    before = sorted(tmp_path.rglob("*"))
     inputs = [str(case.path) for case in batch]
     outcome = run(
         ["segment", *inputs, "--model", str(model_path), "--engine", "onnxruntime", "--threads", "2",

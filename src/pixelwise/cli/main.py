@@ -36,7 +36,7 @@ from pixelwise.cli import (
     train,
     upper_bound,
 )
-from pixelwise.terminal import discard_stdout, note, printable, take_over_stderr
+from pixelwise.terminal import discard, note, printable, take_over_stderr
 
 Parameters = ParamSpec("Parameters")
 
@@ -133,7 +133,7 @@ def _add(name: str, verb: Callable[Parameters, None], examples: tuple[str, ...])
             note("interrupted; finished files stay")
             raise typer.Exit(130) from None
         except BrokenPipeError:  # whoever read our output has enough
-            discard_stdout()
+            discard(sys.stdout)
             raise typer.Exit(1) from None
         except Exception as problem:
             messages.report(problem)
