@@ -4,6 +4,7 @@ are read.
 
 import errno
 import hashlib
+import io
 import os
 import re
 import secrets
@@ -104,6 +105,8 @@ def exclusive(folder: Path) -> Iterator[None]:
         _lock(handle)
         yield
     finally:
+        with suppress(OSError):  # closing would not do: a process forked off meanwhile has the handle, too
+            fcntl.flock(handle, fcntl.LOCK_UN)
         os.close(handle)
 
 
@@ -120,11 +123,12 @@ def regular_file(path: Path) -> Path:
     try:
         _expect_file(path, path.stat().st_mode)
     except ValueError:  # Python refuses such names itself
-        raise OSError(errno.EINVAL, "its name holds a null character", str(path)) from None
+        what = "a null character" if "\0" in str(path) else "characters that no name of a file can have"
+        raise OSError(errno.EINVAL, f"its name holds {what}", ascii(path)) from None
     return path
 
 
-def open_file(path: Path) -> BinaryIO:
+def open_file(path: Path) -> io.BufferedReader:
     """Open a regular file for reading; OSError for anything else, even if it took the file's place just now.
 
     All that reads a path which a user, a folder or another file names opens it here.

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from pixelwise.cli.progress import progress
+from pixelwise.terminal import say
 
 EXAMPLES = (
     "pixelwise hha depth.png --camera nyud -o hha.png",
@@ -70,4 +71,4 @@ def hha(
     with progress("encoding", len(files)) as tell:
         for done, _ in enumerate(in_order(work, range(len(files)), processors()), start=1):
             tell(done)
-    print(f"{len(files)} picture{'s' * (len(files) > 1)} in {output}")
+    say(f"{len(files)} picture{'s' * (len(files) > 1)} in {output}")

@@ -1,11 +1,11 @@
 """`pixelwise models`: the papers' nets in a table."""
 
-import json
 from typing import Annotated, Any
 
 import typer
 
 from pixelwise.cli import tables
+from pixelwise.terminal import say, say_json
 
 EXAMPLES = ("pixelwise models", "pixelwise models --json")
 
@@ -23,11 +23,11 @@ def models(
     rows = [_row(name) for name in CATALOGUE]
     if as_json:
         for row in rows:
-            print(json.dumps(row))
+            say_json(row)
         return
     headings = ("net", "parameters", "field", "stride", "GFLOP", "paper", "ours")
     tables.show(headings, map(_cells, rows), texts=("net", "paper", "ours"), no_wrap=True)
-    print(f"GFLOP: of a 500x500 image, a multiply-add is 2. Paper and ours: {CONVENTION}.")
+    say(f"GFLOP: of a 500x500 image, a multiply-add is 2. Paper and ours: {CONVENTION}.")
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:

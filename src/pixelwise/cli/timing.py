@@ -1,6 +1,5 @@
 """`pixelwise time`: seconds per picture, stage by stage."""
 
-import json
 from typing import Annotated
 
 import typer
@@ -8,6 +7,7 @@ import typer
 from pixelwise.cli import options
 from pixelwise.cli.loading import load_model
 from pixelwise.cli.progress import progress
+from pixelwise.terminal import say, say_json
 
 EXAMPLES = (
     "pixelwise time default --size 500x500",
@@ -59,12 +59,12 @@ def time(
             "runs": runs,
             "stages": {name: dataclasses.asdict(duration) for name, duration in durations.items()},
         }
-        print(json.dumps(record))
+        say_json(record)
         return
     for name, duration in durations.items():
         quartiles = f"({1e3 * duration.low:.1f} to {1e3 * duration.high:.1f})"
-        print(f"{name:16}{1e3 * duration.median:9.1f} ms  {quartiles}")
-    print(
+        say(f"{name:16}{1e3 * duration.median:9.1f} ms  {quartiles}")
+    say(
         f"{height}x{width} pixels, scored at {scored[0]}x{scored[1]}, {predictor.views}, "
         f"{predictor.engine.threads} threads; median of {runs} (quartiles) after a warm-up."
     )

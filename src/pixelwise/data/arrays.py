@@ -1,13 +1,14 @@
 """Arrays in .npy files, whose declared shape is believed only if the file holds that many bytes."""
 
 import math
+import os
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.files import regular_file
+from pixelwise.files import open_file
 from pixelwise.pictures.memory import PICTURES
 from pixelwise.pictures.pillow_guard import guarded
 
@@ -17,9 +18,9 @@ def read_array(path: Path) -> npt.NDArray[Any]:
     is shorter or longer than its header says, holds Python objects, or needs more memory than pictures may
     take.
     """
-    with regular_file(path).open("rb") as file, guarded():  # numpy warns of files that Python 2 wrote
+    with open_file(path) as file, guarded():  # numpy warns of files that Python 2 wrote
         declared = _declared_bytes(file)
-        there = path.stat().st_size - file.tell()
+        there = os.fstat(file.fileno()).st_size - file.tell()
         if declared != there:
             raise ValueError(f"its header declares {declared} bytes, but it holds {there}")
         if declared > PICTURES.total:

@@ -26,6 +26,7 @@ from pixelwise.types import VOID, Labels, Scores
 _FIRST_LOOK = 2048  # pixels; most pictures are refined at this size or below, so that they are read once
 _WRITTEN = 'write such files with "pixelwise segment --save probabilities"'
 _NAMES = ("scores", "probabilities", "classes", "palette")
+_MEMBERS = frozenset(f"{name}{ending}" for name in _NAMES for ending in ("", ".npy"))
 _MOST_BYTES = 800_000_000  # of these arrays together
 _FLOOR = 1e-8  # float16 has no smaller probability
 
@@ -190,11 +191,8 @@ def _arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
             if not zipfile.is_zipfile(stream):
                 raise ValueError("it is not an archive of arrays")
             with zipfile.ZipFile(stream) as archive:
-                size = sum(
-                    part.file_size
-                    for part in archive.infolist()
-                    if part.filename.removesuffix(".npy") in _NAMES
-                )
+                wanted = [entry for entry in archive.infolist() if entry.filename in _MEMBERS]
+                size = sum(entry.file_size for entry in wanted)
             if size > _MOST_BYTES:
                 raise ValueError(f"its arrays take {size:,} bytes, more than the limit of {_MOST_BYTES:,}")
             file = np.load(stream, allow_pickle=False)

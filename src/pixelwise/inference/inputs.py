@@ -15,12 +15,12 @@ from pixelwise.terminal import printable
 
 # fmt: off
 _PASSED_OVER = {
-    "videos": (".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ogv",
-               ".webm", ".wmv"),
+    "videos": (".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts",
+               ".ogv", ".webm", ".wmv"),
     "raw photos": (".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dng", ".erf", ".kdc", ".mrw", ".nef", ".nrw",
                    ".orf", ".pef", ".raf", ".raw", ".rw2", ".sr2", ".srf", ".srw", ".x3f"),
-    "pictures of other formats": (".cur", ".dcm", ".dds", ".emf", ".eps", ".exr", ".fit", ".fits", ".hdr", ".icns",
-                                  ".ico", ".jxl", ".jxr", ".svg", ".wmf", ".xcf"),
+    "pictures of other formats": (".cur", ".dcm", ".dds", ".emf", ".eps", ".exr", ".fit", ".fits", ".hdr",
+                                  ".icns", ".ico", ".jxl", ".jxr", ".svg", ".wmf", ".xcf"),
 }
 # fmt: on
 _KIND_PASSED_OVER = {ending: kind for kind, endings in _PASSED_OVER.items() for ending in endings}
@@ -42,9 +42,9 @@ def find_pictures(
 
     A folder gives its files and those of its subfolders that end like pictures, but no hidden ones, none in
     the folder `output` if that lies inside, and no results of this or another run. Links to folders are not
-    followed. `passed_over` counts, by kind, what is left out but might be missed: videos, raw photos, pictures
-    of formats that are not read, links to folders. An input that does not exist, or holds no picture or
-    result, becomes one entry with a problem.
+    followed. `passed_over` counts, by kind, what is left out but might be missed: videos, raw photos,
+    pictures of formats that are not read, links to folders. An input that does not exist, or holds neither
+    pictures nor results, becomes one entry with a problem.
     """
     counted: Counter[str] = Counter() if passed_over is None else passed_over
     found: dict[str, Found] = {}

@@ -223,8 +223,8 @@ class Segmentation:
         return self.size if values <= FULL_SIZE_VALUES else self.grid_size
 
     def notes(self, kinds: Sequence[str] = ()) -> list[str]:
-        """What a user should know: of the file, that a reduced copy was scored or refined, and which of `kinds`
-        are saved reduced.
+        """What a user should know: oddities of the file, whether a reduced copy was scored or refined, which
+        of `kinds` are saved reduced.
         """
         notes = list(self._file_notes)
         if self.scored_size != self.size:

@@ -25,8 +25,9 @@ FORMATS = (
     "TGA", "TIFF", "WEBP",
 )
 # fmt: on
-"""What is read, by Pillow's names; MPO comes with JPEG. Pillow's other formats start programs (EPS, WMF), open
-pictures inside them without these checks (ICO, ICNS, IPTC), unpack without a bound (FITS), or hold no photos."""
+"""What is read, by Pillow's names; MPO comes with JPEG. Pillow's other formats start programs (EPS, WMF),
+open pictures inside them without these checks (ICO, ICNS, IPTC), unpack without a bound (FITS), or are not
+for photos."""
 
 MAX_SIDE = 100_000
 """Pictures with a longer side are refused: decoders keep a table of rows."""
@@ -76,10 +77,7 @@ def _identified(file: IO[bytes], shown: str, formats: tuple[str, ...]) -> Image.
         return Image.open(file, formats=[name for name in formats if name in _formats_here()])
     except UnidentifiedImageError:
         file.seek(0)
-        raise ImageError(
-            f"{shown}: expected an image, got {_kind(file.read(512))}",
-            f"formats that are read: {', '.join(formats)}",
-        ) from None
+        raise ImageError(f"{shown}: expected an image, got {_kind(file.read(512))}") from None
     except Image.DecompressionBombError:
         raise ImageError(_too_many_pixels(shown)) from None
     except Exception as problem:  # decoders raise nearly anything on damaged files
@@ -196,8 +194,8 @@ _MAGIC = {
     b"\xff\xd8": "a damaged JPEG",
     b"GIF8": "a damaged GIF",
     b"BM": "a damaged BMP",
-    b"II*\x00": "a damaged TIFF",
-    b"MM\x00*": "a damaged TIFF",
+    b"II*\x00": "a damaged TIFF, or one whose channels are not grey, colours or colours and alpha",
+    b"MM\x00*": "a damaged TIFF, or one whose channels are not grey, colours or colours and alpha",
     b"RIFF": "a damaged WebP, or RIFF audio or video",
     b"\x7fELF": "a program",
 }
@@ -210,9 +208,7 @@ def _kind(head: bytes) -> str:
         if head.startswith(magic):
             return name
     if head[4:8] == b"ftyp":
-        return (
-            "a HEIC photo: convert it to JPEG" if head[8:12] in _HEIC else "a video or AVIF that is damaged"
-        )
+        return "a HEIC photo: convert it to JPEG" if head[8:12] in _HEIC else "a video, or a damaged AVIF"
     text = head.decode("latin-1")
     if all(c.isprintable() or c in "\r\n\t" for c in text):
         return "HTML or XML text" if text.lstrip().startswith("<") else "text"

@@ -1,7 +1,6 @@
 """The net a recipe asks for, new or from a run's checkpoint."""
 
 import dataclasses
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from pixelwise.models.imagenet import load_imagenet, load_imagenet_for_hha
 from pixelwise.models.segmentation_net import OneHead, SegmentationNet
 from pixelwise.models.skip_fcn import Head, SkipFCN
 from pixelwise.models.transplant import transplant
+from pixelwise.terminal import note
 from pixelwise.training import checkpoint
 from pixelwise.training.crf_layer import add_crf
 from pixelwise.training.recipe import Recipe
@@ -43,7 +43,7 @@ def build_net(recipe: Recipe, classes: int, trained: bool = True, channels: int 
         add_crf(net, classes, CRF_PRESETS[recipe.crf_layer])
     if trained and recipe.init_from is not None:
         before = checkpoint.load(checkpoint.chosen(Path(recipe.init_from))).mean
-        print(f"from {recipe.init_from}: {transplant(before, net)}", file=sys.stderr)
+        note(f"from {recipe.init_from}: {transplant(before, net)}")
     net.freeze(recipe.freeze_stages)
     return net.to(memory_format=torch.channels_last)
 
