@@ -5,6 +5,7 @@ import struct
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from pixelwise.data.arrays import read_array
@@ -20,7 +21,7 @@ def lying(shape: str, content: bytes, kind: str = "<f4") -> bytes:
 @pytest.mark.parametrize(
     "array", [np.arange(6.0).reshape(2, 3), np.zeros((0, 4)), np.asfortranarray(np.eye(3))]
 )
-def test_what_numpy_saves_is_read(tmp_path: Path, array: np.ndarray) -> None:  # type: ignore[type-arg]
+def test_what_numpy_saves_is_read(tmp_path: Path, array: npt.NDArray[np.float64]) -> None:
     np.save(tmp_path / "a.npy", array)
     assert np.array_equal(read_array(tmp_path / "a.npy"), array)
 

@@ -212,7 +212,7 @@ def test_ids_that_begin_with_dots_become_files_that_are_seen(tmp_path: Path) -> 
 @pytest.mark.parametrize("what", ["split", "head", "channel"])
 @pytest.mark.parametrize("name", ["../elsewhere", "a/b", "", "..", "\ud800", "x" * 300])
 def test_no_name_leads_out_of_the_folder(tmp_path: Path, what: str, name: str) -> None:
-    data = made(["1"], ["a"], **({} if what == "split" else {what: name}))
+    data = made(["1"], ["a"], name if what == "head" else "other", name if what == "channel" else "depth")
     with pytest.raises(DataError, match=rf"the {what} .* cannot be part of a file name"):
         convert(data, tmp_path / "in/out", name if what == "split" else "all")
     assert list(tmp_path.iterdir()) == []

@@ -134,9 +134,13 @@ def _common_turn(found: Sequence[Alignment]) -> str | None:
 
 def _undone(lines: Floats, swapped: bool, down: int, right: int) -> Floats:
     """Borders of labels (2, H, W) as they were before labels were transposed, if `swapped`, and mirrored."""
-    straight = lines[:, ::down, ::right] * np.float32([[[1]], [[down * right]]])
-    # Rows and columns change places: the first component turns its sign.
-    return straight.transpose(0, 2, 1) * np.float32([[[-1]], [[1]]]) if swapped else straight
+    straight = lines[:, ::down, ::right].copy()
+    straight[1] *= down * right
+    if not swapped:
+        return straight
+    turned = straight.transpose(0, 2, 1)
+    turned[0] *= -1  # rows and columns change places
+    return turned
 
 
 def _cell(shape: tuple[int, ...]) -> int:

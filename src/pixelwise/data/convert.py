@@ -16,10 +16,10 @@ from pixelwise.data.sample import SEMANTIC, LabelledImages
 from pixelwise.errors import DataError
 from pixelwise.files import write_atomically
 from pixelwise.pictures.endings import IMAGE_SUFFIXES
-from pixelwise.pictures.images import printable
 from pixelwise.pictures.masks import mask
 from pixelwise.pictures.writing import write_picture
 from pixelwise.streams import in_order, processors
+from pixelwise.terminal import printable
 from pixelwise.types import Channel
 
 _LONGEST = 200  # bytes of a file's name without its ending; file systems take 255

@@ -19,6 +19,7 @@ from pixelwise.errors import DataError, SplitError
 from pixelwise.terminal import printable
 
 _MOST_BYTES = 200_000_000  # of a list, which takes about 100 bytes per image
+_LONGEST = 4096  # characters of a path
 _FORM = 'write an object a line, as {"image": ..., "label": ...}'
 
 
@@ -92,6 +93,11 @@ def _entry(file: Path, row: dict[str, str], line: int) -> Entry:
         raise DataError(
             f"{file}, line {line}: no {' and no '.join(missing)}",
             "the columns image and label are needed; id, split, label.HEAD and channel.NAME may be added",
+        )
+    if too_long := [name for name, value in row.items() if len(value) > _LONGEST]:
+        raise DataError(
+            f"{file}, line {line}: {printable(too_long[0][:80])} has more than {_LONGEST:,} characters",
+            "is a quotation mark or a line break missing?",
         )
     paths = {name: file.parent / portable(value) for name, value in row.items() if _is_path(name)}
     labels = {SEMANTIC: IdFile(paths["label"])}

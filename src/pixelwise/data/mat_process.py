@@ -92,7 +92,7 @@ _reader: _Reader | None = None
 
 def read_array(path: Path, variable: str, index: int | None = None) -> dict[str, Any]:
     """What mat_reader.py answers, with the "array" if there is one. Raises ReaderDiedError."""
-    request = {"path": str(path.absolute()), "variable": variable, "index": index}
+    request: dict[str, object] = {"path": str(path.absolute()), "variable": variable, "index": index}
     with _lock:
         answer, content = _ask(request)
     if "dtype" in answer:
