@@ -232,7 +232,7 @@ def test_a_folder_with_the_name_of_a_picture_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"val2017/a: .*folder"):
         data.read(0)
     assert [error.message for error in audit(data).errors] == [
-        f"a: the image {tmp_path / 'val2017/a'} is a folder, but should be a file"
+        f"a: the image {tmp_path / 'val2017/a'} cannot be read: it is a folder"
     ]
 
 
