@@ -10,7 +10,7 @@ from verdicts import broken_rules, left_behind, run
 import pixelwise.data.convert
 import pixelwise.data.survey_page  # noqa: F401  each case runs in a fork of this process, where it is loaded
 
-COUNT = int(os.environ.get("PIXELWISE_HOSTILE", "120"))
+COUNT = int(os.environ.get("PIXELWISE_HOSTILE", "72"))
 BATCH = 24
 
 
