@@ -1,5 +1,6 @@
 """The names and colours of a set of classes."""
 
+import unicodedata
 from dataclasses import dataclass
 
 RGB = tuple[int, int, int]
@@ -15,6 +16,11 @@ def voc_palette(entries: int = 256) -> tuple[RGB, ...]:
         return sum(((index >> (3 * k + offset)) & 1) << (7 - k) for k in range(8))
 
     return tuple((channel(i, 0), channel(i, 1), channel(i, 2)) for i in range(entries))
+
+
+def is_one_line(name: str) -> bool:
+    """Whether a class name can be a line of a text file: it has no control characters or line separators."""
+    return not any(unicodedata.category(character) in ("Cc", "Zl", "Zp", "Cs") for character in name)
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,19 @@
-"""Text for people: one line each, whatever names and files put into it, and messages on stderr.
+"""What is printed, line by line: results on stdout, messages on stderr.
 
-File names, class names and metadata come from strangers, and a terminal obeys escape sequences. So all of
-them pass through `printable` before they are shown.
+File names, class names and metadata come from strangers, and a terminal obeys escape sequences. So all that
+is printed passes through `printable`. Nothing else in the package calls print: ruff sees to that.
 """
 
 import io
+import json
 import os
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import TextIO
+
+from pixelwise.errors import PixelwiseError
 
 _JOINERS = "\u200c\u200d"  # Persian and Indic names need them, and they move nothing
 
@@ -27,6 +31,38 @@ def printable(text: object) -> str:
     )
 
 
+def say(*lines: str) -> None:
+    """Print lines on stdout. Raises BrokenPipeError if nobody reads them any more, PixelwiseError if they
+    cannot be written.
+    """
+    if sys.stdout is None:
+        return
+    try:
+        for line in lines:
+            sys.stdout.write(printable(line) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as problem:
+        discard(sys.stdout)
+        raise PixelwiseError(
+            f"cannot write to the standard output: {problem.strerror or problem}", "make room on its disk"
+        ) from None
+
+
+def say_json(record: object) -> None:
+    """Print one JSON object on a line of stdout. ValueError for NaN and infinity, which JSON lacks."""
+    say(json.dumps(record, allow_nan=False))
+
+
+def discard(stream: TextIO) -> None:
+    """Throw away what is still printed to a stream, also what its buffer holds: it cannot be written."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+
+
 def note(*lines: str) -> None:
     """Print lines on stderr. They are lost if stderr is closed: results do not depend on messages."""
     if sys.stderr is None:
@@ -36,7 +72,12 @@ def note(*lines: str) -> None:
             sys.stderr.write(printable(line) + "\n")
         sys.stderr.flush()
     except (OSError, ValueError):  # ValueError: a closed stream
-        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123  open as long as we are
+        discard(sys.stderr)
+
+
+def on_screen(stream: TextIO | None) -> bool:
+    """Whether a person sees what is printed to the stream."""
+    return stream is not None and stream.isatty()
 
 
 def take_over_stderr() -> None:
@@ -45,12 +86,9 @@ def take_over_stderr() -> None:
     """
     global _screen
     _screen = os.dup(2)
-    sys.stderr = io.TextIOWrapper(
-        io.FileIO(_screen, "w", closefd=False),
-        encoding=getattr(sys.stderr, "encoding", None) or "utf-8",
-        errors="backslashreplace",
-        line_buffering=True,
-        write_through=True,
+    encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
+    sys.stderr = open(  # noqa: SIM115
+        _screen, "w", buffering=1, encoding=encoding, errors="backslashreplace", closefd=False
     )
 
 

@@ -92,7 +92,7 @@ def test_many_pictures_get_a_line_each_and_a_summary(invoke: Callable[[str], Res
     assert result.stdout.startswith("photos/0.png  (9x9, ")
     assert "blue 100.0% (9" in result.stdout
     assert result.stderr.startswith("6 segmented; ")
-    assert "6 finished before (--overwrite makes them anew)" in invoke("segment photos").stderr
+    assert "6 finished before (--overwrite makes them again)" in invoke("segment photos").stderr
 
 
 def test_pictures_share_the_threads_there_are(

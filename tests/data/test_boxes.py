@@ -98,7 +98,7 @@ def test_classes_of_ones_own_are_listed(tmp_path: Path) -> None:
     assert train.classes.names == ("background", "cup")
     assert train.read(0).labels.all()
     (tmp_path / "classes.txt").unlink()
-    with pytest.raises(DataError, match="'cup', which is not among background, aeroplane"):
+    with pytest.raises(DataError, match='"cup", which is not among background, aeroplane'):
         opened(f"voc:{tmp_path}")
 
 
@@ -190,10 +190,10 @@ def test_the_folder_trains_like_any_other(tmp_path: Path) -> None:
     [
         ([("cat", 1, 1, 8, 4)], r"1.jpg of 6 x 4: a box reaches from 0 to 8, but the image from 0 to 6"),
         ([("cat", 1, 4, 6, 2)], "a box reaches from 3 to 2"),
-        ([("cat", "nan", 1, 6, 2)], "a box reaches from nan to 6"),
-        ([("cat", "left", 1, 6, 2)], "could not convert string to float: 'left'"),
-        ([("cat", "", 1, 6, 2)], "<object> has no bndbox/xmin"),
-        ([("lynx", 1, 1, 6, 2)], "names the class 'lynx', which is not among background, aeroplane"),
+        ([("cat", "nan", 1, 6, 2)], r'1.xml: <object> 1 has xmin = "nan": it should be a finite number'),
+        ([("cat", "left", 1, 6, 2)], r'1.xml: <object> 1 has xmin = "left": it should be a valid number'),
+        ([("cat", "", 1, 6, 2)], r"1.xml: <object> 1 has no xmin"),
+        ([("lynx", 1, 1, 6, 2)], 'names the class "lynx", which is not among background, aeroplane'),
         ([], 'there are no boxes in the split "train"'),
     ],
 )
@@ -204,16 +204,36 @@ def test_wrong_boxes_of_voc_are_told(tmp_path: Path, objects: list[Sides], compl
         opened(f"voc:{tmp_path}")
 
 
+def test_boxes_of_coco_match_their_pictures_as_text_and_as_numbers(tmp_path: Path) -> None:
+    write_coco(tmp_path, coco(annotations=[coco()["annotations"][0] | {"image_id": "7"}]))
+    assert opened(f"coco:{tmp_path}", "val").read(0).labels.sum() == 6
+
+
+def test_file_names_of_voc_may_be_windows_paths(tmp_path: Path) -> None:
+    path = write_voc(tmp_path, "1", ("cat", 1, 1, 6, 4))
+    (tmp_path / "JPEGImages/1.jpg").rename(tmp_path / "JPEGImages/p.jpg")
+    path.write_text(path.read_text().replace("<filename>1.jpg", "<filename>C:\\photos\\p.jpg"))
+    write_list(tmp_path / "ImageSets/Main/train.txt", "1")
+    assert opened(f"voc:{tmp_path}").read(0).labels.all()
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("<annotation><size>", "no XML: no element found"),
+        ("<annotation><size>", "is not XML: no element found"),
         (
             '<!DOCTYPE a [<!ENTITY e "eee"><!ENTITY f "&e;&e;&e;">]><annotation>&f;</annotation>',
             "DOCTYPE",
         ),
-        ("<annotation/>", "<annotation> has no size/height"),
-        ("<annotation><size><width>6</width><height>four</height></size></annotation>", "'four'"),
+        ("<annotation/>", r"1.xml: <size> has no height"),
+        (
+            "<annotation><size><width>6</width><height>four</height></size></annotation>",
+            '= "four": it should',
+        ),
+        (
+            "<annotation><size><width>6</width><height>0</height></size></annotation>",
+            'height = "0": it should',
+        ),
     ],
 )
 def test_what_is_no_annotation_of_voc_is_told(tmp_path: Path, text: str, complaint: str) -> None:
@@ -228,10 +248,16 @@ def test_what_is_no_annotation_of_voc_is_told(tmp_path: Path, text: str, complai
     [
         ({"bbox": [1, 1, 9, 2]}, "from 1 to 10, but the image from 0 to 6"),
         ({"bbox": [1, 1, -1, 2]}, "from 1 to 0"),
-        ({"bbox": [1, 1, 2]}, "is not COCO's"),
-        ({"bbox": None}, "is not COCO's"),
-        ({"category_id": 5}, "category_id 5, which is no category"),
-        ({"image_id": 5}, "image_id 5, which is no image"),
+        ({"bbox": [1, 1, 2]}, "annotation 1 has a bbox of 3 numbers"),
+        ({"bbox": None}, "annotation 1 has no bbox"),
+        (
+            {"bbox": [1, 1, float("inf"), 2]},
+            r"annotations\[0\].bbox\[2\] = inf: it should be a finite number",
+        ),
+        ({"bbox": [0.1, 0.1, 0.5, 0.9]}, "its boxes lie between 0 and 1, as shares of its size"),
+        ({"bbox": "1 1 2 2"}, r'annotations\[0\].bbox = "1 1 2 2": it should be a list'),
+        ({"category_id": 5}, "the category_id of 1 of 1 annotations is not among its categories: 5"),
+        ({"image_id": 5}, 'the image_id of 1 of 1 annotations is not among its images: "5"'),
     ],
 )
 def test_wrong_boxes_of_coco_are_told(tmp_path: Path, change: dict[str, Any], complaint: str) -> None:
@@ -242,7 +268,7 @@ def test_wrong_boxes_of_coco_are_told(tmp_path: Path, change: dict[str, Any], co
 
 def test_annotations_without_boxes_are_told(tmp_path: Path) -> None:
     write_coco(tmp_path, coco(annotations=[{"image_id": 7, "category_id": 0, "segmentation": []}]))
-    with pytest.raises(DataError, match="has no 'bbox'"):
+    with pytest.raises(DataError, match="an annotation has no bbox"):
         opened(f"coco:{tmp_path}", "val")
 
 

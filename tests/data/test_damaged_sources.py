@@ -12,6 +12,8 @@ from PIL import Image
 
 from pixelwise.data import SOURCES, open_dataset
 from pixelwise.data.audit import audit
+from pixelwise.data.convert import convert
+from pixelwise.data.folder import file_stem
 from pixelwise.errors import DataError
 
 SIZE = 12, 16
@@ -262,6 +264,30 @@ def test_each_damage_is_told_with_the_name_of_the_file(
                 silent.append((str(file), name, told))
             shutil.rmtree(place)
     assert silent == []
+
+
+@pytest.mark.parametrize("build", BUILDERS, ids=lambda build: build.__name__)
+def test_every_kind_converts_to_a_folder_that_reads_the_same(
+    build: Callable[[Path], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pixelwise.data.sift_flow.shipped", lambda _: ["a"])
+    (tmp_path / "set").mkdir()
+    spec = build(tmp_path / "set")
+    kind = spec.partition(":")[0]
+    dataset = open_dataset(spec, "all" if kind in WHOLE else SOURCES[kind].splits[0])
+    dataset = dataset.with_channels(*dataset.entries[0].channels)
+    convert(dataset, tmp_path / "out", "all")
+    again = open_dataset(f"folder:{tmp_path / 'out'}", "all").with_channels(*dataset.channels)
+    assert {head: map_.classes.names for head, map_ in again.heads.items()} == {
+        head: map_.classes.names for head, map_ in dataset.heads.items()
+    }
+    assert len(again) == len(dataset) >= 1
+    places = {entry.id: place for place, entry in enumerate(again.entries)}
+    for index, entry in enumerate(dataset.entries):
+        one, other = dataset.read(index), again.read(places[file_stem(entry.id)])
+        assert np.array_equal(one.image, other.image)
+        assert all(np.array_equal(labels, other.heads[head]) for head, labels in one.heads.items())
+        assert all(np.array_equal(values, other.channels[name]) for name, values in one.channels.items())
 
 
 def test_every_kind_is_among_them() -> None:

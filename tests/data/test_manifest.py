@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from label_files import write_label, write_photo
+from label_files import write_label, write_list, write_photo
 
 from pixelwise.data import open_dataset
 from pixelwise.errors import DataError
@@ -51,9 +51,36 @@ def test_a_jsonl_list_without_splits_is_split_as_a_folder_is(listed: Path) -> No
     assert [[entry.id for entry in split.entries] for split in splits] == [["no 1"], ["no 2"]]
 
 
+def test_paths_with_backslashes_are_understood(listed: Path) -> None:
+    (listed / "all.csv").write_text("image,label\nphotos\\1.jpg,masks\\1.png\n")
+    data = open_dataset(f"manifest:{listed / 'all.csv'}", "all")
+    assert data.entries[0].id == "1"
+    assert data.read(0).labels.tolist() == [[0, 1]]
+    line = {"image": "photos\\1.jpg", "label": "masks\\1.png", "label.surface": "masks\\1_surface.png"}
+    (listed / "all.jsonl").write_text(json.dumps(line))
+    sample = open_dataset(f"manifest:{listed / 'all.jsonl'}", "all").read(0)
+    assert (sample.id, sample.heads["surface"].tolist()) == ("1", [[1, 1]])
+
+
+def test_line_separators_within_a_name_are_part_of_it(listed: Path) -> None:
+    (listed / "photos/1.jpg").rename(listed / "photos/a\u2028b.jpg")
+    (listed / "all.csv").write_text("image,label\nphotos/a\u2028b.jpg,masks/1.png\n")
+    (listed / "all.jsonl").write_text('{"image": "photos/a\u2028b.jpg", "label": "masks/1.png"}')
+    for name in ("all.csv", "all.jsonl"):
+        data = open_dataset(f"manifest:{listed / name}", "all")
+        assert [entry.id for entry in data.entries] == ["a\u2028b"]
+        assert data.read(0).labels.tolist() == [[0, 1]]
+
+
 @pytest.mark.parametrize(
     ("name", "text", "complaint"),
     [
+        ("a.csv", "image,label\n" + "x" * 3_000_000 + ",b\n", "a.csv, line 2: not CSV: field larger"),
+        ("a.csv", 'image,label\n"photos/1.jpg,masks/1.png\nphotos/2.jpg,masks/2.png\n', "a.csv, .*not CSV"),
+        ("a.jsonl", '{"image": ' + "9" * 5000 + ', "label": "b"}', "a.jsonl, line 1: no JSON: Exceeds"),
+        ("a.csv", "image,label\n" + "x" * 100_000 + ",b\n", "a.csv, line 2: image has more than 4,096 char"),
+        ("a.jsonl", "[" * 100_000, "a.jsonl, line 1: no JSON"),
+        ("a.jsonl", '{"image": ["a"], "label": "b"}', "a.jsonl, line 1: image is a list, not text"),
         ("a.csv", "image,mask\nphotos/1.jpg,masks/1.png\n", "a.csv, line 2: no label"),
         ("a.jsonl", '{"image": "photos/1.jpg"\n', "a.jsonl, line 1: no JSON"),
         ("a.jsonl", "[1]\n", "a.jsonl, line 1: expected an object"),
@@ -66,3 +93,13 @@ def test_faults_of_a_list_are_told_with_their_line(
     (listed / name).write_text(text)
     with pytest.raises(DataError, match=complaint):
         open_dataset(f"manifest:{listed / name}", "all")
+
+
+def test_paths_of_windows_are_read(tmp_path: Path) -> None:
+    write_photo(tmp_path / "images/a.png", 2, 2)
+    write_label(tmp_path / "labels/a.png", [[0, 1], [1, 0]])
+    write_list(tmp_path / "classes.txt", "one", "two")
+    write_list(tmp_path / "list.csv", "image,label", "images\\a.png,labels\\a.png")
+    data = open_dataset(f"manifest:{tmp_path / 'list.csv'}", "all")
+    assert data.entries[0].id == "a"
+    assert data.read(0).labels.tolist() == [[0, 1], [1, 0]]

@@ -73,3 +73,26 @@ def test_a_wrong_spec_says_what_is_expected(spec: str, complaint: str) -> None:
 )
 def test_records_name_data_without_the_folders_it_lies_in(spec: str, expected: str) -> None:
     assert without_folders(spec) == expected
+
+
+@pytest.mark.parametrize("split", ["x" * 5000, "a/" * 3000])
+def test_names_that_the_system_refuses_are_errors_of_the_data(tmp_path: Path, split: str) -> None:
+    with pytest.raises(DataError):
+        open_dataset(f"folder:{tmp_path}", split)
+    with pytest.raises(DataError):
+        open_dataset(f"folder:{tmp_path / split}", "train")
+
+
+def test_a_folder_that_cannot_be_listed_is_an_error_of_the_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("images", "labels"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "classes.txt").write_text("a")
+
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(DataError, match=r"cannot be read: Permission denied: .*images"):
+        open_dataset(f"folder:{tmp_path}", "all")

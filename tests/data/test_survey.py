@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -115,10 +116,14 @@ def test_an_image_twice_in_a_split_is_a_warning(scenes: Path) -> None:
     assert [finding.message for finding in report.warnings] == ["02, twin are the same image"]
 
 
-CHANGES = {
+CHANGES: dict[str, Callable[[Array], Array]] = {
     "mirrored left to right": lambda labels: labels[:, ::-1],
     "upside down": lambda labels: labels[::-1],
     "turned by 180 degrees": lambda labels: labels[::-1, ::-1],
+    "turned by a quarter, counterclockwise": lambda labels: np.rot90(labels),
+    "turned by a quarter, clockwise": lambda labels: np.rot90(labels, -1),
+    r"transposed \(rows as columns\)": lambda labels: labels.T,
+    "transposed along the other diagonal": lambda labels: np.rot90(labels, 2).T,
     "moved by about 10 pixels to the right, in": lambda labels: np.roll(labels, 10, 1),
     "moved by about 8 pixels up and 12 pixels to the left, in": lambda labels: np.roll(
         labels, (-8, -12), (0, 1)
@@ -128,11 +133,38 @@ CHANGES = {
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_labels_that_all_lie_wrong_in_one_way_are_named(change: str) -> None:
-    samples = [scene(seed) for seed in range(16)]
+    samples = [scene(seed, 130, 130) for seed in range(16)]
     alignments = [aligned(image, np.ascontiguousarray(CHANGES[change](labels))) for image, labels in samples]
     findings = suspicions(alignments)
     assert len(findings) == 1
     assert re.search(change.replace("10 p", r"\d+ p").replace("8 p", r"\d+ p"), findings[0].message)
+
+
+@pytest.mark.parametrize("tag", range(2, 9))
+def test_an_exif_orientation_applied_to_one_side_only_is_found(tmp_path: Path, tag: int) -> None:
+    """Square pictures of which every second was taken with the camera turned; their labels lie as stored."""
+    (tmp_path / "classes.txt").write_text("ground\ndisc\nhole\n")
+    turned = [f"{index:02}" for index in range(0, 30, 2)]
+    for index in range(30):
+        image, labels = scene(index, 130, 130)
+        write(tmp_path, "all", f"{index:02}", image, labels)
+        if index % 2 == 0:
+            exif = Image.Exif()
+            exif[0x0112] = tag
+            Image.fromarray(image).save(tmp_path / f"all/images/{index:02}.png", exif=exif)
+    [finding] = survey(open_dataset(f"folder:{tmp_path}", "all")).audit.warnings
+    named = finding.message.partition(": ")[0].split(", ")
+    assert set(named) <= set(turned)
+    assert len(named) >= 0.5 * len(turned)
+    assert "do not meet" in finding.message
+
+
+def test_a_label_with_the_sides_of_its_image_swapped_asks_for_the_orientation(scenes: Path) -> None:
+    image, labels = scene(0)
+    write(scenes, "train", "00", image, np.ascontiguousarray(labels.T))
+    [finding] = survey(open_dataset(f"folder:{scenes}", "train")).audit.errors
+    assert "00: the label is 120 x 160 pixels, its image 160 x 120" in finding.message
+    assert "turned by its EXIF orientation" in finding.message
 
 
 def test_labels_in_place_are_not_suspected_and_swapped_ones_are() -> None:

@@ -7,6 +7,7 @@ import pytest
 from label_files import write_label, write_list, write_mat, write_photo
 
 from pixelwise.data import open_dataset
+from pixelwise.data.boxes import open_boxes
 from pixelwise.errors import DataError
 
 SHARED = Path(__file__).parents[3] / "shared/data"
@@ -44,6 +45,14 @@ def test_a_list_takes_part_of_a_split_in_the_split_s_order(voc: Path, tmp_path: 
     assert half.name.endswith("val (half.txt)")
 
 
+@pytest.mark.parametrize("id_", ["a\0b", "x" * 3_000_000])
+def test_an_id_that_no_file_can_have_names_the_list_in_a_short_message(voc: Path, id_: str) -> None:
+    write_list(voc / "ImageSets/Segmentation/train.txt", "2007_1", id_)
+    with pytest.raises(DataError, match=r"Segmentation/train.txt: no image can be called") as caught:
+        open_dataset(f"voc:{voc}", "train")
+    assert len(str(caught.value)) < 500
+
+
 def test_a_list_that_does_not_fit_is_refused(voc: Path, tmp_path: Path) -> None:
     ids = tmp_path / "half.txt"
     with pytest.raises(DataError, match=r"half.txt does not exist"):
@@ -54,6 +63,29 @@ def test_a_list_that_does_not_fit_is_refused(voc: Path, tmp_path: Path) -> None:
     ids.write_text("2007_1 2007_3 2007_4")
     with pytest.raises(DataError, match=r"half.txt names ids that .* does not have: 2, 2007_3 for one"):
         open_dataset(f"voc:{voc}", "val", ids=ids)
+
+
+def test_classes_txt_names_the_classes_of_masks_and_of_boxes_alike(voc: Path, tmp_path: Path) -> None:
+    (voc / "classes.txt").write_text("background\nscratch\ndent\n")
+    write_label(voc / "SegmentationClass/2007_1.png", [[0, 1, 2]], "P")
+    write_label(voc / "SegmentationClass/2007_2.png", [[15, 0, 0]], "P")
+    data = open_dataset(f"voc:{voc}", "val")
+    assert data.classes.names == ("background", "scratch", "dent")
+    assert data.read(0).labels.tolist() == [[0, 1, 2]]
+    with pytest.raises(DataError, match="holds the ids 15, but only ids 0 to 2, 255 are known"):
+        data.read(1)
+    for id_ in ("2007_1", "2007_2"):
+        box = "<xmin>1</xmin><ymin>1</ymin><xmax>2</xmax><ymax>1</ymax>"
+        write_list(
+            voc / f"Annotations/{id_}.xml",
+            "<annotation><size><width>3</width><height>1</height></size>"
+            f"<object><name>dent</name><bndbox>{box}</bndbox></object></annotation>",
+        )
+    boxed = open_boxes(f"voc:{voc}", "val", None, lambda image, boxes: np.zeros(image.shape[:2], np.uint8))
+    assert boxed.classes == data.classes
+    (tmp_path / "sbd/cls").mkdir(parents=True)
+    with pytest.raises(DataError, match=r"has VOC's classes, but .*classes.txt names others"):
+        open_dataset(f"voc:{voc},sbd={tmp_path / 'sbd'}", "val")
 
 
 def test_voc_without_the_year_folder_proposes_it(voc: Path) -> None:

@@ -193,7 +193,7 @@ def test_files_that_are_no_npz_are_refused(tmp_path: Path) -> None:
             read_given(path)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("scores", "hello")
-    with pytest.raises(DataError, match=r"cannot be read as an .npz file: scores is no array"):
+    with pytest.raises(DataError, match=r"cannot be read as an .npz file: scores is not an array"):
         read_given(path)
     with path.open("wb") as file:
         np.save(file, THIRDS)
@@ -251,7 +251,7 @@ def test_a_damaged_npy_is_refused_whatever_it_declares(tmp_path: Path) -> None:
 def test_labels_without_a_label_and_useless_confidence_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="has no label: all its pixels are 255"):
         read_given(save_labels(tmp_path / "l.png", np.full((2, 2), VOID, np.uint8)))
-    with pytest.raises(DataError, match=r"no ids but 0 and 255(.|\n)*save it as 1"):
+    with pytest.raises(DataError, match=r"only the ids 0 and 255(.|\n)*save it as 1"):
         read_given(save_labels(tmp_path / "l.png", np.array([[0, VOID]], np.uint8), "L"))
     path = save_labels(tmp_path / "l.png", np.array([[0, 1]], np.uint8))
     for confidence in (0.5, 1.0, float("nan")):

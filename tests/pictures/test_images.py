@@ -9,10 +9,11 @@ import pytest
 from PIL import Image
 
 from pixelwise.errors import ImageError
-from pixelwise.pictures import images
-from pixelwise.pictures.images import fitting, printable, read_photo
+from pixelwise.pictures import images, opening
+from pixelwise.pictures.images import fitting, read_photo
 from pixelwise.pictures.memory import Budget
 from pixelwise.pictures.pillow_guard import guarded
+from pixelwise.terminal import printable
 
 RED = (200, 30, 10)
 
@@ -199,7 +200,7 @@ def test_faults_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     path.write_bytes(b"%PDF-1.7")
     assert "got a PDF document" in fault(path)
     path.write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
-    assert fault(path).endswith("in a format Pillow reads, got a HEIC photo: convert it to JPEG")
+    assert fault(path).endswith("expected an image, got a HEIC photo: convert it to JPEG")
     path.write_bytes(bytes(range(128, 200)))
     assert "unknown data beginning with 80 81" in fault(path)
     saved(Image.effect_noise((200, 200), 80), path)
@@ -210,7 +211,7 @@ def test_faults_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     def refuse(*_: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(opening, "open_file", refuse)
     assert "no permission" in fault(path)
 
 
@@ -224,7 +225,7 @@ def test_formats_that_need_too_much_memory_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = saved(Image.new("RGB", (600, 500)), tmp_path / "x.jpg", progressive=True, subsampling=0)
-    monkeypatch.setattr(images, "PICTURES", Budget(1_000_000))  # 600 * 500 * 3 * 2 B of coefficients alone
+    monkeypatch.setattr(opening, "PICTURES", Budget(1_000_000))  # 600 * 500 * 3 * 2 B of coefficients alone
     assert "more than the limit of 0.0 GB" in fault(path)
 
 

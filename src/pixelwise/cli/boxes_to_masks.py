@@ -6,6 +6,7 @@ import typer
 
 from pixelwise.cli import options
 from pixelwise.cli.progress import progress
+from pixelwise.terminal import say
 
 EXAMPLES = (
     "pixelwise boxes-to-masks voc:VOC2012 -o weak --classes background,cat,dog",
@@ -49,4 +50,4 @@ def boxes_to_masks(
     for name, dataset in open_splits(data, split, classes, partial(open_boxes, draw=draw)).items():
         with progress(f"drawing {name}", len(dataset)) as tell:
             convert(dataset, output, name, tell)
-        print(f"{len(dataset)} samples in {place_of(output, name)}")
+        say(f"{len(dataset)} samples in {place_of(output, name)}")

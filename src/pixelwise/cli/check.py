@@ -1,6 +1,5 @@
 """`pixelwise check`: everything that can be wrong with a data set."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,6 +7,7 @@ import typer
 
 from pixelwise.cli import options, tables
 from pixelwise.cli.progress import progress
+from pixelwise.terminal import say, say_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,7 +55,7 @@ def check(
             "warnings": [leak_to_dict(leak, surveys) for leak in warnings],
         }
         splits = {name: one.audit.to_dict() for name, one in surveys.items()}
-        print(json.dumps({"data": data, "splits": splits, "between": between}))
+        say_json({"data": data, "splits": splits, "between": between})
     else:
         for one in surveys.values():
             _print(one.audit)
@@ -68,9 +68,11 @@ def check(
 
 
 def _print(report: "Audit") -> None:
-    print(f"{report.dataset.name}: {len(report.dataset)} samples")
+    say(f"{report.dataset.name}: {len(report.dataset)} samples")
+    if report.values is not None:
+        say(f"image values {report.values[0]} to {report.values[1]}")
     for head, count in report.heads.items():
-        print(f"{head}, {count.void_share:.1%} void")
+        say(f"{head}, {count.void_share:.1%} void")
         labelled = max(1, sum(count.pixels))
         named = enumerate(zip(count.class_map.classes.names, count.pixels, strict=True))
         rows = [
@@ -80,7 +82,7 @@ def _print(report: "Audit") -> None:
         tables.show(("  id", "class", "pixels", "share", "images"), rows, texts=("class",))
     _print_findings("error", report.errors)
     _print_findings("warning", report.warnings)
-    print(f"faults: {len(report.errors)}\n", flush=True)
+    say(f"faults: {len(report.errors)}", "")
 
 
 def _print_findings(rank: str, findings: "Sequence[Finding]") -> None:
@@ -88,9 +90,9 @@ def _print_findings(rank: str, findings: "Sequence[Finding]") -> None:
 
     for kind, members in by_kind(findings).items():
         for finding in members[:_MOST_LINES]:
-            print(f"{rank}: {finding.message}")
+            say(f"{rank}: {finding.message}")
         if len(members) > _MOST_LINES:
-            print(f'{rank}: and {len(members) - _MOST_LINES} more of the kind "{kind}"')
+            say(f'{rank}: and {len(members) - _MOST_LINES} more of the kind "{kind}"')
 
 
 def _print_leaks(
@@ -98,9 +100,9 @@ def _print_leaks(
 ) -> None:
     for rank, leaks in (("error", errors), ("warning", warnings)):
         for leak in leaks:
-            print(f"{rank}: {leak.message}")
+            say(f"{rank}: {leak.message}")
             first, second = (surveys[name].audit.dataset.entries for name in leak.splits)
             for a, b in leak.pairs[:_MOST_LINES]:
-                print(f"  {leak.splits[0]} {first[a].id}, {leak.splits[1]} {second[b].id}")
+                say(f"  {leak.splits[0]} {first[a].id}, {leak.splits[1]} {second[b].id}")
             if len(leak.pairs) > _MOST_LINES:
-                print(f"  and {len(leak.pairs) - _MOST_LINES} more")
+                say(f"  and {len(leak.pairs) - _MOST_LINES} more")

@@ -1,13 +1,12 @@
 """`pixelwise compare`: two evaluations of the same images side by side."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from pixelwise.cli import tables
-from pixelwise.terminal import printable
+from pixelwise.terminal import say, say_json
 
 EXAMPLES = (
     "pixelwise compare reports/plain reports/crf",
@@ -34,7 +33,7 @@ def compare(
 
     result = set_against(load_record(first), load_record(second))
     if as_json:
-        print(json.dumps(result, allow_nan=False))
+        say_json(result)
     else:
         _print(result)
 
@@ -45,15 +44,13 @@ def _print(result: dict[str, Any]) -> None:
     headings = ("per cent", "A", "B", "B - A", "95 % interval", "", "B better in")
     rows = [(SUMMARY[name], *_cells(row)) for name, row in result["metrics"].items()]
     rows += [(f"IoU {row['name']}", *_cells(row)) for row in result["per_class"]]
-    print(f"A: {printable(result['a'])}\nB: {printable(result['b'])}\n{result['images']} images\n")
+    say(f"A: {result['a']}", f"B: {result['b']}", f"{result['images']} images", "")
     tables.show(headings, rows, texts=("per cent",))
     for key, title in (("gained", "gained most"), ("lost", "lost most")):
-        shown = ", ".join(
-            f"{printable(i['id'])} {100 * i['a']:.1f} to {100 * i['b']:.1f}" for i in result[key]
-        )
+        shown = ", ".join(f"{i['id']} {100 * i['a']:.1f} to {100 * i['b']:.1f}" for i in result[key])
         if shown:
-            print(f"Images that {title} (their own mean IoU): {shown}")
-    print(f"Convention: {result['convention']}.")
+            say(f"Images that {title} (their own mean IoU): {shown}")
+    say(f"Convention: {result['convention']}.")
 
 
 def _cells(row: dict[str, Any]) -> list[str]:

@@ -6,6 +6,7 @@ import typer
 
 from pixelwise.cli import options
 from pixelwise.cli.progress import progress
+from pixelwise.terminal import say
 
 EXAMPLES = (
     "pixelwise convert voc:VOC2012 -o animals --classes background,cat,dog",
@@ -35,4 +36,4 @@ def convert(
         chosen = dataset.with_channels(*options.listed(channels))
         with progress(f"converting {name}", len(chosen)) as tell:
             write(chosen, output, name, tell)
-        print(f"{len(chosen)} samples in {place_of(output, name)}")
+        say(f"{len(chosen)} samples in {place_of(output, name)}")

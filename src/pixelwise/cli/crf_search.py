@@ -1,6 +1,5 @@
 """`pixelwise crf-search`: find the CRF's parameters for a model and a data set."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +8,7 @@ import typer
 from pixelwise.cli import options
 from pixelwise.cli.loading import as_learnt, load_model
 from pixelwise.cli.progress import progress
-from pixelwise.terminal import printable
+from pixelwise.terminal import note, say
 
 if TYPE_CHECKING:
     from pixelwise.crf.search import Ranges, Trial
@@ -85,18 +84,18 @@ def crf_search(
     with progress("scoring", len(scored)) as tell:
         scored.compute(tell)
     without = metrics.mean_iou(scored.confusion(None))
-    print(f"{len(scored)} images, mean IoU without CRF {without:.2%}", file=sys.stderr)
+    note(f"{len(scored)} images, mean IoU without CRF {without:.2%}")
     with progress("searching", ranges.most_trials(), "trials") as tell:
 
         def report(trials: list[Trial]) -> None:
             tell(len(trials))
             last, top = trials[-1], best(trials)
-            print(f"{len(trials):3}  {_shown(last)}; best {top.score:.2%}", file=sys.stderr, flush=True)
+            note(f"{len(trials):3}  {_shown(last)}; best {top.score:.2%}")
 
         trials = search(scored.mean_iou, ranges, scored.known(), report)
     top = best(trials)
     if top.score <= without:
-        print("warning: no trial is better than no CRF at all; try other ranges", file=sys.stderr)
+        note("warning: no trial is better than no CRF at all; try other ranges")
     where = f"{without_folders(data)} {split}" + (f" ({ids.name})" if ids else "")
     record = {
         "model": predictor.identity,
@@ -113,9 +112,9 @@ def crf_search(
     preset = top.point.preset(output.stem, f"pixelwise crf-search, {predictor.info.name} on {where}")
     write_atomically(output, lambda file: file.write(preset.to_json(record).encode()))
     write_picture(surface, draw_surface(trials, top.point.w1, without))
-    print(f"{_shown(top)}; without CRF {without:.2%}; {len(scored)} images, {len(trials)} trials")
-    print(f"Convention: {metrics.CONVENTION}.")
-    print(f"{printable(output)}: use it with --crf-preset; {printable(surface)} shows the surface")
+    say(f"{_shown(top)}; without CRF {without:.2%}; {len(scored)} images, {len(trials)} trials")
+    say(f"Convention: {metrics.CONVENTION}.")
+    say(f"{output}: use it with --crf-preset; {surface} shows the surface")
 
 
 def _ranges(grid: str, **texts: str | None) -> "Ranges":

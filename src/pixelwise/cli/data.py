@@ -1,10 +1,11 @@
 """`pixelwise data`: the kinds of data sets that can be read."""
 
-import json
 import textwrap
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from pixelwise.terminal import say, say_json
 
 if TYPE_CHECKING:
     from pixelwise.data.source import Source
@@ -30,25 +31,25 @@ def data(
     chosen = list(SOURCES.values()) if kind is None else [SOURCES[kind]]
     if as_json:
         for source in chosen:
-            print(json.dumps(_plain(source)))
+            say_json(_plain(source))
     elif kind is None:
         width = max(map(len, SOURCES))
         for source in chosen:
-            print(f"{source.kind:{width}}  {source.title}")
-        print("\npixelwise data KIND tells more; name data as KIND:PATH or KIND:PATH,option=value.")
+            say(f"{source.kind:{width}}  {source.title}")
+        say("", "pixelwise data KIND tells more; name data as KIND:PATH or KIND:PATH,option=value.")
     else:
         _describe(chosen[0])
 
 
 def _describe(source: "Source") -> None:
-    print(f"{source.kind}: {source.title}\n")
+    say(f"{source.kind}: {source.title}", "")
     wrapper = textwrap.TextWrapper(
         100, subsequent_indent=" " * 10, break_long_words=False, break_on_hyphens=False
     )
     rows = {"files": source.layout, "splits": ", ".join(source.splits)}
     rows |= {f",{name}=": meaning for name, meaning in source.options.items()}
     for name, text in (rows | {"where": source.get, "terms": source.terms}).items():
-        print(wrapper.fill(f"{name:10}{text}"))
+        say(*wrapper.wrap(f"{name:10}{text}"))
 
 
 def _plain(source: "Source") -> dict[str, object]:

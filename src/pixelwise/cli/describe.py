@@ -1,13 +1,12 @@
 """`pixelwise describe`: one net, layer by layer."""
 
-import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pixelwise.cli import options, tables
+from pixelwise.terminal import note, say, say_json
 
 if TYPE_CHECKING:
     from pixelwise.models.structure import Layer
@@ -55,10 +54,10 @@ def describe(
     operations = sum(layer.operations for layer in layers)
     if as_json:
         for layer in shown:
-            print(json.dumps(_row(layer)))
+            say_json(_row(layer))
     else:
         _print(shown)
-        print(f"{parameters:,} parameters; {operations / 1e9:.1f} GFLOP, a multiply-add is 2")
+        say(f"{parameters:,} parameters; {operations / 1e9:.1f} GFLOP, a multiply-add is 2")
     if draw is not None:
         caption = (
             f"{parameters / 1e6:.1f} M parameters, {operations / 1e9:.0f} GFLOP for {height} x {width} pixels"
@@ -118,4 +117,4 @@ def _draw(layers: "list[Layer]", name: str, caption: str, path: Path) -> None:
         write_atomically(path, lambda file: file.write(canvas.svg().encode()))
     else:
         write_picture(path, canvas.picture())
-    print(f"{path}: {canvas.width}x{canvas.height}", file=sys.stderr)
+    note(f"{path}: {canvas.width}x{canvas.height}")

@@ -1,7 +1,5 @@
 """`pixelwise eval`: judge a model on a labelled split."""
 
-import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +8,7 @@ import typer
 from pixelwise.cli import options, tables
 from pixelwise.cli.loading import as_learnt, load_model
 from pixelwise.cli.progress import progress
-from pixelwise.terminal import printable
+from pixelwise.terminal import note, say, say_json
 
 EXAMPLES = (
     "pixelwise eval default --data voc:VOC2012 --split val",
@@ -80,11 +78,11 @@ def evaluate(
     if report is not None:
         page = write_report(report, result, predictor.classes, exhibits(evaluation, predictor, dataset))
     if as_json:
-        print(json.dumps(result, allow_nan=False))
+        say_json(result)
     else:
         _print(result)
     if report is not None:
-        print(f"the report is {printable(page)}", file=sys.stderr)
+        note(f"the report is {page}")
 
 
 def _print(result: dict[str, Any]) -> None:
@@ -94,15 +92,14 @@ def _print(result: dict[str, Any]) -> None:
     tables.show(headings, map(_cells, result["per_class"]), texts=("class",))
     for key, name in SUMMARY.items():
         interval = _interval(result["intervals"][key])
-        print(f"{name:24}{_percent(result[key]):>6} %  ({interval})")
-    print(f"{'mean IoU of true classes':24}{_percent(result['mean_iou_of_true_classes']):>6} %")
-    refined = "" if result["crf"] is None else f" Refined with the CRF preset {printable(result['crf'])}."
-    print(f"{result['images']} images, {result['views']}.{refined} Convention: {result['convention']}.")
-    print(f"In brackets: {result['interval_convention']}.")
-    print("Of true classes: the other convention, without classes absent from the truth.")
+        say(f"{name:24}{_percent(result[key]):>6} %  ({interval})")
+    say(f"{'mean IoU of true classes':24}{_percent(result['mean_iou_of_true_classes']):>6} %")
+    refined = "" if result["crf"] is None else f" Refined with the CRF preset {result['crf']}."
+    say(f"{result['images']} images, {result['views']}.{refined} Convention: {result['convention']}.")
+    say(f"In brackets: {result['interval_convention']}.")
+    say("Of true classes: the other convention, without classes absent from the truth.")
     if result["void"]:
-        void = ", ".join(map(printable, result["void"]))
-        print(f"Counted as void, since the model has no such class: {void}.")
+        say(f"Counted as void, since the model has no such class: {', '.join(result['void'])}.")
     for key, name in (("trimap", "trimap"), ("class_borders", "class borders")):
         if key in result:
             _print_curve(name, **result[key])
@@ -111,8 +108,8 @@ def _print(result: dict[str, Any]) -> None:
             ("mean_boundary_iou", "mean boundary IoU"),
             ("mean_boundary_f1", "mean boundary F1"),
         ):
-            print(f"{name:24}{_percent(result['boundary'][key]):>6} %")
-        print(f"Convention: {result['boundary']['convention']}.")
+            say(f"{name:24}{_percent(result['boundary'][key]):>6} %")
+        say(f"Convention: {result['boundary']['convention']}.")
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
@@ -128,9 +125,9 @@ def _print_curve(name: str, convention: str, curve: list[dict[str, Any]]) -> Non
         for row in curve
         if row["width"] in _SHOWN_WIDTHS
     ]
-    print()
+    say("")
     tables.show((f"{name}: width", "pixels", "pixel accuracy %", "mean IoU %"), rows)
-    print(f"Convention: {convention}.")
+    say(f"Convention: {convention}.")
 
 
 def _percent(share: float | None) -> str:

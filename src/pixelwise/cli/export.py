@@ -1,12 +1,11 @@
 """`pixelwise export`: a run or a net becomes one model file."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pixelwise.terminal import printable
+from pixelwise.terminal import note, say
 
 EXAMPLES = (
     "pixelwise export runs/mine -o mine.onnx",
@@ -71,11 +70,10 @@ def export(
         steps, planned = info.training["steps"], info.training["recipe"]["steps"]
         if steps < planned:
             best = ", the best on the held-out pictures" if chosen(run).name == BEST else ""
-            print(f"note: this is the net after step {steps} of {planned}{best}", file=sys.stderr)
+            note(f"note: this is the net after step {steps} of {planned}{best}")
     info = dataclasses.replace(info, name=name or info.name, long_side=long_side or info.long_side)
     fold_batch_norm(net)
     narrow_borders(net)
     deviation = export_onnx(net, info, output)
     size = output.stat().st_size / 1e6
-    difference = f"its scores deviate from the net's by {deviation:.1e} of their spread"
-    print(f"{printable(output)}: {size:.1f} MB; {difference}")
+    say(f"{output}: {size:.1f} MB; its scores deviate from the net's by {deviation:.1e} of their spread")

@@ -1,11 +1,13 @@
 """`pixelwise hha`: from depth to disparity, height above ground and angle with gravity."""
 
+import math
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from pixelwise.cli.progress import progress
+from pixelwise.terminal import say
 
 EXAMPLES = (
     "pixelwise hha depth.png --camera nyud -o hha.png",
@@ -39,6 +41,8 @@ def hha(
         seen_by = Camera.parse(camera)
     except ValueError as fault:
         raise typer.BadParameter(str(fault), param_hint="--camera") from None
+    if per_metre is not None and not math.isfinite(per_metre):
+        raise typer.BadParameter(f"expected a finite number, got {per_metre}", param_hint="--per-metre")
     if depth.is_dir():
         suffixes = (".png", ".tif", ".tiff", ".npy")
         files = sorted(path for path in depth.iterdir() if path.suffix.lower() in suffixes)
@@ -67,4 +71,4 @@ def hha(
     with progress("encoding", len(files)) as tell:
         for done, _ in enumerate(in_order(work, range(len(files)), processors()), start=1):
             tell(done)
-    print(f"{len(files)} picture{'s' * (len(files) > 1)} in {output}")
+    say(f"{len(files)} picture{'s' * (len(files) > 1)} in {output}")

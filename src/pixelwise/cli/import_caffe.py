@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pixelwise.cli import tables
+from pixelwise.terminal import say
 
 if TYPE_CHECKING:
     from pixelwise.labels import Classes
@@ -101,7 +102,7 @@ def import_caffe(
     }
     info = ModelInfo(name, names, 500, preprocessing, training)
     write_net(net, name, info, output, report.missing)
-    print(f"{output}: {name}, {len(names)} classes, {output.stat().st_size / 1e6:.1f} MB")
+    say(f"{output}: {name}, {len(names)} classes, {output.stat().st_size / 1e6:.1f} MB")
 
 
 def _digest(path: Path) -> str:
@@ -181,12 +182,12 @@ def _print(report: "Report", name: str, source: "CaffeNet", digest: str) -> None
         for m in report.matches
     ]
     tables.show(headings, rows, texts=headings, no_wrap=True)
-    print(f"{source.name or 'a net'} (Caffe V{source.version}, sha256 {digest[:16]}...) as {name}:")
-    print(f"{len(report.matches)} weights copied, {sum(bool(m.change) for m in report.matches)} made to fit")
+    say(f"{source.name or 'a net'} (Caffe V{source.version}, sha256 {digest[:16]}...) as {name}:")
+    say(f"{len(report.matches)} weights copied, {sum(bool(m.change) for m in report.matches)} made to fit")
     for title, entries in (
         ("do not fit", report.misfits),
         ("in the file, without a place in the net", report.left),
         ("in the net, not in the file", report.missing),
     ):
         if entries:
-            print(f"{title}: {'; '.join(entries) if title == 'do not fit' else ', '.join(entries)}")
+            say(f"{title}: {'; '.join(entries) if title == 'do not fit' else ', '.join(entries)}")

@@ -1,12 +1,18 @@
 """The command `pixelwise`. A verb is a file beside this and a line below; it does heavy imports inside."""
 
 import functools
+import io
 import os
+import signal
 import sys
-from collections.abc import Callable
-from typing import Annotated, ParamSpec
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Annotated, Any, ParamSpec
 
 import typer
+from typer.core import TyperGroup
 
 from pixelwise import __version__
 from pixelwise.cli import (
@@ -31,11 +37,36 @@ from pixelwise.cli import (
     upper_bound,
     wrap,
 )
+from pixelwise.terminal import discard, note, printable, take_over_stderr
 
 Parameters = ParamSpec("Parameters")
 
+
+class _Verbs(TyperGroup):
+    """Usage errors quote arguments, and those may be file names that a shell has found: they are escaped."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        with _escaped_usage():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, *args: Any) -> Any:
+        with _escaped_usage():
+            return super().invoke(*args)
+
+
+@contextmanager
+def _escaped_usage() -> Iterator[None]:
+    try:
+        yield
+    except Exception as problem:
+        if hasattr(problem, "format_message") and hasattr(problem, "message"):  # click's, under any name
+            problem.message = printable(problem.message)
+        raise
+
+
 app = typer.Typer(
     name="pixelwise",
+    cls=_Verbs,
     help="A label for every pixel: segment photos with the model that ships here, or with your own.",
     no_args_is_help=True,
     add_completion=False,
@@ -47,11 +78,30 @@ app = typer.Typer(
 
 def main() -> None:
     """Entry point: exit 0 on success, 1 on failure, 2 on wrong usage, 130 when interrupted."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")  # file names need not be text
+    _prepare_streams()
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupt)
+    if not sys.warnoptions:  # libraries warn of what is theirs; what concerns users is an error or a note
+        warnings.simplefilter("ignore")
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
-    app(["--debug", *arguments] if len(arguments) < len(sys.argv) - 1 else arguments)
+    arguments = ["--debug", *arguments] if len(arguments) < len(sys.argv) - 1 else arguments
+    app(arguments)
+
+
+def _prepare_streams() -> None:
+    """Let printing fail for no character, and open no file under the number of a closed stdout or stderr."""
+    while (handle := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(handle)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # file names need not be text
+    take_over_stderr()
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """The first Ctrl-C ends the work in order, a second one the process at once."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    raise KeyboardInterrupt
 
 
 def _show_version(wanted: bool) -> None:
@@ -81,10 +131,10 @@ def _add(name: str, verb: Callable[Parameters, None], examples: tuple[str, ...])
         except (typer.Exit, typer.Abort, typer.BadParameter):
             raise
         except KeyboardInterrupt:
-            print("interrupted; finished files stay", file=sys.stderr)
+            note("interrupted; finished files stay")
             raise typer.Exit(130) from None
         except BrokenPipeError:  # whoever read our output has enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            discard(sys.stdout)
             raise typer.Exit(1) from None
         except Exception as problem:
             messages.report(problem)

@@ -1,11 +1,11 @@
 """`pixelwise models`: the papers' nets in a table."""
 
-import json
 from typing import Annotated, Any
 
 import typer
 
 from pixelwise.cli import tables
+from pixelwise.terminal import say, say_json
 
 EXAMPLES = ("pixelwise models", "pixelwise models --json")
 
@@ -24,11 +24,11 @@ def models(
     rows = [_row(name) for name in CATALOGUE]
     if as_json:
         for row in rows:
-            print(json.dumps(row))
+            say_json(row)
         return
     headings = ("net", "parameters", "field", "fov", "stride", "GFLOP", "img/s", "paper", "ours")
     tables.show(headings, map(_cells, rows), texts=("net", "paper", "ours"), no_wrap=True, width=140)
-    print(
+    say(
         "fov: field of view, and img/s: training, in DeepLab's table 2. GFLOP: of a 500x500 image, a "
         f"multiply-add is 2. Paper and ours: {CONVENTION}."
     )

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from pixelwise.cli import options
+from pixelwise.terminal import say
 
 EXAMPLES = (
     "pixelwise preview finetune --set data=folder:my_images -o preview.png",
@@ -37,4 +38,4 @@ def preview(
     dataset = dataset.with_channels(*(options.listed(channels) or dataset.channels))
     sheet = draw(dataset, augmentation(chosen), chosen.seed, pictures, epochs)
     write_picture(output, sheet)
-    print(f"{min(pictures, len(dataset))} samples of {dataset.name} in {output}")
+    say(f"{min(pictures, len(dataset))} samples of {dataset.name} in {output}")

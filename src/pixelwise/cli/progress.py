@@ -3,18 +3,19 @@
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+
+from pixelwise.terminal import on_screen, printable
 
 
 @contextmanager
 def progress(title: str, total: int, unit: str = "images") -> Iterator[Callable[[int], None]]:
-    """Yields a function to be told how many of `total` are done; no bar for a single one or off a
-    terminal.
-    """
-    if total < 2 or not sys.stderr.isatty():
+    """Yields a function to call with how many of `total` are done; no bar for a single one, or off screen."""
+    if total < 2 or not on_screen(sys.stderr):
         yield lambda done: None
         return
     from rich.console import Console
+    from rich.markup import escape
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
@@ -26,12 +27,13 @@ def progress(title: str, total: int, unit: str = "images") -> Iterator[Callable[
     )
     # If stdout is a terminal as well, what is printed there must pass by the bar.
     bar = Progress(
-        *columns, console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty()
+        *columns, console=Console(stderr=True), transient=True, redirect_stdout=on_screen(sys.stdout)
     )
     with bar:
-        task, start = bar.add_task(title, total=total, rate=""), time.perf_counter()
+        task, start = bar.add_task(escape(printable(title)), total=total, rate=""), time.perf_counter()
 
         def tell(done: int) -> None:
-            bar.update(task, completed=done, rate=f"{done / (time.perf_counter() - start):.1f} {unit}/s")
+            with suppress(OSError):  # the terminal has gone, the work goes on
+                bar.update(task, completed=done, rate=f"{done / (time.perf_counter() - start):.1f} {unit}/s")
 
         yield tell

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from pixelwise.cli import options
+from pixelwise.terminal import say
 
 EXAMPLES = (
     "pixelwise refine photo.jpg labels.png -o refined.png",
@@ -63,4 +64,4 @@ def refine(
     else:
         result.save_probabilities(output)
     notes = [f"{result.size[1]}x{result.size[0]}", *result.notes([kind])]
-    print(f"{output}  ({', '.join(notes)}, {time.perf_counter() - start:.2f} s)")
+    say(f"{output}  ({', '.join(notes)}, {time.perf_counter() - start:.2f} s)")

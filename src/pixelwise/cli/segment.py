@@ -1,8 +1,8 @@
 """`pixelwise segment`: photos in, masks and overlays out."""
 
-import json
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +11,7 @@ import typer
 from pixelwise.cli import options, tables
 from pixelwise.cli.messages import report
 from pixelwise.cli.progress import progress
+from pixelwise.terminal import note, say, say_json
 
 if TYPE_CHECKING:
     from pixelwise.inference.directory import Outcome
@@ -44,7 +45,8 @@ def segment(
 ) -> None:
     """Segment pictures: print which classes they show, and save masks and overlays.
 
-    Any picture that Pillow can open, of any size; EXIF orientation is applied. Results of NAME.jpg are
+    Reads AVIF, BMP, GIF, JPEG, JPEG 2000, PCX, PNG, PPM, PSD, QOI, SGI, Sun, TGA, TIFF and WebP, up to 400
+    megapixels; of several frames the first; EXIF orientation is applied. Results of NAME.jpg are
     OUTPUT/NAME_mask.png (class ids in the picture's size, as a palette PNG), NAME_overlay.jpg,
     NAME_cutout.png (background transparent) and NAME_probabilities.npz (float16, C x H x W). A run that was
     interrupted or is repeated skips what is finished. Exit code 1 if a picture could not be segmented.
@@ -56,6 +58,7 @@ def segment(
     from pixelwise.inference.directory import plan, run
     from pixelwise.inference.predictor import load
     from pixelwise.inference.segmentation import KINDS
+    from pixelwise.pictures.images import FIRST_FRAME
     from pixelwise.streams import processors
 
     options.check_engine(engine, precision)
@@ -67,7 +70,8 @@ def segment(
         )
 
     start = time.perf_counter()
-    tasks = plan(inputs, output)
+    passed_over: Counter[str] = Counter()
+    tasks = plan(inputs, output, passed_over)
     threads = processors() if threads is None else threads
     workers = min(threads, max(1, len(tasks)))
     preset = options.chosen_preset(crf, crf_preset)
@@ -80,10 +84,12 @@ def segment(
 
     show = _print_json if as_json else _print_table if len(tasks) <= _MOST_TABLES else _print_line
     counts = {"segmented": 0, "skipped": 0, "failed": 0}
+    frames = 0
     outcomes = run(predictor, tasks, output, kinds, overwrite, workers)
     with progress("segmenting", len(tasks), "pictures") as tell:
         for done, outcome in enumerate(outcomes, start=1):
             tell(done)
+            frames += FIRST_FRAME in outcome.notes
             if outcome.problem is not None:
                 counts["failed"] += 1
                 report(outcome.problem)
@@ -92,6 +98,7 @@ def segment(
             if outcome.problem is None or as_json:
                 show(outcome)
     _print_summary(counts, time.perf_counter() - start, output)
+    _print_left_out(frames, passed_over)
     if counts["failed"]:
         raise typer.Exit(1)
 
@@ -115,29 +122,27 @@ def _print_json(outcome: "Outcome") -> None:
             "notes": outcome.notes,
             "skipped": outcome.skipped,
         }
-    print(json.dumps(record), flush=True)
+    say_json(record)
 
 
 def _heading(outcome: "Outcome") -> str:
-    from pixelwise.pictures.images import printable
-
     facts = [f"{outcome.size[1]}x{outcome.size[0]}", *outcome.notes]
     facts.append("finished before" if outcome.skipped else f"{outcome.seconds:.2f} s")
-    return f"{printable(outcome.path)}  ({', '.join(facts)})"
+    return f"{outcome.path}  ({', '.join(facts)})"
 
 
 def _print_table(outcome: "Outcome") -> None:
     rows = [(f"  {e.name}", f"{e.area:.1%}", f"{e.confidence:.1%}") for e in outcome.areas]
-    print(_heading(outcome))
+    say(_heading(outcome))
     tables.show(("  class", "area", "confidence"), rows, texts=("  class",))
     for path in outcome.outputs.values():
-        print(f"  {path}")
+        say(f"  {path}")
     sys.stdout.flush()
 
 
 def _print_line(outcome: "Outcome") -> None:
     classes = ", ".join(f"{entry.name} {entry.area:.1%} ({entry.confidence:.0%})" for entry in outcome.areas)
-    print(f"{_heading(outcome)}  {classes}", flush=True)
+    say(f"{_heading(outcome)}  {classes}")
 
 
 def _print_summary(counts: dict[str, int], seconds: float, output: Path) -> None:
@@ -145,7 +150,15 @@ def _print_summary(counts: dict[str, int], seconds: float, output: Path) -> None
         return
     parts = [f"{counts['segmented']} segmented"]
     if counts["skipped"]:
-        parts.append(f"{counts['skipped']} finished before (--overwrite makes them anew)")
+        parts.append(f"{counts['skipped']} finished before (--overwrite makes them again)")
     if counts["failed"]:
         parts.append(f"{counts['failed']} failed, named above")
-    print(f"{', '.join(parts)}; {seconds:.1f} s; results in {output}", file=sys.stderr)
+    note(f"{', '.join(parts)}; {seconds:.1f} s; results in {output}")
+
+
+def _print_left_out(frames: int, passed_over: Counter[str]) -> None:
+    """What somebody might miss among the results."""
+    counts = {"files of several frames, but for the first": frames, **passed_over}
+    for what, count in counts.items():
+        if count:
+            note(f"not segmented: {what}: {count}")

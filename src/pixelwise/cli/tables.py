@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Collection, Iterable, Sequence
 
-from pixelwise.terminal import printable
+from pixelwise.terminal import on_screen, printable
 
 
 def show(
@@ -23,8 +23,8 @@ def show(
 
     table = Table(box=None, padding=(0, 2), pad_edge=False, header_style="dim")
     for heading in headings:
-        table.add_column(heading, justify="left" if heading in texts else "right", no_wrap=no_wrap)
+        table.add_column(printable(heading), justify="left" if heading in texts else "right", no_wrap=no_wrap)
     for row in rows:
         table.add_row(*map(printable, row))
-    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else width)
+    console = Console(highlight=False, markup=False, width=None if on_screen(sys.stdout) else width)
     console.print(table)

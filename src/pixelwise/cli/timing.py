@@ -1,6 +1,5 @@
 """`pixelwise time`: seconds per picture, stage by stage."""
 
-import json
 from typing import Annotated
 
 import typer
@@ -8,6 +7,7 @@ import typer
 from pixelwise.cli import options, tables
 from pixelwise.cli.loading import load_model
 from pixelwise.cli.progress import progress
+from pixelwise.terminal import say, say_json
 
 EXAMPLES = (
     "pixelwise time default --size 500x500",
@@ -62,7 +62,7 @@ def time(
             "runs": runs,
             "stages": {name: dataclasses.asdict(duration) for name, duration in durations.items()},
         }
-        print(json.dumps(record))
+        say_json(record)
         return
     headings = ("ms", "mean", "median", "quartiles")
     rows = (
@@ -70,7 +70,7 @@ def time(
         for name, d in durations.items()
     )
     tables.show(headings, rows, texts=headings[:1])
-    print(
+    say(
         f"{height}x{width} pixels, scored at {scored[0]}x{scored[1]}, {predictor.views}, "
         f"{predictor.engine.threads} threads; {runs} runs after a warm-up."
     )

@@ -11,6 +11,7 @@ import typer
 
 from pixelwise.cli import options
 from pixelwise.cli.progress import progress
+from pixelwise.terminal import note, say
 
 if TYPE_CHECKING:
     from pixelwise.data import LabelledImages
@@ -83,12 +84,11 @@ def train(
                 report = audit(dataset, tell)
             report.raise_errors()
             for warning in report.warnings:
-                print(f"warning: {dataset.name}: {warning.message}", file=sys.stderr)
+                note(f"warning: {dataset.name}: {warning.message}")
         if launch.is_first_here() and len(val_set) < FEW:
-            print(
+            note(
                 f"warning: {val_set.name}: only {len(val_set)} to judge by, so the choice of the best net "
                 "and its figures are uncertain; label more, or put more of them into val/",
-                file=sys.stderr,
             )
     with _one_tells(launch.is_first()):
         if find_rate:
@@ -100,11 +100,11 @@ def train(
             finished = fit(chosen, train_set, val_set, run, resume)
     if not finished and launch.is_first():
         again = f"pixelwise train {recipe} --output {quote(str(run))} --resume"
-        print(f"stopped; go on with: {again}", file=sys.stderr)
+        note(f"stopped; go on with: {again}")
     if not finished:
         raise typer.Exit(130)
     if launch.is_first():
-        print(f"finished; {_next(chosen, run)}")
+        say(f"finished; {_next(chosen, run)}")
 
 
 @contextmanager
@@ -138,15 +138,13 @@ def _find_rate(recipe: "Recipe | Chain", train_set: "LabelledImages", settings: 
     trials: list[rate_search.Trial] = []
     for trial in rate_search.find_rate(first_stage(recipe), train_set):
         if not trials:
-            print(f"{'learning_rate':>14}{'head_learning_rate':>20}{'loss':>10}")
+            say(f"{'learning_rate':>14}{'head_learning_rate':>20}{'loss':>10}")
         trials.append(trial)
-        print(f"{trial.learning_rate:14.3g}{trial.head_learning_rate:20.3g}{trial.loss:10.4f}", flush=True)
+        say(f"{trial.learning_rate:14.3g}{trial.head_learning_rate:20.3g}{trial.loss:10.4f}")
     found = [*settings, *rate_search.best(trials).settings()]
-    print(f"lowest loss: pixelwise train {recipe.name}{''.join(f' --set {quote(each)}' for each in found)}")
+    say(f"lowest loss: pixelwise train {recipe.name}{''.join(f' --set {quote(each)}' for each in found)}")
     if isinstance(recipe, Chain):
-        print(
-            f"note: of the first of {len(recipe.stages)} stages, while --set counts in all", file=sys.stderr
-        )
+        note(f"note: of the first of {len(recipe.stages)} stages, while --set counts in all")
 
 
 def _next(recipe: "Recipe | Chain", run: Path) -> str:

@@ -1,14 +1,13 @@
 """`pixelwise upper-bound`: the best mean IoU that a coarser grid allows on a labelled split."""
 
 import dataclasses
-import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pixelwise.cli import options, tables
 from pixelwise.cli.progress import progress
-from pixelwise.terminal import printable
+from pixelwise.terminal import say, say_json
 
 if TYPE_CHECKING:
     from pixelwise.evaluation.metrics import Floats
@@ -59,9 +58,9 @@ def upper_bound(
             }
             for c, figures in bounds.items()
         ]
-        print(json.dumps({"images": len(dataset), "factors": steps, "conventions": rows}))
+        say_json({"images": len(dataset), "factors": steps, "conventions": rows})
     else:
-        print(f"{printable(dataset.name)}: {len(dataset)} images; mean IoU in per cent by factor")
+        say(f"{dataset.name}: {len(dataset)} images; mean IoU in per cent by factor")
         _print(bounds, steps, dataset.classes.names)
 
 

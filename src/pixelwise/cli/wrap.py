@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from pixelwise.cli import options
-from pixelwise.terminal import printable
+from pixelwise.terminal import say
 
 EXAMPLES = (
     "pixelwise wrap net.onnx --classes background,cat --mean 0.5,0.5,0.5 --std 0.5,0.5,0.5 -o mine.onnx",
@@ -61,7 +61,7 @@ def wrap(
     except ValueError as problem:
         raise typer.BadParameter(str(problem)) from None
     wrap_onnx(net, info, output, normalisation, multiple)
-    print(f"{printable(output)}: {len(known)} classes, {output.stat().st_size / 1e6:.1f} MB")
+    say(f"{output}: {len(known)} classes, {output.stat().st_size / 1e6:.1f} MB")
 
 
 def _numbers(text: str, option: str) -> list[float]:

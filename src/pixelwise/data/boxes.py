@@ -1,15 +1,15 @@
 """Boxes instead of masks: VOC's XML and COCO's JSON as data sets whose labels are drawn when they are read.
 
-VOC: Annotations/ID.xml, coordinates from 1 on and inclusive; or XML beside the pictures, as labelImg writes
-it, at the top or below a folder of the split's name. Classes are those of classes.txt, "background" first,
-or VOC's. Lists: ImageSets/Main, ImageSets/Segmentation or lists; where there are none, see folder.py.
-COCO: "bbox" of every annotation, x, y, width, height from 0 on; a crowd's box is void where no object is.
+VOC: Annotations/ID.xml, coordinates that begin at 1 and include the last pixel; or XML beside the pictures,
+as labelImg writes it, at the top or below a folder of the split's name. Classes are those of classes.txt,
+"background" first, or VOC's. Lists: ImageSets/Main, ImageSets/Segmentation or lists; where there are none,
+see folder.py. COCO: "bbox" of every annotation, x, y, width, height, beginning at 0; a crowd's box is void
+where no object is.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -17,13 +17,16 @@ from PIL import Image
 
 from pixelwise.boxes import Box
 from pixelwise.data.class_map import ClassMap
-from pixelwise.data.coco import annotation_file, class_map_of, photos_of
-from pixelwise.data.folder import held_out, own_classes
-from pixelwise.data.parts import ImageFile, read_json, read_xml
+from pixelwise.data.coco import annotation_file, photos_of
+from pixelwise.data.coco_records import Annotation, InstanceFile, by_picture, coco_classes, expect_known
+from pixelwise.data.folder import held_out
+from pixelwise.data.painted import are_shares
+from pixelwise.data.parts import ImageFile, image_errors
+from pixelwise.data.records import ClassName, Coordinate, FileName, Side, read_json, read_xml, record
 from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
 from pixelwise.data.spec import locate
-from pixelwise.data.voc import read_list, voc_classes
-from pixelwise.errors import DataError, ImageError, SplitError
+from pixelwise.data.voc import OWN_CLASSES, classes_of, read_list
+from pixelwise.errors import DataError, SplitError
 from pixelwise.pictures.images import read_photo
 from pixelwise.types import VOID, Labels, RGBImage
 
@@ -47,13 +50,16 @@ class BoxedPicture:
     crowds: tuple[Box, ...] = ()
 
     def __post_init__(self) -> None:
+        boxes = *self.boxes, *self.crowds
         try:
-            for box in (*self.boxes, *self.crowds):
+            for box in boxes:
                 box.pixels(self.size)
+            if are_shares([side for box in boxes for side in box[1:]]):
+                raise ValueError("its boxes lie between 0 and 1, as shares of its size, but should be pixels")
         except ValueError as error:
             raise DataError(
                 f"{self.path}, {self.picture.name} of {self.size[1]} x {self.size[0]}: {error}",
-                "mend or remove the box",
+                "correct or remove the box",
             ) from None
 
 
@@ -70,12 +76,8 @@ class DrawnLabels:
 
     def read(self) -> Labels:
         boxed = self.boxed
-        try:
+        with image_errors():
             photo = read_photo(boxed.picture, LONG_SIDE)
-        except ImageError as error:
-            raise DataError(
-                f"the image {error.message}", error.hint or "replace or remove the file"
-            ) from None
         if photo.size != boxed.size:
             raise DataError(
                 f"{boxed.picture} is {photo.size[1]} x {photo.size[0]} pixels, "
@@ -122,8 +124,7 @@ def open_boxes(spec: str, split: str, classes: str | None, draw: Draw) -> Labell
 
 def _voc(root: Path, split: str) -> tuple[Sequence[tuple[str, BoxedPicture]], ClassMap]:
     place = next((place for place in (root / split, root) if _xml_folder(place).is_dir()), root)
-    own = root / "classes.txt"
-    class_map = own_classes(own) if own.is_file() else voc_classes()
+    own, class_map = root / OWN_CLASSES, classes_of(root)
     names = {name: id_ for id_, name in enumerate(class_map.classes.names)}
     ids = _voc_ids(root, place, split)
     return [(id_, _voc_picture(place, id_, names, own)) for id_ in ids], class_map
@@ -154,72 +155,91 @@ def _voc_ids(root: Path, place: Path, split: str) -> Sequence[str]:
     return found if place != root else held_out(found, split, 10)
 
 
+@dataclass(frozen=True, slots=True)
+class _VocSize:
+    """<annotation> with height and width in <size>."""
+
+    height: Side
+    width: Side
+
+
+@dataclass(frozen=True, slots=True)
+class _VocFile:
+    """<annotation> with the name of a picture in <filename>."""
+
+    filename: FileName
+
+
+@dataclass(frozen=True, slots=True)
+class _VocObject:
+    """<object> with <name>, and xmin, ymin, xmax and ymax in <bndbox>."""
+
+    name: ClassName
+    ymin: Coordinate
+    xmin: Coordinate
+    ymax: Coordinate
+    xmax: Coordinate
+
+
 def _voc_picture(place: Path, id_: str, names: dict[str, int], classes: Path) -> BoxedPicture:
     file = _xml_folder(place) / f"{id_}.xml"
     content = read_xml(file, "annotation file")
-    try:
-        size = int(_text(content, "size/height")), int(_text(content, "size/width"))
-        boxes = tuple(_voc_box(entry, names, size) for entry in content.findall("object"))
-    except ValueError as error:
-        raise DataError(
-            f"{file}: {error}", "expected <annotation> with <size>, and <name> and <bndbox> in each <object>"
-        ) from None
-    except KeyError as error:
-        raise DataError(
-            f"{file} names the class {error}, which is not among {', '.join(names)}",
-            f"list your classes in {classes}, background first",
-        ) from None
-    name = Path(content.findtext("filename", "")).name or f"{id_}.jpg"
+    shape = record(_texts(content, "size/height", "size/width"), f"{file}: <size>", _VocSize)
+    size = shape.height, shape.width
+    boxes = []
+    for number, element in enumerate(content.findall("object"), start=1):
+        fields = _texts(element, "name", "bndbox/ymin", "bndbox/xmin", "bndbox/ymax", "bndbox/xmax")
+        thing = record(fields, f"{file}: <object> {number}", _VocObject)
+        if thing.name not in names:
+            raise DataError(
+                f'{file} names the class "{thing.name}", which is not among {", ".join(names)}',
+                f"list your classes in {classes}, background first",
+            )
+        sides = thing.ymin - 1, thing.xmin - 1, thing.ymax, thing.xmax
+        boxes.append(_trimmed(Box(names[thing.name], *sides), size))
+    name = record({"filename": content.findtext("filename") or f"{id_}.jpg"}, f"{file}:", _VocFile).filename
+    name = name.rpartition("/")[2]
     candidates = [place / "JPEGImages" / name, place / "JPEGImages" / f"{id_}.jpg", file.parent / name]
     picture = next((path for path in candidates if path.is_file()), candidates[0])
-    return BoxedPicture(file, picture, size, boxes)
+    return BoxedPicture(file, picture, size, tuple(boxes))
 
 
-def _voc_box(entry: ElementTree.Element, names: dict[str, int], size: tuple[int, int]) -> Box:
-    label = names[_text(entry, "name")]
-    top, left, bottom, right = (
-        float(_text(entry, f"bndbox/{side}")) for side in ("ymin", "xmin", "ymax", "xmax")
-    )
-    return _trimmed(Box(label, top - 1, left - 1, bottom, right), size)
-
-
-def _text(element: ElementTree.Element, path: str) -> str:
-    text = (element.findtext(path) or "").strip()
-    if not text:
-        raise ValueError(f"<{element.tag}> has no {path}")
-    return text
+def _texts(element: ElementTree.Element, *paths: str) -> dict[str, str]:
+    """The texts at these paths that are not empty, by the last names of the paths."""
+    texts = {path.rpartition("/")[2]: (element.findtext(path) or "").strip() for path in paths}
+    return {name: text for name, text in texts.items() if text}
 
 
 def _coco(root: Path, split: str, images: str) -> tuple[Sequence[tuple[str, BoxedPicture]], ClassMap]:
     file = root if root.is_file() else annotation_file(root, split, "instances")
-    content = read_json(file, "annotation file")
+    content = read_json(file, "annotation file", InstanceFile)
     place = Path(images).expanduser() if images else photos_of(file)
+    expect_known(file, content.categories, [entry.category_id for entry in content.annotations])
+    annotations = by_picture(file, content.images, content.annotations)
     try:
-        class_map = class_map_of(content["categories"])
-        kept: dict[Any, tuple[list[Box], list[Box]]] = {}
-        sizes = {entry["id"]: (int(entry["height"]), int(entry["width"])) for entry in content["images"]}
-        for entry in content["annotations"]:
-            number, category = entry["image_id"], entry["category_id"]
-            if number not in sizes:
-                raise ValueError(f"an annotation has image_id {number}, which is no image")
-            if category not in class_map.table:
-                raise ValueError(f"an annotation has category_id {category}, which is no category")
-            x, y, width, height = map(float, entry["bbox"])
-            box = Box(class_map.table[category], y, x, y + height, x + width)
-            lists = kept.setdefault(number, ([], []))
-            lists[bool(entry.get("iscrowd", 0))].append(_trimmed(box, sizes[number]))
-        named = sorted((str(entry["file_name"]), entry["id"]) for entry in content["images"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        what = f"has no {error}" if isinstance(error, KeyError) else f"is not COCO's: {error}"
-        raise DataError(
-            f"{file} {what}", "it should hold images, annotations with bbox, and categories"
-        ) from None
+        classes, ids = coco_classes(content.categories)
+    except ValueError as error:
+        raise DataError(f"{file}: {error}", "correct the names of its categories") from None
     pictures = []
-    for name, number in named:
-        boxes, crowds = kept.get(number, ([], []))
-        boxed = BoxedPicture(file, place / name, sizes[number], tuple(boxes), tuple(crowds))
-        pictures.append((str(Path(name).with_suffix("")), boxed))
-    return (held_out(pictures, split, 10) if root.is_file() else pictures), class_map
+    for picture in sorted(content.images, key=lambda picture: picture.file_name):
+        boxes: list[Box] = []
+        crowds: list[Box] = []
+        for entry in annotations[picture.id]:
+            box = _coco_box(file, entry, ids[entry.category_id])
+            (crowds if entry.iscrowd else boxes).append(_trimmed(box, picture.size))
+        path = place / picture.file_name
+        boxed = BoxedPicture(file, path, picture.size, tuple(boxes), tuple(crowds))
+        pictures.append((str(Path(picture.file_name).with_suffix("")), boxed))
+    chosen = held_out(pictures, split, 10) if root.is_file() else pictures
+    return chosen, ClassMap.identity(classes)
+
+
+def _coco_box(file: Path, entry: Annotation, label: int) -> Box:
+    if entry.bbox is None or len(entry.bbox) != 4:
+        what = "no bbox" if entry.bbox is None else f"a bbox of {len(entry.bbox)} numbers"
+        raise DataError(f"{file}: {entry.name} has {what}", "a bbox is [x, y, width, height]")
+    x, y, width, height = entry.bbox
+    return Box(label, y, x, y + height, x + width)
 
 
 def _trimmed(box: Box, size: tuple[int, int]) -> Box:

@@ -1,68 +1,94 @@
 """COCO's JSON: instances (polygons and run lengths) or panoptic (a PNG of segment ids a picture).
 
-Instances become "background" and the categories in the order of their ids; smaller objects lie on larger
-ones, whatever their order in the file, and crowds count as their category. A panoptic file has categories
-only; its pixels of no segment are void. Source: Lin et al. 2014, Kirillov et al. 2019; cocodataset.org.
+Instances become "background" and the categories in the order of their ids. An object covers what any of its
+parts covers; smaller objects lie on larger ones, whatever their order in the file, and crowds count as their
+category. A panoptic file has categories only; its pixels of no segment are void. Source: Lin et al. 2014,
+Kirillov et al. 2019; cocodataset.org.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from pixelwise.data.class_map import ClassMap
+from pixelwise.data.coco_records import (
+    Annotation,
+    InstanceFile,
+    PanopticFile,
+    by_picture,
+    coco_classes,
+    expect_known,
+)
 from pixelwise.data.folder import held_out
-from pixelwise.data.parts import ColourFile, ImageFile, Part, read_json
+from pixelwise.data.painted import Object, painted
+from pixelwise.data.parts import ColourFile, ImageFile, Part, read_text
+from pixelwise.data.records import parse_json
 from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
-from pixelwise.data.shapes import Outline, Runs, Shape, area, paint, ring
+from pixelwise.data.shapes import area
 from pixelwise.data.source import Source, one_of
 from pixelwise.errors import DataError, SplitError
-from pixelwise.labels import Classes
-from pixelwise.types import VOID, FileIds
-
-_GROUND = -1
-"""The id of pixels without object or segment; categories may have the id 0."""
+from pixelwise.types import VOID, FileIds, Labels
 
 
 @dataclass(frozen=True)
 class Instances:
-    """The objects of one picture, as the JSON has them, with their category ids."""
+    """The objects of one picture, each with its class id and the name of its class."""
 
     path: Path
+    image: ImageFile
     picture: str
     size: tuple[int, int]
-    objects: tuple[tuple[int, Any], ...]
+    objects: tuple[tuple[int, str, Annotation], ...]
 
-    def read(self) -> FileIds:
+    def read(self) -> Labels:
+        return self.draw()[0]
+
+    def draw(self) -> tuple[Labels, tuple[str, ...]]:
+        things = [self._thing(*entry) for entry in self.objects]
         try:
-            shapes = [(category, _shape(outline, self.size)) for category, outline in self.objects]
-            return paint(self.size, sorted(shapes, key=lambda pair: -area(pair[1])), _GROUND)
-        except (ValueError, TypeError, KeyError) as error:
-            raise DataError(
-                f"{self.path}: an object in {self.picture} cannot be drawn: {error}", "mend or remove it"
-            ) from None
+            return painted(
+                self.path, self.image, self.size, sorted(things, key=lambda thing: -area(thing.shapes))
+            )
+        except ValueError as error:
+            raise self._error("an object", error) from None
+
+    def _thing(self, label: int, name: str, annotation: Annotation) -> Object:
+        try:
+            return Object(label, f"{name} ({annotation.name})", annotation.shapes(self.size))
+        except ValueError as error:
+            raise self._error(annotation.name, error) from None
+
+    def _error(self, what: str, error: ValueError) -> DataError:
+        return DataError(
+            f"{self.path}: {what} in {self.picture} cannot be drawn: {error}", "correct or remove it"
+        )
 
 
 @dataclass(frozen=True)
 class Panoptic:
-    """A picture of segment ids (red + 256 green + 65536 blue), and the category of each."""
+    """A picture of segment ids (red + 256 green + 65536 blue), and the class id of each."""
 
     path: Path
-    categories: Mapping[int, int]
+    classes: Mapping[int, int]
 
-    def read(self) -> FileIds:
+    def read(self) -> Labels:
+        return self.draw()[0]
+
+    def draw(self) -> tuple[Labels, tuple[str, ...]]:
         colours = ColourFile(self.path).read()
         segments = (colours >> 16) | (colours & 0xFF00) | ((colours & 0xFF) << 16)
         values, places = np.unique(segments, return_inverse=True)
-        known = {0: _GROUND} | dict(self.categories)
+        known = {0: VOID} | dict(self.classes)
         if missing := [value for value in values.tolist() if value not in known]:
             raise DataError(
                 f"{self.path} holds segments that its JSON does not name: {missing[:8]}",
                 "the pictures and the JSON must be of one release",
             )
-        return np.array([known[value] for value in values.tolist()], np.int32)[places].reshape(segments.shape)
+        ids = np.array([known[value] for value in values.tolist()], np.uint8)[places]
+        hidden = sorted(self.classes.keys() - set(values.tolist()))
+        return ids.reshape(segments.shape), tuple(f"segment {id_}, which has no pixel" for id_ in hidden)
 
 
 def coco(root: Path, split: str, images: str = "", labels: str = "") -> LabelledImages:
@@ -72,15 +98,13 @@ def coco(root: Path, split: str, images: str = "", labels: str = "") -> Labelled
     """
     one_of("labels", labels, ("", "instances", "panoptic"))
     file = root if root.is_file() else annotation_file(root, split, labels)
-    content = read_json(file, "annotation file")
     place = Path(images).expanduser() if images else photos_of(file)
+    text = read_text(file, "annotation file")
+    panoptic = labels == "panoptic" or (not labels and '"segments_info"' in text)
     try:
-        panoptic = any("segments_info" in entry for entry in content["annotations"][:1])
-        entries = tuple((_panoptic if panoptic else _instances)(content, file, place))
-        class_map = class_map_of(content["categories"], panoptic)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        what = f"has no {error}" if isinstance(error, KeyError) else f"is not COCO's: {error}"
-        raise DataError(f"{file} {what}", "it should hold images, annotations and categories") from None
+        entries, class_map = (_panoptic if panoptic else _instances)(text, file, place)
+    except ValueError as error:
+        raise DataError(f"{file}: {error}", "correct the names of its categories") from None
     chosen = held_out(entries, split, 10) if root.is_file() else entries
     return LabelledImages(f"coco:{root} {split}", chosen, {SEMANTIC: class_map})
 
@@ -116,63 +140,57 @@ def photos_of(file: Path) -> Path:
     return file.parent
 
 
-def _instances(content: dict[str, Any], file: Path, photos: Path) -> Iterator[Entry]:
-    objects: dict[int, list[tuple[int, Any]]] = {}
-    for entry in content["annotations"]:
-        outline = entry.get("segmentation")
-        if outline:
-            objects.setdefault(entry["image_id"], []).append((entry["category_id"], outline))
-    for picture in sorted(content["images"], key=lambda picture: str(picture["file_name"])):
-        name, size = str(picture["file_name"]), (int(picture["height"]), int(picture["width"]))
-        part = Instances(file, name, size, tuple(objects.get(picture["id"], ())))
-        yield _entry(name, photos, part)
+def _instances(text: str, file: Path, photos: Path) -> tuple[tuple[Entry, ...], ClassMap]:
+    content = parse_json(text, f"the annotation file {file}", InstanceFile)
+    expect_known(file, content.categories, [entry.category_id for entry in content.annotations])
+    objects = by_picture(file, content.images, content.annotations)
+    _expect_outlines(file, content)
+    classes, ids = coco_classes(content.categories)
+
+    def entry(name: str, size: tuple[int, int], annotations: list[Annotation]) -> Entry:
+        labels = [ids[annotation.category_id] for annotation in annotations]
+        named = zip(labels, (classes.names[label] for label in labels), annotations, strict=True)
+        image = ImageFile(photos / name)
+        return _entry(name, image, Instances(file, image, name, size, tuple(named)))
+
+    pictures = sorted(content.images, key=lambda picture: picture.file_name)
+    entries = tuple(entry(each.file_name, each.size, objects[each.id]) for each in pictures)
+    return entries, ClassMap.identity(classes)
 
 
-def _panoptic(content: dict[str, Any], file: Path, photos: Path) -> Iterator[Entry]:
-    names = {picture["id"]: str(picture["file_name"]) for picture in content["images"]}
-    pictures = file.parent / file.stem
-    for entry in sorted(content["annotations"], key=lambda entry: str(entry["file_name"])):
-        categories = {segment["id"]: segment["category_id"] for segment in entry["segments_info"]}
-        part = Panoptic(pictures / str(entry["file_name"]), categories)
-        yield _entry(names[entry["image_id"]], photos, part)
+def _expect_outlines(file: Path, content: InstanceFile) -> None:
+    """Boxes are not outlines: who has them alone should have labels made of them, not lose the objects."""
+    names = {picture.id: picture.file_name for picture in content.images}
+    boxed = [entry for entry in content.annotations if entry.bbox and not entry.is_outlined]
+    if boxed:
+        first = ", ".join(f"{entry.name} in {names[entry.image_id]}" for entry in boxed[:3])
+        raise DataError(
+            f"{file}: {len(boxed)} of {len(content.annotations)} objects have a box but no outline: {first}"
+            f"{', ...' * (len(boxed) > 3)}",
+            f"`pixelwise boxes-to-masks coco:{file}` makes labels of boxes; or remove these objects",
+        )
 
 
-def _entry(name: str, photos: Path, part: Part[FileIds]) -> Entry:
-    return Entry(str(Path(name).with_suffix("")), ImageFile(photos / name), {SEMANTIC: part})
+def _panoptic(text: str, file: Path, photos: Path) -> tuple[tuple[Entry, ...], ClassMap]:
+    content = parse_json(text, f"the annotation file {file}", PanopticFile)
+    segments = [segment.category_id for entry in content.annotations for segment in entry.segments_info]
+    expect_known(file, content.categories, segments)
+    by_picture(file, content.images, content.annotations)
+    classes, ids = coco_classes(content.categories, panoptic=True)
+    names = {picture.id: picture.file_name for picture in content.images}
+    place = file.parent / file.stem
+    entries = []
+    for entry in sorted(content.annotations, key=lambda entry: entry.file_name):
+        part = Panoptic(
+            place / entry.file_name, {segment.id: ids[segment.category_id] for segment in entry.segments_info}
+        )
+        name = names[entry.image_id]
+        entries.append(_entry(name, ImageFile(photos / name), part))
+    return tuple(entries), ClassMap.identity(classes)
 
 
-def class_map_of(categories: list[dict[str, Any]], panoptic: bool = False) -> ClassMap:
-    """From category ids to classes: background first, but not for a panoptic file, then by id."""
-    named = {int(entry["id"]): str(entry["name"]) for entry in categories}
-    names = [named[id_] for id_ in sorted(named)]
-    if not panoptic:
-        names = ["background", *(name for name in names if name != "background")]
-    table = {id_: names.index(name) for id_, name in named.items()}
-    return ClassMap(Classes.named(names), table | {_GROUND: VOID if panoptic else 0})
-
-
-def _shape(outline: Any, size: tuple[int, int]) -> Shape:
-    if isinstance(outline, dict):
-        counts = outline["counts"]
-        lengths = _decoded(counts) if isinstance(counts, str) else tuple(counts)
-        height, width = outline.get("size", size)
-        return Runs(lengths, int(height), int(width), by_column=True)
-    return Outline(tuple(ring(numbers) for numbers in outline))
-
-
-def _decoded(text: str) -> tuple[int, ...]:
-    """COCO's compressed run lengths: five bits a character, from the fourth on as differences two back."""
-    lengths: list[int] = []
-    value = shift = 0
-    for character in text:
-        code = ord(character) - 48
-        value |= (code & 31) << shift
-        shift += 5
-        if not code & 32:
-            value -= (1 << shift) if code & 16 else 0
-            lengths.append(value + (lengths[-2] if len(lengths) > 2 else 0))
-            value = shift = 0
-    return tuple(lengths)
+def _entry(name: str, image: ImageFile, part: Part[FileIds]) -> Entry:
+    return Entry(str(Path(name).with_suffix("")), image, {SEMANTIC: part})
 
 
 SOURCE = Source(

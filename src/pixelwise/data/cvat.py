@@ -1,45 +1,51 @@
 """Exports of CVAT: "CVAT for images 1.1" (annotations.xml) and "Segmentation mask 1.1" (labelmap.txt).
 
 annotations.xml: polygons, boxes, ellipses, masks and polylines (3 pixels wide) over "background", in z order;
-points, tags and skeletons are left out. Pictures are in images/, or wherever the name leads. labelmap.txt:
-the colours of SegmentationClass/ID.png, pictures in JPEGImages/; black is "background" where the map does
-not say otherwise. Source: docs.cvat.ai, "XML annotation format" and "Segmentation mask".
+points, skeletons and cuboids cannot be drawn, which `pixelwise check` reports, and tags are not shapes.
+Without a list of labels the classes are those of the shapes, in the order of the alphabet. Pictures are in
+images/, or wherever the name leads. labelmap.txt: the colours of SegmentationClass/ID.png, pictures in
+JPEGImages/; black is "background" where the map does not say otherwise. Source: docs.cvat.ai, "XML annotation
+format" and "Segmentation mask".
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from xml.etree import ElementTree
 
 from pixelwise.data.class_map import ClassMap
+from pixelwise.data.cvat_records import CvatLabel, CvatPicture, cvat_labels, cvat_picture
 from pixelwise.data.folder import by_stem, held_out
-from pixelwise.data.parts import IMAGE_SUFFIXES, ColourFile, ImageFile, read_text, read_xml
+from pixelwise.data.painted import Object, painted
+from pixelwise.data.parts import ColourFile, ImageFile, read_text
+from pixelwise.data.records import expect_distinct, read_xml, record
 from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
-from pixelwise.data.shapes import Outline, Runs, Shape, box, ellipse, paint, ring, stroke
 from pixelwise.data.source import Source
 from pixelwise.errors import DataError, SplitError
 from pixelwise.labels import Classes
-from pixelwise.types import FileIds
+from pixelwise.pictures.endings import IMAGE_SUFFIXES
+from pixelwise.types import Labels
 
-_ANEW = 'export "Segmentation mask 1.1" anew'
-_DRAWN = ("polygon", "box", "ellipse", "mask", "polyline")
+_AGAIN = 'export "Segmentation mask 1.1" again'
 
 
 @dataclass(frozen=True)
 class CvatShapes:
-    """The shapes of one picture with the ids of their labels, lowest first."""
+    """The objects of one picture, lowest first."""
 
     path: Path
-    picture: str
+    image: ImageFile
     size: tuple[int, int]
-    shapes: tuple[tuple[int, Shape], ...]
+    objects: tuple[Object, ...]
 
-    def read(self) -> FileIds:
+    def read(self) -> Labels:
+        return self.draw()[0]
+
+    def draw(self) -> tuple[Labels, tuple[str, ...]]:
         try:
-            return paint(self.size, self.shapes)
+            return painted(self.path, self.image, self.size, self.objects)
         except ValueError as error:
             raise DataError(
-                f"{self.path}: a shape in {self.picture} cannot be drawn: {error}", "mend or remove it"
+                f"{self.path}: a shape in {self.image.path} cannot be drawn: {error}", "correct or remove it"
             ) from None
 
 
@@ -58,7 +64,7 @@ def cvat(root: Path, split: str) -> LabelledImages:
         chosen = _listed(root, split, entries)
     else:
         raise DataError(
-            f"{root} is no export of CVAT: neither {file} nor {root / 'labelmap.txt'} found",
+            f"{root} is not an export of CVAT: neither {file} nor {root / 'labelmap.txt'} found",
             'unpack the ZIP of "CVAT for images 1.1" or "Segmentation mask 1.1" and name its folder',
         )
     return LabelledImages(f"cvat:{root} {split}", chosen, {SEMANTIC: class_map})
@@ -66,54 +72,37 @@ def cvat(root: Path, split: str) -> LabelledImages:
 
 def _read_xml(file: Path) -> tuple[tuple[Entry, ...], ClassMap]:
     tree = read_xml(file, "annotation file")
-    if tree.find("track") is not None or tree.find("meta") is None:
-        raise DataError(
-            f'{file} is no export "CVAT for images 1.1"', "CVAT for video has tracks; export images"
-        )
-    labels = [name.text or "" for name in tree.findall("meta/*/labels/label/name")]
-    names = ["background", *(name for name in labels if name != "background")]
-    ids = {name: id_ for id_, name in enumerate(names)}
+    if tree.find("track") is not None or tree.find("image") is None:
+        what = "tracks, as CVAT for video" if tree.find("track") is not None else "no <image>"
+        raise DataError(f'{file} has {what}, but should be "CVAT for images 1.1"', "export that")
+    pictures = [cvat_picture(image, file) for image in tree.findall("image")]
+    expect_distinct(file, "image name", (picture.name for picture in pictures), "merge their shapes")
+    used = {name for picture in pictures for name, *_ in picture.objects}
     try:
-        entries = tuple(_xml_entry(image, file, ids) for image in tree.findall("image"))
-        return entries, ClassMap.identity(Classes.named(names))
-    except (KeyError, ValueError) as error:
-        what = f"lacks {error}" if isinstance(error, KeyError) else str(error)
-        raise DataError(f"{file}: {what}", 'export "CVAT for images 1.1" anew') from None
+        listed = cvat_labels(tree, file) or sorted(used)
+        classes = Classes.named(["background", *(name for name in listed if name != "background")])
+    except ValueError as error:
+        raise DataError(f"{file}: {error}", "correct the list of labels") from None
+    ids = {name: id_ for id_, name in enumerate(classes.names)}
+    if unknown := used - ids.keys():
+        raise DataError(
+            f"{file} has labels that are not in its list: {', '.join(sorted(unknown))}",
+            "add them to <labels>, or correct them",
+        )
+    return tuple(_xml_entry(picture, file, ids) for picture in pictures), ClassMap.identity(classes)
 
 
-def _xml_entry(image: ElementTree.Element, file: Path, ids: dict[str, int]) -> Entry:
-    name = image.attrib["name"]
-    drawn = [element for element in image if element.tag in _DRAWN]
-    drawn.sort(key=lambda element: int(element.get("z_order", 0)))
-    if unknown := {element.attrib["label"] for element in drawn} - ids.keys():
-        raise ValueError(f"{name} has labels that are not in its list: {', '.join(sorted(unknown))}")
-    shapes = tuple((ids[element.attrib["label"]], shape) for element in drawn for shape in _shapes(element))
-    size = int(image.attrib["height"]), int(image.attrib["width"])
-    places = [file.parent / "images" / name, file.parent / name]
-    subset = image.get("subset")
-    if subset:
-        places.insert(0, file.parent / "images" / subset / name)
-    path = next((place for place in places if place.is_file()), places[0])
-    part = CvatShapes(file, name, size, shapes)
-    return Entry(str(Path(name).with_suffix("")), ImageFile(path), {SEMANTIC: part})
-
-
-def _shapes(element: ElementTree.Element) -> Iterator[Shape]:
-    def number(name: str) -> float:
-        return float(element.attrib[name])
-
-    degrees = float(element.get("rotation", 0))
-    if element.tag == "box":
-        yield box(number("xtl"), number("ytl"), number("xbr"), number("ybr"), degrees)
-    elif element.tag == "ellipse":
-        yield ellipse((number("cx"), number("cy")), (number("rx"), number("ry")), degrees)
-    elif element.tag == "mask":
-        lengths = tuple(int(length) for length in element.attrib["rle"].split(","))
-        left, top, width, height = (int(number(name)) for name in ("left", "top", "width", "height"))
-        yield Runs(lengths, height, width, left, top)
-    else:
-        points = ring([float(v) for point in element.attrib["points"].split(";") for v in point.split(",")])
-        yield from [Outline((points,))] if element.tag == "polygon" else stroke(points, 3)
+def _xml_entry(picture: CvatPicture, file: Path, ids: Mapping[str, int]) -> Entry:
+    places = [file.parent / "images" / picture.name, file.parent / picture.name]
+    if picture.subset:
+        places.insert(0, file.parent / "images" / picture.subset / picture.name)
+    image = ImageFile(next((place for place in places if place.is_file()), places[0]))
+    objects = tuple(
+        Object(ids[label], f"{label} ({called})", drawn, undrawn)
+        for label, called, drawn, undrawn in picture.objects
+    )
+    part = CvatShapes(file, image, picture.size, objects)
+    return Entry(str(Path(picture.name).with_suffix("")), image, {SEMANTIC: part})
 
 
 def _read_masks(root: Path) -> tuple[Entry, ...]:
@@ -126,7 +115,7 @@ def _read_masks(root: Path) -> tuple[Entry, ...]:
     )
 
 
-def _below(place: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
+def _below(place: Path, suffixes: Collection[str]) -> dict[str, Path]:
     """The pictures in a folder and those in it, by their places without ending."""
     folders = [place, *(path for path in place.rglob("*") if path.is_dir())] if place.is_dir() else []
     return {
@@ -138,24 +127,21 @@ def _below(place: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
 
 def _read_label_map(file: Path) -> ClassMap:
     names, colours = [], []
-    for number, line in enumerate(read_text(file, "label map").splitlines(), start=1):
+    for number, line in enumerate(read_text(file, "label map").split("\n"), start=1):
         if not line.strip() or line.startswith("#"):
             continue
-        try:
-            name, colour = line.split(":")[:2]
-            red, green, blue = (int(part) for part in colour.split(","))
-        except ValueError:
-            raise DataError(
-                f"{file}, line {number}: {line!r} does not read NAME:RED,GREEN,BLUE::", _ANEW
-            ) from None
-        names.append(name.strip())
-        colours.append((red, green, blue))
+        parts = line.split(":")
+        fields = {"name": parts[0], "colour": parts[1].split(",")} if len(parts) > 1 else {"name": parts[0]}
+        label = record(fields, f"{file}, line {number}:", CvatLabel)
+        names.append(label.name)
+        colours.append(label.colour)
+    expect_distinct(file, "colour", [",".join(map(str, colour)) for colour in colours], _AGAIN)
     if (0, 0, 0) not in colours and "background" not in names:
         names, colours = ["background", *names], [(0, 0, 0), *colours]
     try:
         classes = Classes.named(names, tuple(colours))
     except ValueError as error:
-        raise DataError(f"{file}: {error}", _ANEW) from None
+        raise DataError(f"{file}: {error}", _AGAIN) from None
     table = {red << 16 | green << 8 | blue: id_ for id_, (red, green, blue) in enumerate(colours)}
     return ClassMap(classes, table, "colours")
 

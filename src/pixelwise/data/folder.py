@@ -6,20 +6,22 @@ the first is id 0; 255 is void. More heads are labels.NAME/ with classes.NAME.tx
 channels.NAME/; `pixelwise convert` writes this layout.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from pixelwise.data.class_map import ClassMap
-from pixelwise.data.parts import IMAGE_SUFFIXES, ChannelFile, IdFile, ImageFile, read_text
+from pixelwise.data.parts import ChannelFile, IdFile, ImageFile, read_text
 from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
 from pixelwise.data.source import Source, one_of
 from pixelwise.errors import DataError, SplitError
-from pixelwise.labels import Classes
+from pixelwise.labels import Classes, is_one_line
+from pixelwise.pictures.endings import IMAGE_SUFFIXES
 from pixelwise.types import VOID
 
+_MOST_BYTES = 2_000_000  # of a list of at most 255 names
 _ONE_A_LINE = "write one name per line; the first line is id 0"
-_CHANNEL_SUFFIXES = (*IMAGE_SUFFIXES, ".npy")
+_CHANNEL_SUFFIXES = IMAGE_SUFFIXES | {".npy"}
 Item = TypeVar("Item")
 
 
@@ -81,7 +83,7 @@ def entries_of(
     )
 
 
-def by_stem(place: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
+def by_stem(place: Path, suffixes: Collection[str]) -> dict[str, Path]:
     """The files of a folder that end like pictures, by name without ending. DataError if two share a name."""
     found: dict[str, Path] = {}
     for path in sorted(place.iterdir()):
@@ -96,8 +98,12 @@ def by_stem(place: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
 
 
 def file_stem(id_: str) -> str:
-    """The name, without ending, of the files of a sample with that id: "/" and "\\" become "_"."""
-    return id_.replace("/", "_").replace("\\", "_")
+    """The name, without ending, of the files of a sample with that id: "/", "\\" and dots at the start, which
+    would hide a file, become "_".
+    """
+    name = id_.replace("/", "_").replace("\\", "_")
+    shown = name.lstrip(".")
+    return "_" * (len(name) - len(shown)) + shown
 
 
 def classes_file(head: str) -> str:
@@ -123,15 +129,24 @@ def own_classes(file: Path, zero_is_void: bool = False) -> ClassMap:
             _ONE_A_LINE,
         )
     try:
-        names = [line.strip() for line in read_text(file, "list of classes").rstrip().splitlines()]
-        if "" in names:
-            raise ValueError(f"line {names.index('') + 1} is empty, but every line is a class")
-        if odd := [number for number, name in enumerate(names, start=1) if not name.isprintable()]:
-            raise ValueError(f"line {odd[0]} is no name: it has characters that cannot be shown")
+        names = names_in(read_text(file, "list of classes", _MOST_BYTES))
         classes = Classes.named(names)
         return ClassMap.identity(classes, (0, VOID), 1) if zero_is_void else ClassMap.identity(classes)
     except ValueError as error:
         raise DataError(f"{file}: {error}", _ONE_A_LINE) from None
+
+
+def names_in(text: str) -> list[str]:
+    """The class names in a text, a line each, without blanks at either end. Empty lines at the end are left
+    out. Raises ValueError for other empty lines, and for names with control characters or line separators.
+    """
+    names = [line.strip() for line in text.rstrip().replace("\r\n", "\n").split("\n")]
+    for number, name in enumerate(names, start=1):
+        if not name and len(names) > 1:
+            raise ValueError(f"line {number} is empty, but every line is a class")
+        if not is_one_line(name):
+            raise ValueError(f"line {number} is not a name: it has characters that cannot be shown")
+    return [name for name in names if name]
 
 
 SOURCE = Source(

@@ -8,27 +8,99 @@ github.com/wkentaro/labelme.
 
 import base64
 import binascii
-import io
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal
 
 import numpy as np
-from PIL import Image
+from pydantic import BeforeValidator
 
 from pixelwise.data.class_map import ClassMap
 from pixelwise.data.folder import held_out
-from pixelwise.data.parts import ImageFile, read_json, read_text
+from pixelwise.data.painted import Object, expect_size, painted
+from pixelwise.data.parts import ImageFile, Picture, image_errors, read_text
+from pixelwise.data.records import ClassName, Coordinate, FileName, Side, read_json
 from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
-from pixelwise.data.shapes import Outline, Runs, box, ellipse, paint, ring, runs_of, stroke
+from pixelwise.data.shapes import Mask, Outline, Shape, box, ellipse, runs_of, stroke
 from pixelwise.data.source import Source
 from pixelwise.errors import DataError, SplitError
 from pixelwise.labels import Classes
-from pixelwise.types import VOID, FileIds, RGBImage
+from pixelwise.pictures.images import read_embedded, size_of_embedded
+from pixelwise.types import VOID, Labels, RGBImage
 
 _BACKGROUND = ("_background_", "background")
 _IGNORE = "__ignore__"
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """A shape of which only the label matters."""
+
+    label: ClassName
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """a JSON file of labelme."""
+
+    shapes: list[Labelled]
+    imagePath: FileName | None = None  # noqa: N815
+    imageData: str | None = None  # noqa: N815
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnShape:
+    """A shape with its points; `mask` is a PNG of a mask in base64."""
+
+    label: ClassName
+    points: list[tuple[Coordinate, Coordinate]]
+    shape_type: Annotated[
+        Literal["polygon", "rectangle", "circle", "line", "linestrip", "point", "points", "mask"],
+        BeforeValidator(lambda value: value or "polygon"),
+    ] = "polygon"
+    mask: str | None = None
+
+    def shapes(self, size: tuple[int, int], where: str) -> tuple[Shape, ...]:
+        """What labelme draws for it in a picture of this size. Raises ValueError if it does not know."""
+        points = np.array(self.points, np.float64).reshape(-1, 2)
+        pairs = [(float(x), float(y)) for x, y in points]
+        if self.shape_type == "polygon":
+            return (Outline(points),)
+        if self.shape_type in ("line", "linestrip"):
+            return stroke(points, 10)
+        if self.shape_type in ("point", "points"):
+            return tuple(ellipse(pair, (5, 5)) for pair in pairs)
+        if len(pairs) != 2:
+            raise ValueError(f"it should have 2 points, as every {self.shape_type}, but has {len(pairs)}")
+        (left, top), (right, bottom) = points.min(0).tolist(), points.max(0).tolist()
+        if self.shape_type == "rectangle":
+            return (box(left, top, right, bottom),)
+        if self.shape_type == "circle":
+            radius = math.dist(*pairs)
+            return (ellipse(pairs[0], (radius, radius)),)
+        return (runs_of(self._mask(size, where), round(left), round(top)),)
+
+    def _mask(self, size: tuple[int, int], where: str) -> Mask:
+        if self.mask is None:
+            raise ValueError("it should have a mask")
+        content, name = _decoded(self.mask), f"{where}.mask"
+        with image_errors():
+            height, width = size_of_embedded(content, name)
+            if height > size[0] or width > size[1]:
+                raise ValueError(f"its mask of {width} x {height} pixels is larger than the picture")
+            mask: Mask = np.any(read_embedded(content, name), axis=2)
+        return mask
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """a JSON file of labelme with imageHeight, imageWidth and shapes."""
+
+    imageHeight: Side  # noqa: N815
+    imageWidth: Side  # noqa: N815
+    shapes: list[DrawnShape]
 
 
 @dataclass(frozen=True)
@@ -36,29 +108,33 @@ class LabelmeShapes:
     """The shapes of one JSON file; `ids` are those of the labels."""
 
     path: Path
-    ids: dict[str, int]
+    image: Picture
+    ids: Mapping[str, int]
 
-    def read(self) -> FileIds:
-        content = read_json(self.path, "label")
-        try:
-            size = int(content["imageHeight"]), int(content["imageWidth"])
-            shapes = [
-                (self._id(str(shape["label"])), drawn)
-                for shape in content["shapes"]
-                for drawn in _drawn(shape)
-            ]
-            return paint(size, shapes)
-        except (KeyError, TypeError, ValueError, IndexError, OSError) as error:
-            what = f"has no {error}" if isinstance(error, KeyError) else f"cannot be drawn: {error}"
-            raise DataError(f"the label {self.path} {what}", "save it anew with labelme") from None
+    def read(self) -> Labels:
+        return self.draw()[0]
 
-    def _id(self, label: str) -> int:
-        if label not in self.ids:
+    def draw(self) -> tuple[Labels, tuple[str, ...]]:
+        content = read_json(self.path, "label", Content)
+        size = content.imageHeight, content.imageWidth
+        expect_size(self.path, self.image, size)
+        things = [self._thing(shape, number, size) for number, shape in enumerate(content.shapes)]
+        return painted(self.path, self.image, size, things)
+
+    def _thing(self, shape: DrawnShape, number: int, size: tuple[int, int]) -> Object:
+        where = f"{self.path}, shapes[{number}]"
+        if shape.label not in self.ids:
             raise DataError(
-                f'the label {self.path} names "{label}", which is not among {", ".join(self.ids)}',
-                "add it to labels.txt, or mend the name",
+                f'the label {where} names "{shape.label}", which is not among {", ".join(self.ids)}',
+                "add it to labels.txt, or correct the name",
             )
-        return self.ids[label]
+        try:
+            drawn = shape.shapes(size, where)
+        except ValueError as error:
+            raise DataError(
+                f"the label {where} cannot be drawn: {error}", "correct it, or save it again with labelme"
+            ) from None
+        return Object(self.ids[shape.label], f"{shape.label} (shapes[{number}])", drawn)
 
 
 @dataclass(frozen=True)
@@ -68,14 +144,27 @@ class EmbeddedImage:
     path: Path
 
     def read(self) -> RGBImage:
-        content = read_json(self.path, "label")
+        with image_errors():
+            return read_embedded(self._content(), f"within {self.path}")
+
+    def size(self) -> tuple[int, int]:
+        with image_errors():
+            return size_of_embedded(self._content(), f"within {self.path}")
+
+    def _content(self) -> bytes:
         try:
-            with Image.open(io.BytesIO(base64.b64decode(content["imageData"]))) as image:
-                return np.array(image.convert("RGB"))
-        except (OSError, ValueError, TypeError, KeyError, binascii.Error) as error:
+            return _decoded(read_json(self.path, "label", Head).imageData or "")
+        except ValueError as error:
             raise DataError(
-                f"the picture within {self.path} cannot be read: {error}", "save it anew with labelme"
+                f"the picture within {self.path} cannot be read: {error}", "save it again with labelme"
             ) from None
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.b64decode(text)
+    except binascii.Error as error:
+        raise ValueError(f"it should be base64, but has {error}") from None
 
 
 def labelme(root: Path, split: str) -> LabelledImages:
@@ -88,24 +177,27 @@ def labelme(root: Path, split: str) -> LabelledImages:
             f'no split "{split}": no JSON files in {own if own.is_dir() else root}',
             "PATH must name the folder with a .json file of labelme beside each picture",
         )
-    labels, pictures = set(), {}
+    images, labels = {}, set()
     for file in everywhere:
-        content = read_json(file, "label")
-        shapes = content.get("shapes", [])
-        if not isinstance(shapes, list):
-            raise DataError(f'the label {file} has "shapes" that are no list', "save it anew with labelme")
-        pictures[file] = content.get("imagePath"), bool(content.get("imageData"))
-        labels |= {str(shape.get("label")) for shape in shapes if isinstance(shape, dict)}
+        head = read_json(file, "label", Head)
+        images[file] = _picture(file, head)
+        labels |= {shape.label for shape in head.shapes}
     names = ["background", *_names(root, labels)]
     ids = {name: id_ for id_, name in enumerate(names)} | {"_background_": 0, _IGNORE: VOID}
+    try:
+        class_map = ClassMap.identity(Classes.named(names))
+    except ValueError as error:
+        raise DataError(f"{root}: {error}", "correct labels.txt, or the labels in the JSON files") from None
     entries = tuple(
-        Entry(file.stem, _picture(file, *pictures[file]), {SEMANTIC: LabelmeShapes(file, ids)})
-        for file in files
+        Entry(file.stem, images[file], {SEMANTIC: LabelmeShapes(file, images[file], ids)}) for file in files
     )
     chosen = entries if own.is_dir() else held_out(entries, split, 10)
-    return LabelledImages(
-        f"labelme:{root} {split}", chosen, {SEMANTIC: ClassMap.identity(Classes.named(names))}
-    )
+    return LabelledImages(f"labelme:{root} {split}", chosen, {SEMANTIC: class_map})
+
+
+def _picture(file: Path, head: Head) -> Picture:
+    path = file.parent / (head.imagePath or f"{file.stem}.jpg")
+    return EmbeddedImage(file) if head.imageData and not path.is_file() else ImageFile(path)
 
 
 def _names(root: Path, labels: set[str]) -> list[str]:
@@ -116,33 +208,6 @@ def _names(root: Path, labels: set[str]) -> list[str]:
     else:
         names = sorted(labels)
     return [name for name in names if name not in (*_BACKGROUND, _IGNORE)]
-
-
-def _picture(file: Path, name: Any, embedded: bool) -> ImageFile | EmbeddedImage:
-    path = file.parent / str(name or f"{file.stem}.jpg").replace("\\", "/")
-    return EmbeddedImage(file) if embedded and not path.is_file() else ImageFile(path)
-
-
-def _drawn(shape: dict[str, Any]) -> list[Outline] | list[Runs]:
-    kind = shape.get("shape_type") or "polygon"
-    points = ring([number for point in shape["points"] for number in point])
-    xs, ys = [x for x, _ in points], [y for _, y in points]
-    if kind == "polygon":
-        return [Outline((points,))]
-    if kind == "rectangle":
-        return [box(min(xs), min(ys), max(xs), max(ys))]
-    if kind == "circle":
-        radius = math.dist(*points)
-        return [ellipse(points[0], (radius, radius))]
-    if kind in ("line", "linestrip"):
-        return stroke(points, 10)
-    if kind in ("point", "points"):
-        return [ellipse(point, (5, 5)) for point in points]
-    if kind == "mask":
-        with Image.open(io.BytesIO(base64.b64decode(shape["mask"]))) as image:
-            mask = np.array(image.convert("L")) > 0
-        return [runs_of(mask, round(min(xs)), round(min(ys)))]
-    raise ValueError(f'shapes of type "{kind}" are not known')
 
 
 SOURCE = Source(

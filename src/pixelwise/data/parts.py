@@ -1,21 +1,30 @@
 """The files one sample is made of: pictures, maps of ids and extra channels, each read by its own `read`."""
 
-import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
-from xml.etree import ElementTree
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from pixelwise.errors import DataError, ImageError
-from pixelwise.pictures.images import read_picture
-from pixelwise.pictures.pillow_guard import guarded
+from pixelwise.data.arrays import read_array
+from pixelwise.data.stored import Restore, is_grey, restoring
+from pixelwise.errors import DataError, ImageError, MissingExtraError, PixelwiseError
+from pixelwise.files import regular_file
+from pixelwise.pictures import opening
+from pixelwise.pictures.images import read_picture, size_of
+from pixelwise.pictures.memory import PICTURES
+from pixelwise.terminal import printable
 from pixelwise.types import VOID, Channel, FileIds, Labels, RGBImage
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+_FORMATS = ("PNG", "TIFF", "BMP", "GIF", "PPM", "WEBP", "JPEG")
+"""In which labels and extra channels may be saved; JPEG only so that it can be named when it is refused."""
+
+_REPLACE = "replace or remove the file"
+_MOST_TEXT = 2_000_000_000  # bytes
 
 Content_co = TypeVar("Content_co", covariant=True)
 
@@ -32,6 +41,47 @@ class Part(Protocol[Content_co]):
     def read(self) -> Content_co: ...
 
 
+def read_part(part: Part[Content_co]) -> Content_co:
+    """What the part reads. Raises DataError, naming its file, whatever goes wrong in reading it, and
+    MissingExtraError.
+    """
+    with part_errors(part.path):
+        return part.read()
+
+
+@contextmanager
+def part_errors(path: Path) -> Iterator[None]:
+    """Whatever goes wrong in reading a part becomes a DataError that names its file."""
+    try:
+        yield
+    except (DataError, MissingExtraError):
+        raise
+    except PixelwiseError as error:
+        raise DataError(error.message, error.hint) from None
+    except MemoryError:
+        raise DataError(f"{printable(path)} needs more memory than there is", _REPLACE) from None
+    except Exception as error:  # decoders raise nearly anything on damaged files
+        reason = printable(" ".join(str(error).split()))[:160] or type(error).__name__
+        raise DataError(f"{printable(path)} cannot be read: {reason}", _REPLACE) from error
+
+
+class Picture(Part[RGBImage], Protocol):
+    """The image of a sample. `size` is its (height, width) before it is turned upright, known without
+    decoding it; it raises DataError as `read` does.
+    """
+
+    def size(self) -> tuple[int, int]: ...
+
+
+@contextmanager
+def image_errors() -> Iterator[None]:
+    """Errors of pictures as errors of data."""
+    try:
+        yield
+    except ImageError as error:
+        raise DataError(f"the image {error.message}", error.hint or _REPLACE) from None
+
+
 @dataclass(frozen=True)
 class ImageFile:
     """A picture of its own: (H, W, 3) uint8, read as pictures to be segmented are (pictures/images.py)."""
@@ -39,12 +89,12 @@ class ImageFile:
     path: Path
 
     def read(self) -> RGBImage:
-        try:
+        with image_errors():
             return read_picture(self.path)
-        except ImageError as error:
-            raise DataError(
-                f"the image {error.message}", error.hint or "replace or remove the file"
-            ) from None
+
+    def size(self) -> tuple[int, int]:
+        with image_errors():
+            return size_of(self.path)
 
 
 @dataclass(frozen=True)
@@ -54,13 +104,10 @@ class IdFile:
     path: Path
 
     def read(self) -> FileIds:
-        with opened(self.path, "label") as image:
-            if image.format == "JPEG":
-                raise DataError(f"{self.path} is a JPEG, whose compression alters ids", "save labels as PNG")
-            if image.mode in ("L", "P", "I;16", "I"):
-                return np.array(image)
-            if image.mode == "1":
-                return np.array(image).astype(np.uint8)
+        with opened(self.path, "label") as (image, restore):
+            _expect_lossless(image, self.path, "ids")
+            if is_grey(image):
+                return restore(np.array(image))
             raise DataError(
                 f"{self.path} has mode {image.mode}, which is no map of ids",
                 "save labels as palette (P) or grey (L) PNG in which a pixel's value is its class id",
@@ -82,11 +129,8 @@ class ColourFile:
     path: Path
 
     def read(self) -> FileIds:
-        with opened(self.path, "label") as image:
-            if image.format == "JPEG":
-                raise DataError(
-                    f"{self.path} is a JPEG, whose compression alters colours", "save labels as PNG"
-                )
+        with opened(self.path, "label") as (image, _):
+            _expect_lossless(image, self.path, "colours")
             if image.mode not in ("RGB", "RGBA", "P"):
                 raise DataError(
                     f"{self.path} has mode {image.mode}, but its classes should be colours",
@@ -111,7 +155,24 @@ class ChannelFile:
                 "a channel is an array (H, W) or (H, W, K) of numbers",
             )
         values = values[..., None] if values.ndim == 2 else values
-        return values if values.dtype == np.uint8 else values.astype(np.float32)
+        if values.dtype == np.uint8:
+            return values
+        with np.errstate(over="ignore"):
+            numbers = values.astype(np.float32)
+        if not np.isfinite(numbers).all():
+            raise DataError(
+                f"{self.path} holds NaN, infinite or too large numbers", "replace them, by 0 for example"
+            )
+        return numbers
+
+
+@runtime_checkable
+class Drawing(Part[FileIds], Protocol):
+    """Labels drawn from the objects of an annotation file: `draw` gives the ids, as `read` does, and a phrase
+    for each object that shows nowhere.
+    """
+
+    def draw(self) -> tuple[FileIds, tuple[str, ...]]: ...
 
 
 def packed(colours: RGBImage) -> FileIds:
@@ -120,31 +181,56 @@ def packed(colours: RGBImage) -> FileIds:
     return (wide[..., 0] << 16) | (wide[..., 1] << 8) | wide[..., 2]
 
 
+def portable(name: str) -> str:
+    """The name of a file as a list or an annotation gives it, with / between its parts as Windows reads it,
+    too.
+    """
+    return name.replace("\\", "/")
+
+
 def missing(path: Path, kind: str) -> DataError:
     """The error that there is no such file, which should be a `kind` of thing."""
     return DataError(f"the {kind} {path} does not exist", "check its name and place")
 
 
-def opened(path: Path, kind: str) -> Image.Image:
-    """The decoded picture; DataError, naming the file as a `kind` of thing, if that cannot be done."""
+@contextmanager
+def opened(path: Path, kind: str) -> Iterator[tuple[Image.Image, Restore]]:
+    """The decoded picture in a file, and the way from its values to those in the file, see stored.py.
+
+    Raises DataError, naming the file as a `kind` of thing, if it cannot be read.
+    """
+    shown = printable(path)
     try:
-        with guarded():
-            image = Image.open(path)
-            try:
-                image.load()
-            except BaseException:
-                image.close()
-                raise
+        with opening.opened(regular_file(path), shown, _FORMATS) as image:
+            size = image.height, image.width
+            need = 2 * opening.decoding_bytes(image, size)  # the picture, and the array made of it
+            opening.expect_affordable(need, image, size, shown)
+            restore = restoring(image)
+            with PICTURES.reserve(need):
+                if damage := opening.decode(image, shown):
+                    raise ImageError(f"{shown}: {damage[0]}")
+                yield image, restore
     except FileNotFoundError:
         raise missing(path, kind) from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise DataError(f"the {kind} {path} cannot be read: {error}", "replace or remove the file") from None
-    return image
+    except OSError as error:
+        raise DataError(f"the {kind} {shown} cannot be read: {error.strerror}", _REPLACE) from None
+    except ImageError as error:
+        raise DataError(f"the {kind} {error.message}", error.hint or _REPLACE) from None
 
 
-def read_text(path: Path, kind: str) -> str:
-    """The text of a file; DataError, naming the file as a `kind` of thing, if that cannot be read."""
+def _expect_lossless(image: Image.Image, path: Path, what: str) -> None:
+    lossy = image.format in ("JPEG", "MPO") or "jpeg" in str(image.info.get("compression"))
+    if lossy:
+        raise DataError(f"{path} is a JPEG, whose compression alters {what}", "save labels as PNG")
+
+
+def read_text(path: Path, kind: str, most: int = _MOST_TEXT) -> str:
+    """The text of a file; DataError, naming the file as a `kind` of thing, if that cannot be read or has more
+    than `most` bytes.
+    """
     try:
+        if regular_file(path).stat().st_size > most:
+            raise DataError(f"the {kind} {path} has more than {most:,} bytes", "is this the right file?")
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise missing(path, kind) from None
@@ -152,49 +238,23 @@ def read_text(path: Path, kind: str) -> str:
         raise DataError(f"the {kind} {path} cannot be read: {error}", "it should be text in UTF-8") from None
 
 
-def read_json(path: Path, kind: str) -> dict[str, Any]:
-    """The object in a JSON file. Raises DataError, naming the file, if it holds anything else."""
-    try:
-        content = json.loads(read_text(path, kind))
-    except json.JSONDecodeError as error:
-        raise DataError(f"the {kind} {path} is no JSON: {error}", "replace or remove the file") from None
-    if not isinstance(content, dict):
-        raise DataError(
-            f"the {kind} {path} holds a {type(content).__name__}, but should hold an object",
-            "is this the right file?",
-        )
-    return content
-
-
-def read_xml(path: Path, kind: str) -> ElementTree.Element:
-    """The root of an XML file. Raises DataError, naming the file, if it is none or has a DOCTYPE: entities
-    could make a small file fill the memory, and no annotation tool writes them.
-    """
-    try:
-        return ElementTree.fromstring(read_text(path, kind), ElementTree.XMLParser(target=_Builder()))
-    except (ElementTree.ParseError, ValueError) as error:
-        raise DataError(f"the {kind} {path} is no XML: {error}", "replace or remove the file") from None
-
-
-class _Builder(ElementTree.TreeBuilder):
-    def doctype(self, name: str, public: str | None, system: str | None) -> None:
-        raise ValueError(f'it has a DOCTYPE "{name}", which could hold entities')
-
-
 def read_numbers(path: Path, kind: str) -> npt.NDArray[Any]:
     """The array of a .npy file or of a picture of 8 or 16 bits or floats, as it is.
 
     Raises DataError, naming the file as a `kind` of thing, if it cannot be read or holds no numbers.
     """
-    if path.suffix != ".npy":
-        with opened(path, kind) as image:
-            return np.array(image.convert("RGB") if image.mode == "P" else image)
+    if path.suffix.lower() != ".npy":
+        with opened(path, kind) as (image, restore):
+            return restore(np.array(image.convert("RGB") if image.mode == "P" else image))
     try:
-        values: npt.NDArray[Any] = np.load(path, allow_pickle=False)
+        values = read_array(path)
     except FileNotFoundError:
         raise missing(path, kind) from None
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"the {kind} {path} cannot be read: {error}", "save it with numpy.save") from None
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(getattr(error, "strerror", None) or error).split())
+        raise DataError(
+            f"the {kind} {path} cannot be read: {reason[:160]}", "save it with numpy.save"
+        ) from None
     if values.dtype.kind not in "uif":
         raise DataError(
             f"the {kind} {path} holds {values.dtype}, but should hold numbers", "is this the right file?"

@@ -2,7 +2,8 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,8 +60,9 @@ def open_dataset(
     split "all" is the usual ones together, where the kind has none of that name. Only lists and folder names
     are read here. Raises DataError if the place or the split is not there.
     """
-    source, path, options = locate(spec)
-    dataset = _all(spec) if split == "all" else source.read(path, split, **options)
+    with _os_errors(spec):
+        source, path, options = locate(spec)
+        dataset = _all(spec) if split == "all" else source.read(path, split, **options)
     if not dataset.entries:
         raise SplitError(f'the split "{split}" of {spec} is empty', "name another split, or look at its list")
     if ids is not None:
@@ -68,6 +70,18 @@ def open_dataset(
     if head is not None:
         dataset = dataset.with_head(head)
     return dataset if classes is None else dataset.select(classes)
+
+
+@contextmanager
+def _os_errors(spec: str) -> Iterator[None]:
+    """What the system refuses (permissions, names that are too long) as errors of the data."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(
+            f'the data "{spec[:200]}" cannot be read: {error.strerror}: {str(error.filename)[:200]}',
+            "check the name and the permissions",
+        ) from None
 
 
 def _all(spec: str) -> LabelledImages:
@@ -108,7 +122,7 @@ def _listed(path: Path, known: Collection[str]) -> frozenset[str]:
 
     Raises DataError if there is no such file or no id in it.
     """
-    lines = [line.strip() for line in read_text(path, "list").splitlines()]
+    lines = [line.strip() for line in read_text(path, "list").split("\n")]
     ids = frozenset(id_ for line in lines for id_ in ([line] if line in known else line.split()))
     if not ids:
         raise DataError(f"the list {path} is empty", "write one id per line")

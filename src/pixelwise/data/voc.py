@@ -1,6 +1,7 @@
 """PASCAL VOC: JPEGImages/ID.jpg, SegmentationClass/ID.png and lists of ids.
 
-Source: the VOC 2011 and 2012 development kits. Ids 0 to 20, 255 is void. Labels of SegmentationClassAug (VOC
+Source: the VOC 2011 and 2012 development kits. Ids 0 to 20, 255 is void; with classes.txt beside these
+folders, the classes are the lines of that file. Labels of SegmentationClassAug (VOC
 and SBD merged, no void border), and then those of SBD itself, are taken where SegmentationClass has no file.
 Lists: ImageSets/Segmentation/SPLIT.txt or lists/SPLIT.txt; train_aug and seg11valid, which the kit lacks,
 ship with this package. trainval and trainval_aug are train or train_aug and val.
@@ -9,6 +10,7 @@ ship with this package. trainval and trainval_aug are train or train_aug and val
 from pathlib import Path
 
 from pixelwise.data.class_map import ClassMap
+from pixelwise.data.folder import own_classes
 from pixelwise.data.matlab import MatFile
 from pixelwise.data.parts import IdFile, ImageFile, Part, read_text
 from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
@@ -16,6 +18,7 @@ from pixelwise.data.source import Source
 from pixelwise.data.splits import shipped
 from pixelwise.errors import DataError, SplitError
 from pixelwise.labels import Classes
+from pixelwise.terminal import printable
 from pixelwise.types import FileIds
 
 VOC_CLASSES = [
@@ -41,6 +44,10 @@ VOC_CLASSES = [
     "train",
     "tvmonitor",
 ]
+OWN_CLASSES = "classes.txt"
+"""The file that names the classes where they are not VOC's."""
+
+_LONGEST_ID = 1000
 _KIT = {"train": "voc2012_train", "val": "voc2012_val"}
 _OTHERS = {"train_aug": "voc2012_train_aug", "seg11valid": "voc2011_seg11valid"}
 _UNIONS = {"trainval": ("train", "val"), "trainval_aug": ("train_aug", "val")}
@@ -56,7 +63,17 @@ def voc(root: Path, split: str, sbd: str = "") -> LabelledImages:
         Entry(id_, ImageFile(root / f"JPEGImages/{id_}.jpg"), {SEMANTIC: _label(root, masks, id_)})
         for id_ in ids
     )
-    return LabelledImages(f"voc:{root} {split}", entries, {SEMANTIC: voc_classes()})
+    if masks is not None and (root / OWN_CLASSES).is_file():
+        raise DataError(
+            f"sbd={sbd} has VOC's classes, but {root / OWN_CLASSES} names others", "leave sbd= out"
+        )
+    return LabelledImages(f"voc:{root} {split}", entries, {SEMANTIC: classes_of(root)})
+
+
+def classes_of(root: Path) -> ClassMap:
+    """The classes of a folder in VOC's layout: those of its classes.txt, or VOC's if there is none."""
+    own = root / OWN_CLASSES
+    return own_classes(own) if own.is_file() else voc_classes()
 
 
 def voc_classes() -> ClassMap:
@@ -79,8 +96,16 @@ def _ids(root: Path, split: str) -> list[str]:
 
 
 def read_list(file: Path) -> list[str]:
-    """The ids a text file lists: the first word of each line."""
-    return [line.split()[0] for line in read_text(file, "list").splitlines() if line.strip()]
+    """The ids a text file lists: the first word of each line. Raises DataError for one that no file can
+    have.
+    """
+    ids = [line.split()[0] for line in read_text(file, "list").split("\n") if line.strip()]
+    for id_ in ids:
+        if "\0" in id_ or len(id_) > _LONGEST_ID:
+            raise DataError(
+                f'{file}: no image can be called "{printable(id_[:80])}"', "write one id per line"
+            )
+    return ids
 
 
 def _label(root: Path, masks: Path | None, id_: str) -> Part[FileIds]:
@@ -110,7 +135,8 @@ SOURCE = Source(
     title="PASCAL VOC 2007 to 2012, 21 classes; with SBD's labels train_aug",
     read=voc,
     splits=("train", "val"),
-    layout="VOC2012/{JPEGImages/ID.jpg, SegmentationClass/ID.png, ImageSets/Segmentation/SPLIT.txt}",
+    layout="VOC2012/{JPEGImages/ID.jpg, SegmentationClass/ID.png, ImageSets/Segmentation/SPLIT.txt}; "
+    "perhaps classes.txt, for classes of your own",
     get="http://host.robots.ox.ac.uk/pascal/VOC/ (VOCtrainval_11-May-2012.tar)",
     terms="Flickr's terms of use: research, no redistribution of the photos",
     options={"sbd": "SBD's folder with cls/, for labels that VOC has not (splits train_aug, trainval_aug)"},

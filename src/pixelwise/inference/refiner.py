@@ -15,8 +15,9 @@ from PIL import Image
 from pixelwise.crf import DenseCRF, LatticeTooLarge, Preset, load_preset, unary_from_probabilities
 from pixelwise.errors import ImageError
 from pixelwise.inference.probabilities import Beliefs, scores_of
-from pixelwise.pictures.images import Photo, Source, fitting, printable, read_photo
+from pixelwise.pictures.images import Photo, Source, fitting, read_photo
 from pixelwise.streams import thread_count
+from pixelwise.terminal import printable
 from pixelwise.types import RGBImage, Scores
 
 MOST_BYTES = 800_000_000

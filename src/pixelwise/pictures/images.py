@@ -1,4 +1,4 @@
-"""Read any picture Pillow can open into RGB, no larger than needed and in bounded memory.
+"""Read pictures into RGB, no larger than needed and in bounded memory.
 
 Files are turned upright as their EXIF orientation says; the first frame of an animation counts; transparent
 pixels are laid on white. A decoded picture is never copied as a whole: strips of it are converted and
@@ -6,30 +6,30 @@ averaged.
 """
 
 import io
-import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image
 
 from pixelwise.errors import ImageError
 from pixelwise.pictures.memory import PICTURES
-from pixelwise.pictures.pillow_guard import MAX_PIXELS, guarded
+from pixelwise.pictures.opening import decode, decoding_bytes, expect_affordable, expect_bounded, opened
+from pixelwise.pictures.pillow_guard import guarded
 from pixelwise.pictures.pixel_modes import to_rgb
+from pixelwise.terminal import printable
 from pixelwise.types import RGBImage
 
 Source = str | Path | Image.Image | npt.NDArray[np.uint8]
 """A file, a Pillow image, or an (H, W, 3) RGB array of uint8."""
 
-_STRIP_PIXELS = 4_000_000
+FIRST_FRAME = "only the first frame"
+"""The note on a file that holds several pictures."""
 
-# Pillow's exact need for these formats is the decoded picture; decoders of others may hold it several times.
-_LEAN_FORMATS = {"PNG", "JPEG", "MPO", "BMP", "DIB", "TIFF", "GIF", "TGA", "PCX", "PPM"}
-_BYTES_PER_PIXEL = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}
+_STRIP_PIXELS = 4_000_000
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -49,34 +49,54 @@ class Photo:
 
     pixels: reduced copy (the original itself if that is small enough). size: (height, width) of the original.
     original: reads the picture again in its full size; raises ImageError if that is no longer possible.
+    notes: what a user should know of the file, such as FIRST_FRAME.
     """
 
     pixels: RGBImage
     size: tuple[int, int]
     original: Callable[[], RGBImage]
+    notes: tuple[str, ...] = ()
 
 
 def read_photo(source: Source, long_side: int) -> Photo:
     """A copy of `source` whose longer side has at most `long_side` pixels.
 
-    Files are turned upright; Pillow images and (H, W, 3) uint8 arrays are taken as they lie, so that
-    results fit them. Raises ImageError for files that are no readable image, ValueError for arrays of
-    another kind.
+    Files are turned upright; Pillow images and (H, W, 3) uint8 arrays are not, so that results fit them.
+    Raises ImageError for files that are not readable images, ValueError for other arrays.
     """
+    notes: list[str] = []
     if isinstance(source, str | Path):
         path = Path(source)
-        pixels, size = _read_file(path, long_side)
+        pixels, size, notes = _read_file(path, long_side, printable(path))
         again = partial(_read_again, path, size)
     else:
         image = source if isinstance(source, Image.Image) else _array_image(source)
         pixels, size = _read_open(image, long_side, _name(image))
         again = partial(_convert_again, image)
-    return Photo(pixels, size, again if pixels.shape[:2] != size else partial(np.asarray, pixels))
+    original = again if pixels.shape[:2] != size else partial(np.asarray, pixels)
+    return Photo(pixels, size, original, tuple(notes))
 
 
 def read_picture(path: Path) -> RGBImage:
-    """A file in its full size, (H, W, 3), turned upright. Raises ImageError if it is no readable image."""
-    return _read_file(path, None)[0]
+    """A file in its full size, (H, W, 3), turned upright. Raises ImageError if it cannot be read."""
+    return _read_file(path, None, printable(path))[0]
+
+
+def read_embedded(content: bytes, name: str) -> RGBImage:
+    """A picture inside another file as read_picture gives it; `name` is for messages."""
+    return _read_file(io.BytesIO(content), None, name)[0]
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    """(height, width) of a file before it is turned upright, without decoding it. Raises ImageError."""
+    with opened(path, printable(path)) as image:
+        return image.height, image.width
+
+
+def size_of_embedded(content: bytes, name: str) -> tuple[int, int]:
+    """(height, width) of a picture inside another file; `name` is for messages. Raises ImageError."""
+    with opened(io.BytesIO(content), name) as image:
+        return image.height, image.width
 
 
 def fitting(size: tuple[int, int], long_side: int, enlarge: bool = False) -> tuple[int, int]:
@@ -86,11 +106,6 @@ def fitting(size: tuple[int, int], long_side: int, enlarge: bool = False) -> tup
     scale = long_side / max(size)
     scale = scale if enlarge else min(1.0, scale)
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
-
-
-def printable(name: object) -> str:
-    """A file name on one line: control characters and undecodable bytes are escaped."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(name))
 
 
 def _name(image: Image.Image) -> str:
@@ -113,7 +128,7 @@ def _array_image(array: npt.NDArray[np.uint8]) -> Image.Image:
 
 
 def _read_again(path: Path, size: tuple[int, int]) -> RGBImage:
-    pixels, now = _read_file(path, None)
+    pixels, now, _ = _read_file(path, None, printable(path))
     if now != size:
         raise ImageError(f"{printable(path)}: the file has changed while it was being segmented", "try again")
     return pixels
@@ -123,58 +138,37 @@ def _convert_again(image: Image.Image) -> RGBImage:
     return _read_open(image, None, _name(image))[0]
 
 
-def _read_file(path: Path, long_side: int | None) -> tuple[RGBImage, tuple[int, int]]:
-    shown = printable(path)
-    try:
-        status = path.stat()
-        if stat.S_ISDIR(status.st_mode):
-            raise ImageError(f"{shown}: expected an image, got a folder")
-        if not stat.S_ISREG(status.st_mode):
-            raise ImageError(f"{shown}: expected an image, got a device, pipe or socket")
-        if status.st_size == 0:
-            raise ImageError(f"{shown}: expected an image, got an empty file")
-        with path.open("rb") as file:
-            return _read_stream(file, long_side, shown)
-    except FileNotFoundError:
-        raise ImageError(f"{shown}: no such file") from None
-    except PermissionError:
-        raise ImageError(f"{shown}: no permission to read it") from None
-    except (OSError, ValueError) as problem:  # ValueError: a null byte in the path
-        raise ImageError(f"{shown}: cannot be read: {_reason(problem)}") from problem
-
-
-def _read_stream(
-    file: io.BufferedReader, long_side: int | None, shown: str
-) -> tuple[RGBImage, tuple[int, int]]:
-    with guarded():
-        try:
-            image = Image.open(file)
-        except UnidentifiedImageError:
-            file.seek(0)
-            raise ImageError(
-                f"{shown}: expected an image in a format Pillow reads, got {_kind(file.read(512))}"
-            ) from None
-        except Image.DecompressionBombError:
-            raise ImageError(_too_many_pixels(shown)) from None
-        except Exception as problem:  # decoders raise nearly anything on damaged files
-            raise ImageError(f"{shown}: damaged image: {_reason(problem)}") from problem
-        with image:
-            plan = _plan(image, long_side, shown, draft=image.format in ("JPEG", "MPO"))
-            with PICTURES.reserve(plan.bytes):
-                pixels = _decode(image, plan, shown)
-                turn = _orientation(image)
-                image.close()  # gives the memory back before the reservation
+def _read_file(
+    source: Path | io.BytesIO, long_side: int | None, shown: str
+) -> tuple[RGBImage, tuple[int, int], list[str]]:
+    """Pixels, (height, width) of the original, notes."""
+    with opened(source, shown) as image:
+        notes = _frames_left_out(image)
+        plan = _plan(image, long_side, shown, draft=image.format in ("JPEG", "MPO"))
+        with PICTURES.reserve(plan.bytes):
+            notes += decode(image, shown)
+            pixels = _converted(image, plan, shown)
+            turn = _orientation(image)
+            image.close()  # gives the memory back before the reservation
     if turn is None:
-        return pixels, plan.size
+        return pixels, plan.size, notes
     turned = np.ascontiguousarray(np.asarray(Image.fromarray(pixels).transpose(turn)))
-    return turned, (plan.size[1], plan.size[0]) if turn in _SWAPPING else plan.size
+    return turned, (plan.size[1], plan.size[0]) if turn in _SWAPPING else plan.size, notes
 
 
 def _read_open(image: Image.Image, long_side: int | None, shown: str) -> tuple[RGBImage, tuple[int, int]]:
     with guarded():
+        expect_bounded(image, shown)
         plan = _plan(image, long_side, shown)
         with PICTURES.reserve(plan.bytes):
-            return _decode(image, plan, shown), plan.size
+            decode(image, shown)
+            return _converted(image, plan, shown), plan.size
+
+
+def _frames_left_out(image: Image.Image) -> list[str]:
+    """A note if only the first of several pictures in a file is read. Of MPO and PSD it is the whole one."""
+    several = image.format not in ("MPO", "PSD") and getattr(image, "is_animated", False)
+    return [FIRST_FRAME] if several else []
 
 
 def _orientation(image: Image.Image) -> Image.Transpose | None:
@@ -196,50 +190,27 @@ class _Plan:
 
 
 def _plan(image: Image.Image, long_side: int | None, shown: str, draft: bool = False) -> _Plan:
-    """Check that the picture can be decoded.
+    """How to decode a picture that is within bounds; ImageError if there is too little memory for it.
 
     `draft` lets the decoder of JPEG reduce by a power of two, which changes the size of `image` itself.
     """
     size = image.height, image.width
-    if min(size) < 1:
-        raise ImageError(f"{shown}: expected at least one pixel, got {size[0]}x{size[1]}")
-    if size[0] * size[1] > MAX_PIXELS:
-        raise ImageError(_too_many_pixels(shown, size))
     target = fitting(size, max(size) if long_side is None else long_side)
     drafted = image.draft(None, (target[1], target[0])) if draft and target != size else None
     box = (0.0, 0.0, float(image.width), float(image.height)) if drafted is None else drafted[1]
-    need = _decoding_bytes(image, size)
-    if need > PICTURES.total:
-        raise ImageError(
-            f"{shown}: decoding this {image.format or 'image'} of {size[0]}x{size[1]} takes "
-            f"{need / 1e9:.1f} GB, more than the limit of {PICTURES.total / 1e9:.1f} GB",
-            "make it smaller, or save it as PNG or baseline JPEG",
-        )
+    copies = 3 if image.mode == "RGB" and not image.has_transparency_data else 7
+    need = decoding_bytes(image, size) + target[0] * target[1] * copies
+    expect_affordable(need, image, size, shown)
     return _Plan(size, target, box, need)
 
 
-def _decode(image: Image.Image, plan: _Plan, shown: str) -> RGBImage:
-    kind, (height, width) = image.format or "image", plan.size
+def _converted(image: Image.Image, plan: _Plan, shown: str) -> RGBImage:
     try:
-        image.load()
         return _reduced(image, plan.box, plan.target)
-    except Image.DecompressionBombError:
-        raise ImageError(_too_many_pixels(shown)) from None
     except MemoryError:
-        raise ImageError(f"{shown}: not enough memory to decode {height}x{width} pixels") from None
-    except Exception as problem:  # decoders raise nearly anything on damaged files
-        raise ImageError(f"{shown}: damaged or truncated {kind} image: {_reason(problem)}") from problem
-
-
-def _decoding_bytes(image: Image.Image, size: tuple[int, int]) -> int:
-    """What Pillow holds while decoding: the picture itself, and for progressive JPEG all coefficients."""
-    per_pixel = _BYTES_PER_PIXEL.get(image.mode, 4) if image.format in _LEAN_FORMATS else 16
-    need = image.width * image.height * per_pixel
-    if image.info.get("progressive"):
-        layers: Iterable[tuple[int, int, int, int]] = getattr(image, "layer", [])
-        areas = [horizontal * vertical for _, horizontal, vertical, _ in layers] or [1, 1, 1]
-        need += round(2 * size[0] * size[1] * sum(areas) / max(areas))
-    return need
+        raise ImageError(f"{shown}: not enough memory to read {plan.size[0]}x{plan.size[1]} pixels") from None
+    except Exception as problem:  # odd palettes and modes
+        raise ImageError(f"{shown}: damaged {image.format or 'image'} image: {problem}") from problem
 
 
 def _reduced(image: Image.Image, box: tuple[float, float, float, float], target: tuple[int, int]) -> RGBImage:
@@ -268,42 +239,3 @@ def _strips(image: Image.Image, multiple: int) -> Iterator[tuple[int, Image.Imag
             yield top, image.crop((0, top, image.width, bottom)) if rows < image.height else image
 
     yield from to_rgb(image, parts)
-
-
-def _too_many_pixels(shown: str, size: tuple[int, int] | None = None) -> str:
-    came = "more" if size is None else f"{size[0]}x{size[1]}"
-    return f"{shown}: expected at most {MAX_PIXELS} pixels (20000x20000), got {came}: a decompression bomb?"
-
-
-_MAGIC = {
-    b"%PDF": "a PDF document",
-    b"PK\x03\x04": "a ZIP archive or office document",
-    b"\x1f\x8b": "gzip data",
-    b"\x89PNG": "a damaged PNG",
-    b"\xff\xd8": "a damaged JPEG",
-    b"GIF8": "a damaged GIF",
-    b"BM": "a damaged BMP",
-    b"II*\x00": "a damaged TIFF",
-    b"MM\x00*": "a damaged TIFF",
-    b"RIFF": "a damaged WebP, or RIFF audio or video",
-    b"\x7fELF": "a program",
-}
-_HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")
-
-
-def _kind(head: bytes) -> str:
-    """What a file that is no image looks like, from its first bytes."""
-    for magic, name in _MAGIC.items():
-        if head.startswith(magic):
-            return name
-    if head[4:8] == b"ftyp" and head[8:12] in _HEIC:
-        return "a HEIC photo: convert it to JPEG"
-    text = head.decode("latin-1")
-    if all(c.isprintable() or c in "\r\n\t" for c in text):
-        return "HTML or XML text" if text.lstrip().startswith("<") else "text"
-    return f"unknown data beginning with {head[:8].hex(' ')}"
-
-
-def _reason(problem: Exception) -> str:
-    text = getattr(problem, "strerror", None) or str(problem) or type(problem).__name__
-    return printable(" ".join(text.split()))[:160]

@@ -60,6 +60,6 @@ def _range_of(image: Image.Image, strips: Strips) -> tuple[float, float]:
 
 
 def _grey(values: npt.NDArray[np.generic], low: float, high: float) -> Image.Image:
-    shares = (values.astype(np.float32) - np.float32(low)) * np.float32(255 / (high - low))
+    shares = (values.astype(np.float64) - low) / (high - low) * 255
     shares = np.clip(np.nan_to_num(shares, nan=0.0, posinf=255.0, neginf=0.0), 0, 255)
     return Image.fromarray(np.rint(shares).astype(np.uint8)).convert("RGB")

@@ -16,6 +16,7 @@ from types import FrameType
 
 from pixelwise.errors import TrainingError
 from pixelwise.streams import processors
+from pixelwise.terminal import note
 
 _GRACE = 60.0
 """Seconds that the other processes have to end by themselves after one has failed and they were asked to."""
@@ -107,7 +108,7 @@ def _wait(started: Sequence["subprocess.Popen[bytes]"], first: int, everywhere: 
             force = ask + _GRACE
             if failed < 0:
                 name = signal.Signals(-failed).name
-                print(f"error: process {rank} of {everywhere} was ended by {name}", file=sys.stderr)
+                note(f"error: process {rank} of {everywhere} was ended by {name}")
         if now >= ask:
             ask = float("inf")
             for process in started:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
@@ -13,6 +12,7 @@ import torch
 
 from pixelwise.data import LabelledImages
 from pixelwise.errors import PixelwiseError, TrainingError
+from pixelwise.terminal import note
 from pixelwise.training import checkpoint, stopping
 from pixelwise.training.batches import Batch, steps_of
 from pixelwise.training.evidence import save_evidence
@@ -59,8 +59,8 @@ def train(
     With `resume` the run goes on from its last checkpoint and, on the CPU, ends with the very weights that an
     uninterrupted run has. Of several processes, see processes.py, each calls this.
     """
-    if is_first() and (note := changes(recipe)):
-        print(f"note: {note}", file=sys.stderr)
+    if is_first() and (changed := changes(recipe)):
+        note(f"note: {changed}")
     recipe = settled(recipe, run if resume else None)
     with determinism(recipe.deterministic), connected(recipe) as fabric:
         # What is wrong with folder and data, all processes find at the same time, and one can tell.

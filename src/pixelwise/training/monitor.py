@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from pixelwise.errors import TrainingError
 from pixelwise.files import regular_file, write_atomically
+from pixelwise.terminal import printable
 
 
 class Monitor:
@@ -67,7 +68,7 @@ class Monitor:
         self.say(f"step {done}: " + ", ".join(f"{name} {100 * value:.2f}" for name, value in figures.items()))
 
     def say(self, text: str) -> None:
-        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+        self._console.print(printable(text), highlight=False, markup=False, soft_wrap=True)
 
     def close(self) -> None:
         self._bar.stop()

@@ -2,7 +2,6 @@
 
 import copy
 import dataclasses
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from pixelwise.models.registry import create, entry_of
 from pixelwise.models.segmentation_net import OneHead, SegmentationNet
 from pixelwise.models.transplant import transplant
 from pixelwise.models.weights import naming, read_imported
+from pixelwise.terminal import note
 from pixelwise.training import checkpoint
 from pixelwise.training.crf_layer import add_crf
 from pixelwise.training.recipe import Recipe
@@ -39,7 +39,7 @@ def build_net(recipe: Recipe, classes: int, trained: bool = True, channels: int 
         before = _weights(Path(recipe.init_from))
         with naming(recipe.init_from):
             report = transplant(before, net)
-        print(f"from {recipe.init_from}: {report}", file=sys.stderr)
+        note(f"from {recipe.init_from}: {report}")
         if recipe.backbone_weights == "none" and any(name.startswith("backbone.") for name in report.left):
             raise TrainingError(
                 f"{recipe.init_from} has no weights for all of the backbone, and backbone_weights=none "

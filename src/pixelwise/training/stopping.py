@@ -1,12 +1,13 @@
 """When a run ends before its last step: it is asked to, or it learns no more."""
 
 import signal
-import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
+
+from pixelwise.terminal import note
 
 
 @contextmanager
@@ -25,7 +26,7 @@ def signals(tell: bool = True) -> Iterator[threading.Event]:
         asked.set()
         if tell:
             text = "stopping after this step, with a checkpoint (Ctrl-C again: at once, without)"
-            print(text, file=sys.stderr)
+            note(text)
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -1,0 +1,30 @@
+"""Hostile annotation files: each is read or named, and the command keeps all rules of verdicts.py."""
+
+import os
+from pathlib import Path
+
+import pytest
+from cases_formats import BUILDERS, cases
+from verdicts import broken_rules, left_behind, run
+
+import pixelwise.crf.boxes
+import pixelwise.data.boxes
+import pixelwise.data.convert
+import pixelwise.data.survey_page
+import pixelwise.inference.refiner  # noqa: F401  each case runs in a fork of this process, where these are loaded
+
+COUNT = int(os.environ.get("PIXELWISE_HOSTILE", "100"))
+BATCH = 25
+
+
+@pytest.mark.parametrize("batch", range(-(-COUNT // BATCH)))
+def test_hostile_annotations_are_read_or_named(batch: int, tmp_path: Path) -> None:
+    outcomes, faults = [], []
+    for case in cases(min(BATCH, COUNT - batch * BATCH), batch, tmp_path):
+        outcome = run(case.arguments, tmp_path)
+        broken = broken_rules(outcome, case.named)
+        faults += [f"{case.made}: {fault}" for fault in [*broken, *left_behind(tmp_path)]]
+        outcomes.append(outcome.code)
+    assert faults == []
+    assert len(outcomes) >= len(BUILDERS)
+    assert {0, 1} <= set(outcomes), "some changes do no harm, most are refused"
