@@ -1,7 +1,9 @@
 """Runs of a tiny net on the generated squares of tests/training/conftest.py."""
 
 import os
+import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -14,6 +16,8 @@ from pixelwise.training.learner import Learner
 from pixelwise.training.loop import train
 from pixelwise.training.monitor import Monitor
 from pixelwise.training.recipe import Recipe
+
+_HOLD = Path(__file__).with_name("hold")
 
 SETTINGS = [
     "backbone=test_efficientnet",
@@ -75,6 +79,26 @@ def before_step(number: int, act: Callable[[], object], monkeypatch: pytest.Monk
         return original(self, step, parts)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Learner, "step", step)
+
+
+class Held:
+    """A command that trains and waits at the beginning of `step`; see hold/sitecustomize.py."""
+
+    def __init__(self, command: Sequence[str], step: int, run: Path, ranks: int = 1) -> None:
+        self._file, self._ranks = run.with_suffix(".held"), ranks
+        held = {"HOLD_STEP": str(step), "HOLD_FILE": str(self._file), "PYTHONPATH": str(_HOLD)}
+        self.process = subprocess.Popen(
+            command, stderr=subprocess.PIPE, text=True, start_new_session=True, env=os.environ | held
+        )
+
+    def wait(self) -> None:
+        """Until all processes are at the step."""
+        while not all(Path(f"{self._file}.{rank}").exists() for rank in range(self._ranks)):
+            assert self.process.poll() is None, self.process.communicate()[1]
+            time.sleep(0.01)
+
+    def go_on(self) -> None:
+        Path(f"{self._file}.go").touch()
 
 
 def run_telling_steps(squares: Path, run: Path, settings: Sequence[str], resume: bool) -> None:

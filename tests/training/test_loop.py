@@ -6,12 +6,11 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 import torch
-from squares_runs import SETTINGS, assert_same, command, run_squares, saved_step
+from squares_runs import SETTINGS, Held, assert_same, command, run_squares, saved_step
 
 from pixelwise.data import open_dataset
 from pixelwise.errors import TrainingError
@@ -43,16 +42,11 @@ def test_a_run_killed_by_sigkill_resumes_to_the_same_weights(
     squares: Path, uninterrupted: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "killed"
-    process = subprocess.Popen(
-        command(squares, run, "checkpoint_minutes=0"), stderr=subprocess.PIPE, start_new_session=True
-    )
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and (not (run / "last.pt").exists() or saved_step(run) < 7):
-        time.sleep(0.02)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
-    killed_at = saved_step(run)
-    assert 7 <= killed_at < 40, "the kill should hit the middle of the run"
+    held = Held(command(squares, run, "checkpoint_minutes=0"), 7, run)
+    held.wait()
+    os.killpg(held.process.pid, signal.SIGKILL)
+    held.process.communicate()
+    assert saved_step(run) == 7
     resumed = subprocess.run(
         [*command(squares, run)[:5], "--output", str(run), "--resume"], capture_output=True, text=True
     )
@@ -65,21 +59,14 @@ def test_a_signal_ends_the_run_after_a_checkpoint(
     squares: Path, uninterrupted: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
     run = tmp_path / "stopped"
-    process = subprocess.Popen(
-        command(squares, run),
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    log = run / "log.jsonl"
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and (not log.exists() or not log.stat().st_size):
-        time.sleep(0.02)
-    os.killpg(process.pid, number)  # the whole group, as a terminal's Ctrl-C does
-    _, stderr = process.communicate(timeout=60)
-    assert process.returncode == 130
+    held = Held(command(squares, run), 25, run)
+    held.wait()
+    os.killpg(held.process.pid, number)  # the whole group, as a terminal's Ctrl-C does
+    held.go_on()
+    _, stderr = held.process.communicate()
+    assert held.process.returncode == 130
     assert "go on with: pixelwise train finetune" in stderr
-    assert 20 <= saved_step(run) < 40
+    assert saved_step(run) == 26, "the step under way was finished"
     assert run_again(run) == 0
     assert_same_weights(run, uninterrupted)
 

@@ -15,7 +15,7 @@ from subprocess import PIPE
 import pytest
 import torch
 import typer
-from squares_runs import command, saved_step
+from squares_runs import Held, command, saved_step
 
 from pixelwise.cli.train import train
 from pixelwise.data import open_dataset
@@ -90,21 +90,19 @@ def test_a_killed_process_ends_the_run_which_one_process_can_finish(
     squares: Path, alone: Path, tmp_path: Path, rank: int
 ) -> None:
     run = tmp_path / "two"
-    process = subprocess.Popen(
-        sharing(squares, run, "checkpoint_minutes=0"), stderr=subprocess.PIPE, text=True
-    )
-    deadline = time.monotonic() + 200
-    while time.monotonic() < deadline and (not (run / "last.pt").exists() or saved_step(run) < 2):
-        time.sleep(0.02)
+    held = Held(sharing(squares, run, "checkpoint_minutes=0"), 5, run, ranks=2)
+    held.wait()
+    process = held.process
     (victim,) = [pid for pid in children(process.pid) if f"RANK={rank}" in environment(pid)]
     os.kill(victim, signal.SIGKILL)
-    _, stderr = process.communicate(timeout=90)
+    held.go_on()
+    _, stderr = process.communicate()
     assert process.returncode == 1
     assert f"error: process {rank} of 2 was ended by SIGKILL" in stderr
     if rank == 1:
         assert "error: another process of this run has ended" in stderr
     assert "Traceback" not in stderr
-    assert 2 <= saved_step(run) < 40
+    assert saved_step(run) == 5
 
     resumed = run_of([*command(squares, run)[:5], "--output", str(run), "--resume"])
     assert resumed.returncode == 1

@@ -64,7 +64,7 @@ def test_no_kill_at_any_moment_costs_more_than_the_interval_or_a_bit(squares: Pa
         process.start()
         while steps_told(told) < goal and process.is_alive():
             time.sleep(0.01)
-        process.join(moments.uniform(0, 0.1))
+        process.join(moments.uniform(0, 0.01))
         process.kill()
         process.join()
         if last.exists():
@@ -252,12 +252,10 @@ def test_a_worker_that_is_killed_ends_the_run_with_a_checkpoint(
             worker.join()
 
     before_step(20, kill_workers, monkeypatch)
-    began = time.monotonic()
     with pytest.raises(TrainingError, match=r"a process that prepares samples has died") as caught:
         run_squares(squares, tmp_path, *FIVE_EPOCHS, "workers=1", "steps=200", "evaluate_every=200")
     assert "go on with --resume" in str(caught.value.hint)
     assert saved_step(tmp_path) >= 20
-    assert time.monotonic() - began < 120
 
 
 def test_a_run_that_somebody_else_is_training_is_left_alone(squares: Path, tmp_path: Path) -> None:
