@@ -1,5 +1,6 @@
 """`pixelwise upper-bound`: the best mean IoU that a coarser grid allows on a labelled split."""
 
+from math import isfinite
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -51,7 +52,7 @@ def upper_bound(
                 "reduce": c.reduce,
                 "enlarge": c.enlarge,
                 "void": c.void,
-                "mean_iou": [float(v) for v in figures],
+                "mean_iou": [float(v) if isfinite(v) else None for v in figures],
             }
             for c, figures in bounds.items()
         ]

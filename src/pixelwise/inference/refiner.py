@@ -62,7 +62,7 @@ def refined_size(size: tuple[int, int], classes: int) -> tuple[int, int]:
 
 
 def refined_photo(source: Source, photo: Photo, classes: int) -> RGBImage:
-    """The picture at its `refined_size`: `photo`, which was read from `source`, or read anew.
+    """The picture at its `refined_size`: `photo`, which was read from `source`, or read again.
 
     Raises ImageError if the file has another size now.
     """

@@ -21,7 +21,7 @@ def hold(step: int, file: str) -> None:
                 time.sleep(0.005)
         return original(self, number, parts)  # type: ignore[arg-type]
 
-    Learner.step = held  # type: ignore[method-assign]
+    Learner.step = held  # type: ignore[method-assign, assignment]
 
 
 if "HOLD_STEP" in os.environ:
