@@ -11,18 +11,24 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import verdicts
 from PIL import Image
+from tiny_model import tiny_model
 from typer.testing import CliRunner, Result
 
 from pixelwise import __version__
 from pixelwise.cli import segment as verb
 from pixelwise.cli.main import app
 from pixelwise.crf import PRESETS
+from pixelwise.inference.model_file import ModelInfo
 from pixelwise.inference.predictor import Predictor, load
 from pixelwise.inference.refiner import DEFAULT_PRESET
+from pixelwise.labels import Classes
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+HOSTILE_CLASSES = Classes.named(("background", "red\x1b[5m", "green\rblue", "blue\x9b"))
 
 
 @pytest.fixture
@@ -203,23 +209,158 @@ assert {"load", "Predictor", "Segmentation"} <= set(dir(pixelwise))
     run_python(code)
 
 
-def test_interrupting_leaves_finished_files_and_exits_130(model_path: Path, tmp_path: Path) -> None:
-    folder, output = tmp_path / "in", tmp_path / "out"
+STEERED = """
+import os, signal, sys, threading, time
+from pixelwise.inference.engines import OnnxEngine
+scores, lock, begun = OnnxEngine.scores, threading.Lock(), 0
+forever = os.environ.get("FOREVER")
+
+def steered(self, image):
+    global begun
+    with lock:
+        begun += 1
+        if begun == 4:
+            os.write(1, b"scoring\\n")
+            while signal.getsignal(signal.SIGINT) != signal.SIG_DFL:  # until Ctrl-C has come
+                time.sleep(0.005)
+            os.write(1, b"interrupted\\n")
+            if forever:
+                threading.Event().wait()
+        return scores(self, image)
+
+OnnxEngine.scores = steered
+from pixelwise.cli.main import main
+main()
+"""
+
+
+def start_steered(model: Path, folder: Path, output: Path, forever: str = "") -> "subprocess.Popen[str]":
+    """`pixelwise segment` of 20 pictures that says on stdout when it waits, at the fourth, for Ctrl-C."""
     folder.mkdir()
-    for index in range(400):
-        Image.effect_noise((300, 300), 50).convert("RGB").save(folder / f"{index:03}.png", compress_level=0)
-    command = [sys.executable, "-m", "pixelwise", "segment", str(folder), "--model", str(model_path)]
+    for index in range(20):
+        Image.new("RGB", (30, 20), "red").save(folder / f"{index:02}.png")
+    options = ["--model", str(model), "--output", str(output), "--engine", "onnxruntime", "--threads", "2"]
     process = subprocess.Popen(
-        [*command, "--output", str(output)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", STEERED, "segment", str(folder), *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"FOREVER": forever},
     )
+    wait_for("scoring", process)
+    return process
+
+
+def wait_for(word: str, process: "subprocess.Popen[str]") -> None:
     assert process.stdout is not None
-    process.stdout.readline()
+    assert any(line.strip() == word for line in iter(process.stdout.readline, ""))
+
+
+def test_interrupting_leaves_finished_files_and_exits_130(model_path: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    process = start_steered(model_path, tmp_path / "in", output)
     os.kill(process.pid, signal.SIGINT)
     _, messages = process.communicate(timeout=60)
     assert (process.returncode, messages) == (130, "interrupted; finished files stay\n")
     assert not list(output.rglob("*.partial"))
     masks = list(output.rglob("*_mask.png"))
-    assert 1 <= len(masks) < 400
+    assert 3 <= len(masks) <= 3 + 2 * 2  # three were finished, and two threads look two pictures ahead
     for path in masks:
         with Image.open(path) as mask:
             mask.load()
+
+
+def test_a_second_interrupt_ends_the_process_at_once(model_path: Path, tmp_path: Path) -> None:
+    process = start_steered(model_path, tmp_path / "in", tmp_path / "out", forever="yes")
+    os.kill(process.pid, signal.SIGINT)
+    wait_for("interrupted", process)
+    os.kill(process.pid, signal.SIGINT)
+    _, messages = process.communicate(timeout=60)
+    assert (process.returncode, messages) == (-signal.SIGINT, "")
+
+
+@pytest.mark.parametrize("closed", ["stdout", "stderr", "stderr's reader"])
+def test_a_closed_stream_loses_no_results(closed: str, model_path: Path, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for name in ("a.png", "c.png", "d.png"):
+        Image.new("RGB", (6, 4), "red").save(tmp_path / "in" / name)
+    (tmp_path / "in" / "b.png").write_text("no picture")
+    reader, writer = os.pipe()
+    os.close(reader)
+
+    def close() -> None:
+        if closed == "stderr's reader":
+            os.dup2(writer, 2)
+        else:
+            os.close(1 if closed == "stdout" else 2)
+
+    options = ["--model", str(model_path), "--engine", "onnxruntime", "--json", "--save", "mask"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pixelwise", "segment", "in", *options],
+        cwd=tmp_path,
+        capture_output=True,
+        preexec_fn=close,
+        check=False,
+    )
+    os.close(writer)
+    assert done.returncode == 1  # for b.png
+    made = sorted(path.name for path in (tmp_path / "segmentation").glob("*.png"))
+    assert made == ["a_mask.png", "c_mask.png", "d_mask.png"]
+    assert len(done.stdout.splitlines()) == (0 if closed == "stdout" else 4)
+    assert (b"b.png: expected an image, got text" in done.stderr) == (closed == "stdout")
+
+
+def test_names_from_strangers_reach_the_terminal_escaped(tmp_path: Path) -> None:
+    onnx_info = ModelInfo("evil\x1b[2J", HOSTILE_CLASSES, 64, {"scale": "1/32"}, {"recipe": "by hand"})
+    (tmp_path / "m.onnx").write_bytes(tiny_model(onnx_info.to_metadata()))
+    for name in ("a\x1b[31m.png", "b\rerror: c.png", "d\x07.png", "e.png"):
+        Image.new("RGB", (6, 4), "red").save(tmp_path / name)
+    (tmp_path / "f\x1b]0;x\x07.png").touch()
+    (tmp_path / "--g\x1b[31m").touch()
+    shown = ["a\x1b[31m.png", "b\rerror: c.png", "d\x07.png", "f\x1b]0;x\x07.png"]
+    for inputs in (shown, shown[:1], ["nothing\x1b[31m"]):
+        for options in ([], ["--json"]):
+            outcome = verdicts.run(
+                ["segment", *inputs, "--model", "m.onnx", "--engine", "onnxruntime", *options], tmp_path
+            )
+            assert verdicts.broken_rules(outcome) == []
+    usage = verdicts.run(["segment", "--g\x1b[31m"], tmp_path)
+    assert (usage.code, "\x1b" in usage.stderr, "--g\\x1b[31m" in usage.stderr) == (2, False, True)
+    assert "red\\x1b[5m" in verdicts.run(["segment", "e.png", "--model", "m.onnx"], tmp_path).stdout
+
+
+def test_what_is_left_out_is_named_at_the_end_with_a_count(
+    invoke: Callable[[str], Result], tmp_path: Path
+) -> None:
+    frames = [Image.new("RGB", (6, 4), color) for color in ("red", "blue", "green")]
+    for name in ("a.gif", "b.gif"):
+        frames[0].save(tmp_path / "photos" / name, save_all=True, append_images=frames[1:])
+    for name in ("c.MOV", "d.mp4", "e.nef", "f.eps", "notes.txt", ".hidden.mp4"):
+        (tmp_path / "photos" / name).write_bytes(b"x")
+    (tmp_path / "photos" / "round").symlink_to(tmp_path / "photos")
+    result = invoke("segment photos --save mask")
+    assert result.exit_code == 0
+    assert result.stdout.count("only the first frame") == 2
+    assert sorted(result.stderr.splitlines()[1:]) == [
+        "not segmented: files of several frames, but for the first: 2",
+        "not segmented: links to folders: 1",
+        "not segmented: pictures of other formats: 1",
+        "not segmented: raw photos: 1",
+        "not segmented: videos: 2",
+    ]
+
+
+def test_scores_that_are_no_numbers_are_refused_with_the_picture_named(
+    invoke: Callable[[str], Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for value in (float("nan"), float("inf"), float("-inf")):
+        monkeypatch.setattr(
+            "pixelwise.inference.engines.OnnxEngine.scores",
+            lambda self, image, value=value: np.full((4, *image.shape[:2]), value, np.float32),
+        )
+        for options in ("", "--json", "--crf"):
+            result = invoke(f"segment examples/chelsea.png --engine onnxruntime --overwrite {options}")
+            assert result.exit_code == 1
+            assert "error: examples/chelsea.png: the scores of this picture hold NaN or inf" in result.stderr
+            if options == "--json":
+                assert set(json.loads(result.stdout)) == {"path", "error"}

@@ -119,7 +119,7 @@ def _flipped(content: bytes, draw: Draw) -> bytes:
     changed = bytearray(content)
     end = min(len(changed), 300) if draw.integers(2) else len(changed)
     for place in draw.integers(0, end, int(draw.integers(1, 8))):
-        changed[place] = int(draw.choice([0, 1, 0x7F, 0x80, 0xFF, draw.integers(256)]))
+        changed[place] = int(draw.choice([0, 1, 0x7F, 0x80, 0xFF, int(draw.integers(256))]))
     return bytes(changed)
 
 
@@ -138,7 +138,7 @@ def _large_numbers(content: bytes, draw: Draw) -> bytes:
     width = int(draw.choice([2, 4]))
     place = int(draw.integers(0, max(1, min(len(content), 200) - width)))
     value = int(draw.choice([2**15, 2**16 - 1, 2**24, 2**31 - 1, 2**31, 2**32 - 1])) % 2 ** (8 * width)
-    field = value.to_bytes(width, "big" if draw.integers(2) else "little")
+    field: bytes = value.to_bytes(width, "big" if draw.integers(2) else "little")
     return content[:place] + field + content[place + width :]
 
 
@@ -149,7 +149,7 @@ _ENDLESS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\n{
 
 def _encoded(picture: Image.Image, kind: str, **options: object) -> bytes:
     file = io.BytesIO()
-    picture.save(file, kind, **options)  # type: ignore[arg-type]
+    picture.save(file, kind, **options)
     return file.getvalue()
 
 

@@ -64,7 +64,7 @@ def test_no_kill_at_any_moment_costs_more_than_the_interval_or_a_bit(squares: Pa
         process.start()
         while steps_told(told) < goal and process.is_alive():
             time.sleep(0.01)
-        process.join(moments.uniform(0, 0.1))
+        process.join(moments.uniform(0, 0.01))
         process.kill()
         process.join()
         if last.exists():

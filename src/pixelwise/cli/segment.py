@@ -38,7 +38,7 @@ def segment(
     crf: options.CRF = False,
     crf_preset: options.CRFPreset = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per picture.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Make finished results anew.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Make finished results again.")] = False,
     threads: options.Threads = None,
     engine: options.Engine = "auto",
     precision: options.Precision = "float32",

@@ -83,5 +83,5 @@ def _names(classes: str) -> list[str]:
         lines = regular_file(path).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as problem:
         reason = getattr(problem, "strerror", None) or "it is not text in UTF-8"
-        raise ModelError(f"the classes {printable(path)} cannot be read: {reason}") from None
+        raise ModelError(f"the classes {path} cannot be read: {reason}") from None
     return [line.strip() for line in lines if line.strip()]

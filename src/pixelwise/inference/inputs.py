@@ -80,16 +80,20 @@ def _expand(given: str | Path, output: Path, passed_over: Counter[str]) -> Itera
 
 
 def _walk(folder: Path, output: Path, passed_over: Counter[str]) -> Iterator[Found]:
-    avoided = output.resolve()
+    avoided = _number(output)
     faults: list[OSError] = []
     count = 0
-    for parent, folders, files in os.walk(folder, onerror=faults.append):
-        here = Path(parent)
-        seen = [name for name in folders if not name.startswith(".")]
-        passed_over["links to folders"] += sum((here / name).is_symlink() for name in seen)
-        folders[:] = sorted(name for name in seen if (here / name).resolve() != avoided)
-        for name in sorted(name for name in files if not name.startswith(".")):
-            path, ending = here / name, PurePath(name).suffix.lower()
+    left = [folder]  # and not os.walk, which fails for deep trees in Python 3.11
+    while left:
+        here = left.pop()
+        entries = [entry for entry in _entries(here, faults) if not entry.name.startswith(".")]
+        folders = [here / entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+        left += sorted((path for path in folders if _number(path) != avoided), reverse=True)
+        for path in sorted({here / entry.name for entry in entries}.difference(folders)):
+            if path.is_dir():
+                passed_over["links to folders"] += 1
+                continue
+            ending = path.suffix.lower()
             ours = is_result(path)
             is_picture = ending in IMAGE_SUFFIXES
             count += ours or is_picture
@@ -122,7 +126,7 @@ def matching(pattern: Path) -> list[Path]:
             continue
         seen.add((folder, index))
         part, last = parts[index], index == len(parts) - 1
-        for entry in _entries(folder):
+        for entry in _entries(folder, []):  # what cannot be read matches nothing
             path = folder / entry.name
             if part == "**":
                 if entry.name.startswith("."):
@@ -141,11 +145,13 @@ def matching(pattern: Path) -> list[Path]:
     return sorted(found)
 
 
-def _entries(folder: Path) -> list["os.DirEntry[str]"]:
+def _entries(folder: Path, faults: list[OSError]) -> list["os.DirEntry[str]"]:
+    """What a folder holds; a fault more if it cannot be read."""
     try:
         with os.scandir(folder) as entries:
             return list(entries)
-    except OSError:  # not a folder, or one that may not be read
+    except OSError as fault:
+        faults.append(fault)
         return []
 
 
@@ -153,6 +159,15 @@ def _fits(name: str, part: str) -> bool:
     if not glob.has_magic(part):
         return name == part
     return fnmatch.fnmatchcase(name, part) and (part.startswith(".") or not name.startswith("."))
+
+
+def _number(path: Path) -> tuple[int, int] | None:
+    """What the system knows a folder by, under whichever path; None if it does not exist."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _nothing(path: Path, reason: str, hint: str | None = None) -> Found:

@@ -124,7 +124,8 @@ def decode(image: Image.Image, shown: str) -> list[str]:
         ) from None
     except Exception as problem:  # decoders raise nearly anything on damaged files
         reason = said[0] if said else _reason(problem)
-        raise ImageError(f"{shown}: damaged or truncated {image.format or 'image'}: {reason}") from problem
+        kind = image.format or "Pillow"
+        raise ImageError(f"{shown}: damaged or truncated {kind} image: {reason}") from problem
     return [f"damaged in part: {said[0][:160]}"] if said else []
 
 
