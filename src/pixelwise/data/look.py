@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pixelwise.data.class_map import ClassMap, id_counts
+from pixelwise.data.in_memory import Held
 from pixelwise.data.parts import Part
 from pixelwise.data.sample import LabelledImages
 from pixelwise.errors import DataError
@@ -54,6 +55,8 @@ def look(dataset: LabelledImages, index: int) -> Look:
         _called(dataset, head): entry.labels[head].path for head in dataset.heads
     }
     named |= {f"channel {name}": entry.channels[name].path for name in dataset.channels}
+    if isinstance(entry.image, Held):
+        named.clear()  # arrays have no files
     for name, path in named.items():
         if not path.is_file():
             fault("missing", f"the {name} {path} does not exist")
