@@ -1,6 +1,7 @@
 """The public functions on arrays and folders: train, evaluate, check, segment_folder, load."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from pixelwise.workflows.exporting import export
 from pixelwise.workflows.training import TrainedRun
 
 NAMES = ["ground", "square"]
-SMALL = {
+SMALL: dict[str, Any] = {
     "backbone": "test_efficientnet",
     "backbone_weights": "none",
     "freeze_stages": 0,
