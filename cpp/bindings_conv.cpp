@@ -29,8 +29,9 @@ class ConvolutionHandle {
                     (few || inputs % pixelwise::channel_step == 0) && outputs <= 65536 && inputs <= 65536,
                 "the channels are not multiples of 32, or at most 8 inputs");
         require(bias.shape(0) == outputs, "the bias is not one number per output channel");
-        require(padding >= 0 && padding <= 65536 && dilation >= 1 && dilation <= 65536 && threads > 0,
-                "padding, dilation or threads are out of range");
+        require(padding >= 0 && padding <= 65536 && dilation >= 1 && dilation <= 65536,
+                "padding or dilation are out of range");
+        require_threads(threads);
         require(!pooled || (dilation == 1 && kernel % 2 == 1 && !few), "pooling needs an odd kernel without dilation");
         require(!few || dilation == 1, "at most 8 inputs are not convolved with dilation");
         const pixelwise::Kernels& kernels = kernels_named(instructions);
@@ -40,17 +41,20 @@ class ConvolutionHandle {
             static_cast<int>(kernel), padding, dilation, rectified, pooled, threads);
     }
 
-    std::ptrdiff_t length(std::ptrdiff_t in) const { return convolution_->length(in); }
+    std::ptrdiff_t length(std::ptrdiff_t in) const {
+        require(in >= 0 && in < (1 << 24), "the size is negative or too large");
+        return convolution_->length(in);
+    }
 
     void run(Array<const float, 4> in, Array<float, 4> out, int threads) const {
         const pixelwise::ImageSizes sizes = sizes_of(in);
         require(size(in, 3) == convolution_->inputs() && size(out, 3) == convolution_->outputs(),
                 "in or out has other channels than the convolution");
-        const std::ptrdiff_t rows = length(sizes.height), columns = length(sizes.width);
+        const std::ptrdiff_t rows = convolution_->length(sizes.height), columns = convolution_->length(sizes.width);
         require(rows > 0 && columns > 0, "the kernel is larger than the padded image");
         require(size(out, 0) == sizes.count && size(out, 1) == rows && size(out, 2) == columns,
                 "out is not (N, length(height), length(width), outputs)");
-        require(threads > 0, "threads must be positive");
+        require_threads(threads);
         nb::gil_scoped_release released;
         convolution_->run(in.data(), sizes, out.data(), threads);
     }
@@ -89,7 +93,8 @@ void convolve(Array<const float, 4> images, Array<const float, 4> weights, Array
               int dilation, bool rectified, Array<float, 4> out, int threads,
               const std::optional<std::string>& instructions) {
     const auto layer = layer_of(weights, images, out, padding, dilation);
-    require(size(bias, 0) == layer.outputs && threads > 0, "bias is not one number per output channel, or no threads");
+    require(size(bias, 0) == layer.outputs, "bias is not one number per output channel");
+    require_threads(threads);
     const auto& kernels = *kernels_named(instructions).convolution;
     nb::gil_scoped_release released;
     const auto sizes = sizes_of(images);
@@ -102,7 +107,7 @@ void convolve(Array<const float, 4> images, Array<const float, 4> weights, Array
 void convolve_back(Array<const float, 4> gradient, Array<const float, 4> weights, int padding, int dilation,
                    Array<float, 4> out, int threads, const std::optional<std::string>& instructions) {
     const auto layer = layer_of(weights, out, gradient, padding, dilation).transposed();
-    require(threads > 0, "threads must be positive");
+    require_threads(threads);
     const auto& kernels = *kernels_named(instructions).convolution;
     nb::gil_scoped_release released;
     const auto sizes = sizes_of(gradient);
@@ -116,7 +121,7 @@ void convolve_back(Array<const float, 4> gradient, Array<const float, 4> weights
 void correlate(Array<const float, 4> images, Array<const float, 4> gradient, int padding, int dilation,
                Array<float, 4> out, int threads, const std::optional<std::string>& instructions) {
     const auto layer = layer_of(out, images, gradient, padding, dilation);
-    require(threads > 0, "threads must be positive");
+    require_threads(threads);
     const auto& kernels = *kernels_named(instructions).convolution;
     nb::gil_scoped_release released;
     const auto sizes = sizes_of(images);
@@ -130,19 +135,19 @@ void bind_convolution(nb::module_& module) {
                                   "A convolution of stride 1 with bias, and perhaps ReLU and 2 x 2 max pooling.")
         .def(nb::init<Array<const float, 4>, Array<const float, 1>, int, int, bool, bool, int,
                       const std::optional<std::string>&>(),
-             "weights"_a.noconvert(), "bias"_a.noconvert(), "padding"_a, "dilation"_a, "rectified"_a, "pooled"_a,
+             "weights"_a, "bias"_a, "padding"_a, "dilation"_a, "rectified"_a, "pooled"_a,
              "threads"_a, "instructions"_a = nb::none())
         .def("length", &ConvolutionHandle::length, "size"_a, "Rows (or columns) of the result for so many of the image.")
-        .def("run", &ConvolutionHandle::run, "images"_a.noconvert(), "out"_a.noconvert(), "threads"_a,
+        .def("run", &ConvolutionHandle::run, "images"_a, "out"_a, "threads"_a,
              "Fill out (N, length(H), length(W), outputs) from the images (N, H, W, inputs).");
-    module.def("convolve", &convolve, "images"_a.noconvert(), "weights"_a.noconvert(), "bias"_a.noconvert(), "padding"_a,
-               "dilation"_a, "rectified"_a, "out"_a.noconvert(), "threads"_a, "instructions"_a = nb::none(),
+    module.def("convolve", &convolve, "images"_a, "weights"_a, "bias"_a, "padding"_a,
+               "dilation"_a, "rectified"_a, "out"_a, "threads"_a, "instructions"_a = nb::none(),
                "Fill out (N, H', W', outputs) from images (N, H, W, inputs) with weights (outputs, inputs, k, k), and "
                "perhaps ReLU.");
-    module.def("convolve_back", &convolve_back, "gradient"_a.noconvert(), "weights"_a.noconvert(), "padding"_a,
-               "dilation"_a, "out"_a.noconvert(), "threads"_a, "instructions"_a = nb::none(),
+    module.def("convolve_back", &convolve_back, "gradient"_a, "weights"_a, "padding"_a,
+               "dilation"_a, "out"_a, "threads"_a, "instructions"_a = nb::none(),
                "Fill out (N, H, W, inputs) with the gradient of a convolution's images from that of its results.");
-    module.def("correlate", &correlate, "images"_a.noconvert(), "gradient"_a.noconvert(), "padding"_a, "dilation"_a,
-               "out"_a.noconvert(), "threads"_a, "instructions"_a = nb::none(),
+    module.def("correlate", &correlate, "images"_a, "gradient"_a, "padding"_a, "dilation"_a,
+               "out"_a, "threads"_a, "instructions"_a = nb::none(),
                "Fill out (outputs, inputs, k, k) with the gradient of a convolution's weights from that of its results.");
 }

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <mutex>
+#include <type_traits>
 
 #include "bindings.hpp"
 #include "mean_field.hpp"
@@ -11,7 +12,7 @@
 namespace {
 
 template <typename T>
-using Volume = nb::ndarray<T, nb::ndim<4>, nb::device::cpu>;  // (classes, depth, height, width), any strides
+using Volume = AlignedArray<T, 4>;  // (classes, depth, height, width), any strides
 
 // What Python holds: the object, and a lock that keeps its calls one after the other, as they run without the GIL.
 class CrfHandle {
@@ -25,11 +26,14 @@ class CrfHandle {
                     array.shape(2) == static_cast<std::size_t>(shape.height) &&
                     array.shape(3) == static_cast<std::size_t>(shape.width),
                 "array is not (classes, depth, height, width)");
+        if (!std::is_const_v<T>)
+            for (std::size_t axis = 0; axis < 4; ++axis)
+                require(array.shape(axis) == 1 || array.stride(axis) != 0, "an array to be filled repeats its numbers");
         return {array.data(), array.stride(0), array.stride(1), array.stride(2), array.stride(3)};
     }
     template <class Work>
     auto locked(const Work& work) {
-        nb::gil_scoped_release released;
+        const Released released;
         const std::lock_guard<std::mutex> hold(lock_);
         return work();
     }
@@ -42,10 +46,13 @@ class CrfHandle {
     using KernelTuple = std::tuple<Array<const float, 2>, int, float, std::optional<Array<const float, 2>>>;
 
     CrfHandle(std::tuple<std::ptrdiff_t, std::ptrdiff_t, std::ptrdiff_t> shape, int classes,
-              const std::vector<KernelTuple>& kernels, int threads, const std::optional<std::string>& instructions) {
+              const std::vector<KernelTuple>& kernels, int threads, const std::optional<std::string>& instructions,
+              std::optional<std::ptrdiff_t> most_vertices) {
         const pixelwise::Shape sizes{std::get<0>(shape), std::get<1>(shape), std::get<2>(shape)};
-        require(sizes.depth > 0 && sizes.height > 0 && sizes.width > 0 && classes > 0 && threads > 0,
-                "shape, classes and threads must be positive");
+        require(sizes.depth > 0 && sizes.height > 0 && sizes.width > 0 && classes > 0,
+                "shape and classes must be positive");
+        require_threads(threads);
+        require(!most_vertices || *most_vertices > 0, "most_vertices must be positive");
         require(sizes.depth <= limit && sizes.height <= limit && sizes.width <= limit &&
                     sizes.depth * sizes.height <= limit && sizes.pixels() <= limit && classes <= 65536,
                 "more than 2^31 - 1 pixels or 65536 classes");
@@ -66,13 +73,15 @@ class CrfHandle {
                              static_cast<pixelwise::Normalization>(normalization), weight, matrix});
         }
         const pixelwise::Kernels& chosen = kernels_named(instructions);
-        nb::gil_scoped_release released;
-        field_ = std::make_unique<pixelwise::MeanField>(sizes, classes, terms, threads, chosen);
+        const Released released;
+        field_ = std::make_unique<pixelwise::MeanField>(sizes, classes, terms, threads, chosen,
+                                                        most_vertices.value_or(PTRDIFF_MAX));
     }
 
     std::ptrdiff_t set_unary(Volume<const float> unary) {
         const auto view = strided<const float>(unary);
         return locked([&] {
+            ready_ = false;
             const std::ptrdiff_t bad = field_->set_unary(view);
             ready_ = bad < 0;
             return bad;
@@ -122,12 +131,15 @@ class CrfHandle {
 }  // namespace
 
 void bind_crf(nb::module_& module) {
+    nb::exception<pixelwise::LatticeTooLarge>(module, "LatticeTooLarge", PyExc_MemoryError);
     nb::class_<CrfHandle>(module, "MeanField", "A dense CRF; the arrays it takes and fills are (classes, depth, height, width).")
         .def(nb::init<std::tuple<std::ptrdiff_t, std::ptrdiff_t, std::ptrdiff_t>, int,
-                      const std::vector<CrfHandle::KernelTuple>&, int, const std::optional<std::string>&>(),
+                      const std::vector<CrfHandle::KernelTuple>&, int, const std::optional<std::string>&,
+                      std::optional<std::ptrdiff_t>>(),
              "shape"_a, "classes"_a, "kernels"_a, "threads"_a, "instructions"_a.none() = nb::none(),
+             "most_vertices"_a.none() = nb::none(),
              "kernels: (features (d, pixels), normalization 0 none 1 before 2 after 3 symmetric, weight, label matrix or "
-             "None).")
+             "None). LatticeTooLarge if all lattices together have more than `most_vertices`.")
         .def("set_unary", &CrfHandle::set_unary, "unary"_a,
              "Take energies and start anew; return the index class * pixels + pixel of one that is not finite, or -1.")
         .def("step", &CrfHandle::step, "One iteration.")

@@ -12,7 +12,7 @@ double cross_entropy(Array<const float, 2> scores, Array<const std::uint8_t, 1> 
             "weights are not one number per class, of which there are 1 to 256");
     require(!gradient || (gradient->shape(0) == scores.shape(0) && gradient->shape(1) == scores.shape(1)),
             "the gradient is not as large as the scores");
-    require(threads > 0, "threads must be positive");
+    require_threads(threads);
     const pixelwise::Kernels& kernels = kernels_named(instructions);
     nb::gil_scoped_release released;
     const pixelwise::ScoredPixels pixels = {scores.data(), labels.data(), weights.data(),
@@ -27,9 +27,9 @@ void correlate_depthwise(Array<const float, 4> images, Array<const float, 4> gra
     require(out.shape(1) == out.shape(2) && (layer.kernel == 3 || layer.kernel == 5),
             "the kernel is not square of 3 or 5 taps");
     require(layer.channels > 0 && layer.channels % pixelwise::depthwise_step == 0, "the channels are not multiples of 16");
-    require(stride >= 1 && stride <= 65536 && padding >= 0 && padding <= 65536 && dilation >= 1 && dilation <= 65536 &&
-                threads > 0,
-            "stride, padding, dilation or threads are out of range");
+    require(stride >= 1 && stride <= 65536 && padding >= 0 && padding <= 65536 && dilation >= 1 && dilation <= 65536,
+            "stride, padding or dilation are out of range");
+    require_threads(threads);
     const pixelwise::DepthwiseMaps maps = {images.data(),   gradient.data(), size(images, 0),  size(images, 1),
                                            size(images, 2), size(gradient, 1), size(gradient, 2)};
     const auto length = [&](std::ptrdiff_t in) {
@@ -47,11 +47,11 @@ void correlate_depthwise(Array<const float, 4> images, Array<const float, 4> gra
 }  // namespace
 
 void bind_learning(nb::module_& module) {
-    module.def("cross_entropy", &cross_entropy, "scores"_a.noconvert(), "labels"_a.noconvert(), "weights"_a.noconvert(),
-               "scale"_a, "gradient"_a.noconvert().none(), "threads"_a, "instructions"_a = nb::none(),
+    module.def("cross_entropy", &cross_entropy, "scores"_a, "labels"_a, "weights"_a,
+               "scale"_a, "gradient"_a.none(), "threads"_a, "instructions"_a = nb::none(),
                "The sum over pixels of the weighted cross-entropy of scores (pixels, classes), in nats; fill in the gradient "
                "of `scale` times it. Labels of 255 do not count.");
-    module.def("correlate_depthwise", &correlate_depthwise, "images"_a.noconvert(), "gradient"_a.noconvert(), "stride"_a,
-               "padding"_a, "dilation"_a, "out"_a.noconvert(), "threads"_a, "instructions"_a = nb::none(),
+    module.def("correlate_depthwise", &correlate_depthwise, "images"_a, "gradient"_a, "stride"_a,
+               "padding"_a, "dilation"_a, "out"_a, "threads"_a, "instructions"_a = nb::none(),
                "Fill out (channels, k, k) with the gradient of a depthwise convolution's weights from that of its results.");
 }

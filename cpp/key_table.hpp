@@ -80,7 +80,8 @@ class KeyTable {
     }
 
     void grow() {
-        std::vector<Slot> larger(4 * slots_.size());
+        // Large tables grow more slowly: their memory counts for more than the time it takes to fill them again.
+        std::vector<Slot> larger((slots_.size() < (std::size_t{1} << 16) ? 4 : 2) * slots_.size());
         const std::size_t mask = larger.size() - 1;
         for (const Slot& slot : slots_) {
             if (slot.id == none) continue;

@@ -29,16 +29,14 @@ double cross_entropy(const Kernels& kernels, const ScoredPixels& pixels, std::pt
 
 void correlate_depthwise(const Kernels& kernels, const DepthwiseLayer& layer, const DepthwiseMaps& maps, float* out,
                          int threads) {
+    const std::ptrdiff_t taps = std::ptrdiff_t{layer.kernel} * layer.kernel, step = depthwise_step;
+    std::vector<float> sums(static_cast<std::size_t>(layer.channels * taps));  // (channels / step, taps, step)
     run_team(threads, [&](Member& member) {
-        const auto mine = member.share(layer.channels, depthwise_step);
-        const std::ptrdiff_t taps = std::ptrdiff_t{layer.kernel} * layer.kernel;
-        std::vector<float> sums(static_cast<std::size_t>((mine.end - mine.begin) * taps));
-        kernels.learning->correlate_depthwise(layer, maps, mine.begin, mine.end, sums.data());
+        const auto mine = member.share(layer.channels, step);
+        kernels.learning->correlate_depthwise(layer, maps, mine.begin, mine.end, sums.data() + mine.begin * taps);
         for (std::ptrdiff_t c = mine.begin; c < mine.end; ++c)
-            for (std::ptrdiff_t t = 0; t < taps; ++t) {
-                const std::ptrdiff_t own = c - mine.begin, step = depthwise_step;
-                out[c * taps + t] = sums[static_cast<std::size_t>((own / step * taps + t) * step + own % step)];
-            }
+            for (std::ptrdiff_t t = 0; t < taps; ++t)
+                out[c * taps + t] = sums[static_cast<std::size_t>((c / step * taps + t) * step + c % step)];
     });
 }
 

@@ -36,10 +36,11 @@ void by_corners(std::vector<SweepView>& terms) {
 }
 
 std::vector<PairwiseTerm> build_terms(const std::vector<Pairwise>& pairwise, const Tiles& tiles, int width, int threads,
-                                      const Kernels& kernels) {
+                                      const Kernels& kernels, Index most_vertices) {
     std::vector<PairwiseTerm> terms;
     for (const Pairwise& term : pairwise) try {
-            terms.emplace_back(term, tiles, width, kernels, threads);
+            terms.emplace_back(term, tiles, width, kernels, threads, most_vertices);
+            most_vertices -= terms.back().lattice().vertices();
         } catch (const std::invalid_argument& error) {
             throw std::invalid_argument("kernel " + std::to_string(terms.size()) + ": " + error.what());
         }
@@ -49,11 +50,11 @@ std::vector<PairwiseTerm> build_terms(const std::vector<Pairwise>& pairwise, con
 }  // namespace
 
 MeanField::MeanField(const Shape& shape, int classes, const std::vector<Pairwise>& pairwise, int threads,
-                     const Kernels& kernels)
+                     const Kernels& kernels, Index most_vertices)
     : shape_(shape), classes_(classes), threads_(threads_worth(threads, shape.pixels())), kernels_(kernels),
       width_((classes + 7) / 8 * 8) {
     const Tiles tiles(shape);
-    terms_ = build_terms(pairwise, tiles, width_, threads_, kernels);
+    terms_ = build_terms(pairwise, tiles, width_, threads_, kernels, most_vertices);
 
     // The lattice of most dimensions costs most: pixels come in the order that suits it.
     std::size_t deepest = 0;
@@ -66,7 +67,7 @@ MeanField::MeanField(const Shape& shape, int classes, const std::vector<Pairwise
     for (std::size_t k = 0; k < terms_.size(); ++k)
         terms_[k].prepare(pairwise[k], order, tiles, k == deepest, classes_, threads_);
     pixels_.emplace(shape, classes, std::move(order), kernels);
-    for (int t = 0; t < threads_; ++t) scratch_.emplace_back(width_);
+    for (int t = 0; t < threads_; ++t) scratch_.emplace_back(width_, terms_.size());
 }
 
 template <class Work>
@@ -74,7 +75,10 @@ void MeanField::for_tiles(const Member& member, const Work& work) {
     Scratch& scratch = scratch_[size(member.index)];
     const auto& tiles = pixels_->tiles().list();
     const auto range = member.share(static_cast<Index>(tiles.size()));
-    for (Index t = range.begin; t < range.end; ++t) work(tiles[size(t)], scratch);
+    for (Index t = range.begin; t < range.end; ++t) {
+        member.go_on();
+        work(tiles[size(t)], scratch);
+    }
 }
 
 const float* MeanField::given(const Strided<const float>& values, const Tiles::Tile& tile, Scratch& scratch) const {
@@ -105,8 +109,8 @@ Index MeanField::set_unary(const Strided<const float>& unary) {
     std::vector<double> least_sum(size(threads_), 0.0);
     std::vector<Index> first_bad(size(threads_), none);
     run_team(threads_, [&](const Member& member) {
-        std::vector<float> least(Tiles::most_pixels), spoilt(Tiles::most_pixels);
         for_tiles(member, [&](const Tiles::Tile& tile, Scratch& scratch) {
+            std::vector<float>&least = scratch.least, &spoilt = scratch.spoilt;
             const int count = tile.pixels();
             pixels_->take(tile, unary, scratch.planes);
             std::copy_n(scratch.planes.plane(0), count, least.begin());
@@ -159,39 +163,45 @@ void MeanField::blur(Member& member, std::size_t first, std::size_t last) {
 
 template <class Source>
 void MeanField::filter(const Source& source, std::size_t first, std::size_t last) {
+    const bool spoilt = std::exchange(sums_spoilt_, true);  // until all has gone well
     run_team(threads_, [&](Member& member) {
-        const auto own_share = [&](const PairwiseTerm& term) { return member.share(term.floats(), 16); };
+        Scratch& own = scratch_[size(member.index)];
         for (std::size_t k = first; k < last; ++k) {
-            const auto range = own_share(terms_[k]);
+            const auto range = member.share(terms_[k].floats(), 16);
             std::fill(terms_[k].sums[0].data() + range.begin, terms_[k].sums[0].data() + range.end, 0.0f);
         }
+        if (spoilt && member.index > 0)
+            for (PairwiseTerm& term : terms_) {
+                Buffer<float>& sums = term.sums[size(member.index)];
+                std::fill_n(sums.data(), sums.size(), 0.0f);
+            }
         member.wait();
-        std::vector<SweepView> onto;
-        for (std::size_t k = first; k < last; ++k) onto.push_back(terms_[k].to_splat(terms_[k].sums[size(member.index)]));
+        own.onto.clear();
+        for (std::size_t k = first; k < last; ++k)
+            own.onto.push_back(terms_[k].to_splat(terms_[k].sums[size(member.index)]));
         for_tiles(member, [&](const Tiles::Tile& tile, Scratch& scratch) {
-            kernels_.splat(onto.data(), static_cast<int>(onto.size()), tile.first, tile.pixels(), width_,
+            kernels_.splat(own.onto.data(), static_cast<int>(own.onto.size()), tile.first, tile.pixels(), width_,
                            source(tile, scratch));
         });
         member.wait();
-        for (std::size_t k = first; k < last; ++k) {
-            const auto range = own_share(terms_[k]);
-            for (int t = 1; t < member.size; ++t)
-                kernels_.move_add(terms_[k].sums[0].data() + range.begin, terms_[k].sums[size(t)].data() + range.begin,
-                                  range.end - range.begin);
+        for (int t = 1; t < member.size; ++t) {
+            for (std::size_t k = first; k < last; ++k) terms_[k].merge(member, t, kernels_);
+            member.wait();
         }
-        member.wait();
         blur(member, first, last);
-        std::vector<float> row(size(width_));
         for (std::size_t k = first; k < last; ++k) {
             if (terms_[k].matrix.size() == 0) continue;
             const auto rows = member.share(terms_[k].lattice().vertices());
-            kernels_.transform(terms_[k].rows(terms_[k].sums[0]), rows.begin, rows.end, terms_[k].matrix.data(), row.data());
+            kernels_.transform(terms_[k].rows(terms_[k].sums[0]), rows.begin, rows.end, terms_[k].matrix.data(),
+                               own.row.data());
         }
     });
+    sums_spoilt_ = false;
 }
 
 void MeanField::accept_messages() {
     messages_.clear();
+    messages_.reserve(terms_.size());
     for (PairwiseTerm& term : terms_) {
         std::swap(term.values, term.sums[0]);
         messages_.push_back(term.to_slice(term.values));

@@ -17,8 +17,11 @@ class Member;
 
 class MeanField {
   public:
-    // Throws std::invalid_argument if features cannot be used, std::bad_alloc, std::system_error.
-    MeanField(const Shape& shape, int classes, const std::vector<Pairwise>& terms, int threads, const Kernels& kernels);
+    // Throws std::invalid_argument if features cannot be used, LatticeTooLarge if all lattices together have more vertices
+    // than `most_vertices`, std::bad_alloc, std::system_error. After an exception in one of its functions an object is as
+    // it was before, but set_unary() leaves it without unary.
+    MeanField(const Shape& shape, int classes, const std::vector<Pairwise>& terms, int threads, const Kernels& kernels,
+              std::ptrdiff_t most_vertices = PTRDIFF_MAX);
 
     // Takes energies (negative log-probabilities) and starts anew from softmax(-unary). Returns where the first one
     // is that is not finite, or -1; the object is then without unary.
@@ -51,9 +54,15 @@ class MeanField {
     struct Scratch {
         PixelRows::Scratch planes;
         Buffer<float> rows, beliefs;  // (most pixels of a tile, width)
-        explicit Scratch(int width)
+        std::vector<float> row;       // (width)
+        std::vector<float> least, spoilt;  // (most pixels of a tile)
+        std::vector<SweepView> onto;  // of the terms
+        Scratch(int width, std::size_t terms)
             : planes(width), rows(static_cast<std::size_t>(Tiles::most_pixels * width)),
-              beliefs(static_cast<std::size_t>(Tiles::most_pixels * width)) {}
+              beliefs(static_cast<std::size_t>(Tiles::most_pixels * width)), row(static_cast<std::size_t>(width)),
+              least(Tiles::most_pixels), spoilt(Tiles::most_pixels) {
+            onto.reserve(terms);
+        }
     };
     // Calls work(tile, scratch) for all tiles that belong to the member.
     template <class Work>
@@ -77,6 +86,7 @@ class MeanField {
     std::vector<PairwiseTerm> terms_;
     std::optional<PixelRows> pixels_;
     std::vector<Scratch> scratch_;  // one per thread
+    bool sums_spoilt_ = true;       // whether the terms' sums may hold what they should not
     int width_;
     Buffer<float> unary_;     // (positions, width): (least energy - energy) * log2 e, at most 0
     double least_sum_ = 0.0;  // of the pixels' least energies

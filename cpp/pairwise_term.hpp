@@ -9,6 +9,8 @@
 
 namespace pixelwise {
 
+class Member;
+
 constexpr float log2_e = 1.44269504f;
 
 enum class Normalization { none, before, after, symmetric };
@@ -25,7 +27,8 @@ struct Pairwise {
 class PairwiseTerm {
   public:
     // `width`: of a row of values. To be followed by prepare().
-    PairwiseTerm(const Pairwise& pairwise, const Tiles& tiles, int width, const Kernels& kernels, int threads);
+    PairwiseTerm(const Pairwise& pairwise, const Tiles& tiles, int width, const Kernels& kernels, int threads,
+                 std::ptrdiff_t most_vertices);
 
     const Lattice& lattice() const { return lattice_; }
 
@@ -34,10 +37,14 @@ class PairwiseTerm {
     void prepare(const Pairwise& pairwise, const std::vector<std::int32_t>& order, const Tiles& tiles, bool runs,
                  int classes, int threads);
 
-    // The rows of vertices; `sums` has one per thread, and all but the first are 0 between calls.
+    // The rows of vertices. `sums` is what pixels splat onto, of all vertices for the first thread and of a thread's own
+    // vertices for the others; all but the first are 0 between calls.
     Buffer<float> values;              // blurred: what pixels slice from
-    std::vector<Buffer<float>> sums;   // what pixels splat onto
+    std::vector<Buffer<float>> sums;
     Buffer<float> matrix;              // of labels, by columns, (width, width), or empty
+
+    // Adds a share of a thread's sums to those of the first, and makes it 0.
+    void merge(const Member& member, int thread, const Kernels& kernels);
 
     std::ptrdiff_t floats() const { return lattice_.vertices() * width_; }
     Rows rows(Buffer<float>& of) const { return {of.data(), lattice_.vertices(), width_}; }

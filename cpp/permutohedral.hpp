@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <stdexcept>
 #include <vector>
 
 #include "buffer.hpp"
@@ -48,12 +49,22 @@ class Tiles {
 };
 
 struct LatticeFields;
+template <int Words>
+class SimplexNumbers;
 
+// More vertices than the caller allows.
+struct LatticeTooLarge : std::length_error {
+    using std::length_error::length_error;
+};
+
+// Each thread works for its share of tiles and knows only the vertices that they touch, so that threads need little more
+// memory than one. Such a share is called a part; part p is thread p's.
 class Lattice {
   public:
     // features: (dimensions, pixels), finite, in standard deviations. Throws std::invalid_argument if they are not
-    // finite or spread so far that floats cannot tell neighbouring vertices apart.
-    Lattice(int dimensions, const float* features, const Tiles& tiles, const Kernels& kernels, int threads);
+    // finite or spread so far that floats cannot tell neighbouring vertices apart, LatticeTooLarge.
+    Lattice(int dimensions, const float* features, const Tiles& tiles, const Kernels& kernels, int threads,
+            std::ptrdiff_t most_vertices);
 
     int dimensions() const { return dimensions_; }
     int corners() const { return dimensions_ + 1; }
@@ -76,21 +87,30 @@ class Lattice {
     const float* weight() const { return weight_.data(); }
     float* weight() { return weight_.data(); }                            // (pixels, corners), barycentric coordinates
     const std::int32_t* row() const { return corners_.data(); }           // (simplices, corners), as space_rows() says
+    // The same as the part that met the simplex numbers its own vertices.
+    const std::int32_t* own_row() const { return own_corners_.size() > 0 ? own_corners_.data() : corners_.data(); }
+    // Which of all vertices each of a part's own is. It is empty for part 0, whose numbers are everybody's.
+    const std::vector<std::int32_t>& called(int part) const { return called_[static_cast<std::size_t>(part)]; }
     const std::vector<Link>& chain(int direction) const { return chains_[static_cast<std::size_t>(direction)]; }
 
     // The filter's gain: splat and slice shares add up to 1, each blur to 2, and this brings their product back to 1.
     float gain() const;
 
     // Applies the filter (without gain) to one channel that is 1 everywhere: (pixels).
-    void filter_ones(float* out, int threads) const;
+    void filter_ones(float* out) const;
 
   private:
     template <int Words>
-    void build(const float* features, const Tiles& tiles, const Kernels& kernels, int threads, const LatticeFields& fields);
+    void build(const float* features, const Tiles& tiles, const Kernels& kernels, int threads, const LatticeFields& fields,
+               std::ptrdiff_t most_vertices);
+    template <int Words>
+    void link(const SimplexNumbers<Words>& all, const LatticeFields& fields, int threads);
 
     int dimensions_;
     std::ptrdiff_t vertices_ = 0;
-    std::vector<std::int32_t> corners_;
+    std::vector<std::int32_t> corners_, own_corners_;  // the latter is empty if there is one part
+    std::vector<std::vector<std::int32_t>> called_;
+    std::vector<std::ptrdiff_t> first_pixel_;  // of each part, and the end
     Buffer<std::int32_t> simplex_;
     Buffer<float> weight_;
     std::vector<std::vector<Link>> chains_;

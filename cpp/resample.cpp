@@ -4,6 +4,8 @@
 #include <cstring>
 #include <vector>
 
+#include "threads.hpp"
+
 // One source, compiled for several instruction sets; glibc's loader picks the best one the processor has.
 #if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
 #define PIXELWISE_MULTIVERSION __attribute__((target_clones("avx512f", "avx2", "default")))
@@ -31,12 +33,13 @@ struct Axis {
     }
 };
 
-// exp(x) for x <= 0 to a relative error below 1e-6: 2^n by the exponent bits, 2^f by a polynomial. Branch-free, so
-// that loops over it vectorise.
+// exp(x) for x <= 0 to a relative error below 1e-6: 2^n by the exponent bits, 2^f by a polynomial. NaN stays NaN.
+// Branch-free, so that loops over it vectorise.
 inline float exp_nonpositive(float x) {
-    const float t = std::max(x * 1.44269504f, -126.0f);
-    const std::int32_t n = static_cast<std::int32_t>(t - 0.5f);  // rounds to nearest, since t <= 0
-    const float f = t - static_cast<float>(n);                   // in [-0.5, 0.5]
+    const float power_of_2 = x * 1.44269504f;
+    const float t = power_of_2 > -126.0f ? power_of_2 : -126.0f;  // a number, whatever x is
+    const std::int32_t n = static_cast<std::int32_t>(t - 0.5f);   // rounds to nearest, since t <= 0
+    const float f = (power_of_2 < -126.0f ? t : power_of_2) - static_cast<float>(n);  // in [-0.5, 0.5], or NaN
     float p = 1.5403530e-4f;
     p = p * f + 1.3333558e-3f;
     p = p * f + 9.6181291e-3f;
@@ -119,6 +122,7 @@ void for_rows(const float* scores, std::size_t classes, Grid from, Grid to, cons
     std::vector<float> best(to.width), confidence(to.width);
     std::vector<std::int32_t> label(to.width);
     for (std::size_t y = 0; y < to.height; ++y) {
+        InterruptScope::answer();
         rows.compute(y);
         best_of(rows.scores(), classes, to.width, best.data(), label.data(), confidence.data());
         work(y, rows.scores(), label.data(), best.data(), confidence.data());

@@ -9,6 +9,7 @@
 #include "key_table.hpp"
 #include "lattice_fields.hpp"
 #include "permutohedral.hpp"
+#include "threads.hpp"
 
 namespace pixelwise {
 
@@ -60,11 +61,20 @@ class SimplexNumbers {
         }
     }
 
+    // Gives back what it takes to number more; `vertices` too, if none are to be found or adopted.
+    void finish(bool vertices) {
+        simplices_ = {};
+        if (vertices) vertices_ = {};
+    }
+
     // Numbers the vertices of other pixels, too, and returns what their corners are called here.
     std::vector<std::int32_t> adopt(const SimplexNumbers& other) {
         std::vector<std::int32_t> called;
         called.reserve(other.names_.size());
-        for (const Key<Words>& name : other.names_) called.push_back(vertex(name, name.hash()));
+        for (const Key<Words>& name : other.names_) {
+            if (called.size() % 4096 == 0) InterruptScope::answer();
+            called.push_back(vertex(name, name.hash()));
+        }
         return called;
     }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -41,6 +42,34 @@ class FlushToZero {
     FlushToZero& operator=(const FlushToZero&) = delete;
 };
 
+// While it lives, long work on this thread calls `check` every 50 ms, for example to look for Ctrl-C. What `check` throws
+// ends the work.
+class InterruptScope {
+  public:
+    explicit InterruptScope(void (*check)()) : saved_(current) { current = {check, Clock::now()}; }
+    ~InterruptScope() { current = saved_; }
+    InterruptScope(const InterruptScope&) = delete;
+    InterruptScope& operator=(const InterruptScope&) = delete;
+
+    // To be called by long work, as often as it likes.
+    static void answer() {
+        if (!current.check) return;
+        const Clock::time_point now = Clock::now();
+        if (now < current.next) return;
+        current.next = now + std::chrono::milliseconds(50);
+        current.check();
+    }
+
+  private:
+    using Clock = std::chrono::steady_clock;
+    struct State {
+        void (*check)();
+        Clock::time_point next;
+    };
+    static inline thread_local State current{nullptr, {}};
+    State saved_;
+};
+
 // One of `size` threads that run the same function together.
 class Member {
   public:
@@ -54,17 +83,26 @@ class Member {
         return {begin < count ? begin : count, end < count ? end : count};
     }
 
-    // Returns when all threads of the team have come here.
+    // Returns when all threads of the team have come here. Throws, like go_on(), if one of them cannot come.
     void wait() {
         if (size == 1) return;
-        const unsigned round = round_->load(std::memory_order_acquire);
-        if (arrived_->fetch_add(1, std::memory_order_acq_rel) + 1 == size) {
-            arrived_->store(0, std::memory_order_relaxed);
-            round_->store(round + 1, std::memory_order_release);
+        const unsigned round = team_.round.load(std::memory_order_acquire);
+        if (team_.arrived.fetch_add(1, std::memory_order_acq_rel) + 1 == size) {
+            team_.arrived.store(0, std::memory_order_relaxed);
+            team_.round.store(round + 1, std::memory_order_release);
             return;
         }
-        for (int spins = 0; round_->load(std::memory_order_acquire) == round; ++spins)
-            if (spins > 4000) std::this_thread::yield();
+        for (int spins = 0; team_.round.load(std::memory_order_acquire) == round; ++spins)
+            if (spins > 4000) {
+                go_on();
+                std::this_thread::yield();
+            }
+    }
+
+    // Ends this thread's work if that of another has failed, and answers interrupts. To be called now and then in loops.
+    void go_on() const {
+        if (index == 0) InterruptScope::answer();
+        if (team_.failed.load(std::memory_order_relaxed)) throw Stopped();
     }
 
     const int index, size;
@@ -72,28 +110,34 @@ class Member {
   private:
     template <class Work>
     friend void run_team(int size, const Work& work);
-    Member(int index, int size, std::atomic<int>* arrived, std::atomic<unsigned>* round)
-        : index(index), size(size), arrived_(arrived), round_(round) {}
+    struct Stopped {};
+    struct Team {
+        std::atomic<int> arrived{0};
+        std::atomic<unsigned> round{0};
+        std::atomic<bool> failed{false};
+    };
+    Member(int index, int size, Team& team) : index(index), size(size), team_(team) {}
 
-    std::atomic<int>* arrived_;
-    std::atomic<unsigned>* round_;
+    Team& team_;
 };
 
-// Runs work(member) on `size` threads, this one included. An exception in one of them is thrown again here when all have
-// ended; work that waits must not throw before its last wait, or the others would wait for ever. Throws
-// std::system_error, before any work is done, if the system does not grant so many threads.
+// Runs work(member) on `size` threads, this one included. If it throws in one of them, memory running out for example,
+// the others end at their next wait() or go_on(), and the exception is thrown again here. Throws std::system_error or
+// std::bad_alloc, before any work is done, if the system does not grant so many threads.
 template <class Work>
 void run_team(int size, const Work& work) {
-    std::atomic<int> arrived{0}, gate{0};  // gate: 1 go, -1 go home
-    std::atomic<unsigned> round{0};
+    std::atomic<int> gate{0};  // 1 go, -1 go home
+    Member::Team team;
     std::vector<std::exception_ptr> failures(static_cast<std::size_t>(size));
     const auto run = [&](int index) {
         const FlushToZero scope;
-        Member member(index, size, &arrived, &round);
+        Member member(index, size, team);
         try {
             work(member);
+        } catch (const Member::Stopped&) {
         } catch (...) {
             failures[static_cast<std::size_t>(index)] = std::current_exception();
+            team.failed.store(true, std::memory_order_relaxed);
         }
     };
     std::vector<std::thread> others;

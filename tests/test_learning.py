@@ -66,7 +66,7 @@ def test_misuse_of_the_loss_is_refused() -> None:
         ((scores, labels[:5].copy(), weights, 1.0, None, 1), "differ in pixels"),
         ((scores, labels, weights[:5].copy(), 1.0, None, 1), "one number per class"),
         ((scores, labels, weights, 1.0, scores[:5].copy(), 1), "not as large"),
-        ((scores, labels, weights, 1.0, None, 0), "positive"),
+        ((scores, labels, weights, 1.0, None, 0), "from 1 to 1024"),
         ((scores, labels, weights, 1.0, None, 1, "mmx"), "does not run"),
     ):
         with pytest.raises(ValueError, match=complaint):

@@ -1,4 +1,4 @@
-"""The compiled core, see cpp/bindings.cpp. Arrays are C-contiguous and never converted."""
+"""The compiled core, see cpp/bindings.cpp. Arrays are C-contiguous, aligned and never converted."""
 
 from collections.abc import Sequence
 
@@ -20,6 +20,8 @@ def label_pixels(
 def pixel_confidence(scores: npt.NDArray[np.float32], confidence: npt.NDArray[np.float32]) -> None: ...
 def pixel_probabilities(scores: npt.NDArray[np.float32], probabilities: npt.NDArray[np.float32]) -> None: ...
 
+class LatticeTooLarge(MemoryError): ...  # noqa: N818
+
 class MeanField:
     """A dense CRF, see cpp/bindings_crf.cpp. Volumes are (classes, depth, height, width) with any strides."""
 
@@ -30,6 +32,7 @@ class MeanField:
         kernels: Sequence[tuple[npt.NDArray[np.float32], int, float, npt.NDArray[np.float32] | None]],
         threads: int,
         instructions: str | None = None,
+        most_vertices: int | None = None,
     ) -> None: ...
     def set_unary(self, unary: npt.NDArray[np.float32]) -> int: ...
     def step(self) -> None: ...

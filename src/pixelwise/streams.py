@@ -4,7 +4,10 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from numbers import Integral
 from typing import TypeVar
+
+MOST_THREADS = 1024
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -15,6 +18,22 @@ def processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def thread_count(threads: int | None) -> int:
+    """How many threads to use when `threads` are asked for: at most as many as there are processors.
+
+    None takes all processors. More threads than processors only take memory. Raises ValueError unless
+    `threads` is a whole number from 1 to 1024.
+    """
+    if threads is None:
+        return processors()
+    if isinstance(threads, bool) or not isinstance(threads, Integral) or not 1 <= threads <= MOST_THREADS:
+        raise ValueError(
+            f"threads must be a whole number from 1 to {MOST_THREADS}, or None for all processors, "
+            f"got {threads!r}"
+        )
+    return min(int(threads), processors())
 
 
 def in_order(function: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:

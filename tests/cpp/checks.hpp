@@ -53,5 +53,6 @@ inline void require_probabilities(const Floats& q, int classes, Index pixels) {
 }
 
 void run_resampling();
+void run_failures();
 void run_confusion();
 void run_learning(const std::vector<const pixelwise::Kernels*>& sets);

@@ -239,10 +239,10 @@ void run_lattices() {
             const Shape shape{1, 7, 50 + d};
             context = "lattice of " + std::to_string(d) + " dimensions";
             const Floats features = Random(static_cast<unsigned>(d)).normals(d * shape.pixels(), 2.0f);
-            const Lattice lattice(d, features.data(), Tiles(shape), *find_kernels(), threads);
+            const Lattice lattice(d, features.data(), Tiles(shape), *find_kernels(), threads, PTRDIFF_MAX);
             require(lattice.corners() == d + 1 && lattice.vertices() >= lattice.corners(), "too few vertices");
             Floats out(size(shape.pixels()));
-            lattice.filter_ones(out.data(), threads);
+            lattice.filter_ones(out.data());
             for (const float total : out) require(total > 0.0f && std::isfinite(total), "ones became less than 0");
         }
 }
@@ -294,6 +294,7 @@ int main(int count, char** arguments) {
     run_learning(sets);
     run_lattices();
     run_refusals();
+    run_failures();
     run_on_threads();
     std::puts("clean");
     return 0;

@@ -35,6 +35,14 @@ void run_resampling() {
                         require(own >= probabilities[c * pixels + i] - 1e-5f, "a label is not the likeliest", own);
                 }
             }
+    // Scores that are no numbers give no probabilities, and other pixels theirs.
+    context = "resampling of NaN";
+    const float nan = std::nanf("");
+    const Floats scores = {1.0f, nan, 1.0f, 2.0f, 1.0f, nan};  // two classes of three pixels
+    Floats found(6);
+    pixel_probabilities(scores.data(), 2, {1, 3}, {1, 3}, found.data());
+    require(std::abs(found[0] + found[3] - 1.0f) < 1e-5f && found[3] > 0.7f, "a number beside NaN was lost", found[3]);
+    require(std::isnan(found[1]) && std::isnan(found[5]), "NaN became a number");
 }
 
 void run_confusion() {

@@ -1,12 +1,14 @@
 """Presets by name and in files."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from pixelwise.crf import DEEPLAB, PRESETS, Preset, load_preset
+from pixelwise.crf import DEEPLAB, PRESETS, Preset, load_preset, refine
 from pixelwise.crf.potentials import Bilateral, Gaussian
 from pixelwise.errors import PresetError
 
@@ -57,18 +59,51 @@ GOOD: dict[str, Any] = json.loads(DEEPLAB.to_json())
         ("[1]", "expected a JSON object, got list"),
         ("{}", '"format" must be 1, got None; "name" is missing; "source" is missing; "w1" is missing'),
         (json.dumps({**GOOD, "format": 2}), "has preset format 2; this pixelwise reads formats up to 1"),
-        (json.dumps({**GOOD, "thetaalpha": 1}), 'there is no field "thetaalpha"'),
-        (json.dumps({**GOOD, "theta_beta": 0}), "theta_beta must be a width above 0, got 0"),
-        (json.dumps({**GOOD, "w1": float("nan")}), "w1 must be a weight from 0 on, got nan"),
-        (json.dumps({**GOOD, "w1": True, "w2": "3"}), "got True; w2 must be a weight from 0 on, got '3'"),
+        (json.dumps({**GOOD, "thetaalpha": 1}), "there is no field 'thetaalpha'"),
+        (json.dumps({**GOOD, "theta_beta": 0}), "theta_beta must be a width from 0.01 to 1e+06, got 0"),
+        (json.dumps({**GOOD, "w1": float("nan")}), "w1 must be a weight from 0 to 1e+06, got nan"),
+        (
+            json.dumps({**GOOD, "w1": True, "w2": "3"}),
+            "got True; w2 must be a weight from 0 to 1e+06, got '3'",
+        ),
         (
             json.dumps({**GOOD, "iterations": 2.5}),
             "iterations must be a whole number from 0 to 1000, got 2.5",
         ),
         (json.dumps({**GOOD, "normalization": []}), "one of none, before, after, symmetric, got []"),
-        (json.dumps({**GOOD, "name": 5}), "name must be a text, got 5"),
-        (b"\xff\xfe\x00", "mine.json is no text"),
+        (json.dumps({**GOOD, "name": 5}), "name must be a text of up to 1000 characters, got 5"),
+        (b"\xff\xfe\x00", "mine.json is not a text file"),
         (b" " * 1_000_001, "more than 1000000 bytes"),
+        ('{"search": ' * 50_000, "mine.json is not JSON"),
+        (
+            json.dumps({**GOOD, "w1": 10**400}),
+            "must be a weight from 0 to 1e+06, got a number of 1329 bits",
+        ),
+        (json.dumps({**GOOD, "format": 10**400}), "has preset format a number of 1329 bits"),
+        (json.dumps({**GOOD, "iterations": -(10**400)}), "iterations must be a whole number from 0 to 1000"),
+        ('{"w1": 1' + "0" * 5000 + "}", "mine.json is not JSON"),
+        (json.dumps({**GOOD, "w1": 1}).replace('"w1": 1', '"w1": 1e999'), "w1 must be a weight"),
+        (json.dumps({**GOOD, "theta_alpha": float("-inf")}), "theta_alpha must be a width"),
+        (
+            json.dumps({**GOOD, "theta_alpha": 1e-30}),
+            "alpha must be a width from 0.01 to 1e+06, got 1e-30",
+        ),
+        (
+            json.dumps({**GOOD, "theta_beta": 1e-30}),
+            "beta must be a width from 0.01 to 1e+06, got 1e-30",
+        ),
+        (
+            json.dumps({**GOOD, "theta_gamma": None}),
+            "gamma must be a width from 0.01 to 1e+06, got None",
+        ),
+        (json.dumps({**GOOD, "source": "\ud800"}), "source must be a text"),
+        (
+            json.dumps({**GOOD, "name": "n" * 100_000}),
+            "must be a text of up to 1000 characters, got 'nnn",
+        ),
+        (json.dumps({**GOOD, "format": True}), '"format" must be 1, got True'),
+        (json.dumps({**GOOD, "\x1b[31m": 1}), "there is no field '\\x1b[31m'"),
+        (json.dumps({**GOOD, **{str(k): k for k in range(50)}}), "nor are there 45 others"),
     ],
 )
 def test_a_faulty_file_is_refused_with_every_fault(
@@ -85,12 +120,27 @@ def test_a_faulty_file_is_refused_with_every_fault(
 def test_an_unknown_name_lists_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(PresetError, match=r"no CRF preset deplab(.|\n)*densecrf, deeplab, deeplab-msc"):
         load_preset("deplab")
-    with pytest.raises(PresetError, match=r"cannot read the CRF preset .*: Is a directory"):
+    with pytest.raises(PresetError, match=r"cannot read the CRF preset .*: it is not a file"):
         load_preset(tmp_path)
     with pytest.raises(PresetError, match=r"cannot read the CRF preset .*null"):
         load_preset("a\0b")
 
 
 def test_a_preset_made_by_hand_is_checked_too() -> None:
-    with pytest.raises(ValueError, match=r"theta_alpha must be a width above 0, got -1; iterations must be"):
+    with pytest.raises(ValueError, match=r"theta_alpha must be a width .*, got -1; iterations must be"):
         Preset("x", "y", 1, -1, 1, iterations=-1)
+
+
+def test_every_preset_that_is_accepted_can_be_used() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (3, 2000, 3)).astype(np.uint8)
+    beliefs = np.full((2, 3, 2000), 0.5, np.float32)
+    for width in (0.01, 1e6):
+        preset = Preset("extreme", "test", 1e6, width, width, 1e6, width, iterations=1).for_size((3, 2000))
+        assert np.isfinite(refine(image, beliefs, preset=preset)).all()
+
+
+def test_what_is_not_a_file_is_not_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.json")  # to open one waits for a writer
+    for path in (tmp_path / "pipe.json", Path("/dev/zero")):
+        with pytest.raises(PresetError, match="it is not a file"):
+            load_preset(path)

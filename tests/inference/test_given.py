@@ -201,6 +201,53 @@ def test_files_that_are_no_npz_are_refused(tmp_path: Path) -> None:
         read_given(path)
 
 
+def test_an_npy_file_holds_probabilities(tmp_path: Path) -> None:
+    p = np.random.default_rng(0).dirichlet(np.ones(3), (4, 6)).transpose(2, 0, 1)
+    for array in (p, p.astype(np.float16), np.asfortranarray(p)):
+        np.save(tmp_path / "p.npy", array)
+        given = read_given(tmp_path / "p.npy")
+        assert isinstance(given, GivenScores)
+        assert given.classes.names == ("0", "1", "2")
+        np.testing.assert_allclose(given.probabilities((4, 6)), p, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("array", "complaint"),
+    [
+        (THIRDS[0], r"got \(2, 2\) of float32"),
+        (THIRDS.astype(int), "got .* of int64"),
+        (THIRDS * 2, "add up to 2 to 2(.|\n)*in an .npz file"),
+        (THIRDS - 1, "start at -0.667"),
+        (THIRDS * np.nan, "probabilities hold NaN"),
+        (THIRDS * np.inf, "probabilities hold NaN, infinite"),
+        (np.array([[[None]]]), "cannot be read as an .npy file: Object arrays"),
+    ],
+)
+def test_a_faulty_npy_is_refused_by_name(
+    array: npt.NDArray[np.generic], complaint: str, tmp_path: Path
+) -> None:
+    np.save(tmp_path / "x.npy", array)
+    with pytest.raises(DataError, match=complaint) as caught:
+        read_given(tmp_path / "x.npy")
+    assert "x.npy" in caught.value.message
+
+
+def test_a_damaged_npy_is_refused_whatever_it_declares(tmp_path: Path) -> None:
+    path = tmp_path / "x.npy"
+    with pytest.raises(DataError, match="no such file"):
+        read_given(path)
+    np.save(path, THIRDS)
+    whole = path.read_bytes()
+    lies = [
+        whole.replace(b"(3, 2, 2)", shape)
+        for shape in (b"(3, 2, 9)", b"(9**9,)  ", b"(-3, 2,2)", b"(3,2,2e9)")
+    ]
+    for content in (b"", b"hello", whole[:20], whole[:-4], *lies):
+        path.write_bytes(content)
+        with pytest.raises(DataError, match=r"x.npy"):
+            read_given(path)
+
+
 def test_labels_without_a_label_and_useless_confidence_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="has no label: all its pixels are 255"):
         read_given(save_labels(tmp_path / "l.png", np.full((2, 2), VOID, np.uint8)))

@@ -13,7 +13,13 @@ from pixelwise.errors import ImageError, PresetError
 from pixelwise.inference import refiner as module
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.probabilities import scores_of
-from pixelwise.inference.refiner import CRFRefiner, refined_size, refining_bytes
+from pixelwise.inference.refiner import (
+    CRFRefiner,
+    most_vertices,
+    refined_size,
+    refining_bytes,
+    reserved_bytes,
+)
 from pixelwise.types import RGBImage
 
 
@@ -91,6 +97,35 @@ def test_the_refined_size_keeps_the_bound_and_the_shape(size: tuple[int, int], c
     else:
         assert refining_bytes((height, width), classes) > 0.97 * module.MOST_BYTES
         assert height / width == pytest.approx(size[0] / size[1], rel=0.01)
+
+
+def test_noise_beyond_the_memory_is_refined_on_a_copy(
+    predictor: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = noise(90, 120)
+    refining = Predictor(predictor.engine, predictor.info, refiner=CRFRefiner("deeplab-coco", 1))
+    full = refining(picture)
+    assert full.grid_size == (90, 120)
+    monkeypatch.setattr(module, "MOST_BYTES", refining_bytes((90, 120), 4))
+    monkeypatch.setattr(module, "_FEWEST_VERTICES", 20_000)  # of the 50,000 or so that it has
+    result = refining(picture)
+    height, width = result.grid_size
+    assert 3 * height == pytest.approx(2.25 * width, abs=3)
+    assert 20 < height < 90
+    assert result.image.shape == (height, width, 3)
+    assert result.labels.shape == (90, 120)
+    assert result.notes()[1] == f"refined on a copy reduced to {width}x{height}"
+    assert result.overlay(legend=False).size == (120, 90)
+    plain = np.full((90, 120, 3), 90, np.uint8)
+    assert refining(plain).grid_size == (90, 120)
+
+
+@pytest.mark.parametrize("classes", [1, 7, 21, 150, 255])
+def test_the_most_that_refining_takes_is_bounded(classes: int) -> None:
+    for size in [(1, 1), (375, 500), (1000, 1000), (3000, 4000), (1, 20000)]:
+        grid = refined_size(size, classes)
+        assert reserved_bytes(grid, classes) <= module.MOST_BYTES * 1.03
+        assert most_vertices(grid, classes) >= 50_000
 
 
 def test_twelve_megapixels_with_seven_classes_are_refined_on_two_and_a_half() -> None:

@@ -20,9 +20,10 @@ def refine(
     given: Annotated[
         Path,
         typer.Argument(
-            metavar="LABELS|NPZ",
-            help="PNG whose pixel values are class ids, 255 where unknown; or .npz with probabilities or "
-            "scores (classes x height x width), as pixelwise segment --save probabilities writes.",
+            metavar="LABELS|NPZ|NPY",
+            help="PNG whose pixel values are class ids, 255 where unknown; or .npz with an array "
+            '"probabilities" or "scores" (classes x height x width) and perhaps "classes" (names) and '
+            '"palette", as pixelwise segment --save probabilities writes; or .npy with probabilities.',
         ),
     ],
     output: Annotated[

@@ -1,11 +1,11 @@
-"""The fully connected CRF: mean-field inference, its potentials, presets and a drop-in for pydensecrf.
+"""The fully connected CRF of Krähenbühl and Koltun, by filtering on permutohedral lattices.
 
 >>> q = refine(image, probabilities)
 >>> q = mean_field(unary, [Gaussian(3, weight=3), Bilateral(image, 80, 13, weight=10)])
 """
 
 from . import pydensecrf
-from .dense_crf import DenseCRF, mean_field, refine
+from .dense_crf import DenseCRF, LatticeTooLarge, mean_field, refine
 from .potentials import Bilateral, Features, Gaussian, unary_from_labels, unary_from_probabilities
 from .presets import DEEPLAB, DEEPLAB_COCO, DEEPLAB_MSC, DENSECRF, PRESETS, Preset, load_preset
 from .torch_backend import CRFLayer
@@ -21,6 +21,7 @@ __all__ = [
     "DenseCRF",
     "Features",
     "Gaussian",
+    "LatticeTooLarge",
     "Preset",
     "load_preset",
     "mean_field",

@@ -6,6 +6,7 @@ finds the product of independent beliefs Q that is nearest to exp(-E). The filte
 for the same without.
 """
 
+import threading
 from collections.abc import Sequence
 from typing import get_args
 
@@ -15,14 +16,18 @@ import numpy.typing as npt
 from pixelwise import _core
 from pixelwise.crf.potentials import Kernel, Normalization, unary_from_labels, unary_from_probabilities
 from pixelwise.crf.presets import DENSECRF, Preset
-from pixelwise.streams import processors
+from pixelwise.streams import thread_count
 from pixelwise.types import VOID
 
 Q = npt.NDArray[np.float32]
 """(C, *shape) beliefs; those of a pixel add up to 1."""
 
+LatticeTooLarge = _core.LatticeTooLarge
+
 MAX_PIXELS = 2**31 - 1
 MAX_CLASSES = 65536
+MAX_ITERATIONS = 1_000_000
+"""Mean field settles within some dozens."""
 
 
 def mean_field(
@@ -38,8 +43,8 @@ def mean_field(
     unary: (C, H, W), (C, D, H, W) or (C, N) energies, that is negative log-probabilities up to a constant
     per pixel; any real type and strides. compatibility: None for Potts's model (labels that differ cost a
     kernel's weight); (C,), the weight's factor for each label; (C, C), the cost mu[l, l'] of labels l and l'
-    in units of the weight; or (K, C, C), such costs for each of K kernels. threads: None takes all cores; the
-    result depends on it by rounding only.
+    in units of the weight; or (K, C, C), such costs for each of K kernels. threads: from 1 to 1024; None, or
+    more than there are processors, takes all of them. The result depends on it by rounding only.
 
     Raises ValueError, saying what is wrong, for anything that does not fit together or is not finite.
     """
@@ -66,14 +71,9 @@ def refine(
     probabilities of floats, or (H, W) labels of integers, which are then taken to be right with probability
     `confidence` and say nothing where they are `void`; `classes` (by default the largest label + 1) is only
     for labels. Volumes, (D, H, W), work alike. Raises ValueError for what does not fit together, and for
-    what would silently come to nothing: an image of 0 to 1, labels of nothing but 0 and `void`.
+    what would silently come to nothing: an image of 0 to 1 or 16 bits, labels of nothing but 0 and `void`.
     """
     picture, given = np.asarray(image), np.asarray(probabilities_or_labels)
-    if picture.dtype.kind in "bf" and picture.size and 0 < picture.max() <= 1 < preset.theta_beta:
-        raise ValueError(
-            f"the image's values reach {float(picture.max()):.3g}, where a theta_beta of "
-            f"{preset.theta_beta:g} sees no edges; multiply an image of 0 to 1 by 255"
-        )
     if given.dtype.kind in "iu":
         known = given[given != void] if void is not None else given
         if classes is None:
@@ -87,11 +87,9 @@ def refine(
                 )
         unary = unary_from_labels(given, classes, confidence, void)
     else:
-        if classes is not None and classes != given.shape[0]:
-            raise ValueError(
-                f"probabilities have {given.shape[0]} classes along axis 0, not classes={classes}"
-            )
         unary = unary_from_probabilities(given)
+        if classes is not None and classes != len(unary):
+            raise ValueError(f"probabilities have {len(unary)} classes along axis 0, not classes={classes}")
     steps = preset.iterations if iterations is None else iterations
     return mean_field(unary, preset.kernels(picture), iterations=steps, threads=threads)
 
@@ -101,7 +99,8 @@ class DenseCRF:
     unaries.
 
     Arguments and errors are those of mean_field. Threads of Python may share an object; its calls wait for
-    each other.
+    each other. most_vertices: raise LatticeTooLarge, a MemoryError, if the lattices of all kernels together
+    have more vertices, of which a noisy picture has several per pixel.
     """
 
     def __init__(
@@ -111,19 +110,22 @@ class DenseCRF:
         *,
         compatibility: npt.ArrayLike | None = None,
         threads: int | None = None,
+        most_vertices: int | None = None,
     ) -> None:
         energies = _energies(unary)
         self._shape = energies.shape
+        self._calls = threading.RLock()
         self._field = _core.MeanField(
             _volume(energies).shape[1:],
             energies.shape[0],
             _terms(kernels, energies.shape, compatibility),
-            processors() if threads is None else _thread_count(threads),
+            thread_count(threads),
+            most_vertices=most_vertices,
         )
         self._start(energies)
 
     def set_unary(self, unary: npt.ArrayLike) -> None:
-        """Start anew with other energies, of the same shape, for the same kernels."""
+        """Start again with other energies, of the same shape, for the same kernels."""
         energies = _energies(unary)
         if energies.shape != self._shape:
             raise ValueError(
@@ -132,12 +134,12 @@ class DenseCRF:
         self._start(energies)
 
     def step(self, iterations: int = 1) -> None:
-        """Run so many more iterations."""
-        if isinstance(iterations, bool) or not isinstance(iterations, int | np.integer) or iterations < 0:
-            raise ValueError(f"iterations must be a whole number from 0 on, got {iterations!r}")
-        for _ in range(int(iterations)):  # between two of them, Ctrl-C is heard
-            self._field.step()
-            self._iterations += 1
+        """Run this many more iterations."""
+        check_iterations(iterations)
+        with self._calls:
+            for _ in range(int(iterations)):
+                self._field.step()
+                self._iterations += 1
 
     @property
     def iterations(self) -> int:
@@ -147,8 +149,9 @@ class DenseCRF:
     @property
     def q(self) -> Q:
         """The present beliefs, in the unary's shape and memory layout."""
-        out = np.empty_like(self._layout)
-        self._field.beliefs(_volume(out))
+        with self._calls:
+            out = np.empty_like(self._layout)
+            self._field.beliefs(_volume(out))
         return out
 
     def labels(self) -> npt.NDArray[np.uint8] | npt.NDArray[np.int32]:
@@ -171,7 +174,11 @@ class DenseCRF:
         return tuple(self._field.vertices)
 
     def _start(self, energies: npt.NDArray[np.float32]) -> None:
-        bad = self._field.set_unary(_volume(energies))
+        check_single_label(energies)
+        with self._calls:
+            bad = self._field.set_unary(_volume(energies))
+            self._layout = np.empty_like(energies, subok=False)
+            self._iterations = 0
         if bad >= 0:
             label, pixel = divmod(bad, int(np.prod(self._shape[1:])))
             place = tuple(int(k) for k in np.unravel_index(pixel, self._shape[1:]))
@@ -180,8 +187,6 @@ class DenseCRF:
                 f"the unary must be finite, but that of class {label} at {place} is {value}; energies are "
                 "-log(probability), so keep probabilities above 0, for example np.maximum(p, 1e-5)"
             )
-        self._layout = np.empty_like(energies, subok=False)
-        self._iterations = 0
 
 
 def _energies(unary: npt.ArrayLike) -> npt.NDArray[np.float32]:
@@ -208,6 +213,24 @@ def _energies(unary: npt.ArrayLike) -> npt.NDArray[np.float32]:
     return energies.copy() if odd else energies
 
 
+def check_iterations(iterations: object) -> None:
+    """Raise ValueError unless it is a whole number of iterations that can be run."""
+    whole = isinstance(iterations, int | np.integer) and not isinstance(iterations, bool)
+    if not whole or not 0 <= int(iterations) <= MAX_ITERATIONS:  # type: ignore[call-overload]
+        raise ValueError(
+            f"iterations must be a whole number from 0 to {MAX_ITERATIONS:,}, got {iterations!r}"
+        )
+
+
+def check_single_label(energies: npt.NDArray[np.float32]) -> None:
+    """Raise ValueError for one label whose energies differ: every pixel would have it, whatever they are."""
+    if len(energies) == 1 and energies.max() - energies.min() > 1e-3:  # more than rounding
+        raise ValueError(
+            "with one label every pixel has it, so energies that differ decide nothing; a map of the "
+            "foreground needs the background as a second label: np.stack([1 - p, p])"
+        )
+
+
 def _volume(array: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """A view as (C, D, H, W)."""
     return np.expand_dims(array, tuple(range(1, 5 - array.ndim)))
@@ -226,7 +249,7 @@ def _terms(
             matrix = np.eye(shape[0], dtype=np.float32)
         terms.append(
             (
-                np.ascontiguousarray(kernel.features(shape[1:]), np.float32),
+                np.require(kernel.features(shape[1:]), np.float32, "CA"),
                 get_args(Normalization).index(kernel.normalization),
                 max(float(kernel.weight), 0.0),
                 None if matrix is None else np.float32(kernel.weight) * matrix,
@@ -253,11 +276,3 @@ def _gains(
         raise ValueError("compatibility holds NaN or infinite numbers")
     gain = np.ascontiguousarray(np.diag(given) if given.ndim == 1 else -given, np.float32)
     return list(gain) if gain.ndim == 3 else [gain] * kernels
-
-
-def _thread_count(threads: int) -> int:
-    if isinstance(threads, bool) or not isinstance(threads, int | np.integer) or not 1 <= threads <= 1024:
-        raise ValueError(
-            f"threads must be a whole number from 1 to 1024, or None for all cores, got {threads!r}"
-        )
-    return int(threads)

@@ -6,12 +6,13 @@ exp(-|f_i - f_j|^2 / 2). Source: Krähenbühl and Koltun 2011, equations 2 and 3
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Real
+from numbers import Integral, Real
 from typing import Literal, Protocol, get_args
 
 import numpy as np
 import numpy.typing as npt
 
+from pixelwise.crf.ranges import check_range
 from pixelwise.types import VOID
 
 Normalization = Literal["none", "before", "after", "symmetric"]
@@ -65,8 +66,8 @@ class Bilateral:
     image is (*shape) or (*shape, channels) of any real type, channels being whatever tells things apart:
     colour, depth, spectrum. theta_alpha is in pixels (as in Gaussian), theta_beta in the image's own units,
     one for all channels or one per channel. Raises ValueError for widths that are not positive, weights
-    that are not finite, and, with the size known, for images of another size, not finite, or of too many
-    channels.
+    that are not finite, and, with the size known, for images of another size, not finite, of too many
+    channels, or whose values do not go with theta_beta (see ranges.py).
     """
 
     image: npt.ArrayLike
@@ -108,6 +109,7 @@ class Bilateral:
                 features[axes + channel] /= width
         if image.dtype.kind == "f" and not np.isfinite(features[axes:]).all():
             raise ValueError("the image holds NaN, infinite or too large numbers; replace them first")
+        check_range(image, widths)
         return features
 
 
@@ -187,8 +189,8 @@ def unary_from_labels(
     ids = np.asarray(labels)
     if ids.dtype.kind not in "iu":
         raise ValueError(f"labels must be integers, got an array of {ids.dtype}")
-    if classes < 1:
-        raise ValueError(f"there must be at least 1 class, got {classes}")
+    if isinstance(classes, bool) or not isinstance(classes, Integral) or classes < 1:
+        raise ValueError(f"classes must be a whole number, at least 1, got {classes!r}")
     if classes > 1 and not 1 / classes < confidence < 1:
         raise ValueError(
             f"confidence must be above 1/classes (here {1 / classes:.3g}) and below 1, got {confidence}"

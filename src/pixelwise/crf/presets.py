@@ -6,7 +6,8 @@ them, with a record of the search under "search", which is for the reader.
 
 import dataclasses
 import json
-import math
+import reprlib
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,13 @@ NOMINAL_SIDE = 500
 
 FORMAT = 1
 _LARGEST_FILE = 1_000_000  # bytes
+_LONGEST_TEXT = 1000
 _MOST_ITERATIONS = 1000
+_MOST_NAMED = 5  # of the fields that there are not
+_HEAVIEST = 1e6
+_NARROWEST, _WIDEST = 0.01, 1e6
+"""Of widths. With narrower ones a picture reaches so many standard deviations that floats cannot tell
+neighbours apart."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +63,12 @@ class Preset:
         )
 
     def scaled(self, factor: float) -> "Preset":
-        """The same for pictures that are `factor` times as large: the two widths in pixels grow with them."""
+        """The same for pictures that are `factor` times as large: the two widths in pixels grow with them, up
+        to the widest that a preset may have."""
         return dataclasses.replace(
-            self, theta_alpha=self.theta_alpha * factor, theta_gamma=self.theta_gamma * factor
+            self,
+            theta_alpha=min(self.theta_alpha * factor, _WIDEST),
+            theta_gamma=min(self.theta_gamma * factor, _WIDEST),
         )
 
     def for_size(self, size: tuple[int, ...]) -> "Preset":
@@ -82,13 +92,17 @@ class Preset:
         version = record.pop("format", None)
         if isinstance(version, int) and version > FORMAT:
             raise PresetError(
-                f"{source} has preset format {version}; this pixelwise reads formats up to {FORMAT}",
+                f"{source} has preset format {_shown(version)}; this pixelwise reads formats up to {FORMAT}",
                 "pip install --upgrade pixelwise",
             )
         record.pop("search", None)
-        faults = [] if version == FORMAT else [f'"format" must be {FORMAT}, got {version!r}']
+        sound = version == FORMAT and not isinstance(version, bool)
+        faults = [] if sound else [f'"format" must be {FORMAT}, got {_shown(version)}']
         fields = {field.name: field for field in dataclasses.fields(cls)}
-        faults += [f'there is no field "{key}"' for key in record if key not in fields]
+        strange = [key for key in record if key not in fields]
+        faults += [f"there is no field {_shown(key)}" for key in strange[:_MOST_NAMED]]
+        if len(strange) > _MOST_NAMED:
+            faults.append(f"nor are there {len(strange) - _MOST_NAMED} others")
         faults += [
             f'"{name}" is missing'
             for name, field in fields.items()
@@ -109,13 +123,16 @@ def _faults(values: Mapping[str, Any]) -> list[str]:
     """What is wrong with the given ones of Preset's fields."""
     faults = []
     for name, value in values.items():
-        number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        number = isinstance(value, int | float) and not isinstance(value, bool)
         if name in ("name", "source"):
-            wanted, good = "a text", isinstance(value, str)
+            wanted, good = f"a text of up to {_LONGEST_TEXT} characters", _is_text(value)
         elif name in ("theta_alpha", "theta_beta", "theta_gamma"):
-            wanted, good = "a width above 0", number and 0 < value <= 1e6
+            wanted, good = (
+                f"a width from {_NARROWEST} to {_WIDEST:g}",
+                number and _NARROWEST <= value <= _WIDEST,
+            )
         elif name in ("w1", "w2"):
-            wanted, good = "a weight from 0 on", number and 0 <= value <= 1e6
+            wanted, good = f"a weight from 0 to {_HEAVIEST:g}", number and 0 <= value <= _HEAVIEST
         elif name == "iterations":
             wanted = f"a whole number from 0 to {_MOST_ITERATIONS}"
             good = number and isinstance(value, int) and 0 <= value <= _MOST_ITERATIONS
@@ -123,8 +140,21 @@ def _faults(values: Mapping[str, Any]) -> list[str]:
             choices = get_args(Normalization)
             wanted, good = f"one of {', '.join(choices)}", value in choices
         if not good:
-            faults.append(f"{name} must be {wanted}, got {value!r}")
+            faults.append(f"{name} must be {wanted}, got {_shown(value)}")
     return faults
+
+
+def _is_text(value: object) -> bool:
+    if not isinstance(value, str) or len(value) > _LONGEST_TEXT:
+        return False
+    return not any(0xD800 <= ord(character) <= 0xDFFF for character in value)  # half of a pair: no UTF-8
+
+
+def _shown(value: object) -> str:
+    """A value from a file, on one line and not too long."""
+    if isinstance(value, int) and abs(value) >= 10**40:  # Python refuses to write out thousands of digits
+        return f"a number of {value.bit_length()} bits"
+    return reprlib.repr(value)
 
 
 DENSECRF = Preset(
@@ -154,6 +184,8 @@ def load_preset(name_or_file: str | Path) -> Preset:
         return PRESETS[given]
     path = Path(name_or_file)
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise PresetError(f"cannot read the CRF preset {given}: it is not a file", _FORM)
         with path.open("rb") as file:
             content = file.read(_LARGEST_FILE + 1)
     except FileNotFoundError:
@@ -169,5 +201,5 @@ def load_preset(name_or_file: str | Path) -> Preset:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise PresetError(f"{given} is no text, so no CRF preset", _FORM) from None
+        raise PresetError(f"{given} is not a text file, so not a CRF preset", _FORM) from None
     return Preset.from_json(text, given)

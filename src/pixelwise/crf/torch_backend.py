@@ -256,5 +256,4 @@ def _check(
             f"compatibility must be ({classes},) or ({classes}, {classes}) for {classes} classes, "
             f"got {tuple(compatibility.shape)}"
         )
-    if isinstance(iterations, bool) or not isinstance(iterations, int) or iterations < 0:
-        raise ValueError(f"iterations must be a whole number from 0 on, got {iterations!r}")
+    dense_crf.check_iterations(iterations)

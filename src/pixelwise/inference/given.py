@@ -3,6 +3,7 @@
 import zipfile
 import zlib
 from dataclasses import dataclass
+from errno import ENOENT
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,8 @@ from PIL import Image
 
 from pixelwise.data.parts import read_ids
 from pixelwise.errors import DataError
-from pixelwise.inference.probabilities import Beliefs, probabilities_of, scores_of
-from pixelwise.inference.refiner import Refiner, refined_photo, refining_bytes
+from pixelwise.inference.probabilities import Beliefs, probabilities_of
+from pixelwise.inference.refiner import Refiner, refined, refined_photo, reserved_bytes
 from pixelwise.inference.segmentation import Segmentation
 from pixelwise.labels import RGB, Classes, voc_palette
 from pixelwise.pictures.images import fitting, printable, read_photo
@@ -23,6 +24,7 @@ from pixelwise.types import VOID, Labels, Scores
 
 _FIRST_LOOK = 2048  # pixels; most pictures are refined at this size or below, so that they are read once
 _WRITTEN = 'write such files with "pixelwise segment --save probabilities"'
+_MOST_BYTES = 800_000_000
 _FLOOR = 1e-8  # float16 has no smaller probability
 
 
@@ -93,10 +95,11 @@ def read_given(path: Path, confidence: float = 0.7) -> Given:
     """A label file (ids as in data sets, 255 is void), or an .npz file as `Segmentation.save` writes it.
 
     The latter holds `probabilities` or `scores` (C, h, w), of any size with the shape of the picture, and
-    perhaps names of `classes` and a `palette` (C, 3). Raises DataError, naming the file, for anything else;
-    ValueError unless 1/classes < confidence < 1.
+    perhaps names of `classes` and a `palette` (C, 3). An .npy file holds probabilities alone. Raises
+    DataError, naming the file, for anything else; ValueError unless 1/classes < confidence < 1.
     """
-    return _read_scores(path) if path.suffix.lower() == ".npz" else _read_labels(path, confidence)
+    arrays = path.suffix.lower() in (".npz", ".npy")
+    return _read_scores(path) if arrays else _read_labels(path, confidence)
 
 
 def refine_given(photo_path: Path, given: Given, refiner: Refiner) -> Segmentation:
@@ -114,9 +117,9 @@ def refine_given(photo_path: Path, given: Given, refiner: Refiner) -> Segmentati
         )
     closer = refined_photo(photo_path, photo, len(given.classes))
     grid = closer.shape[0], closer.shape[1]
-    with PICTURES.reserve(refining_bytes(grid, len(given.classes))):
-        scores = scores_of(refiner(closer, given.probabilities(grid)))
-    return Segmentation(scores, photo.size, given.classes, closer, photo.original, photo.size)
+    with PICTURES.reserve(reserved_bytes(grid, len(given.classes))):
+        scores, shown = refined(refiner, closer, given.probabilities(grid))
+    return Segmentation(scores, photo.size, given.classes, shown, photo.original, photo.size)
 
 
 def _read_labels(path: Path, confidence: float) -> GivenLabels:
@@ -144,7 +147,7 @@ def _read_labels(path: Path, confidence: float) -> GivenLabels:
 
 
 def _read_scores(path: Path) -> GivenScores:
-    content = _arrays(path)
+    content = {"probabilities": _array(path)} if path.suffix.lower() == ".npy" else _arrays(path)
     name = "scores" if "scores" in content else "probabilities"
     if name not in content:
         raise DataError(
@@ -170,7 +173,7 @@ def _read_scores(path: Path) -> GivenScores:
             raise DataError(
                 f"{printable(path)}: the probabilities of a pixel must be from 0 on and add up to 1, here "
                 f"they start at {scores.min():.3g} and add up to {total.min():.3g} to {total.max():.3g}",
-                'if they are scores before the softmax, save them under the name "scores"',
+                'if they are scores before the softmax, save them under the name "scores" in an .npz file',
             )
         scores = np.log(np.maximum(scores, _FLOOR))
     try:
@@ -198,6 +201,23 @@ def _arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
         reason = " ".join(str(getattr(problem, "strerror", None) or problem).split())
         raise DataError(
             f"{printable(path)} cannot be read as an .npz file: {reason[:160]}", _WRITTEN
+        ) from None
+
+
+def _array(path: Path) -> npt.NDArray[Any]:
+    """The array of an .npy file; nothing in it is executed."""
+    try:
+        if not path.is_file():
+            raise FileNotFoundError(ENOENT, "no such file")
+        if path.stat().st_size > _MOST_BYTES:
+            raise ValueError(f"it is larger than {_MOST_BYTES:,} bytes")
+        with path.open("rb") as stream:
+            return np.lib.format.read_array(stream, allow_pickle=False)
+    except (OSError, ValueError, EOFError, OverflowError, MemoryError) as problem:
+        reason = " ".join(str(getattr(problem, "strerror", None) or problem).split())
+        raise DataError(
+            f"{printable(path)} cannot be read as an .npy file: {printable(reason[:160])}",
+            "write it with numpy.save, an array (classes, height, width) of floats",
         ) from None
 
 

@@ -12,8 +12,7 @@ from pixelwise.errors import ModelError
 from pixelwise.inference.choice import open_model
 from pixelwise.inference.engines import Engine
 from pixelwise.inference.model_file import ModelInfo
-from pixelwise.inference.probabilities import scores_of
-from pixelwise.inference.refiner import CRFRefiner, Refiner, refined_photo, refining_bytes
+from pixelwise.inference.refiner import CRFRefiner, Refiner, refined, refined_photo, reserved_bytes
 from pixelwise.inference.segmentation import Segmentation
 from pixelwise.inference.views import SINGLE, Views, averaged_scores, sized
 from pixelwise.labels import Classes
@@ -113,9 +112,9 @@ class Predictor:
     def _refined(self, source: Source, photo: Photo, scored: Segmentation, refiner: Refiner) -> Segmentation:
         closer = refined_photo(source, photo, len(self.classes))
         grid = closer.shape[0], closer.shape[1]
-        with PICTURES.reserve(refining_bytes(grid, len(self.classes))):
-            scores = scores_of(refiner(closer, scored.probabilities_at(grid)))
-        return Segmentation(scores, photo.size, self.classes, closer, photo.original, scored.scored_size)
+        with PICTURES.reserve(reserved_bytes(grid, len(self.classes))):
+            scores, shown = refined(refiner, closer, scored.probabilities_at(grid))
+        return Segmentation(scores, photo.size, self.classes, shown, photo.original, scored.scored_size)
 
     def batch(self, sources: Iterable[Source], workers: int | None = None) -> Iterator[Segmentation]:
         """Segment many pictures in threads; results come in order, as they are needed.

@@ -4,14 +4,15 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
+from numbers import Real
 
 import numpy as np
 import numpy.typing as npt
 
 from pixelwise import _core
-from pixelwise.crf.dense_crf import MAX_CLASSES, MAX_PIXELS
+from pixelwise.crf.dense_crf import MAX_CLASSES, MAX_ITERATIONS, MAX_PIXELS, check_single_label
 from pixelwise.crf.potentials import Bilateral, Features, Features32, Gaussian
-from pixelwise.streams import processors
+from pixelwise.streams import thread_count
 
 Matrix = npt.NDArray[np.float32]
 Compat = float | npt.ArrayLike
@@ -71,25 +72,26 @@ class DenseCRF:
     """A CRF over `nvar` pixels and `nlabels` labels. Raises ValueError unless both are positive.
 
     Threads may share an object, as they may the peer's: a call waits until the one before has its result.
+    Further arguments are for subclasses and ignored, as the peer does.
     """
 
-    def __init__(self, nvar: int, nlabels: int) -> None:
+    def __init__(self, nvar: float, nlabels: float, *_: object, **__: object) -> None:
         self._set_size((1, 1, nvar), nlabels)
 
-    def _set_size(self, shape: tuple[int, int, int], nlabels: int) -> None:
-        for size in (*shape, nlabels):
-            if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
-                raise ValueError(
-                    f"sizes and number of labels must be whole and positive, got {shape} and {nlabels}"
-                )
-        if int(np.prod([int(size) for size in shape], dtype=object)) > MAX_PIXELS or nlabels > MAX_CLASSES:
+    def _set_size(self, shape: tuple[float, float, float], nlabels: float) -> None:
+        depth, height, width, labels = (_whole(size) for size in (*shape, nlabels))
+        if min(depth, height, width, labels) < 1:
+            raise ValueError(
+                f"sizes and number of labels must be whole and positive, got {shape} and {nlabels}"
+            )
+        if depth * height * width > MAX_PIXELS or labels > MAX_CLASSES:
             raise ValueError(
                 f"at most {MAX_PIXELS} pixels and {MAX_CLASSES} labels are possible, "
                 f"got {shape} and {nlabels}"
             )
-        self._shape = (int(shape[0]), int(shape[1]), int(shape[2]))
-        self._labels = int(nlabels)
-        self._pixels = self._shape[0] * self._shape[1] * self._shape[2]
+        self._shape = (depth, height, width)
+        self._labels = labels
+        self._pixels = depth * height * width
         self._kernels: list[tuple[Features32, int, float, Matrix | None]] = []
         self._unary: Matrix | None = None
         self._field: _core.MeanField | None = None
@@ -111,7 +113,9 @@ class DenseCRF:
             )
         if not np.isfinite(energies).all():
             raise ValueError("unary energies must be finite; clip probabilities above 0 before the logarithm")
-        self._unary = energies
+        check_single_label(energies)
+        with self._calls:
+            self._unary = energies
 
     def addPairwiseEnergy(  # noqa: N802
         self,
@@ -130,15 +134,20 @@ class DenseCRF:
     def _add(self, features: Features32, compat: Compat, kernel: int, normalization: int) -> None:
         KernelType(kernel)
         weight, gain = _gain(compat, self._labels)
-        self._kernels.append((features, int(NormalizationType(normalization)), weight, gain))
-        self._field = None
+        term = (features, int(NormalizationType(normalization)), weight, gain)
+        with self._calls:
+            self._kernels.append(term)
+            self._field = None
 
-    def inference(self, niter: int) -> Matrix:
-        """Beliefs (labels, pixels) after so many iterations."""
-        if isinstance(niter, bool) or not isinstance(niter, int | np.integer) or niter < 0:
-            raise ValueError(f"the number of iterations must be a whole number from 0 on, got {niter!r}")
+    def inference(self, niter: float) -> Matrix:
+        """Beliefs (labels, pixels) after `niter` iterations, a whole number such as 5 or 5.0."""
+        steps = _whole(niter)
+        if not 0 <= steps <= MAX_ITERATIONS:
+            raise ValueError(
+                f"the number of iterations must be whole, from 0 to {MAX_ITERATIONS:,}, got {niter!r}"
+            )
         with self._fresh_field() as field:
-            for _ in range(int(niter)):
+            for _ in range(steps):
                 field.step()
             return self._beliefs(field)
 
@@ -165,17 +174,21 @@ class DenseCRF:
         beliefs = _matrix("Q", q)
         if beliefs.shape != (self._labels, self._pixels):
             raise ValueError(f"Q must be {(self._labels, self._pixels)}, got {beliefs.shape}")
+        if not np.isfinite(beliefs).all():
+            raise ValueError("Q must be finite, but it holds NaN or infinite numbers")
         return beliefs
 
     @contextmanager
     def _fresh_field(self) -> Iterator[_core.MeanField]:
         """The core's object, at the unary, and no other thread's for the time of the block."""
         with self._calls:
-            if self._field is None:
-                self._field = _core.MeanField(self._shape, self._labels, self._kernels, processors())
+            field = self._field
+            if field is None:
+                field = _core.MeanField(self._shape, self._labels, self._kernels, thread_count(None))
+                self._field = field
             unary = np.zeros((self._labels, self._pixels), np.float32) if self._unary is None else self._unary
-            self._field.set_unary(self._volume(unary))
-            yield self._field
+            field.set_unary(self._volume(unary))
+            yield field
 
     def _volume(self, matrix: Matrix) -> Matrix:
         return matrix.reshape(self._labels, *self._shape)
@@ -189,7 +202,7 @@ class DenseCRF:
 class DenseCRF2D(DenseCRF):
     """A CRF over an image: width first, then height, then the number of labels."""
 
-    def __init__(self, w: int, h: int, nlabels: int) -> None:
+    def __init__(self, w: float, h: float, nlabels: float, *_: object, **__: object) -> None:
         self._set_size((1, h, w), nlabels)
 
     def addPairwiseGaussian(  # noqa: N802
@@ -217,6 +230,13 @@ class DenseCRF2D(DenseCRF):
         self._add(term.features(self._shape[1:]), compat, kernel, normalization)
 
 
+def _whole(value: object) -> int:
+    """A number that is whole, 5 or 5.0, as an integer; -1 for anything else."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not float(value).is_integer():
+        return -1
+    return int(value)
+
+
 def _row_column(sxy: float | Sequence[float]) -> float | tuple[float, float]:
     if isinstance(sxy, Sequence | np.ndarray):
         if len(sxy) != 2:
@@ -230,12 +250,14 @@ def _matrix(name: str, values: npt.ArrayLike) -> Matrix:
     if array.dtype.kind not in "iuf" or array.ndim < 2:
         raise ValueError(f"{name} must be a matrix of real numbers, got {array.shape} of {array.dtype}")
     with np.errstate(over="ignore"):
-        return np.ascontiguousarray(array, np.float32)
+        return np.require(array, np.float32, "CA")
 
 
 def _gain(compat: Compat, labels: int) -> tuple[float, Matrix | None]:
     """The core's weight and label matrix."""
     given = np.asarray(compat)
+    if given.shape == () and given.dtype.kind == "b":
+        given = given.astype(np.float32)  # to the peer, as to Python, True is the number 1
     if given.dtype.kind not in "iuf" or not np.isfinite(given).all():
         raise ValueError(f"compat must hold finite numbers, got {compat!r}")
     if given.shape == ():

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from pixelwise.crf.ranges import check_range
+
 Matrix = npt.NDArray[np.float32]
 
 
@@ -15,14 +17,14 @@ def unary_from_labels(
 ) -> Matrix:
     """Energies (n_labels, pixels) of labels that are right with probability gt_prob.
 
-    With zero_unsure, label 0 means "could be anything", n_labels does not count it, and row k is of label k
-    + 1. Raises ValueError for a gt_prob outside (0, 1) and for labels beyond n_labels, 255 for void among
-    them.
+    Labels are integers, or truth values for 0 and 1. With zero_unsure, label 0 means "could be anything",
+    n_labels does not count it, and row k is of label k + 1. Raises ValueError for a gt_prob outside (0, 1)
+    and for labels beyond n_labels, 255 for void among them.
     """
     ids = np.asarray(labels).ravel()
     if not 0 < gt_prob < 1:
         raise ValueError(f"gt_prob must be between 0 and 1, got {gt_prob}")
-    if ids.dtype.kind not in "iu" or n_labels < 2:
+    if ids.dtype.kind not in "biu" or n_labels < 2:
         raise ValueError(f"labels must be integers of 2 or more classes, got {ids.dtype} of {n_labels}")
     first = 1 if zero_unsure else 0
     unsure = (ids == 0) & zero_unsure
@@ -42,11 +44,26 @@ def unary_from_labels(
 def unary_from_softmax(sm: npt.ArrayLike, scale: float | None = None, clip: float | None = 1e-5) -> Matrix:
     """Energies -log p (classes, pixels) of probabilities (classes, ...), never below `clip`.
 
-    scale, in (0, 1], is how far to trust them: they are mixed with the uniform distribution.
+    Masks of 0 and 1, or of truth values, are probabilities, too. scale, in (0, 1], is how far to trust them:
+    they are mixed with the uniform distribution. Raises ValueError unless all are within [0, 1] and those of
+    a pixel add up to 1 (to 1 %).
     """
-    p = np.asarray(sm)
-    if p.ndim < 2 or p.dtype.kind != "f":
-        raise ValueError(f"probabilities must be (classes, ...) floats, got {p.shape} of {p.dtype}")
+    given = np.asarray(sm)
+    if given.ndim < 1 or given.dtype.kind not in "biuf" or given.size == 0:
+        raise ValueError(f"probabilities must be (classes, ...) numbers, got {given.shape} of {given.dtype}")
+    p = given if given.dtype.kind == "f" else given.astype(np.float32)
+    if not (p.min() >= -1e-6 and p.max() <= 1 + 1e-4):
+        raise ValueError(
+            f"probabilities must be within [0, 1], but these reach from {p.min():.3g} to {p.max():.3g}; "
+            "scores need a softmax over axis 0 first, and values up to 255 a division by 255"
+        )
+    total = p.sum(axis=0, dtype=np.float32)
+    if not (abs(total - 1) <= 1e-2).all():
+        raise ValueError(
+            "the probabilities of a pixel must add up to 1 along axis 0, but here sums reach from "
+            f"{total.min():.3g} to {total.max():.3g}; are the classes on another axis? A map of the "
+            "foreground needs the background as a second class: np.stack([1 - p, p])"
+        )
     if scale is not None:
         if not 0 < scale <= 1:
             raise ValueError(f"scale must be above 0 and at most 1, got {scale}")
@@ -54,7 +71,7 @@ def unary_from_softmax(sm: npt.ArrayLike, scale: float | None = None, clip: floa
     if clip is not None:
         p = np.clip(p, clip, 1.0)
     if not (p > 0).all():
-        raise ValueError("probabilities must be above 0 and not NaN, or be clipped by clip=1e-5")
+        raise ValueError("a probability of 0 has no energy; clip it, with clip=1e-5 for example")
     return np.asarray(-np.log(p).reshape(p.shape[0], -1), np.float32)
 
 
@@ -75,19 +92,24 @@ def create_pairwise_bilateral(
     """Features (axes + channels, pixels): positions and channels over their widths.
 
     schan: one number for all channels, or a sequence of one for each; a shorter one, of which the peer takes
-    the missing widths for 1, raises ValueError. chdim: the axis of the image that holds channels; -1 (sic:
-    the peer's) if it has none.
+    the missing widths for 1, raises ValueError, and so do values that do not go with schan (see
+    pixelwise.crf.ranges). chdim: the axis of the image that holds channels; -1 (sic: the peer's) if it
+    has none.
     """
     image = np.asarray(img)
-    channels = (image[np.newaxis] if chdim == -1 else np.moveaxis(image, chdim, 0)).astype(np.float32)
+    if chdim not in range(-image.ndim, image.ndim):
+        raise ValueError(f"chdim must be an axis of the image, which has {image.ndim}, got {chdim!r}")
+    planes = image[np.newaxis] if chdim == -1 else np.moveaxis(image, int(chdim), 0)
     widths = np.asarray(schan, np.float32)
-    if widths.shape not in ((), (channels.shape[0],)):
+    if widths.shape not in ((), (len(planes),)):
         raise ValueError(
-            f"schan must be a number or hold one for each of {channels.shape[0]} channels, got {schan!r}; "
+            f"schan must be a number or hold one for each of {len(planes)} channels, got {schan!r}; "
             "is chdim right?"
         )
-    _check_widths(np.atleast_1d(widths))
-    channels = channels / widths.reshape(-1, *[1] * (channels.ndim - 1))
+    widths = np.broadcast_to(widths, len(planes))
+    _check_widths(widths)
+    check_range(np.moveaxis(planes, 0, -1), widths)
+    channels = planes.astype(np.float32) / widths.reshape(-1, *[1] * (planes.ndim - 1))
     positions = create_pairwise_gaussian(sdims, channels.shape[1:])
     return np.concatenate([positions, channels.reshape(channels.shape[0], -1)])
 

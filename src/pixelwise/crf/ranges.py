@@ -1,0 +1,56 @@
+"""Whether an image's values and theta_beta, the width of a bilateral kernel, are in the same units.
+
+Widths are mostly published for grey levels from 0 to 255. An image of 0 to 1, or one that was normalised for
+a net, then has no edges for the kernel; one of 16 bits has nothing but edges. Both give a result, and both
+are wrong.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+_SMALL = 10.0
+"""Images of 0 to 1 and normalised ones stay below; of grey levels only nearly black ones do."""
+_LARGE = 255.0
+_FAR_APART = 300.0
+"""Standard deviations. Grey levels from 0 to 255 are not so far apart unless theta_beta is below 1."""
+_SAMPLE = 10_000
+"""About so many pixels are looked at."""
+
+
+def check_range(image: npt.NDArray[np.generic], widths: npt.NDArray[np.float32]) -> None:
+    """Raise ValueError if values and widths do not go together.
+
+    image: (*shape, channels), finite. widths: theta_beta, one for each channel. What counts is the range of
+    the middle nine tenths of a channel's values, so that a few odd pixels change nothing. Images of uint8 are
+    grey levels, however dark or flat they are, and so are always right.
+    """
+    if image.dtype == np.uint8 or image.size == 0:
+        return
+    pixels = image.reshape(-1, image.shape[-1])
+    sample = pixels[:: max(1, len(pixels) // _SAMPLE)].astype(np.float64)
+    low, high = np.percentile(sample, [5, 95], axis=0)
+    flat = low == high  # a small object before one colour
+    if flat.any():
+        low = np.where(flat, pixels.min(axis=0), low).astype(np.float64)
+        high = np.where(flat, pixels.max(axis=0), high).astype(np.float64)
+    span, reach = high - low, np.maximum(abs(low), abs(high))
+    varied = span > 0
+    if not varied.any():
+        return
+    if image.dtype.kind in "bf" and ((span < widths) & (reach <= _SMALL))[varied].all():
+        raise ValueError(
+            f"{_values(low, high, varied)}, where a theta_beta of {widths[varied].min():g} sees no edges; "
+            "pass the image with values from 0 to 255 (multiply an image of 0 to 1 by 255, undo what a "
+            "net's normalisation did), or give theta_beta in the image's units"
+        )
+    far = varied & ~flat & (span > _FAR_APART * widths) & (reach > _LARGE)
+    if far.any():
+        raise ValueError(
+            f"{_values(low, high, far)}, where a theta_beta of {widths[far].min():g} sees nothing but edges; "
+            "pass the image with values from 0 to 255 (divide one of 16 bits by 257), or give theta_beta in "
+            "the image's units"
+        )
+
+
+def _values(low: npt.NDArray[np.float64], high: npt.NDArray[np.float64], of: npt.NDArray[np.bool_]) -> str:
+    return f"the image's values reach from {low[of].min():.3g} to {high[of].max():.3g}"

@@ -1,0 +1,189 @@
+// Drives the core while memory runs out, at each allocation in turn, and while it is interrupted. What fails must end with
+// its exception on every thread, and objects must work on afterwards. The whole program's `new` is replaced here.
+#include <atomic>
+#include <cstdint>
+#include <cstdlib>
+#include <new>
+
+#include "checks.hpp"
+#include "convolution.hpp"
+#include "learning.hpp"
+#include "mean_field.hpp"
+#include "threads.hpp"
+
+#if defined(__unix__) || defined(__APPLE__)
+#include <unistd.h>
+#endif
+
+namespace {
+
+std::atomic<std::int64_t> allocations_left{INT64_MAX};  // until the one that fails
+
+void* allocate(std::size_t bytes, std::size_t alignment) {
+    if (allocations_left.fetch_sub(1, std::memory_order_relaxed) == 0) throw std::bad_alloc();
+    const std::size_t rounded = (bytes + alignment - 1) / alignment * alignment;
+    void* const memory = alignment <= alignof(std::max_align_t) ? std::malloc(bytes > 0 ? bytes : 1)
+                                                                : std::aligned_alloc(alignment, rounded);
+    if (!memory) throw std::bad_alloc();
+    return memory;
+}
+
+}  // namespace
+
+void* operator new(std::size_t bytes) { return allocate(bytes, alignof(std::max_align_t)); }
+void* operator new[](std::size_t bytes) { return allocate(bytes, alignof(std::max_align_t)); }
+void* operator new(std::size_t bytes, std::align_val_t alignment) {
+    return allocate(bytes, static_cast<std::size_t>(alignment));
+}
+void* operator new[](std::size_t bytes, std::align_val_t alignment) {
+    return allocate(bytes, static_cast<std::size_t>(alignment));
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete[](void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
+void operator delete[](void* memory, std::align_val_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+
+namespace {
+
+using namespace pixelwise;
+
+// Runs `work` with the first allocation failing, then the second, and so on until it succeeds. Returns how often it failed.
+template <class Work>
+int fail_at_each(const Work& work) {
+    for (int n = 0;; ++n) {
+        allocations_left = n;
+        try {
+            work();
+            allocations_left = INT64_MAX;
+            return n;
+        } catch (const std::bad_alloc&) {
+            allocations_left = INT64_MAX;
+        }
+    }
+}
+
+const Shape shape{1, 128, 130};  // enough for four threads
+constexpr int classes = 3, threads = 4;
+
+struct Sample {
+    Floats first, second, unary;
+    std::vector<Pairwise> terms;
+    Sample() {
+        Random random(0);
+        first = random.normals(2 * shape.pixels(), 1.0f);
+        second = random.normals(5 * shape.pixels(), 1.0f);
+        unary = random.normals(classes * shape.pixels(), 3.0f);
+        Floats matrix = random.normals(classes * classes, 0.5f);
+        terms = {{2, first.data(), Normalization::symmetric, 1.0f, {}},
+                 {5, second.data(), Normalization::after, 1.0f, matrix}};
+    }
+    Strided<const float> view(const Floats& of) const {
+        return {of.data(), shape.pixels(), shape.pixels(), shape.width, 1};
+    }
+};
+
+Floats beliefs_of(MeanField& field) {
+    Floats q(size(classes * shape.pixels()));
+    field.beliefs({q.data(), shape.pixels(), shape.pixels(), shape.width, 1});
+    return q;
+}
+
+Floats after_two_steps(const Sample& sample) {
+    MeanField field(shape, classes, sample.terms, threads, *find_kernels());
+    require(field.threads() == threads, "a wrong number of threads");
+    require(field.set_unary(sample.view(sample.unary)) == -1, "a finite unary was refused");
+    field.step();
+    field.step();
+    return beliefs_of(field);
+}
+
+void run_out_of_memory() {
+    const Sample sample;
+    const Floats expected = after_two_steps(sample);
+
+    context = "memory runs out while a lattice is built";
+    const int built = fail_at_each([&] { MeanField(shape, classes, sample.terms, threads, *find_kernels()); });
+    require(built > 100, "too few allocations failed", built);
+
+    context = "memory runs out in a step";
+    MeanField field(shape, classes, sample.terms, threads, *find_kernels());
+    require(fail_at_each([&] { field.set_unary(sample.view(sample.unary)); }) > 0, "nothing failed");
+    require(fail_at_each([&] { field.step(); }) > 0, "nothing failed");
+    require(fail_at_each([&] { field.step(); }) > 0, "nothing failed");
+    require(fail_at_each([&] { beliefs_of(field); }) > 0, "nothing failed");
+    require(beliefs_of(field) == expected, "another result after memory ran out");
+    require(fail_at_each([&] { field.divergence(); }) > 0, "nothing failed");
+
+    context = "memory runs out in a convolution";
+    Random random(1);
+    const Floats x = random.normals(9 * 13 * 32, 1.0f), w = random.normals(32 * 32 * 9, 0.1f), bias(32);
+    Floats out(x.size()), sums(48 * 9);
+    fail_at_each([&] {
+        const Convolution convolution(*find_kernels(), w.data(), bias.data(), 32, 32, 3, 1, 1, true, false, threads);
+        convolution.run(x.data(), {1, 9, 13}, out.data(), threads);
+    });
+    fail_at_each([&] {
+        const Floats maps(48 * 64, 1.0f);
+        correlate_depthwise(*find_kernels(), {48, 3, 1, 1, 1}, {maps.data(), maps.data(), 1, 8, 8, 8, 8}, sums.data(), threads);
+    });
+}
+
+struct Interrupted {};
+int looks_left;  // until the one that interrupts
+void look() {
+    if (looks_left-- == 0) throw Interrupted();
+}
+
+// Returns whether `work` was interrupted as soon as that was asked for.
+template <class Work>
+bool interrupted(const Work& work) {
+    looks_left = 0;
+    const InterruptScope scope(&look);
+    try {
+        work();
+    } catch (const Interrupted&) {
+        return true;
+    }
+    return false;
+}
+
+void run_interrupts() {
+    const Sample sample;
+    const Floats expected = after_two_steps(sample);
+    context = "interrupted";
+    require(interrupted([&] { MeanField(shape, classes, sample.terms, threads, *find_kernels()); }), "building went on");
+    MeanField field(shape, classes, sample.terms, threads, *find_kernels());
+    require(interrupted([&] { field.set_unary(sample.view(sample.unary)); }), "the unary was taken");
+    require(field.set_unary(sample.view(sample.unary)) == -1, "a finite unary was refused");
+    for (int step = 0; step < 2; ++step) {
+        require(interrupted([&] { field.step(); }), "the step went on");
+        field.step();
+    }
+    require(beliefs_of(field) == expected, "another result after an interruption");
+
+    context = "too many vertices";
+    bool refused = false;
+    try {
+        MeanField(shape, classes, sample.terms, threads, *find_kernels(), 100);
+    } catch (const LatticeTooLarge&) {
+        refused = true;
+    }
+    require(refused, "they were built");
+}
+
+}  // namespace
+
+void run_failures() {
+#if defined(__unix__) || defined(__APPLE__)
+    alarm(600);  // a thread that waits for one that has failed would wait for ever
+#endif
+    run_out_of_memory();
+    run_interrupts();
+#if defined(__unix__) || defined(__APPLE__)
+    alarm(0);
+#endif
+}
