@@ -35,7 +35,7 @@ from torch.utils.data import DataLoader, Dataset
 from pixelwise.data import LabelledImages, open_dataset
 from pixelwise.data.transforms import Augmentation, augment
 from pixelwise.models.fast_training import for_training
-from pixelwise.recipes import camvid_fcn8s_vgg16, camvid_large_fov, people_and_animals
+from pixelwise.recipes import camvid, people_and_animals
 from pixelwise.training.batches import augmentation
 from pixelwise.training.losses import cross_entropy
 from pixelwise.training.net import build_net
@@ -46,8 +46,8 @@ from pixelwise.types import VOID
 Pair = tuple[torch.Tensor, torch.Tensor]
 Maker = Callable[[Recipe, "Crops"], Callable[[], None]]
 RECIPES = {
-    "large_fov": camvid_large_fov.FIRST,
-    "fcn8s": camvid_fcn8s_vgg16.RECIPE,
+    "large_fov": camvid.LARGE_FOV_1,
+    "fcn8s": camvid.FCN8S,
     "lite0": dataclasses.replace(people_and_animals.RECIPE, backbone="efficientnet_lite0"),
 }
 CLASSES = 21

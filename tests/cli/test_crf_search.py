@@ -110,7 +110,10 @@ def test_after_ctrl_c_the_same_command_goes_on(
     ("options", "code", "message"),
     [
         ("-o x.txt", 2, "expected a name that ends in .json, got x.txt"),
-        ("-o x.json --w1 5", 2, "expected LOW:HIGH, two numbers, got 5"),
+        ("-o x.json --w1 5", 2, "expected LOW:HIGH or LOW:STEP:HIGH, got 5"),
+        ("-o x.json --w1 1:1:1:9", 2, "expected LOW:HIGH or LOW:STEP:HIGH, got 1:1:1:9"),
+        ("-o x.json --w1 1:9:5", 2, "w1 needs a step from 0 to high - low, got 9"),
+        ("-o x.json --grid fine", 2, "expected quick or paper, got fine"),
         ("-o x.json --w1 5:2", 2, "w1 needs two numbers 0 < low < high, got 5 and 2"),
         ("-o there.json", 1, "error: there.json is there already\nhint:  --overwrite replaces it"),
         ("-o photo.json", 1, "error: photo.png is there already\nhint:  --overwrite replaces it"),

@@ -109,7 +109,7 @@ def test_upper_bound_sets_voc_beside_the_paper_and_other_data_by_itself(invoke: 
     assert shown.exit_code == 0, shown.output
     paper = next(line for line in shown.stdout.splitlines() if line.startswith("the paper"))
     assert paper.split() == ["the", "paper", "50.9", "73.3", "86.1", "92.8", "96.4", "98.5"]
-    assert len([line for line in shown.stdout.splitlines() if "bilinear" in line]) == 9
+    assert len([line for line in shown.stdout.splitlines() if "bilinear" in line]) == 13
     assert len(VOC_CLASSES) == 21
     other = invoke("upper-bound folder:my_images --split all --factors 1,4")
     assert "paper" not in other.stdout
@@ -121,7 +121,9 @@ def test_upper_bound_sets_voc_beside_the_paper_and_other_data_by_itself(invoke: 
 def test_time_names_stages_sizes_and_threads(invoke: Invoke) -> None:
     shown = invoke("time default --size 60x96 --runs 2 --threads 1")
     assert shown.exit_code == 0, shown.output
-    stages = [line.split("  ")[0] for line in shown.stdout.splitlines()[:-1]]
+    heading, *lines = shown.stdout.splitlines()[:-1]
+    assert heading.split() == ["ms", "mean", "median", "quartiles"]
+    stages = [line.split("  ")[0] for line in lines]
     assert stages == ["read", "preprocess", "net", "label", "file to labels"]
     assert shown.stdout.splitlines()[-1].startswith("60x96 pixels, scored at 40x64, single scale, 1 threads")
     record = json.loads(

@@ -11,12 +11,27 @@ import pytest
 import torch
 from caffe_files import Layer, caffemodel
 from PIL import Image
-from small_nets import as_caffe, make_catalogue_small, small_fcn, with_random_weights
+from safetensors.torch import save_file
+from small_nets import (
+    WIDTHS,
+    as_caffe,
+    as_classifier,
+    caffe_layers,
+    make_catalogue_small,
+    small_fcn,
+    with_random_weights,
+)
 from typer.testing import CliRunner, Result
 
 from pixelwise import load
 from pixelwise.cli import describe, import_caffe, main, models
-from pixelwise.models.catalogue import CATALOGUE
+from pixelwise.errors import ModelError, PixelwiseError
+from pixelwise.models.catalogue import CATALOGUE, build
+from pixelwise.models.deeplab import deeplab
+from pixelwise.models.fcn import FCN
+from pixelwise.models.imagenet import load_imagenet
+from pixelwise.training.net import build_net
+from pixelwise.training.recipe import Recipe
 
 EXAMPLES = (*models.EXAMPLES, *describe.EXAMPLES, *import_caffe.EXAMPLES)
 
@@ -160,3 +175,67 @@ def test_what_a_file_lacks_is_told_and_can_be_accepted(place: Path) -> None:
     accepted = run("pixelwise import-caffe 32s.caffemodel --as fcn8s-vgg16 --partial -o x.safetensors")
     assert accepted.exit_code == 0, accepted.output
     assert load("x.safetensors").info.training["complete"] is False
+
+
+@pytest.mark.parametrize("backbone", ["vgg16", "alexnet", "googlenet"])
+def test_an_imagenet_classifier_of_caffe_starts_a_training(place: Path, backbone: str) -> None:
+    torch.manual_seed(0)
+    classifier = build(f"fcn32s-{backbone}", 21)
+    assert isinstance(classifier, FCN)
+    (place / "imagenet.caffemodel").write_bytes(as_classifier(with_random_weights(classifier)))
+    refused = run("pixelwise import-caffe imagenet.caffemodel -o start.safetensors")
+    assert refused.exit_code == 1
+    way = f"--as fcn32s-{backbone} --partial"
+    assert f"it seems to be a classifier: {way}" in " ".join(refused.output.split())
+    means = "104,117,123"
+    done = run(f"pixelwise import-caffe imagenet.caffemodel {way} --mean {means} -o start.safetensors")
+    assert done.exit_code == 0, done.output
+
+    theirs = classifier.state_dict()
+    learnt = [name for name in theirs if name.startswith(("backbone.", "fc6.", "fc7."))]
+    assert len(learnt) >= 14
+    for setting in ("backbone_weights", "init_from"):
+        rest = ["backbone_weights=none"] if setting == "init_from" else []
+        recipe = Recipe(name="r", data="d").override(
+            [f"net=fcn32s-{backbone}", f"{setting}=start.safetensors", *rest]
+        )
+        net = build_net(recipe, 5)
+        ours = net.state_dict()
+        assert all(torch.equal(ours[name], theirs[name]) for name in learnt), setting
+        assert not ours["score_fr.weight"].any(), "new for these classes"
+        assert net.mean.flatten().tolist() == [123, 117, 104]
+        assert net.std.flatten().tolist() == [1, 1, 1]
+
+
+def test_an_imported_classifier_is_decimated_for_deeplab_and_fits_no_other_trunk(place: Path) -> None:
+    classifier = with_random_weights(small_fcn(32, 21))
+    assert isinstance(classifier, FCN)
+    (place / "imagenet.caffemodel").write_bytes(as_classifier(classifier))
+    way = "--as fcn32s-vgg16 --partial -o start.safetensors"
+    assert run(f"pixelwise import-caffe imagenet.caffemodel {way}").exit_code == 0
+    net = deeplab("large_fov", widths=WIDTHS, filters=8)
+    load_imagenet(net, "start.safetensors")
+    assert torch.equal(net.fc6.weight, classifier.state_dict()["fc6.weight"][::2, :, ::3, ::3])
+    assert torch.equal(net.fc7.weight, classifier.state_dict()["fc7.weight"][::2, ::2])
+    with pytest.raises(ModelError, match=r"another net than alexnet: it has no backbone\.conv1\.weight"):
+        load_imagenet(build("fcn32s-alexnet", 5), "start.safetensors")
+    # a file without fc6 and fc7: these begin as where torchvision's names lack them, not as Caffe's
+    trunk = [layer for layer in caffe_layers(classifier) if layer.name.startswith("conv")]
+    (place / "trunk.caffemodel").write_bytes(caffemodel(trunk))
+    assert run(f"pixelwise import-caffe trunk.caffemodel {way}").exit_code == 0
+    report = load_imagenet(net, "start.safetensors")
+    assert {"fc6.weight", "fc7.weight"} <= set(report.left)
+
+
+@pytest.mark.parametrize("setting", ["init_from", "backbone_weights"])
+def test_a_file_that_cannot_be_a_start_is_refused(place: Path, setting: str) -> None:
+    (place / "broken.safetensors").write_bytes(b"no header")
+    settings = ["net=fcn32s-vgg16", "backbone_weights=none"]
+    for name, problem in (("broken", "cannot be read"), ("absent", "do not exist")):
+        recipe = Recipe(name="r", data="d").override([*settings, f"{setting}={name}.safetensors"])
+        with pytest.raises(PixelwiseError, match=f"{name}.safetensors {problem}"):
+            build_net(recipe, 5)
+    save_file({"score": torch.zeros(1)}, "other.safetensors")
+    recipe = Recipe(name="r", data="d").override([*settings, f"{setting}=other.safetensors"])
+    with pytest.raises(PixelwiseError, match="other"):
+        build_net(recipe, 5)

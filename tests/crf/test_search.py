@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pixelwise.crf.search import MOST_TRIALS, Point, Ranges, Trial, best, coarse, fine, plane, search
+from pixelwise.crf.search import GRIDS, Point, Ranges, Trial, best, coarse, fine, plane, search
 
 
 def hill(top: Point, calls: list[Point] | None = None) -> Callable[[Point], float]:
@@ -28,6 +28,28 @@ def test_the_coarse_round_is_the_paper_s_box_in_three_steps() -> None:
     assert {point.theta_beta for point in points} == {3, 6.5, 10}
 
 
+def test_the_papers_grid_has_its_steps_and_the_later_rounds_halve_them() -> None:
+    """w1 5:10, sigma_alpha 50:10:100 and sigma_beta 3:1:10 of section 5."""
+    points = coarse(GRIDS["paper"])
+    assert len(points) == 6 * 6 * 8
+    assert [points[0], points[-1]] == [Point(5, 50, 3), Point(10, 100, 10)]
+    assert {point.theta_alpha for point in points} == {50, 60, 70, 80, 90, 100}
+    assert {point.theta_beta for point in fine(Point(5, 60, 4), GRIDS["paper"], 1)} == {3.5, 4, 4.5}
+    trials = search(hill(Point(7, 75, 4.25)), GRIDS["paper"])
+    assert best(trials).point == Point(7, 75, 4.25)
+    assert len(trials) <= GRIDS["paper"].most_trials() == 288 + 2 * 26 + 36
+
+
+def test_steps_may_be_given_and_must_fit() -> None:
+    ranges = Ranges(w1=(1, 2, 0.4))
+    assert [*dict.fromkeys(point.w1 for point in coarse(ranges))] == [1, 1.4, 1.8]
+    for step in (0, -1, 1.5, float("nan")):
+        with pytest.raises(ValueError, match="w1 needs a step from 0 to high - low"):
+            Ranges(w1=(1, 2, step))
+    with pytest.raises(ValueError, match="take larger steps"):
+        Ranges(w1=(1, 2, 1e-9))
+
+
 def test_later_rounds_halve_the_steps_around_the_best_and_stay_above_zero() -> None:
     points = fine(Point(5, 75, 3), Ranges(), 1)
     assert {point.w1 for point in points} == {3.75, 5, 6.25}
@@ -41,7 +63,7 @@ def test_a_maximum_in_reach_is_found_even_beyond_the_ranges(top: Point) -> None:
     calls: list[Point] = []
     trials = search(hill(top, calls))
     assert best(trials) == Trial(top, 1)
-    assert len(calls) == len(set(calls)) == len(trials) <= MOST_TRIALS
+    assert len(calls) == len(set(calls)) == len(trials) <= Ranges().most_trials() == 27 + 2 * 26 + 36
     assert [trial.point for trial in trials] == calls
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 from pixelwise.crf.search import Point
 from pixelwise.data import open_dataset
 from pixelwise.errors import DataError, ModelError
-from pixelwise.evaluation.crf_search import ScoredImages, evenly
+from pixelwise.evaluation.crf_search import ScoredImages, at_random, evenly
 from pixelwise.evaluation.evaluate import evaluate
 from pixelwise.evaluation.metrics import mean_iou
 from pixelwise.inference.predictor import Predictor
@@ -138,3 +138,13 @@ def test_a_damaged_file_of_scores_is_named(data: Path, predictor: Predictor) -> 
     (images.folder / "scores/00001.npy").write_bytes(b"no scores")
     with pytest.raises(DataError, match=r"00001.npy cannot be read(.|\n)*remove the file"):
         images.confusion(None)
+
+
+def test_random_images_follow_from_the_seed(data: Path) -> None:
+    dataset = open_dataset(f"folder:{data}", "all")
+    ids = [entry.id for entry in dataset.entries]
+    drawn = [[entry.id for entry in at_random(dataset, 2, seed).entries] for seed in range(20)]
+    assert all(sorted(each) == each and len(set(each)) == 2 for each in drawn)
+    assert drawn == [[entry.id for entry in at_random(dataset, 2, seed).entries] for seed in range(20)]
+    assert {id_ for each in drawn for id_ in each} == set(ids), "every image is drawn by some seed"
+    assert at_random(dataset, 100, 0).entries == dataset.entries

@@ -43,6 +43,30 @@ def test_bilinear_gives_each_pixel_the_id_of_the_nearer_cell_and_of_agreeing_nei
     assert resampled(square, 2, "corner", "bilinear", True)[1, 1] == 2  # 2 has 2/4, 1 and 3 have 1/4
 
 
+def test_shares_are_antialiased_and_interpolated() -> None:
+    # Halved: 4 pixels to 2 cells. Pillow's triangle of width 2 gives cell 0 weights 3/7, 3/7 and 1/7.
+    labels = row(1, 2, 2, 2)
+    # Shares of 1: 3/7 and 0; of 2 the rest: cell 0 is 2 already, and so is everything.
+    assert resampled(labels, 2, "shares", "bilinear", True).tolist() == [[2, 2, 2, 2]]
+    assert resampled(row(1, 1, 2, 2), 2, "shares", "bilinear", True).tolist() == [[1, 1, 2, 2]]
+    assert resampled(row(1, 1, 1, 1, 2), 4, "shares", "bilinear", True).tolist() == [[1] * 5], "1.25 cells: 1"
+    assert resampled(row(VOID, VOID, 1, VOID), 4, "shares", "bilinear", False).tolist() == [[1] * 4]
+
+
+def test_the_mean_over_images_weighs_each_image_alike(tmp_path: Path) -> None:
+    """One image of factor 4 keeps everything, the other loses its class 1: mean IoU 1 and (3/4 + 0) / 2."""
+    (tmp_path / "SegmentationClass").mkdir()
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists/val.txt").write_text("a\nb\n")
+    for name, labels in (("a", np.zeros((4, 40), np.uint8)), ("b", row(0, 0, 0, 1).repeat(4, 0))):
+        Image.fromarray(labels).save(tmp_path / f"SegmentationClass/{name}.png")
+    by_images = Convention("shares", "bilinear", "a miss", "images")
+    pooled = Convention("shares", "bilinear", "a miss")
+    bounds = upper_bounds(open_dataset(f"voc:{tmp_path}", "val"), (4,), (by_images, pooled))
+    assert bounds[by_images] == pytest.approx([(1 + 3 / 8) / 2])
+    assert bounds[pooled] == pytest.approx([(172 / 176) / 2])
+
+
 def test_void_votes_or_not() -> None:
     labels = row(VOID, VOID, VOID, 1)
     assert resampled(labels, 4, "majority", "nearest", True).tolist() == [[VOID] * 4]
@@ -81,8 +105,8 @@ def test_void_is_left_out_or_a_miss_and_photos_are_not_needed(voc: str) -> None:
 
 
 def test_conventions_differ_and_have_names_of_their_own() -> None:
-    assert len({str(convention) for convention in CONVENTIONS}) == len(CONVENTIONS) == 16
-    assert str(CONVENTIONS[0]) == "centre, nearest, void left out"
+    assert len({str(convention) for convention in CONVENTIONS}) == len(CONVENTIONS) == 20
+    assert str(CONVENTIONS[0]) == "centre, nearest, void left out, over pixels"
 
 
 def test_a_factor_below_1_is_refused(voc: str) -> None:

@@ -14,10 +14,10 @@ from small_nets import make_catalogue_small, small_fcn, with_random_weights
 from pixelwise.errors import MissingExtraError, ModelError
 from pixelwise.inference.engines import TorchEngine
 from pixelwise.inference.model_file import ModelInfo
-from pixelwise.inference.net_file import NET, read_net, write_net
+from pixelwise.inference.net_file import read_net, write_net
 from pixelwise.inference.predictor import load
 from pixelwise.labels import Classes
-from pixelwise.models.weights import read_metadata
+from pixelwise.models.weights import NET, read_metadata
 
 INFO = ModelInfo("small", Classes.named(["background", *"abcd"]), 64, {"mean": [1.0]}, {"imported_from": "x"})
 

@@ -10,7 +10,7 @@ from pixelwise.errors import ModelError
 from pixelwise.inference.engines import OnnxEngine
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.refiner import CRFRefiner
-from pixelwise.inference.timing import WARM_UP, time_stages, write_photo
+from pixelwise.inference.timing import WARM_UP, Duration, _duration, time_stages, write_photo
 from pixelwise.types import RGBImage, Scores
 
 
@@ -48,9 +48,17 @@ def test_every_stage_is_timed_after_a_warm_up(photo: Path, predictor: Predictor)
     durations = time_stages(Predictor(engine, predictor.info), photo, 4, told.append)
     assert list(durations) == ["read", "preprocess", "net", "label", "file to labels"]
     assert all(0 < entry.low <= entry.median <= entry.high for entry in durations.values())
+    assert all(entry.mean > 0 for entry in durations.values())
     assert told == [1, 2, 3, 4]
     # Once by itself and once in the whole, on the copy of at most 64 pixels.
     assert engine.sizes == [(40, 64)] * 2 * (WARM_UP + 4)
+
+
+def test_the_mean_and_the_quartiles_are_those_of_all_runs() -> None:
+    duration = _duration([0.1, 0.2, 0.3, 1.0, 0.4])
+    assert duration.mean == pytest.approx(2.0 / 5), "as table 1 of the FCN paper has it"
+    assert duration.median == pytest.approx(0.3)
+    assert _duration([0.5]) == Duration(0.5, 0.5, 0.5, 0.5)
 
 
 def test_the_crf_is_a_stage_if_there_is_one(photo: Path, predictor: Predictor) -> None:

@@ -105,3 +105,16 @@ def test_layers_that_cannot_be_spread_are_named(layer: nn.Module, complaint: str
 def test_an_output_stride_that_the_strides_do_not_meet_is_refused() -> None:
     with pytest.raises(ValueError, match="cannot give 3"):
         atrous(nn.Sequential(nn.Conv2d(1, 2, 3, stride=2), nn.Conv2d(2, 2, 3, stride=2)), 3)
+
+
+def test_a_padded_pooling_is_spread_at_every_stride() -> None:
+    """As in ResNets: a 3x3 pooling, padded by 1, behind a convolution of stride 2."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(3, 4, 7, 2, 3), nn.MaxPool2d(3, 2, 1), nn.Conv2d(4, 2, 3, padding=1))
+    image = torch.rand(1, 3, 33, 29) - 0.5
+    for stride in (2, 1):
+        dense = atrous(net, stride)(image)
+        step = 4 // stride
+        coarse = net(image)
+        assert torch.allclose(dense[..., ::step, ::step], coarse, atol=1e-6)
+        assert dense.shape[-2:] == tuple(-(-size // stride) for size in image.shape[-2:])

@@ -33,3 +33,14 @@ def test_only_a_learned_kernel_learns() -> None:
 def test_factor_zero_is_rejected() -> None:
     with pytest.raises(ValueError, match="at least 1, got 0"):
         BilinearUpsampling(2, 0)
+
+
+def test_full_kernels_begin_as_the_bilinear_ones_and_learn_to_mix_channels() -> None:
+    scores = torch.rand(2, 3, 5, 4)
+    full, own = BilinearUpsampling(3, 2, learned=True, mixing=True), BilinearUpsampling(3, 2)
+    assert full.weight.shape == (3, 3, 3, 3)
+    assert torch.allclose(full(scores), own(scores), atol=1e-6)
+    full(scores)[:, 0].sum().backward()
+    assert full.weight.grad is not None
+    assert full.weight.grad[1, 0].abs().min() > 0, "channel 1 can learn to add to channel 0"
+    assert not full.weight.grad[:, 1].any()

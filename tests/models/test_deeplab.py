@@ -1,5 +1,7 @@
 """DeepLab v1's nets: table 1's figures, strides, sizes, alignment, the multi-scale branches."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -7,15 +9,17 @@ from torch import nn
 from pixelwise.geometry import Grid
 from pixelwise.models.bilinear import BilinearUpsampling
 from pixelwise.models.deeplab import VARIANTS, DeepLab, deeplab
+from pixelwise.models.shift_and_stitch import shift_and_stitch
 from pixelwise.models.trunk import through
 from pixelwise.models.vgg16 import vgg16_trunk
 
 NARROW = (4, 4, 4, 6, 6)
 
 
-def small(variant: str, multi_scale: bool = False) -> DeepLab:
+def small(variant: str, multi_scale: bool = False, pools: str = "release") -> DeepLab:
     torch.manual_seed(0)
-    return deeplab(variant, multi_scale, classes=3, widths=NARROW, filters=8, branch_filters=5).eval()
+    sizes: dict[str, object] = {"widths": NARROW, "filters": 8, "branch_filters": 5}
+    return deeplab(variant, multi_scale, classes=3, pools=pools, **sizes).eval()  # type: ignore[arg-type]
 
 
 def parameters(net: nn.Module) -> int:
@@ -70,12 +74,13 @@ def test_306_gives_39_cells_and_321_gives_41() -> None:
         assert net.cells(torch.empty(1, 3, size, size, device="meta")).shape[-2:] == (cells, cells)
 
 
+@pytest.mark.parametrize("pools", ["release", "exact"])
 @pytest.mark.parametrize("multi_scale", [False, True])
 @pytest.mark.parametrize("variant", list(VARIANTS))
 def test_any_size_gives_scores_of_that_size_and_labels_subsampled_by_8(
-    variant: str, multi_scale: bool
+    variant: str, multi_scale: bool, pools: str
 ) -> None:
-    net = small(variant, multi_scale).to("meta")
+    net = small(variant, multi_scale, pools).to("meta")
     for size in [(1, 1), (500, 375), (1000, 700), *[(n, 40 - n) for n in range(1, 18)]]:
         image = torch.empty(1, 3, *size, device="meta")
         assert net.eval()(image).shape == (1, 3, *size)
@@ -90,20 +95,24 @@ def test_labels_are_those_of_the_pixels_that_cells_lie_on() -> None:
 
 
 @pytest.mark.parametrize(
-    ("variant", "size", "multi_scale"),
+    ("variant", "size", "multi_scale", "pools"),
     [
-        ("base", 192, False),
-        ("4x4", 192, False),
-        ("7x7", 192, False),
-        ("large_fov", 449, False),
-        ("large_fov", 449, True),
+        ("base", 192, False, "release"),
+        ("4x4", 192, False, "release"),
+        ("7x7", 192, False, "release"),
+        ("7x7", 480, False, "exact"),
+        ("large_fov", 449, False, "release"),
+        ("large_fov", 449, False, "exact"),
+        ("large_fov", 449, True, "release"),
     ],
 )
-def test_the_response_to_a_delta_image_is_centred_on_it(variant: str, size: int, multi_scale: bool) -> None:
+def test_the_response_to_a_delta_image_is_centred_on_it(
+    variant: str, size: int, multi_scale: bool, pools: str
+) -> None:
     """Filters are means, so the response to a dot in the middle must be its own mirror image. Multi-scale
     branches of nets with 2x2 poolings lie up to half a cell aside, so these are left out.
     """
-    net = small(variant, multi_scale)
+    net = small(variant, multi_scale, pools)
     for module in net.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.constant_(module.weight, 1 / module.weight[0].numel())
@@ -127,6 +136,52 @@ def test_evaluation_interpolates_the_cells_of_training() -> None:
         assert torch.allclose(net(image)[..., ::8, ::8], net.cells(image), atol=1e-5)
 
 
+@pytest.mark.parametrize(("variant", "kernel", "field"), [("7x7", 7, 404), ("base", 4, 308)])
+def test_exact_pools_give_the_scores_of_shift_and_stitch(variant: str, kernel: int, field: int) -> None:
+    """VGG16 of stride 32 with a 7x7 fc6 sees 404 pixels, with 4x4 308. From pool3 it has stride 4: its cells
+    for pool3 shifted by 0 to 3 both ways, interlaced, are those of the net with holes, wherever no window
+    reaches over the border.
+    """
+    net = small(variant, pools="exact")
+    grid = through(net.fc6, net.backbone.grids["pool5"])
+    assert (grid.field, grid.stride) == (field, 8)
+
+    layers = dict(net.backbone.named_children())
+    names = list(layers)
+    plain = nn.Sequential()
+    for name in names[names.index("pool3") + 1 :]:
+        layer = copy.deepcopy(layers[name])
+        if isinstance(layer, nn.Conv2d):
+            layer.dilation = layer.padding = (1, 1)
+        if not isinstance(layer, nn.ZeroPad2d):
+            plain.append(nn.MaxPool2d(2, 2, ceil_mode=True) if isinstance(layer, nn.MaxPool2d) else layer)
+    fc6 = copy.deepcopy(net.fc6)
+    fc6.padding, fc6.dilation = (0, 0), (1, 1)
+    plain.append(fc6)
+
+    cells = 64
+    image = torch.rand(1, 3, 8 * cells, 8 * cells) * 255
+    with torch.inference_mode():
+        x = net.normalise(image)
+        for name in names[: names.index("pool3") + 1]:
+            x = layers[name](x)
+        stitched = shift_and_stitch(plain, x, 4)
+        found = net.fc6(net.backbone(net.normalise(image))["pool5"])
+    # Cell 0 of the plain net lies in the middle of the first kernel x kernel cells of 32 pixels, on
+    # 15.5 + 16 (kernel - 1); with holes cell i lies on 15.5 + 8 i.
+    first = 2 * (kernel - 1)
+    inner = slice(-(-(field - 32) // 16), (8 * cells - field // 2 - 16) // 8)
+    window = slice(inner.start - first, inner.stop - first)
+    assert inner.stop - inner.start >= 12
+    assert found.std() > 0.1
+    assert torch.allclose(found[..., inner, inner], stitched[..., window, window], rtol=1e-5, atol=1e-4)
+
+
+def test_pools_are_the_releases_or_exact() -> None:
+    with pytest.raises(ValueError, match='pools is "release" or "exact", not "dense"'):
+        deeplab(pools="dense")
+
+
 def test_multi_scale_adds_128_channels_for_the_image_and_each_of_four_poolings() -> None:
     with torch.device("meta"):
         net = deeplab("large_fov", multi_scale=True)
@@ -138,6 +193,22 @@ def test_multi_scale_adds_128_channels_for_the_image_and_each_of_four_poolings()
         if isinstance(conv, nn.Conv2d)
     ]
     assert kernels == [(3, 128), (1, 128)] * 5
+
+
+def test_each_branch_sees_the_image_or_the_pooling_of_its_name() -> None:
+    net = small("large_fov", multi_scale=True)
+    outputs: dict[str, torch.Tensor] = {}
+    inputs: dict[str, torch.Tensor] = {}
+    for name, layer in net.backbone.named_children():
+        layer.register_forward_hook(lambda _, i, o, name=name: outputs.__setitem__(name, o.clone()))
+    for name, branch in net.branches.items():
+        branch.register_forward_pre_hook(lambda _, i, name=name: inputs.__setitem__(name, i[0].clone()))
+    image = torch.rand(1, 3, 33, 41) * 255
+    with torch.inference_mode():
+        net(image)
+    assert list(inputs) == ["image", "pool1", "pool2", "pool3", "pool4"]
+    assert torch.equal(inputs["image"], net.normalise(image))
+    assert all(torch.equal(inputs[name], outputs[name]) for name in ("pool1", "pool2", "pool3", "pool4"))
 
 
 def test_only_the_new_weights_of_a_multi_scale_net_learn() -> None:

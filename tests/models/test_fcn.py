@@ -1,20 +1,22 @@
 """FCN's nets: the figures of table 1, the release's offsets, sizes, alignment, stages, heads, fusion."""
 
-from typing import cast
+from typing import Any, cast
 
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from pixelwise.geometry import Grid
 from pixelwise.models.alignment import Crop, Fuse
-from pixelwise.models.bilinear import BilinearUpsampling
-from pixelwise.models.fcn import FCN, LateFusion, fcn
+from pixelwise.models.bilinear import BilinearUpsampling, bilinear_kernel
+from pixelwise.models.fcn import FCN, LateFusion, SkipOnly, fcn
 from pixelwise.models.segmentation_net import by_head
 from pixelwise.models.transplant import transplant
 from pixelwise.models.trunk import through
 
 NARROW = (4, 4, 4, 6, 6)
+THIN: dict[str, Any] = {"widths": NARROW, "filters": 8}
 
 
 def small(backbone: str = "vgg16", stride: int = 8, **options: object) -> FCN:
@@ -315,7 +317,7 @@ def test_late_fusion_averages_the_scores_of_two_streams() -> None:
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        ({"backbone": "resnet18"}, "backbone is one of alexnet, vgg16, googlenet, not resnet18"),
+        ({"backbone": "resnet18"}, "backbone is one of alexnet, vgg16, vgg19, googlenet, not resnet18"),
         ({"stride": 4}, "stride is one of 32, 16, 8, not 4"),
         ({"padding": "valid"}, "padding is one of release, same"),
         ({"in_channels": 5}, "in_channels is one of 3, 4, 6"),
@@ -324,3 +326,93 @@ def test_late_fusion_averages_the_scores_of_two_streams() -> None:
 def test_what_there_is_not_is_refused_with_what_there_is(options: dict[str, object], complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         fcn(**options)  # type: ignore[arg-type]
+
+
+def test_full_upsampling_has_the_kernels_of_caffes_layers_between_all_classes() -> None:
+    """Caffe's 4x4 deconvolutions of 21 classes hold 21 * 21 * 16 numbers; FCN-8s has two, FCN-16s one."""
+    with torch.device("meta"):
+        counts = {
+            (stride, way): sum(
+                p.numel() for p in fcn(stride=stride, upsampling=way).parameters() if p.requires_grad
+            )
+            for stride in (16, 8)
+            for way in ("fixed", "learned", "full")
+        }
+    assert counts[16, "full"] - counts[16, "fixed"] == 21 * 21 * 16
+    assert counts[8, "full"] - counts[8, "fixed"] == 2 * 21 * 21 * 16
+    assert counts[8, "learned"] - counts[8, "fixed"] == 2 * 21 * 16
+    with pytest.raises(ValueError, match="upsampling is one of fixed, learned, full, not mixed"):
+        fcn(upsampling="mixed")
+
+
+# What the authors tried and left.
+
+
+@pytest.mark.parametrize("padding", ["release", "same"])
+@pytest.mark.parametrize(
+    ("stride", "options"),
+    [
+        (16, {"fusion": "skip"}),
+        (8, {"fusion": "skip"}),
+        (16, {"fusion": "max"}),
+        (32, {"dense_pool5": True}),
+        (32, {"upsampling": "nonlinear"}),
+        (8, {"upsampling": "nonlinear"}),
+        (32, {"backbone": "vgg19"}),
+    ],
+)
+def test_ablations_score_every_pixel_of_any_size(stride: int, options: dict[str, Any], padding: str) -> None:
+    net = fcn(**{"stride": stride, "classes": 3, "padding": padding, **THIN, **options}).to("meta").eval()
+    for size in ((1, 1), (33, 40), (500, 375)):
+        assert net(torch.empty(1, 3, *size, device="meta")).shape == (1, 3, *size)
+
+
+def test_pool4_alone_has_no_deeper_layer() -> None:
+    net = fcn(stride=16, fusion="skip", classes=3, **THIN)
+    names = {name.split(".")[1] for name, _ in net.named_parameters() if name.startswith("backbone.")}
+    assert "conv4_3" in names and "conv5_1" not in names
+    assert not hasattr(net, "fc6")
+    assert isinstance(net, SkipOnly)
+    assert net.score_stride == 16
+
+
+def test_max_fusion_takes_the_larger_score() -> None:
+    scores, skip = torch.randn(1, 2, 4, 4), torch.randn(1, 2, 4, 4)
+    assert torch.equal(Fuse(Grid(), Grid(), maximum=True)(scores, skip), torch.maximum(scores, skip))
+    assert torch.equal(Fuse(Grid(), Grid())(scores, skip), scores + skip)
+
+
+def test_a_dense_pool5_needs_14x14_taps_to_see_404_pixels_at_stride_16() -> None:
+    """fc6 of 7x7 cells of 32 pixels and of 14x14 cells of 16 pixels: 212 + 6 * 32 = 404 = 196 + 13 * 16."""
+    nets = [fcn(stride=32, dense_pool5=dense, **THIN) for dense in (False, True)]
+    grids = [through(net.get_submodule("fc6"), net.backbone.grids["pool5"]) for net in nets]  # type: ignore[union-attr]
+    assert [(grid.field, grid.stride) for grid in grids] == [(404, 32), (212 + 13 * 16, 16)]
+
+
+def test_random_scores_begin_small_and_zero_ones_zero() -> None:
+    random, zero = (fcn(stride=16, score_std=std, **THIN) for std in (0.01, 0.0))
+    for name in ("score_fr", "score_pool4"):
+        assert 0.005 < random.get_submodule(name).weight.std() < 0.02  # type: ignore[operator]
+        assert not zero.get_submodule(name).weight.any()  # type: ignore[operator]
+
+
+def test_a_nonlinear_upsampling_begins_as_repeated_doubling_and_learns() -> None:
+    net = fcn(stride=32, upsampling="nonlinear", classes=3, **THIN)
+    stack = net.get_submodule("upscore")
+    kinds = [type(layer).__name__ for layer in stack.children()]
+    assert kinds == ["BilinearUpsampling", "ReLU"] * 4 + ["BilinearUpsampling"]
+    assert all(p.requires_grad and p.shape == (3, 3, 4, 4) for p in stack.parameters())
+    cells = torch.rand(1, 3, 4, 4)
+    expected = cells
+    for _ in range(5):
+        expected = torch.nn.functional.conv_transpose2d(
+            expected, bilinear_kernel(4).expand(3, 1, 4, 4), stride=2, groups=3
+        )
+    assert torch.allclose(stack(cells), expected, atol=1e-5)
+
+
+def test_ablations_that_do_not_go_together_are_refused() -> None:
+    with pytest.raises(ValueError, match="fusion is one of sum, not max"):
+        fcn(stride=32, fusion="max")
+    with pytest.raises(ValueError, match="dense_pool5 is one of False, not True"):
+        fcn("alexnet", 32, dense_pool5=True)

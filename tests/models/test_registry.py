@@ -45,7 +45,7 @@ def one_layer(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 def test_the_list_holds_skip_fcn_and_the_nets_of_the_papers() -> None:
     assert pixelwise.models.list_models() == ["skip_fcn", *CATALOGUE]
-    assert len(CATALOGUE) == 19
+    assert len(CATALOGUE) >= 19
 
 
 def test_listing_names_needs_no_torch() -> None:

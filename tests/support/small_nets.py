@@ -28,6 +28,8 @@ def make_catalogue_small(patch: pytest.MonkeyPatch) -> None:
     for name in ("fcn8s-vgg16", "fcn8s-at-once-vgg16", "fcn32s-vgg16"):
         arguments = {**CATALOGUE[name].arguments, "widths": WIDTHS, "filters": FILTERS}
         patch.setitem(CATALOGUE, name, replace(CATALOGUE[name], arguments=arguments))
+    alexnet = {**CATALOGUE["fcn32s-alexnet"].arguments, "filters": FILTERS}
+    patch.setitem(CATALOGUE, "fcn32s-alexnet", replace(CATALOGUE["fcn32s-alexnet"], arguments=alexnet))
 
 
 def with_random_weights(net: SegmentationNet) -> SegmentationNet:
@@ -42,6 +44,19 @@ def as_caffe(net: SegmentationNet, version: int = 2, inner_products: bool = Fals
     """The net as Caffe stores it: BGR, dense deconvolutions, layers that scale skips; fc6 and fc7 as inner
     products if asked.
     """
+    return caffemodel(caffe_layers(net, inner_products), version, name="FCN")
+
+
+def as_classifier(net: FCN, version: int = 1) -> bytes:
+    """The classifier that an FCN was made from, as Caffe stores it, for ten classes."""
+    layers = [layer for layer in caffe_layers(net, True) if "score" not in layer.name]
+    name = "fc8" if any(layer.name == "fc7" for layer in layers) else "loss3/classifier"
+    weight, bias = np.ones((10, net.score_fr.in_channels), np.float32), np.zeros(10, np.float32)
+    return caffemodel([*layers, Layer(name, ("InnerProduct", 14), [weight, bias])], version, name="ImageNet")
+
+
+def caffe_layers(net: SegmentationNet, inner_products: bool = False) -> list[Layer]:
+    """The layers with weights as Caffe stores them."""
     layers = []
     if isinstance(net, FCN):
         for skip, factor in zip(net.skips, net.scales, strict=True):
@@ -51,7 +66,7 @@ def as_caffe(net: SegmentationNet, version: int = 2, inner_products: bool = Fals
     for place, module in net.named_modules():
         if not hasattr(module, "weight"):
             continue
-        name = place.removeprefix("backbone.")
+        name = place.removeprefix("backbone.").replace(".", "/")
         weight: Values = module.weight.detach().numpy()
         kind = ("Convolution", 4)
         if isinstance(module, BilinearUpsampling):
@@ -61,12 +76,12 @@ def as_caffe(net: SegmentationNet, version: int = 2, inner_products: bool = Fals
             weight[own, own] = module.weight.detach().numpy()[:, 0]
         elif inner_products and name in ("fc6", "fc7"):
             kind, weight = ("InnerProduct", 14), weight.reshape(len(weight), -1)
-        if name == "conv1_1":
+        if name in ("conv1_1", "conv1", "conv1/7x7_s2"):
             weight = np.ascontiguousarray(weight[:, ::-1])
         bias = getattr(module, "bias", None)
         blobs = [weight] if bias is None else [weight, bias.detach().numpy()]
         layers.append(Layer(name, kind, blobs))
-    return caffemodel(layers, version, name="FCN")
+    return layers
 
 
 def scores_of(net: SegmentationNet, height: int = 37, width: int = 50) -> torch.Tensor:

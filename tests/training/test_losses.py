@@ -7,8 +7,9 @@ import torch
 from squares_runs import run_squares
 
 from pixelwise.models.deeplab import deeplab
+from pixelwise.models.fcn import FCN, fcn
 from pixelwise.training import checkpoint
-from pixelwise.training.losses import LossSampling, balancing_weights, cross_entropy
+from pixelwise.training.losses import LossSampling, balancing_weights, cross_entropy, sampled_by_class
 from pixelwise.types import VOID
 
 
@@ -77,12 +78,38 @@ def test_cells_count_whole_and_with_their_probability_while_batches_grow() -> No
     torch.manual_seed(0)
     sampling = LossSampling(0.25)
     labels = torch.ones(8, 300, 333, dtype=torch.uint8)
-    kept = sampling(labels, 10) == 1
+    kept = sampling(labels, 10, 4.5) == 1
     assert kept.float().mean().item() == pytest.approx(0.25, abs=0.02)  # 8 * 30 * 34 cells: 0.005
     cells = kept[:, :, :330].reshape(8, 30, 10, 33, 10).float().mean((2, 4))
     assert set(cells.flatten().tolist()) == {0, 1}, "a cell counts as a whole"
     assert sampling.grown(20) == 80
-    assert not (sampling(labels, 10) == 1).equal(kept), "every step has its own cells"
+    assert not (sampling(labels, 10, 4.5) == 1).equal(kept), "every step has its own cells"
+
+
+@pytest.mark.parametrize("padding", ["release", "same"])
+@pytest.mark.parametrize(("backbone", "stride"), [("vgg16", 32), ("vgg16", 8), ("alexnet", 32)])
+def test_blocks_of_labels_lie_around_the_cells_they_are_left_out_with(
+    padding: str, backbone: str, stride: int
+) -> None:
+    """A cell's block holds the pixels nearest to it: where the last upsampling gives one cell the most."""
+    torch.manual_seed(0)
+    widths = {"widths": (1, 1, 1, 1, 1)} if backbone == "vgg16" else {}
+    net = fcn(backbone, stride, padding=padding, filters=1, classes=1, **widths)
+    assert isinstance(net, FCN) and net.score_stride == stride
+    labels = torch.zeros(1, 120, 120, dtype=torch.uint8)
+    kept = LossSampling(0.5)(labels, stride, net.score_offset)[0] != VOID
+    changes = (kept[:, 1:] != kept[:, :-1]).any(0).nonzero().flatten() + 1
+    assert len(changes) >= 2
+    # Where a lone cell of the last map reaches in the image, its middle is the cell's place.
+    cells = torch.zeros(1, 1, 11, 11)
+    cells[..., 5, 5] = 1
+    upscore = net.get_submodule(net.upscores[-1])
+    reached = upscore(cells)[0, 0, :, upscore(cells)[0, 0].sum(0).argmax()].nonzero().flatten().float()
+    place = reached.mean().item() - net.score.offset
+    assert {(change - 0.5 - place) % stride for change in changes.tolist()} <= {
+        stride / 2 - 0.5,
+        stride / 2,
+    }, "borders lie between two cells"
 
 
 def test_cells_of_deeplab_are_its_labels() -> None:
@@ -147,3 +174,26 @@ def test_whole_pictures_of_other_sizes_are_sampled_in_more_batches_of_one(
     assert {len(labels) for labels, _ in compared} == {1}
     assert len({labels.shape for labels, _ in compared}) > 1
     assert checkpoint.load(tmp_path / checkpoint.LAST).images_per_step == 6
+
+
+def test_classes_are_balanced_by_sampling_pixels() -> None:
+    torch.manual_seed(0)
+    labels = torch.zeros(4, 100, 100, dtype=torch.uint8)
+    labels[:, :20] = 1
+    labels[:, 99] = VOID
+    weights = balancing_weights([79 * 400, 20 * 400, 0])
+    kept = sampled_by_class(labels, weights)
+    counts = [int((kept == id_).sum()) for id_ in (0, 1, VOID)]
+    assert counts[1] == 20 * 400, "the rarest class stays whole"
+    assert counts[0] == pytest.approx(20 * 400, rel=0.05), "and the other is thinned to as many pixels"
+    assert sum(counts) == labels.numel()
+    assert bool(((kept == labels) | (kept == VOID)).all())
+
+
+def test_training_can_balance_by_sampling(
+    squares: Path, tmp_path: Path, compared: list[tuple[torch.Tensor, torch.Tensor | None]]
+) -> None:
+    run_squares(squares, tmp_path, *ONE_STEP, "balance_classes=1", "balance_by=sampling", "loss=sum")
+    ((labels, weights),) = compared
+    assert weights is None
+    assert 0.2 < (labels == VOID).float().mean() < 0.9

@@ -2,12 +2,17 @@
 
 import dataclasses
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from torch import nn
 
+from pixelwise.errors import TrainingError
 from pixelwise.training.optimizer import RunningMean, make_optimizer, schedule, set_rates
 from pixelwise.training.recipe import Recipe
+
+Array = npt.NDArray[np.float64]
 
 RECIPE = Recipe(name="r", data="d", learning_rate=1.0, head_learning_rate=10.0, weight_decay=0.5, steps=100)
 
@@ -52,6 +57,90 @@ def test_schedule_warms_up_and_falls_to_zero() -> None:
     optimizer = make_optimizer(Net(), recipe)
     set_rates(optimizer, 0.5)
     assert sorted({group["lr"] for group in optimizer.param_groups}) == [0.5, 5.0]
+
+
+def caffe_sgd(
+    weights: Array, gradients: list[Array], rates: list[float], momentum: float, decay: float
+) -> list[Array]:
+    """The weights after each step of Caffe's SGD: V = momentum V + rate (gradient + decay W); W = W - V."""
+    history, velocity = [], np.zeros_like(weights)
+    for gradient, rate in zip(gradients, rates, strict=True):
+        velocity = momentum * velocity + rate * (gradient + decay * weights)
+        weights = weights - velocity
+        history.append(weights)
+    return history
+
+
+@pytest.mark.parametrize(
+    "changes", [{"schedule": "step", "decay_every": 5}, {"schedule": "poly", "power": 2.0}]
+)
+def test_sgd_updates_as_caffe_does_while_rates_change(changes: dict[str, object]) -> None:
+    """20 steps: with "step" the rate falls three times, and at each fall torch's own SGD would shrink what
+    momentum carries on to a tenth.
+    """
+    recipe = dataclasses.replace(
+        RECIPE,
+        **{"optimizer": "sgd", "learning_rate": 0.1, "momentum": 0.9, "weight_decay": 5e-4, **changes},
+        double_bias_rate=True,
+        warmup_steps=0,
+        steps=20,
+    )
+    rng = np.random.default_rng(0)
+    net = Net().double()
+    start = {name: p.detach().numpy().copy() for name, p in net.named_parameters() if p.requires_grad}
+    gradients = {name: [rng.normal(size=value.shape) for _ in range(20)] for name, value in start.items()}
+    optimizer = make_optimizer(net, recipe)
+    states = []
+    for step in range(20):
+        set_rates(optimizer, schedule(step, recipe))
+        for name in start:
+            net.get_parameter(name).grad = torch.from_numpy(gradients[name][step])
+        optimizer.step()
+        states.append({name: net.get_parameter(name).detach().numpy().copy() for name in start})
+        if step == 11:  # going on from a checkpoint in between changes nothing
+            saved, optimizer = optimizer.state_dict(), make_optimizer(net, recipe)
+            optimizer.load_state_dict(saved)
+    for name, value in start.items():
+        bias = name.endswith("bias")
+        peak = (10.0 if name.startswith("score") else 0.1) * (2 if bias else 1)
+        rates = [
+            peak * (0.1 ** (step // 5) if recipe.schedule == "step" else (1 - step / 20) ** 2)
+            for step in range(20)
+        ]
+        expected = caffe_sgd(value, gradients[name], rates, 0.9, 0.0 if bias else 5e-4)
+        for step in range(20):
+            np.testing.assert_allclose(states[step][name], expected[step], rtol=1e-9, atol=1e-9)
+
+
+def test_a_rate_of_zero_changes_nothing() -> None:
+    net, recipe = Net(), dataclasses.replace(RECIPE, optimizer="sgd", learning_rate=0.0)
+    optimizer, before = make_optimizer(net, recipe), net.backbone.weight.item()
+    for step in range(3):
+        set_rates(optimizer, schedule(step, recipe))
+        net.backbone.weight.grad = torch.ones(1, 1, 1, 1)
+        optimizer.step()
+    assert net.backbone.weight.item() == before
+
+
+def test_rates_fall_in_steps_or_stay() -> None:
+    stepped = dataclasses.replace(RECIPE, schedule="step", decay_every=2000, steps=6000, warmup_steps=0)
+    found = [schedule(step, stepped) for step in (0, 1999, 2000, 3999, 4000, 5999)]
+    assert found == pytest.approx([1, 1, 0.1, 0.1, 0.01, 0.01])
+    fixed = dataclasses.replace(RECIPE, schedule="fixed", warmup_steps=1)
+    assert [schedule(step, fixed) for step in (0, 1, 99)] == [0.5, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("setting", "fault"),
+    [
+        ("schedule=cosine", 'schedule must be "poly" or "step" or "fixed", got "cosine"'),
+        ("decay_every=0", "decay_every must be at least 1, got 0"),
+        ("decay_factor=0", r"decay_factor must lie in \(0, 1\], got 0.0"),
+    ],
+)
+def test_a_schedule_that_cannot_be_is_refused(setting: str, fault: str) -> None:
+    with pytest.raises(TrainingError, match=fault):
+        RECIPE.override([setting])
 
 
 def test_running_mean_follows_with_its_decay() -> None:

@@ -12,12 +12,15 @@ from safetensors.torch import save_file
 from pixelwise.data import open_dataset
 from pixelwise.errors import ModelError, TrainingError
 from pixelwise.models.catalogue import CATALOGUE
-from pixelwise.models.deeplab import DeepLab
+from pixelwise.models.deeplab import DeepLab, deeplab
 from pixelwise.models.fcn import FCN, LateFusion
 from pixelwise.models.segmentation_net import SegmentationNet
+from pixelwise.recipes import get_recipe
 from pixelwise.training import checkpoint
 from pixelwise.training.loop import train
+from pixelwise.training.losses import cross_entropy
 from pixelwise.training.net import build_net, load_run
+from pixelwise.training.optimizer import make_optimizer, schedule, set_rates
 from pixelwise.training.recipe import Recipe
 
 SETTINGS = [
@@ -125,6 +128,33 @@ def test_deeplab_learns_squares_from_subsampled_labels(squares: Path, tmp_path: 
     net, _ = load_run(tmp_path)
     assert isinstance(net, DeepLab)
     assert checkpoint.load(tmp_path / checkpoint.LAST).history[-1]["mean_iou"] > 0.5, "all ground gives 0.41"
+
+
+def test_the_first_steps_of_multi_scale_training_bring_the_loss_down() -> None:
+    """The recipe's rates on crops as CamVid's recipes have; the trunk keeps the size of its input, 0 to 255
+    less the mean, as VGG16's weights of Caffe do.
+    """
+    recipe = get_recipe("voc_deeplab_msc_large_fov")
+    assert isinstance(recipe, Recipe)
+    torch.manual_seed(0)
+    net = deeplab("large_fov", True, classes=11, widths=(2, 4, 8, 8, 8), filters=8).train()
+    with torch.no_grad():
+        features = net.backbone(net.normalise(torch.rand(1, 3, 97, 97) * 255))
+    assert all(features[name].std() > 20 for name in ("pool1", "pool4")), "of Caffe's scale"
+    optimizer, losses = make_optimizer(net, recipe), []
+    labels = torch.randint(11, (1, 5, 5)).repeat_interleave(52, 1).repeat_interleave(52, 2)[:, :257, :257]
+    colours = torch.rand(11, 3)[labels].permute(0, 3, 1, 2) * 255
+    for step in range(50):
+        set_rates(optimizer, schedule(step, recipe))
+        optimizer.zero_grad()
+        image = (colours + 20 * torch.randn(1, 3, 257, 257)).clamp(0, 255)
+        loss = cross_entropy(net(image), net.sampled(labels))
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[0] < 4, "about ln 11"
+    assert max(losses) < 2 * losses[0]
+    assert sum(losses[-10:]) / 10 < losses[0] / 2
 
 
 @pytest.mark.parametrize("name", list(CATALOGUE))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     "pixelwise crf-search default --data voc:VOC2012 -o preset.json",
-    "pixelwise crf-search default --data voc:VOC2012 --w1 1:5 --images 50 -o light.json",
+    "pixelwise crf-search default --data voc:VOC2012 --w1 1:2:5 --images 50 --seed 1 -o light.json",
 )
 
 
@@ -26,38 +26,50 @@ def crf_search(
     split: options.OneSplit = "val",
     classes: options.Classes = None,
     ids: options.Ids = None,
-    images: Annotated[int, typer.Option(min=1, help="How many pictures, taken evenly from the split.")] = 100,
+    grid: Annotated[
+        str,
+        typer.Option(metavar="quick|paper", help="First round: 27 points, or DeepLab's 288 (w1 5:1:10 ...)."),
+    ] = "quick",
+    images: Annotated[int, typer.Option(min=1, help="How many pictures of the split.")] = 100,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, help="Take them at random; default: evenly, with --grid paper by seed 0."),
+    ] = None,
     w1: Annotated[
-        str, typer.Option(metavar="LOW:HIGH", help="First range of the bilateral kernel's weight.")
-    ] = "5:10",
+        str | None,
+        typer.Option(metavar="LOW:HIGH", help="Range of the bilateral kernel's weight, or LOW:STEP:HIGH."),
+    ] = None,
     theta_alpha: Annotated[
-        str, typer.Option(metavar="LOW:HIGH", help="First range of its width in pixels.")
-    ] = "50:100",
+        str | None, typer.Option(metavar="LOW:HIGH", help="The same of its width in pixels.")
+    ] = None,
     theta_beta: Annotated[
-        str, typer.Option(metavar="LOW:HIGH", help="First range of its width in grey levels.")
-    ] = "3:10",
+        str | None, typer.Option(metavar="LOW:HIGH", help="The same of its width in grey levels.")
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace PRESET and its picture if they are there.")
     ] = False,
 ) -> None:
     """Search the CRF's w1, theta_alpha and theta_beta by mean IoU, coarse to fine as DeepLab did.
 
-    w2 = theta_gamma = 3, 10 iterations and normalisation after filtering stay fixed. The ranges are where the
-    first round looks; later ones follow the best beyond them. The result is for --crf-preset; beside it a
-    picture shows the mean IoU around it. Ctrl-C costs nothing: scores and trials stay in PRESET.search, and
-    the same command goes on from there. Judge the preset on other pictures than those it was found on.
+    w2 = theta_gamma = 3, 10 iterations and normalisation after filtering stay fixed. The first round covers
+    the ranges, by default 5:10, 50:100 and 3:10; later rounds follow the best value beyond them. The result
+    is for --crf-preset; beside it a picture shows the mean IoU around it. Ctrl-C costs nothing: scores and
+    trials stay in PRESET.search, and the same command goes on from there. Judge the preset on other pictures
+    than those it was found on.
     """
-    from pixelwise.crf.search import MOST_TRIALS, Trial, best, search
+    from pixelwise.crf.search import Trial, best, search
     from pixelwise.data import open_dataset
     from pixelwise.data.spec import without_folders
     from pixelwise.errors import PresetError
     from pixelwise.evaluation import metrics
-    from pixelwise.evaluation.crf_search import ScoredImages, evenly
+    from pixelwise.evaluation.crf_search import ScoredImages, at_random, evenly
     from pixelwise.evaluation.surface import draw_surface
     from pixelwise.files import write_atomically
     from pixelwise.pictures.writing import write_picture
 
-    ranges = _ranges(w1=w1, theta_alpha=theta_alpha, theta_beta=theta_beta)
+    ranges = _ranges(grid, w1=w1, theta_alpha=theta_alpha, theta_beta=theta_beta)
+    if grid == "paper" and seed is None:
+        seed = 0
     if output.suffix != ".json":
         raise typer.BadParameter(f"expected a name that ends in .json, got {output}", param_hint="--output")
     surface = output.with_suffix(".png")
@@ -66,13 +78,14 @@ def crf_search(
             raise PresetError(f"{path} is there already", "--overwrite replaces it")
     predictor = load_model(model)
     dataset = as_learnt(open_dataset(data, split, None, ids), predictor)
-    dataset = evenly(dataset if classes is None else dataset.select(classes), images)
+    dataset = dataset if classes is None else dataset.select(classes)
+    dataset = evenly(dataset, images) if seed is None else at_random(dataset, images, seed)
     scored = ScoredImages(predictor, dataset, output.with_suffix(".search"))
     with progress("scoring", len(scored)) as tell:
         scored.compute(tell)
     without = metrics.mean_iou(scored.confusion(None))
     print(f"{len(scored)} images, mean IoU without CRF {without:.2%}", file=sys.stderr)
-    with progress("searching", MOST_TRIALS, "trials") as tell:
+    with progress("searching", ranges.most_trials(), "trials") as tell:
 
         def report(trials: list[Trial]) -> None:
             tell(len(trials))
@@ -88,6 +101,7 @@ def crf_search(
         "model": predictor.identity,
         "data": where,
         "images": len(scored),
+        "seed": seed,
         "classes": list(predictor.classes.names),
         "mean_iou": round(top.score, 6),
         "mean_iou_without_crf": round(without, 6),
@@ -103,22 +117,29 @@ def crf_search(
     print(f"{output}: use it with --crf-preset; {surface} shows the surface")
 
 
-def _ranges(**texts: str) -> "Ranges":
-    """LOW:HIGH of each parameter."""
-    from pixelwise.crf.search import Ranges
+def _ranges(grid: str, **texts: str | None) -> "Ranges":
+    """The grid of that name with LOW:HIGH or LOW:STEP:HIGH of the parameters that are given."""
+    import dataclasses
 
-    limits = {}
+    from pixelwise.crf.search import GRIDS
+
+    if grid not in GRIDS:
+        raise typer.BadParameter(f"expected {' or '.join(GRIDS)}, got {grid}", param_hint="--grid")
+    limits: dict[str, tuple[float, ...]] = {}
     for name, text in texts.items():
-        option = f"--{name.replace('_', '-')}"
+        if text is None:
+            continue
         try:
-            low, high = map(float, text.split(":"))
+            low, *step, high = map(float, text.split(":"))
+            if len(step) > 1:
+                raise ValueError
         except ValueError:
             raise typer.BadParameter(
-                f"expected LOW:HIGH, two numbers, got {text}", param_hint=option
+                f"expected LOW:HIGH or LOW:STEP:HIGH, got {text}", param_hint=f"--{name.replace('_', '-')}"
             ) from None
-        limits[name] = low, high
+        limits[name] = (low, high, *step)
     try:
-        return Ranges(**limits)
+        return dataclasses.replace(GRIDS[grid], **limits)
     except ValueError as problem:
         raise typer.BadParameter(str(problem)) from None
 

@@ -98,7 +98,8 @@ def import_caffe(
         "caffe_net": source.name,
         "complete": report.complete,
     }
-    write_net(net, name, ModelInfo(name, names, 500, preprocessing, training), output)
+    info = ModelInfo(name, names, 500, preprocessing, training)
+    write_net(net, name, info, output, report.missing)
     print(f"{output}: {name}, {len(names)} classes, {output.stat().st_size / 1e6:.1f} MB")
 
 
@@ -157,15 +158,17 @@ def _fitting(source: "CaffeNet", classes: int, path: str) -> str:
     from pixelwise.models.caffe_import import copy_caffe
     from pixelwise.models.catalogue import CATALOGUE, build
 
+    starts = []
     for name in CATALOGUE:
         with torch.device("meta"):
             net = build(name, classes)
         report = copy_caffe(source, net)
         if report.complete and not report.left:
             return name
-    raise ModelError(
-        f"{path} fits none of our nets as it stands", f"say which with --as: {', '.join(CATALOGUE)}"
-    )
+        if set(report.missing) == {"score_fr.weight", "score_fr.bias"}:
+            starts.append(f"it seems to be a classifier: --as {name} --partial makes it a start for training")
+    hint = next(iter(starts), f"say which with --as: {', '.join(CATALOGUE)}")
+    raise ModelError(f"{path} fits none of our nets as it stands", hint)
 
 
 def _print(report: "Report", name: str, source: "CaffeNet", digest: str) -> None:

@@ -1,5 +1,6 @@
 """`pixelwise upper-bound`: the best mean IoU that a coarser grid allows on a labelled split."""
 
+import dataclasses
 import json
 from typing import TYPE_CHECKING, Annotated
 
@@ -51,6 +52,7 @@ def upper_bound(
                 "reduce": c.reduce,
                 "enlarge": c.enlarge,
                 "void": c.void,
+                "over": c.over,
                 "mean_iou": [float(v) for v in figures],
             }
             for c, figures in bounds.items()
@@ -75,13 +77,13 @@ def _print(bounds: "dict[Convention, Floats]", factors: tuple[int, ...], classes
     from pixelwise.evaluation.upper_bound import PAPER
 
     compared = list(classes) == VOC_CLASSES and set(factors) <= set(PAPER)
-    texts = ("reduced by", "enlarged", "void")
+    texts = ("reduced by", "enlarged", "void", "mean over")
     figures_of = (*map(str, factors), *(("mean gap", "largest") if compared else ()))
     rows = []
     if compared:
-        rows.append(["the paper", "", "", *(f"{PAPER[factor]:.1f}" for factor in factors)])
+        rows.append(["the paper", "", "", "", *(f"{PAPER[factor]:.1f}" for factor in factors)])
     for convention, figures in bounds.items():
-        row = [convention.reduce, convention.enlarge, convention.void, *(f"{100 * v:.1f}" for v in figures)]
+        row = [*dataclasses.astuple(convention), *(f"{100 * v:.1f}" for v in figures)]
         if compared:
             gaps = np.abs(100 * figures - [PAPER[factor] for factor in factors])
             row += [f"{gaps.mean():.2f}", f"{gaps.max():.1f}"]

@@ -1,11 +1,13 @@
 """DeepLab's search for the CRF's parameters: coarse to fine over w1, theta_alpha and theta_beta.
 
-Source: Chen et al. 2015 (DeepLab v1), section 5.2: w2 = theta_gamma = 3 and 10 iterations stay fixed, the
-first round covers w1 in [5, 10], sigma_alpha in [50, 100] and sigma_beta in [3, 10], later ones have smaller
-steps around the best. Ours has 3 values of each in a round, halves the steps twice, and follows a best value
-that lies at an edge beyond it; a last stage covers the plane of the best w1, for the picture of it.
+Source: Chen et al. 2015 (DeepLab v1), section 5: w2 = theta_gamma = 3 and 10 iterations stay fixed, the first
+round covers w1 in 5:10, sigma_alpha in 50:10:100 and sigma_beta in 3:1:10 (GRIDS["paper"]), later ones have
+smaller steps around the best. GRIDS["quick"] has 3 values of each instead. The steps are halved twice, and a
+best value at an edge is followed beyond it; a last stage covers the plane of the best w1, for the picture of
+it.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import product
@@ -16,8 +18,9 @@ from pixelwise.crf.presets import Preset
 ROUNDS = 2
 """How often the steps are halved."""
 
-MOST_TRIALS = 27 + ROUNDS * 26 + 6 * 6
-"""No search has more."""
+
+MOST_COARSE = 100_000
+"""Points of a coarse round."""
 
 
 class Point(NamedTuple):
@@ -41,21 +44,57 @@ class Trial(NamedTuple):
 
 @dataclass(frozen=True)
 class Ranges:
-    """Where the coarse round looks: (low, high) of each parameter. ValueError unless 0 < low < high."""
+    """Where the coarse round looks: (low, high) of each parameter, for these and the middle, or (low, high,
+    step). ValueError unless 0 < low < high and 0 < step <= high - low, or if a round would have more than
+    `MOST_COARSE` points.
+    """
 
-    w1: tuple[float, float] = (5.0, 10.0)
-    theta_alpha: tuple[float, float] = (50.0, 100.0)
-    theta_beta: tuple[float, float] = (3.0, 10.0)
+    w1: tuple[float, ...] = (5.0, 10.0)
+    theta_alpha: tuple[float, ...] = (50.0, 100.0)
+    theta_beta: tuple[float, ...] = (3.0, 10.0)
 
     def __post_init__(self) -> None:
-        for name, (low, high) in vars(self).items():
+        for name, (low, high, *step) in vars(self).items():
             if not 0 < low < high < float("inf"):
                 raise ValueError(f"{name} needs two numbers 0 < low < high, got {low:g} and {high:g}")
+            if step and not 0 < step[0] <= high - low:
+                raise ValueError(f"{name} needs a step from 0 to high - low, got {step[0]:g}")
+        points = math.prod((self.high(axis) - self.low(axis)) / self.step(axis) + 1 for axis in Point._fields)
+        if points > MOST_COARSE:
+            raise ValueError(f"the coarse round would have about {points:.0f} points; take larger steps")
 
-    def values(self, axis: str, count: int) -> list[float]:
-        """So many values from low to high in equal steps."""
-        low, high = getattr(self, axis)
-        return [_tidy(low + (high - low) * step / (count - 1)) for step in range(count)]
+    def low(self, axis: str) -> float:
+        return float(getattr(self, axis)[0])
+
+    def high(self, axis: str) -> float:
+        return float(getattr(self, axis)[1])
+
+    def step(self, axis: str) -> float:
+        """The coarse round's."""
+        low, high, *step = getattr(self, axis)
+        return float(step[0]) if step else (high - low) / 2
+
+    def coarse(self, axis: str) -> list[float]:
+        """The coarse round's values, from low in steps up to high."""
+        low, step = self.low(axis), self.step(axis)
+        count = math.floor((self.high(axis) - low) / step + 1e-6) + 1
+        return [_tidy(low + step * number) for number in range(count)]
+
+    def spread(self, axis: str, count: int) -> list[float]:
+        """`count` values from low to high in equal steps."""
+        low, high = self.low(axis), self.high(axis)
+        return [_tidy(low + (high - low) * number / (count - 1)) for number in range(count)]
+
+    def most_trials(self) -> int:
+        """No search with these ranges has more."""
+        return len(coarse(self)) + ROUNDS * 26 + 6 * 6
+
+
+GRIDS = {
+    "quick": Ranges(),
+    "paper": Ranges((5.0, 10.0, 1.0), (50.0, 100.0, 10.0), (3.0, 10.0, 1.0)),
+}
+"""The coarse round by name."""
 
 
 def search(
@@ -95,13 +134,13 @@ def best(trials: list[Trial]) -> Trial:
 
 
 def coarse(ranges: Ranges) -> list[Point]:
-    """Ends and middle of each range."""
-    return [Point(*values) for values in product(*(ranges.values(axis, 3) for axis in Point._fields))]
+    """All combinations of each range's values."""
+    return [Point(*values) for values in product(*(ranges.coarse(axis) for axis in Point._fields))]
 
 
 def fine(centre: Point, ranges: Ranges, number: int) -> list[Point]:
     """The neighbours of `centre` at the coarse round's steps halved `number` times; all above zero."""
-    steps = [(ranges.values(axis, 3)[1] - ranges.values(axis, 3)[0]) / 2**number for axis in Point._fields]
+    steps = [ranges.step(axis) / 2**number for axis in Point._fields]
     values = [
         [_tidy(value + sign * step) for sign in (-1, 0, 1)] for value, step in zip(centre, steps, strict=True)
     ]
@@ -110,8 +149,8 @@ def fine(centre: Point, ranges: Ranges, number: int) -> list[Point]:
 
 def plane(centre: Point, ranges: Ranges) -> list[Point]:
     """The points of the centre's w1: 5 values of each range, and the centre's own."""
-    alphas = sorted({*ranges.values("theta_alpha", 5), centre.theta_alpha})
-    betas = sorted({*ranges.values("theta_beta", 5), centre.theta_beta})
+    alphas = sorted({*ranges.spread("theta_alpha", 5), centre.theta_alpha})
+    betas = sorted({*ranges.spread("theta_beta", 5), centre.theta_beta})
     return [Point(centre.w1, alpha, beta) for alpha, beta in product(alphas, betas)]
 
 

@@ -138,6 +138,18 @@ def evenly(dataset: LabelledImages, count: int) -> LabelledImages:
     return dataclasses.replace(dataset, entries=entries)
 
 
+def at_random(dataset: LabelledImages, count: int, seed: int) -> LabelledImages:
+    """`count` images that a generator with this seed picks, in the data set's order; all if it has no more.
+
+    DeepLab searched on 100 random images of val (Chen et al. 2015, section 5).
+    """
+    if count >= len(dataset):
+        return dataset
+    picked = np.random.default_rng(seed).choice(len(dataset), count, replace=False)
+    entries = tuple(dataset.entries[index] for index in sorted(picked))
+    return dataclasses.replace(dataset, entries=entries)
+
+
 def _key(predictor: Predictor, dataset: LabelledImages) -> str:
     """Changes with whatever changes scores or truth."""
     files = [

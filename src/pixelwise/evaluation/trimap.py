@@ -1,6 +1,6 @@
 """How good labels are near borders: DeepLab's trimap around void, and a band around class borders.
 
-Source of the trimap: Chen et al. 2015 (DeepLab v1), section 5.3 and figure 5, after Kohli, Ladicky and Torr
+Source of the trimap: Chen et al. 2015 (DeepLab v1), section 5 and figure 5, after Kohli, Ladicky and Torr
 2009: VOC's annotators left a line of void where objects meet, and the pixels near void are judged by
 themselves. A data set without void has no trimap; `class_border_distance` is for those, and is another
 figure.

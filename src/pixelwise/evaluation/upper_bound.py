@@ -11,6 +11,7 @@ from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from pixelwise.data import LabelledImages
 from pixelwise.errors import DataError
@@ -22,9 +23,10 @@ FACTORS = (128, 64, 32, 16, 8, 4)
 PAPER = {128: 50.9, 64: 73.3, 32: 86.1, 16: 92.8, 8: 96.4, 4: 98.5}
 """Mean IU in per cent on VOC 2011's seg11valid, 21 classes."""
 
-Reduce = Literal["centre", "corner", "majority"]
+Reduce = Literal["centre", "corner", "majority", "shares"]
 Enlarge = Literal["nearest", "bilinear"]
 Void = Literal["left out", "a miss", "no vote"]
+Over = Literal["pixels", "images"]
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,11 @@ class Convention:
     image) and back, and what becomes of void.
 
     reduce: a cell has the id of its middle pixel (the lower right of four), of its first pixel, or the most
-    frequent one; the smaller id wins a tie. enlarge: a pixel takes its cell's id, or the id of the largest
-    weight when ids are interpolated bilinearly between the cells' middles ("corner": their first pixels).
+    frequent one; the smaller id wins a tie. "shares": it has the share of every id, by antialiased bilinear
+    resizing to rounded sizes, and these are interpolated. enlarge: a pixel takes its cell's id, or the id of
+    the largest weight when ids are interpolated bilinearly between the cells' middles ("corner": their first
+    pixels). over: the mean IoU of one confusion matrix over all "pixels", or the mean over "images" of each
+    one's mean IoU.
     void: "left out": void is an id like others, and pixels that get it are not counted, like those void in
     the truth; "a miss": they count as wrong, in no class's prediction; "no vote": void has no weight in
     cells or between them, and where nothing else has any it is a miss.
@@ -43,17 +48,23 @@ class Convention:
     reduce: Reduce
     enlarge: Enlarge
     void: Void
+    over: Over = "pixels"
 
     def __str__(self) -> str:
-        return f"{self.reduce}, {self.enlarge}, void {self.void}"
+        return f"{self.reduce}, {self.enlarge}, void {self.void}, over {self.over}"
 
 
-CONVENTIONS = tuple(
-    Convention(reduce, enlarge, void)
-    for reduce, enlarge, void in itertools.product(get_args(Reduce), get_args(Enlarge), get_args(Void))
-    # Where a cell is one sampled pixel that is not interpolated, no vote and a miss are the same.
-    if void != "no vote" or enlarge == "bilinear" or reduce == "majority"
+CONVENTIONS = (
+    *(
+        Convention(reduce, enlarge, void)
+        for reduce, enlarge, void in itertools.product(get_args(Reduce), get_args(Enlarge), get_args(Void))
+        # Where a cell is one sampled pixel that is not interpolated, no vote and a miss are the same.
+        if void != "no vote" or enlarge == "bilinear" or reduce == "majority"
+        if reduce != "shares" or enlarge == "bilinear"
+    ),
+    Convention("shares", "bilinear", "a miss", "images"),
 )
+"""Those that are plausible and differ."""
 
 
 def upper_bounds(
@@ -72,12 +83,18 @@ def upper_bounds(
     classes = len(dataset.classes)
     shape = len(factors), classes + 1, classes + 1
     counts = {_way(convention): np.zeros(shape, np.int64) for convention in conventions}
+    single: dict[Convention, list[list[float]]] = {c: [] for c in conventions if c.over == "images"}
     for index in range(len(dataset)):
         labels = next(iter(dataset.read_labels(index).values()))
         for way, total in counts.items():
-            for factor, into in zip(factors, total, strict=True):
+            own = np.zeros(shape, np.int64)
+            for factor, into in zip(factors, own, strict=True):
                 coarse = np.minimum(resampled(labels, factor, *way), classes).astype(np.uint8)
                 confusion_matrix(labels, coarse, classes + 1, into=into)
+            total += own
+            for convention, rows in single.items():
+                if _way(convention) == way and own.any():
+                    rows.append([_mean_iou(count, convention.void) for count in own])
         if progress is not None:
             progress(index + 1)
     if not all(total.any() for total in counts.values()):
@@ -86,7 +103,9 @@ def upper_bounds(
             "name labelled data, or other --classes",
         )
     return {
-        convention: np.array([_mean_iou(count, convention.void) for count in counts[_way(convention)]])
+        convention: np.mean(single[convention], axis=0)
+        if convention in single
+        else np.array([_mean_iou(count, convention.void) for count in counts[_way(convention)]])
         for convention in conventions
     }
 
@@ -98,6 +117,8 @@ def _way(convention: Convention) -> tuple[Reduce, Enlarge, bool]:
 
 def resampled(labels: Labels, factor: int, reduce: Reduce, enlarge: Enlarge, void_votes: bool) -> Labels:
     """(H, W) labels after reducing by `factor` and enlarging again; VOID where void won or nothing voted."""
+    if reduce == "shares":
+        return _by_shares(labels, factor, void_votes)
     cells = _reduced(labels, factor, reduce, void_votes)
     if enlarge == "nearest":
         return cells.repeat(factor, 0).repeat(factor, 1)[: labels.shape[0], : labels.shape[1]]
@@ -136,6 +157,20 @@ def _interpolated(
         weight = (cells == id_).astype(np.float32)
         weight = weight[:, left] + along * (weight[:, right] - weight[:, left])
         weight = weight[top] + down[:, np.newaxis] * (weight[bottom] - weight[top])
+        winner[weight > best] = id_
+        np.maximum(best, weight, out=best)
+    return winner
+
+
+def _by_shares(labels: Labels, factor: int, void_votes: bool) -> Labels:
+    height, width = labels.shape
+    cells = max(1, round(width / factor)), max(1, round(height / factor))
+    best = np.zeros(labels.shape, np.float32)
+    winner = np.full(labels.shape, VOID, np.uint8)
+    for id_ in _ids(labels, void_votes):
+        share = Image.fromarray((labels == id_).astype(np.float32)).resize(cells, Image.Resampling.BILINEAR)
+        # rounded, so that rounding errors decide no tie
+        weight = np.asarray(share.resize((width, height), Image.Resampling.BILINEAR)).round(5)
         winner[weight > best] = id_
         np.maximum(best, weight, out=best)
     return winner

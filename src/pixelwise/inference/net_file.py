@@ -5,6 +5,7 @@ The header's notes hold what a model file says of itself ("pixelwise", see model
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -15,17 +16,21 @@ from pixelwise.files import write_atomically
 from pixelwise.inference.model_file import ModelInfo
 from pixelwise.models.catalogue import CATALOGUE, build
 from pixelwise.models.segmentation_net import SegmentationNet
-from pixelwise.models.weights import read_metadata, read_tensors
+from pixelwise.models.weights import NET, read_metadata, read_tensors
 
-NET = "pixelwise.net"
 _WRITTEN = 'write such files with "pixelwise import-caffe"'
 
 
-def write_net(net: SegmentationNet, name: str, info: ModelInfo, path: Path) -> None:
-    """Write the net called `name` in the catalogue; `path` is complete or absent."""
+def write_net(
+    net: SegmentationNet, name: str, info: ModelInfo, path: Path, missing: Sequence[str] = ()
+) -> None:
+    """Write the net called `name` in the catalogue; `path` is complete or absent. `missing`: the parameters
+    that are as in a new net.
+    """
     if name not in CATALOGUE:
         raise ValueError(f'there is no net "{name}"; there are {", ".join(CATALOGUE)}')
-    notes = {**info.to_metadata(), NET: json.dumps({"name": name, "classes": len(info.classes)})}
+    entry = {"name": name, "classes": len(info.classes), "missing": list(missing)}
+    notes = {**info.to_metadata(), NET: json.dumps(entry)}
     tensors = {key: tensor.contiguous() for key, tensor in net.state_dict().items()}
     content = save(tensors, notes)
     write_atomically(path, lambda file: file.write(content))

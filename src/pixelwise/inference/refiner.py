@@ -1,6 +1,6 @@
 """The dense CRF as a predictor's last step: beliefs that follow the edges of the picture itself.
 
-Source: DeepLab v1, section 4.1: the net's scores, interpolated to the picture's size, become the unary
+Source: DeepLab v1, section 4.2: the net's scores, interpolated to the picture's size, become the unary
 terms.
 """
 

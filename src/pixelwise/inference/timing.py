@@ -1,7 +1,7 @@
 """How long each stage of segmenting one picture takes.
 
-Long et al. 2015 (section 4 and table 1) time the forward pass of a 500x500 image, averaged over 20 runs; here
-it is the median of 20, after a warm-up, and beside the net the stages around it.
+Long et al. 2015 (section 4 and table 1) time the forward pass of a 500x500 image, averaged over 20 runs: that
+is the mean of the stage "net" after a warm-up. Beside it stand the median and the stages around the net.
 """
 
 import statistics
@@ -24,8 +24,9 @@ WARM_UP = 3
 
 @dataclass(frozen=True)
 class Duration:
-    """Seconds of one stage: the median of all runs, and the quartiles."""
+    """Seconds of one stage: the mean and the median of all runs, and the quartiles."""
 
+    mean: float
     median: float
     low: float
     high: float
@@ -100,4 +101,4 @@ def _once(predictor: Predictor, path: Path) -> Iterator[tuple[str, float]]:
 
 def _duration(values: list[float]) -> Duration:
     low, median, high = statistics.quantiles(values, n=4) if len(values) > 1 else values * 3
-    return Duration(median, low, high)
+    return Duration(statistics.fmean(values), median, low, high)

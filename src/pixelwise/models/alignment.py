@@ -12,23 +12,39 @@ from pixelwise.models.bilinear import BilinearUpsampling
 
 
 def upsampling_onto(
-    target: Grid, grid: Grid, channels: int, learned: bool = False
+    target: Grid, grid: Grid, channels: int, learned: bool = False, mixing: bool = False
 ) -> tuple[BilinearUpsampling, Grid]:
     """The bilinear upsampling that brings cells of `grid` onto those of the finer `target`, and where the
     cells lie behind it, uncropped.
     """
     factor = int(grid.stride / target.stride)
     taps = bilinear_taps(grid, factor, target)
-    return BilinearUpsampling(channels, factor, learned, taps, padding=0), grid.upsampled(taps, factor)
+    return BilinearUpsampling(channels, factor, learned, taps, 0, mixing), grid.upsampled(taps, factor)
+
+
+class NonlinearUpsampling(nn.Sequential):
+    """Doublings by learned kernels between all channels with ReLUs between: FCN's section 3.3, which names
+    such a stack but does not use it. `grid` is where the cells of pixels lie, uncropped.
+    """
+
+    def __init__(self, grid: Grid, channels: int) -> None:
+        super().__init__()
+        while grid.stride > 1:
+            if len(self):
+                self.append(nn.ReLU())
+            self.append(BilinearUpsampling(channels, 2, True, 4, 0, mixing=True))
+            grid = grid.upsampled(4, 2)
+        self.grid = grid
 
 
 class Fuse(nn.Module):
-    """The sum of two maps of one stride, after cropping the one that begins earlier to the other's extent;
-    scores are cropped if both begin together.
+    """The sum of two maps of one stride, or their larger value (`maximum`), after cropping the one that
+    begins earlier to the other's extent; scores are cropped if both begin together.
     """
 
-    def __init__(self, scores: Grid, skip: Grid) -> None:
+    def __init__(self, scores: Grid, skip: Grid, maximum: bool = False) -> None:
         super().__init__()
+        self.joined = torch.maximum if maximum else torch.add
         self.offset = crop_offset(skip, scores)
         if self.offset > 0:
             self.grid = scores.beside(skip.shifted(self.offset))
@@ -37,8 +53,8 @@ class Fuse(nn.Module):
 
     def forward(self, scores: torch.Tensor, skip: torch.Tensor) -> torch.Tensor:
         if self.offset > 0:
-            return scores + crop(skip, self.offset, scores)
-        return crop(scores, -self.offset, skip) + skip
+            return self.joined(scores, crop(skip, self.offset, scores))
+        return self.joined(crop(scores, -self.offset, skip), skip)
 
 
 class Crop(nn.Module):
@@ -53,13 +69,18 @@ class Crop(nn.Module):
 
 
 class Surround(nn.Module):
-    """Repeats the outermost cells once on each side, so that pixels beyond their centres get their scores.
+    """Repeats the outermost cells `cells` times on each side, so that pixels beyond their centres get their
+    scores.
 
     Otherwise an upsampling of padded nets would fade out at the border of the image.
     """
 
+    def __init__(self, cells: int = 1) -> None:
+        super().__init__()
+        self.cells = cells
+
     def forward(self, scores: torch.Tensor) -> torch.Tensor:
-        return F.pad(scores, (1, 1, 1, 1), mode="replicate")
+        return F.pad(scores, (self.cells,) * 4, mode="replicate")
 
 
 def crop(x: torch.Tensor, offset: int, like: torch.Tensor) -> torch.Tensor:

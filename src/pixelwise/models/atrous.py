@@ -1,7 +1,7 @@
 """The hole algorithm: a net's scores at a finer stride, by its own weights.
 
 A layer that skips cells is made to skip none, and every later window reaches over as many cells as were
-skipped. Sources: Long et al. 2015, section 3.2 (filter rarefaction); Chen et al. 2015, section 2.1.
+skipped. Sources: Long et al. 2015, section 3.2 (filter rarefaction); Chen et al. 2015, section 3.1.
 """
 
 import copy
@@ -181,4 +181,8 @@ def _spread(layer: nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d, name: str, stride: i
         return AtrousMaxPool2d(side(kernel), step, padding, rate)
     if layer.ceil_mode:
         raise ValueError(f"{name} is rounded up and keeps a part of its stride")
-    return nn.MaxPool2d(side(kernel), stride, padding * rate, rate)
+    if rate == 1:
+        return nn.MaxPool2d(side(kernel), stride, padding)
+    # torch's own padding may not exceed half the kernel, holes not counted
+    around = nn.ConstantPad2d(padding * rate, float("-inf"))
+    return nn.Sequential(around, nn.MaxPool2d(side(kernel), stride, dilation=rate))

@@ -24,7 +24,8 @@ class BilinearUpsampling(nn.Module):
     By default the kernel has 2 * factor - 1 taps and padding cuts off what lies outside the outer cells, so
     that cell i of the input lies exactly on pixel i * factor of the output, without a border effect: the grid
     of nets whose strided layers pad by half their kernel. Kernels of 2 * factor taps, those of the release's
-    VGG nets, put cells between pixels. `learned` lets training change the kernel from there.
+    VGG nets, put cells between pixels. `learned` lets training change the kernel from there. `mixing`: a
+    kernel from every channel to every other, (C, C, taps, taps), zero off the diagonal at the start.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class BilinearUpsampling(nn.Module):
         learned: bool = False,
         taps: int | None = None,
         padding: int | None = None,
+        mixing: bool = False,
     ) -> None:
         super().__init__()
         if factor < 1:
@@ -46,6 +48,9 @@ class BilinearUpsampling(nn.Module):
             )
         self.padding = factor - 1 if padding is None else padding
         kernel = bilinear_kernel(self.taps).expand(channels, 1, -1, -1).clone()
+        if mixing:
+            kernel = torch.eye(channels)[:, :, None, None] * kernel
+        self.groups = 1 if mixing else channels
         self.weight = nn.Parameter(kernel, requires_grad=learned)
 
     def forward(self, scores: torch.Tensor) -> torch.Tensor:
@@ -60,5 +65,5 @@ class BilinearUpsampling(nn.Module):
             self.weight,
             stride=self.factor,
             padding=self.padding,
-            groups=self.weight.shape[0],
+            groups=self.groups,
         )

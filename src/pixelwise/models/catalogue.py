@@ -64,23 +64,28 @@ class Entry:
 
 def deeplab_entry(arguments: Mapping[str, Any], paper: str, ours: str = NOT_RUN) -> Entry:
     """An entry of the DeepLab family."""
-    return Entry(arguments, paper, ours, deeplab_net, settings=("dropout",), channels=(3,))
+    return Entry(arguments, paper, ours, deeplab_net, settings=("dropout", "pools"), channels=(3,))
 
 
 CATALOGUE = {
-    "fcn32s-alexnet": Entry({"backbone": "alexnet", "stride": 32}, "39.8, released 48.0"),
+    "fcn32s-alexnet": Entry({"backbone": "alexnet", "stride": 32}, "39.8*, released 48.0"),
     "fcn16s-alexnet": Entry({"backbone": "alexnet", "stride": 16}, NO_FIGURE),
     "fcn8s-alexnet": Entry({"backbone": "alexnet", "stride": 8}, NO_FIGURE),
     "fcn8s-at-once-alexnet": Entry({"backbone": "alexnet", "stride": 8, "at_once": True}, NO_FIGURE),
-    "fcn32s-googlenet": Entry({"backbone": "googlenet", "stride": 32}, "42.5"),
+    "fcn32s-googlenet": Entry({"backbone": "googlenet", "stride": 32}, "42.5*"),
     "fcn16s-googlenet": Entry({"backbone": "googlenet", "stride": 16}, NO_FIGURE),
     "fcn8s-googlenet": Entry({"backbone": "googlenet", "stride": 8}, NO_FIGURE),
     "fcn8s-at-once-googlenet": Entry({"backbone": "googlenet", "stride": 8, "at_once": True}, NO_FIGURE),
-    "fcn32s-vgg16": Entry({"stride": 32}, "59.4, released 63.6"),
+    "fcn32s-vgg16": Entry({"stride": 32}, "56.0*, 59.4, released 63.6"),
     "fcn32s-fixed-vgg16": Entry({"stride": 32, "fixed": True}, "45.4"),
     "fcn16s-vgg16": Entry({"stride": 16}, "62.4, released 65.0"),
     "fcn8s-vgg16": Entry({"stride": 8}, "62.7, released 65.5"),
     "fcn8s-at-once-vgg16": Entry({"stride": 8, "at_once": True}, "released 65.4"),
+    "fcn32s-vgg19": Entry({"backbone": "vgg19", "stride": 32}, NO_FIGURE),
+    "fcn32s-dense-pool5-vgg16": Entry({"stride": 32, "dense_pool5": True}, NO_FIGURE),
+    "fcn32s-random-scores-vgg16": Entry({"stride": 32, "score_std": 0.01}, NO_FIGURE),
+    "fcn16s-pool4-only-vgg16": Entry({"stride": 16, "fusion": "skip"}, NO_FIGURE),
+    "fcn16s-max-vgg16": Entry({"stride": 16, "fusion": "max"}, NO_FIGURE),
     "deeplab-base": deeplab_entry({"variant": "base"}, "59.80, CRF 63.74"),
     "deeplab-4x4": deeplab_entry({"variant": "4x4"}, "CRF 67.14"),
     "deeplab-7x7": deeplab_entry({"variant": "7x7"}, "64.38, CRF 67.64"),
@@ -89,8 +94,9 @@ CATALOGUE = {
     "deeplab-msc-large-fov": deeplab_entry({"variant": "large_fov", "multi_scale": True}, "64.21, CRF 68.70"),
 }
 CONVENTION = (
-    "mean IoU in %: FCN on VOC2011 seg11valid (Long et al. 2015, tables 1 and 2, and the release), "
-    "DeepLab on VOC2012 val without and with its CRF (Chen et al. 2015, table 1)"
+    "mean IoU in %: FCN on VOC2011 seg11valid after learning from SBD (Long et al. 2015, table 2, and the "
+    "release), * on VOC2011 val after learning from the 1,112 pictures of VOC2011 train (table 1), "
+    "DeepLab on VOC2012 val without and with its CRF (Chen et al. 2015, tables 1 and 2)"
 )
 
 

@@ -1,4 +1,4 @@
-"""DeepLab v1's networks on VGG16. Source: Chen et al. 2015, sections 2 and 4.
+"""DeepLab v1's networks on VGG16. Source: Chen et al. 2015, sections 3 and 4.3, table 2.
 
 The last two poolings keep their size, convolutions behind them are atrous, so scores come at stride 8;
 training compares them with labels subsampled by 8, and bilinear upsampling by 8 gives those of all pixels.
@@ -83,9 +83,10 @@ class DeepLab(SegmentationNet):
                 self.branches[name] = branch(channels, branch_filters, stride, shift, dropout)
             self.fc8_msc = _score(branch_filters * len(BRANCH_STRIDES), classes, bias=False)
 
-        self.label_offset = int(grid.offset)
-        self.surround = Surround()
-        self.upscore8, upsampled = upsampling_onto(Grid(), grid.shifted(-1), classes)
+        self.score_offset = self.label_offset = int(grid.offset)
+        around = 1 + int(grid.offset) // OUTPUT_STRIDE
+        self.surround = Surround(around)
+        self.upscore8, upsampled = upsampling_onto(Grid(), grid.shifted(-around), classes)
         self.score = Crop(upsampled)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
@@ -118,21 +119,33 @@ def deeplab(
     widths: Sequence[int] = WIDTHS,
     filters: int | None = None,
     branch_filters: int = 128,
+    pools: str = "release",
 ) -> DeepLab:
     """DeepLab v1 with random weights; `variant` is "base", "4x4", "7x7" or "large_fov".
 
     multi_scale: with branches of `branch_filters` each, see DeepLab; start it from the weights of the net
     without. `widths` of the trunk and `filters` of fc6 and fc7 make smaller nets of the same form.
+    pools: the last two poolings, which keep the size. "release": 3x3, as in the authors' files, with which
+    the published figures were made. "exact": those of VGG16 at stride 1, the last with holes, as section 3.1
+    describes the hole algorithm; cells are then those of VGG16 run densely.
     """
     if variant not in VARIANTS:
         raise ValueError(f'DeepLab comes as {", ".join(VARIANTS)}, not as "{variant}"')
     if backbone != "vgg16":
         raise ValueError(f'the paper has DeepLab on vgg16 only, not on "{backbone}"')
+    if pools not in ("release", "exact"):
+        raise ValueError(f'pools is "release" or "exact", not "{pools}"')
     chosen = VARIANTS[variant]
     if filters is not None:
         chosen = replace(chosen, filters=filters)
     taps = [*BRANCH_STRIDES, "pool5"][1:] if multi_scale else ["pool5"]
-    trunk = vgg16_trunk(taps, widths=widths, pool_kernel=chosen.pool_kernel, output_stride=OUTPUT_STRIDE)
+    trunk = vgg16_trunk(
+        taps,
+        widths=widths,
+        pool_kernel=chosen.pool_kernel,
+        output_stride=OUTPUT_STRIDE,
+        exact_pools=pools == "exact",
+    )
     return DeepLab(trunk, chosen, classes, dropout, branch_filters if multi_scale else 0)
 
 
@@ -140,9 +153,11 @@ def branch(channels: int, filters: int, stride: int, shift: int, dropout: float)
     """A multi-scale branch: 3x3 of that stride, the first around cell `shift` of the source; then 1x1.
 
     The paper does not say where strides go; here the first layer takes all of it. Centres lie on those of the
-    main path, or up to half a cell of the source before.
+    main path, or up to half a cell of the source before. Weights begin Gaussian of deviation 0.01, as Caffe's
+    new layers: He's would keep the size of features of pixels from 0 to 255, and the first steps would
+    diverge.
     """
-    return nn.Sequential(
+    layers = nn.Sequential(
         nn.ZeroPad2d((1, 1 + shift, 1, 1 + shift)),
         nn.ZeroPad2d((-shift, 0, -shift, 0)),
         he_conv(channels, filters, 3, stride),
@@ -152,6 +167,10 @@ def branch(channels: int, filters: int, stride: int, shift: int, dropout: float)
         nn.ReLU(inplace=True),
         nn.Dropout(dropout),
     )
+    for layer in layers:
+        if isinstance(layer, nn.Conv2d):
+            nn.init.normal_(layer.weight, std=0.01)
+    return layers
 
 
 def _score(channels: int, classes: int, bias: bool = True) -> nn.Conv2d:

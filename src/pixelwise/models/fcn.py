@@ -2,17 +2,18 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import nn
 
 from pixelwise.geometry import Grid
 from pixelwise.models.alexnet import alexnet_trunk
-from pixelwise.models.alignment import Crop, Fuse, Surround, upsampling_onto
+from pixelwise.models.alignment import Crop, Fuse, NonlinearUpsampling, Surround, upsampling_onto
 from pixelwise.models.googlenet import googlenet_trunk
 from pixelwise.models.segmentation_net import CAFFE_MEAN, SegmentationNet
 from pixelwise.models.trunk import Trunk, he_conv, through
-from pixelwise.models.vgg16 import vgg16_trunk
+from pixelwise.models.vgg16 import VGG19_DEPTHS, vgg16_trunk
 
 RELEASE_PADDING = 100
 LAST_UPSCORE = {32: "upscore", 16: "upscore16", 8: "upscore8"}
@@ -37,6 +38,7 @@ class Classifier:
 CLASSIFIERS = {
     "alexnet": Classifier(alexnet_trunk, "pool5", 5, 6, 0.5, ("pool2", "pool1")),
     "vgg16": Classifier(vgg16_trunk, "pool5", 1, 7, 0.5, ("pool4", "pool3")),
+    "vgg19": Classifier(partial(vgg16_trunk, depths=VGG19_DEPTHS), "pool5", 1, 7, 0.5, ("pool4", "pool3")),
     "googlenet": Classifier(googlenet_trunk, "inception_5b", 3, 0, 0.4, ("pool3", "pool2")),
 }
 
@@ -55,8 +57,8 @@ class FCN(SegmentationNet):
     """Images (N, channels, H, W) of any size, RGB from 0 to 255 first, to scores (N, classes, H, W) float32.
 
     Scores of stride 32 (score_fr) are upsampled twofold and the scores of a pooling added (in VGG16
-    score_pool4 and fuse_pool4), then so with a finer one; the last upsampling is fixed. Score layers are zero
-    at the start.
+    score_pool4 and fuse_pool4), then so with a finer one; the last upsampling is fixed unless it is a
+    nonlinear stack. Score layers are zero at the start, or Gaussian of deviation `score_std`.
     """
 
     backbone: Trunk
@@ -71,8 +73,10 @@ class FCN(SegmentationNet):
         dropout: float = 0.5,
         released: bool = True,
         at_once: bool = False,
-        learned: bool = False,
+        upsampling: str = "fixed",
         mean: tuple[float, ...] = CAFFE_MEAN,
+        maximum: bool = False,
+        score_std: float = 0.0,
     ) -> None:
         super().__init__(mean, (1.0,) * len(mean))
         self.backbone = trunk
@@ -84,25 +88,33 @@ class FCN(SegmentationNet):
             self.add_module(name, layer)
             self.before_score.append(name)
             grid = through(layer, grid)
-        self.score_fr = _zero_score(filters if fc_kernel else channels, classes)
+        self.score_fr = _score(filters if fc_kernel else channels, classes, score_std)
 
+        self.score_offset = float(grid.offset)
         # Behind every sum the cells at the border are repeated once, unless the image was padded enough.
         self.surround = None if released else Surround()
         around = 0 if released else 1
         grid = grid.shifted(-around)
         names = [("upscore2", f"upscore_{skips[0]}")[index] for index in range(len(skips))]
-        self.score_stride = 32 >> len(skips)
+        self.score_stride = int(grid.stride) >> len(skips)
         self.upscores = [*names, LAST_UPSCORE[self.score_stride]]
         self.scales = SKIP_SCALES[: len(skips)] if at_once else (1.0,) * len(skips)
         for skip, upscore in zip(skips, names, strict=True):
-            upsampling, grid = upsampling_onto(trunk.grids[skip], grid, classes, learned)
-            fuse = Fuse(grid, trunk.grids[skip])
+            between, grid = upsampling_onto(
+                trunk.grids[skip], grid, classes, upsampling != "fixed", upsampling == "full"
+            )
+            fuse = Fuse(grid, trunk.grids[skip], maximum)
+            self.score_offset = float(fuse.grid.offset)
             grid = fuse.grid.shifted(-around)
-            self.add_module(upscore, upsampling)
-            self.add_module(f"score_{skip}", _zero_score(trunk.channels[skip], classes))
+            self.add_module(upscore, between)
+            self.add_module(f"score_{skip}", _score(trunk.channels[skip], classes, score_std))
             self.add_module(f"fuse_{skip}", fuse)
-        upsampling, grid = upsampling_onto(Grid(), grid, classes)
-        self.add_module(self.upscores[-1], upsampling)
+        if upsampling == "nonlinear":
+            last: nn.Module = (stack := NonlinearUpsampling(grid, classes))
+            grid = stack.grid
+        else:
+            last, grid = upsampling_onto(Grid(), grid, classes)
+        self.add_module(self.upscores[-1], last)
         self.score = Crop(grid)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
@@ -123,6 +135,31 @@ class FCN(SegmentationNet):
         return scores if self.surround is None else self.surround(scores)
 
 
+class SkipOnly(SegmentationNet):
+    """The scores of one skip layer alone, upsampled: "learning only from the pool4 layer" of section 4.2."""
+
+    backbone: Trunk
+
+    def __init__(self, trunk: Trunk, classes: int, released: bool) -> None:
+        super().__init__(CAFFE_MEAN, (1.0,) * 3)
+        self.backbone = trunk
+        self.skip = trunk.taps[-1]
+        grid = trunk.grids[self.skip]
+        self.score_stride, self.score_offset = int(grid.stride), float(grid.offset)
+        self.add_module(f"score_{self.skip}", _score(trunk.channels[self.skip], classes))
+        self.surround = None if released else Surround()
+        self.upscore, grid = upsampling_onto(Grid(), grid if released else grid.shifted(-1), classes)
+        self.score = Crop(grid)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        feature = self.backbone(self.normalise(image))[self.skip]
+        scores = self.get_submodule(f"score_{self.skip}")(feature)
+        if self.surround is not None:
+            scores = self.surround(scores)
+        full: torch.Tensor = self.score(self.upscore(scores), image)
+        return full
+
+
 class LateFusion(SegmentationNet):
     """Two nets for two kinds of image of the same place, three channels each, one after the other; their
     scores are averaged.
@@ -135,7 +172,7 @@ class LateFusion(SegmentationNet):
     def __init__(self, colour: FCN, other: FCN) -> None:
         super().__init__((0.0,) * 6, (1.0,) * 6)  # the streams subtract their own means
         self.colour, self.other = colour, other
-        self.score_stride = colour.score_stride
+        self.score_stride, self.score_offset = colour.score_stride, colour.score_offset
 
     def freeze(self, stages: int) -> None:
         """Stop the learning of the first `stages` stages of both trunks; 0: of none."""
@@ -160,23 +197,31 @@ def fcn(
     fixed: bool = False,
     dropout: float | None = None,
     filters: int = 4096,
+    fusion: str = "sum",
+    score_std: float = 0.0,
+    dense_pool5: bool = False,
     **trunk_options: object,
-) -> FCN | LateFusion:
+) -> FCN | SkipOnly | LateFusion:
     """FCN with random weights and zero scores.
 
-    backbone: "alexnet", "vgg16" or "googlenet". stride: 32, 16 or 8; VGG16's skips are pool4 and pool3, those
-    of the others, which the paper has at stride 32 only, their poolings of stride 16 and 8.
+    backbone: "alexnet", "vgg16", "vgg19" or "googlenet". stride: 32, 16 or 8; VGG's skips are pool4 and
+    pool3, those of the others, which the paper has at stride 32 only, their poolings of stride 16 and 8.
     padding: "release" puts 100 pixels around the image and none before fc6, as the authors' files do; "same"
     pads every layer by half its kernel, about 0.6 times the work.
     at_once: skips are scaled down, for training without stages.
-    upsampling: "fixed" between the skips, as in the release, or "learned", as in the paper; here each class
-    learns a kernel of its own, where the paper's layer could mix classes.
+    upsampling: "fixed" between the skips, as in the release; "learned", a kernel for each class; or "full",
+    as in the paper, learned kernels from every class to every other, which begin as the bilinear ones.
+    "nonlinear": the last upsampling too, as a stack of doublings with ReLUs.
     heads: classes by name of several outputs, as {"semantic": 33, "geometric": 3}; replaces `classes`. Their
     scores stand side by side in this order; `by_head` parts them.
     in_channels: 3, 4 (early fusion: log depth as fourth channel) or 6 (late fusion of RGB and HHA).
     origin: "caffe", the classifiers of the paper, or "torchvision", which differ in AlexNet (no groups, no
     response normalisation, other widths) and GoogLeNet (no response normalisation, one 2x2 pooling).
     fixed: only the score layers learn, FCN-32s-fixed of table 2.
+    fusion: how skips and coarser scores are joined, "sum", "max", or "skip": the skip alone (stride 16 or 8).
+    score_std: of score layers at the start, 0 as in the paper. dense_pool5: VGG's last pooling has stride 1,
+    fc6 14x14 taps to see as much, and scores have stride 16 (with stride=32, without skips). These three are
+    what the paper tried and left (sections 4.2 and 4.3).
     dropout: by default the classifier's. filters: of fc6 and fc7. What is left goes to the trunk, as `widths`
     to VGG16's.
     """
@@ -184,31 +229,45 @@ def fcn(
         ("backbone", backbone, tuple(CLASSIFIERS)),
         ("stride", stride, tuple(LAST_UPSCORE)),
         ("padding", padding, ("release", "same")),
-        ("upsampling", upsampling, ("fixed", "learned")),
+        ("upsampling", upsampling, ("fixed", "learned", "full", "nonlinear")),
         ("in_channels", in_channels, tuple(MEANS)),
+        ("fusion", fusion, ("sum", "max", "skip") if stride < 32 and in_channels == 3 else ("sum",)),
+        (
+            "dense_pool5",
+            dense_pool5,
+            (False, True) if backbone.startswith("vgg") and stride == 32 else (False,),
+        ),
         ("origin", origin, ("caffe", "torchvision")),
     ):
         if value not in allowed:
             raise ValueError(f"{name} is one of {', '.join(map(str, allowed))}, not {value}")
     classifier = CLASSIFIERS[backbone]
     skips = classifier.skips[: {32: 0, 16: 1, 8: 2}[stride]]
-    if backbone != "vgg16":
+    if not backbone.startswith("vgg"):
         trunk_options["origin"] = origin
+    if dense_pool5:
+        trunk_options["last_pool_stride"] = 1
+    released = padding == "release"
+    first_padding = RELEASE_PADDING if released else classifier.half_kernel
+    if fusion == "skip":
+        trunk = classifier.trunk(skips[-1:], 3, first_padding, **trunk_options)
+        return SkipOnly(trunk, sum(heads.values()) if heads else classes, released)
 
     def stream(channels: int, mean: tuple[float, ...]) -> FCN:
-        first_padding = RELEASE_PADDING if padding == "release" else classifier.half_kernel
         taps = (*reversed(skips), classifier.last)
         net = FCN(
             classifier.trunk(taps, channels, first_padding, **trunk_options),
             skips,
             sum(heads.values()) if heads else classes,
-            classifier.fc_kernel,
+            2 * classifier.fc_kernel if dense_pool5 else classifier.fc_kernel,
             filters,
             classifier.dropout if dropout is None else dropout,
-            padding == "release",
+            released,
             at_once,
-            upsampling == "learned",
+            upsampling,
             mean,
+            fusion == "max",
+            score_std,
         )
         if fixed:
             for name, parameter in net.named_parameters():
@@ -242,8 +301,8 @@ def _made_convolutional(
     return [("pad6", nn.ZeroPad2d((before, after, before, after))), *layers]
 
 
-def _zero_score(channels: int, classes: int) -> nn.Conv2d:
+def _score(channels: int, classes: int, std: float = 0.0) -> nn.Conv2d:
     score = nn.Conv2d(channels, classes, 1)
-    for parameter in score.parameters():
-        nn.init.zeros_(parameter)
+    nn.init.normal_(score.weight, std=std)
+    nn.init.zeros_(score.bias)  # type: ignore[arg-type]
     return score

@@ -1,4 +1,6 @@
-"""Weights of torchvision's ImageNet classifiers, or of files in their names, for the papers' nets."""
+"""Weights of ImageNet classifiers for the papers' nets: torchvision's, files in their names, or Caffe's as
+`pixelwise import-caffe` writes them.
+"""
 
 import re
 from pathlib import Path
@@ -14,21 +16,37 @@ from pixelwise.models.fcn import FCN, LateFusion
 from pixelwise.models.googlenet import INCEPTIONS
 from pixelwise.models.segmentation_net import TORCHVISION_MEAN, TORCHVISION_STD, SegmentationNet
 from pixelwise.models.transplant import Transplant, transplant
-from pixelwise.models.weights import read_metadata, read_tensors
+from pixelwise.models.weights import read_imported, read_metadata, read_tensors
 
 Tensors = dict[str, torch.Tensor]
-FILES = {"alexnet": "alexnet-owt-7be5be79", "vgg16": "vgg16-397923af", "googlenet": "googlenet-1378be20"}
+FILES = {
+    "alexnet": "alexnet-owt-7be5be79",
+    "vgg16": "vgg16-397923af",
+    "vgg19": "vgg19-dcbb9e9d",
+    "googlenet": "googlenet-1378be20",
+}
 """torchvision's files of IMAGENET1K_V1; the end of a name is the beginning of its sha256."""
+
+
+def _vgg(*blocks: tuple[int, ...]) -> dict[str, int]:
+    """torchvision's places of a VGG's convolutions, block by block."""
+    return {
+        f"conv{block}_{index}": place
+        for block, places in enumerate(blocks, start=1)
+        for index, place in enumerate(places, start=1)
+    }
+
 
 _FEATURES = {
     "alexnet": dict(zip(("conv1", "conv2", "conv3", "conv4", "conv5"), (0, 3, 6, 8, 10), strict=True)),
-    "vgg16": {
-        f"conv{block}_{index}": place
-        for block, places in enumerate(((0, 2), (5, 7), (10, 12, 14), (17, 19, 21), (24, 26, 28)), start=1)
-        for index, place in enumerate(places, start=1)
-    },
+    "vgg16": _vgg((0, 2), (5, 7), (10, 12, 14), (17, 19, 21), (24, 26, 28)),
+    "vgg19": _vgg((0, 2), (5, 7), (10, 12, 14, 16), (19, 21, 23, 25), (28, 30, 32, 34)),
 }
-_CLASSIFIER = {"alexnet": {"fc6": 1, "fc7": 4}, "vgg16": {"fc6": 0, "fc7": 3}}
+_CLASSIFIER = {
+    "alexnet": {"fc6": 1, "fc7": 4},
+    "vgg16": {"fc6": 0, "fc7": 3},
+    "vgg19": {"fc6": 0, "fc7": 3},
+}
 _STEM = {"conv1/7x7_s2": "conv1", "conv2/3x3_reduce": "conv2", "conv2/3x3": "conv3"}
 _BRANCHES = {
     "1x1": "branch1",
@@ -41,8 +59,10 @@ _BRANCHES = {
 _NORMALISATION = {
     "alexnet": (TORCHVISION_MEAN, TORCHVISION_STD),
     "vgg16": (TORCHVISION_MEAN, TORCHVISION_STD),
+    "vgg19": (TORCHVISION_MEAN, TORCHVISION_STD),
     "googlenet": ((127.5,) * 3, (127.5,) * 3),
 }
+_FITTING = "name a file that holds the classifier which the net stands on"
 _BATCH_NORM_EPSILON = 1e-3  # torchvision's GoogLeNet comes from TensorFlow
 
 
@@ -51,13 +71,13 @@ def load_imagenet(net: SegmentationNet, source: str | Path) -> Transplant:
 
     Fresh nets have the means of Caffe's: those stay for weights from Caffe.
 
-    `source` is "torchvision" (fetched, checked by sha256) or a file with the names of torchvision's AlexNet,
-    VGG16 or GoogLeNet. A .safetensors file whose metadata say that its input is BGR minus a mean comes from
-    Caffe: its first layer is turned to RGB. fc6 and fc7 become convolutions, decimated for DeepLab; where
-    a file lacks them they begin as VGG's did, Gaussian of deviation 0.005, since features of pictures in 0 to
-    255 are too large for the usual start. What else it lacks stays random. The further channels of early
-    fusion begin as the mean over those of colour, as in the release. Both streams of late fusion begin
-    alike, HHA in the place of BGR, as there.
+    `source` is "torchvision" (fetched, checked by sha256), a file with the names of torchvision's AlexNet,
+    VGG16 or GoogLeNet, or one that import-caffe wrote, which brings its own mean. A .safetensors file whose
+    metadata say that its input is BGR minus a mean comes from Caffe: its first layer is turned to RGB. fc6
+    and fc7 become convolutions, decimated for DeepLab; where a file lacks them they begin as VGG's did,
+    Gaussian of deviation 0.005, since features of pictures in 0 to 255 are too large for the usual start.
+    What else it lacks stays random. The further channels of early fusion begin as the mean over those of
+    colour, as in the release. Both streams of late fusion begin alike, HHA in the place of BGR, as there.
     Raises ModelError if the file holds another net or the net is not of torchvision's form.
     """
     if isinstance(net, LateFusion):
@@ -67,9 +87,21 @@ def load_imagenet(net: SegmentationNet, source: str | Path) -> Transplant:
         raise ValueError(f"ImageNet's classifiers fit FCN and DeepLab, not {type(net).__name__}")
     kind = _kind(net)
     path = _checked(_fetched(kind) if source == "torchvision" else Path(source))
-    tensors = _renamed(kind, read_tensors(path), path)
+    imported = read_imported(path)
     bgr = read_metadata(path).get("input", "").startswith("BGR")
+    if imported is None:
+        mean, std = _NORMALISATION[kind]
+        tensors = _renamed(kind, read_tensors(path), path)
+    else:
+        mean, std = (imported[name].flatten()[:3].tolist() for name in ("mean", "std"))
+        tensors = {
+            name: tensor
+            for name, tensor in imported.items()
+            if name.startswith(("backbone.", "fc6.", "fc7."))
+        }
     first = next(name for name in net.state_dict() if name.startswith("backbone."))
+    if first not in tensors:
+        raise ModelError(f"{path} holds another net than {kind}: it has no {first}", _FITTING)
     tensors[first] = _for_channels(tensors[first].flip(1) if bgr else tensors[first], net.mean.shape[1])
     if isinstance(net, DeepLab):
         _decimate_classifier(tensors, net)
@@ -79,12 +111,12 @@ def load_imagenet(net: SegmentationNet, source: str | Path) -> Transplant:
             nn.init.normal_(net.get_parameter(name), std=0.005)
     missing = [name for name in report.left if name.startswith("backbone.")]
     if missing or any(name.startswith("backbone.") for name in report.dropped):
+        origin = "torchvision" if imported is None else "caffe"
         raise ModelError(
             f"{path} does not fit the trunk: {', '.join(missing)}",
-            'build FCN-AlexNet and FCN-GoogLeNet for these files with origin="torchvision"',
+            f'build FCN-AlexNet and FCN-GoogLeNet for these files with origin="{origin}"',
         )
     if not bgr:
-        mean, std = _NORMALISATION[kind]
         net.mean[:, :3] = torch.tensor(mean).view(1, 3, 1, 1)
         net.std[:, :3] = torch.tensor(std).view(1, 3, 1, 1)
     return report
@@ -103,6 +135,8 @@ def load_imagenet_for_hha(net: SegmentationNet, source: str | Path) -> Transplan
 
 def _kind(net: FCN | DeepLab) -> str:
     names = [name for name, _ in net.backbone.named_children()]
+    if "conv3_4" in names:
+        return "vgg19"
     return {"conv1": "alexnet", "conv1_1": "vgg16", "conv1/7x7_s2": "googlenet"}[names[0]]
 
 
@@ -190,9 +224,10 @@ def _decimate_classifier(tensors: Tensors, net: DeepLab) -> None:
     if "fc6.weight" not in tensors:
         return
     filters, channels, taps, _ = net.fc6.weight.shape
-    kernel = round((tensors["fc6.weight"].shape[1] / channels) ** 0.5)
-    fc6 = tensors["fc6.weight"].view(-1, channels, kernel, kernel)
+    kernel = round((tensors["fc6.weight"][0].numel() / channels) ** 0.5)
+    fc6 = tensors["fc6.weight"].reshape(-1, channels, kernel, kernel)
     tensors["fc6.weight"] = decimate(fc6, taps, filters)
-    tensors["fc7.weight"] = decimate(tensors["fc7.weight"], None, filters, filters)[:, :, None, None]
+    fc7 = tensors["fc7.weight"].flatten(1)
+    tensors["fc7.weight"] = decimate(fc7, None, filters, filters)[:, :, None, None]
     for name in ("fc6.bias", "fc7.bias"):
         tensors[name] = decimate(tensors[name], None, filters)

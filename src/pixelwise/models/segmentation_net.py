@@ -25,14 +25,16 @@ class SegmentationNet(nn.Module):
     class scores (N, classes, H, W) float32. RGB comes first and in this order.
 
     Parameters under the name `backbone` are the trunk that came with weights; training gives it a learning
-    rate of its own. `score_stride` is that of the scores before the last upsampling, in pixels. In training
-    mode a net may give the scores of every `label_stride`-th pixel only, beginning at `label_offset`.
+    rate of its own. `score_stride` is that of the scores before the last upsampling, in pixels, and one of
+    their cells lies on pixel `score_offset` of each axis. In training mode a net may give the scores of every
+    `label_stride`-th pixel only, beginning at `label_offset`.
     """
 
     backbone: Stages
     mean: torch.Tensor
     std: torch.Tensor
     score_stride: int
+    score_offset = 0.0
     label_stride = 1
     label_offset = 0
 

@@ -100,7 +100,7 @@ def _layer(net: nn.Module, node: fx.Node, values: dict[fx.Node, Any], sources: l
         operations = 2 * values[node].numel() * module.weight[0].numel()
     if isinstance(module, BilinearUpsampling):
         window = {"kernel": module.taps, "stride": module.factor}
-        operations = 2 * values[node.all_input_nodes[0]].numel() * module.taps**2
+        operations = 2 * values[node.all_input_nodes[0]].numel() * module.taps**2 * module.weight.shape[1]
     own = module is not None and not repeated
     return Layer(
         name=name,
@@ -136,7 +136,7 @@ def _grid(module: nn.Module | None, sources: list[Grid | None]) -> Grid | None:
     if isinstance(module, Crop):
         return first.shifted(module.offset)
     if isinstance(module, Surround):
-        return first.shifted(-1)
+        return first.shifted(-module.cells)
     if isinstance(module, nn.ZeroPad2d):
         return first.shifted(-module.padding[2])
     if module is not None and not others:

@@ -15,7 +15,7 @@ class Trunk(nn.Module):
     """Layers in a row, each a child by its own name; gives the outputs of those named in `taps`.
 
     `grids` says of every tap where its cells lie, `channels` how many numbers each holds. The last tap is
-    what the classifier stands on.
+    what the classifier stands on; layers behind it are left out.
     """
 
     def __init__(self, layers: Layers, taps: Sequence[str]) -> None:
@@ -30,6 +30,8 @@ class Trunk(nn.Module):
             channels = getattr(layer, "out_channels", channels)
             if name in taps:
                 self.grids[name], self.channels[name] = grid, channels
+            if name == self.taps[-1]:
+                break
 
     def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
         features = {}

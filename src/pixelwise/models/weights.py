@@ -1,6 +1,7 @@
 """ImageNet-trained weights for backbones: from an installed package, a file, or timm's hub."""
 
 import importlib.util
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,6 +10,11 @@ from torch import nn
 
 from pixelwise.errors import ModelError
 from pixelwise.files import sha256_of
+
+NET = "pixelwise.net"
+"""The note of a file that holds a net of the catalogue: JSON with name, number of classes and, of imported
+files, the tensors that Caffe's file did not have.
+"""
 
 # Packages that carry one .pth in models/; its tensors come in the order and shapes of timm's net of that
 # name.
@@ -73,8 +79,27 @@ def read_metadata(path: Path) -> dict[str, str]:
         return {}
     from safetensors import safe_open
 
-    with safe_open(path, "pt") as file:
-        return dict(file.metadata() or {})
+    try:
+        with safe_open(path, "pt") as file:
+            return dict(file.metadata() or {})
+    except FileNotFoundError:
+        raise ModelError(f"the weights {path} do not exist", "check their name and place") from None
+    except Exception as error:
+        raise ModelError(f"the weights {path} cannot be read: {error}", "fetch the file again") from None
+
+
+def read_imported(path: Path) -> dict[str, torch.Tensor] | None:
+    """The tensors of a file that `pixelwise import-caffe` wrote, without those that Caffe's file did not have
+    (--partial); None for other files.
+    """
+    notes = read_metadata(path)
+    if NET not in notes:
+        return None
+    try:
+        missing = set(json.loads(notes[NET]).get("missing", ()))
+    except (ValueError, AttributeError, TypeError) as problem:
+        raise ModelError(f"{path}: invalid metadata {NET!r}: {problem}", "import the file again") from None
+    return {name: tensor for name, tensor in read_tensors(path).items() if name not in missing}
 
 
 def load_by_order(net: nn.Module, tensors: Mapping[str, torch.Tensor]) -> None:

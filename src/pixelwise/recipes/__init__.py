@@ -1,5 +1,10 @@
-"""Recipes by name: each is a module with a RECIPE and a header that says what it cost and gave."""
+"""Recipes by name, each with a header that says its source, its command, what it cost and what it gave.
 
+A module here holds one recipe, `RECIPE`, with its header as docstring, or a family: `FAMILY`, a tuple of
+entries (entry.py).
+"""
+
+import functools
 import importlib
 import pkgutil
 from typing import TYPE_CHECKING
@@ -7,20 +12,39 @@ from typing import TYPE_CHECKING
 from pixelwise.errors import TrainingError
 
 if TYPE_CHECKING:
+    from pixelwise.recipes.entry import Entry
     from pixelwise.training.chain import Chain
     from pixelwise.training.recipe import Recipe
 
-__all__ = ["get_recipe", "recipe_names"]
+__all__ = ["get_entry", "get_recipe", "recipe_names"]
 
 
 def recipe_names() -> list[str]:
-    """All recipes, in the alphabet's order."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+    """The names of all recipes, in alphabetical order."""
+    return sorted(_entries())
 
 
 def get_recipe(name: str) -> "Recipe | Chain":
-    """The recipe or chain of recipes of that name. Raises TrainingError that lists the names there are."""
-    if name not in recipe_names():
+    """The recipe or chain of recipes of that name. Raises TrainingError that lists all names."""
+    return get_entry(name).recipe
+
+
+def get_entry(name: str) -> "Entry":
+    """The recipe of that name with its header. Raises TrainingError that lists all names."""
+    if name not in _entries():
         raise TrainingError(f'there is no recipe "{name}"', f"recipes: {', '.join(recipe_names())}")
-    recipe: Recipe | Chain = importlib.import_module(f"{__name__}.{name}").RECIPE
-    return recipe
+    return _entries()[name]
+
+
+@functools.cache
+def _entries() -> "dict[str, Entry]":
+    from pixelwise.recipes.entry import Entry
+
+    found: dict[str, Entry] = {}
+    for place in pkgutil.iter_modules(__path__):
+        module = importlib.import_module(f"{__name__}.{place.name}")
+        family = getattr(module, "FAMILY", ())
+        if hasattr(module, "RECIPE"):
+            family = (Entry(module.RECIPE, module.__doc__ or ""),)
+        found |= {entry.recipe.name: entry for entry in family}
+    return found

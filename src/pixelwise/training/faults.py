@@ -13,13 +13,24 @@ if TYPE_CHECKING:
 _CHOICES = {
     "origin": ("caffe", "torchvision"),
     "padding": ("same", "release"),
+    "pools": ("release", "exact"),
     "loss": ("mean", "sum"),
     "optimizer": ("adamw", "sgd"),
+    "schedule": ("poly", "step", "fixed"),
     "batch_norm": ("frozen", "train", "sync"),
-    "upsampling": ("fixed", "learned"),
+    "upsampling": ("fixed", "learned", "full", "nonlinear"),
+    "balance_by": ("weights", "sampling"),
     "precision": ("auto", "32-true", "bf16-mixed", "16-mixed"),
 }
-_AT_LEAST_ONE = ("batch_size", "accumulate", "steps", "train_side", "long_side", "evaluate_every")
+_AT_LEAST_ONE = (
+    "batch_size",
+    "accumulate",
+    "steps",
+    "train_side",
+    "long_side",
+    "evaluate_every",
+    "decay_every",
+)
 _NOT_NEGATIVE = (
     *("context", "hidden", "freeze_stages", "warmup_steps", "seed", "workers", "patience"),
     *("power", "momentum", "weight_decay", "clip", "learning_rate", "head_learning_rate"),
@@ -87,10 +98,19 @@ def _rules(recipe: "Recipe") -> list[tuple[bool, str]]:
             f"loss_sampling must lie in (0, 1], got {recipe.loss_sampling}",
         ),
         (recipe.jitter is None or recipe.jitter >= 0, f"jitter may not be negative, got {recipe.jitter}"),
+        (0 < recipe.decay_factor <= 1, f"decay_factor must lie in (0, 1], got {recipe.decay_factor}"),
         (0 <= recipe.colour <= 1, f"colour must lie in [0, 1], got {recipe.colour}"),
         (
             recipe.inputs == (IMAGE,) or net is None or len(net.channels) > 1,
             f"inputs {','.join(recipe.inputs)} need a paper's FCN as net, got {recipe.net}",
+        ),
+        (
+            recipe.upsampling in ("fixed", "learned") or net is None or len(net.channels) > 1,
+            f"upsampling={recipe.upsampling} needs a paper's FCN as net, got {recipe.net}",
+        ),
+        (
+            recipe.pools == "release" or net is None or "pools" in net.settings,
+            f"pools=exact needs a DeepLab as net, got {recipe.net}",
         ),
         (
             bool(recipe.inputs) and len(set(recipe.inputs)) == len(recipe.inputs),
@@ -101,7 +121,7 @@ def _rules(recipe: "Recipe") -> list[tuple[bool, str]]:
             f"inputs must name {IMAGE} first, if they are several, got {','.join(recipe.inputs)}",
         ),
         (
-            recipe.loss == "mean" or not recipe.balance_classes,
+            recipe.loss == "mean" or not recipe.balance_classes or recipe.balance_by == "sampling",
             "balance_classes weighs a mean over pixels, so it goes with loss=mean",
         ),
         (

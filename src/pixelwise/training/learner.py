@@ -12,7 +12,7 @@ from pixelwise.models.fast_training import for_training
 from pixelwise.models.segmentation_net import by_head
 from pixelwise.training.batches import Batch
 from pixelwise.training.checkpoint import Checkpoint
-from pixelwise.training.losses import LossSampling, cross_entropy, labelled
+from pixelwise.training.losses import LossSampling, cross_entropy, labelled, sampled_by_class
 from pixelwise.training.net import build_net
 from pixelwise.training.optimizer import RunningMean, make_optimizer, schedule, set_rates
 from pixelwise.training.processes import summed
@@ -49,7 +49,9 @@ class Learner:
         if recipe.batch_norm == "sync":
             _synchronise(self.net, fabric)
         self._model, self._optimizer = fabric.setup(self.net, make_optimizer(self.net, recipe))
-        self._weights = {name: weight.to(fabric.device) for name, weight in weights.items()}
+        by_sampling = recipe.balance_by == "sampling"
+        self._chances = weights if by_sampling else {}
+        self._weights = {} if by_sampling else {n: weight.to(fabric.device) for n, weight in weights.items()}
         self._sampling = LossSampling(recipe.loss_sampling)
         self.mean = RunningMean(self.net, recipe.ema)
         if state is not None:
@@ -110,11 +112,16 @@ class Learner:
 
     def _targets(self, part: Batch) -> dict[str, torch.Tensor]:
         """The labels by head that the net is compared with."""
-        cell = self.net.score_stride // self.net.label_stride
-        return {
-            name: self._sampling(self.net.sampled(part.heads[name]), cell).to(self.fabric.device)
-            for name in self.heads
-        }
+        net = self.net
+        cell = net.score_stride // net.label_stride
+        centre = (net.score_offset - net.label_offset) / net.label_stride
+        targets = {}
+        for name in self.heads:
+            labels = self._sampling(net.sampled(part.heads[name]), cell, centre)
+            if name in self._chances:
+                labels = sampled_by_class(labels, self._chances[name])
+            targets[name] = labels.to(self.fabric.device)
+        return targets
 
     def _divisors(self, targets: Sequence[Mapping[str, torch.Tensor]]) -> dict[str, torch.Tensor | float]:
         """What each head's sum of losses is divided by: the labelled pixels of the whole step, or 1."""

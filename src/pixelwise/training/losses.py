@@ -1,5 +1,6 @@
 """Losses per pixel; pixels labelled VOID never count."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -48,6 +49,18 @@ def balancing_weights(pixels: Sequence[int], power: float = 1.0) -> torch.Tensor
     return (weights * counts.sum() / (weights * counts).sum()).float()
 
 
+def sampled_by_class(labels: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """`labels` (N, H, W) of which a pixel stays with the probability that its class's weight (C) has of the
+    largest one, and is VOID else; torch's generator of the CPU decides.
+
+    Balancing by sampling the loss instead of weighting it: Long et al. 2015, section 4.3.
+    """
+    chances = torch.zeros(VOID + 1)
+    chances[: len(weights)] = weights.cpu() / weights.max().cpu()
+    kept = torch.rand(labels.shape) < chances[labels.cpu().long()]
+    return torch.where(kept.to(labels.device), labels, VOID)
+
+
 @dataclass(frozen=True)
 class LossSampling:
     """Training on patches, as a loss over some of the cells: each cell of the final layer counts with
@@ -66,13 +79,15 @@ class LossSampling:
         """Images that give as many cells as `images` whole ones."""
         return round(images / self.share)
 
-    def __call__(self, labels: torch.Tensor, cell: int) -> torch.Tensor:
-        """`labels` (N, H, W) with those VOID that lie in cells, `cell` labels wide and high, that are left
-        out; torch's generator of the CPU decides.
+    def __call__(self, labels: torch.Tensor, cell: int, centre: float = 0.0) -> torch.Tensor:
+        """`labels` (N, H, W) with those VOID that are nearest to cells that are left out; torch's generator
+        of the CPU decides. Cells lie `cell` labels apart, one of them on label `centre` of each axis.
         """
         if self.share == 1:
             return labels
         images, height, width = labels.shape
-        kept = torch.rand(images, -(-height // cell), -(-width // cell)) < self.share
-        kept = kept.repeat_interleave(cell, 1).repeat_interleave(cell, 2)[:, :height, :width]
+        before = -math.ceil(centre - cell / 2) % cell  # labels that the first cell has beyond the border
+        kept = torch.rand(images, *(-(-(size + before) // cell) for size in (height, width))) < self.share
+        kept = kept.repeat_interleave(cell, 1).repeat_interleave(cell, 2)
+        kept = kept[:, before : before + height, before : before + width]
         return torch.where(kept.to(labels.device), labels, VOID)

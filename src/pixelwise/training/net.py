@@ -2,6 +2,7 @@
 
 import dataclasses
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from pixelwise.models.imagenet import load_imagenet_for_hha
 from pixelwise.models.registry import create, entry_of
 from pixelwise.models.segmentation_net import OneHead, SegmentationNet
 from pixelwise.models.transplant import transplant
+from pixelwise.models.weights import read_imported
 from pixelwise.training import checkpoint
 from pixelwise.training.crf_layer import add_crf
 from pixelwise.training.recipe import Recipe
@@ -33,10 +35,23 @@ def build_net(recipe: Recipe, classes: int, trained: bool = True, channels: int 
     if recipe.crf_layer is not None:
         add_crf(net, classes, CRF_PRESETS[recipe.crf_layer])
     if trained and recipe.init_from is not None:
-        before = checkpoint.load(checkpoint.chosen(Path(recipe.init_from))).mean
+        before = _weights(Path(recipe.init_from))
         print(f"from {recipe.init_from}: {transplant(before, net)}", file=sys.stderr)
     net.freeze(recipe.freeze_stages)
     return net.to(memory_format=torch.channels_last)
+
+
+def _weights(source: Path) -> Mapping[str, torch.Tensor]:
+    """Those of a run folder's net, or of a file that `pixelwise import-caffe` wrote."""
+    if source.suffix != ".safetensors":
+        return checkpoint.load(checkpoint.chosen(source)).mean
+    tensors = read_imported(source)
+    if tensors is None:
+        raise TrainingError(
+            f"{source} holds weights, but not a net that import-caffe wrote",
+            "name a run folder, or give weights of a classifier as backbone_weights",
+        )
+    return tensors
 
 
 def _net_of(recipe: Recipe, classes: int, weights: str, channels: int) -> SegmentationNet:

@@ -1,4 +1,4 @@
-"""Parameter groups and the learning rate's course."""
+"""Parameter groups and learning rate schedules."""
 
 from collections.abc import Mapping
 
@@ -28,21 +28,36 @@ def make_optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
         for (rate, decay), parameters in groups.items()
     ]
     if recipe.optimizer == "sgd":
+        for group in options:
+            group["base_momentum"] = recipe.momentum
         return torch.optim.SGD(options, lr=recipe.learning_rate, momentum=recipe.momentum, fused=True)
     return torch.optim.AdamW(options, lr=recipe.learning_rate, fused=True)
 
 
 def schedule(step: int, recipe: Recipe) -> float:
-    """The share of its peak rate that step `step` (from 0) learns with: a linear warm-up times (1 -
-    step/steps)^power.
+    """The share of its peak rate that step `step` (from 0) learns with: a linear warm-up times what the
+    recipe's schedule has left, named and computed as Caffe's learning rate policies.
     """
     warm_up = min(1.0, (step + 1) / (recipe.warmup_steps + 1))
+    if recipe.schedule == "fixed":
+        return warm_up
+    if recipe.schedule == "step":
+        return warm_up * float(recipe.decay_factor ** (step // recipe.decay_every))
     return warm_up * float((1 - step / recipe.steps) ** recipe.power)
 
 
 def set_rates(optimizer: torch.optim.Optimizer, share: float) -> None:
+    """Set every group's rate to that share of its peak, before a step.
+
+    Caffe's SGD accumulates steps, V = momentum V + rate gradient, torch's accumulates gradients, U = momentum
+    U + gradient with V = rate U. They part when the rate changes; then V stays what it is if U is divided by
+    as much as the rate is multiplied by. The momentum of that step does it.
+    """
     for group in optimizer.param_groups:
-        group["lr"] = group["peak_lr"] * share
+        before, group["lr"] = group["lr"], group["peak_lr"] * share
+        if "base_momentum" in group:
+            change = before / group["lr"] if before != group["lr"] else 1.0
+            group["momentum"] = group["base_momentum"] * change
 
 
 class RunningMean:

@@ -13,7 +13,7 @@ _SGD = {
     "decay_biases": False,
     "double_bias_rate": True,
     "warmup_steps": 0,
-    "power": 0.0,
+    "schedule": "fixed",
     "clip": 0.0,
     "ema": 0.0,
     # whole pictures, one at a time

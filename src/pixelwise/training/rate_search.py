@@ -47,7 +47,7 @@ def find_rate(recipe: Recipe, train_set: LabelledImages, steps: int = STEPS) -> 
             "learning rates are searched for in one process", "have as large batches by accumulate=N"
         )
     recipe = dataclasses.replace(
-        recipe, precision=precision(recipe), steps=steps, warmup_steps=0, power=0.0, ema=0.0
+        recipe, precision=precision(recipe), steps=steps, warmup_steps=0, schedule="fixed", ema=0.0
     )
     train_set = seen(train_set, recipe)
     weights, channels = class_weights(recipe, train_set), channels_of(train_set, recipe)

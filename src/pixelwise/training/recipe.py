@@ -41,12 +41,18 @@ class Recipe:
     """Of the papers' FCNs: "same" (half of each kernel) or "release" (100 pixels around the image)."""
     origin: str = "caffe"
     """Whose AlexNet and GoogLeNet: the papers' ("caffe") or "torchvision", whose weights fit no others."""
+    pools: str = "release"
+    """Of DeepLab: the last two poolings as in the "release" (3x3), or "exact", as in section 3.1."""
     init_from: str | None = None
-    """A run folder whose net this one starts from; layers that it does not have begin as new ones."""
+    """A run folder, or a .safetensors file of import-caffe, whose net this one starts from; layers that it
+    does not have begin as new ones.
+    """
     backbone: str = "efficientnet_lite2"
     """A name of timm's."""
     backbone_weights: str = "package"
-    """"package", "timm", "none" or a file. Papers' nets: "none", "torchvision" or a file with its names."""
+    """"package", "timm", "none" or a file. Papers' nets: "none", "torchvision", a file with its names, or
+    one of import-caffe (AlexNet and GoogLeNet with origin=caffe).
+    """
     output_stride: int = 32
     skips: tuple[int, ...] = (16, 8, 4)
     context: int = 128
@@ -57,7 +63,10 @@ class Recipe:
     """Channels of the hidden layer of each skip, 0 for none."""
     dropout: float = 0.1
     upsampling: str = "fixed"
-    """"fixed" or "learned" bilinear kernels between the skips; the last upsampling is always fixed."""
+    """"fixed" or "learned" bilinear kernels between the skips, or, in a paper's FCN, "full": learned kernels
+    between all classes, as in the paper. The last upsampling is always fixed, except with "nonlinear": as
+    "full", and the last is a stack of learned doublings with ReLUs.
+    """
 
     crf_layer: str | None = None
     """A CRF preset by its name: the dense CRF is then the net's last layer, starts with these parameters and
@@ -99,6 +108,10 @@ class Recipe:
     """Weigh each pixel's loss by its class's share of the training set to minus this power: 0 weighs none,
     1 makes all classes count as much, 0.5 lies between and suits rare classes judged by mean IoU.
     """
+    balance_by: str = "weights"
+    """How classes are balanced: "weights", or "sampling": pixels count or not, at random, in proportion to
+    these weights.
+    """
     optimizer: str = "adamw"
     """"adamw" or "sgd"."""
     learning_rate: float = 3e-4
@@ -109,7 +122,7 @@ class Recipe:
     outside the trunk.
     """
     momentum: float = 0.9
-    """SGD's momentum."""
+    """SGD's momentum. Rates are part of what accumulates, as in Caffe: see optimizer.py."""
     weight_decay: float = 1e-2
     double_bias_rate: bool = False
     """Biases learn twice as fast, as in FCN."""
@@ -117,8 +130,16 @@ class Recipe:
     clip: float = 0.0
     """The largest norm of a step's gradients, longer ones are shortened to it; 0: any."""
     warmup_steps: int = 100
+    schedule: str = "poly"
+    """How the learning rates fall: "poly" to 0, (1 - step/steps)^power; "step", by decay_factor every
+    decay_every steps; "fixed", not at all.
+    """
     power: float = 0.9
-    """Of the polynomial decay to 0."""
+    """The exponent of the schedule "poly"."""
+    decay_every: int = 2000
+    """Steps between two falls of the schedule "step"."""
+    decay_factor: float = 0.1
+    """The factor of each fall of the schedule "step"."""
     ema: float = 0.998
     """Decay per step of the running mean of weights that is judged and exported; 0 takes the weights
     themselves.
