@@ -64,6 +64,12 @@ def test_models_lists_every_net_once(place: Path) -> None:
     large_fov = next(row for row in rows if row["name"] == "deeplab-large-fov")
     assert large_fov["parameters"] == pytest.approx(20.5e6, rel=0.003)
     assert large_fov["ours"] == "not run"
+    views = {row["name"]: (row["field_of_view"], row["images_per_second"]) for row in rows}
+    assert views["deeplab-base"] == (128, 2.9)  # table 2
+    assert views["deeplab-4x4"] == (224, 2.9)
+    assert views["deeplab-7x7"] == (224, 1.44)
+    assert views["deeplab-large-fov"] == (224, 4.84)
+    assert views["fcn8s-vgg16"] == (None, None)
     text = run("pixelwise models").stdout
     assert all(name in text for name in CATALOGUE)
     assert "a multiply-add is 2" in text
@@ -182,7 +188,8 @@ def test_an_imagenet_classifier_of_caffe_starts_a_training(place: Path, backbone
     torch.manual_seed(0)
     classifier = build(f"fcn32s-{backbone}", 21)
     assert isinstance(classifier, FCN)
-    (place / "imagenet.caffemodel").write_bytes(as_classifier(with_random_weights(classifier)))
+    with_random_weights(classifier)
+    (place / "imagenet.caffemodel").write_bytes(as_classifier(classifier))
     refused = run("pixelwise import-caffe imagenet.caffemodel -o start.safetensors")
     assert refused.exit_code == 1
     way = f"--as fcn32s-{backbone} --partial"

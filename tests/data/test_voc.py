@@ -68,6 +68,9 @@ def test_voc_without_the_split_names_those_there_are(voc: Path) -> None:
 
 def test_voc_takes_the_lists_the_kit_lacks_from_the_package(voc: Path) -> None:
     assert len(open_dataset(f"voc:{voc}", "train_aug")) == 10_582
+    everything = open_dataset(f"voc:{voc}", "trainval_aug").entries
+    parts = [open_dataset(f"voc:{voc}", part).entries for part in ("train_aug", "val")]
+    assert [entry.id for entry in everything] == [entry.id for part in parts for entry in part]
     data = open_dataset(f"voc:{voc}", "seg11valid")
     assert len(data) == 736
     assert data.entries[0].id == "2007_000033"

@@ -144,7 +144,7 @@ def test_exact_pools_give_the_scores_of_shift_and_stitch(variant: str, kernel: i
     """
     net = small(variant, pools="exact")
     grid = through(net.fc6, net.backbone.grids["pool5"])
-    assert (grid.field, grid.stride) == (field, 8)
+    assert (int(grid.field), int(grid.stride)) == (field, 8)
 
     layers = dict(net.backbone.named_children())
     names = list(layers)
@@ -175,6 +175,20 @@ def test_exact_pools_give_the_scores_of_shift_and_stitch(variant: str, kernel: i
     assert inner.stop - inner.start >= 12
     assert found.std() > 0.1
     assert torch.allclose(found[..., inner, inner], stitched[..., window, window], rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize("multi_scale", [False, True])
+def test_depth_can_be_a_fourth_channel(multi_scale: bool) -> None:
+    net = deeplab("large_fov", multi_scale, classes=3, in_channels=4, widths=NARROW, filters=8).eval()
+    assert net.mean.flatten().tolist() == pytest.approx([92.318, 97.203, 116.190, 7.844])
+    image = torch.rand(1, 4, 33, 41) * 255
+    other = image.clone()
+    other[:, 3] += 50
+    with torch.inference_mode():
+        assert net(image).shape == (1, 3, 33, 41)
+        assert not torch.equal(net.backbone(image)["pool5"], net.backbone(other)["pool5"])
+    with pytest.raises(ValueError, match="in_channels is one of 3, 4, not 6"):
+        deeplab(in_channels=6)
 
 
 def test_pools_are_the_releases_or_exact() -> None:

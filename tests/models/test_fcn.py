@@ -341,7 +341,7 @@ def test_full_upsampling_has_the_kernels_of_caffes_layers_between_all_classes() 
     assert counts[16, "full"] - counts[16, "fixed"] == 21 * 21 * 16
     assert counts[8, "full"] - counts[8, "fixed"] == 2 * 21 * 21 * 16
     assert counts[8, "learned"] - counts[8, "fixed"] == 2 * 21 * 16
-    with pytest.raises(ValueError, match="upsampling is one of fixed, learned, full, not mixed"):
+    with pytest.raises(ValueError, match="upsampling is one of fixed, learned, full, nonlinear, not mixed"):
         fcn(upsampling="mixed")
 
 
@@ -384,9 +384,9 @@ def test_max_fusion_takes_the_larger_score() -> None:
 
 def test_a_dense_pool5_needs_14x14_taps_to_see_404_pixels_at_stride_16() -> None:
     """fc6 of 7x7 cells of 32 pixels and of 14x14 cells of 16 pixels: 212 + 6 * 32 = 404 = 196 + 13 * 16."""
-    nets = [fcn(stride=32, dense_pool5=dense, **THIN) for dense in (False, True)]
-    grids = [through(net.get_submodule("fc6"), net.backbone.grids["pool5"]) for net in nets]  # type: ignore[union-attr]
-    assert [(grid.field, grid.stride) for grid in grids] == [(404, 32), (212 + 13 * 16, 16)]
+    nets = [cast(FCN, fcn(stride=32, dense_pool5=dense, **THIN)) for dense in (False, True)]
+    grids = [through(net.get_submodule("fc6"), net.backbone.grids["pool5"]) for net in nets]
+    assert [(int(grid.field), int(grid.stride)) for grid in grids] == [(404, 32), (212 + 13 * 16, 16)]
 
 
 def test_random_scores_begin_small_and_zero_ones_zero() -> None:
@@ -416,3 +416,9 @@ def test_ablations_that_do_not_go_together_are_refused() -> None:
         fcn(stride=32, fusion="max")
     with pytest.raises(ValueError, match="dense_pool5 is one of False, not True"):
         fcn("alexnet", 32, dense_pool5=True)
+
+
+def test_scores_that_begin_inside_the_image_are_refused() -> None:
+    assert Crop(Grid().shifted(-3)).offset == 3
+    with pytest.raises(ValueError, match="scores begin at pixel 2 of the image"):
+        Crop(Grid().shifted(2))

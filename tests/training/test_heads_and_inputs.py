@@ -208,7 +208,7 @@ def test_a_net_of_channels_is_no_model_file(rooms: Path, tmp_path: Path) -> None
 def test_a_net_that_cannot_take_the_channels_says_so(rooms: Path, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"takes 3, 4, 6 channels, but image and depth and hha have 7"):
         run_recipe(rooms, tmp_path, *SETTINGS, "inputs=image,depth,hha")
-    with pytest.raises(TrainingError, match="need a paper's FCN as net, got skip_fcn"):
+    with pytest.raises(TrainingError, match="need a paper's net, got skip_fcn"):
         run_recipe(rooms, tmp_path, *SETTINGS, "net=skip_fcn", "inputs=image,depth")
 
 

@@ -1,6 +1,7 @@
 """The loss, its weights and its sampling."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -93,7 +94,7 @@ def test_blocks_of_labels_lie_around_the_cells_they_are_left_out_with(
 ) -> None:
     """A cell's block holds the pixels nearest to it: where the last upsampling gives one cell the most."""
     torch.manual_seed(0)
-    widths = {"widths": (1, 1, 1, 1, 1)} if backbone == "vgg16" else {}
+    widths: dict[str, Any] = {"widths": (1, 1, 1, 1, 1)} if backbone == "vgg16" else {}
     net = fcn(backbone, stride, padding=padding, filters=1, classes=1, **widths)
     assert isinstance(net, FCN) and net.score_stride == stride
     labels = torch.zeros(1, 120, 120, dtype=torch.uint8)

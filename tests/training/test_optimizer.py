@@ -1,6 +1,7 @@
 """Parameter groups, schedule, running mean."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -74,13 +75,17 @@ def caffe_sgd(
 @pytest.mark.parametrize(
     "changes", [{"schedule": "step", "decay_every": 5}, {"schedule": "poly", "power": 2.0}]
 )
-def test_sgd_updates_as_caffe_does_while_rates_change(changes: dict[str, object]) -> None:
+def test_sgd_updates_as_caffe_does_while_rates_change(changes: dict[str, Any]) -> None:
     """20 steps: with "step" the rate falls three times, and at each fall torch's own SGD would shrink what
     momentum carries on to a tenth.
     """
     recipe = dataclasses.replace(
         RECIPE,
-        **{"optimizer": "sgd", "learning_rate": 0.1, "momentum": 0.9, "weight_decay": 5e-4, **changes},
+        **changes,
+        optimizer="sgd",
+        learning_rate=0.1,
+        momentum=0.9,
+        weight_decay=5e-4,
         double_bias_rate=True,
         warmup_steps=0,
         steps=20,

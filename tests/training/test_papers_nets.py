@@ -149,7 +149,7 @@ def test_the_first_steps_of_multi_scale_training_bring_the_loss_down() -> None:
         optimizer.zero_grad()
         image = (colours + 20 * torch.randn(1, 3, 257, 257)).clamp(0, 255)
         loss = cross_entropy(net(image), net.sampled(labels))
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         losses.append(loss.item())
     assert losses[0] < 4, "about ln 11"

@@ -16,7 +16,8 @@ def models(
     """List the nets of the papers: parameters, receptive field, stride, work on a 500x500 image, accuracy.
 
     A multiplication and its addition count as 2 operations; convolutions and upsamplings are counted. The
-    receptive field is that of the coarsest scores.
+    receptive field is that of the coarsest scores; fov is the field of view of DeepLab's table 2, which
+    counts fc6 alone, and img/s the speed of training there.
     """
     from pixelwise.models.catalogue import CATALOGUE, CONVENTION
 
@@ -25,14 +26,19 @@ def models(
         for row in rows:
             print(json.dumps(row))
         return
-    headings = ("net", "parameters", "field", "stride", "GFLOP", "paper", "ours")
-    tables.show(headings, map(_cells, rows), texts=("net", "paper", "ours"), no_wrap=True)
-    print(f"GFLOP: of a 500x500 image, a multiply-add is 2. Paper and ours: {CONVENTION}.")
+    headings = ("net", "parameters", "field", "fov", "stride", "GFLOP", "img/s", "paper", "ours")
+    tables.show(headings, map(_cells, rows), texts=("net", "paper", "ours"), no_wrap=True, width=140)
+    print(
+        "fov: field of view, and img/s: training, in DeepLab's table 2. GFLOP: of a 500x500 image, a "
+        f"multiply-add is 2. Paper and ours: {CONVENTION}."
+    )
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
-    figures = [f"{row['parameters'] / 1e6:.1f} M", str(row["receptive_field"]), str(row["stride"])]
-    return row["name"], *figures, f"{row['operations'] / 1e9:.1f}", row["paper"], row["ours"]
+    speed = "" if row["images_per_second"] is None else f"{row['images_per_second']:.2f}"
+    view = "" if row["field_of_view"] is None else str(row["field_of_view"])
+    figures = [f"{row['parameters'] / 1e6:.1f} M", str(row["receptive_field"]), view, str(row["stride"])]
+    return row["name"], *figures, f"{row['operations'] / 1e9:.1f}", speed, row["paper"], row["ours"]
 
 
 def _row(name: str) -> dict[str, Any]:
@@ -49,6 +55,8 @@ def _row(name: str) -> dict[str, Any]:
         "name": name,
         "parameters": sum(layer.parameters for layer in layers),
         "receptive_field": int(grid.field),
+        "field_of_view": getattr(net, "field_of_view", None),
+        "images_per_second": CATALOGUE[name].images_per_second,
         "stride": int(grid.stride),
         "operations": sum(layer.operations for layer in layers),
         "paper": CATALOGUE[name].paper,

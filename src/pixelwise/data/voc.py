@@ -3,7 +3,7 @@
 Source: the VOC 2011 and 2012 development kits. Ids 0 to 20, 255 is void. Labels of SegmentationClassAug (VOC
 and SBD merged, no void border), and then those of SBD itself, are taken where SegmentationClass has no file.
 Lists: ImageSets/Segmentation/SPLIT.txt or lists/SPLIT.txt; train_aug and seg11valid, which the kit lacks,
-ship with this package.
+ship with this package. trainval and trainval_aug are train or train_aug and val.
 """
 
 from pathlib import Path
@@ -43,6 +43,7 @@ VOC_CLASSES = [
 ]
 _KIT = {"train": "voc2012_train", "val": "voc2012_val"}
 _OTHERS = {"train_aug": "voc2012_train_aug", "seg11valid": "voc2011_seg11valid"}
+_UNIONS = {"trainval": ("train", "val"), "trainval_aug": ("train_aug", "val")}
 
 
 def voc(root: Path, split: str, sbd: str = "") -> LabelledImages:
@@ -68,6 +69,8 @@ def _ids(root: Path, split: str) -> list[str]:
     for place in places:
         if (place / f"{split}.txt").is_file():
             return read_list(place / f"{split}.txt")
+    if split in _UNIONS:
+        return [id_ for part in _UNIONS[split] for id_ in _ids(root, part)]
     labelled = any((root / name).is_dir() for name in ("SegmentationClass", "SegmentationClassAug"))
     known = _OTHERS if any(place.is_dir() for place in places) else _KIT | _OTHERS
     if labelled and split in known:
@@ -110,5 +113,5 @@ SOURCE = Source(
     layout="VOC2012/{JPEGImages/ID.jpg, SegmentationClass/ID.png, ImageSets/Segmentation/SPLIT.txt}",
     get="http://host.robots.ox.ac.uk/pascal/VOC/ (VOCtrainval_11-May-2012.tar)",
     terms="Flickr's terms of use: research, no redistribution of the photos",
-    options={"sbd": "SBD's folder with cls/, for labels that VOC has not (split train_aug)"},
+    options={"sbd": "SBD's folder with cls/, for labels that VOC has not (splits train_aug, trainval_aug)"},
 )

@@ -58,11 +58,13 @@ class Fuse(nn.Module):
 
 
 class Crop(nn.Module):
-    """The part of the scores that lies on the image."""
+    """The part of the scores that lies on the image. Raises ValueError if they begin behind its border."""
 
     def __init__(self, scores: Grid) -> None:
         super().__init__()
         self.offset = crop_offset(scores, Grid())
+        if self.offset < 0:
+            raise ValueError(f"scores begin at pixel {-self.offset} of the image; pad more before them")
 
     def forward(self, scores: torch.Tensor, image: torch.Tensor) -> torch.Tensor:
         return crop(scores, self.offset, image)

@@ -39,6 +39,7 @@ class Entry:
 
     `arguments` are those of `constructor` that make this net of it. `paper` is the mean IoU in per cent of 21
     VOC classes that its authors report, `ours` what a command of this package printed.
+    `images_per_second`: of DeepLab, how fast its authors' training was.
     """
 
     arguments: Mapping[str, Any]
@@ -54,6 +55,7 @@ class Entry:
     backbone: str | None = "vgg16"
     """The trunk, where `arguments` do not name it. None: one of its own, or the caller's choice."""
     licence: str = "MIT; weights keep the licence of their source"
+    images_per_second: float | None = None
 
     @property
     def trunk(self) -> str | None:
@@ -62,9 +64,10 @@ class Entry:
         return trunk
 
 
-def deeplab_entry(arguments: Mapping[str, Any], paper: str, ours: str = NOT_RUN) -> Entry:
+def deeplab_entry(arguments: Mapping[str, Any], paper: str, **known: Any) -> Entry:
     """An entry of the DeepLab family."""
-    return Entry(arguments, paper, ours, deeplab_net, settings=("dropout", "pools"), channels=(3,))
+    family: dict[str, Any] = {"settings": ("dropout", "pools"), "channels": (3, 4)}
+    return Entry(arguments, paper, constructor=deeplab_net, **family, **known)
 
 
 CATALOGUE = {
@@ -86,10 +89,10 @@ CATALOGUE = {
     "fcn32s-random-scores-vgg16": Entry({"stride": 32, "score_std": 0.01}, NO_FIGURE),
     "fcn16s-pool4-only-vgg16": Entry({"stride": 16, "fusion": "skip"}, NO_FIGURE),
     "fcn16s-max-vgg16": Entry({"stride": 16, "fusion": "max"}, NO_FIGURE),
-    "deeplab-base": deeplab_entry({"variant": "base"}, "59.80, CRF 63.74"),
-    "deeplab-4x4": deeplab_entry({"variant": "4x4"}, "CRF 67.14"),
-    "deeplab-7x7": deeplab_entry({"variant": "7x7"}, "64.38, CRF 67.64"),
-    "deeplab-large-fov": deeplab_entry({"variant": "large_fov"}, "62.25, CRF 67.64"),
+    "deeplab-base": deeplab_entry({"variant": "base"}, "59.80, CRF 63.74", images_per_second=2.90),
+    "deeplab-4x4": deeplab_entry({"variant": "4x4"}, "CRF 67.14", images_per_second=2.90),
+    "deeplab-7x7": deeplab_entry({"variant": "7x7"}, "64.38, CRF 67.64", images_per_second=1.44),
+    "deeplab-large-fov": deeplab_entry({"variant": "large_fov"}, "62.25, CRF 67.64", images_per_second=4.84),
     "deeplab-msc-base": deeplab_entry({"variant": "base", "multi_scale": True}, "61.30, CRF 65.21"),
     "deeplab-msc-large-fov": deeplab_entry({"variant": "large_fov", "multi_scale": True}, "64.21, CRF 68.70"),
 }

@@ -12,7 +12,12 @@ from torch import nn
 
 from pixelwise.geometry import Grid
 from pixelwise.models.alignment import Crop, Surround, upsampling_onto
-from pixelwise.models.segmentation_net import CAFFE_MEAN, SegmentationNet
+from pixelwise.models.segmentation_net import (
+    CAFFE_MEAN,
+    LOG_DEPTH_MEAN,
+    NYUD_MEAN,
+    SegmentationNet,
+)
 from pixelwise.models.trunk import Trunk, he_conv, through
 from pixelwise.models.vgg16 import WIDTHS, vgg16_trunk
 
@@ -39,6 +44,8 @@ VARIANTS = {
     "large_fov": Variant(kernel=3, rate=12, filters=1024, pool_kernel=3),
 }
 OUTPUT_STRIDE = 8
+MEANS = {3: CAFFE_MEAN, 4: NYUD_MEAN + LOG_DEPTH_MEAN}
+"""By channels: RGB; RGB and log depth."""
 BRANCH_STRIDES = {"image": 8, "pool1": 4, "pool2": 2, "pool3": 1, "pool4": 1}
 """The branches of the multi-scale nets and the stride of their first layer, which brings them to stride 8."""
 
@@ -56,10 +63,17 @@ class DeepLab(SegmentationNet):
     score_stride = label_stride = OUTPUT_STRIDE
 
     def __init__(
-        self, trunk: Trunk, variant: Variant, classes: int, dropout: float, branch_filters: int = 0
+        self,
+        trunk: Trunk,
+        variant: Variant,
+        classes: int,
+        dropout: float,
+        branch_filters: int = 0,
+        mean: tuple[float, ...] = CAFFE_MEAN,
     ) -> None:
-        super().__init__(CAFFE_MEAN, (1.0,) * 3)
+        super().__init__(mean, (1.0,) * len(mean))
         self.backbone = trunk
+        self.field_of_view = variant.field_of_view
         padding = (variant.kernel - 1) * variant.rate // 2
         self.fc6 = he_conv(
             trunk.channels["pool5"], variant.filters, variant.kernel, padding=padding, dilation=variant.rate
@@ -79,7 +93,7 @@ class DeepLab(SegmentationNet):
             for name, stride in BRANCH_STRIDES.items():
                 source = trunk.grids.get(name, Grid())
                 shift = (grid.offset - source.offset) // source.stride
-                channels = trunk.channels.get(name, 3)
+                channels = trunk.channels.get(name, len(mean))
                 self.branches[name] = branch(channels, branch_filters, stride, shift, dropout)
             self.fc8_msc = _score(branch_filters * len(BRANCH_STRIDES), classes, bias=False)
 
@@ -120,6 +134,7 @@ def deeplab(
     filters: int | None = None,
     branch_filters: int = 128,
     pools: str = "release",
+    in_channels: int = 3,
 ) -> DeepLab:
     """DeepLab v1 with random weights; `variant` is "base", "4x4", "7x7" or "large_fov".
 
@@ -128,6 +143,8 @@ def deeplab(
     pools: the last two poolings, which keep the size. "release": 3x3, as in the authors' files, with which
     the published figures were made. "exact": those of VGG16 at stride 1, the last with holes, as section 3.1
     describes the hole algorithm; cells are then those of VGG16 run densely.
+    in_channels: 3, or 4 with log depth as the fourth, as in FCN's early fusion: depth as another source of
+    evidence, which the paper's discussion names.
     """
     if variant not in VARIANTS:
         raise ValueError(f'DeepLab comes as {", ".join(VARIANTS)}, not as "{variant}"')
@@ -135,18 +152,21 @@ def deeplab(
         raise ValueError(f'the paper has DeepLab on vgg16 only, not on "{backbone}"')
     if pools not in ("release", "exact"):
         raise ValueError(f'pools is "release" or "exact", not "{pools}"')
+    if in_channels not in MEANS:
+        raise ValueError(f"in_channels is one of {', '.join(map(str, MEANS))}, not {in_channels}")
     chosen = VARIANTS[variant]
     if filters is not None:
         chosen = replace(chosen, filters=filters)
     taps = [*BRANCH_STRIDES, "pool5"][1:] if multi_scale else ["pool5"]
     trunk = vgg16_trunk(
         taps,
+        in_channels,
         widths=widths,
         pool_kernel=chosen.pool_kernel,
         output_stride=OUTPUT_STRIDE,
         exact_pools=pools == "exact",
     )
-    return DeepLab(trunk, chosen, classes, dropout, branch_filters if multi_scale else 0)
+    return DeepLab(trunk, chosen, classes, dropout, branch_filters if multi_scale else 0, MEANS[in_channels])
 
 
 def branch(channels: int, filters: int, stride: int, shift: int, dropout: float) -> nn.Sequential:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import cast
 
 import torch
 from torch import nn
@@ -11,7 +12,7 @@ from pixelwise.geometry import Grid
 from pixelwise.models.alexnet import alexnet_trunk
 from pixelwise.models.alignment import Crop, Fuse, NonlinearUpsampling, Surround, upsampling_onto
 from pixelwise.models.googlenet import googlenet_trunk
-from pixelwise.models.segmentation_net import CAFFE_MEAN, SegmentationNet
+from pixelwise.models.segmentation_net import CAFFE_MEAN, LOG_DEPTH_MEAN, NYUD_MEAN, SegmentationNet
 from pixelwise.models.trunk import Trunk, he_conv, through
 from pixelwise.models.vgg16 import VGG19_DEPTHS, vgg16_trunk
 
@@ -42,8 +43,6 @@ CLASSIFIERS = {
     "googlenet": Classifier(googlenet_trunk, "inception_5b", 3, 0, 0.4, ("pool3", "pool2")),
 }
 
-NYUD_MEAN = (92.318, 97.203, 116.190)
-LOG_DEPTH_MEAN = (7.844,)
 HHA_MEAN = (132.431, 94.076, 118.477)
 MEANS = {
     3: CAFFE_MEAN,
@@ -110,11 +109,11 @@ class FCN(SegmentationNet):
             self.add_module(f"score_{skip}", _score(trunk.channels[skip], classes, score_std))
             self.add_module(f"fuse_{skip}", fuse)
         if upsampling == "nonlinear":
-            last: nn.Module = (stack := NonlinearUpsampling(grid, classes))
-            grid = stack.grid
+            stack = NonlinearUpsampling(grid, classes)
+            final, grid = cast(nn.Module, stack), stack.grid
         else:
-            last, grid = upsampling_onto(Grid(), grid, classes)
-        self.add_module(self.upscores[-1], last)
+            final, grid = upsampling_onto(Grid(), grid, classes)
+        self.add_module(self.upscores[-1], final)
         self.score = Crop(grid)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:

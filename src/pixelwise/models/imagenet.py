@@ -93,7 +93,7 @@ def load_imagenet(net: SegmentationNet, source: str | Path) -> Transplant:
         mean, std = _NORMALISATION[kind]
         tensors = _renamed(kind, read_tensors(path), path)
     else:
-        mean, std = (imported[name].flatten()[:3].tolist() for name in ("mean", "std"))
+        mean, std = (tuple(imported[name].flatten()[:3].tolist()) for name in ("mean", "std"))
         tensors = {
             name: tensor
             for name, tensor in imported.items()

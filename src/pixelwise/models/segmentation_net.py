@@ -8,6 +8,9 @@ from torch import nn
 
 CAFFE_MEAN = (122.67892, 116.66877, 104.00699)
 """RGB, as nets trained in Caffe on ImageNet and VOC subtract it; they do not divide by a deviation."""
+NYUD_MEAN = (92.318, 97.203, 116.190)
+LOG_DEPTH_MEAN = (7.844,)
+"""RGB and the logarithm of depth, of NYUDv2 as FCN's release subtracts them."""
 TORCHVISION_MEAN = (123.675, 116.28, 103.53)
 TORCHVISION_STD = (58.395, 57.12, 57.375)
 """RGB, in units of 0 to 255."""

@@ -39,7 +39,8 @@ def vgg16_trunk(
             layers += [(f"conv{block}_{index}", conv), (f"relu{block}_{index}", nn.ReLU(inplace=True))]
             channels, padding = width, 1
         if block == len(depths) and last_pool_stride == 1:
-            layers.append((f"pad{block}", nn.ZeroPad2d((0, 1, 0, 1))))
+            # At the end for the last window, in front so that fc6's first cell lies before the image.
+            layers.append((f"pad{block}", nn.ZeroPad2d((1, 1, 1, 1))))
             pool = nn.MaxPool2d(2, 1)
         elif stride < output_stride:
             pool = nn.MaxPool2d(2, 2, ceil_mode=True) if pool_kernel == 2 else nn.MaxPool2d(3, 2, 1)

@@ -102,10 +102,10 @@ def _rules(recipe: "Recipe") -> list[tuple[bool, str]]:
         (0 <= recipe.colour <= 1, f"colour must lie in [0, 1], got {recipe.colour}"),
         (
             recipe.inputs == (IMAGE,) or net is None or len(net.channels) > 1,
-            f"inputs {','.join(recipe.inputs)} need a paper's FCN as net, got {recipe.net}",
+            f"inputs {','.join(recipe.inputs)} need a paper's net, got {recipe.net}",
         ),
         (
-            recipe.upsampling in ("fixed", "learned") or net is None or len(net.channels) > 1,
+            recipe.upsampling in ("fixed", "learned") or net is None or "padding" in net.settings,
             f"upsampling={recipe.upsampling} needs a paper's FCN as net, got {recipe.net}",
         ),
         (

@@ -60,7 +60,7 @@ def _net_of(recipe: Recipe, classes: int, weights: str, channels: int) -> Segmen
         raise TrainingError(
             f"{recipe.net} takes {', '.join(map(str, entry.channels))} channels, "
             f"but {' and '.join(recipe.inputs)} have {channels}",
-            "set inputs to image, image,depth, image,hha or hha",
+            "set inputs to image, image,depth, hha or, for FCN, image,hha",
         )
     settings = {field: getattr(recipe, field) for field in entry.settings}
     of_hha = recipe.inputs == ("hha",)

@@ -25,8 +25,8 @@ class Recipe:
     main one. Without names: the data set's main one.
     """
     inputs: tuple[str, ...] = ("image",)
-    """What the net sees: image, or with a paper's FCN, of data with such channels, image,depth (early
-    fusion), image,hha (late fusion) or hha.
+    """What the net sees: image, or with a paper's net, of data with such channels, image,depth (early
+    fusion), hha or, with FCN, image,hha (late fusion).
     """
     train_split: str = "train"
     val_split: str = "val"
