@@ -31,10 +31,10 @@ def preview(
     from pixelwise.training.batches import augmentation
     from pixelwise.training.chain import first_stage
     from pixelwise.training.preview import preview as draw
-    from pixelwise.training.start import training_set
+    from pixelwise.training.start import opened, with_also
 
     chosen = first_stage(get_recipe(recipe).override(settings or []))
-    dataset = training_set(chosen)
+    dataset = with_also(chosen, opened(chosen, chosen.data, chosen.train_split))
     dataset = dataset.with_channels(*(options.listed(channels) or dataset.channels))
     sheet = draw(dataset, augmentation(chosen), chosen.seed, pictures, epochs)
     write_picture(output, sheet)

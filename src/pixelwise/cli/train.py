@@ -63,7 +63,7 @@ def train(
     from pixelwise.recipes import get_recipe
     from pixelwise.training.chain import Chain, first_stage, train_chain
     from pixelwise.training.loop import train as fit
-    from pixelwise.training.start import opened, training_set
+    from pixelwise.training.start import opened, with_also
 
     run = output or Path("runs") / recipe
     with _one_tells(launch.is_first_here()):
@@ -77,7 +77,7 @@ def train(
         given = [*(settings or []), *([f"precision={precision}"] if precision else [])]
         chosen = chosen.override(given)
         first = first_stage(chosen)
-        train_set = training_set(first)
+        train_set = with_also(first, opened(first, first.data, first.train_split))
         val_set = opened(first, first.val_data or first.data, first.val_split)
         for dataset in (train_set, val_set) if launch.is_first_here() else ():
             with progress(f"checking {dataset.name}", len(dataset)) as tell:

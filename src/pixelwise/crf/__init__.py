@@ -1,4 +1,4 @@
-"""The fully connected CRF: mean-field inference, its potentials, presets and a drop-in for pydensecrf.
+"""The fully connected CRF of Krähenbühl and Koltun, by filtering on permutohedral lattices.
 
 >>> q = refine(image, probabilities)
 >>> q = mean_field(unary, [Gaussian(3, weight=3), Bilateral(image, 80, 13, weight=10)])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from pixelwise.data.class_map import ClassMap, id_counts
+from pixelwise.data.in_memory import Held
 from pixelwise.data.parts import Drawing, Part, part_errors
 from pixelwise.data.sample import LabelledImages
 from pixelwise.errors import DataError, MissingExtraError
@@ -90,6 +91,8 @@ def _look(dataset: LabelledImages, index: int) -> Look:
         _called(dataset, head): entry.labels[head].path for head in dataset.heads
     }
     named |= {f"channel {name}": entry.channels[name].path for name in dataset.channels}
+    if isinstance(entry.image, Held):
+        named.clear()  # arrays have no files
     for name, path in named.items():
         try:
             regular_file(path)

@@ -10,9 +10,9 @@ import pkgutil
 from typing import TYPE_CHECKING
 
 from pixelwise.errors import TrainingError
-from pixelwise.recipes.entry import Entry
 
 if TYPE_CHECKING:
+    from pixelwise.recipes.entry import Entry
     from pixelwise.training.chain import Chain
     from pixelwise.training.recipe import Recipe
 
@@ -29,7 +29,7 @@ def get_recipe(name: str) -> "Recipe | Chain":
     return get_entry(name).recipe
 
 
-def get_entry(name: str) -> Entry:
+def get_entry(name: str) -> "Entry":
     """The recipe of that name with its header. Raises TrainingError that lists all names."""
     if name not in _entries():
         raise TrainingError(f'there is no recipe "{name}"', f"recipes: {', '.join(recipe_names())}")
@@ -37,7 +37,9 @@ def get_entry(name: str) -> Entry:
 
 
 @functools.cache
-def _entries() -> dict[str, Entry]:
+def _entries() -> "dict[str, Entry]":
+    from pixelwise.recipes.entry import Entry
+
     found: dict[str, Entry] = {}
     for place in pkgutil.iter_modules(__path__):
         module = importlib.import_module(f"{__name__}.{place.name}")

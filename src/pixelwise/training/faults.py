@@ -112,7 +112,7 @@ def _rules(recipe: "Recipe") -> list[tuple[bool, str]]:
             f"inputs {','.join(recipe.inputs)} need a paper's net, got {recipe.net}",
         ),
         (
-            recipe.upsampling in ("fixed", "learned") or recipe.net.startswith("fcn"),
+            recipe.upsampling in ("fixed", "learned") or net is None or "padding" in net.settings,
             f"upsampling={recipe.upsampling} needs a paper's FCN as net, got {recipe.net}",
         ),
         (

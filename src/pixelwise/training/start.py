@@ -169,9 +169,8 @@ def opened(recipe: Recipe, data: str, split: str) -> LabelledImages:
     return images if recipe.classes is None else images.select(recipe.classes)
 
 
-def training_set(recipe: Recipe) -> LabelledImages:
-    """What the recipe learns from, `also` included."""
-    images = opened(recipe, recipe.data, recipe.train_split)
+def with_also(recipe: Recipe, images: LabelledImages) -> LabelledImages:
+    """The images to learn from, and those of the recipe's `also`."""
     if recipe.also is None:
         return images
     return mixed(images, open_dataset(recipe.also, recipe.train_split), recipe.also_classes)

@@ -1,0 +1,5 @@
+"""Whole tasks as functions: what the verbs of the command line call, for scripts and notebooks."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,20 @@
+"""Whole tasks as functions: what the verbs of the command line call, for scripts and notebooks."""
+
+from .checking import Check, check
+from .evaluating import evaluate
+from .exporting import Exported, export
+from .loading import load
+from .segmenting import segment_folder
+from .training import TrainedRun, train
+
+__all__ = [
+    "Check",
+    "Exported",
+    "TrainedRun",
+    "check",
+    "evaluate",
+    "export",
+    "load",
+    "segment_folder",
+    "train",
+]

@@ -1,0 +1,58 @@
+"""Faults of images and labels, found before a training."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pixelwise.data.spec import open_splits
+from pixelwise.data.survey import Leak, Survey, compare, leak_to_dict, survey
+
+
+@dataclass(frozen=True)
+class Check:
+    """What was found in each split, and what splits share: `errors` must be mended, `warnings` looked at."""
+
+    data: str
+    splits: Mapping[str, Survey]
+    errors: tuple[Leak, ...]
+    warnings: tuple[Leak, ...]
+
+    @property
+    def faults(self) -> int:
+        """How many errors there are in all."""
+        return len(self.errors) + sum(len(one.audit.errors) for one in self.splits.values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain data."""
+        between = {
+            "errors": [leak_to_dict(leak, self.splits) for leak in self.errors],
+            "warnings": [leak_to_dict(leak, self.splits) for leak in self.warnings],
+        }
+        splits = {name: one.audit.to_dict() for name, one in self.splits.items()}
+        return {"data": self.data, "splits": splits, "between": between}
+
+
+def check(
+    data: str,
+    split: str | None = None,
+    classes: str | None = None,
+    on_image: Callable[[str, int, int], None] | None = None,
+) -> Check:
+    """Find faults in the data set KIND:PATH, in one split or in all the usual ones that are there.
+
+    Errors: files missing, broken or of other sizes, ids out of range, equal images or ids in two splits.
+    Warnings: similar images in two splits, labels that do not fit their images, absent classes. on_image is
+    called with the split's name, the number of images done and their total. Raises DataError if there is no
+    such data set or split.
+    """
+    surveys: dict[str, Survey] = {}
+    for name, dataset in open_splits(data, split, classes).items():
+        total = len(dataset)
+
+        def tell(done: int, name: str = name, total: int = total) -> None:
+            if on_image is not None:
+                on_image(name, done, total)
+
+        surveys[name] = survey(dataset, tell)
+    errors, warnings = compare(surveys)
+    return Check(data, surveys, tuple(errors), tuple(warnings))

@@ -1,0 +1,26 @@
+"""What a data set may be given as."""
+
+from collections.abc import Sequence
+
+from pixelwise.data.in_memory import Pair, labelled_arrays
+from pixelwise.data.sample import LabelledImages
+from pixelwise.data.spec import open_dataset
+
+Data = str | LabelledImages | Sequence[Pair]
+"""KIND:PATH, a data set, or (image, labels) arrays."""
+
+
+def labelled_images(
+    data: Data, split: str, class_names: Sequence[str] | None = None, head: str | None = None
+) -> LabelledImages:
+    """The data set that `data` stands for; `class_names` belong to arrays, `split` to KIND:PATH.
+
+    Raises ValueError for arrays without class names, DataError if there is no such data set or split.
+    """
+    if isinstance(data, str):
+        return open_dataset(data, split, None, None, head)
+    if isinstance(data, LabelledImages):
+        return data if head is None else data.with_head(head)
+    if class_names is None:
+        raise ValueError("arrays need class_names: the names of the classes in the order of their ids")
+    return labelled_arrays(data, class_names)

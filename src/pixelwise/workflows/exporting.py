@@ -1,0 +1,70 @@
+"""A trained net as one model file."""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+
+from pixelwise.errors import TrainingError
+from pixelwise.types import IMAGE
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A model file. `deviation`: of its scores from the net's, relative to their spread. `steps` of `planned`
+    is how long the net had learnt; None for nets that are not from a run.
+    """
+
+    path: Path
+    deviation: float
+    steps: int | None = None
+    planned: int | None = None
+
+
+def export(
+    run: str | Path,
+    output: str | Path = "model.onnx",
+    name: str | None = None,
+    long_side: int | None = None,
+    head: str | None = None,
+) -> Exported:
+    """Write the best net of a run folder, or a net (.safetensors), as an ONNX file for any image size.
+
+    name: what the model calls itself, default its recipe. long_side: score pictures at most this long, in
+    pixels, default the recipe's. head: which head of a run that has several. The file is compared with the
+    net on several odd sizes before it gets its name. Raises ValueError for another ending than .onnx and for
+    a head of a net file, TrainingError for runs whose net a model file cannot hold.
+    """
+    from pixelwise.export.onnx import export_onnx
+    from pixelwise.models.batch_norm import fold_batch_norm
+    from pixelwise.models.border import narrow_borders
+
+    run, output = Path(run), Path(output)
+    if output.suffix != ".onnx":
+        raise ValueError(f"expected a name that ends in .onnx, got {output}")
+    steps = planned = None
+    if run.suffix == ".safetensors":
+        from pixelwise.inference.net_file import read_net
+
+        if head is not None:
+            raise ValueError(f"a net file has one head, so leave out head; got {head}")
+        net, info = read_net(run)
+    else:
+        from pixelwise.training.net import load_run
+
+        net, info = load_run(run, head)
+        recipe = info.training["recipe"]
+        if (inputs := tuple(recipe["inputs"])) != (IMAGE,):
+            raise TrainingError(
+                f"the net of {run} sees {' and '.join(inputs)}, but model files take photos alone",
+                "judge it with pixelwise eval",
+            )
+        if recipe["crf_layer"] is not None:
+            raise TrainingError(
+                f"the net of {run} ends in a CRF layer, which model files cannot hold",
+                "judge it with pixelwise eval; or export the run it started from, and refine with --crf",
+            )
+        steps, planned = info.training["steps"], recipe["steps"]
+    info = dataclasses.replace(info, name=name or info.name, long_side=long_side or info.long_side)
+    fold_batch_norm(net)
+    narrow_borders(net)
+    return Exported(output, export_onnx(net, info, output), steps, planned)

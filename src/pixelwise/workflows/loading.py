@@ -1,0 +1,88 @@
+"""A model by name, file or run folder, or a net of torch, ready to segment."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pixelwise.crf.presets import Preset
+from pixelwise.errors import ModelError
+from pixelwise.inference import predictor
+from pixelwise.inference.model_file import bundled_names
+from pixelwise.inference.predictor import Predictor
+from pixelwise.inference.views import SINGLE, Views
+from pixelwise.labels import Classes
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def load(
+    model: "str | Path | nn.Module" = "default",
+    threads: int | None = None,
+    crf: Preset | str | Path | None = None,
+    views: Views = SINGLE,
+    engine: str = "auto",
+    precision: str = "float32",
+    head: str | None = None,
+    *,
+    classes: Classes | Sequence[str] | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    input_range: Sequence[float] | None = None,
+    long_side: int = 512,
+    multiple: int = 1,
+) -> Predictor:
+    """Load a bundled model by its name, a model file (.onnx), a net (.safetensors), a run folder, or a net of
+    torch.
+
+    A net of torch needs its `classes` in order, by name. It takes RGB (N, 3, H, W) in `input_range`, (0, 1)
+    by default, less `mean` and over `std` (of red, green and blue, in the units of that range; 0 and 1 by
+    default), with sides that are a `multiple`. It returns scores (N, C, h, w) of any stride, an output with
+    `.logits`, or a dict with "out". Pictures are scored on copies of at most `long_side` pixels.
+
+    threads: how many one picture keeps busy, default all processors; nets and run folders use torch's. crf:
+    refine results in a dense CRF with this preset, a name or a file. views: test-time augmentation, scales
+    and mirroring. engine: "auto" takes OpenVINO for model files if it is installed, else ONNX Runtime, and
+    torch for nets and run folders. precision: "float32", or "bfloat16", which OpenVINO and torch have. head:
+    which head of a run that has several; default: its main one.
+
+    Raises ModelError if there is no such model, its file is damaged, or it does not run as asked; PresetError
+    for an unknown preset, TrainingError for a damaged run folder.
+    """
+    if not isinstance(model, str | Path) or str(model) in bundled_names() or not Path(model).is_dir():
+        own = {"classes": classes, "mean": mean, "std": std, "input_range": input_range}
+        return predictor.load(
+            model, threads, crf, views, engine, precision, **own, long_side=long_side, multiple=multiple
+        )
+    if engine not in ("auto", "torch"):
+        raise ModelError(
+            f"{model} is a run folder, which {engine} does not run", "export it to an .onnx file"
+        )
+    return _load_run(Path(model), threads, crf, views, precision, head)
+
+
+def _load_run(
+    run: Path,
+    threads: int | None,
+    crf: Preset | str | Path | None,
+    views: Views,
+    precision: str,
+    head: str | None,
+) -> Predictor:
+    from pixelwise.files import sha256_of
+    from pixelwise.inference.choice import identity_of
+    from pixelwise.inference.engines import TorchEngine
+    from pixelwise.inference.refiner import CRFRefiner
+    from pixelwise.models.batch_norm import fold_batch_norm
+    from pixelwise.models.fast import for_inference
+    from pixelwise.training import checkpoint
+    from pixelwise.training.net import load_run
+
+    net, info = load_run(run, head)
+    refiner = None if crf is None else CRFRefiner(crf, threads)
+    fold_batch_norm(net)
+    engine = TorchEngine(for_inference(net, precision))
+    identity = identity_of(info, sha256_of(checkpoint.chosen(run)), precision)
+    identity = identity if head is None else f"{identity} {head}"
+    inputs = info.training["recipe"]["inputs"]
+    return Predictor(engine, info, identity, refiner, views, inputs, str(run))

@@ -1,0 +1,95 @@
+"""A net fitted to labelled images."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pixelwise.workflows.data import Data, labelled_images
+
+if TYPE_CHECKING:
+    from pixelwise.data.sample import LabelledImages
+    from pixelwise.training.chain import Chain
+    from pixelwise.training.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """A run folder, which `load`, `evaluate` and `export` take.
+
+    finished: False if a signal ended the run early; `train` with resume=True goes on. history: the figures of
+    each evaluation on the val split, with the step they were taken after.
+    """
+
+    path: Path
+    finished: bool
+    history: tuple[Mapping[str, Any], ...]
+
+    @property
+    def best(self) -> Mapping[str, Any] | None:
+        """The figures of the best net by mean IoU. None if none was judged."""
+        return max(self.history, key=lambda figures: figures["mean_iou"], default=None)
+
+
+def train(
+    recipe: "str | Recipe | Chain" = "finetune",
+    data: Data | None = None,
+    val_data: Data | None = None,
+    output: str | Path | None = None,
+    *,
+    class_names: Sequence[str] | None = None,
+    resume: bool = False,
+    **settings: object,
+) -> TrainedRun:
+    """Train as a recipe says, after an audit of all labels; the run folder is `output`, default runs/RECIPE.
+
+    recipe: a name or a recipe. data: KIND:PATH, a data set, or a sequence of (image, labels) arrays with
+    `class_names`; default: the recipe's. val_data: to judge by, default the val split of a KIND:PATH; needed
+    with data sets and arrays. settings: fields of the recipe, as steps=400. Raises TrainingError for settings
+    that cannot work and runs that cannot start, DataError for faults of images and labels.
+    """
+    from pixelwise.data.audit import audit
+    from pixelwise.recipes import get_recipe
+    from pixelwise.training.chain import Chain, first_stage, train_chain
+    from pixelwise.training.loop import train as fit
+    from pixelwise.training.start import with_also
+
+    chosen = get_recipe(recipe) if isinstance(recipe, str) else recipe
+    given = {**settings, **{k: v for k, v in (("data", data), ("val_data", val_data)) if isinstance(v, str)}}
+    if data is not None and not isinstance(data, str):
+        given["data"] = _ARRAYS
+    chosen = chosen.override([f"{field}={_as_text(value)}" for field, value in given.items()])
+    first = first_stage(chosen)
+    if data is not None and not isinstance(data, str) and val_data is None:
+        raise ValueError("with a data set or arrays as data, val_data must say what to judge by")
+    train_set = with_also(first, _opened(first, data or first.data, first.train_split, class_names))
+    val_set = _opened(first, val_data or first.val_data or first.data, first.val_split, class_names)
+    for dataset in (train_set, val_set):
+        audit(dataset).raise_errors()
+    run = Path("runs", chosen.name) if output is None else Path(output)
+    if isinstance(chosen, Chain):
+        finished = train_chain(chosen, train_set, val_set, run, resume)
+    else:
+        finished = fit(chosen, train_set, val_set, run, resume)
+    return TrainedRun(run, finished, _history(run))
+
+
+_ARRAYS = "memory:arrays"
+"""Stands in a run's record for data that did not come from files."""
+
+
+def _opened(recipe: "Recipe", data: Data, split: str, class_names: Sequence[str] | None) -> "LabelledImages":
+    from pixelwise.training.start import seen
+
+    images = seen(labelled_images(data, split, class_names), recipe)
+    return images if recipe.classes is None else images.select(recipe.classes)
+
+
+def _as_text(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+
+
+def _history(run: Path) -> tuple[Mapping[str, Any], ...]:
+    from pixelwise.training import checkpoint
+
+    return tuple(checkpoint.load(checkpoint.chosen(run).parent / checkpoint.LAST).history)

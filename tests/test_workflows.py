@@ -1,0 +1,126 @@
+"""The public functions on arrays and folders: train, evaluate, check, segment_folder, load."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import pixelwise
+from pixelwise.data.in_memory import Pair, labelled_arrays
+from pixelwise.errors import DataError, ModelError
+from pixelwise.workflows.exporting import export
+from pixelwise.workflows.training import TrainedRun
+
+NAMES = ["ground", "square"]
+SMALL: dict[str, Any] = {
+    "backbone": "test_efficientnet",
+    "backbone_weights": "none",
+    "freeze_stages": 0,
+    "context": 8,
+    "hidden": 4,
+    "crop": 33,
+    "batch_size": 2,
+    "steps": 4,
+    "evaluate_every": 2,
+    "workers": 0,
+    "skips": (16, 8),
+}
+
+
+def pairs(count: int, seed: int = 0) -> list[Pair]:
+    """Bright squares on dark ground."""
+    rng = np.random.default_rng(seed)
+    made: list[Pair] = []
+    for _ in range(count):
+        image, labels = rng.integers(0, 80, (40, 56, 3)).astype(np.uint8), np.zeros((40, 56), np.uint8)
+        labels[8:28, 12:40] = 1
+        image[labels == 1] += 150
+        made.append((image, labels))
+    return made
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> TrainedRun:
+    run = tmp_path_factory.mktemp("runs") / "arrays"
+    return pixelwise.train("finetune", pairs(4), pairs(2, 1), run, class_names=NAMES, **SMALL)
+
+
+def test_training_on_arrays_gives_a_run_with_figures(trained: TrainedRun) -> None:
+    assert trained.finished
+    assert [figures["step"] for figures in trained.history] == [2, 4]
+    assert trained.best is not None
+    assert 0 <= trained.best["mean_iou"] <= 1
+
+
+def test_a_run_is_loaded_and_judged_on_arrays(trained: TrainedRun) -> None:
+    predictor = pixelwise.load(trained.path)
+    assert predictor.classes.names == ("ground", "square")
+    evaluation = pixelwise.evaluate(predictor, pairs(2, 1), class_names=NAMES)
+    assert evaluation.confusion.sum() == 2 * 40 * 56
+    assert trained.best is not None
+    assert evaluation.summary()["mean_iou"] == pytest.approx(trained.best["mean_iou"], abs=0.02)
+
+
+def test_a_run_is_exported_and_segments_a_folder(trained: TrainedRun, tmp_path: Path) -> None:
+    exported = export(trained.path, tmp_path / "net.onnx")
+    assert (exported.steps, exported.planned) == (trained.best and trained.best["step"], 4)
+    (tmp_path / "in").mkdir()
+    Image.fromarray(pairs(1)[0][0]).save(tmp_path / "in/a.png")
+    (tmp_path / "in/b.png").write_bytes(b"not a picture")
+    told: list[tuple[int, int]] = []
+    outcomes = pixelwise.segment_folder(
+        tmp_path / "in",
+        tmp_path / "out",
+        exported.path,
+        save=["mask"],
+        on_picture=lambda done, total, _: told.append((done, total)),
+    )
+    assert [outcome.problem is None for outcome in outcomes] == [True, False]
+    assert told == [(1, 2), (2, 2)]
+    assert np.asarray(Image.open(outcomes[0].outputs["mask"])).shape == (40, 56)
+
+
+def test_segment_folder_names_wrong_arguments(tmp_path: Path, trained: TrainedRun) -> None:
+    with pytest.raises(ValueError, match="save is any of mask, overlay, cutout, probabilities, got masks"):
+        pixelwise.segment_folder(tmp_path, tmp_path / "out", save=["masks"])
+    with pytest.raises(ModelError, match="has no background class"):
+        pixelwise.segment_folder(tmp_path, tmp_path / "out", trained.path, save=["cutout"])
+
+
+def test_a_run_folder_runs_in_torch_only(trained: TrainedRun) -> None:
+    with pytest.raises(ModelError, match="is a run folder, which openvino does not run"):
+        pixelwise.load(trained.path, engine="openvino")
+
+
+def test_arrays_are_checked() -> None:
+    image, labels = pairs(1)[0]
+    with pytest.raises(ValueError, match=r"image 0 must be \(H, W, 3\) uint8, got \(40, 56\) uint8"):
+        labelled_arrays([(image[..., 0], labels)], NAMES)
+    with pytest.raises(ValueError, match=r"labels 1 must be whole numbers of shape \(40, 56\), got"):
+        labelled_arrays([(image, labels), (image, labels[1:])], NAMES)
+    with pytest.raises(ValueError, match="arrays need class_names"):
+        pixelwise.evaluate("default", [(image, labels)])
+    with pytest.raises(ValueError, match="val_data must say what to judge by"):
+        pixelwise.train("finetune", [(image, labels)], class_names=NAMES)
+    with pytest.raises(DataError, match="holds the ids 7, but only ids 0 to 1, 255 are known"):
+        labelled_arrays([(image, np.full_like(labels, 7))], NAMES).read(0)
+
+
+def test_check_counts_faults_of_all_splits(tmp_path: Path) -> None:
+    for split, count in (("train", 2), ("val", 1)):
+        for kind in ("images", "labels"):
+            (tmp_path / split / kind).mkdir(parents=True)
+        for index, (image, labels) in enumerate(pairs(count, seed=count)):
+            Image.fromarray(image).save(tmp_path / split / f"images/{split}{index}.png")
+            Image.fromarray(labels).save(tmp_path / split / f"labels/{split}{index}.png")
+    (tmp_path / "classes.txt").write_text("ground\nsquare\n")
+    told: list[tuple[str, int, int]] = []
+    clean = pixelwise.check(f"folder:{tmp_path}", on_image=lambda *progress: told.append(progress))
+    assert clean.faults == 0
+    assert told[-1] == ("val", 1, 1)
+    (tmp_path / "train/labels/train1.png").unlink()
+    found = pixelwise.check(f"folder:{tmp_path}")
+    assert found.faults == 1
+    assert found.to_dict()["splits"]["train"] == found.splits["train"].audit.to_dict()
