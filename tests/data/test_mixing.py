@@ -35,14 +35,14 @@ def test_samples_of_the_other_set_get_the_classes_of_the_main_one(tmp_path: Path
     assert both.read(0).labels.tolist() == [[0, 1, 2, 3, 255]]
     assert both.read(1).labels.tolist() == [[1, 1, 3, 255, 255]]
     assert both.entries[0].labelled is None
-    assert both.entries[1].labelled == {1, 3}
+    assert both.entries[1].labelled == frozenset({1, 3})
 
 
 def test_without_a_list_classes_of_equal_names_are_the_same(tmp_path: Path, streets: str) -> None:
     other = write(tmp_path / "fronts", "car building", [0, 1, 255], "b")
     both = mixed(open_dataset(streets, "all"), open_dataset(other, "all"))
     assert both.read(1).labels.tolist() == [[2, 1, 255]]
-    assert both.entries[1].labelled == {1, 2}
+    assert both.entries[1].labelled == frozenset({1, 2})
 
 
 def test_labels_whose_void_is_not_255_are_translated_too(tmp_path: Path, streets: str) -> None:

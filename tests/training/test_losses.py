@@ -189,7 +189,7 @@ def test_a_pixel_is_judged_among_the_classes_that_its_data_set_labels() -> None:
     labels = torch.zeros(1, 1, 1, dtype=torch.uint8)
     known = torch.tensor([[True, True, False]])
     loss = cross_entropy(among(scores, known), labels)
-    loss.backward()
+    torch.autograd.backward(loss)
     share = math.exp(2) / (math.exp(2) + math.exp(1))
     assert loss.item() == pytest.approx(-math.log(share))
     assert scores.grad is not None

@@ -78,3 +78,23 @@ def test_what_would_fail_in_the_first_step_is_refused_before_it(squares: Path, t
         TrainingError, match=r"dla46_c does not work on crops of 1 x 1 pixels: Expected more than 1"
     ):
         build_net(Recipe("r", "d").override([*normalised]), 2)
+
+
+def test_a_run_with_learnt_statistics_goes_on_with_frozen_ones(squares: Path, tmp_path: Path) -> None:
+    plain = ("backbone=resnet10t", "backbone_weights=none", "steps=2", "skips=8", "context=8", "hidden=0")
+    run_squares(squares, tmp_path / "first", *plain, "batch_norm=train")
+    recipe = Recipe("r", "d").override([*plain, f"init_from={tmp_path / 'first'}", "batch_norm=frozen"])
+    net, image = build_net(recipe, 2).eval(), torch.rand(1, 3, 65, 65) * 255
+    before, _ = load_run(tmp_path / "first")
+    assert torch.allclose(net(image), before(image), atol=1e-4)
+    assert not any(isinstance(layer, torch.nn.BatchNorm2d) for layer in net.modules())
+
+
+def test_frozen_statistics_do_not_learn_again(squares: Path, tmp_path: Path) -> None:
+    plain = ("backbone=resnet10t", "backbone_weights=none", "skips=8", "context=8", "hidden=0")
+    run_squares(squares, tmp_path / "first", *plain, "steps=2", "batch_norm=train")
+    frozen = (*plain, f"init_from={tmp_path / 'first'}", "batch_norm=frozen")
+    run_squares(squares, tmp_path / "second", *frozen, "steps=2")
+    recipe = Recipe("r", "d").override([*plain, f"init_from={tmp_path / 'second'}", "batch_norm=train"])
+    with pytest.raises(TrainingError, match="has learnt with batch_norm=frozen"):
+        build_net(recipe, 2)

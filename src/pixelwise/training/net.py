@@ -12,6 +12,7 @@ from pixelwise.crf.presets import PRESETS as CRF_PRESETS
 from pixelwise.data.spec import without_folders
 from pixelwise.errors import TrainingError
 from pixelwise.inference.model_file import ModelInfo
+from pixelwise.models.batch_norm import freeze_batch_norm
 from pixelwise.models.fcn import HHA_MEAN
 from pixelwise.models.imagenet import load_imagenet_for_hha
 from pixelwise.models.registry import create, entry_of
@@ -30,15 +31,17 @@ def build_net(recipe: Recipe, classes: int, trained: bool = True, channels: int 
 
     `channels`: of the recipe's inputs. Raises TrainingError if the net cannot take so many.
     """
-    net = _net_of(recipe, classes, recipe.backbone_weights if trained else "none", channels)
+    start = _start(recipe.init_from) if trained and recipe.init_from is not None else None
+    norm = _batch_norm_at_start(recipe, start)
+    built = dataclasses.replace(recipe, batch_norm=norm)
+    net = _net_of(built, classes, recipe.backbone_weights if trained else "none", channels)
     if trained and "backbone" in entry_of(recipe.net).settings:
         _try(net, recipe)
     if recipe.crf_layer is not None:
         add_crf(net, classes, CRF_PRESETS[recipe.crf_layer])
-    if trained and recipe.init_from is not None:
-        before = _weights(Path(recipe.init_from))
-        with naming(recipe.init_from):
-            report = transplant(before, net)
+    if start is not None:
+        with naming(start.place):
+            report = transplant(start.tensors, net)
         note(f"from {recipe.init_from}: {report}")
         if recipe.backbone_weights == "none" and any(name.startswith("backbone.") for name in report.left):
             raise TrainingError(
@@ -46,21 +49,47 @@ def build_net(recipe: Recipe, classes: int, trained: bool = True, channels: int 
                 "leaves the rest random",
                 "take the backbone of that run, or other backbone_weights",
             )
+        if norm != recipe.batch_norm:
+            freeze_batch_norm(net, torch.zeros(1, 3, 65, 65))
     net.freeze(recipe.freeze_stages)
     return net.to(memory_format=torch.channels_last)
 
 
-def _weights(source: Path) -> Mapping[str, torch.Tensor]:
-    """Those of a run folder's net, or of a file that `pixelwise import-caffe` wrote."""
-    if source.suffix != ".safetensors":
-        return checkpoint.load(checkpoint.chosen(source)).mean
-    tensors = read_imported(source)
+@dataclasses.dataclass(frozen=True)
+class _Start:
+    """The weights that a net starts from. `batch_norm`: of the run they are from, None for a file's."""
+
+    place: str
+    tensors: Mapping[str, torch.Tensor]
+    batch_norm: str | None
+
+
+def _start(place: str) -> _Start:
+    """Weights of a run folder's net, or of a file that `pixelwise import-caffe` wrote."""
+    if Path(place).suffix != ".safetensors":
+        state = checkpoint.load(checkpoint.chosen(Path(place)))
+        return _Start(place, state.mean, str(state.recipe["batch_norm"]))
+    tensors = read_imported(Path(place))
     if tensors is None:
         raise TrainingError(
-            f"{source} holds weights, but not a net that import-caffe wrote",
+            f"{place} holds weights, but not a net that import-caffe wrote",
             "name a run folder, or give weights of a classifier as backbone_weights",
         )
-    return tensors
+    return _Start(place, tensors, None)
+
+
+def _batch_norm_at_start(recipe: Recipe, start: _Start | None) -> str:
+    """The batch_norm that the net is built with, so that its layers have the names of the run it starts from;
+    it is frozen afterwards if the recipe says so. Raises TrainingError for what is folded but should learn.
+    """
+    if start is None or start.batch_norm is None or "batch_norm" not in entry_of(recipe.net).settings:
+        return recipe.batch_norm
+    if start.batch_norm == "frozen" and recipe.batch_norm != "frozen":
+        raise TrainingError(
+            f"{start.place} has learnt with batch_norm=frozen, whose statistics cannot learn any more",
+            "set batch_norm=frozen",
+        )
+    return start.batch_norm
 
 
 def _net_of(recipe: Recipe, classes: int, weights: str, channels: int) -> SegmentationNet:

@@ -52,6 +52,6 @@ def _step(net: torch.nn.Module, image: torch.Tensor, labels: torch.Tensor, name:
     began = time.perf_counter()
     with torch.autocast("cpu", torch.bfloat16) if name == HALF else nullcontext():
         scores = net(image)
-    cross_entropy(scores.float(), labels).backward()
+    torch.autograd.backward(cross_entropy(scores.float(), labels))
     net.zero_grad()
     return time.perf_counter() - began

@@ -35,12 +35,14 @@ def class_factors(shown: Shown, threshold: float) -> Factors:
     show it. 1 for a class that no picture shows.
     """
     share = shown.mean(0)
-    return np.sqrt(np.maximum(1.0, threshold / np.where(share > 0, share, np.inf)))
+    factors: Factors = np.sqrt(np.maximum(1.0, threshold / np.where(share > 0, share, np.inf)))
+    return factors
 
 
 def picture_factors(shown: Shown, threshold: float) -> Factors:
     """(N): how often a picture comes in an epoch on average: the factor of its rarest class, at least 1."""
-    return np.where(shown, class_factors(shown, threshold), 1.0).max(1)
+    factors: Factors = np.where(shown, class_factors(shown, threshold), 1.0).max(1)
+    return factors
 
 
 @dataclass(frozen=True)

@@ -50,9 +50,14 @@ def load(
     for an unknown preset, TrainingError for a damaged run folder.
     """
     if not isinstance(model, str | Path) or str(model) in bundled_names() or not Path(model).is_dir():
-        own = {"classes": classes, "mean": mean, "std": std, "input_range": input_range}
         return predictor.load(
-            model, threads, crf, views, engine, precision, **own, long_side=long_side, multiple=multiple
+            *(model, threads, crf, views, engine, precision),
+            classes=classes,
+            mean=mean,
+            std=std,
+            input_range=input_range,
+            long_side=long_side,
+            multiple=multiple,
         )
     if engine not in ("auto", "torch"):
         raise ModelError(
