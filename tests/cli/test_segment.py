@@ -326,7 +326,8 @@ def test_names_from_strangers_reach_the_terminal_escaped(tmp_path: Path) -> None
             assert verdicts.broken_rules(outcome) == []
     usage = verdicts.run(["segment", "--g\x1b[31m"], tmp_path)
     assert (usage.code, "\x1b" in usage.stderr, "--g\\x1b[31m" in usage.stderr) == (2, False, True)
-    assert "red\\x1b[5m" in verdicts.run(["segment", "e.png", "--model", "m.onnx"], tmp_path).stdout
+    named = ["segment", "e.png", "--model", "m.onnx", "--engine", "onnxruntime"]
+    assert "red\\x1b[5m" in verdicts.run(named, tmp_path).stdout
 
 
 def test_what_is_left_out_is_named_at_the_end_with_a_count(

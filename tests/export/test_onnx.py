@@ -199,3 +199,11 @@ def test_infinite_scores_of_finite_weights_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="the net gives NaN or infinite scores for an image of 1 x 1"):
         export_onnx(Scaled(3e38).eval(), INFO, tmp_path / "huge.onnx")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_net_whose_cells_lie_between_pixels_survives_at_any_size(tmp_path: Path) -> None:
+    """Its sides are rounded up to multiples of 32, also that of a single pixel."""
+    net = SkipFCN(backbone("test_convnext"), 3, Head(context=8, hidden=4)).eval()
+    for parameter in net.scores.parameters():
+        nn.init.normal_(parameter, std=0.1)
+    assert export_onnx(net, INFO, tmp_path / "convnext.onnx") < 0.02

@@ -38,8 +38,11 @@ def run_squares(squares: Path, run: Path, *more: str, resume: bool = False) -> b
 
 
 def start(squares: Path) -> list[str]:
-    """The weights of the trunk: with random ones, batch normalisation would not be frozen."""
-    return [f"backbone_weights={squares / 'trunk.safetensors'}"]
+    """The weights of the trunk, where the data bring some: with random ones, batch normalisation is not
+    frozen.
+    """
+    trunk = squares / "trunk.safetensors"
+    return [f"backbone_weights={trunk}"] if trunk.exists() else []
 
 
 def run_recipe(folder: Path, run: Path, *settings: str, resume: bool = False) -> bool:

@@ -20,7 +20,7 @@ class Layout:
     def padded(self, side: int, stride: int) -> int:
         """The smallest side that the trunk takes whose cells of the deepest stride cover `side` pixels."""
         if self.between:
-            return -(-side // stride) * stride
+            return (side + stride - 1) // stride * stride  # ONNX rounds negative quotients up
         return (side + stride - 2) // stride * stride + (1 if self.odd else stride)
 
 
