@@ -1,15 +1,20 @@
 """The audit finds label faults before a training does."""
 
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from pixelwise.data import open_dataset
+from pixelwise.data import Entry, open_dataset
 from pixelwise.data.audit import audit
+from pixelwise.data.look import Look
+from pixelwise.data.sample import SEMANTIC
 from pixelwise.data.spec import open_splits
-from pixelwise.errors import DataError, SplitError
+from pixelwise.errors import DataError, ImageError, MissingExtraError, SplitError
 
 
 @pytest.fixture
@@ -53,7 +58,7 @@ def test_every_kind_of_fault_is_found_and_named(folder: Path) -> None:
     assert "range: the ids 9, 12 (3 pixels, 75.0%) are out of range" in found["ids"]
     assert "size: the label is 2 x 1 pixels, its image 5 x 4" in found["size"]
     assert "alone: the label" in found["missing"]
-    assert "broken.png cannot be read" in found["unreadable"]
+    assert "broken.png: expected an image, got text" in found["unreadable"]
     with pytest.raises(DataError, match="faults 4"):
         report.raise_errors()
 
@@ -133,3 +138,98 @@ def test_all_usual_splits_that_are_there_are_opened(folder: Path) -> None:
     assert list(open_splits(f"folder:{folder}")) == ["train"], "one picture leaves none to judge"
     with pytest.raises(SplitError, match="no split"):
         open_splits(f"camvid:{folder}")
+
+
+class Broken:
+    """A part whose reading fails in a way that nobody foresaw."""
+
+    def __init__(self, path: Path, problem: Exception) -> None:
+        self.path, self.problem = path, problem
+
+    def read(self) -> npt.NDArray[np.uint8]:
+        raise self.problem
+
+    def size(self) -> tuple[int, int]:
+        raise self.problem
+
+
+PROBLEMS = [
+    ZeroDivisionError("x"),
+    MemoryError(),
+    OSError(5, "Input/output error"),
+    KeyError("k"),
+    ImageError("odd"),
+]
+
+
+@pytest.mark.parametrize("problem", PROBLEMS, ids=lambda problem: type(problem).__name__)
+@pytest.mark.parametrize("where", ["image", "label", "channel"])
+def test_any_failure_of_a_part_is_a_finding_that_names_it_and_the_audit_goes_on(
+    folder: Path, where: str, problem: Exception
+) -> None:
+    data = open_dataset(f"folder:{folder}", "all")
+    entry = data.entries[1]
+    path = folder / "broken.file"
+    path.write_bytes(b"there")
+    channels = {"depth": Broken(path, problem)} if where == "channel" else {}
+    image = Broken(path, problem) if where == "image" else entry.image
+    labels = {SEMANTIC: Broken(path, problem)} if where == "label" else entry.labels
+    entries = (data.entries[0], Entry("bad", image, labels, channels), *data.entries[2:])
+    data = replace(data, entries=entries)
+    if channels:
+        data = replace(data, entries=(entries[1],), channels=("depth",))
+    found = audit(data).errors
+    assert [(finding.kind, finding.message.startswith("bad: ")) for finding in found] == [
+        ("unreadable", True)
+    ]
+    if not isinstance(problem, ImageError):
+        assert "broken.file" in found[0].message
+    with pytest.raises(DataError):
+        data.read(0 if channels else 1)
+
+
+def test_an_onlooker_that_fails_makes_a_finding(folder: Path) -> None:
+    def onlooker(index: int, look: Look) -> None:
+        if index == 1:
+            raise ZeroDivisionError("flat")
+
+    found = audit(open_dataset(f"folder:{folder}", "all"), None, onlooker).errors
+    assert [finding.message.partition(": ")[2] for finding in found] == ["ZeroDivisionError: flat"]
+
+
+def test_a_missing_package_is_not_a_fault_of_each_sample(folder: Path) -> None:
+    data = open_dataset(f"folder:{folder}", "all")
+    label = Broken(folder / "classes.txt", MissingExtraError("scipy"))
+    entries = tuple(replace(entry, labels={SEMANTIC: label}) for entry in data.entries)
+    with pytest.raises(MissingExtraError, match="scipy"):
+        audit(replace(data, entries=entries))
+
+
+def test_pipes_and_devices_are_refused_and_the_rest_is_read(folder: Path) -> None:
+    data = open_dataset(f"folder:{folder}", "all")
+    os.mkfifo(folder / "labels/pipe.png")
+    (folder / "images/pipe.png").symlink_to("/dev/zero")
+    found = audit(open_dataset(f"folder:{folder}", "all"))
+    assert len(found.dataset) == len(data) + 1
+    assert [finding.message.partition(" cannot be read: ")[2] for finding in found.errors] == [
+        "it is a device, pipe or socket"
+    ] * 2
+
+
+def test_images_of_12_bits_in_16_are_warned_of_and_the_range_is_told(folder: Path) -> None:
+    deep = np.array([[0, 4095]], np.uint16)
+    for path in (folder / "images").iterdir():
+        path.unlink()
+        Image.fromarray(deep).save(path.with_suffix(".png"))
+        Image.fromarray(np.array([[0, 1]], np.uint8)).save(folder / f"labels/{path.stem}.png")
+    report = audit(open_dataset(f"folder:{folder}", "all"))
+    assert report.errors == []
+    assert report.values == (0, 16)
+    [finding] = [finding for finding in report.warnings if finding.kind == "dim"]
+    assert "nearly black: no value reaches 64 of 255" in finding.message
+    assert len(finding.samples) == len(report.dataset)
+    for path in (folder / "images").iterdir():
+        Image.fromarray(deep * 16).save(path)
+    report = audit(open_dataset(f"folder:{folder}", "all"))
+    assert report.values == (0, 255)
+    assert [finding for finding in report.warnings if finding.kind == "dim"] == []

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pixelwise.data.class_map import ClassMap, parse_classes
+from pixelwise.data.class_map import ClassMap, id_counts, parse_classes
 from pixelwise.errors import DataError
 from pixelwise.labels import Classes
 
@@ -52,3 +52,32 @@ def test_all_faults_of_a_selection_are_told_at_once() -> None:
 def test_an_empty_selection_is_rejected() -> None:
     with pytest.raises(DataError, match="no class is named"):
         parse_classes(" , ", PETS)
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        (np.int8, [-128, 127, 127]),
+        (np.int16, [-1, 3, 3]),
+        (np.int64, [-(2**63), -(2**63) + 3, 2**63 - 1]),
+        (np.uint64, [2**63, 2**63 + 1, 2**63]),
+        (np.uint64, [0, 3, 2**64 - 1]),
+        (np.uint16, [7, 65535, 7]),
+    ],
+)
+def test_ids_of_any_width_are_counted_exactly_and_unknown_ones_become_void(
+    kind: type[np.generic], values: list[int]
+) -> None:
+    ids = np.array([values], kind)
+    assert id_counts(ids) == {value: values.count(value) for value in sorted(set(values))}
+    class_map = ClassMap.identity(Classes.named(["a", "b", "c", "d"]))
+    assert class_map.apply(ids).tolist() == [[value if 0 <= value < 4 else 255 for value in values]]
+    assert class_map.unknown(ids) == sorted({value for value in values if not 0 <= value < 4})
+
+
+@pytest.mark.parametrize("id_", ["99999999999999999999", "-99999999999999999999", "9" * 5000, "#" + "f" * 40])
+def test_ids_that_no_file_can_hold_are_faults_of_the_wish(id_: str) -> None:
+    class_map = ClassMap.identity(Classes.named(["a", "b"]))
+    with pytest.raises(DataError, match="there is no class"):
+        class_map.select(f"a,void={id_}")
+    assert class_map.select("a,void=9223372036854775807").table[2**63 - 1] == 255

@@ -8,7 +8,9 @@ from label_files import write_label, write_photo
 from PIL import Image
 
 from pixelwise.data import open_dataset
+from pixelwise.data.convert import convert
 from pixelwise.errors import DataError, SplitError
+from pixelwise.pictures.endings import IMAGE_SUFFIXES
 from pixelwise.pictures.images import read_photo
 
 
@@ -118,6 +120,29 @@ def test_two_pictures_of_one_name_are_refused_and_hidden_files_left_out(folder: 
         open_dataset(f"folder:{folder}", "train")
 
 
+@pytest.mark.parametrize(
+    ("ending", "kind"),
+    [
+        *((ending, "JPEG") for ending in ("jfif", "jpe", "JPG")),
+        *((ending, ending.upper()) for ending in ("avif", "gif", "bmp", "webp", "qoi", "tiff")),
+        *(("jp2", "JPEG2000"), ("ppm", "PPM"), ("tga", "TGA"), ("pcx", "PCX")),
+    ],
+)
+def test_every_ending_that_segment_takes_is_a_picture_here_and_converts(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory, ending: str, kind: str
+) -> None:
+    (folder / "images/00.jpg").unlink()
+    Image.new("RGB", (2, 1), (9, 99, 199)).save(folder / f"images/00.{ending}", kind)
+    assert f".{ending.lower()}" in IMAGE_SUFFIXES
+    data = open_dataset(f"folder:{folder}", "all")
+    assert len(data) == 12
+    image = data.read(0).image
+    assert image.shape == (1, 2, 3)
+    place = tmp_path_factory.mktemp("copy") / "out"
+    convert(data, place, "all")
+    assert np.array_equal(open_dataset(f"folder:{place}", "all").read(0).image, image)
+
+
 def test_a_sideways_photo_is_read_upright(folder: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -138,7 +163,7 @@ def test_each_broken_file_is_named_with_its_reason(folder: Path) -> None:
         0: "00.png has mode RGB, which is no map of ids",
         1: r"01.png holds the ids 7, but only ids 0 to 1, 255 are known",
         2: r"02.png is 1 x 2 pixels, its image .*02.jpg 2 x 1",
-        3: "03.png cannot be read",
+        3: "03.png: expected an image, got a damaged PNG",
         5: "the image .*05.jpg: no such file",
         6: "06.png holds the ids 700, but only ids 0 to 1, 255",
     }

@@ -51,9 +51,35 @@ def test_a_jsonl_list_without_splits_is_split_as_a_folder_is(listed: Path) -> No
     assert [[entry.id for entry in split.entries] for split in splits] == [["no 1"], ["no 2"]]
 
 
+def test_paths_with_backslashes_are_understood(listed: Path) -> None:
+    (listed / "all.csv").write_text("image,label\nphotos\\1.jpg,masks\\1.png\n")
+    data = open_dataset(f"manifest:{listed / 'all.csv'}", "all")
+    assert data.entries[0].id == "1"
+    assert data.read(0).labels.tolist() == [[0, 1]]
+    line = {"image": "photos\\1.jpg", "label": "masks\\1.png", "label.surface": "masks\\1_surface.png"}
+    (listed / "all.jsonl").write_text(json.dumps(line))
+    sample = open_dataset(f"manifest:{listed / 'all.jsonl'}", "all").read(0)
+    assert (sample.id, sample.heads["surface"].tolist()) == ("1", [[1, 1]])
+
+
+def test_line_separators_within_a_name_are_part_of_it(listed: Path) -> None:
+    (listed / "photos/1.jpg").rename(listed / "photos/a\u2028b.jpg")
+    (listed / "all.csv").write_text("image,label\nphotos/a\u2028b.jpg,masks/1.png\n")
+    (listed / "all.jsonl").write_text('{"image": "photos/a\u2028b.jpg", "label": "masks/1.png"}')
+    for name in ("all.csv", "all.jsonl"):
+        data = open_dataset(f"manifest:{listed / name}", "all")
+        assert [entry.id for entry in data.entries] == ["a\u2028b"]
+        assert data.read(0).labels.tolist() == [[0, 1]]
+
+
 @pytest.mark.parametrize(
     ("name", "text", "complaint"),
     [
+        ("a.csv", "image,label\n" + "x" * 3_000_000 + ",b\n", "a.csv, line 2: not CSV: field larger"),
+        ("a.csv", 'image,label\n"photos/1.jpg,masks/1.png\nphotos/2.jpg,masks/2.png\n', "a.csv, .*not CSV"),
+        ("a.jsonl", '{"image": ' + "9" * 5000 + ', "label": "b"}', "a.jsonl, line 1: no JSON: Exceeds"),
+        ("a.jsonl", "[" * 100_000, "a.jsonl, line 1: no JSON"),
+        ("a.jsonl", '{"image": ["a"], "label": "b"}', "a.jsonl, line 1: image is a list, not text"),
         ("a.csv", "image,mask\nphotos/1.jpg,masks/1.png\n", "a.csv, line 2: no label"),
         ("a.jsonl", '{"image": "photos/1.jpg"\n', "a.jsonl, line 1: no JSON"),
         ("a.jsonl", "[1]\n", "a.jsonl, line 1: expected an object"),

@@ -45,6 +45,14 @@ def test_a_list_takes_part_of_a_split_in_the_split_s_order(voc: Path, tmp_path: 
     assert half.name.endswith("val (half.txt)")
 
 
+@pytest.mark.parametrize("id_", ["a\0b", "x" * 3_000_000])
+def test_an_id_that_no_file_can_have_names_the_list_in_a_short_message(voc: Path, id_: str) -> None:
+    write_list(voc / "ImageSets/Segmentation/train.txt", "2007_1", id_)
+    with pytest.raises(DataError, match=r"Segmentation/train.txt: no image can be called") as caught:
+        open_dataset(f"voc:{voc}", "train")
+    assert len(str(caught.value)) < 500
+
+
 def test_a_list_that_does_not_fit_is_refused(voc: Path, tmp_path: Path) -> None:
     ids = tmp_path / "half.txt"
     with pytest.raises(DataError, match=r"half.txt does not exist"):

@@ -13,7 +13,7 @@ from tiny_model import tiny_info
 
 from pixelwise.errors import ImageError, ModelError
 from pixelwise.inference.directory import Outcome, plan, run
-from pixelwise.inference.ledger import Ledger
+from pixelwise.inference.ledger import Identity, Ledger, Record, state_of
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.segmentation import Segmentation
 from pixelwise.pictures.images import Source
@@ -105,9 +105,10 @@ def test_of_those_who_claim_a_name_at_once_one_gets_it(tmp_path: Path) -> None:
     place, start = PurePath("in/x.png"), threading.Barrier(8)
 
     def claim(number: int) -> PurePath:
-        source = str(picture(tmp_path / f"{number}.png"))
+        path = picture(tmp_path / f"{number}.png")
+        record = Record(Identity.of(path, state_of(path)), "model")
         start.wait()
-        return Ledger(tmp_path / "out").claim(PurePath("in/x"), place, {"source": source})
+        return Ledger(tmp_path / "out").claim(PurePath("in/x"), place, record)
 
     with ThreadPoolExecutor(8) as pool:
         stems = set(pool.map(claim, range(8)))
@@ -168,16 +169,17 @@ def test_an_interrupted_run_is_taken_up(segment: Segment, counting: Counting, tm
     assert counting.calls == 12
 
 
-def test_files_without_a_finished_record_are_made_anew_under_the_same_name(
-    segment: Segment, counting: Counting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_picture_whose_overlay_fails_leaves_no_mask_behind(
+    segment: Segment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = picture(tmp_path / "x.png")
     with monkeypatch.context() as patch:
-        patch.setattr(Segmentation, "overlay", lambda self: 1 / 0)  # killed after the mask, as it were
+        patch.setattr(Segmentation, "overlay", lambda self: 1 / 0)
         (broken,) = segment(path)
     assert isinstance(broken.problem, ImageError)
     assert str(broken.problem) == f"{path}: division by zero"
-    assert (tmp_path / "out" / "x_mask.png").exists()
+    left = [path.name for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    assert left == ["x.json"]  # the claim, so that the name is the same next time
     (outcome,) = segment(path)
     assert (outcome.problem, outcome.outputs["mask"].name) == (None, "x_mask.png")
 

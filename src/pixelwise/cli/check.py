@@ -8,6 +8,7 @@ import typer
 
 from pixelwise.cli import options, tables
 from pixelwise.cli.progress import progress
+from pixelwise.terminal import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -68,13 +69,15 @@ def check(
 
 
 def _print(report: "Audit") -> None:
-    print(f"{report.dataset.name}: {len(report.dataset)} samples")
+    print(printable(f"{report.dataset.name}: {len(report.dataset)} samples"))
+    if report.values is not None:
+        print(f"image values {report.values[0]} to {report.values[1]}")
     for head, count in report.heads.items():
-        print(f"{head}, {count.void_share:.1%} void")
+        print(printable(f"{head}, {count.void_share:.1%} void"))
         labelled = max(1, sum(count.pixels))
         named = enumerate(zip(count.class_map.classes.names, count.pixels, strict=True))
         rows = [
-            (str(id_), name, f"{pixels:,}", f"{pixels / labelled:.2%}", str(count.images[id_]))
+            (str(id_), printable(name), f"{pixels:,}", f"{pixels / labelled:.2%}", str(count.images[id_]))
             for id_, (name, pixels) in named
         ]
         tables.show(("  id", "class", "pixels", "share", "images"), rows, texts=("class",))
@@ -88,7 +91,7 @@ def _print_findings(rank: str, findings: "Sequence[Finding]") -> None:
 
     for kind, members in by_kind(findings).items():
         for finding in members[:_MOST_LINES]:
-            print(f"{rank}: {finding.message}")
+            print(printable(f"{rank}: {finding.message}"))
         if len(members) > _MOST_LINES:
             print(f'{rank}: and {len(members) - _MOST_LINES} more of the kind "{kind}"')
 
@@ -98,9 +101,9 @@ def _print_leaks(
 ) -> None:
     for rank, leaks in (("error", errors), ("warning", warnings)):
         for leak in leaks:
-            print(f"{rank}: {leak.message}")
+            print(printable(f"{rank}: {leak.message}"))
             first, second = (surveys[name].audit.dataset.entries for name in leak.splits)
             for a, b in leak.pairs[:_MOST_LINES]:
-                print(f"  {leak.splits[0]} {first[a].id}, {leak.splits[1]} {second[b].id}")
+                print(printable(f"  {leak.splits[0]} {first[a].id}, {leak.splits[1]} {second[b].id}"))
             if len(leak.pairs) > _MOST_LINES:
                 print(f"  and {len(leak.pairs) - _MOST_LINES} more")

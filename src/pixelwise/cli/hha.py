@@ -1,5 +1,6 @@
 """`pixelwise hha`: from depth to disparity, height above ground and angle with gravity."""
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -39,6 +40,8 @@ def hha(
         seen_by = Camera.parse(camera)
     except ValueError as fault:
         raise typer.BadParameter(str(fault), param_hint="--camera") from None
+    if per_metre is not None and not math.isfinite(per_metre):
+        raise typer.BadParameter(f"expected a finite number, got {per_metre}", param_hint="--per-metre")
     if depth.is_dir():
         suffixes = (".png", ".tif", ".tiff", ".npy")
         files = sorted(path for path in depth.iterdir() if path.suffix.lower() in suffixes)

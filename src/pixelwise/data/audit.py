@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pixelwise.data.class_map import ClassMap
-from pixelwise.data.look import Finding, Look, look
+from pixelwise.data.look import Finding, Look, look, reason_of
 from pixelwise.data.sample import LabelledImages
 from pixelwise.errors import DataError
 from pixelwise.streams import in_order, processors
 from pixelwise.types import VOID
+
+_DIM = 64  # of 255; 12 bits in 16 reach 15, photos taken at night reach more
 
 
 @dataclass
@@ -59,12 +61,16 @@ class HeadCount:
 
 @dataclass
 class Audit:
-    """What was found of a split, and the counts of its heads."""
+    """What was found of a split, and the counts of its heads.
+
+    `values` are the lowest and highest value of all images, in 0 to 255.
+    """
 
     dataset: LabelledImages
     heads: dict[str, HeadCount]
     errors: list[Finding] = field(default_factory=list)
     warnings: list[Finding] = field(default_factory=list)
+    values: tuple[int, int] | None = None
 
     @property
     def main(self) -> HeadCount:
@@ -81,6 +87,7 @@ class Audit:
         return {
             "data": self.dataset.name,
             "samples": len(self.dataset),
+            "image_values": self.values,
             "errors": [_plain(finding, ids) for finding in self.errors],
             "warnings": [_plain(finding, ids) for finding in self.warnings],
             "heads": {name: count.to_dict() for name, count in self.heads.items()},
@@ -116,21 +123,46 @@ def audit(
         if times > 1
     ]
 
+    dim: list[int] = []
     looks = in_order(lambda index: look(dataset, index), range(len(dataset)), processors())
     for index, found in enumerate(looks):
-        if onlooker is not None:
-            onlooker(index, found)
         report.errors += found.errors
+        if onlooker is not None:
+            try:
+                onlooker(index, found)
+            except Exception as error:
+                message = f"{dataset.entries[index].id}: {reason_of(error)}"
+                report.errors.append(Finding("unreadable", message, (index,)))
+        if found.values is not None:
+            report.values = _joined(report.values, found.values)
+            dim += [index] if found.values[0] < found.values[1] < _DIM else []
         report.warnings += found.warnings
         for name, counts in found.counts.items():
             report.heads[name].add(counts)
         if progress is not None:
             progress(index + 1)
+    report.warnings += _dim(dim, dataset)
     for name, count in report.heads.items():
         called = "" if len(report.heads) == 1 else f"{name}: "
         report.errors += [Finding(kind, called + message) for kind, message in _faults(count)]
         report.warnings += [Finding(kind, called + message) for kind, message in _doubts(count)]
     return report
+
+
+def _joined(first: tuple[int, int] | None, second: tuple[int, int]) -> tuple[int, int]:
+    return second if first is None else (min(first[0], second[0]), max(first[1], second[1]))
+
+
+def _dim(places: list[int], dataset: LabelledImages) -> list[Finding]:
+    """The warning that these images use little of the range of values."""
+    if not places:
+        return []
+    example = dataset.entries[places[0]].id
+    message = (
+        f"{len(places)} of {len(dataset)} images, as {example}, are nearly black: no value reaches {_DIM} of "
+        "255. 16 bits are scaled from 0..65535: if only 10 or 12 of them are used, scale the values up first"
+    )
+    return [Finding("dim", message, tuple(places))]
 
 
 def _faults(count: HeadCount) -> list[tuple[str, str]]:

@@ -10,12 +10,13 @@ from pathlib import Path
 
 from pixelwise.data.class_map import ClassMap
 from pixelwise.data.folder import by_stem, entries_of
-from pixelwise.data.parts import IMAGE_SUFFIXES, ColourFile, ImageFile
+from pixelwise.data.parts import ColourFile, ImageFile
 from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
 from pixelwise.data.source import Source, one_of
 from pixelwise.data.splits import shipped
 from pixelwise.errors import DataError, SplitError
 from pixelwise.labels import RGB, Classes
+from pixelwise.pictures.endings import IMAGE_SUFFIXES
 from pixelwise.types import VOID
 
 CAMVID_COLOURS = {

@@ -11,6 +11,9 @@ from pixelwise.errors import DataError
 from pixelwise.labels import RGB, Classes, voc_palette
 from pixelwise.types import VOID, FileIds, Labels
 
+_MOST_COUNTED = 1 << 16  # ids, for a count of each
+_AT_ONCE = 1 << 22  # pixels
+
 
 @dataclass(frozen=True)
 class ClassMap:
@@ -58,6 +61,8 @@ class ClassMap:
         """Class ids of file ids; unknown ids become VOID (see `unknown` for finding them)."""
         if ids.dtype == np.uint8:
             return self._bytes[ids]
+        if ids.dtype == np.uint64:  # beyond what keys of 64 bits with a sign can hold
+            ids = np.minimum(ids, np.uint64(np.iinfo(np.int64).max)).astype(np.int64)
         places = np.searchsorted(self._keys, ids).clip(max=len(self._keys) - 1)
         labels: Labels = np.where(self._keys[places] == ids, self._values[places], np.uint8(VOID))
         return labels
@@ -90,11 +95,22 @@ def id_counts(ids: FileIds) -> dict[int, int]:
     if ids.size == 0:
         return {}
     low, high = int(ids.min()), int(ids.max())
-    if high - low < 1 << 16:
-        counts = np.bincount(ids.ravel().astype(np.int64) - low if low else ids.ravel())
-        return {low + int(i): int(counts[i]) for i in np.flatnonzero(counts)}
+    first = 0 if 0 <= low <= high < _MOST_COUNTED else low
+    if high - first < _MOST_COUNTED:
+        counts = np.zeros(high - first + 1, np.int64)
+        flat = ids.ravel()
+        for start in range(0, flat.size, _AT_ONCE):  # numpy counts copies of 64 bits
+            part = flat[start : start + _AT_ONCE]
+            offsets = _offsets(part, first) if first or part.dtype == np.uint64 else part
+            counts += np.bincount(offsets, minlength=len(counts))
+        return {first + int(i): int(counts[i]) for i in np.flatnonzero(counts)}
     values, many = np.unique(ids, return_counts=True)
     return dict(zip(values.tolist(), many.tolist(), strict=True))
+
+
+def _offsets(ids: FileIds, first: int) -> npt.NDArray[np.int64]:
+    wide = np.uint64 if ids.dtype.kind == "u" else np.int64
+    return (ids.astype(wide) - wide(first)).astype(np.int64)
 
 
 def listed(ids: Iterable[int]) -> str:
@@ -128,8 +144,8 @@ def parse_classes(text: str, known: Classes) -> tuple[list[tuple[str, tuple[int,
             elif name == "void" and (file_id := _file_id(part)) is not None:
                 void.append(file_id)
                 continue
-            elif part.isdecimal() and int(part) < len(known):
-                id_ = int(part)
+            elif part.isdecimal() and (number := _file_id(part)) is not None and number < len(known):
+                id_ = number
             else:
                 faults.append(f'there is no class "{part}"')
                 continue
@@ -154,8 +170,9 @@ def parse_classes(text: str, known: Classes) -> tuple[list[tuple[str, tuple[int,
 
 
 def _file_id(text: str) -> int | None:
-    """The id or colour that a text stands for, if it stands for one."""
+    """The id or colour that a text stands for, if it stands for one that a file can hold."""
     try:
-        return int(text[1:], 16) if text.startswith("#") else int(text)
+        id_ = int(text[1:], 16) if text.startswith("#") else int(text)
     except ValueError:
         return None
+    return id_ if abs(id_) < 1 << 63 else None

@@ -11,10 +11,11 @@ import numpy as np
 from PIL import Image
 
 from pixelwise.data.folder import classes_file, file_stem, labels_folder, names_in, own_classes
-from pixelwise.data.parts import IMAGE_SUFFIXES, ImageFile
+from pixelwise.data.parts import ImageFile
 from pixelwise.data.sample import SEMANTIC, LabelledImages
 from pixelwise.errors import DataError
 from pixelwise.files import write_atomically
+from pixelwise.pictures.endings import IMAGE_SUFFIXES
 from pixelwise.pictures.images import printable
 from pixelwise.pictures.masks import mask
 from pixelwise.pictures.writing import write_picture

@@ -16,12 +16,13 @@ from pixelwise.data.class_map import ClassMap
 from pixelwise.data.cvat_records import CvatLabel, CvatPicture, cvat_labels, cvat_picture
 from pixelwise.data.folder import by_stem, held_out
 from pixelwise.data.painted import Object, painted
-from pixelwise.data.parts import IMAGE_SUFFIXES, ColourFile, ImageFile, read_text
+from pixelwise.data.parts import ColourFile, ImageFile, read_text
 from pixelwise.data.records import expect_distinct, read_xml, record
 from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
 from pixelwise.data.source import Source
 from pixelwise.errors import DataError, SplitError
 from pixelwise.labels import Classes
+from pixelwise.pictures.endings import IMAGE_SUFFIXES
 from pixelwise.types import Labels
 
 _AGAIN = 'export "Segmentation mask 1.1" again'

@@ -6,21 +6,22 @@ the first is id 0; 255 is void. More heads are labels.NAME/ with classes.NAME.tx
 channels.NAME/; `pixelwise convert` writes this layout.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from pixelwise.data.class_map import ClassMap
-from pixelwise.data.parts import IMAGE_SUFFIXES, ChannelFile, IdFile, ImageFile, read_text
+from pixelwise.data.parts import ChannelFile, IdFile, ImageFile, read_text
 from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
 from pixelwise.data.source import Source, one_of
 from pixelwise.errors import DataError, SplitError
 from pixelwise.labels import Classes, is_one_line
+from pixelwise.pictures.endings import IMAGE_SUFFIXES
 from pixelwise.types import VOID
 
 _MOST_BYTES = 2_000_000  # of a list of at most 255 names
 _ONE_A_LINE = "write one name per line; the first line is id 0"
-_CHANNEL_SUFFIXES = (*IMAGE_SUFFIXES, ".npy")
+_CHANNEL_SUFFIXES = IMAGE_SUFFIXES | {".npy"}
 Item = TypeVar("Item")
 
 
@@ -82,7 +83,7 @@ def entries_of(
     )
 
 
-def by_stem(place: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
+def by_stem(place: Path, suffixes: Collection[str]) -> dict[str, Path]:
     """The files of a folder that end like pictures, by name without ending. DataError if two share a name."""
     found: dict[str, Path] = {}
     for path in sorted(place.iterdir()):

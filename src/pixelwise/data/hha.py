@@ -22,6 +22,8 @@ Floats = npt.NDArray[np.float64]
 _RADIUS, _WIDE_RADIUS = 5, 10  # half windows of the normals, for the angle and for finding gravity
 _ROUNDS = ((45.0, 5), (15.0, 5))  # how many degrees off a normal may be to count, and how often
 _FLOOR_BELOW, _CAMERA_HEIGHT = 0.9, 1.3  # metres
+_NEAREST, _FARTHEST = 1e-6, 1e6  # metres; whatever says more or less has not measured
+_MOST_PIXELS = 1_000_000  # of a camera's numbers
 _LEAST_DEPTH = 1.0  # metres, for the disparity
 
 
@@ -35,8 +37,11 @@ class Camera:
     cy: float
 
     def __post_init__(self) -> None:
-        if not (self.fx > 0 and self.fy > 0 and np.isfinite([self.fx, self.fy, self.cx, self.cy]).all()):
-            raise ValueError(f"a camera needs finite numbers and focal lengths above 0, got {self}")
+        numbers = np.abs([self.fx, self.fy, self.cx, self.cy])
+        if not (self.fx > 0 and self.fy > 0 and (numbers < _MOST_PIXELS).all()):
+            raise ValueError(
+                f"a camera needs focal lengths above 0 and numbers below {_MOST_PIXELS:,} pixels, got {self}"
+            )
 
     @classmethod
     def parse(cls, text: str) -> "Camera":
@@ -198,7 +203,7 @@ def _known(depth: npt.NDArray[np.generic]) -> npt.NDArray[np.bool_]:
     if depth.ndim != 2 or depth.dtype.kind not in "uif" or min(depth.shape) < 1:
         raise ValueError(f"expected depth as an array (H, W) of metres, got {depth.dtype} of {depth.shape}")
     metres = depth.astype(np.float64)
-    return np.isfinite(metres) & (metres > 0)
+    return (metres > _NEAREST) & (metres < _FARTHEST)
 
 
 def _shifted(values: Floats, down: int, right: int, outside: float) -> Floats:

@@ -1,13 +1,20 @@
 """What one sample shows of itself: is every file there, does every label fit, is every id known?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
 
 from pixelwise.data.class_map import ClassMap, id_counts
-from pixelwise.data.parts import Drawing, Part
+from pixelwise.data.parts import Drawing, Part, part_errors
 from pixelwise.data.sample import LabelledImages
-from pixelwise.errors import DataError
+from pixelwise.errors import DataError, MissingExtraError
+from pixelwise.files import regular_file
+from pixelwise.terminal import printable
 from pixelwise.types import FileIds, RGBImage
+
+Content = TypeVar("Content")
 
 
 @dataclass(frozen=True)
@@ -42,37 +49,69 @@ class Look:
     warnings: tuple[Finding, ...] = ()
     image: RGBImage | None = None
     ids: Mapping[str, FileIds] = field(default_factory=dict)
+    values: tuple[int, int] | None = None
 
 
 def look(dataset: LabelledImages, index: int) -> Look:
-    """Read sample `index` and find every fault at once, where LabelledImages.read raises the first."""
+    """Read sample `index` and find every fault at once, where LabelledImages.read raises the first.
+
+    Whatever goes wrong is a finding of this sample. Raises MissingExtraError only.
+    """
+    entry = dataset.entries[index]
+    try:
+        return _look(dataset, index)
+    except MissingExtraError:
+        raise
+    except Exception as error:
+        return Look(errors=(Finding("unreadable", f"{entry.id}: {reason_of(error)}", (index,)),))
+
+
+def reason_of(error: Exception) -> str:
+    """What went wrong where nobody foresaw it, on one line."""
+    return f"{type(error).__name__}: {printable(' '.join(str(error).split()))[:160]}"
+
+
+def _look(dataset: LabelledImages, index: int) -> Look:
     entry = dataset.entries[index]
     errors: list[Finding] = []
 
     def fault(kind: str, message: str) -> None:
         errors.append(Finding(kind, f"{entry.id}: {message}", (index,)))
 
+    def attempt(path: Path, read: Callable[[], Content]) -> Content | None:
+        try:
+            with part_errors(path):
+                return read()
+        except DataError as error:
+            fault("unreadable", error.message)
+            return None
+
     named = {"image": entry.image.path} | {
         _called(dataset, head): entry.labels[head].path for head in dataset.heads
     }
     named |= {f"channel {name}": entry.channels[name].path for name in dataset.channels}
     for name, path in named.items():
-        if not path.is_file():
-            what = "is a folder, but should be a file" if path.is_dir() else "does not exist"
-            fault("missing", f"the {name} {path} {what}")
+        try:
+            regular_file(path)
+        except (FileNotFoundError, NotADirectoryError):
+            fault("missing", f"the {name} {path} does not exist")
+        except OSError as error:
+            fault("unreadable", f"the {name} {path} cannot be read: {error.strerror}")
     if errors:
         return Look(errors=tuple(errors))
 
-    try:
-        image = entry.image.read()
-        drawn = {head: _drawn(entry.labels[head]) for head in dataset.heads}
-        ids = {head: values for head, (values, _) in drawn.items()}
-        channels = {name: entry.channels[name].read() for name in dataset.channels}
-    except DataError as error:
-        fault("unreadable", error.message)
+    image = attempt(entry.image.path, entry.image.read)
+    drawn = {
+        head: attempt(entry.labels[head].path, partial(_drawn, entry.labels[head])) for head in dataset.heads
+    }
+    channels = {
+        name: attempt(entry.channels[name].path, entry.channels[name].read) for name in dataset.channels
+    }
+    ids = {head: found[0] for head, found in drawn.items() if found is not None}
+    if errors or image is None:
         return Look(errors=tuple(errors))
     sizes = {_called(dataset, head): values.shape for head, values in ids.items()}
-    sizes |= {f"channel {name}": values.shape[:2] for name, values in channels.items()}
+    sizes |= {f"channel {name}": values.shape[:2] for name, values in channels.items() if values is not None}
     for name, (height, width) in sizes.items():
         if (height, width) != image.shape[:2]:
             own = f"{image.shape[1]} x {image.shape[0]}"
@@ -83,8 +122,9 @@ def look(dataset: LabelledImages, index: int) -> Look:
     for head, class_map in dataset.heads.items():
         if unknown := {id_: many for id_, many in counts[head].items() if id_ not in class_map.table}:
             fault("ids", _id_fault(entry.labels[head], class_map, unknown, ids[head].size))
-    hidden = [phrase for _, phrases in drawn.values() for phrase in phrases]
-    return Look(counts, tuple(errors), _doubts(entry.id, index, hidden), image, ids)
+    hidden = [phrase for found in drawn.values() if found is not None for phrase in found[1]]
+    values = int(image.min()), int(image.max())
+    return Look(counts, tuple(errors), _doubts(entry.id, index, hidden), image, ids, values)
 
 
 def _drawn(part: Part[FileIds]) -> tuple[FileIds, tuple[str, ...]]:

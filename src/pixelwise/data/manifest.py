@@ -6,6 +6,7 @@ classes, classes.HEAD.txt those of other heads.
 """
 
 import csv
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,9 @@ from pixelwise.data.parts import ChannelFile, IdFile, ImageFile, portable, read_
 from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
 from pixelwise.data.source import Source, one_of
 from pixelwise.errors import DataError, SplitError
+from pixelwise.terminal import printable
 
+_MOST_BYTES = 200_000_000  # of a list, which takes about 100 bytes per image
 _FORM = 'write an object a line, as {"image": ..., "label": ...}'
 
 
@@ -46,24 +49,41 @@ def manifest(root: Path, split: str, classes: str = "", zero: str = "class") -> 
 
 def _rows(file: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """Line number and columns."""
-    text = read_text(file, "list")
-    if file.suffix.lower() == ".csv":
-        reader = csv.DictReader(text.splitlines())
+    text = read_text(file, "list", _MOST_BYTES)
+    yield from _csv_rows(file, text) if file.suffix.lower() == ".csv" else _json_rows(file, text)
+
+
+def _csv_rows(file: Path, text: str) -> Iterator[tuple[int, dict[str, str]]]:
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)  # an open quote would hide lines
+    try:
         for row in reader:
             yield reader.line_num, {name: value for name, value in row.items() if name and value}
-        return
-    for number, line in enumerate(text.splitlines(), start=1):
+    except csv.Error as error:
+        reason = "a quotation mark is not closed" if "end of data" in str(error) else str(error)
+        raise DataError(
+            f"{file}, line {reader.line_num + 1}: not CSV: {reason}", "write a header, and a line per image"
+        ) from None
+
+
+def _json_rows(file: Path, text: str) -> Iterator[tuple[int, dict[str, str]]]:
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:
             content = json.loads(line)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:  # ValueError: also integers of thousands of digits
             raise DataError(f"{file}, line {number}: no JSON: {error}", _FORM) from None
         if not isinstance(content, dict):
             raise DataError(
                 f"{file}, line {number}: expected an object, got a {type(content).__name__}", _FORM
             )
-        yield number, {str(name): str(value) for name, value in content.items() if value is not None}
+        for name, value in content.items():
+            if not isinstance(value, str | int | float | None):
+                raise DataError(
+                    f"{file}, line {number}: {printable(name[:80])} is a {type(value).__name__}, not text",
+                    _FORM,
+                )
+        yield number, {name: str(value) for name, value in content.items() if value not in (None, "")}
 
 
 def _entry(file: Path, row: dict[str, str], line: int) -> Entry:
@@ -73,20 +93,21 @@ def _entry(file: Path, row: dict[str, str], line: int) -> Entry:
             f"{file}, line {line}: no {' and no '.join(missing)}",
             "the columns image and label are needed; id, split, label.HEAD and channel.NAME may be added",
         )
-    place = file.parent
-    row = {name: value if name in ("id", "split") else portable(value) for name, value in row.items()}
-    labels = {SEMANTIC: IdFile(place / row["label"])}
+    paths = {name: file.parent / portable(value) for name, value in row.items() if _is_path(name)}
+    labels = {SEMANTIC: IdFile(paths["label"])}
     labels |= {
-        name.removeprefix("label."): IdFile(place / path)
-        for name, path in row.items()
-        if name.startswith("label.")
+        name.removeprefix("label."): IdFile(path) for name, path in paths.items() if name.startswith("label.")
     }
     channels = {
-        name.removeprefix("channel."): ChannelFile(place / path)
-        for name, path in row.items()
+        name.removeprefix("channel."): ChannelFile(path)
+        for name, path in paths.items()
         if name.startswith("channel.")
     }
-    return Entry(row.get("id", Path(row["image"]).stem), ImageFile(place / row["image"]), labels, channels)
+    return Entry(row.get("id", paths["image"].stem), ImageFile(paths["image"]), labels, channels)
+
+
+def _is_path(column: str) -> bool:
+    return column in ("image", "label") or column.startswith(("label.", "channel."))
 
 
 SOURCE = Source(

@@ -1,4 +1,4 @@
-"""Arrays in MATLAB's files: version 5 by scipy, version 7.3 (HDF5) by h5py."""
+"""Arrays in MATLAB's files."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pixelwise.data import mat_process
 from pixelwise.data.parts import missing
 from pixelwise.errors import DataError, MissingExtraError
+from pixelwise.files import regular_file
 from pixelwise.types import FileIds
-
-_HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
 @dataclass(frozen=True)
@@ -25,88 +25,44 @@ class MatFile:
         return as_ids(read_mat(self.path, self.variable), self.path, self.variable)
 
 
-def read_mat(path: Path, variable: str) -> npt.NDArray[Any]:
-    """The variable as MATLAB shows it (rows first). Raises DataError, naming the file, if it is not there."""
+def read_mat(path: Path, variable: str, index: int | None = None) -> npt.NDArray[Any]:
+    """The variable as MATLAB shows it (rows first), or of an HDF5 file the part at `index` of the last axis.
+
+    Raises DataError, naming the file, if it is not there, or if the file is damaged.
+    """
     try:
-        is_hdf5 = _is_hdf5(path)
+        answer = mat_process.read_array(regular_file(path), variable, index)
     except FileNotFoundError:
         raise missing(path, "MATLAB file") from None
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from None
-    return _read_hdf5(path, variable) if is_hdf5 else _read_version_5(path, variable)
+    except mat_process.ReaderDiedError as error:
+        raise _damaged(path, str(error)) from None
+    if "array" in answer:
+        array: npt.NDArray[Any] = answer["array"]
+        return array
+    if "names" in answer:
+        there = f"it has {', '.join(answer['names'])}" if answer["names"] else "it has none"
+        raise DataError(f'{path} has no variable "{variable}"', f"{there}; is this the right file?")
+    if "package" in answer:
+        raise MissingExtraError(answer["package"])
+    place = "" if index is None else f'picture {index + 1} of "{variable}": '
+    raise _damaged(path, place + answer["damaged"])
 
 
 def as_ids(values: npt.NDArray[Any], path: Path, variable: str) -> FileIds:
     """(H, W) integers of what a .mat file holds; MATLAB's doubles are taken if they are whole numbers."""
     if values.ndim == 2 and values.dtype.kind in "ui":
         return values
-    if values.ndim == 2 and values.dtype.kind == "f" and np.array_equal(values, np.rint(values)):
-        return values.astype(np.int32)
+    if values.ndim == 2 and values.dtype.kind == "f" and values.size:
+        whole = np.array_equal(values, np.rint(values))
+        if whole and np.abs(values).max() <= np.iinfo(np.int32).max:
+            return values.astype(np.int32)
     raise DataError(
         f'"{variable}" in {path} is {values.dtype} of shape {values.shape}',
-        "a map of ids has two dimensions and whole numbers",
+        "a map of ids has two dimensions and whole numbers below 2^31",
     )
 
 
-def _is_hdf5(path: Path) -> bool:
-    """MATLAB puts 512 bytes of its own before the HDF5 signature."""
-    with path.open("rb") as file:
-        head = file.read(520)
-    return head.startswith(_HDF5) or head[512:] == _HDF5
-
-
-def _read_version_5(path: Path, variable: str) -> npt.NDArray[Any]:
-    try:
-        from scipy.io import loadmat, whosmat
-    except ModuleNotFoundError:
-        raise MissingExtraError("scipy") from None
-    name, *fields = variable.split(".")
-    try:
-        found = loadmat(path, variable_names=[name], chars_as_strings=False)
-        names = [entry[0] for entry in whosmat(path)] if name not in found else []
-    except Exception as error:  # the decoder raises nearly anything on damaged files
-        raise _damaged(path, error) from None
-    if name not in found:
-        raise _without(path, variable, names)
-    value = found[name]
-    for field in fields:
-        if value.dtype.names is None or field not in value.dtype.names or value.size != 1:
-            raise _without(path, variable, list(value.dtype.names or [name]))
-        value = value[field].flat[0]
-    return np.asarray(value)
-
-
-def _read_hdf5(path: Path, variable: str) -> npt.NDArray[Any]:
-    h5py = import_h5py()
-    try:
-        with h5py.File(path, "r") as file:
-            node = file
-            for name in variable.split("."):
-                if not hasattr(node, "keys") or name not in node:
-                    there = list(node) if hasattr(node, "keys") else []
-                    raise _without(path, variable, [key for key in there if not key.startswith("#")])
-                node = node[name]
-            return np.array(node).T  # HDF5 has MATLAB's columns as rows
-    except DataError:
-        raise
-    except Exception as error:
-        raise _damaged(path, error) from None
-
-
-def import_h5py() -> Any:
-    """The package h5py. Raises MissingExtraError if it is not installed."""
-    try:
-        import h5py
-    except ModuleNotFoundError:
-        raise MissingExtraError("h5py") from None
-    return h5py
-
-
-def _without(path: Path, variable: str, names: list[str]) -> DataError:
-    there = f"it has {', '.join(names)}" if names else "it has none"
-    return DataError(f'{path} has no variable "{variable}"', f"{there}; is this the right file?")
-
-
-def _damaged(path: Path, error: Exception) -> DataError:
-    reason = " ".join(str(error).split()) or type(error).__name__
-    return DataError(f"{path} is no readable .mat file: {reason}", "replace the file")
+def _damaged(path: Path, reason: str) -> DataError:
+    return DataError(f"{path} is not a readable .mat file: {reason}", "replace the file")

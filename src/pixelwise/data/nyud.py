@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from pixelwise.data.class_map import ClassMap
 from pixelwise.data.hha import NYUD_CAMERA, hha
-from pixelwise.data.matlab import MatFile, as_ids, import_h5py
+from pixelwise.data.matlab import MatFile, as_ids, read_mat
 from pixelwise.data.parts import ChannelFile, ImageFile
 from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
 from pixelwise.data.source import Source
@@ -24,6 +24,7 @@ from pixelwise.data.splits import shipped
 from pixelwise.data.voc import read_list
 from pixelwise.errors import DataError, SplitError
 from pixelwise.labels import Classes
+from pixelwise.terminal import printable
 from pixelwise.types import VOID, Channel, FileIds, RGBImage
 
 NYUD_CLASSES = [
@@ -59,43 +60,48 @@ class _Slice:
     path: Path
     index: int
 
-    def slice(self, variable: str) -> npt.NDArray[Any]:
-        h5py = import_h5py()
-        try:
-            with h5py.File(self.path, "r") as file:
-                return np.array(file[variable][self.index]).T
-        except Exception as error:  # the decoder raises nearly anything on damaged files
+    def slice(self, variable: str, dimensions: int) -> npt.NDArray[Any]:
+        values = read_mat(self.path, variable, self.index)
+        if values.ndim != dimensions:
             raise DataError(
-                f'{self.path}: picture {self.index + 1} of "{variable}": {error}', "replace the file"
-            ) from None
+                f'{self.path}: picture {self.index + 1} of "{variable}" has the shape {values.shape}',
+                f"it should have {dimensions} dimensions; replace the file",
+            )
+        return values
 
 
 class LabeledImage(_Slice):
     """Its colours."""
 
     def read(self) -> RGBImage:
-        return np.ascontiguousarray(self.slice("images"))
+        colours = self.slice("images", 3)
+        if colours.dtype != np.uint8 or colours.shape[2] != 3:
+            raise DataError(
+                f'{self.path}: picture {self.index + 1} of "images" is {colours.dtype} of {colours.shape}',
+                "pictures have three colours of 8 bits; replace the file",
+            )
+        return np.ascontiguousarray(colours)
 
 
 class LabeledIds(_Slice):
     """Its ids, 0 to 894."""
 
     def read(self) -> FileIds:
-        return as_ids(self.slice("labels"), self.path, "labels")
+        return as_ids(self.slice("labels", 2), self.path, "labels")
 
 
 class LabeledLogDepth(_Slice):
     """Its depth, as (H, W, 1) log of millimetres."""
 
     def read(self) -> Channel:
-        return log_depth(1000 * self.slice("depths")[..., None])
+        return log_depth(1000 * self.slice("depths", 2)[..., None])
 
 
 class LabeledHHA(_Slice):
     """HHA of its depth, as (H, W, 3)."""
 
     def read(self) -> Channel:
-        return hha(self.slice("depths"), NYUD_CAMERA)
+        return hha(self.slice("depths", 2), NYUD_CAMERA)
 
 
 def log_depth(millimetres: Channel) -> Channel:
@@ -104,7 +110,7 @@ def log_depth(millimetres: Channel) -> Channel:
 
     FCN's release takes the plain logarithm; its depths have no unmeasured pixels.
     """
-    measured = millimetres > 0
+    measured = np.isfinite(millimetres) & (millimetres > 0)
     logs = np.log(np.where(measured, millimetres, 1).astype(np.float32))
     mean = logs[measured].mean() if measured.any() else np.float32(0)
     return np.where(measured, logs, mean).astype(np.float32)
@@ -153,9 +159,9 @@ def _released(root: Path, id_: str) -> Entry:
 
 
 def _labelled(file: Path, id_: str) -> Entry:
-    index = int(id_) - _FIRST if id_.isdecimal() else -1
+    index = int(id_) - _FIRST if id_.isdecimal() and len(id_) < 10 else -1
     if index < 0:
-        raise DataError(f'NYUDv2 has no picture "{id_}"', f"ids are numbers from {_FIRST} on")
+        raise DataError(f'{file} has no picture "{printable(id_)}"', f"ids are numbers of at least {_FIRST}")
     return Entry(
         id_,
         LabeledImage(file, index),

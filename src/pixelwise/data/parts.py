@@ -8,23 +8,22 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from pixelwise.data.arrays import read_array
-from pixelwise.data.stored import is_grey, stored
-from pixelwise.errors import DataError, ImageError, PixelwiseError
+from pixelwise.data.stored import Restore, is_grey, restoring
+from pixelwise.errors import DataError, ImageError, MissingExtraError, PixelwiseError
 from pixelwise.files import regular_file
+from pixelwise.pictures import opening
 from pixelwise.pictures.images import read_picture, size_of
 from pixelwise.pictures.memory import PICTURES
-from pixelwise.pictures.pillow_guard import guarded
+from pixelwise.terminal import printable
 from pixelwise.types import VOID, Channel, FileIds, Labels, RGBImage
-
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 
 _FORMATS = ("PNG", "TIFF", "BMP", "GIF", "PPM", "WEBP", "JPEG")
 """In which labels and extra channels may be saved; JPEG only so that it can be named when it is refused."""
-_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}
 
+_REPLACE = "replace or remove the file"
 _MOST_TEXT = 2_000_000_000  # bytes
 
 Content_co = TypeVar("Content_co", covariant=True)
@@ -42,6 +41,30 @@ class Part(Protocol[Content_co]):
     def read(self) -> Content_co: ...
 
 
+def read_part(part: Part[Content_co]) -> Content_co:
+    """What the part reads. Raises DataError, naming its file, whatever goes wrong in reading it, and
+    MissingExtraError.
+    """
+    with part_errors(part.path):
+        return part.read()
+
+
+@contextmanager
+def part_errors(path: Path) -> Iterator[None]:
+    """Whatever goes wrong in reading a part becomes a DataError that names its file."""
+    try:
+        yield
+    except (DataError, MissingExtraError):
+        raise
+    except PixelwiseError as error:
+        raise DataError(error.message, error.hint) from None
+    except MemoryError:
+        raise DataError(f"{printable(path)} needs more memory than there is", _REPLACE) from None
+    except Exception as error:  # decoders raise nearly anything on damaged files
+        reason = printable(" ".join(str(error).split()))[:160] or type(error).__name__
+        raise DataError(f"{printable(path)} cannot be read: {reason}", _REPLACE) from error
+
+
 class Picture(Part[RGBImage], Protocol):
     """The image of a sample. `size` is its (height, width) before it is turned upright, known without
     decoding it; it raises DataError as `read` does.
@@ -56,7 +79,7 @@ def image_errors() -> Iterator[None]:
     try:
         yield
     except ImageError as error:
-        raise DataError(f"the image {error.message}", error.hint or "replace or remove the file") from None
+        raise DataError(f"the image {error.message}", error.hint or _REPLACE) from None
 
 
 @dataclass(frozen=True)
@@ -81,10 +104,10 @@ class IdFile:
     path: Path
 
     def read(self) -> FileIds:
-        with opened(self.path, "label") as image:
+        with opened(self.path, "label") as (image, restore):
             _expect_lossless(image, self.path, "ids")
             if is_grey(image):
-                return stored(image)
+                return restore(np.array(image))
             raise DataError(
                 f"{self.path} has mode {image.mode}, which is no map of ids",
                 "save labels as palette (P) or grey (L) PNG in which a pixel's value is its class id",
@@ -106,7 +129,7 @@ class ColourFile:
     path: Path
 
     def read(self) -> FileIds:
-        with opened(self.path, "label") as image:
+        with opened(self.path, "label") as (image, _):
             _expect_lossless(image, self.path, "colours")
             if image.mode not in ("RGB", "RGBA", "P"):
                 raise DataError(
@@ -132,7 +155,15 @@ class ChannelFile:
                 "a channel is an array (H, W) or (H, W, K) of numbers",
             )
         values = values[..., None] if values.ndim == 2 else values
-        return values if values.dtype == np.uint8 else values.astype(np.float32)
+        if values.dtype == np.uint8:
+            return values
+        with np.errstate(over="ignore"):
+            numbers = values.astype(np.float32)
+        if not np.isfinite(numbers).all():
+            raise DataError(
+                f"{self.path} holds NaN, infinite or too large numbers", "replace them, by 0 for example"
+            )
+        return numbers
 
 
 @runtime_checkable
@@ -163,29 +194,28 @@ def missing(path: Path, kind: str) -> DataError:
 
 
 @contextmanager
-def opened(path: Path, kind: str) -> Iterator[Image.Image]:
-    """The picture in a file, not yet decoded. Within the block, every failure to read it becomes a DataError
-    that names the file as a `kind` of thing.
+def opened(path: Path, kind: str) -> Iterator[tuple[Image.Image, Restore]]:
+    """The decoded picture in a file, and the way from its values to those in the file, see stored.py.
+
+    Raises DataError, naming the file as a `kind` of thing, if it cannot be read.
     """
+    shown = printable(path)
     try:
-        with guarded(), Image.open(regular_file(path), formats=_FORMATS) as image:
-            size = 2 * image.width * image.height * _BYTES.get(image.mode, 4)
-            if size > PICTURES.total:
-                raise ValueError(f"{image.width} x {image.height} pixels are too many")
-            with PICTURES.reserve(size):
-                yield image
-    except PixelwiseError:
-        raise
+        with opening.opened(regular_file(path), shown, _FORMATS) as image:
+            size = image.height, image.width
+            need = 2 * opening.decoding_bytes(image, size)  # the picture, and the array made of it
+            opening.expect_affordable(need, image, size, shown)
+            restore = restoring(image)
+            with PICTURES.reserve(need):
+                if damage := opening.decode(image, shown):
+                    raise ImageError(f"{shown}: {damage[0]}")
+                yield image, restore
     except FileNotFoundError:
         raise missing(path, kind) from None
-    except UnidentifiedImageError:
-        reason = f"it is not a picture in one of the formats {', '.join(_FORMATS)}"
-        raise DataError(f"the {kind} {path} cannot be read: {reason}", "replace or remove the file") from None
-    except Exception as error:  # decoders raise nearly anything on damaged files
-        reason = " ".join(str(getattr(error, "strerror", None) or error).split()) or type(error).__name__
-        raise DataError(
-            f"the {kind} {path} cannot be read: {reason[:160]}", "replace or remove the file"
-        ) from None
+    except OSError as error:
+        raise DataError(f"the {kind} {shown} cannot be read: {error.strerror}", _REPLACE) from None
+    except ImageError as error:
+        raise DataError(f"the {kind} {error.message}", error.hint or _REPLACE) from None
 
 
 def _expect_lossless(image: Image.Image, path: Path, what: str) -> None:
@@ -214,10 +244,8 @@ def read_numbers(path: Path, kind: str) -> npt.NDArray[Any]:
     Raises DataError, naming the file as a `kind` of thing, if it cannot be read or holds no numbers.
     """
     if path.suffix.lower() != ".npy":
-        with opened(path, kind) as image:
-            if image.mode == "P":
-                return np.array(image.convert("RGB"))
-            return stored(image) if is_grey(image) else np.array(image)
+        with opened(path, kind) as (image, restore):
+            return restore(np.array(image.convert("RGB") if image.mode == "P" else image))
     try:
         values = read_array(path)
     except FileNotFoundError:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from pixelwise.data.class_map import ClassMap
-from pixelwise.data.parts import Part
+from pixelwise.data.parts import Part, read_part
 from pixelwise.errors import DataError
 from pixelwise.labels import Classes
 from pixelwise.types import IMAGE, Channel, FileIds, Labels, RGBImage
@@ -101,8 +101,8 @@ class LabelledImages:
         range.
         """
         entry = self.entries[index]
-        image = entry.image.read()
-        channels = {name: entry.channels[name].read() for name in self.channels}
+        image = read_part(entry.image)
+        channels = {name: read_part(entry.channels[name]) for name in self.channels}
         for name, channel in channels.items():
             _expect_size(entry.channels[name].path, channel.shape[:2], entry.image.path, image.shape[:2])
         heads = self.read_labels(index)
@@ -115,7 +115,7 @@ class LabelledImages:
         heads = {}
         for name, class_map in self.heads.items():
             part = self.entries[index].labels[name]
-            ids = part.read()
+            ids = read_part(part)
             if unknown := class_map.unknown(ids):
                 raise DataError(
                     f"{part.path} holds the {class_map.listed(unknown)}, "

@@ -108,7 +108,7 @@ def _listed(path: Path, known: Collection[str]) -> frozenset[str]:
 
     Raises DataError if there is no such file or no id in it.
     """
-    lines = [line.strip() for line in read_text(path, "list").splitlines()]
+    lines = [line.strip() for line in read_text(path, "list").split("\n")]
     ids = frozenset(id_ for line in lines for id_ in ([line] if line in known else line.split()))
     if not ids:
         raise DataError(f"the list {path} is empty", "write one id per line")

@@ -12,14 +12,16 @@ import numpy as np
 
 from pixelwise.data.class_map import ClassMap
 from pixelwise.data.folder import by_stem
-from pixelwise.data.parts import IMAGE_SUFFIXES, ImageFile, missing
+from pixelwise.data.parts import ImageFile, read_text
 from pixelwise.data.sample import GEOMETRIC, SEMANTIC, Entry, LabelledImages
 from pixelwise.data.source import Source, one_of
 from pixelwise.errors import DataError, SplitError
 from pixelwise.labels import Classes
+from pixelwise.pictures.endings import IMAGE_SUFFIXES
 from pixelwise.types import VOID, FileIds
 
 REGIONS = ["sky", "tree", "road", "grass", "water", "building", "mountain", "foreground"]
+_MOST_BYTES = 20_000_000  # of a text of ids; those of 320 x 240 pixels have 160,000
 SURFACES = ["sky", "horizontal", "vertical"]
 
 
@@ -30,14 +32,12 @@ class TextGrid:
     path: Path
 
     def read(self) -> FileIds:
+        rows = [
+            line.split() for line in read_text(self.path, "label", _MOST_BYTES).split("\n") if line.strip()
+        ]
         try:
-            rows = [
-                line.split() for line in self.path.read_text(encoding="ascii").splitlines() if line.strip()
-            ]
             return np.array(rows, np.int16).reshape(len(rows), -1 if rows else 0)
-        except FileNotFoundError:
-            raise missing(self.path, "label") from None
-        except (OSError, ValueError, OverflowError) as error:
+        except (ValueError, OverflowError) as error:
             reason = " ".join(str(error).split())[:160]
             raise DataError(
                 f"the label {self.path} is no grid of ids: {reason}",

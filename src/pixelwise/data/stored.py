@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-_DEEP = ("I", "F")
-_UNSTRETCHED = {"1": 1, "L": 255}
+Values = npt.NDArray[Any]
+Restore = Callable[[Values], Values]
 
 
 def is_grey(image: Image.Image) -> bool:
@@ -20,26 +20,23 @@ def is_grey(image: Image.Image) -> bool:
     return image.mode in ("1", "L", "P", "I") or image.mode.startswith("I;16")
 
 
-def stored(image: Image.Image) -> npt.NDArray[Any]:
-    """(H, W) values of a picture that is grey, see `is_grey`. Call it before anything decodes the picture."""
-    restore = _restoring(image)
-    values = np.array(image)
-    return restore(values.astype(np.uint8) if values.dtype == np.bool_ else values)
+def restoring(image: Image.Image) -> Restore:
+    """From the values that Pillow will show of a picture that is not yet decoded to those in its file.
 
-
-def _restoring(image: Image.Image) -> Callable[[npt.NDArray[Any]], npt.NDArray[Any]]:
-    """From the values that Pillow shows to those in the file."""
+    Values of pictures that are not grey, see `is_grey`, stay as they are.
+    """
     decoder, coding, maximum = _coding(image)
-    if decoder in ("ppm", "ppm_plain") and maximum is not None:
-        shown = 65535 if image.mode in _DEEP else 255
+    if decoder in ("ppm", "ppm_plain") and maximum is not None and is_grey(image):
+        shown = 255 if image.mode == "L" else 65535
         return lambda values: np.rint(values * (maximum / shown)).astype(values.dtype)
     raw_mode, _, detail = coding.partition(";")
-    if raw_mode != image.mode or image.mode not in _UNSTRETCHED:
+    if image.mode == "1":
+        return lambda values: (values ^ ("I" in detail)).astype(np.uint8)
+    if raw_mode != image.mode or image.mode != "L":
         return lambda values: values
-    white = _UNSTRETCHED[image.mode]
     step = {"2": 85, "4": 17}.get(detail[:1], 1)
     if "I" in detail:
-        return lambda values: (white - values) // step
+        return lambda values: (255 - values) // step
     return lambda values: values // step
 
 

@@ -10,6 +10,7 @@ from PIL import Image
 
 from pixelwise.data.audit import Audit, HeadCount
 from pixelwise.data.look import Finding, by_kind
+from pixelwise.data.parts import read_part
 from pixelwise.data.sample import LabelledImages
 from pixelwise.data.survey import Leak, Survey
 from pixelwise.errors import DataError
@@ -143,7 +144,7 @@ def _sheet(dataset: LabelledImages, places: Sequence[int]) -> str:
 
 def _picture(dataset: LabelledImages, place: int) -> str:
     try:
-        return _img(Image.fromarray(dataset.entries[place].image.read()))
+        return _img(Image.fromarray(read_part(dataset.entries[place].image)))
     except DataError:
         return ""
 
@@ -152,11 +153,11 @@ def _overlaid(dataset: LabelledImages, place: int) -> str:
     """The main head's labels over the image, or alone if their sizes differ; magenta is out of range."""
     entry, (head, class_map) = dataset.entries[place], next(iter(dataset.heads.items()))
     try:
-        ids = entry.labels[head].read()
+        ids = read_part(entry.labels[head])
     except DataError:
         return ""
     try:
-        image = entry.image.read()
+        image = read_part(entry.image)
     except DataError:
         image = np.zeros((0, 0, 3), np.uint8)
     colours = _colours(class_map.apply(ids), class_map.classes.palette)

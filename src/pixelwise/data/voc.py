@@ -18,6 +18,7 @@ from pixelwise.data.source import Source
 from pixelwise.data.splits import shipped
 from pixelwise.errors import DataError, SplitError
 from pixelwise.labels import Classes
+from pixelwise.terminal import printable
 from pixelwise.types import FileIds
 
 VOC_CLASSES = [
@@ -46,6 +47,7 @@ VOC_CLASSES = [
 OWN_CLASSES = "classes.txt"
 """The file that names the classes where they are not VOC's."""
 
+_LONGEST_ID = 1000
 _KIT = {"train": "voc2012_train", "val": "voc2012_val"}
 _OTHERS = {"train_aug": "voc2012_train_aug", "seg11valid": "voc2011_seg11valid"}
 
@@ -91,8 +93,16 @@ def _ids(root: Path, split: str) -> list[str]:
 
 
 def read_list(file: Path) -> list[str]:
-    """The ids a text file lists: the first word of each line."""
-    return [line.split()[0] for line in read_text(file, "list").split("\n") if line.strip()]
+    """The ids a text file lists: the first word of each line. Raises DataError for one that no file can
+    have.
+    """
+    ids = [line.split()[0] for line in read_text(file, "list").split("\n") if line.strip()]
+    for id_ in ids:
+        if "\0" in id_ or len(id_) > _LONGEST_ID:
+            raise DataError(
+                f'{file}: no image can be called "{printable(id_[:80])}"', "write one id per line"
+            )
+    return ids
 
 
 def _label(root: Path, masks: Path | None, id_: str) -> Part[FileIds]:

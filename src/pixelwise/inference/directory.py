@@ -1,21 +1,21 @@
 """Segment many files into a folder: one outcome per picture, faults included, finished ones skipped."""
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePath
-from typing import Any
 
 from pixelwise.errors import ImageError, PixelwiseError
-from pixelwise.files import make_folder
+from pixelwise.files import make_folder, remove_abandoned
 from pixelwise.inference.inputs import find_pictures
-from pixelwise.inference.ledger import Ledger, identity
+from pixelwise.inference.ledger import Identity, Ledger, Record, Result, state_of
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.segmentation import KINDS, Area
-from pixelwise.pictures.images import printable
 from pixelwise.pictures.memory import PICTURES
 from pixelwise.streams import in_order
+from pixelwise.terminal import printable
 
 
 @dataclass(frozen=True)
@@ -49,19 +49,20 @@ class Outcome:
     skipped: bool = False
 
 
-def plan(inputs: Sequence[str | Path], output: Path) -> list[Task]:
+def plan(inputs: Sequence[str | Path], output: Path, passed_over: "Counter[str] | None" = None) -> list[Task]:
     """Find the pictures of `inputs` and give each a name of its own below `output`.
 
-    Raises ImageError if `output` is no folder.
+    passed_over: counts files of folders that are not read but that somebody might miss, as videos, by kind.
+    Raises ImageError if `output` is not a folder.
     """
     if output.exists() and not output.is_dir():
         raise ImageError(
-            f"{output}: expected a folder for the results, got a file", "choose another --output"
+            f"{printable(output)}: expected a folder for the results, got a file", "choose another --output"
         )
     ledger = Ledger(output)
     taken: set[str] = set()
     tasks = []
-    for found in find_pictures(inputs, output):
+    for found in find_pictures(inputs, output, passed_over):
         if found.problem is None:
             stem = ledger.stem_for(found.path, found.place, taken)
             tasks.append(Task(found.path, found.place, stem))
@@ -85,7 +86,10 @@ def run(
     early leaves finished pictures and no half-written file.
     """
     make_folder(output, "output folder", "--output", ImageError)
-    function = partial(_outcome, predictor, Ledger(output), tuple(dict.fromkeys(kinds)), overwrite)
+    ledger = Ledger(output)
+    for folder in {place.parent for task in tasks for place in (output / task.stem, ledger.path(task.stem))}:
+        remove_abandoned(folder)
+    function = partial(_outcome, predictor, ledger, tuple(dict.fromkeys(kinds)), overwrite)
     yield from in_order(function, tasks, workers)
 
 
@@ -113,42 +117,36 @@ def _outcome(
 
 def _segment(predictor: Predictor, ledger: Ledger, kinds: tuple[str, ...], task: Task) -> Outcome:
     start = time.perf_counter()
-    source = identity(task.path) if task.path.is_file() else {}
+    state = state_of(task.path) if task.path.exists() else ()
     result = predictor(task.path)
-    record: dict[str, Any] = {**source, "model": predictor.identity}
+    picture = Identity.of(task.path, state)
     with PICTURES.reserve(result.saving_bytes(kinds)):
-        stem = ledger.claim(task.stem, task.place, record)
+        areas = result.areas()
+        stem = ledger.claim(task.stem, task.place, Record(picture, predictor.identity))
         outputs = result.save(ledger.output / stem, kinds)
         outcome = Outcome(
             path=task.path,
             size=result.size,
             scored_size=result.scored_size,
-            areas=result.areas(),
+            areas=areas,
             seconds=time.perf_counter() - start,
             outputs=outputs,
             notes=result.notes(kinds),
         )
         del result
-    record["sizes"] = {kind: path.stat().st_size for kind, path in outputs.items()}
-    record["result"] = {
-        "height": outcome.size[0],
-        "width": outcome.size[1],
-        "scored_height": outcome.scored_size[0],
-        "scored_width": outcome.scored_size[1],
-        "areas": [asdict(area) for area in outcome.areas],
-        "notes": outcome.notes,
-    }
-    ledger.write(stem, record)
+    sizes = {kind: path.stat().st_size for kind, path in outputs.items()}
+    made = Result(outcome.size, outcome.scored_size, outcome.areas, outcome.notes, sizes)
+    ledger.write(stem, Record(picture, predictor.identity, made))
     return outcome
 
 
-def _from_record(task: Task, output: Path, kinds: tuple[str, ...], result: dict[str, Any]) -> Outcome:
+def _from_record(task: Task, output: Path, kinds: tuple[str, ...], result: Result) -> Outcome:
     return Outcome(
         path=task.path,
-        size=(result["height"], result["width"]),
-        scored_size=(result["scored_height"], result["scored_width"]),
-        areas=[Area(**entry) for entry in result["areas"]],
+        size=result.size,
+        scored_size=result.scored_size,
+        areas=result.areas,
         outputs={kind: Path(f"{output / task.stem}{KINDS[kind]}") for kind in kinds},
-        notes=result["notes"],
+        notes=result.notes,
         skipped=True,
     )

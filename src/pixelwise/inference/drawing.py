@@ -8,12 +8,14 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont
 
 from pixelwise.labels import RGB, Classes
 from pixelwise.pictures.masks import borders, mask
+from pixelwise.terminal import printable
 from pixelwise.types import Labels, RGBImage
 
 if TYPE_CHECKING:
     from pixelwise.inference.segmentation import Area
 
 _SMALLEST_OVERLAY = 320  # smaller pictures are enlarged, so that the legend below them can be read
+_LONGEST_NAME = 60  # characters; a legend grows as wide as its longest name
 _PANEL: RGB = (24, 24, 27)
 _TEXT: RGB = (235, 235, 235)
 
@@ -114,4 +116,6 @@ def _with_legend(picture: Image.Image, classes: Classes, areas: Sequence["Area"]
 
 def _legend_text(entry: "Area") -> str:
     share = f"{entry.area:.0%}" if entry.area >= 0.01 else "<1%"
-    return f"{entry.name} {share}"
+    name = printable(entry.name)
+    name = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 3]}..."
+    return f"{name} {share}"

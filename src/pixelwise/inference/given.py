@@ -1,7 +1,6 @@
 """Segmentations that others have made, to be refined: label files, and files of probabilities or scores."""
 
 import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,17 +11,22 @@ from PIL import Image
 
 from pixelwise.data.parts import read_ids
 from pixelwise.errors import DataError
+from pixelwise.files import open_file
 from pixelwise.inference.probabilities import Beliefs, probabilities_of, scores_of
 from pixelwise.inference.refiner import Refiner, refined_photo, refining_bytes
 from pixelwise.inference.segmentation import Segmentation
 from pixelwise.labels import RGB, Classes, voc_palette
-from pixelwise.pictures.images import fitting, printable, read_photo
+from pixelwise.pictures.images import fitting, read_photo
 from pixelwise.pictures.masks import mask
 from pixelwise.pictures.memory import PICTURES
+from pixelwise.pictures.opening import opened
+from pixelwise.terminal import printable
 from pixelwise.types import VOID, Labels, Scores
 
 _FIRST_LOOK = 2048  # pixels; most pictures are refined at this size or below, so that they are read once
 _WRITTEN = 'write such files with "pixelwise segment --save probabilities"'
+_NAMES = ("scores", "probabilities", "classes", "palette")
+_MOST_BYTES = 800_000_000  # of these arrays together
 _FLOOR = 1e-8  # float16 has no smaller probability
 
 
@@ -125,18 +129,18 @@ def _read_labels(path: Path, confidence: float) -> GivenLabels:
     if ids.size == 0:
         raise DataError(
             f"{printable(path)} has no label: all its pixels are {VOID}, which is void",
-            "save masks with ids from 0 on, 1 for the foreground for example",
+            "save masks whose values are ids, such as 1 for the foreground",
         )
     if ids.tolist() == [0] and VOID in labels:
         raise DataError(
-            f"{printable(path)} has no ids but 0 and {VOID}, which is void, so there is nothing to decide",
+            f"{printable(path)} has only the ids 0 and {VOID}, which is void, so there is nothing to decide",
             f"if {VOID} is an object, save it as 1",
         )
     if ids.size > 1 and not 1 / ids.size < confidence < 1:
         raise ValueError(
             f"confidence must be above 1/classes (here {1 / ids.size:.3g}) and below 1, got {confidence}"
         )
-    with Image.open(path) as image:
+    with opened(path, printable(path)) as image:
         palette = image.getpalette("RGB") if image.mode == "P" else None
     if palette is not None:  # Pillow packs ids into as few bits as a short palette needs
         palette += [channel for color in voc_palette()[len(palette) // 3 :] for channel in color]
@@ -149,7 +153,7 @@ def _read_scores(path: Path) -> GivenScores:
     if name not in content:
         raise DataError(
             f"{printable(path)} holds neither probabilities nor scores",
-            _WRITTEN,
+            f"give the array the name probabilities or scores; {_WRITTEN}",
         )
     values = content[name]
     if values.ndim != 3 or values.size == 0 or values.dtype.kind != "f" or values.shape[0] >= VOID:
@@ -168,7 +172,7 @@ def _read_scores(path: Path) -> GivenScores:
         total = scores.sum(axis=0)
         if scores.min() < 0 or abs(total - 1).max() > 0.05:
             raise DataError(
-                f"{printable(path)}: the probabilities of a pixel must be from 0 on and add up to 1, here "
+                f"{printable(path)}: the probabilities of a pixel must be at least 0 and add up to 1, here "
                 f"they start at {scores.min():.3g} and add up to {total.min():.3g} to {total.max():.3g}",
                 'if they are scores before the softmax, save them under the name "scores"',
             )
@@ -180,24 +184,32 @@ def _read_scores(path: Path) -> GivenScores:
 
 
 def _arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
-    """What of an .npz file is of use; nothing in it is executed."""
-    wanted = ("scores", "probabilities", "classes", "palette")
+    """The arrays of an .npz file that are of use; nothing in it is executed."""
     try:
-        with path.open("rb") as stream:
+        with open_file(path) as stream:
+            if not zipfile.is_zipfile(stream):
+                raise ValueError("it is not an archive of arrays")
+            with zipfile.ZipFile(stream) as archive:
+                size = sum(
+                    part.file_size
+                    for part in archive.infolist()
+                    if part.filename.removesuffix(".npy") in _NAMES
+                )
+            if size > _MOST_BYTES:
+                raise ValueError(f"its arrays take {size:,} bytes, more than the limit of {_MOST_BYTES:,}")
             file = np.load(stream, allow_pickle=False)
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise ValueError("it is a single array")
-            arrays = {name: file[name] for name in wanted if name in file}
+            arrays = {name: file[name] for name in _NAMES if name in file}
             for name, array in arrays.items():
                 if not isinstance(array, np.ndarray):  # a member without .npy comes as bytes
-                    raise ValueError(f"{name} is no array")
+                    raise ValueError(f"{name} is not an array")
             return arrays
     except FileNotFoundError:
         raise DataError(f"{printable(path)}: no such file", "check its name and place") from None
-    except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as problem:
-        reason = " ".join(str(getattr(problem, "strerror", None) or problem).split())
+    except Exception as problem:  # archives are damaged in many ways
+        reason = printable(" ".join(str(getattr(problem, "strerror", None) or problem).split()))
         raise DataError(
-            f"{printable(path)} cannot be read as an .npz file: {reason[:160]}", _WRITTEN
+            f"{printable(path)} cannot be read as an .npz file: {reason[:160] or type(problem).__name__}",
+            _WRITTEN,
         ) from None
 
 

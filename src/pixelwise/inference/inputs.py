@@ -1,24 +1,29 @@
 """Find the pictures that a command names: files, folders, patterns."""
 
+import fnmatch
 import glob
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from pixelwise.errors import ImageError, PixelwiseError
 from pixelwise.inference.ledger import is_result
-from pixelwise.pictures.images import printable
+from pixelwise.pictures.endings import IMAGE_SUFFIXES
+from pixelwise.terminal import printable
 
 # fmt: off
-EXTENSIONS = frozenset({
-    ".apng", ".avif", ".bmp", ".dib", ".gif", ".heic", ".heif", ".ico", ".j2k", ".jfif", ".jp2",
-    ".jpe", ".jpeg", ".jpg", ".jpx", ".mpo", ".pbm", ".pcx", ".pgm", ".png",
-    ".pnm", ".ppm", ".psd", ".qoi", ".tga", ".tif", ".tiff", ".webp",
-})
+_PASSED_OVER = {
+    "videos": (".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ogv",
+               ".webm", ".wmv"),
+    "raw photos": (".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dng", ".erf", ".kdc", ".mrw", ".nef", ".nrw",
+                   ".orf", ".pef", ".raf", ".raw", ".rw2", ".sr2", ".srf", ".srw", ".x3f"),
+    "pictures of other formats": (".cur", ".dcm", ".dds", ".emf", ".eps", ".exr", ".fit", ".fits", ".hdr", ".icns",
+                                  ".ico", ".jxl", ".jxr", ".svg", ".wmf", ".xcf"),
+}
 # fmt: on
-"""What is taken for a picture in folders, HEIC too, which Pillow does not read: better named than passed over
-in silence. Files named one by one are tried whatever they are called."""
+_KIND_PASSED_OVER = {ending: kind for kind, endings in _PASSED_OVER.items() for ending in endings}
 
 
 @dataclass(frozen=True)
@@ -30,70 +35,124 @@ class Found:
     problem: PixelwiseError | None = None
 
 
-def find_pictures(inputs: Sequence[str | Path], output: Path) -> list[Found]:
+def find_pictures(
+    inputs: Sequence[str | Path], output: Path, passed_over: "Counter[str] | None" = None
+) -> list[Found]:
     """All pictures of `inputs`, each once, in a fixed order: as given, folders sorted by name.
 
     A folder gives its files and those of its subfolders that end like pictures, but no hidden ones, none in
-    the folder `output` if that lies inside, and no results of this or another run. An input that does not
-    exist, or holds no file of either kind, becomes one entry with a problem.
+    the folder `output` if that lies inside, and no results of this or another run. Links to folders are not
+    followed. `passed_over` counts, by kind, what is left out but might be missed: videos, raw photos, pictures
+    of formats that are not read, links to folders. An input that does not exist, or holds no picture or
+    result, becomes one entry with a problem.
     """
+    counted: Counter[str] = Counter() if passed_over is None else passed_over
     found: dict[str, Found] = {}
     for given in inputs:
-        for entry in _expand(given, output):
+        for entry in _expand(given, output, counted):
             found.setdefault(os.path.abspath(entry.path), entry)  # noqa: PTH100  Path.resolve would follow links
     return list(found.values())
 
 
-def _expand(given: str | Path, output: Path) -> Iterator[Found]:
+def _expand(given: str | Path, output: Path, passed_over: Counter[str]) -> Iterator[Found]:
     path = Path(given)
     try:
         is_folder, exists = path.is_dir(), os.path.lexists(path)
     except (OSError, ValueError):  # names that no file can have
         is_folder = exists = False
     if is_folder:
-        yield from _walk(path, output)
+        yield from _walk(path, output, passed_over)
     elif exists:
         yield Found(path, PurePath(path.name))
     elif glob.has_magic(str(given)):
-        names = glob.glob(str(given), recursive=True)  # noqa: PTH207
-        matches = [Path(name) for name in sorted(names)]
+        matches = matching(path)
         pictures = [match for match in matches if match.is_file() and not is_result(match)]
-        if not pictures and not matches:
+        if not matches:
             yield _nothing(path, "no file matches this pattern")
         root = _fixed_part(path)
         for match in pictures:
-            yield Found(
-                match, match.relative_to(root) if match.is_relative_to(root) else PurePath(match.name)
-            )
+            yield Found(match, match.relative_to(root))
         for match in matches:
             if match.is_dir() and "**" not in path.parts:
-                yield from _walk(match, output)
+                yield from _walk(match, output, passed_over)
     else:
         yield _nothing(path, "no such file or folder")
 
 
-def _walk(folder: Path, output: Path) -> Iterator[Found]:
+def _walk(folder: Path, output: Path, passed_over: Counter[str]) -> Iterator[Found]:
     avoided = output.resolve()
     faults: list[OSError] = []
     count = 0
     for parent, folders, files in os.walk(folder, onerror=faults.append):
         here = Path(parent)
-        folders[:] = sorted(
-            name for name in folders if not name.startswith(".") and (here / name).resolve() != avoided
-        )
-        for name in sorted(files):
-            path = here / name
+        seen = [name for name in folders if not name.startswith(".")]
+        passed_over["links to folders"] += sum((here / name).is_symlink() for name in seen)
+        folders[:] = sorted(name for name in seen if (here / name).resolve() != avoided)
+        for name in sorted(name for name in files if not name.startswith(".")):
+            path, ending = here / name, PurePath(name).suffix.lower()
             ours = is_result(path)
-            is_picture = path.suffix.lower() in EXTENSIONS and not name.startswith(".")
+            is_picture = ending in IMAGE_SUFFIXES
             count += ours or is_picture
             if is_picture and not ours:
                 yield Found(path, path.relative_to(folder))
+            elif not ours and ending in _KIND_PASSED_OVER:
+                passed_over[_KIND_PASSED_OVER[ending]] += 1
     for fault in faults:
         yield _nothing(Path(fault.filename or folder), f"cannot read this folder: {fault.strerror}")
     if count == 0 and not faults:
         yield _nothing(
             folder, "no pictures in this folder", "files in folders must end in .jpg, .png, .tif, ..."
         )
+
+
+def matching(pattern: Path) -> list[Path]:
+    """The files and folders that match a pattern, sorted.
+
+    As the shell has it: `*`, `?` and `[...]` stand for parts of one name, `**` for any number of folders, and
+    none of them for names that begin with a dot. `**` does not follow links, which might lead in circles.
+    """
+    root = _fixed_part(pattern)
+    parts = pattern.relative_to(root).parts
+    found: set[Path] = set()
+    seen: set[tuple[Path, int]] = set()
+    left = [(root, 0)]
+    while left:
+        folder, index = left.pop()
+        if (folder, index) in seen:
+            continue
+        seen.add((folder, index))
+        part, last = parts[index], index == len(parts) - 1
+        for entry in _entries(folder):
+            path = folder / entry.name
+            if part == "**":
+                if entry.name.startswith("."):
+                    continue
+                if last:
+                    found.add(path)
+                if entry.is_dir(follow_symlinks=False):
+                    left.append((path, index))
+            elif _fits(entry.name, part):
+                if last:
+                    found.add(path)
+                elif path.is_dir():
+                    left.append((path, index + 1))
+        if part == "**" and not last:
+            left.append((folder, index + 1))
+    return sorted(found)
+
+
+def _entries(folder: Path) -> list["os.DirEntry[str]"]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except OSError:  # not a folder, or one that may not be read
+        return []
+
+
+def _fits(name: str, part: str) -> bool:
+    if not glob.has_magic(part):
+        return name == part
+    return fnmatch.fnmatchcase(name, part) and (part.startswith(".") or not name.startswith("."))
 
 
 def _nothing(path: Path, reason: str, hint: str | None = None) -> Found:

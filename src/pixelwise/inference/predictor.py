@@ -77,7 +77,9 @@ class Predictor:
                 f'model "{self.info.name}" names {len(self.classes)} classes but scores {scores.shape[0]}',
                 "export it again",
             )
-        scored = Segmentation(scores, photo.size, self.classes, photo.pixels, photo.original)
+        scored = Segmentation(
+            scores, photo.size, self.classes, photo.pixels, photo.original, file_notes=photo.notes
+        )
         return scored if self.refiner is None else self._refined(source, photo, scored, self.refiner)
 
     def scores(self, source: Source, photo: Photo) -> Scores:
@@ -115,7 +117,9 @@ class Predictor:
         grid = closer.shape[0], closer.shape[1]
         with PICTURES.reserve(refining_bytes(grid, len(self.classes))):
             scores = scores_of(refiner(closer, scored.probabilities_at(grid)))
-        return Segmentation(scores, photo.size, self.classes, closer, photo.original, scored.scored_size)
+        return Segmentation(
+            scores, photo.size, self.classes, closer, photo.original, scored.scored_size, photo.notes
+        )
 
     def batch(self, sources: Iterable[Source], workers: int | None = None) -> Iterator[Segmentation]:
         """Segment many pictures in threads; results come in order, as they are needed.

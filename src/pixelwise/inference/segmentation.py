@@ -1,21 +1,25 @@
 """The result for one picture: scores on the scored grid, everything else derived from them on demand."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from pixelwise import _core
-from pixelwise.files import write_atomically
+from pixelwise.errors import ModelError
+from pixelwise.files import write_atomically, write_together
 from pixelwise.inference import drawing
 from pixelwise.inference.probabilities import Beliefs, probabilities_of
 from pixelwise.labels import Classes
+from pixelwise.pictures.images import fitting
 from pixelwise.pictures.masks import mask
-from pixelwise.pictures.writing import write_picture
+from pixelwise.pictures.writing import save_picture
 from pixelwise.types import Labels, RGBImage, Scores
 
 KINDS = {
@@ -64,17 +68,27 @@ class Segmentation:
         image: RGBImage,
         original: Callable[[], RGBImage] | None = None,
         scored_size: tuple[int, int] | None = None,
+        file_notes: Sequence[str] = (),
     ) -> None:
         """`scores` (C, h, w) of `image` (h, w, 3), a copy of a picture of `size`, which `original` gives; or
         the scores are of an enlarged picture, and `image` is the picture.
 
         scored_size: if the scores were refined, the (height, width) of the copy that the net scored.
+        file_notes: what `notes` says of the file. Raises ModelError if scores are NaN or infinite.
         """
         if scores.ndim != 3 or scores.shape[0] != len(classes):
             raise ValueError(
                 f"expected scores ({len(classes)}, h, w) for {len(classes)} classes, got {scores.shape}"
             )
         self.scores: Scores = np.ascontiguousarray(scores, np.float32)
+        with np.errstate(invalid="ignore"):
+            total = float(self.scores.sum(dtype=np.float64))  # finite if and only if all of them are
+        if not math.isfinite(total):
+            raise ModelError(
+                "the scores of this picture hold NaN or infinite numbers",
+                "the model's weights are damaged or too large; train or export it again",
+            )
+        self._file_notes = tuple(file_notes)
         self.size = size
         self.classes = classes
         self.image = image
@@ -133,9 +147,11 @@ class Segmentation:
 
     @property
     def drawn_size(self) -> tuple[int, int]:
-        """(height, width) of overlay and cutout: the picture's, or if that is too large the grid's."""
+        """(height, width) of overlay and cutout: the picture's, or if that is too large the grid's, or if
+        that is too long as well a copy of it.
+        """
         fits = self.size[0] * self.size[1] <= FULL_SIZE_PIXELS and max(self.size) <= _LONGEST_OVERLAY
-        return self.size if fits else self.grid_size
+        return self.size if fits else fitting(self.grid_size, _LONGEST_OVERLAY)
 
     def overlay(self, opacity: float = 0.45, outlines: bool = True, legend: bool = True) -> Image.Image:
         """The photo with classes tinted in their colours by `opacity` (0 to 1), outlines, and a legend below.
@@ -167,40 +183,39 @@ class Segmentation:
             if photo.shape[:2] != self.size:
                 photo = drawing.resized(photo, self.size)
             return photo, self.labels
-        small = Segmentation(self.scores, self.grid_size, self.classes, self.image)
-        return self.image, small.labels
+        small = Segmentation(self.scores, self.drawn_size, self.classes, self.image)
+        return drawing.resized(self.image, self.drawn_size), small.labels
 
     def save(self, target: str | Path, kinds: Sequence[str] = ("mask", "overlay")) -> dict[str, Path]:
         """Write TARGET_mask.png, _overlay.jpg, _cutout.png and _probabilities.npz as `kinds` asks.
 
-        Folders are made. Every file appears under its name only when it is complete. Returns the path by
-        kind; `notes` tells which are smaller than the picture. Raises ImageError if a file cannot be
-        written.
+        Folders are made. The files appear under their names together, when all are complete. Returns the path
+        by kind; `notes` says which are smaller than the picture. Raises ImageError if a file cannot be
+        written; then none is.
         """
         unknown = [kind for kind in kinds if kind not in KINDS]
         if unknown:
             raise ValueError(f"expected kinds among {', '.join(KINDS)}, got {', '.join(unknown)}")
         paths = {kind: Path(f"{target}{KINDS[kind]}") for kind in kinds}
-        writers = {
-            "mask": lambda path: write_picture(path, self.mask()),
-            "overlay": lambda path: write_picture(path, self.overlay()),
-            "cutout": lambda path: write_picture(path, self.cutout()),
-            "probabilities": self.save_probabilities,
-        }
-        for kind, path in paths.items():
-            writers[kind](path)
+        drawn = {"mask": self.mask, "overlay": self.overlay, "cutout": self.cutout}
+
+        def write(kind: str, file: BinaryIO) -> None:
+            if kind == "probabilities":
+                self._write_probabilities(file)
+            else:
+                save_picture(file, paths[kind], drawn[kind]())
+
+        write_together({path: partial(write, kind) for kind, path in paths.items()})
         return paths
 
     def save_probabilities(self, path: Path) -> None:
         """Write an .npz file: `probabilities` (float16, C x H x W), names of `classes`, their `palette`."""
+        write_atomically(path, self._write_probabilities)
+
+    def _write_probabilities(self, file: BinaryIO) -> None:
         probabilities = self.probabilities_at(self._probabilities_size).astype(np.float16)
         names, palette = np.array(self.classes.names), np.array(self.classes.palette, np.uint8)
-        write_atomically(
-            path,
-            lambda file: np.savez_compressed(
-                file, probabilities=probabilities, classes=names, palette=palette
-            ),
-        )
+        np.savez_compressed(file, probabilities=probabilities, classes=names, palette=palette)
 
     @property
     def _probabilities_size(self) -> tuple[int, int]:
@@ -208,8 +223,10 @@ class Segmentation:
         return self.size if values <= FULL_SIZE_VALUES else self.grid_size
 
     def notes(self, kinds: Sequence[str] = ()) -> list[str]:
-        """What to tell: that a reduced copy was scored or refined, which of `kinds` are saved reduced."""
-        notes = []
+        """What a user should know: of the file, that a reduced copy was scored or refined, and which of `kinds`
+        are saved reduced.
+        """
+        notes = list(self._file_notes)
         if self.scored_size != self.size:
             changed = "enlarged" if max(self.scored_size) > max(self.size) else "reduced"
             notes.append(f"scored on a copy {changed} to {_by(self.scored_size)}")
@@ -222,8 +239,9 @@ class Segmentation:
             "probabilities": self._probabilities_size,
         }
         smaller = [kind for kind in kinds if sizes.get(kind, self.size) != self.size]
-        if smaller:
-            notes.append(f"{' and '.join(smaller)} saved at {_by(self.grid_size)}")
+        for size in dict.fromkeys(sizes[kind] for kind in smaller):
+            of_size = " and ".join(kind for kind in smaller if sizes[kind] == size)
+            notes.append(f"{of_size} saved at {_by(size)}")
         return notes
 
     def saving_bytes(self, kinds: Sequence[str]) -> int:

@@ -208,9 +208,7 @@ def _converted(image: Image.Image, plan: _Plan, shown: str) -> RGBImage:
     try:
         return _reduced(image, plan.box, plan.target)
     except MemoryError:
-        raise ImageError(
-            f"{shown}: not enough memory to read {plan.size[0]}x{plan.size[1]} pixels"
-        ) from None
+        raise ImageError(f"{shown}: not enough memory to read {plan.size[0]}x{plan.size[1]} pixels") from None
     except Exception as problem:  # odd palettes and modes
         raise ImageError(f"{shown}: damaged {image.format or 'image'} image: {problem}") from problem
 

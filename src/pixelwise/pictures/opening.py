@@ -42,9 +42,7 @@ _ROWS_PER_STRIP, _TILE_WIDTH, _TILE_HEIGHT, _BITS = 278, 322, 323, 258  # tags o
 
 
 @contextmanager
-def opened(
-    source: Path | IO[bytes], shown: str, formats: tuple[str, ...] = FORMATS
-) -> Iterator[Image.Image]:
+def opened(source: Path | IO[bytes], shown: str, formats: tuple[str, ...] = FORMATS) -> Iterator[Image.Image]:
     """The picture in a file, or in bytes found inside another file, `shown` in messages; not yet decoded.
 
     Raises ImageError for what is not a file, not a picture of `formats`, some or all of FORMATS, or larger
@@ -212,7 +210,9 @@ def _kind(head: bytes) -> str:
         if head.startswith(magic):
             return name
     if head[4:8] == b"ftyp":
-        return "a HEIC photo: convert it to JPEG" if head[8:12] in _HEIC else "a video or AVIF that is damaged"
+        return (
+            "a HEIC photo: convert it to JPEG" if head[8:12] in _HEIC else "a video or AVIF that is damaged"
+        )
     text = head.decode("latin-1")
     if all(c.isprintable() or c in "\r\n\t" for c in text):
         return "HTML or XML text" if text.lstrip().startswith("<") else "text"

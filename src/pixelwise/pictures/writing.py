@@ -3,6 +3,7 @@
 import base64
 import io
 from pathlib import Path
+from typing import BinaryIO
 
 from PIL import Image
 
@@ -11,10 +12,15 @@ from pixelwise.files import write_atomically
 
 def write_picture(path: Path, picture: Image.Image) -> None:
     """Save a picture, as JPEG without visible loss if the name ends so, else as PNG."""
+    write_atomically(path, lambda file: save_picture(file, path, picture))
+
+
+def save_picture(file: BinaryIO, path: Path, picture: Image.Image) -> None:
+    """Write a picture to an open file in the format that the name `path` asks for."""
     if path.suffix.lower() in (".jpg", ".jpeg"):
-        write_atomically(path, lambda file: picture.save(file, "JPEG", quality=90, subsampling=0))
+        picture.save(file, "JPEG", quality=90, subsampling=0)
     else:
-        write_atomically(path, lambda file: picture.save(file, "PNG"))
+        picture.save(file, "PNG")
 
 
 def data_url(picture: Image.Image) -> str:
