@@ -8,7 +8,7 @@ JPEGImages/; black is "background" where the map does not say otherwise. Source:
 format" and "Segmentation mask".
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,12 +41,7 @@ class CvatShapes:
         return self.draw()[0]
 
     def draw(self) -> tuple[Labels, tuple[str, ...]]:
-        try:
-            return painted(self.path, self.image, self.size, self.objects)
-        except ValueError as error:
-            raise DataError(
-                f"{self.path}: a shape in {self.image.path} cannot be drawn: {error}", "correct or remove it"
-            ) from None
+        return painted(self.path, self.image, self.size, self.objects)
 
 
 def cvat(root: Path, split: str) -> LabelledImages:
@@ -115,7 +110,7 @@ def _read_masks(root: Path) -> tuple[Entry, ...]:
     )
 
 
-def _below(place: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
+def _below(place: Path, suffixes: Collection[str]) -> dict[str, Path]:
     """The pictures in a folder and those in it, by their places without ending."""
     folders = [place, *(path for path in place.rglob("*") if path.is_dir())] if place.is_dir() else []
     return {
