@@ -390,3 +390,6 @@ def test_coco_without_the_split_says_what_it_looked_for(tmp_path: Path) -> None:
     write_coco(tmp_path, instances())
     with pytest.raises(DataError, match=r"annotations/instances_train\*.json not found"):
         open_dataset(f"coco:{tmp_path}", "train")
+    for odd in ("**", "[", "*"):
+        with pytest.raises(SplitError, match="not found"):
+            open_dataset(f"coco:{tmp_path}", odd)

@@ -8,6 +8,7 @@ Kirillov et al. 2019; cocodataset.org.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 
 import numpy as np
@@ -110,7 +111,7 @@ def annotation_file(root: Path, split: str, labels: str) -> Path:
     kinds = [labels] if labels else ["instances", "panoptic"]
     for kind in kinds:
         exact = root / "annotations" / f"{kind}_{split}.json"
-        found = [exact] if exact.is_file() else sorted(exact.parent.glob(f"{kind}_{split}*.json"))
+        found = [exact] if exact.is_file() else sorted(exact.parent.glob(f"{kind}_{escape(split)}*.json"))
         if len(found) > 1:
             years = ", ".join(path.stem.removeprefix(f"{kind}_") for path in found)
             raise DataError(f'the split "{split}" of {root} may be any of {years}', "name one of these")
