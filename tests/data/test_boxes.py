@@ -303,3 +303,11 @@ def test_splits_and_kinds_that_are_not_there_are_told(tmp_path: Path) -> None:
     for spec in (f"folder:{tmp_path}", f"voc:{tmp_path},sbd={tmp_path}"):
         with pytest.raises(DataError, match="cannot read boxes of"):
             opened(spec)
+
+
+def test_a_file_name_that_cannot_be_one_is_named(tmp_path: Path) -> None:
+    path = write_voc(tmp_path, "1", ("cat", 1, 1, 6, 4))
+    path.write_text(path.read_text().replace("<filename>1.jpg", f"<filename>{'x' * 5000}"))
+    write_list(tmp_path / "ImageSets/Main/train.txt", "1")
+    with pytest.raises(DataError, match=r"1.xml: has filename = .*longer than the name of a file can be"):
+        opened(f"voc:{tmp_path}")

@@ -203,7 +203,7 @@ def test_polygons_of_cvat_are_filled_as_pycocotools_fills_them(cvat: Path) -> No
 
 def test_runs_of_cvat_that_do_not_fill_their_box_are_told(cvat: Path) -> None:
     (cvat / "annotations.xml").write_text(CVAT_XML.replace("1, 2, 1", "1, 2, 9"))
-    with pytest.raises(DataError, match=r"a shape in .*sub/1.jpg .* runs of 12 pixels do not fill 2 x 2"):
+    with pytest.raises(DataError, match=r"an object in .*sub/1.jpg .* runs of 12 pixels do not fill 2 x 2"):
         open_dataset(f"cvat:{cvat}", "all").read(0)
 
 

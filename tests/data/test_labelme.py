@@ -251,6 +251,7 @@ def test_pipes_among_the_json_files_are_refused(tmp_path: Path) -> None:
         ("polygon", [(5, 5), (50, 8), (30, 52)]),
         ("polygon", [(5, 5), (50, 50), (50, 5), (5, 50)]),
         ("rectangle", [(8, 20), (40, 51)]),
+        ("oriented_rectangle", [(20, 5), (50, 35), (40, 45), (10, 15)]),
         ("circle", [(30, 30), (42, 30)]),
         ("line", [(5, 5), (50, 40)]),
         ("linestrip", [(5, 30), (50, 30), (50, 50)]),
@@ -268,7 +269,7 @@ def test_shapes_are_drawn_as_labelme_draws_them_but_for_their_border(
     draw = ImageDraw.Draw(picture)
     (x0, y0), (x1, y1) = points[0], points[-1]
     radius = {"circle": math.dist(points[0], points[-1]), "point": 5.0}.get(kind, 0)
-    if kind == "polygon":
+    if kind in ("polygon", "oriented_rectangle"):
         draw.polygon(points, fill=1, outline=1)
     elif kind == "rectangle":
         draw.rectangle((x0, y0, x1, y1), fill=1, outline=1)

@@ -89,6 +89,16 @@ def test_runs_that_do_not_fill_their_box_are_refused() -> None:
             paint((2, 2), [(1, [Runs(lengths, 2, 2)])])
 
 
+def test_shapes_that_would_take_minutes_are_refused() -> None:
+    size = 20_000, 20_000
+    everything = box(0, 0, *size)
+    with pytest.raises(ValueError, match=r"20 objects with 8e.09 pixels in all take minutes to draw"):
+        paint(size, [(1, [everything])] * 20)
+    zigzag = outline([0, 0, 1, 20_000] * 30_000)
+    with pytest.raises(ValueError, match="take minutes"):
+        paint(size, [(1, [zigzag])])
+
+
 def test_a_mask_larger_than_the_picture_is_refused_before_it_is_unrolled() -> None:
     for height, width in [(3, 2), (2, 3), (10**6, 10**6)]:
         with pytest.raises(

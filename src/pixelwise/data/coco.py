@@ -8,6 +8,7 @@ Kirillov et al. 2019; cocodataset.org.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +39,6 @@ class Instances:
 
     path: Path
     image: ImageFile
-    picture: str
     size: tuple[int, int]
     objects: tuple[tuple[int, str, Annotation], ...]
 
@@ -47,23 +47,17 @@ class Instances:
 
     def draw(self) -> tuple[Labels, tuple[str, ...]]:
         things = [self._thing(*entry) for entry in self.objects]
-        try:
-            return painted(
-                self.path, self.image, self.size, sorted(things, key=lambda thing: -area(thing.shapes))
-            )
-        except ValueError as error:
-            raise self._error("an object", error) from None
+        smaller_last = sorted(things, key=lambda thing: -area(thing.shapes))
+        return painted(self.path, self.image, self.size, smaller_last)
 
     def _thing(self, label: int, name: str, annotation: Annotation) -> Object:
         try:
             return Object(label, f"{name} ({annotation.name})", annotation.shapes(self.size))
         except ValueError as error:
-            raise self._error(annotation.name, error) from None
-
-    def _error(self, what: str, error: ValueError) -> DataError:
-        return DataError(
-            f"{self.path}: {what} in {self.picture} cannot be drawn: {error}", "correct or remove it"
-        )
+            raise DataError(
+                f"{self.path}: {annotation.name} in {self.image.path} cannot be drawn: {error}",
+                "correct or remove it",
+            ) from None
 
 
 @dataclass(frozen=True)
@@ -117,7 +111,7 @@ def annotation_file(root: Path, split: str, labels: str) -> Path:
     kinds = [labels] if labels else ["instances", "panoptic"]
     for kind in kinds:
         exact = root / "annotations" / f"{kind}_{split}.json"
-        found = [exact] if exact.is_file() else sorted(exact.parent.glob(f"{kind}_{split}*.json"))
+        found = [exact] if exact.is_file() else sorted(exact.parent.glob(f"{kind}_{escape(split)}*.json"))
         if len(found) > 1:
             years = ", ".join(path.stem.removeprefix(f"{kind}_") for path in found)
             raise DataError(f'the split "{split}" of {root} may be any of {years}', "name one of these")
@@ -151,7 +145,7 @@ def _instances(text: str, file: Path, photos: Path) -> tuple[tuple[Entry, ...], 
         labels = [ids[annotation.category_id] for annotation in annotations]
         named = zip(labels, (classes.names[label] for label in labels), annotations, strict=True)
         image = ImageFile(photos / name)
-        return _entry(name, image, Instances(file, image, name, size, tuple(named)))
+        return _entry(name, image, Instances(file, image, size, tuple(named)))
 
     pictures = sorted(content.images, key=lambda picture: picture.file_name)
     entries = tuple(entry(each.file_name, each.size, objects[each.id]) for each in pictures)

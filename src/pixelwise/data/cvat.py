@@ -41,12 +41,7 @@ class CvatShapes:
         return self.draw()[0]
 
     def draw(self) -> tuple[Labels, tuple[str, ...]]:
-        try:
-            return painted(self.path, self.image, self.size, self.objects)
-        except ValueError as error:
-            raise DataError(
-                f"{self.path}: a shape in {self.image.path} cannot be drawn: {error}", "correct or remove it"
-            ) from None
+        return painted(self.path, self.image, self.size, self.objects)
 
 
 def cvat(root: Path, split: str) -> LabelledImages:

@@ -57,7 +57,17 @@ class DrawnShape:
     label: ClassName
     points: list[tuple[Coordinate, Coordinate]]
     shape_type: Annotated[
-        Literal["polygon", "rectangle", "circle", "line", "linestrip", "point", "points", "mask"],
+        Literal[
+            "polygon",
+            "rectangle",
+            "oriented_rectangle",
+            "circle",
+            "line",
+            "linestrip",
+            "point",
+            "points",
+            "mask",
+        ],
         BeforeValidator(lambda value: value or "polygon"),
     ] = "polygon"
     mask: str | None = None
@@ -66,7 +76,7 @@ class DrawnShape:
         """What labelme draws for it in a picture of this size. Raises ValueError if it does not know."""
         points = np.array(self.points, np.float64).reshape(-1, 2)
         pairs = [(float(x), float(y)) for x, y in points]
-        if self.shape_type == "polygon":
+        if self.shape_type in ("polygon", "oriented_rectangle"):
             return (Outline(points),)
         if self.shape_type in ("line", "linestrip"):
             return stroke(points, 10)

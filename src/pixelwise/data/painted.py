@@ -30,11 +30,16 @@ def painted(
     each object that has no pixel, or seems to have been written in shares of the picture's size.
 
     `path` is the annotation file, which says that the picture has this `size`. Raises DataError, naming both,
-    if it has another one: before anything of that size is allocated.
+    if it has another one, before anything of that size is allocated, and if a shape cannot be drawn.
     """
     expect_size(path, image, size)
-    with PICTURES.reserve(2 * size[0] * size[1]):
-        ids, shows = paint(size, [(thing.label, thing.shapes) for thing in objects], ground)
+    try:
+        with PICTURES.reserve(2 * size[0] * size[1]):
+            ids, shows = paint(size, [(thing.label, thing.shapes) for thing in objects], ground)
+    except ValueError as error:
+        raise DataError(
+            f"{path}: an object in {image.path} cannot be drawn: {error}", "correct or remove it"
+        ) from None
     doubts = (_doubt(thing, visible, size) for thing, visible in zip(objects, shows, strict=True))
     return ids, tuple(f"{thing.name}, {doubt}" for thing, doubt in zip(objects, doubts, strict=True) if doubt)
 

@@ -19,6 +19,7 @@ Point = tuple[float, float]
 
 _BAND = 4_000_000  # pixels of an outline filled at a time
 _CROSSINGS = 1_000_000  # crossings of edges and rows found at a time
+_MOST_WORK = 7_000_000_000  # pixels of all shapes of a picture, about a minute
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,8 +54,11 @@ def paint(
 
     Each object (id, shapes) covers those before it with all that its shapes cover, `ground` is where there is
     none. A pixel belongs to an outline if its centre lies inside. Raises ValueError for runs that do not fill
-    their box, or whose box is larger than the picture.
+    their box, or whose box is larger than the picture, and for shapes that take minutes to fill.
     """
+    objects = list(objects)
+    if (work := sum(_work(shape, size) for _, shapes in objects for shape in shapes)) > _MOST_WORK:
+        raise ValueError(f"{len(objects)} objects with {work:.0e} pixels in all take minutes to draw")
     ids = np.full(size, ground, np.uint8)
     shows = []
     for id_, shapes in objects:
@@ -166,6 +170,17 @@ def _crossings(
         row = np.arange(len(edge)) - np.repeat(np.cumsum(many) - many, many) + first[edge]
         slope = (end[edge, 0] - begin[edge, 0]) / (y1[edge] - y0[edge])
         yield row, begin[edge, 0] + (row + 0.5 - y0[edge]) * slope
+
+
+def _work(shape: Shape, size: tuple[int, int]) -> float:
+    """Pixels to look at, and ten for each crossing of an edge and a row."""
+    if isinstance(shape, Runs):
+        return min(shape.height * shape.width, size[0] * size[1])
+    if len(shape.points) < 3:
+        return 0
+    points = shape.points.clip(0, (size[1], size[0]))
+    width, height = np.ptp(points, axis=0).tolist()
+    return float(width * height + 10 * np.abs(points[:, 1] - np.roll(points[:, 1], 1)).sum())
 
 
 def _runs(runs: Runs, size: tuple[int, int]) -> Iterator[tuple[int, int, Mask]]:
