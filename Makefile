@@ -25,7 +25,7 @@ sanitize:
 	setarch -R build/thread/core_driver threads
 
 # Each marker file says which tier .venv holds; `dev` holds everything that `base` does.
-SOURCES := pyproject.toml CMakeLists.txt $(wildcard cpp/*)
+SOURCES := pyproject.toml CMakeLists.txt $(wildcard cpp/*/*)
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

@@ -18,16 +18,16 @@ import numpy.typing as npt
 from PIL import Image
 from scipy import ndimage
 
-from pixelwise.boxes import Box
+from pixelwise.core.boxes import Box
+from pixelwise.core.pictures.writing import write_picture
+from pixelwise.core.threads import in_order, processors
+from pixelwise.core.types import VOID, Labels, RGBImage
 from pixelwise.crf import Preset
-from pixelwise.crf.boxes import masks_from_boxes
+from pixelwise.crf.masks_from_boxes import masks_from_boxes
 from pixelwise.data import LabelledImages, open_dataset
 from pixelwise.evaluation.bootstrap import interval, resampled
-from pixelwise.evaluation.metrics import CONVENTION, Counts
+from pixelwise.evaluation.metrics.confusion import CONVENTION, Counts
 from pixelwise.evaluation.tally import Tally
-from pixelwise.pictures.writing import write_picture
-from pixelwise.streams import in_order, processors
-from pixelwise.types import VOID, Labels, RGBImage
 
 LEAST = 0.001
 RELEASED = Preset("released", "DeepLab's scripts, bboxErode20", 45, 37, 3, w2=15, normalization="after")

@@ -26,9 +26,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 from crf_cases import blurred_unary, two_kernels
 
 from pixelwise import _core
+from pixelwise.core.threads import processors
 from pixelwise.crf import DenseCRF, mean_field
 from pixelwise.crf.potentials import Normalization
-from pixelwise.streams import processors
 
 Floats = npt.NDArray[np.float32]
 Photo = npt.NDArray[np.uint8]

@@ -18,20 +18,26 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from pixelwise.core.pictures.writing import write_picture
+from pixelwise.core.threads import in_order, processors
+from pixelwise.core.types import VOID
 from pixelwise.crf import DEEPLAB, DEEPLAB_COCO, DEEPLAB_MSC, DENSECRF, Preset
-from pixelwise.crf.search import Trial, best, search
+from pixelwise.crf.parameter_search import Trial, best, search
 from pixelwise.data import LabelledImages, open_dataset
-from pixelwise.evaluation import bootstrap, metrics
-from pixelwise.evaluation.crf_search import ScoredImages
+from pixelwise.evaluation import bootstrap
+from pixelwise.evaluation.crf_scores import ScoredImages
 from pixelwise.evaluation.details import BANDS
-from pixelwise.evaluation.evaluate import Evaluation, evaluate
-from pixelwise.evaluation.surface import draw_surface
-from pixelwise.evaluation.trimap import BORDER_CONVENTION, TRIMAP_CONVENTION, Bands, chessboard_distance
+from pixelwise.evaluation.evaluation import Evaluation, evaluate
+from pixelwise.evaluation.metrics import confusion
+from pixelwise.evaluation.metrics.trimap import (
+    BORDER_CONVENTION,
+    TRIMAP_CONVENTION,
+    Bands,
+    chessboard_distance,
+)
+from pixelwise.evaluation.report.search_surface import draw_surface
+from pixelwise.inference.crf_refiner import CRFRefiner
 from pixelwise.inference.predictor import Predictor, load
-from pixelwise.inference.refiner import CRFRefiner
-from pixelwise.pictures.writing import write_picture
-from pixelwise.streams import in_order, processors
-from pixelwise.types import VOID
 
 WIDTHS = (1, 3, 5, 10, 20, 40)
 RESAMPLES = 5000
@@ -80,7 +86,7 @@ def find(predictor: Predictor, half: LabelledImages, folder: Path) -> Preset:
     """The preset found on this half; its surface is drawn into the folder."""
     scored = ScoredImages(predictor, half, folder)
     scored.compute()
-    without = metrics.mean_iou(scored.confusion(None))
+    without = confusion.mean_iou(scored.confusion(None))
 
     def tell(trials: list[Trial]) -> None:
         print(f"\r{half.name}: trial {len(trials)}", end="", file=sys.stderr, flush=True)
@@ -115,15 +121,17 @@ def print_metrics(runs: dict[str, list[Evaluation]]) -> None:
         own = matrices(run)
         total = own.sum(axis=0)
         gain = "" if name == "no CRF" else interval(plain, own)
-        figures = (metrics.mean_iou(total), metrics.pixel_accuracy(total), metrics.mean_accuracy(total))
+        figures = (confusion.mean_iou(total), confusion.pixel_accuracy(total), confusion.mean_accuracy(total))
         iou, pixel, mean = (f"{100 * figure:.2f}" for figure in figures)
         print(f"| {name} | {iou} | {gain} | {pixel} | {mean} |")
-    print(f"\nConvention: {metrics.CONVENTION}. Interval: paired bootstrap, {RESAMPLES} times over pictures;")
+    print(
+        f"\nConvention: {confusion.CONVENTION}. Interval: paired bootstrap, {RESAMPLES} times over pictures;"
+    )
     print("a class without true pixels in a resample is left out of it.")
     names = runs["no CRF"][0].classes.names
     print(f"\n| IoU % | {' | '.join(names)} |\n|---|{'---|' * len(names)}")
     for name, run in runs.items():
-        values = metrics.class_iou(matrices(run).sum(axis=0))
+        values = confusion.class_iou(matrices(run).sum(axis=0))
         print(f"| {name} | {' | '.join(f'{100 * value:.1f}' for value in values)} |")
 
 
@@ -134,10 +142,10 @@ def matrices(run: Sequence[Evaluation]) -> npt.NDArray[np.int64]:
 
 def interval(plain: npt.NDArray[np.int64], refined: npt.NDArray[np.int64]) -> str:
     """The gain in mean IoU, in points, and where 95 % of resampled data sets have it."""
-    counts = metrics.Counts.of(plain), metrics.Counts.of(refined)
+    counts = confusion.Counts.of(plain), confusion.Counts.of(refined)
     before, after = (bootstrap.resampled(one, RESAMPLES).mean_iou() for one in counts)
     low, high = bootstrap.interval(after - before)
-    gain = metrics.mean_iou(refined.sum(axis=0)) - metrics.mean_iou(plain.sum(axis=0))
+    gain = confusion.mean_iou(refined.sum(axis=0)) - confusion.mean_iou(plain.sum(axis=0))
     return f"{100 * gain:+.2f} ({100 * low:+.2f} to {100 * high:+.2f})"
 
 

@@ -37,20 +37,20 @@ from PIL import Image
 from torch import nn
 from torch.nn import functional as F
 
-from pixelwise.data.voc import VOC_CLASSES
-from pixelwise.export.onnx import export_onnx
-from pixelwise.inference.engines import Engine, OpenVinoEngine, TorchEngine
-from pixelwise.inference.model_file import ModelInfo
-from pixelwise.labels import Classes
-from pixelwise.models.border import narrow_borders
-from pixelwise.models.convolutionalize import convolutionalize
-from pixelwise.models.deeplab import deeplab
-from pixelwise.models.fast import for_inference
-from pixelwise.models.fast_training import for_training
-from pixelwise.models.fcn import FCN, fcn
-from pixelwise.models.segmentation_net import SegmentationNet
-from pixelwise.models.torchfcn import load_torchfcn
-from pixelwise.types import RGBImage, Scores
+from pixelwise.core.classes import Classes
+from pixelwise.core.types import RGBImage, Scores
+from pixelwise.cpu.inference import for_inference
+from pixelwise.cpu.training import for_training
+from pixelwise.data.sources.voc import VOC_CLASSES
+from pixelwise.exporting.onnx import export_onnx
+from pixelwise.inference.engines.engines import Engine, OpenVinoEngine, TorchEngine
+from pixelwise.inference.model_files.model_file import ModelInfo
+from pixelwise.models.nets.deeplab import deeplab
+from pixelwise.models.nets.fcn import FCN, fcn
+from pixelwise.models.nets.segmentation_net import SegmentationNet
+from pixelwise.models.surgery.border_rows import narrow_borders
+from pixelwise.models.surgery.fully_convolutional import convolutionalize
+from pixelwise.models.weights.torchfcn import load_torchfcn
 
 Work = Callable[[], object]
 

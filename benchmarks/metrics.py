@@ -24,16 +24,16 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from pixelwise.core.classes import Classes
+from pixelwise.core.types import VOID, Labels, RGBImage, Scores
 from pixelwise.data import ClassMap, LabelledImages
-from pixelwise.data.parts import IdFile, ImageFile
 from pixelwise.data.sample import SEMANTIC, Entry
+from pixelwise.data.sample_files import IdFile, ImageFile
 from pixelwise.evaluation.details import ALL
-from pixelwise.evaluation.evaluate import evaluate
-from pixelwise.evaluation.metrics import Confusion, confusion_matrix
-from pixelwise.inference.model_file import ModelInfo
+from pixelwise.evaluation.evaluation import evaluate
+from pixelwise.evaluation.metrics.confusion import Confusion, confusion_matrix
+from pixelwise.inference.model_files.model_file import ModelInfo
 from pixelwise.inference.predictor import Predictor
-from pixelwise.labels import Classes
-from pixelwise.types import VOID, Labels, RGBImage, Scores
 
 CLASSES = 21
 SIZE = (375, 500)

@@ -23,8 +23,8 @@ from torchvision.models import segmentation
 from torchvision.transforms._presets import SemanticSegmentation
 
 from pixelwise import load
-from pixelwise.inference.directory import plan, run
 from pixelwise.inference.predictor import Predictor
+from pixelwise.inference.segment_files import plan, run
 
 PEERS = ("lraspp_mobilenet_v3_large", "deeplabv3_mobilenet_v3_large")
 

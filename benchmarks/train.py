@@ -32,16 +32,16 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
+from pixelwise.core.types import VOID
+from pixelwise.cpu.training import for_training
 from pixelwise.data import LabelledImages, open_dataset
 from pixelwise.data.transforms import Augmentation, augment
-from pixelwise.models.fast_training import for_training
 from pixelwise.recipes import camvid, people_and_animals
-from pixelwise.training.batches import augmentation
 from pixelwise.training.losses import cross_entropy
-from pixelwise.training.net import build_net
 from pixelwise.training.optimizer import RunningMean, make_optimizer, schedule, set_rates
 from pixelwise.training.recipe import Recipe
-from pixelwise.types import VOID
+from pixelwise.training.sampling.batches import augmentation
+from pixelwise.training.setup.recipe_net import build_net
 
 Pair = tuple[torch.Tensor, torch.Tensor]
 Maker = Callable[[Recipe, "Crops"], Callable[[], None]]

@@ -8,8 +8,8 @@ import numpy.typing as npt
 from panels import row, tinted
 from PIL import Image, ImageDraw
 
-from pixelwise.boxes import Box
-from pixelwise.crf.boxes import MIDDLE, masks_from_boxes
+from pixelwise.core.boxes import Box
+from pixelwise.crf.masks_from_boxes import MIDDLE, masks_from_boxes
 
 HERE = Path(__file__).parent
 BOX = Box(1, 6, 24, 512, 378)

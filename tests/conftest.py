@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tiny_model import tiny_info, tiny_model
 
-from pixelwise.inference.engines import OnnxEngine
+from pixelwise.inference.engines.engines import OnnxEngine
 from pixelwise.inference.predictor import Predictor
 
 
@@ -28,5 +28,5 @@ def bundled(model_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     folder = tmp_path / "bundled"
     folder.mkdir()
     (folder / "default.onnx").write_bytes(model_path.read_bytes())
-    monkeypatch.setattr("pixelwise.inference.model_file.bundled_folder", lambda: folder)
+    monkeypatch.setattr("pixelwise.inference.model_files.model_file.bundled_folder", lambda: folder)
     return lambda: folder

@@ -10,11 +10,11 @@ import pytest
 
 from pixelwise import load
 from pixelwise.data import open_dataset
-from pixelwise.evaluation.evaluate import evaluate
-from pixelwise.inference.model_file import bundled_names
+from pixelwise.evaluation.evaluation import evaluate
+from pixelwise.inference.model_files.model_file import bundled_names
 from pixelwise.recipes import get_recipe
-from pixelwise.training.chain import Chain
 from pixelwise.training.recipe import Recipe
+from pixelwise.training.stages import Chain
 
 BUNDLED = Path(__file__).parent.parent / "src/pixelwise/bundled"
 EXAMPLES = Path(__file__).parent.parent / "examples"

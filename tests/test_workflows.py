@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 import pixelwise
+from pixelwise.core.errors import DataError, ModelError
 from pixelwise.data.in_memory import Pair, labelled_arrays
-from pixelwise.errors import DataError, ModelError
 from pixelwise.workflows.exporting import export
 from pixelwise.workflows.training import TrainedRun
 

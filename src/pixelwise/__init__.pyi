@@ -5,12 +5,26 @@
 >>> result.labels, result.areas(), result.overlay()
 """
 
-from . import crf, data, evaluation, export, inference, models, recipes, training
+from . import (
+    core,
+    cpu,
+    crf,
+    data,
+    evaluation,
+    exporting,
+    inference,
+    inspect,
+    models,
+    recipes,
+    training,
+    workflows,
+)
+from .core.classes import Classes
 from .inference.predictor import Predictor
 from .inference.segmentation import Segmentation
-from .labels import Classes
 from .workflows.checking import check
 from .workflows.evaluating import evaluate
+from .workflows.exporting import export
 from .workflows.loading import load
 from .workflows.segmenting import segment_folder
 from .workflows.training import train
@@ -21,16 +35,21 @@ __all__ = [
     "Predictor",
     "Segmentation",
     "check",
+    "core",
+    "cpu",
     "crf",
     "data",
     "evaluate",
     "evaluation",
     "export",
+    "exporting",
     "inference",
+    "inspect",
     "load",
     "models",
     "recipes",
     "segment_folder",
     "train",
     "training",
+    "workflows",
 ]

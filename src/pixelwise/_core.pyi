@@ -1,4 +1,4 @@
-"""The compiled core, see cpp/bindings.cpp. Arrays are C-contiguous, aligned and never converted."""
+"""The compiled core, see cpp/bindings/module.cpp. Arrays are C-contiguous, aligned and never converted."""
 
 from collections.abc import Sequence
 
@@ -23,7 +23,7 @@ def pixel_probabilities(scores: npt.NDArray[np.float32], probabilities: npt.NDAr
 class LatticeTooLarge(MemoryError): ...  # noqa: N818
 
 class MeanField:
-    """A dense CRF, see cpp/bindings_crf.cpp. Volumes are (classes, depth, height, width) with any strides."""
+    """A dense CRF, see cpp/bindings/crf.cpp. Volumes are (classes, depth, height, width) with any strides."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class MeanField:
 def instruction_set() -> str: ...
 
 class Convolution:
-    """A convolution of stride 1, see cpp/convolution.hpp. Images are (N, H, W, channels)."""
+    """A convolution of stride 1, see cpp/conv/convolution.hpp. Images are (N, H, W, channels)."""
 
     def __init__(
         self,

@@ -13,8 +13,8 @@ from typer.testing import CliRunner, Result
 from pixelwise.cli import crf_search as verb
 from pixelwise.cli.main import app
 from pixelwise.crf import load_preset
-from pixelwise.crf.search import Point
-from pixelwise.evaluation.crf_search import ScoredImages
+from pixelwise.crf.parameter_search import Point
+from pixelwise.evaluation.crf_scores import ScoredImages
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from pixelwise.cli import compare, timing, upper_bound
 from pixelwise.cli.main import app
-from pixelwise.data.voc import VOC_CLASSES
+from pixelwise.data.sources.voc import VOC_CLASSES
 
 Invoke = Callable[[str], Result]
 
@@ -172,7 +172,7 @@ def test_a_report_s_folder_that_may_not_be_written_into_is_told_before_the_work(
     (tmp_path / "shared").mkdir(mode=0o500)
     if os.access("shared", os.W_OK):  # as the superuser may
         monkeypatch.setattr(os, "access", lambda _, mode: not mode & os.W_OK)
-    monkeypatch.setattr("pixelwise.evaluation.evaluate.evaluate", None)
+    monkeypatch.setattr("pixelwise.evaluation.evaluation.evaluate", None)
     result = invoke(f"{EVALUATE} --report shared")
     assert result.exit_code == 1
     assert "error: the report's folder shared may not be written into" in result.stderr

@@ -9,7 +9,7 @@ import pytest
 from hostile_files import SIDE, write_good, write_hostile
 from PIL import Image
 
-from pixelwise.terminal import printable
+from pixelwise.core.terminal import printable
 
 # Its own peak: what the system tells of a child (ru_maxrss) begins with the parent's size.
 RUN = """

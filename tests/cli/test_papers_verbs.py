@@ -25,13 +25,13 @@ from typer.testing import CliRunner, Result
 
 from pixelwise import load
 from pixelwise.cli import describe, import_caffe, main, models
-from pixelwise.errors import ModelError, PixelwiseError
-from pixelwise.models.catalogue import CATALOGUE, build
-from pixelwise.models.deeplab import deeplab
-from pixelwise.models.fcn import FCN
-from pixelwise.models.imagenet import load_imagenet
-from pixelwise.training.net import build_net
+from pixelwise.core.errors import ModelError, PixelwiseError
+from pixelwise.models.nets.deeplab import deeplab
+from pixelwise.models.nets.fcn import FCN
+from pixelwise.models.paper_nets import CATALOGUE, build
+from pixelwise.models.weights.imagenet import load_imagenet
 from pixelwise.training.recipe import Recipe
+from pixelwise.training.setup.recipe_net import build_net
 
 EXAMPLES = (*models.EXAMPLES, *describe.EXAMPLES, *import_caffe.EXAMPLES)
 

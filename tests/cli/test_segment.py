@@ -21,11 +21,11 @@ from typer.testing import CliRunner, Result
 from pixelwise import __version__
 from pixelwise.cli import segment as verb
 from pixelwise.cli.main import app
+from pixelwise.core.classes import Classes
 from pixelwise.crf import PRESETS
-from pixelwise.inference.model_file import ModelInfo
+from pixelwise.inference.crf_refiner import DEFAULT_PRESET
+from pixelwise.inference.model_files.model_file import ModelInfo
 from pixelwise.inference.predictor import Predictor, load
-from pixelwise.inference.refiner import DEFAULT_PRESET
-from pixelwise.labels import Classes
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 HOSTILE_CLASSES = Classes.named(("background", "red\x1b[5m", "green\rblue", "blue\x9b"))
@@ -166,7 +166,7 @@ def test_exit_codes(invoke: Callable[[str], Result], line: str, code: int, messa
 def test_unexpected_errors_take_one_line_unless_debugging(
     invoke: Callable[[str], Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pixelwise.inference.directory.plan", lambda *_: 1 / 0)
+    monkeypatch.setattr("pixelwise.inference.segment_files.plan", lambda *_: 1 / 0)
     short = invoke("segment examples")
     assert short.exit_code == 1
     assert short.stderr.splitlines() == [
@@ -211,7 +211,7 @@ assert {"load", "Predictor", "Segmentation"} <= set(dir(pixelwise))
 
 STEERED = """
 import os, signal, sys, threading, time
-from pixelwise.inference.engines import OnnxEngine
+from pixelwise.inference.engines.engines import OnnxEngine
 scores, lock, begun = OnnxEngine.scores, threading.Lock(), 0
 forever = os.environ.get("FOREVER")
 
@@ -356,7 +356,7 @@ def test_scores_that_are_no_numbers_are_refused_with_the_picture_named(
 ) -> None:
     for value in (float("nan"), float("inf"), float("-inf")):
         monkeypatch.setattr(
-            "pixelwise.inference.engines.OnnxEngine.scores",
+            "pixelwise.inference.engines.engines.OnnxEngine.scores",
             lambda self, image, value=value: np.full((4, *image.shape[:2]), value, np.float32),
         )
         for options in ("", "--json", "--crf"):

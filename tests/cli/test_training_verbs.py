@@ -17,8 +17,8 @@ from pixelwise.cli import main
 from pixelwise.cli.loading import load_model
 from pixelwise.cli.train import _next
 from pixelwise.training import checkpoint
-from pixelwise.training.chain import Chain
 from pixelwise.training.recipe import Recipe
+from pixelwise.training.stages import Chain
 
 
 def pixelwise(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":

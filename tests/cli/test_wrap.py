@@ -11,8 +11,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from pixelwise.cli.main import app
-from pixelwise.labels import Classes
-from pixelwise.pictures.images import read_photo
+from pixelwise.core.classes import Classes
+from pixelwise.core.pictures.reading import read_photo
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 

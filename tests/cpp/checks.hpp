@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "kernels.hpp"
+#include "common/dispatch.hpp"
 
 using Index = std::ptrdiff_t;
 using Floats = std::vector<float>;

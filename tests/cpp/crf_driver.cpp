@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "checks.hpp"
-#include "mean_field.hpp"
-#include "permutohedral.hpp"
+#include "crf/mean_field.hpp"
+#include "crf/permutohedral.hpp"
 
 namespace {
 

@@ -6,10 +6,10 @@
 #include <new>
 
 #include "checks.hpp"
-#include "convolution.hpp"
-#include "learning.hpp"
-#include "mean_field.hpp"
-#include "threads.hpp"
+#include "conv/convolution.hpp"
+#include "learn/learning.hpp"
+#include "crf/mean_field.hpp"
+#include "common/threads.hpp"
 
 #if defined(__unix__) || defined(__APPLE__)
 #include <unistd.h>

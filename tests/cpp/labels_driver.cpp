@@ -3,8 +3,8 @@
 #include <cstdint>
 
 #include "checks.hpp"
-#include "confusion.hpp"
-#include "resample.hpp"
+#include "common/confusion.hpp"
+#include "common/resample.hpp"
 
 using namespace pixelwise;
 

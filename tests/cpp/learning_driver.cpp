@@ -5,9 +5,9 @@
 #include <stdexcept>
 
 #include "checks.hpp"
-#include "convolution.hpp"
-#include "learning.hpp"
-#include "winograd.hpp"
+#include "conv/convolution.hpp"
+#include "learn/learning.hpp"
+#include "conv/winograd.hpp"
 
 using namespace pixelwise;
 

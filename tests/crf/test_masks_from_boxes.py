@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from pixelwise.boxes import Box
-from pixelwise.crf.boxes import masks_from_boxes
-from pixelwise.types import RGBImage
+from pixelwise.core.boxes import Box
+from pixelwise.core.types import RGBImage
+from pixelwise.crf.masks_from_boxes import masks_from_boxes
 
 
 def picture(*objects: tuple[int, int, int, int, int], size: tuple[int, int] = (40, 60)) -> RGBImage:

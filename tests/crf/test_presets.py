@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pixelwise.core.errors import PresetError
 from pixelwise.crf import DEEPLAB, PRESETS, Preset, load_preset, refine
 from pixelwise.crf.potentials import Bilateral, Gaussian
-from pixelwise.errors import PresetError
 
 
 def test_the_published_values_are_known_by_name() -> None:

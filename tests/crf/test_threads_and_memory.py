@@ -11,10 +11,10 @@ import pytest
 from crf_cases import blurred_unary
 
 from pixelwise import _core
+from pixelwise.core.threads import processors, thread_count
 from pixelwise.crf import Bilateral, DenseCRF, Gaussian, LatticeTooLarge, mean_field
 from pixelwise.crf.potentials import Kernel
 from pixelwise.crf.pydensecrf import densecrf
-from pixelwise.streams import processors, thread_count
 
 UNARY = blurred_unary(3, 40, 50)
 IMAGE = np.random.default_rng(0).integers(0, 256, (40, 50, 3)).astype(np.uint8)

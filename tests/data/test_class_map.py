@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from pixelwise.core.classes import Classes
+from pixelwise.core.errors import DataError
 from pixelwise.data.class_map import ClassMap, id_counts, parse_classes
-from pixelwise.errors import DataError
-from pixelwise.labels import Classes
 
 PETS = Classes.named(["background", "cat", "dog", "car"])
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pixelwise.core.errors import DataError
 from pixelwise.data import open_dataset
 from pixelwise.data.mixing import mixed
-from pixelwise.errors import DataError
 
 
 def write(root: Path, names: str, ids: list[int], stem: str = "a") -> str:

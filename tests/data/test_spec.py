@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from label_files import write_label, write_photo
 
+from pixelwise.core.errors import DataError
 from pixelwise.data import open_dataset
 from pixelwise.data.spec import open_splits, without_folders
-from pixelwise.errors import DataError
 
 
 def test_a_list_names_ids_with_blanks_too(tmp_path: Path) -> None:

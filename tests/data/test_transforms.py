@@ -5,9 +5,9 @@ import numpy.typing as npt
 import pytest
 import torch
 
+from pixelwise.core.types import VOID
 from pixelwise.data import Sample
 from pixelwise.data.transforms import Augmentation, augment
-from pixelwise.types import VOID
 
 Array = npt.NDArray[np.uint8]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pixelwise.evaluation.bootstrap import interval, intervals, resampled
-from pixelwise.evaluation.metrics import Counts
+from pixelwise.evaluation.metrics.confusion import Counts
 
 
 def images(right: list[list[int]], truth: list[list[int]]) -> Counts:

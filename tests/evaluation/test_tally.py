@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pixelwise.evaluation.metrics import Counts, confusion_matrix
+from pixelwise.core.types import Labels
+from pixelwise.evaluation.metrics.confusion import Counts, confusion_matrix
 from pixelwise.evaluation.tally import Tally, dense_counts
-from pixelwise.types import Labels
 
 
 def maps(seed: int) -> tuple[Labels, Labels]:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pixelwise.core.types import VOID, Labels
 from pixelwise.data import open_dataset
 from pixelwise.evaluation.upper_bound import CONVENTIONS, FACTORS, Convention, resampled, upper_bounds
-from pixelwise.types import VOID, Labels
 
 SEG11VALID = Path(__file__).parents[3] / "shared/data/voc_seg11valid"
 

@@ -32,9 +32,9 @@ def torchfcn_models() -> Any:
 
 
 def main() -> None:
-    from pixelwise.models.fcn import FCN, fcn
-    from pixelwise.models.segmentation_net import CAFFE_MEAN
-    from pixelwise.models.torchfcn import load_torchfcn
+    from pixelwise.models.nets.fcn import FCN, fcn
+    from pixelwise.models.nets.segmentation_net import CAFFE_MEAN
+    from pixelwise.models.weights.torchfcn import load_torchfcn
 
     models, whole = torchfcn_models(), "--whole" in sys.argv
     # What torchfcn's nets take: BGR minus the mean.

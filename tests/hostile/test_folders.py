@@ -7,8 +7,9 @@ import pytest
 from cases_folders import BUILDERS, cases
 from verdicts import broken_rules, left_behind, run
 
-import pixelwise.data.convert
-import pixelwise.data.survey_page  # noqa: F401  each case runs in a fork of this process, where it is loaded
+# Each case runs in a fork of this process, where these are loaded.
+import pixelwise.data.checks.check_page
+import pixelwise.data.conversion  # noqa: F401
 
 COUNT = int(os.environ.get("PIXELWISE_HOSTILE", "72"))
 BATCH = 24

@@ -7,11 +7,11 @@ import pytest
 from cases_formats import BUILDERS, cases
 from verdicts import broken_rules, left_behind, run
 
-import pixelwise.crf.boxes
-import pixelwise.data.boxes
-import pixelwise.data.convert
-import pixelwise.data.survey_page
-import pixelwise.inference.refiner  # noqa: F401  each case runs in a fork of this process, where these are loaded
+import pixelwise.crf.masks_from_boxes
+import pixelwise.data.checks.check_page
+import pixelwise.data.conversion
+import pixelwise.data.sources.boxes
+import pixelwise.inference.crf_refiner  # noqa: F401  each case runs in a fork of this process, where these are loaded
 
 COUNT = int(os.environ.get("PIXELWISE_HOSTILE", "100"))
 BATCH = 25

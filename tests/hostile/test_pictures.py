@@ -7,7 +7,7 @@ import pytest
 from cases_pictures import Case, cases
 from verdicts import broken_rules, left_behind, run
 
-from pixelwise.terminal import printable
+from pixelwise.core.terminal import printable
 
 COUNT = int(os.environ.get("PIXELWISE_HOSTILE", "200"))
 BATCH = 50

@@ -11,8 +11,8 @@ from cases_presets import cases
 from PIL import Image
 from verdicts import broken_rules, left_behind, run
 
+from pixelwise.core.errors import PresetError
 from pixelwise.crf import load_preset, refine
-from pixelwise.errors import PresetError
 
 COUNT = int(os.environ.get("PIXELWISE_HOSTILE", "300"))
 IMAGE = np.random.default_rng(0).integers(0, 256, (6, 7, 3)).astype(np.uint8)

@@ -29,8 +29,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch.utils.tensorboard
 
     import pixelwise.cli.main
-    import pixelwise.export.onnx
-    import pixelwise.models.caffe_import
+    import pixelwise.exporting.onnx
+    import pixelwise.models.weights.caffe_import
     import pixelwise.recipes
     import pixelwise.training.loop  # noqa: F401
 

@@ -11,12 +11,12 @@ import pytest
 from PIL import Image
 from tiny_model import CLASSES, tiny_info
 
-from pixelwise.errors import ImageError, ModelError
-from pixelwise.inference.engines import OnnxEngine, TorchEngine
+from pixelwise.core.classes import Classes
+from pixelwise.core.errors import ImageError, ModelError
+from pixelwise.core.types import RGBImage, Scores
+from pixelwise.inference.engines.engines import OnnxEngine, TorchEngine
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.views import SINGLE, Views
-from pixelwise.labels import Classes
-from pixelwise.types import RGBImage, Scores
 
 
 def quarters() -> RGBImage:

@@ -7,13 +7,13 @@ import pytest
 from PIL import Image
 from tiny_model import CLASSES
 
-from pixelwise import files
-from pixelwise.errors import ImageError
+from pixelwise.core import files
+from pixelwise.core.classes import Classes, voc_palette
+from pixelwise.core.errors import ImageError
+from pixelwise.core.pictures.label_pictures import mask
 from pixelwise.inference import segmentation
 from pixelwise.inference.drawing import visible_color
 from pixelwise.inference.segmentation import Area, Segmentation
-from pixelwise.labels import Classes, voc_palette
-from pixelwise.pictures.masks import mask
 
 
 def halves(size: tuple[int, int] = (40, 60), classes: Classes = CLASSES) -> Segmentation:

@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 from tiny_model import tiny_info
 
+from pixelwise.core.types import RGBImage, Scores
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.views import SINGLE, Views
-from pixelwise.types import RGBImage, Scores
 
 
 class Recorder:

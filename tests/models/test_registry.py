@@ -10,10 +10,10 @@ from torch import nn
 
 import pixelwise
 from pixelwise.models import registry
-from pixelwise.models.catalogue import CATALOGUE
-from pixelwise.models.segmentation_net import SegmentationNet
-from pixelwise.training.net import build_net
+from pixelwise.models.nets.segmentation_net import SegmentationNet
+from pixelwise.models.paper_nets import CATALOGUE
 from pixelwise.training.recipe import Recipe
+from pixelwise.training.setup.recipe_net import build_net
 
 
 class OneLayer(SegmentationNet):

@@ -11,8 +11,8 @@ import pytest
 
 from pixelwise import recipes
 from pixelwise.data.splits import shipped
-from pixelwise.training.chain import Chain
 from pixelwise.training.recipe import Recipe
+from pixelwise.training.stages import Chain
 
 Values = dict[str, object]
 

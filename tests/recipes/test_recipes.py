@@ -13,12 +13,12 @@ from PIL import Image
 from pixelwise import recipes
 from pixelwise.data import open_dataset
 from pixelwise.data.spec import SOURCES
-from pixelwise.models.catalogue import CATALOGUE
+from pixelwise.models.paper_nets import CATALOGUE
 from pixelwise.training import checkpoint
-from pixelwise.training.chain import Chain, train_chain
 from pixelwise.training.loop import train
-from pixelwise.training.net import load_run
 from pixelwise.training.recipe import Recipe
+from pixelwise.training.setup.recipe_net import load_run
+from pixelwise.training.stages import Chain, train_chain
 
 TRUNKS = ("alexnet", "vgg16", "googlenet")
 OF_THE_PAPERS = {

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from PIL import Image
 from scipy.io import savemat
 
-from pixelwise.labels import voc_palette
+from pixelwise.core.classes import voc_palette
 
 Rows = list[list[int]]
 

@@ -8,10 +8,10 @@ import torch
 from caffe_files import Layer, Values, caffemodel
 from torch import nn
 
-from pixelwise.models.bilinear import BilinearUpsampling
-from pixelwise.models.catalogue import CATALOGUE
-from pixelwise.models.fcn import FCN, fcn
-from pixelwise.models.segmentation_net import SegmentationNet
+from pixelwise.models.layers.bilinear import BilinearUpsampling
+from pixelwise.models.nets.fcn import FCN, fcn
+from pixelwise.models.nets.segmentation_net import SegmentationNet
+from pixelwise.models.paper_nets import CATALOGUE
 
 WIDTHS, FILTERS = (4, 4, 6, 8, 8), 16
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from pixelwise.inference.model_file import ModelInfo
-from pixelwise.labels import Classes
+from pixelwise.core.classes import Classes
+from pixelwise.inference.model_files.model_file import ModelInfo
 
 CLASSES = Classes(
     ("background", "red", "green", "blue"), ((0, 0, 0), (200, 0, 0), (0, 200, 0), (0, 0, 200)), 0

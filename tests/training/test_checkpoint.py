@@ -11,11 +11,11 @@ import pytest
 import torch
 from squares_runs import run_squares
 
-from pixelwise.errors import TrainingError
+from pixelwise.core.errors import TrainingError
 from pixelwise.training import checkpoint
-from pixelwise.training.chain import read_chain
 from pixelwise.training.monitor import _log_up_to
-from pixelwise.training.net import load_run
+from pixelwise.training.setup.recipe_net import load_run
+from pixelwise.training.stages import read_chain
 
 
 @pytest.fixture(scope="module")

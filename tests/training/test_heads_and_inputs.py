@@ -14,14 +14,14 @@ from squares_runs import run_recipe
 
 from pixelwise.cli.loading import load_model
 from pixelwise.cli.train import train
+from pixelwise.core.errors import ModelError, TrainingError
 from pixelwise.data import LabelledImages, open_dataset
-from pixelwise.errors import ModelError, TrainingError
-from pixelwise.evaluation.evaluate import evaluate
-from pixelwise.models.catalogue import CATALOGUE
-from pixelwise.models.fcn import HHA_MEAN, LateFusion
+from pixelwise.evaluation.evaluation import evaluate
+from pixelwise.models.nets.fcn import HHA_MEAN, LateFusion
+from pixelwise.models.paper_nets import CATALOGUE
 from pixelwise.training import checkpoint
 from pixelwise.training.losses import cross_entropy
-from pixelwise.training.net import load_run
+from pixelwise.training.setup.recipe_net import load_run
 
 SETTINGS = (
     *("backbone_weights=none", "freeze_stages=0", "dropout=0", "crop=33", "batch_size=4", "ema=0"),
@@ -155,7 +155,7 @@ def test_a_run_of_one_head_that_is_not_the_main_one_is_judged_by_it(
         searched.append(dataset.classes.names)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("pixelwise.evaluation.crf_search.ScoredImages", scored)
+    monkeypatch.setattr("pixelwise.evaluation.crf_scores.ScoredImages", scored)
     with pytest.raises(KeyboardInterrupt):
         crf_search(str(run), f"folder:{rooms}", tmp_path / "preset.json")
     assert searched == [("flat", "upright", "open")]

@@ -13,16 +13,16 @@ import torch
 from squares_runs import before_step, run_squares
 
 from pixelwise.cli.loading import load_model
+from pixelwise.core.errors import TrainingError
 from pixelwise.data import open_dataset
-from pixelwise.errors import TrainingError
-from pixelwise.evaluation.evaluate import evaluate
+from pixelwise.evaluation.evaluation import evaluate
 from pixelwise.training import checkpoint
 from pixelwise.training.learner import _synchronise
 from pixelwise.training.losses import cross_entropy
-from pixelwise.training.net import build_net, load_run
-from pixelwise.training.precision import FULL, HALF, precision, step_seconds
 from pixelwise.training.recipe import Recipe
-from pixelwise.training.start import settled
+from pixelwise.training.setup.auto_precision import FULL, HALF, precision, step_seconds
+from pixelwise.training.setup.recipe_net import build_net, load_run
+from pixelwise.training.setup.run_start import settled
 from pixelwise.training.stopping import is_best, learns_no_more
 
 if TYPE_CHECKING:
@@ -210,7 +210,9 @@ def test_a_sum_of_losses_is_the_mean_times_the_labelled_pixels() -> None:
 def test_the_precision_is_what_a_timed_step_finds_quicker(monkeypatch: pytest.MonkeyPatch) -> None:
     def chosen(full: float, half: float, *settings: str) -> str:
         times = {FULL: full, HALF: half}
-        monkeypatch.setattr("pixelwise.training.precision.step_seconds", lambda _, name: times[name])
+        monkeypatch.setattr(
+            "pixelwise.training.setup.auto_precision.step_seconds", lambda _, name: times[name]
+        )
         settings = ("precision=auto", "accelerator=cpu", *settings)
         return precision(Recipe(name="r", data="d").override([*settings]))
 
@@ -233,12 +235,12 @@ def test_timing_a_step_leaves_the_random_numbers_as_they_were(name: str) -> None
 def test_a_resumed_run_keeps_the_precision_it_began_with(
     squares: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pixelwise.training.start.precision", lambda _: "bf16-mixed")
+    monkeypatch.setattr("pixelwise.training.setup.run_start.precision", lambda _: "bf16-mixed")
     run_squares(squares, tmp_path, *PLAIN, "steps=1", "precision=auto", "accelerator=cpu")
     recipe = Recipe.from_dict(checkpoint.load(tmp_path / checkpoint.LAST).recipe)
     assert recipe.precision == "bf16-mixed"
     auto = replace(recipe, precision="auto")
-    monkeypatch.setattr("pixelwise.training.start.precision", lambda _: "32-true")
+    monkeypatch.setattr("pixelwise.training.setup.run_start.precision", lambda _: "32-true")
     assert settled(auto, resumed=tmp_path).precision == "bf16-mixed"
     assert settled(auto).precision == "32-true"
 

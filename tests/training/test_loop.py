@@ -12,12 +12,12 @@ import pytest
 import torch
 from squares_runs import SETTINGS, assert_same, command, run_squares, saved_step, signalled
 
+from pixelwise.core.errors import TrainingError
 from pixelwise.data import open_dataset
-from pixelwise.errors import TrainingError
 from pixelwise.training import checkpoint
 from pixelwise.training.loop import train
-from pixelwise.training.net import load_run
 from pixelwise.training.recipe import Recipe
+from pixelwise.training.setup.recipe_net import load_run
 
 
 @pytest.fixture(scope="module")

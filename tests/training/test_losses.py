@@ -8,8 +8,9 @@ import pytest
 import torch
 from squares_runs import run_squares
 
-from pixelwise.models.deeplab import deeplab
-from pixelwise.models.fcn import FCN, fcn
+from pixelwise.core.types import VOID
+from pixelwise.models.nets.deeplab import deeplab
+from pixelwise.models.nets.fcn import FCN, fcn
 from pixelwise.training import checkpoint
 from pixelwise.training.losses import (
     LossSampling,
@@ -18,7 +19,6 @@ from pixelwise.training.losses import (
     cross_entropy,
     sampled_by_class,
 )
-from pixelwise.types import VOID
 
 
 def test_loss_is_the_mean_over_labelled_pixels() -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from pixelwise.errors import TrainingError
+from pixelwise.core.errors import TrainingError
 from pixelwise.training.optimizer import RunningMean, make_optimizer, schedule, set_rates
 from pixelwise.training.recipe import Recipe
 

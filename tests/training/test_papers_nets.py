@@ -9,19 +9,19 @@ import torch
 import torchvision
 from safetensors.torch import save_file
 
+from pixelwise.core.errors import ModelError, TrainingError
 from pixelwise.data import open_dataset
-from pixelwise.errors import ModelError, TrainingError
-from pixelwise.models.catalogue import CATALOGUE
-from pixelwise.models.deeplab import DeepLab, deeplab
-from pixelwise.models.fcn import FCN, LateFusion
-from pixelwise.models.segmentation_net import SegmentationNet
+from pixelwise.models.nets.deeplab import DeepLab, deeplab
+from pixelwise.models.nets.fcn import FCN, LateFusion
+from pixelwise.models.nets.segmentation_net import SegmentationNet
+from pixelwise.models.paper_nets import CATALOGUE
 from pixelwise.recipes import get_recipe
 from pixelwise.training import checkpoint
 from pixelwise.training.loop import train
 from pixelwise.training.losses import cross_entropy
-from pixelwise.training.net import build_net, load_run
 from pixelwise.training.optimizer import make_optimizer, schedule, set_rates
 from pixelwise.training.recipe import Recipe
+from pixelwise.training.setup.recipe_net import build_net, load_run
 
 SETTINGS = [
     "backbone_weights=none",

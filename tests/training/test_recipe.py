@@ -6,12 +6,12 @@ import typing
 
 import pytest
 
-from pixelwise.errors import TrainingError
+from pixelwise.core.errors import TrainingError
 from pixelwise.recipes import get_recipe, recipe_names
 from pixelwise.training.optimizer import schedule
-from pixelwise.training.presets import PRESETS
-from pixelwise.training.ranges import RANGES
 from pixelwise.training.recipe import Recipe
+from pixelwise.training.setup.paper_settings import PRESETS
+from pixelwise.training.setup.recipe_ranges import RANGES
 
 PLAIN = Recipe(name="plain", data="folder:x")
 

@@ -29,7 +29,7 @@ from squares_runs import (
     steps_told,
 )
 
-from pixelwise.errors import DataError, PixelwiseError, TrainingError
+from pixelwise.core.errors import DataError, PixelwiseError, TrainingError
 from pixelwise.training import checkpoint
 
 KILLS, STEPS = 10, 160

@@ -6,11 +6,11 @@ import pytest
 import torch
 from squares_runs import run_squares
 
-from pixelwise.errors import ModelError, TrainingError
+from pixelwise.core.errors import ModelError, TrainingError
 from pixelwise.training import checkpoint
-from pixelwise.training.net import build_net, load_run
 from pixelwise.training.recipe import Recipe
-from pixelwise.training.start import settled
+from pixelwise.training.setup.recipe_net import build_net, load_run
+from pixelwise.training.setup.run_start import settled
 
 PLAIN = ("workers=0", "dropout=0", "optimizer=sgd", "warmup_steps=0", "ema=0", "steps=3")
 

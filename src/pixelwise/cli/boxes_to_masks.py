@@ -6,7 +6,7 @@ import typer
 
 from pixelwise.cli import options
 from pixelwise.cli.progress import progress
-from pixelwise.terminal import say
+from pixelwise.core.terminal import say
 
 EXAMPLES = (
     "pixelwise boxes-to-masks voc:VOC2012 -o weak --classes background,cat,dog",
@@ -35,12 +35,12 @@ def boxes_to_masks(
     """
     from functools import partial
 
-    from pixelwise.crf.boxes import masks_from_boxes
+    from pixelwise.crf.masks_from_boxes import masks_from_boxes
     from pixelwise.crf.presets import load_preset
-    from pixelwise.data.boxes import open_boxes
-    from pixelwise.data.convert import convert, place_of
+    from pixelwise.data.conversion import convert, place_of
+    from pixelwise.data.sources.boxes import open_boxes
     from pixelwise.data.spec import open_splits
-    from pixelwise.inference.refiner import DEFAULT_PRESET
+    from pixelwise.inference.crf_refiner import DEFAULT_PRESET
 
     if not 0 < middle <= 1:
         raise typer.BadParameter(f"expected a share in (0, 1], got {middle}", param_hint="--middle")

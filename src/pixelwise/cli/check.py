@@ -7,14 +7,14 @@ import typer
 
 from pixelwise.cli import options, tables
 from pixelwise.cli.progress import progress
-from pixelwise.terminal import say, say_json
+from pixelwise.core.terminal import say, say_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pixelwise.data.audit import Audit
-    from pixelwise.data.look import Finding
-    from pixelwise.data.survey import Leak, Survey
+    from pixelwise.data.checks.audit import Audit
+    from pixelwise.data.checks.sample_check import Finding
+    from pixelwise.data.checks.split_check import Leak, Survey
 
 EXAMPLES = (
     "pixelwise check folder:my_images --html check.html",
@@ -38,11 +38,11 @@ def check(
     ids in two splits. Warnings: similar images in two splits, labels that do not lie on their images, a 0
     that looks like void or void that looks like a class, absent classes. Exit code 1 if there are errors.
     """
+    from pixelwise.core.errors import DataError
+    from pixelwise.core.files import write_atomically
+    from pixelwise.data.checks.check_page import survey_page
+    from pixelwise.data.checks.split_check import compare, leak_to_dict, survey
     from pixelwise.data.spec import open_splits
-    from pixelwise.data.survey import compare, leak_to_dict, survey
-    from pixelwise.data.survey_page import survey_page
-    from pixelwise.errors import DataError
-    from pixelwise.files import write_atomically
 
     surveys: dict[str, Survey] = {}
     for name, dataset in open_splits(data, split, classes).items():
@@ -86,7 +86,7 @@ def _print(report: "Audit") -> None:
 
 
 def _print_findings(rank: str, findings: "Sequence[Finding]") -> None:
-    from pixelwise.data.look import by_kind
+    from pixelwise.data.checks.sample_check import by_kind
 
     for kind, members in by_kind(findings).items():
         for finding in members[:_MOST_LINES]:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from pixelwise.cli import tables
-from pixelwise.terminal import say, say_json
+from pixelwise.core.terminal import say, say_json
 
 EXAMPLES = (
     "pixelwise compare reports/plain reports/crf",
@@ -28,8 +28,8 @@ def compare(
     The images are resampled a thousand times, the same way for both; a difference is marked * if 95 % of
     the resamples lie on one side of zero.
     """
-    from pixelwise.evaluation.compare import compare as set_against
-    from pixelwise.evaluation.compare import load_record
+    from pixelwise.evaluation.comparison import compare as set_against
+    from pixelwise.evaluation.comparison import load_record
 
     result = set_against(load_record(first), load_record(second))
     if as_json:
@@ -39,7 +39,7 @@ def compare(
 
 
 def _print(result: dict[str, Any]) -> None:
-    from pixelwise.evaluation.evaluate import SUMMARY
+    from pixelwise.evaluation.evaluation import SUMMARY
 
     headings = ("per cent", "A", "B", "B - A", "95 % interval", "", "B better in")
     rows = [(SUMMARY[name], *_cells(row)) for name, row in result["metrics"].items()]

@@ -6,7 +6,7 @@ import typer
 
 from pixelwise.cli import options
 from pixelwise.cli.progress import progress
-from pixelwise.terminal import say
+from pixelwise.core.terminal import say
 
 EXAMPLES = (
     "pixelwise convert voc:VOC2012 -o animals --classes background,cat,dog",
@@ -28,8 +28,8 @@ def convert(
     Pictures are copied as they are. Every split becomes a folder with images/ and labels/, and labels.NAME/
     for further heads; --split all writes these into OUTPUT itself. Nothing is overwritten.
     """
-    from pixelwise.data.convert import convert as write
-    from pixelwise.data.convert import place_of
+    from pixelwise.data.conversion import convert as write
+    from pixelwise.data.conversion import place_of
     from pixelwise.data.spec import open_splits
 
     for name, dataset in open_splits(data, split, classes).items():

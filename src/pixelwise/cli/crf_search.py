@@ -8,10 +8,10 @@ import typer
 from pixelwise.cli import options
 from pixelwise.cli.loading import as_learnt, load_model
 from pixelwise.cli.progress import progress
-from pixelwise.terminal import note, say
+from pixelwise.core.terminal import note, say
 
 if TYPE_CHECKING:
-    from pixelwise.crf.search import Ranges, Trial
+    from pixelwise.crf.parameter_search import Ranges, Trial
 
 EXAMPLES = (
     "pixelwise crf-search default --data voc:VOC2012 -o preset.json",
@@ -57,15 +57,15 @@ def crf_search(
     trials stay in PRESET.search, and the same command goes on from there. Judge the preset on other pictures
     than those it was found on.
     """
-    from pixelwise.crf.search import Trial, best, search
+    from pixelwise.core.errors import PresetError
+    from pixelwise.core.files import write_atomically
+    from pixelwise.core.pictures.writing import write_picture
+    from pixelwise.crf.parameter_search import Trial, best, search
     from pixelwise.data import open_dataset
     from pixelwise.data.spec import without_folders
-    from pixelwise.errors import PresetError
-    from pixelwise.evaluation import metrics
-    from pixelwise.evaluation.crf_search import ScoredImages, at_random, evenly
-    from pixelwise.evaluation.surface import draw_surface
-    from pixelwise.files import write_atomically
-    from pixelwise.pictures.writing import write_picture
+    from pixelwise.evaluation.crf_scores import ScoredImages, at_random, evenly
+    from pixelwise.evaluation.metrics import confusion
+    from pixelwise.evaluation.report.search_surface import draw_surface
 
     ranges = _ranges(grid, w1=w1, theta_alpha=theta_alpha, theta_beta=theta_beta)
     if grid == "paper" and seed is None:
@@ -83,7 +83,7 @@ def crf_search(
     scored = ScoredImages(predictor, dataset, output.with_suffix(".search"))
     with progress("scoring", len(scored)) as tell:
         scored.compute(tell)
-    without = metrics.mean_iou(scored.confusion(None))
+    without = confusion.mean_iou(scored.confusion(None))
     note(f"{len(scored)} images, mean IoU without CRF {without:.2%}")
     with progress("searching", ranges.most_trials(), "trials") as tell:
 
@@ -107,13 +107,13 @@ def crf_search(
         "mean_iou_without_crf": round(without, 6),
         "trials": len(trials),
         "ranges": {name: list(limits) for name, limits in vars(ranges).items()},
-        "convention": metrics.CONVENTION,
+        "convention": confusion.CONVENTION,
     }
     preset = top.point.preset(output.stem, f"pixelwise crf-search, {predictor.info.name} on {where}")
     write_atomically(output, lambda file: file.write(preset.to_json(record).encode()))
     write_picture(surface, draw_surface(trials, top.point.w1, without))
     say(f"{_shown(top)}; without CRF {without:.2%}; {len(scored)} images, {len(trials)} trials")
-    say(f"Convention: {metrics.CONVENTION}.")
+    say(f"Convention: {confusion.CONVENTION}.")
     say(f"{output}: use it with --crf-preset; {surface} shows the surface")
 
 
@@ -121,7 +121,7 @@ def _ranges(grid: str, **texts: str | None) -> "Ranges":
     """The grid of that name with LOW:HIGH or LOW:STEP:HIGH of the parameters that are given."""
     import dataclasses
 
-    from pixelwise.crf.search import GRIDS
+    from pixelwise.crf.parameter_search import GRIDS
 
     if grid not in GRIDS:
         raise typer.BadParameter(f"expected {' or '.join(GRIDS)}, got {grid}", param_hint="--grid")

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pixelwise.terminal import say, say_json
+from pixelwise.core.terminal import say, say_json
 
 if TYPE_CHECKING:
-    from pixelwise.data.source import Source
+    from pixelwise.data.kind import Source
 
 EXAMPLES = (
     "pixelwise data",
@@ -23,8 +23,8 @@ def data(
     """List the kinds of data that KIND:PATH may name: what they are, their files, where to get them,
     terms.
     """
+    from pixelwise.core.errors import DataError
     from pixelwise.data import SOURCES
-    from pixelwise.errors import DataError
 
     if kind is not None and kind not in SOURCES:
         raise DataError(f'there is no kind "{kind}"', f"kinds: {', '.join(SOURCES)}")

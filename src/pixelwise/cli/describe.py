@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pixelwise.cli import options, tables
-from pixelwise.terminal import note, say, say_json
+from pixelwise.core.terminal import note, say, say_json
 
 if TYPE_CHECKING:
-    from pixelwise.models.structure import Layer
+    from pixelwise.inspect.net_layers import Layer
 
 EXAMPLES = (
     "pixelwise describe fcn8s-vgg16",
@@ -32,7 +32,7 @@ def describe(
 
     Cell i of a map sees `field` pixels around pixel offset + i * cell. ReLU and dropout are left out.
     """
-    from pixelwise.models.catalogue import CATALOGUE, build
+    from pixelwise.models.paper_nets import CATALOGUE, build
 
     if name not in CATALOGUE:
         raise typer.BadParameter(f"expected one of {', '.join(CATALOGUE)}, got {name}", param_hint="NET")
@@ -41,7 +41,7 @@ def describe(
     height, width = options.parsed_size(size)
     import torch
 
-    from pixelwise.models.structure import layers_of
+    from pixelwise.inspect.net_layers import layers_of
 
     with torch.device("meta"):
         net = build(name, classes)
@@ -108,9 +108,9 @@ def _cells(layer: "Layer") -> tuple[str, ...]:
 
 
 def _draw(layers: "list[Layer]", name: str, caption: str, path: Path) -> None:
-    from pixelwise.files import write_atomically
-    from pixelwise.models.figure import draw
-    from pixelwise.pictures.writing import write_picture
+    from pixelwise.core.files import write_atomically
+    from pixelwise.core.pictures.writing import write_picture
+    from pixelwise.inspect.net_figure import draw
 
     canvas = draw(layers, name, caption)
     if path.suffix == ".svg":

@@ -8,7 +8,7 @@ import typer
 from pixelwise.cli import options, tables
 from pixelwise.cli.loading import as_learnt, load_model
 from pixelwise.cli.progress import progress
-from pixelwise.terminal import note, say, say_json
+from pixelwise.core.terminal import note, say, say_json
 
 EXAMPLES = (
     "pixelwise eval default --data voc:VOC2012 --split val",
@@ -53,7 +53,7 @@ def evaluate(
     """
     from pixelwise.data import open_dataset
     from pixelwise.evaluation import details
-    from pixelwise.evaluation.evaluate import evaluate as judge
+    from pixelwise.evaluation.evaluation import evaluate as judge
 
     options.check_engine(engine, precision)
     dataset = open_dataset(data, split, None, ids, head)
@@ -64,10 +64,10 @@ def evaluate(
     if classes is not None:
         dataset = dataset.select(classes)
     if report is not None:
-        from pixelwise.errors import ImageError
-        from pixelwise.evaluation.gallery import exhibits
-        from pixelwise.evaluation.report import write_report
-        from pixelwise.files import make_folder
+        from pixelwise.core.errors import ImageError
+        from pixelwise.core.files import make_folder
+        from pixelwise.evaluation.report.gallery import exhibits
+        from pixelwise.evaluation.report.page import write_report
 
         make_folder(report, "report's folder", "--report", ImageError)
     wanted = details.BANDS * trimap + ("boundary",) * boundary if report is None else details.ALL
@@ -86,7 +86,7 @@ def evaluate(
 
 
 def _print(result: dict[str, Any]) -> None:
-    from pixelwise.evaluation.evaluate import SUMMARY
+    from pixelwise.evaluation.evaluation import SUMMARY
 
     headings = ("id", "class", "IoU %", "95 % interval", "recall %", "precision %", "F1 %", "pixels")
     tables.show(headings, map(_cells, result["per_class"]), texts=("class",))

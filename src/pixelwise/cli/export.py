@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pixelwise.terminal import note, say
+from pixelwise.core.terminal import note, say
 
 EXAMPLES = (
     "pixelwise export runs/mine -o mine.onnx",
@@ -36,11 +36,11 @@ def export(
     """
     import dataclasses
 
-    from pixelwise.errors import TrainingError
-    from pixelwise.export.onnx import export_onnx
-    from pixelwise.models.batch_norm import fold_batch_norm
-    from pixelwise.models.border import narrow_borders
-    from pixelwise.types import IMAGE
+    from pixelwise.core.errors import TrainingError
+    from pixelwise.core.types import IMAGE
+    from pixelwise.exporting.onnx import export_onnx
+    from pixelwise.models.layers.frozen_batch_norm import fold_batch_norm
+    from pixelwise.models.surgery.border_rows import narrow_borders
 
     if output.suffix != ".onnx":
         raise typer.BadParameter(f"expected a name that ends in .onnx, got {output}", param_hint="--output")
@@ -49,12 +49,12 @@ def export(
             raise typer.BadParameter(
                 f"a net file has one head, so leave it out; got {head}", param_hint="--head"
             )
-        from pixelwise.inference.net_file import read_net
+        from pixelwise.inference.model_files.net_file import read_net
 
         net, info = read_net(run)
     else:
         from pixelwise.training.checkpoint import BEST, chosen
-        from pixelwise.training.net import load_run
+        from pixelwise.training.setup.recipe_net import load_run
 
         net, info = load_run(run, head)
         if (inputs := tuple(info.training["recipe"]["inputs"])) != (IMAGE,):

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from pixelwise.cli.progress import progress
-from pixelwise.terminal import say
+from pixelwise.core.terminal import say
 
 EXAMPLES = (
     "pixelwise hha depth.png --camera nyud -o hha.png",
@@ -31,11 +31,11 @@ def hha(
     """
     from PIL import Image
 
+    from pixelwise.core.errors import DataError
+    from pixelwise.core.pictures.writing import write_picture
+    from pixelwise.core.threads import in_order, processors
     from pixelwise.data.hha import Camera, read_metres
     from pixelwise.data.hha import hha as encode
-    from pixelwise.errors import DataError
-    from pixelwise.pictures.writing import write_picture
-    from pixelwise.streams import in_order, processors
 
     try:
         seen_by = Camera.parse(camera)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pixelwise.cli import tables
-from pixelwise.terminal import say
+from pixelwise.core.terminal import say
 
 if TYPE_CHECKING:
-    from pixelwise.labels import Classes
-    from pixelwise.models.caffe_import import Report
-    from pixelwise.models.caffemodel import CaffeNet
-    from pixelwise.models.segmentation_net import SegmentationNet
+    from pixelwise.core.classes import Classes
+    from pixelwise.models.nets.segmentation_net import SegmentationNet
+    from pixelwise.models.weights.caffe_import import Report
+    from pixelwise.models.weights.caffemodel import CaffeNet
 
 EXAMPLES = (
     "pixelwise import-caffe fcn8s-heavy-pascal.caffemodel -o fcn8s.safetensors",
@@ -55,12 +55,12 @@ def import_caffe(
         raise typer.BadParameter(f"expected a .safetensors file, got {output}", param_hint="--output")
     import torch
 
-    from pixelwise.errors import ModelError
-    from pixelwise.inference.model_file import ModelInfo
-    from pixelwise.inference.net_file import write_net
-    from pixelwise.models.caffe_import import classes_of, copy_caffe
-    from pixelwise.models.caffemodel import read_caffemodel
-    from pixelwise.models.catalogue import CATALOGUE, build
+    from pixelwise.core.errors import ModelError
+    from pixelwise.inference.model_files.model_file import ModelInfo
+    from pixelwise.inference.model_files.net_file import write_net
+    from pixelwise.models.paper_nets import CATALOGUE, build
+    from pixelwise.models.weights.caffe_import import classes_of, copy_caffe
+    from pixelwise.models.weights.caffemodel import read_caffemodel
 
     if net_name is not None and net_name not in CATALOGUE:
         raise typer.BadParameter(f"expected one of {', '.join(CATALOGUE)}, got {net_name}", param_hint="--as")
@@ -106,8 +106,8 @@ def import_caffe(
 
 
 def _digest(path: Path) -> str:
-    from pixelwise.errors import ModelError
-    from pixelwise.files import regular_file, sha256_of
+    from pixelwise.core.errors import ModelError
+    from pixelwise.core.files import regular_file, sha256_of
 
     try:
         return sha256_of(regular_file(path))
@@ -116,10 +116,10 @@ def _digest(path: Path) -> str:
 
 
 def _classes(path: Path | None, count: int) -> "Classes":
-    from pixelwise.data.folder import own_classes
-    from pixelwise.data.voc import VOC_CLASSES
-    from pixelwise.errors import ModelError
-    from pixelwise.labels import Classes
+    from pixelwise.core.classes import Classes
+    from pixelwise.core.errors import ModelError
+    from pixelwise.data.sources.folder import own_classes
+    from pixelwise.data.sources.voc import VOC_CLASSES
 
     if path is None:
         return Classes.named(
@@ -135,8 +135,8 @@ def _classes(path: Path | None, count: int) -> "Classes":
 
 def _mean(given: str | None, net: "SegmentationNet") -> list[float] | None:
     """The mean per channel, BGR."""
-    from pixelwise.errors import ModelError
-    from pixelwise.models.caffemodel import read_mean
+    from pixelwise.core.errors import ModelError
+    from pixelwise.models.weights.caffemodel import read_mean
 
     if given is None:
         return None
@@ -158,9 +158,9 @@ def _fitting(source: "CaffeNet", classes: int, path: str) -> str:
     """The net of the catalogue that the file fills."""
     import torch
 
-    from pixelwise.errors import ModelError
-    from pixelwise.models.caffe_import import copy_caffe
-    from pixelwise.models.catalogue import CATALOGUE, build
+    from pixelwise.core.errors import ModelError
+    from pixelwise.models.paper_nets import CATALOGUE, build
+    from pixelwise.models.weights.caffe_import import copy_caffe
 
     starts = []
     for name in CATALOGUE:

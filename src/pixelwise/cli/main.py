@@ -37,7 +37,7 @@ from pixelwise.cli import (
     upper_bound,
     wrap,
 )
-from pixelwise.terminal import discard, note, printable, take_over_stderr
+from pixelwise.core.terminal import discard, note, printable, take_over_stderr
 
 Parameters = ParamSpec("Parameters")
 

@@ -2,8 +2,8 @@
 
 import traceback
 
-from pixelwise.errors import EXTRAS, MissingExtraError, PixelwiseError
-from pixelwise.terminal import note
+from pixelwise.core.errors import EXTRAS, MissingExtraError, PixelwiseError
+from pixelwise.core.terminal import note
 
 debug = False
 """Whether `--debug` was given."""

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from pixelwise.cli import tables
-from pixelwise.terminal import say, say_json
+from pixelwise.core.terminal import say, say_json
 
 EXAMPLES = ("pixelwise models", "pixelwise models --json")
 
@@ -19,7 +19,7 @@ def models(
     receptive field is that of the coarsest scores; fov is the field of view of DeepLab's table 2, which
     counts fc6 alone, and img/s the speed of training there.
     """
-    from pixelwise.models.catalogue import CATALOGUE, CONVENTION
+    from pixelwise.models.paper_nets import CATALOGUE, CONVENTION
 
     rows = [_row(name) for name in CATALOGUE]
     if as_json:
@@ -44,8 +44,8 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
 def _row(name: str) -> dict[str, Any]:
     import torch
 
-    from pixelwise.models.catalogue import CATALOGUE, build
-    from pixelwise.models.structure import deepest_grid, layers_of
+    from pixelwise.inspect.net_layers import deepest_grid, layers_of
+    from pixelwise.models.paper_nets import CATALOGUE, build
 
     with torch.device("meta"):
         net = build(name)

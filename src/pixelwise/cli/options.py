@@ -80,7 +80,7 @@ Precision = Annotated[
 
 def chosen_preset(crf: bool, preset: str | None) -> str | None:
     """What --crf and --crf-preset ask for: a preset's name or file, or no CRF."""
-    from pixelwise.inference.refiner import DEFAULT_PRESET
+    from pixelwise.inference.crf_refiner import DEFAULT_PRESET
 
     return DEFAULT_PRESET if crf and preset is None else preset
 
@@ -116,8 +116,8 @@ def parsed_size(text: str) -> tuple[int, int]:
 
 def check_engine(engine: str, precision: str) -> None:
     """Raise BadParameter unless there are such an engine and precision."""
-    from pixelwise.inference.choice import ENGINES
-    from pixelwise.types import PRECISIONS
+    from pixelwise.core.types import PRECISIONS
+    from pixelwise.inference.engines.registry import ENGINES
 
     for value, known, option in ((engine, ENGINES, "--engine"), (precision, PRECISIONS, "--precision")):
         if value not in known:

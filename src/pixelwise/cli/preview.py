@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from pixelwise.cli import options
-from pixelwise.terminal import say
+from pixelwise.core.terminal import say
 
 EXAMPLES = (
     "pixelwise preview finetune --set data=folder:my_images -o preview.png",
@@ -26,12 +26,12 @@ def preview(
 
     The variations are those that the training makes of these samples in its first epochs.
     """
-    from pixelwise.pictures.writing import write_picture
+    from pixelwise.core.pictures.writing import write_picture
     from pixelwise.recipes import get_recipe
-    from pixelwise.training.batches import augmentation
-    from pixelwise.training.chain import first_stage
-    from pixelwise.training.preview import preview as draw
-    from pixelwise.training.start import opened, with_also
+    from pixelwise.training.contact_sheet import preview as draw
+    from pixelwise.training.sampling.batches import augmentation
+    from pixelwise.training.setup.run_start import opened, with_also
+    from pixelwise.training.stages import first_stage
 
     chosen = first_stage(get_recipe(recipe).override(settings or []))
     dataset = with_also(chosen, opened(chosen, chosen.data, chosen.train_split))

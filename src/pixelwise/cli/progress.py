@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from pixelwise.terminal import on_screen, printable
+from pixelwise.core.terminal import on_screen, printable
 
 
 @contextmanager

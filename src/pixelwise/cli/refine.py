@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from pixelwise.cli import options
-from pixelwise.terminal import say
+from pixelwise.core.terminal import say
 
 EXAMPLES = (
     "pixelwise refine photo.jpg labels.png -o refined.png",
@@ -40,10 +40,10 @@ def refine(
     Labels keep their ids and their palette; pixels of 255 get the label that fits best, and no class appears
     that the file does not have. Probabilities of a reduced size are interpolated to the picture's.
     """
-    from pixelwise.errors import ImageError
-    from pixelwise.inference.given import read_given, refine_given
-    from pixelwise.inference.refiner import DEFAULT_PRESET, CRFRefiner
-    from pixelwise.pictures.writing import write_picture
+    from pixelwise.core.errors import ImageError
+    from pixelwise.core.pictures.writing import write_picture
+    from pixelwise.inference.crf_refiner import DEFAULT_PRESET, CRFRefiner
+    from pixelwise.inference.external_results import read_given, refine_given
 
     if output.suffix.lower() not in _ENDINGS:
         raise typer.BadParameter(

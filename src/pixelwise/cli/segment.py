@@ -11,10 +11,10 @@ import typer
 from pixelwise.cli import options, tables
 from pixelwise.cli.messages import report
 from pixelwise.cli.progress import progress
-from pixelwise.terminal import note, say, say_json
+from pixelwise.core.terminal import note, say, say_json
 
 if TYPE_CHECKING:
-    from pixelwise.inference.directory import Outcome
+    from pixelwise.inference.segment_files import Outcome
 
 EXAMPLES = (
     "pixelwise segment examples/chelsea.png",
@@ -54,12 +54,12 @@ def segment(
     With --crf a fully connected CRF sees the picture in its own size (beyond 2.4 megapixels with 7 classes:
     on the largest copy that takes 800 MB), and all results are of its beliefs.
     """
-    from pixelwise.errors import ModelError
-    from pixelwise.inference.directory import plan, run
+    from pixelwise.core.errors import ModelError
+    from pixelwise.core.pictures.reading import FIRST_FRAME
+    from pixelwise.core.threads import processors
     from pixelwise.inference.predictor import load
+    from pixelwise.inference.segment_files import plan, run
     from pixelwise.inference.segmentation import KINDS
-    from pixelwise.pictures.images import FIRST_FRAME
-    from pixelwise.streams import processors
 
     options.check_engine(engine, precision)
     kinds = tuple(dict.fromkeys(options.listed(save)))

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Collection, Iterable, Sequence
 
-from pixelwise.terminal import on_screen, printable
+from pixelwise.core.terminal import on_screen, printable
 
 
 def show(

@@ -7,7 +7,7 @@ import typer
 from pixelwise.cli import options, tables
 from pixelwise.cli.loading import load_model
 from pixelwise.cli.progress import progress
-from pixelwise.terminal import say, say_json
+from pixelwise.core.terminal import say, say_json
 
 EXAMPLES = (
     "pixelwise time default --size 500x500",
@@ -38,7 +38,7 @@ def time(
     import tempfile
     from pathlib import Path
 
-    from pixelwise.inference.timing import MOST_PIXELS, time_stages, write_photo
+    from pixelwise.inference.stage_timing import MOST_PIXELS, time_stages, write_photo
 
     height, width = options.parsed_size(size)
     if height * width > MOST_PIXELS:

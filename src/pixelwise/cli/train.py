@@ -11,12 +11,12 @@ import typer
 
 from pixelwise.cli import options
 from pixelwise.cli.progress import progress
-from pixelwise.terminal import note, say
+from pixelwise.core.terminal import note, say
 
 if TYPE_CHECKING:
     from pixelwise.data import LabelledImages
-    from pixelwise.training.chain import Chain
     from pixelwise.training.recipe import Recipe
+    from pixelwise.training.stages import Chain
 
 EXAMPLES = (
     "pixelwise train finetune --set data=folder:my_images --output runs/mine",
@@ -54,19 +54,19 @@ def train(
     on from there with the recipe and settings the run was started with, as if nothing had happened. A recipe
     of stages makes a run folder of each below the output, and --resume goes on in the right one.
     """
-    from pixelwise.training import launch
+    from pixelwise.training.distributed import launcher
 
-    if devices * nodes > 1 and not launch.is_launched():
-        raise typer.Exit(launch.launch(devices, nodes, sys.argv[1:]))
-    from pixelwise.data.audit import audit
-    from pixelwise.errors import TrainingError
+    if devices * nodes > 1 and not launcher.is_launched():
+        raise typer.Exit(launcher.launch(devices, nodes, sys.argv[1:]))
+    from pixelwise.core.errors import TrainingError
+    from pixelwise.data.checks.audit import audit
     from pixelwise.recipes import get_recipe
-    from pixelwise.training.chain import Chain, first_stage, train_chain
     from pixelwise.training.loop import train as fit
-    from pixelwise.training.start import opened, with_also
+    from pixelwise.training.setup.run_start import opened, with_also
+    from pixelwise.training.stages import Chain, first_stage, train_chain
 
     run = output or Path("runs") / recipe
-    with _one_tells(launch.is_first_here()):
+    with _one_tells(launcher.is_first_here()):
         chosen = get_recipe(recipe)
         if resume:
             chosen = _begun(chosen, run)
@@ -79,18 +79,18 @@ def train(
         first = first_stage(chosen)
         train_set = with_also(first, opened(first, first.data, first.train_split))
         val_set = opened(first, first.val_data or first.data, first.val_split)
-        for dataset in (train_set, val_set) if launch.is_first_here() else ():
+        for dataset in (train_set, val_set) if launcher.is_first_here() else ():
             with progress(f"checking {dataset.name}", len(dataset)) as tell:
                 report = audit(dataset, tell)
             report.raise_errors()
             for warning in report.warnings:
                 note(f"warning: {dataset.name}: {warning.message}")
-        if launch.is_first_here() and len(val_set) < FEW:
+        if launcher.is_first_here() and len(val_set) < FEW:
             note(
                 f"warning: {val_set.name}: only {len(val_set)} to judge by, so the choice of the best net "
                 "and its figures are uncertain; label more, or put more of them into val/",
             )
-    with _one_tells(launch.is_first()):
+    with _one_tells(launcher.is_first()):
         if find_rate:
             _find_rate(chosen, train_set, given)
             return
@@ -98,19 +98,19 @@ def train(
             finished = train_chain(chosen, train_set, val_set, run, resume)
         else:
             finished = fit(chosen, train_set, val_set, run, resume)
-    if not finished and launch.is_first():
+    if not finished and launcher.is_first():
         again = f"pixelwise train {recipe} --output {quote(str(run))} --resume"
         note(f"stopped; go on with: {again}")
     if not finished:
         raise typer.Exit(130)
-    if launch.is_first():
+    if launcher.is_first():
         say(f"finished; {_next(chosen, run)}")
 
 
 @contextmanager
 def _one_tells(tells: bool) -> Iterator[None]:
     """What several processes find wrong, or are interrupted by, the one that `tells` tells the user."""
-    from pixelwise.errors import PixelwiseError
+    from pixelwise.core.errors import PixelwiseError
 
     try:
         yield
@@ -123,8 +123,8 @@ def _one_tells(tells: bool) -> Iterator[None]:
 def _begun(recipe: "Recipe | Chain", run: Path) -> "Recipe | Chain":
     """The recipe with the settings that the run was started with."""
     from pixelwise.training import checkpoint
-    from pixelwise.training.chain import Chain, read_chain
     from pixelwise.training.recipe import Recipe
+    from pixelwise.training.stages import Chain, read_chain
 
     if isinstance(recipe, Chain):
         return read_chain(run)
@@ -133,7 +133,7 @@ def _begun(recipe: "Recipe | Chain", run: Path) -> "Recipe | Chain":
 
 def _find_rate(recipe: "Recipe | Chain", train_set: "LabelledImages", settings: list[str]) -> None:
     from pixelwise.training import rate_search
-    from pixelwise.training.chain import Chain, first_stage
+    from pixelwise.training.stages import Chain, first_stage
 
     trials: list[rate_search.Trial] = []
     for trial in rate_search.find_rate(first_stage(recipe), train_set):
@@ -149,8 +149,8 @@ def _find_rate(recipe: "Recipe | Chain", train_set: "LabelledImages", settings: 
 
 def _next(recipe: "Recipe | Chain", run: Path) -> str:
     """What to do with a finished run: make a model file or, of nets that such files cannot hold, judge it."""
-    from pixelwise.training.chain import Chain
-    from pixelwise.types import IMAGE
+    from pixelwise.core.types import IMAGE
+    from pixelwise.training.stages import Chain
 
     last = recipe.stages[-1] if isinstance(recipe, Chain) else recipe
     if last.inputs == (IMAGE,) and last.crf_layer is None:

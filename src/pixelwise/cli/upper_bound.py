@@ -7,10 +7,10 @@ import typer
 
 from pixelwise.cli import options, tables
 from pixelwise.cli.progress import progress
-from pixelwise.terminal import say, say_json
+from pixelwise.core.terminal import say, say_json
 
 if TYPE_CHECKING:
-    from pixelwise.evaluation.metrics import Floats
+    from pixelwise.evaluation.metrics.confusion import Floats
     from pixelwise.evaluation.upper_bound import Convention
 
 EXAMPLES = (
@@ -40,7 +40,7 @@ def upper_bound(
     it is from them.
     """
     from pixelwise.data import open_dataset
-    from pixelwise.evaluation.metrics import number
+    from pixelwise.evaluation.metrics.confusion import number
     from pixelwise.evaluation.upper_bound import upper_bounds
 
     steps = _parsed(factors)
@@ -74,7 +74,7 @@ def _parsed(text: str) -> tuple[int, ...]:
 def _print(bounds: "dict[Convention, Floats]", factors: tuple[int, ...], classes: tuple[str, ...]) -> None:
     import numpy as np
 
-    from pixelwise.data.voc import VOC_CLASSES
+    from pixelwise.data.sources.voc import VOC_CLASSES
     from pixelwise.evaluation.upper_bound import PAPER
 
     compared = list(classes) == VOC_CLASSES and set(factors) <= set(PAPER)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from pixelwise.cli import options
-from pixelwise.terminal import say
+from pixelwise.core.terminal import say
 
 EXAMPLES = (
     "pixelwise wrap net.onnx --classes background,cat --mean 0.5,0.5,0.5 --std 0.5,0.5,0.5 -o mine.onnx",
@@ -45,10 +45,10 @@ def wrap(
     The net has one input, float (N, 3, H, W) or uint8 (N, H, W, 3), of any or of one size, and gives scores
     (N, C, h, w) of any stride. Mean and std apply to float inputs. The file is run before it gets its name.
     """
-    from pixelwise.export.wrap import wrap_onnx
-    from pixelwise.inference.model_file import ModelInfo
+    from pixelwise.core.classes import Classes
+    from pixelwise.exporting.wrap import wrap_onnx
+    from pixelwise.inference.model_files.model_file import ModelInfo
     from pixelwise.inference.normalisation import Normalisation
-    from pixelwise.labels import Classes
 
     if output.suffix != ".onnx":
         raise typer.BadParameter(f"expected a name that ends in .onnx, got {output}", param_hint="--output")
@@ -73,8 +73,8 @@ def _numbers(text: str, option: str) -> list[float]:
 
 def _names(classes: str) -> list[str]:
     """The names in a list or in a file."""
-    from pixelwise.errors import ModelError
-    from pixelwise.files import regular_file
+    from pixelwise.core.errors import ModelError
+    from pixelwise.core.files import regular_file
 
     path = Path(classes)
     if path.suffix != ".txt":

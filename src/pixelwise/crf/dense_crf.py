@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise import _core
+from pixelwise.core.threads import thread_count
+from pixelwise.core.types import VOID
 from pixelwise.crf.potentials import Kernel, Normalization, unary_from_labels, unary_from_probabilities
 from pixelwise.crf.presets import DENSECRF, Preset
-from pixelwise.streams import thread_count
-from pixelwise.types import VOID
 
 Q = npt.NDArray[np.float32]
 """(C, *shape) beliefs; those of a pixel add up to 1."""

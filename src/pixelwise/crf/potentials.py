@@ -12,8 +12,8 @@ from typing import Literal, Protocol, get_args
 import numpy as np
 import numpy.typing as npt
 
+from pixelwise.core.types import VOID
 from pixelwise.crf.ranges import check_range
-from pixelwise.types import VOID
 
 Normalization = Literal["none", "before", "after", "symmetric"]
 """With K the matrix of likenesses and D the diagonal of its row sums: K, K/D, D\\K or D^-1/2 K D^-1/2."""

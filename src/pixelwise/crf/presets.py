@@ -15,8 +15,8 @@ from typing import Any, get_args
 
 import numpy.typing as npt
 
+from pixelwise.core.errors import PresetError
 from pixelwise.crf.potentials import Bilateral, Gaussian, Kernel, Normalization
-from pixelwise.errors import PresetError
 
 NOMINAL_SIDE = 500
 """A preset's widths in pixels are for pictures this long, as VOC's are; with longer ones they grow."""

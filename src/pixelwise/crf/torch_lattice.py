@@ -1,8 +1,8 @@
-"""The permutohedral lattice of cpp/permutohedral.cpp in torch: on any device, and transposed, too.
+"""The permutohedral lattice of cpp/crf/permutohedral.cpp in torch: on any device, and transposed, too.
 
 Source: Adams, Baek and Davis, "Fast high-dimensional filtering using the permutohedral lattice", 2010,
 section 3. Coordinates of image features tie exactly, and which side of a tie a pixel falls on decides which
-vertices exist. So the order of operations is that of cpp/kernels_lattice.cpp, and in float32 whatever the
+vertices exist. So the order of operations is that of cpp/crf/lattice_isa.cpp, and in float32 whatever the
 type of the values that are filtered.
 """
 

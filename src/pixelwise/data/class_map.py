@@ -7,9 +7,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.errors import DataError
-from pixelwise.labels import RGB, Classes, voc_palette
-from pixelwise.types import VOID, FileIds, Labels
+from pixelwise.core.classes import RGB, Classes, voc_palette
+from pixelwise.core.errors import DataError
+from pixelwise.core.types import VOID, FileIds, Labels
 
 _MOST_COUNTED = 1 << 16  # ids, for a count of each
 _AT_ONCE = 1 << 22  # pixels

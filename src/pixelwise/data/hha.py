@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.data.parts import read_numbers
-from pixelwise.data.windows import box_sum
-from pixelwise.errors import DataError
-from pixelwise.types import Channel
+from pixelwise.core.errors import DataError
+from pixelwise.core.types import Channel
+from pixelwise.data.sample_files import read_numbers
+from pixelwise.data.window_sums import box_sum
 
 Floats = npt.NDArray[np.float64]
 

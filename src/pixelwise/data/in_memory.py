@@ -8,9 +8,9 @@ from typing import Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from pixelwise.core.classes import Classes
 from pixelwise.data.class_map import ClassMap
 from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
-from pixelwise.labels import Classes
 
 Content = TypeVar("Content")
 Pair = tuple[npt.NDArray[np.uint8], npt.NDArray[np.integer]]

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
+from pixelwise.core.errors import DataError
+from pixelwise.core.types import VOID, FileIds, Labels
 from pixelwise.data.class_map import ClassMap
-from pixelwise.data.parts import Part
 from pixelwise.data.sample import LabelledImages
-from pixelwise.errors import DataError
-from pixelwise.types import VOID, FileIds, Labels
+from pixelwise.data.sample_files import Part
 
 
 @dataclass(frozen=True)

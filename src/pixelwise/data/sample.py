@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
+from pixelwise.core.classes import Classes
+from pixelwise.core.errors import DataError
+from pixelwise.core.types import IMAGE, Channel, FileIds, Labels, RGBImage
 from pixelwise.data.class_map import ClassMap
-from pixelwise.data.parts import Part, read_part
-from pixelwise.errors import DataError
-from pixelwise.labels import Classes
-from pixelwise.types import IMAGE, Channel, FileIds, Labels, RGBImage
+from pixelwise.data.sample_files import Part, read_part
 
 SEMANTIC, GEOMETRIC = "semantic", "geometric"
 """The names of heads; a data set with one head has a semantic one."""

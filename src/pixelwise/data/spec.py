@@ -7,14 +7,18 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from pixelwise.data import (
+from pixelwise.core.errors import DataError, SplitError
+from pixelwise.data.kind import Source
+from pixelwise.data.sample import LabelledImages
+from pixelwise.data.sample_files import read_text
+from pixelwise.data.sources import (
     camvid,
     cityscapes,
     coco,
     cvat,
+    file_list,
     folder,
     labelme,
-    manifest,
     nyud,
     pascal_context,
     sbd,
@@ -22,14 +26,10 @@ from pixelwise.data import (
     stanford_background,
     voc,
 )
-from pixelwise.data.parts import read_text
-from pixelwise.data.sample import LabelledImages
-from pixelwise.data.source import Source
-from pixelwise.errors import DataError, SplitError
 
 _MODULES = (
     folder,
-    manifest,
+    file_list,
     voc,
     sbd,
     pascal_context,

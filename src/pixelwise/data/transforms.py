@@ -13,8 +13,8 @@ from torchvision import tv_tensors
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as tv
 
+from pixelwise.core.types import VOID, Channel
 from pixelwise.data.sample import Sample
-from pixelwise.types import VOID, Channel
 
 _GREY = 127  # of images where the picture ends; channels are 0 there
 

@@ -1,7 +1,8 @@
 """Metrics of label maps, and the evaluation of a predictor on a data set."""
 
-from .evaluate import Evaluation
-from .metrics import (
+from . import metrics
+from .evaluation import Evaluation
+from .metrics.confusion import (
     class_accuracy,
     class_f1,
     class_iou,
@@ -23,5 +24,6 @@ __all__ = [
     "frequency_weighted_iou",
     "mean_accuracy",
     "mean_iou",
+    "metrics",
     "pixel_accuracy",
 ]

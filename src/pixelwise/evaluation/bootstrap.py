@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pixelwise.evaluation.metrics import Counts, Floats
+from pixelwise.evaluation.metrics.confusion import Counts, Floats
 
 RESAMPLES = 1000
 LEVEL = 0.95

@@ -3,10 +3,11 @@
 from collections.abc import Collection
 from typing import Any
 
-from pixelwise.evaluation.boundary import Boundary
-from pixelwise.evaluation.calibration import Calibration
-from pixelwise.evaluation.regions import RegionSizes
-from pixelwise.evaluation.trimap import (
+from pixelwise.core.types import Labels
+from pixelwise.evaluation.metrics.boundary import Boundary
+from pixelwise.evaluation.metrics.calibration import Calibration
+from pixelwise.evaluation.metrics.regions import RegionSizes
+from pixelwise.evaluation.metrics.trimap import (
     BORDER_CONVENTION,
     TRIMAP_CONVENTION,
     Bands,
@@ -14,7 +15,6 @@ from pixelwise.evaluation.trimap import (
     void_distance,
 )
 from pixelwise.inference.segmentation import Segmentation
-from pixelwise.types import Labels
 
 BANDS = ("trimap", "class_borders")
 ALL = (*BANDS, "boundary", "calibration", "sizes")

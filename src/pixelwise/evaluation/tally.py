@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.evaluation.metrics import Confusion, Counts, confusion_matrix
-from pixelwise.types import Labels
+from pixelwise.core.types import Labels
+from pixelwise.evaluation.metrics.confusion import Confusion, Counts, confusion_matrix
 
 _ImageCounts = npt.NDArray[np.int64]
 """(K, 4): class id, pixels right, of that truth, and predicted, for the K classes in truth or prediction."""

@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from pixelwise.core.errors import DataError
+from pixelwise.core.types import VOID, Labels
 from pixelwise.data import LabelledImages
-from pixelwise.errors import DataError
-from pixelwise.evaluation.metrics import Confusion, Floats, confusion_matrix, mean_iou
-from pixelwise.types import VOID, Labels
+from pixelwise.evaluation.metrics.confusion import Confusion, Floats, confusion_matrix, mean_iou
 
 FACTORS = (128, 64, 32, 16, 8, 4)
 

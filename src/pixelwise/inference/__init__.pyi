@@ -1,8 +1,8 @@
 """From a picture to a segmentation: reading, scoring, results, folders. Only the torch engine needs torch."""
 
-from .model_file import ModelInfo, bundled_names
+from .crf_refiner import CRFRefiner
+from .model_files.model_file import ModelInfo, bundled_names
 from .predictor import Predictor
-from .refiner import CRFRefiner
 from .segmentation import Area, Segmentation
 from .views import Views
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont
 
-from pixelwise.labels import RGB, Classes
-from pixelwise.pictures.masks import borders, mask
-from pixelwise.terminal import printable
-from pixelwise.types import Labels, RGBImage
+from pixelwise.core.classes import RGB, Classes
+from pixelwise.core.pictures.label_pictures import borders, mask
+from pixelwise.core.terminal import printable
+from pixelwise.core.types import Labels, RGBImage
 
 if TYPE_CHECKING:
     from pixelwise.inference.segmentation import Area

@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from pixelwise.core.classes import Classes
+from pixelwise.core.errors import ModelError
+from pixelwise.core.pictures.memory_budget import PICTURES
+from pixelwise.core.pictures.reading import Photo, Source, read_photo
+from pixelwise.core.terminal import printable
+from pixelwise.core.threads import in_order, processors
+from pixelwise.core.types import IMAGE, Channel, Scores
 from pixelwise.crf import Preset
-from pixelwise.errors import ModelError
-from pixelwise.inference.choice import open_model, open_module
-from pixelwise.inference.engines import Engine
-from pixelwise.inference.model_file import ModelInfo, bundled_names
+from pixelwise.inference.crf_refiner import CRFRefiner, Refiner, refined, refined_photo, reserved_bytes
+from pixelwise.inference.engines.engines import Engine
+from pixelwise.inference.engines.registry import open_model, open_module
+from pixelwise.inference.model_files.model_file import ModelInfo, bundled_names
 from pixelwise.inference.normalisation import Normalisation
-from pixelwise.inference.refiner import CRFRefiner, Refiner, refined, refined_photo, reserved_bytes
 from pixelwise.inference.segmentation import Segmentation
 from pixelwise.inference.views import SINGLE, Views, averaged_scores, sized
-from pixelwise.labels import Classes
-from pixelwise.pictures.images import Photo, Source, read_photo
-from pixelwise.pictures.memory import PICTURES
-from pixelwise.streams import in_order, processors
-from pixelwise.terminal import printable
-from pixelwise.types import IMAGE, Channel, Scores
 
 if TYPE_CHECKING:
     from torch import nn

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise import _core
-from pixelwise.types import Scores
+from pixelwise.core.types import Scores
 
 Beliefs = npt.NDArray[np.float32]
 """(C, H, W), from 0 to 1, those of a pixel adding up to 1."""

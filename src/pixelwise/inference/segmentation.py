@@ -12,15 +12,15 @@ import numpy.typing as npt
 from PIL import Image
 
 from pixelwise import _core
-from pixelwise.errors import ModelError
-from pixelwise.files import write_atomically, write_together
+from pixelwise.core.classes import Classes
+from pixelwise.core.errors import ModelError
+from pixelwise.core.files import write_atomically, write_together
+from pixelwise.core.pictures.label_pictures import mask
+from pixelwise.core.pictures.reading import fitting
+from pixelwise.core.pictures.writing import save_picture
+from pixelwise.core.types import Labels, RGBImage, Scores
 from pixelwise.inference import drawing
 from pixelwise.inference.probabilities import Beliefs, probabilities_of
-from pixelwise.labels import Classes
-from pixelwise.pictures.images import fitting
-from pixelwise.pictures.masks import mask
-from pixelwise.pictures.writing import save_picture
-from pixelwise.types import Labels, RGBImage, Scores
 
 KINDS = {
     "mask": "_mask.png",

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pixelwise.core.types import RGBImage, Scores
 from pixelwise.inference.drawing import resized
-from pixelwise.inference.engines import Engine
+from pixelwise.inference.engines.engines import Engine
 from pixelwise.inference.probabilities import Beliefs, probabilities_of, scores_of
-from pixelwise.types import RGBImage, Scores
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pixelwise.models.catalogue import CATALOGUE, NO_FIGURE, Entry
+from pixelwise.models.paper_nets import CATALOGUE, NO_FIGURE, Entry
 
 if TYPE_CHECKING:
-    from pixelwise.models.segmentation_net import SegmentationNet
+    from pixelwise.models.nets.segmentation_net import SegmentationNet
 
 Constructor = TypeVar("Constructor", bound="Callable[..., SegmentationNet]")
 RANDOM = "none"
@@ -15,7 +15,7 @@ _FILE = "a file"
 
 
 def _skip_fcn(**arguments: Any) -> "SegmentationNet":
-    from pixelwise.models.skip_fcn import skip_fcn
+    from pixelwise.models.nets.skip_fcn import skip_fcn
 
     return skip_fcn(**arguments)
 

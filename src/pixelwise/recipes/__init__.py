@@ -9,12 +9,12 @@ import importlib
 import pkgutil
 from typing import TYPE_CHECKING
 
-from pixelwise.errors import TrainingError
+from pixelwise.core.errors import TrainingError
 
 if TYPE_CHECKING:
     from pixelwise.recipes.entry import Entry
-    from pixelwise.training.chain import Chain
     from pixelwise.training.recipe import Recipe
+    from pixelwise.training.stages import Chain
 
 __all__ = ["get_entry", "get_recipe", "recipe_names"]
 

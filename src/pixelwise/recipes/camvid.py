@@ -16,8 +16,8 @@ import dataclasses
 
 from pixelwise.recipes import people_and_animals
 from pixelwise.recipes.entry import Entry
-from pixelwise.training.chain import Chain
 from pixelwise.training.recipe import Recipe
+from pixelwise.training.stages import Chain
 
 DATA = "camvid:../shared/data/camvid"
 

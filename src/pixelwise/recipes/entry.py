@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from pixelwise.training.chain import Chain, first_stage
 from pixelwise.training.recipe import Recipe
+from pixelwise.training.stages import Chain, first_stage
 
 NOT_RUN = "Result: not yet run."
 

@@ -9,7 +9,7 @@ stage starts from the best net of the first. Result: not yet run.
 import dataclasses
 
 from pixelwise.recipes import finetune
-from pixelwise.training.chain import Chain
+from pixelwise.training.stages import Chain
 
 RECIPE = Chain(
     "finetune_crf",

@@ -10,8 +10,8 @@ import dataclasses
 
 from pixelwise.recipes.entry import NOT_RUN, Entry, entry
 from pixelwise.recipes.voc_fcn import release
-from pixelwise.training.presets import trained_as
 from pixelwise.training.recipe import Recipe
+from pixelwise.training.setup.paper_settings import trained_as
 
 RGB = dataclasses.replace(
     release("32s", "vgg16"),

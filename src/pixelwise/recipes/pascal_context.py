@@ -7,8 +7,8 @@ import dataclasses
 
 from pixelwise.recipes.entry import NOT_RUN, Entry, entry
 from pixelwise.recipes.voc_fcn import release
-from pixelwise.training.chain import Chain
-from pixelwise.training.presets import trained_as
+from pixelwise.training.setup.paper_settings import trained_as
+from pixelwise.training.stages import Chain
 
 
 def pascal_context(classes: int) -> Chain:

@@ -10,7 +10,7 @@ Result: not yet run.
 import dataclasses
 
 from pixelwise.recipes import camvid
-from pixelwise.training.chain import Chain
+from pixelwise.training.stages import Chain
 
 ALSO = "building=building+door+window,tree=vegetation,road,pavement,sky,car"
 

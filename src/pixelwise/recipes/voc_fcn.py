@@ -11,8 +11,8 @@ that `pixelwise import-caffe` has read: --set origin=caffe --set backbone_weight
 import dataclasses
 
 from pixelwise.recipes.entry import NOT_RUN, Entry, entry
-from pixelwise.training.presets import trained_as
 from pixelwise.training.recipe import Recipe
+from pixelwise.training.setup.paper_settings import trained_as
 
 BEFORE = {"16s": "32s", "8s": "16s"}
 """The net that a stage starts from."""

@@ -13,8 +13,8 @@ import dataclasses
 
 from pixelwise.recipes.entry import NOT_RUN, Entry, entry
 from pixelwise.recipes.voc_fcn import BACKBONES, BEFORE, TITLES, lowered, release
-from pixelwise.training.presets import trained_as
 from pixelwise.training.recipe import Recipe
+from pixelwise.training.setup.paper_settings import trained_as
 
 TABLE_1 = {"alexnet": "39.8", "vgg16": "56.0", "googlenet": "42.5"}
 TABLE_2 = {"32s": "59.4", "16s": "62.4", "8s": "62.7"}

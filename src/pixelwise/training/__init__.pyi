@@ -1,6 +1,6 @@
 """Fitting a net to labelled images."""
 
-from .chain import Chain
 from .recipe import Recipe
+from .stages import Chain
 
 __all__ = ["Chain", "Recipe"]

@@ -9,17 +9,17 @@ from typing import Any
 
 import torch
 
-from pixelwise.errors import TrainingError
-from pixelwise.files import regular_file
-from pixelwise.labels import Classes
-from pixelwise.models.weights import fault_of, load_archive
+from pixelwise.core.classes import Classes
+from pixelwise.core.errors import TrainingError
+from pixelwise.core.files import regular_file
+from pixelwise.models.weights.tensor_files import fault_of, load_archive
+from pixelwise.training.checkpoint_checksum import DamagedError, expect_sound, seal
 from pixelwise.training.recipe import Recipe
-from pixelwise.training.seal import DamagedError, expect_sound, seal
-from pixelwise.training.typed import is_of, wrong_fields
+from pixelwise.training.setup.typed_fields import is_of, wrong_fields
 
 LAST, BEST = "last.pt", "best.pt"
 CHAIN = "chain.json"
-"""What a run of stages is going to do, see chain.py."""
+"""What a run of stages is going to do, see stages.py."""
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ def _is_sound(path: Path) -> bool:
 
 def chosen(run: Path) -> Path:
     """The file of the net that a run is used for: the best one by mean IoU on the val split, or the last if
-    none was judged; of a run of stages (chain.py), that of the latest stage.
+    none was judged; of a run of stages (stages.py), that of the latest stage.
     """
     stages = [place for place in run.glob("[1-9]_*") if _holds_net(place)]
     if stages and not _holds_net(run):

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from pixelwise.errors import TrainingError
-from pixelwise.models.fast_training import for_training
-from pixelwise.models.segmentation_net import by_head
-from pixelwise.training.batches import Batch
+from pixelwise.core.errors import TrainingError
+from pixelwise.cpu.training import for_training
+from pixelwise.models.nets.segmentation_net import by_head
 from pixelwise.training.checkpoint import Checkpoint
+from pixelwise.training.distributed.processes import summed
 from pixelwise.training.losses import LossSampling, among, cross_entropy, labelled, sampled_by_class
-from pixelwise.training.net import build_net
 from pixelwise.training.optimizer import RunningMean, make_optimizer, schedule, set_rates
-from pixelwise.training.processes import summed
 from pixelwise.training.recipe import Recipe
+from pixelwise.training.sampling.batches import Batch
+from pixelwise.training.setup.recipe_net import build_net
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

@@ -10,25 +10,24 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from pixelwise.core.errors import PixelwiseError, TrainingError
+from pixelwise.core.terminal import note
 from pixelwise.data import LabelledImages
-from pixelwise.errors import PixelwiseError, TrainingError
-from pixelwise.terminal import note
 from pixelwise.training import checkpoint, stopping
-from pixelwise.training.batches import Batch, steps_of
-from pixelwise.training.evidence import save_evidence
-from pixelwise.training.judge import Judge
-from pixelwise.training.launch import is_first
-from pixelwise.training.learner import Learner, NotFiniteError
-from pixelwise.training.monitor import Monitor
-from pixelwise.training.processes import (
+from pixelwise.training.distributed.launcher import is_first
+from pixelwise.training.distributed.processes import (
     LostProcessError,
     any_of,
     connected,
     gathered,
     naming_lost,
 )
+from pixelwise.training.learner import Learner, NotFiniteError
+from pixelwise.training.monitor import Monitor
+from pixelwise.training.nonfinite_steps import save_evidence
 from pixelwise.training.recipe import Recipe
-from pixelwise.training.start import (
+from pixelwise.training.sampling.batches import Batch, steps_of
+from pixelwise.training.setup.run_start import (
     begin,
     changes,
     channels_of,
@@ -40,6 +39,7 @@ from pixelwise.training.start import (
     seen,
     settled,
 )
+from pixelwise.training.validation import Judge
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import torch
 
-from pixelwise.training.compiled_loss import total_cross_entropy
-from pixelwise.types import VOID
+from pixelwise.core.types import VOID
+from pixelwise.cpu.loss import total_cross_entropy
 
 
 def cross_entropy(

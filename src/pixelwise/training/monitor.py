@@ -13,9 +13,9 @@ from PIL.Image import Image
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from pixelwise.errors import TrainingError
-from pixelwise.files import regular_file, write_atomically
-from pixelwise.terminal import printable
+from pixelwise.core.errors import TrainingError
+from pixelwise.core.files import regular_file, write_atomically
+from pixelwise.core.terminal import printable
 
 
 class Monitor:

@@ -11,13 +11,13 @@ from functools import partial
 import numpy as np
 import torch
 
+from pixelwise.core.errors import TrainingError
 from pixelwise.data import LabelledImages
-from pixelwise.errors import TrainingError
-from pixelwise.training import processes
-from pixelwise.training.batches import steps_of
+from pixelwise.training.distributed import processes
 from pixelwise.training.learner import Learner, NotFiniteError
 from pixelwise.training.recipe import Recipe
-from pixelwise.training.start import channels_of, class_weights, seen, settled
+from pixelwise.training.sampling.batches import steps_of
+from pixelwise.training.setup.run_start import channels_of, class_weights, seen, settled
 
 STEPS = 30
 COARSE, FINE = (0.01, 0.1, 1.0, 10.0, 100.0), (1 / 3, 3.0)

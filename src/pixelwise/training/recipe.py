@@ -7,10 +7,10 @@ import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pixelwise.errors import TrainingError
-from pixelwise.training.faults import faults_of, wrong_values
-from pixelwise.training.presets import PRESETS
-from pixelwise.training.typed import brief, described, wrong_fields
+from pixelwise.core.errors import TrainingError
+from pixelwise.training.setup.paper_settings import PRESETS
+from pixelwise.training.setup.recipe_rules import faults_of, wrong_values
+from pixelwise.training.setup.typed_fields import brief, described, wrong_fields
 
 
 @dataclass(frozen=True)
@@ -111,8 +111,8 @@ class Recipe:
     steps: int = 5000
 
     preset: str | None = None
-    """How a paper's authors trained, by name: sets the fields below, and more (presets.py); what is set
-    besides counts.
+    """How a paper's authors trained, by name: sets the fields below, and more (paper_settings.py); what is
+    set besides counts.
     """
     loss: str = "mean"
     """"mean" over the labelled pixels of a step, or "sum", as in FCN's release."""
@@ -179,7 +179,7 @@ class Recipe:
     """"auto", "cpu", "gpu" or another that lightning-fabric knows."""
     precision: str = "32-true"
     """As lightning-fabric names it: "32-true", "bf16-mixed" or "16-mixed"; or "auto": bf16-mixed where that
-    pays, see precision.py.
+    pays, see auto_precision.py.
     """
 
     def faults(self) -> list[str]:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from pixelwise.terminal import note
+from pixelwise.core.terminal import note
 
 
 @contextmanager

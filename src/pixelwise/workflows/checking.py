@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pixelwise.data.checks.split_check import Leak, Survey, compare, leak_to_dict, survey
 from pixelwise.data.spec import open_splits
-from pixelwise.data.survey import Leak, Survey, compare, leak_to_dict, survey
 
 
 @dataclass(frozen=True)

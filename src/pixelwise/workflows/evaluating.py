@@ -4,8 +4,8 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from pixelwise.data.sample import LabelledImages
-from pixelwise.evaluation.evaluate import Evaluation
-from pixelwise.evaluation.evaluate import evaluate as judge
+from pixelwise.evaluation.evaluation import Evaluation
+from pixelwise.evaluation.evaluation import evaluate as judge
 from pixelwise.inference.predictor import Predictor
 from pixelwise.workflows.data import Data, labelled_images
 from pixelwise.workflows.loading import load

@@ -4,8 +4,8 @@ import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
-from pixelwise.errors import TrainingError
-from pixelwise.types import IMAGE
+from pixelwise.core.errors import TrainingError
+from pixelwise.core.types import IMAGE
 
 
 @dataclass(frozen=True)
@@ -34,22 +34,22 @@ def export(
     net on several odd sizes before it gets its name. Raises ValueError for another ending than .onnx and for
     a head of a net file, TrainingError for runs whose net a model file cannot hold.
     """
-    from pixelwise.export.onnx import export_onnx
-    from pixelwise.models.batch_norm import fold_batch_norm
-    from pixelwise.models.border import narrow_borders
+    from pixelwise.exporting.onnx import export_onnx
+    from pixelwise.models.layers.frozen_batch_norm import fold_batch_norm
+    from pixelwise.models.surgery.border_rows import narrow_borders
 
     run, output = Path(run), Path(output)
     if output.suffix != ".onnx":
         raise ValueError(f"expected a name that ends in .onnx, got {output}")
     steps = planned = None
     if run.suffix == ".safetensors":
-        from pixelwise.inference.net_file import read_net
+        from pixelwise.inference.model_files.net_file import read_net
 
         if head is not None:
             raise ValueError(f"a net file has one head, so leave out head; got {head}")
         net, info = read_net(run)
     else:
-        from pixelwise.training.net import load_run
+        from pixelwise.training.setup.recipe_net import load_run
 
         net, info = load_run(run, head)
         recipe = info.training["recipe"]

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pixelwise.core.classes import Classes
+from pixelwise.core.errors import ModelError
 from pixelwise.crf.presets import Preset
-from pixelwise.errors import ModelError
 from pixelwise.inference import predictor
-from pixelwise.inference.model_file import bundled_names
+from pixelwise.inference.model_files.model_file import bundled_names
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.views import SINGLE, Views
-from pixelwise.labels import Classes
 
 if TYPE_CHECKING:
     from torch import nn
@@ -74,14 +74,14 @@ def _load_run(
     precision: str,
     head: str | None,
 ) -> Predictor:
-    from pixelwise.files import sha256_of
-    from pixelwise.inference.choice import identity_of
-    from pixelwise.inference.engines import TorchEngine
-    from pixelwise.inference.refiner import CRFRefiner
-    from pixelwise.models.batch_norm import fold_batch_norm
-    from pixelwise.models.fast import for_inference
+    from pixelwise.core.files import sha256_of
+    from pixelwise.cpu.inference import for_inference
+    from pixelwise.inference.crf_refiner import CRFRefiner
+    from pixelwise.inference.engines.engines import TorchEngine
+    from pixelwise.inference.engines.registry import identity_of
+    from pixelwise.models.layers.frozen_batch_norm import fold_batch_norm
     from pixelwise.training import checkpoint
-    from pixelwise.training.net import load_run
+    from pixelwise.training.setup.recipe_net import load_run
 
     net, info = load_run(run, head)
     refiner = None if crf is None else CRFRefiner(crf, threads)

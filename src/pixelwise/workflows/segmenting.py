@@ -3,12 +3,12 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from pixelwise.core.errors import ModelError
+from pixelwise.core.threads import processors
 from pixelwise.crf.presets import Preset
-from pixelwise.errors import ModelError
-from pixelwise.inference.directory import Outcome, plan, run
 from pixelwise.inference.predictor import Predictor
+from pixelwise.inference.segment_files import Outcome, plan, run
 from pixelwise.inference.segmentation import KINDS
-from pixelwise.streams import processors
 from pixelwise.workflows.loading import load
 
 

@@ -9,8 +9,8 @@ from pixelwise.workflows.data import Data, labelled_images
 
 if TYPE_CHECKING:
     from pixelwise.data.sample import LabelledImages
-    from pixelwise.training.chain import Chain
     from pixelwise.training.recipe import Recipe
+    from pixelwise.training.stages import Chain
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,11 @@ def train(
     with data sets and arrays. settings: fields of the recipe, as steps=400. Raises TrainingError for settings
     that cannot work and runs that cannot start, DataError for faults of images and labels.
     """
-    from pixelwise.data.audit import audit
+    from pixelwise.data.checks.audit import audit
     from pixelwise.recipes import get_recipe
-    from pixelwise.training.chain import Chain, first_stage, train_chain
     from pixelwise.training.loop import train as fit
-    from pixelwise.training.start import with_also
+    from pixelwise.training.setup.run_start import with_also
+    from pixelwise.training.stages import Chain, first_stage, train_chain
 
     chosen = get_recipe(recipe) if isinstance(recipe, str) else recipe
     given = {**settings, **{k: v for k, v in (("data", data), ("val_data", val_data)) if isinstance(v, str)}}
@@ -79,7 +79,7 @@ _ARRAYS = "memory:arrays"
 
 
 def _opened(recipe: "Recipe", data: Data, split: str, class_names: Sequence[str] | None) -> "LabelledImages":
-    from pixelwise.training.start import seen
+    from pixelwise.training.setup.run_start import seen
 
     images = seen(labelled_images(data, split, class_names), recipe)
     return images if recipe.classes is None else images.select(recipe.classes)

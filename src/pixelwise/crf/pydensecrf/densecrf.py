@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise import _core
+from pixelwise.core.threads import thread_count
 from pixelwise.crf.dense_crf import MAX_CLASSES, MAX_ITERATIONS, MAX_PIXELS, check_single_label
 from pixelwise.crf.potentials import Bilateral, Features, Features32, Gaussian
-from pixelwise.streams import thread_count
 
 Matrix = npt.NDArray[np.float32]
 Compat = float | npt.ArrayLike

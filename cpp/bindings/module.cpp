@@ -1,0 +1,73 @@
+// The Python face of the compiled core: shapes and types are checked here, the work is done without the GIL.
+#include "bindings/bindings.hpp"
+#include "common/confusion.hpp"
+#include "common/resample.hpp"
+
+namespace {
+
+// Rows as long as pictures may be, and so much memory for working on one of them.
+void require_sides(std::size_t height, std::size_t width) {
+    require(height < (std::size_t{1} << 24) && width < (std::size_t{1} << 24), "a side has 2^24 pixels or more");
+}
+
+std::size_t count_confusion(Array<const std::uint8_t, 1> truth, Array<const std::uint8_t, 1> prediction, int ignore,
+                            Array<std::int64_t, 2> matrix) {
+    require(truth.size() == prediction.size(), "truth and prediction differ in size");
+    require(matrix.shape(0) == matrix.shape(1) && matrix.shape(0) <= 256, "matrix is not C x C with C <= 256");
+    const Released released;
+    return pixelwise::count_confusion(truth.data(), prediction.data(), truth.size(), matrix.shape(0), ignore,
+                                      matrix.data());
+}
+
+void label_pixels(Array<const float, 3> scores, Array<std::uint8_t, 2> labels, Array<std::int64_t, 1> pixels,
+                  Array<double, 1> confidence) {
+    require(scores.size() > 0 && labels.size() > 0, "scores and labels may not be empty");
+    require(scores.shape(0) <= 256, "at most 256 classes fit into uint8 labels");
+    require_sides(scores.shape(1), scores.shape(2));
+    require_sides(labels.shape(0), labels.shape(1));
+    require(pixels.shape(0) == scores.shape(0) && confidence.shape(0) == scores.shape(0),
+            "pixels and confidence need one entry per class");
+    const Released released;
+    pixelwise::label_pixels(scores.data(), scores.shape(0), {scores.shape(1), scores.shape(2)},
+                            {labels.shape(0), labels.shape(1)}, labels.data(), pixels.data(), confidence.data());
+}
+
+void pixel_confidence(Array<const float, 3> scores, Array<float, 2> confidence) {
+    require(scores.size() > 0 && confidence.size() > 0, "scores and confidence may not be empty");
+    require_sides(scores.shape(1), scores.shape(2));
+    require_sides(confidence.shape(0), confidence.shape(1));
+    const Released released;
+    pixelwise::pixel_confidence(scores.data(), scores.shape(0), {scores.shape(1), scores.shape(2)},
+                                {confidence.shape(0), confidence.shape(1)}, confidence.data());
+}
+
+void pixel_probabilities(Array<const float, 3> scores, Array<float, 3> probabilities) {
+    require(scores.size() > 0 && probabilities.size() > 0, "scores and probabilities may not be empty");
+    require(scores.shape(0) == probabilities.shape(0), "scores and probabilities differ in classes");
+    require_sides(scores.shape(1), scores.shape(2));
+    require_sides(probabilities.shape(1), probabilities.shape(2));
+    const Released released;
+    pixelwise::pixel_probabilities(scores.data(), scores.shape(0), {scores.shape(1), scores.shape(2)},
+                                   {probabilities.shape(1), probabilities.shape(2)}, probabilities.data());
+}
+
+}  // namespace
+
+NB_MODULE(_core, module) {
+    module.def("count_confusion", &count_confusion, "truth"_a, "prediction"_a,
+               "ignore"_a, "matrix"_a,
+               "Add to matrix[t, p] the pixels of truth t predicted as p; return the index of the first id out of range, "
+               "or the number of pixels.");
+    module.def("label_pixels", &label_pixels, "scores"_a, "labels"_a,
+               "pixels"_a, "confidence"_a,
+               "Interpolate scores (C, h, w) to labels' size (H, W) and fill in the best class per pixel; add per class "
+               "the pixel count and the sum of their probabilities.");
+    module.def("pixel_confidence", &pixel_confidence, "scores"_a, "confidence"_a,
+               "Interpolate scores (C, h, w) to confidence's size (H, W) and fill in the probability of the best class.");
+    module.def("pixel_probabilities", &pixel_probabilities, "scores"_a,
+               "probabilities"_a,
+               "Interpolate scores (C, h, w) to probabilities' size (C, H, W) and take the softmax over classes.");
+    bind_crf(module);
+    bind_convolution(module);
+    bind_learning(module);
+}

@@ -1,0 +1,36 @@
+// Declares, per instruction set, the parts of its kernel table.
+#pragma once
+
+#include "common/dispatch.hpp"
+
+#define PIXELWISE_DECLARE(isa)                                                          \
+    namespace isa {                                                                     \
+    void locate(const Points& points, std::int32_t* simplex, float* weight);            \
+    void blur(const Link* links, std::ptrdiff_t count, const Rows& rows);               \
+    void move_add(float* to, float* from, std::ptrdiff_t count);                        \
+    void transform(const Rows& rows, std::ptrdiff_t begin, std::ptrdiff_t end,          \
+                   const float* matrix, float* scratch);                                \
+    void transpose(const float* from, std::ptrdiff_t from_step, int rows, int columns,  \
+                   float* to, std::ptrdiff_t to_step);                                  \
+    void pick(const float* from, const std::int32_t* order, std::int32_t first,         \
+              int count, int width, float* to);                                         \
+    void place(const float* from, const std::int32_t* order, std::int32_t first,        \
+               int count, int width, float* to);                                        \
+    void multiply(std::ptrdiff_t count, std::ptrdiff_t depth, const float* a,           \
+                  std::ptrdiff_t a_stride, const float* b, float* c,                    \
+                  std::ptrdiff_t c_stride);                                             \
+    void correlate(std::ptrdiff_t count, std::ptrdiff_t depth, const float* a,          \
+                   std::ptrdiff_t a_panel, const float* b, float* c,                    \
+                   std::ptrdiff_t c_stride, bool add);                                  \
+    extern const ConvolutionKernels convolution_kernels;                                \
+    extern const LearningKernels learning_kernels;                                      \
+    extern const Kernels kernels;                                                       \
+    }
+
+namespace pixelwise {
+PIXELWISE_DECLARE(baseline)
+PIXELWISE_DECLARE(avx2)
+PIXELWISE_DECLARE(avx512)
+}  // namespace pixelwise
+
+#undef PIXELWISE_DECLARE

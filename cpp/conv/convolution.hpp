@@ -1,0 +1,42 @@
+// A convolution of stride 1 with the weights it was given, for inference. Images of few channels (colours) are convolved as
+// the definition says, others as winograd.hpp has it. No Python here.
+#pragma once
+
+#include <cstddef>
+
+#include "common/buffer.hpp"
+#include "common/dispatch.hpp"
+#include "conv/winograd.hpp"
+
+namespace pixelwise {
+
+constexpr int few_channels = 8;  // inputs are at most so many, or a multiple of channel_step
+
+class Convolution {
+  public:
+    // weights: (outputs, inputs, kernel, kernel); they and the bias (outputs) are copied. kernel: 3 to 7.
+    // pooled: 2 x 2 max pooling of stride 2, rounded up at the border, follows; only for dilation 1 and kernels 3, 5, 7, and
+    // not for few inputs, nor is dilation.
+    Convolution(const Kernels& kernels, const float* weights, const float* bias, int outputs, int inputs, int kernel,
+                int padding, int dilation, bool rectified, bool pooled, int threads);
+
+    std::ptrdiff_t outputs() const { return layer_.outputs; }
+    std::ptrdiff_t inputs() const { return layer_.inputs; }
+    // How many rows (or columns) come out of so many; not positive if the kernel is larger than the padded image.
+    std::ptrdiff_t length(std::ptrdiff_t in) const;
+
+    // in: (count, height, width, inputs), out: (count, length(height), length(width), outputs).
+    void run(const float* in, const ImageSizes& sizes, float* out, int threads) const;
+
+  private:
+    bool few() const { return layer_.inputs <= few_channels; }
+    void run_rows(const float* in, const ImageSizes& sizes, float* out, int threads) const;
+
+    const ConvolutionKernels& kernels_;
+    ConvolutionLayer layer_;
+    bool rectified_, pooled_;
+    Buffer<float> bias_;
+    Buffer<float> weights_;  // points, see winograd.hpp; few: (outputs / columns, taps, columns)
+};
+
+}  // namespace pixelwise

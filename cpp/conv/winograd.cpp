@@ -1,0 +1,191 @@
+#include "conv/winograd.hpp"
+
+#include <algorithm>
+
+#include "common/threads.hpp"
+
+namespace pixelwise {
+namespace {
+
+using Index = std::ptrdiff_t;
+
+// Blocks of tiles are so large that the shared cache holds them, or larger, as the weights are read once for every block.
+constexpr Index least_block = Index{4} << 20, weights_per_block = 4;  // bytes, and a ratio
+// The points of a tile lie this much further apart than they would, lest all fall into the same few lines of a cache.
+constexpr Index apart = 48;
+constexpr int largest_kernel = 7, most_columns = 32;
+
+Index parts(Index whole, Index size) { return (whole + size - 1) / size; }
+
+// Where tiles lie. With dilation an image falls into step * step images of every step-th pixel, each with its own tiles.
+class Tiling {
+  public:
+    Tiling(const ConvolutionLayer& layer, const ImageSizes& sizes, int side)
+        : step_(layer.dilation),
+          size_((side + 1 - layer.kernel) * step_),
+          height_(layer.length(sizes.height)),
+          width_(layer.length(sizes.width)),
+          phases_down_(std::min(step_, height_)),
+          phases_across_(std::min(step_, width_)),
+          down_(parts(parts(height_, step_) * step_, size_)),
+          across_(parts(parts(width_, step_) * step_, size_)),
+          count(sizes.count * phases_down_ * phases_across_ * down_ * across_) {}
+
+    // The first result of a tile.
+    struct Place {
+        Index image, row, column;
+    };
+    Place operator()(Index tile) const {
+        const Index x = tile % across_, y = tile / across_ % down_, phase = tile / across_ / down_;
+        const Index down = phase / phases_across_ % phases_down_;
+        return {phase / phases_across_ / phases_down_, down + y * size_, phase % phases_across_ + x * size_};
+    }
+    // Some phases are a tile shorter.
+    bool empty(const Place& place) const { return place.row >= height_ || place.column >= width_; }
+    // The pixels of a tile in images of so many rows, columns and channels, from `before` rows and columns up and left on.
+    template <class T>
+    Pixels<T> pixels(const Place& place, T* images, Index height, Index width, Index channels, Index before = 0) const {
+        return {images + place.image * height * width * channels, height, width, channels, place.row - before,
+                place.column - before, step_};
+    }
+
+  private:
+    Index step_, size_, height_, width_, phases_down_, phases_across_, down_, across_;
+
+  public:
+    const Index count;
+};
+
+// Tiles of equal blocks of about so many bytes, in multiples of `rows`.
+Index block_of(Index tiles, Index bytes, Index bytes_per_tile, Index rows) {
+    const Index blocks = parts(tiles, std::max<Index>(1, bytes / bytes_per_tile));
+    return parts(parts(tiles, blocks), rows) * rows;
+}
+
+// Of the calling thread; the system takes long to give so much anew.
+float* scratch(Index floats) {
+    thread_local Buffer<float> buffer;
+    if (buffer.size() < static_cast<std::size_t>(floats)) buffer.resize(static_cast<std::size_t>(floats));
+    return buffer.data();
+}
+
+}  // namespace
+
+int best_side(const ConvolutionLayer& layer, const ImageSizes& sizes) {
+    if (layer.kernel != 3) return usual_side;
+    return Tiling(layer, sizes, 6).count * 36 < Tiling(layer, sizes, 8).count * 64 ? 6 : 8;
+}
+
+void weigh_kernels(const ConvolutionKernels& kernels, const ConvolutionLayer& layer, int side, const float* weights,
+                   bool flipped, Buffer<float>& points, int threads) {
+    const Index columns = kernels.columns, taps = Index{layer.kernel} * layer.kernel, size = layer.outputs * layer.inputs;
+    const std::size_t needed = static_cast<std::size_t>(side * side * (size + apart));
+    if (points.size() < needed) points.resize(needed);
+    const Index output_step = taps * (flipped ? 1 : layer.inputs), input_step = taps * (flipped ? layer.outputs : 1);
+    run_team(threads, [&](Member& member) {
+        float panel[largest_kernel * largest_kernel * most_columns];  // (taps, columns)
+        const auto mine = member.share(layer.outputs / columns * layer.inputs);
+        for (Index i = mine.begin; i < mine.end; ++i) {
+            const float* const from = weights + i / layer.inputs * columns * output_step + i % layer.inputs * input_step;
+            for (Index o = 0; o < columns; ++o)
+                for (Index t = 0; t < taps; ++t)
+                    panel[t * columns + o] = from[o * output_step + (flipped ? taps - 1 - t : t)];
+            kernels.weigh(side, layer.kernel, panel, points.data() + i * columns, size + apart);
+        }
+    });
+}
+
+void convolve(const ConvolutionKernels& kernels, const ConvolutionLayer& layer, int side, const float* points,
+              const Finish& finish, const float* in, const ImageSizes& sizes, float* out, int threads) {
+    const Tiling tiling(layer, sizes, side);
+    const Index inputs = layer.inputs, outputs = layer.outputs, tile_size = Index{side} * side;
+    const Index out_height = layer.length(sizes.height), out_width = layer.length(sizes.width);
+    const Index given_height = finish.pooled ? parts(out_height, 2) : out_height;
+    const Index given_width = finish.pooled ? parts(out_width, 2) : out_width;
+
+    const Index rows = kernels.rows, columns = kernels.columns, panels = outputs / columns, number = sizeof(float);
+    const Index bytes = std::max(least_block, tile_size * inputs * outputs * number / weights_per_block);
+    const Index block = block_of(tiling.count, bytes, tile_size * (inputs + outputs) * number, rows);
+    const Index in_stride = block * inputs + apart, out_stride = block * outputs + apart;
+    const Index points_stride = outputs * inputs + apart;
+    float* const transformed = scratch(tile_size * (in_stride + out_stride));
+    float* const products = transformed + tile_size * in_stride;
+    run_team(threads, [&](Member& member) {
+        for (Index first = 0; first < tiling.count; first += block) {
+            const Index count = std::min(block, tiling.count - first), filled = parts(count, rows) * rows;
+            const auto mine = member.share(count);
+            for (Index t = mine.begin; t < mine.end; ++t) {
+                const auto place = tiling(first + t);
+                kernels.gather(side, tiling.pixels(place, in, sizes.height, sizes.width, inputs, layer.padding),
+                               transformed + t * inputs, in_stride, columns);
+            }
+            if (member.index == 0)  // the last block of rows may be less than full
+                for (Index i = 0; i < tile_size; ++i)
+                    std::fill(transformed + i * in_stride + count * inputs, transformed + i * in_stride + filled * inputs,
+                              0.0f);
+            member.wait();
+            const auto my_panels = member.share(tile_size * panels);
+            for (Index p = my_panels.begin; p < my_panels.end; ++p) {
+                const Index i = p / panels, panel = p % panels;
+                kernels.multiply(filled, inputs, transformed + i * in_stride, inputs,
+                                 points + i * points_stride + panel * inputs * columns,
+                                 products + i * out_stride + panel * columns, outputs);
+            }
+            member.wait();
+            for (Index t = mine.begin; t < mine.end; ++t) {
+                const auto place = tiling(first + t);
+                if (tiling.empty(place)) continue;
+                const auto tile = tiling.pixels(place, out, given_height, given_width, outputs);
+                kernels.scatter(side, layer.kernel, products + t * outputs, out_stride,
+                                {tile, finish.bias, finish.rectified, finish.pooled, out_height, out_width});
+            }
+            member.wait();
+        }
+    });
+}
+
+void correlate(const ConvolutionKernels& kernels, const ConvolutionLayer& layer, int side, const float* in,
+               const ImageSizes& sizes, const float* gradient, float* out, int threads) {
+    const Tiling tiling(layer, sizes, side);
+    const Index inputs = layer.inputs, outputs = layer.outputs, tile_size = Index{side} * side;
+    const Index out_height = layer.length(sizes.height), out_width = layer.length(sizes.width);
+    const Index columns = kernels.columns, panels = inputs / columns, taps = Index{layer.kernel} * layer.kernel;
+    const Index number = sizeof(float), sums_stride = outputs * inputs + apart;
+    const Index bytes = std::max(least_block, tile_size * sums_stride * number);
+    const Index block = block_of(tiling.count, bytes, tile_size * (inputs + outputs) * number, 1);
+    const Index in_stride = block * inputs + apart, out_stride = block * outputs + apart;
+    float* const transformed = scratch(tile_size * (in_stride + out_stride + sums_stride));
+    float* const spread = transformed + tile_size * in_stride;
+    float* const sums = spread + tile_size * out_stride;
+    run_team(threads, [&](Member& member) {
+        for (Index first = 0; first < tiling.count; first += block) {
+            const Index count = std::min(block, tiling.count - first);
+            const auto mine = member.share(count);
+            for (Index t = mine.begin; t < mine.end; ++t) {
+                const auto place = tiling(first + t);
+                kernels.gather(side, tiling.pixels(place, in, sizes.height, sizes.width, inputs, layer.padding),
+                               transformed + t * columns, in_stride, block * columns);
+                kernels.spread(side, layer.kernel, tiling.pixels(place, gradient, out_height, out_width, outputs),
+                               spread + t * columns, out_stride, block * columns);
+            }
+            member.wait();
+            const auto my_panels = member.share(tile_size * panels);
+            for (Index p = my_panels.begin; p < my_panels.end; ++p) {
+                const Index i = p / panels, panel = p % panels;
+                kernels.correlate(outputs, count, spread + i * out_stride, block * columns,
+                                  transformed + i * in_stride + panel * block * columns,
+                                  sums + i * sums_stride + panel * columns, inputs, first > 0);
+            }
+            member.wait();
+        }
+        float found[largest_kernel * largest_kernel * most_columns];  // (taps, columns)
+        const auto mine = member.share(outputs * panels);
+        for (Index i = mine.begin; i < mine.end; ++i) {
+            kernels.unweigh(side, layer.kernel, sums + i * columns, sums_stride, found);
+            for (Index c = 0; c < columns; ++c)
+                for (Index t = 0; t < taps; ++t) out[(i * columns + c) * taps + t] = found[t * columns + c];
+        }
+    });
+}
+
+}  // namespace pixelwise

@@ -1,0 +1,292 @@
+#include "crf/mean_field.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include "common/threads.hpp"
+
+namespace pixelwise {
+namespace {
+
+using Index = std::ptrdiff_t;
+
+constexpr float impossible = -1e30f;  // the logit of columns that only fill up a row
+
+std::size_t size(Index count) { return static_cast<std::size_t>(count); }
+
+int threads_worth(int wanted, Index pixels) {
+    return static_cast<int>(std::clamp<Index>(pixels / 4096, 1, std::max(wanted, 1)));
+}
+
+// The first link at or after `target` that begins a chain.
+Index chain_start(const std::vector<Link>& links, Index target) {
+    const Index count = static_cast<Index>(links.size());
+    while (target > 0 && target < count && links[size(target - 1)].half != 0.0f) ++target;
+    return target;
+}
+
+// As sweeps want terms.
+void by_corners(std::vector<SweepView>& terms) {
+    std::stable_sort(terms.begin(), terms.end(),
+                     [](const SweepView& one, const SweepView& other) { return one.corners < other.corners; });
+}
+
+std::vector<PairwiseTerm> build_terms(const std::vector<Pairwise>& pairwise, const Tiles& tiles, int width, int threads,
+                                      const Kernels& kernels, Index most_vertices) {
+    std::vector<PairwiseTerm> terms;
+    for (const Pairwise& term : pairwise) try {
+            terms.emplace_back(term, tiles, width, kernels, threads, most_vertices);
+            most_vertices -= terms.back().lattice().vertices();
+        } catch (const std::invalid_argument& error) {
+            throw std::invalid_argument("kernel " + std::to_string(terms.size()) + ": " + error.what());
+        }
+    return terms;
+}
+
+}  // namespace
+
+MeanField::MeanField(const Shape& shape, int classes, const std::vector<Pairwise>& pairwise, int threads,
+                     const Kernels& kernels, Index most_vertices)
+    : shape_(shape), classes_(classes), threads_(threads_worth(threads, shape.pixels())), kernels_(kernels),
+      width_((classes + 7) / 8 * 8) {
+    const Tiles tiles(shape);
+    terms_ = build_terms(pairwise, tiles, width_, threads_, kernels, most_vertices);
+
+    // The lattice of most dimensions costs most: pixels come in the order that suits it.
+    std::size_t deepest = 0;
+    for (std::size_t k = 0; k < terms_.size(); ++k)
+        if (pairwise[k].dimensions > pairwise[deepest].dimensions) deepest = k;
+    std::vector<std::int32_t> order(size(shape.pixels()));
+    std::iota(order.begin(), order.end(), 0);
+    if (!terms_.empty()) order = terms_[deepest].lattice().grouped(tiles, threads_);
+
+    for (std::size_t k = 0; k < terms_.size(); ++k)
+        terms_[k].prepare(pairwise[k], order, tiles, k == deepest, classes_, threads_);
+    pixels_.emplace(shape, classes, std::move(order), kernels);
+    for (int t = 0; t < threads_; ++t) scratch_.emplace_back(width_, terms_.size());
+    messages_.reserve(terms_.size());
+}
+
+template <class Work>
+void MeanField::for_tiles(const Member& member, const Work& work) {
+    Scratch& scratch = scratch_[size(member.index)];
+    const auto& tiles = pixels_->tiles().list();
+    const auto range = member.share(static_cast<Index>(tiles.size()));
+    for (Index t = range.begin; t < range.end; ++t) {
+        member.go_on();
+        work(tiles[size(t)], scratch);
+    }
+}
+
+const float* MeanField::given(const Strided<const float>& values, const Tiles::Tile& tile, Scratch& scratch) const {
+    pixels_->take(tile, values, scratch.planes);
+    pixels_->to_rows(tile, scratch.planes, scratch.beliefs.data());
+    return scratch.beliefs.data();
+}
+
+const float* MeanField::own_beliefs(const Tiles::Tile& tile, Scratch& scratch) const {
+    kernels_.beliefs(messages_.data(), static_cast<int>(messages_.size()), tile.first, tile.pixels(), width_,
+                     unary_.data() + tile.first * width_, scratch.beliefs.data());
+    return scratch.beliefs.data();
+}
+
+Index MeanField::first_spoilt(const Tiles::Tile& tile, const float* planes, Index none) const {
+    Index first = none;
+    for (int c = 0; c < classes_; ++c)
+        for (int i = 0; i < tile.pixels(); ++i)
+            if (!std::isfinite(planes[c * PixelRows::Scratch::plane_step + i]))
+                first = std::min(first, c * shape_.pixels() + pixels_->pixel(tile, i));
+    return first;
+}
+
+Index MeanField::set_unary(const Strided<const float>& unary) {
+    messages_.clear();
+    unary_.resize(size(shape_.pixels() * width_));
+    const Index none = shape_.pixels() * classes_;
+    std::vector<double> least_sum(size(threads_), 0.0);
+    std::vector<Index> first_bad(size(threads_), none);
+    run_team(threads_, [&](const Member& member) {
+        for_tiles(member, [&](const Tiles::Tile& tile, Scratch& scratch) {
+            std::vector<float>&least = scratch.least, &spoilt = scratch.spoilt;
+            const int count = tile.pixels();
+            pixels_->take(tile, unary, scratch.planes);
+            std::copy_n(scratch.planes.plane(0), count, least.begin());
+            std::fill_n(spoilt.begin(), count, 0.0f);
+            for (int c = 0; c < classes_; ++c) {
+                const float* plane = scratch.planes.plane(c);
+                for (int i = 0; i < count; ++i) least[size(i)] = plane[i] < least[size(i)] ? plane[i] : least[size(i)];
+                for (int i = 0; i < count; ++i) spoilt[size(i)] += plane[i] * 0.0f;  // NaN unless finite
+            }
+            if (std::any_of(spoilt.begin(), spoilt.begin() + count, [](float x) { return x != 0.0f; })) {
+                Index& first = first_bad[size(member.index)];
+                first = std::min(first, first_spoilt(tile, scratch.planes.plane(0), none));
+                return;
+            }
+            for (int c = 0; c < width_; ++c) {
+                float* const plane = scratch.planes.plane(c);
+                if (c >= classes_) std::fill_n(plane, count, impossible);
+                for (int i = 0; c < classes_ && i < count; ++i) {
+                    const float logit = (least[size(i)] - plane[i]) * log2_e;
+                    plane[i] = logit > impossible ? logit : impossible;
+                }
+            }
+            double& sum = least_sum[size(member.index)];
+            sum = std::accumulate(least.begin(), least.begin() + count, sum);
+            pixels_->to_rows(tile, scratch.planes, unary_.data() + tile.first * width_);
+        });
+    });
+    least_sum_ = std::accumulate(least_sum.begin(), least_sum.end(), 0.0);
+    const Index bad = *std::min_element(first_bad.begin(), first_bad.end());
+    if (bad == none) return -1;
+    unary_.resize(0);
+    return bad;
+}
+
+void MeanField::blur(Member& member, std::size_t first, std::size_t last) {
+    int directions = 0;
+    for (std::size_t k = first; k < last; ++k) directions = std::max(directions, terms_[k].lattice().corners());
+    for (int j = 0; j < directions; ++j) {
+        for (std::size_t k = first; k < last; ++k) {
+            PairwiseTerm& term = terms_[k];
+            if (j >= term.lattice().corners()) continue;
+            const std::vector<Link>& links = term.lattice().chain(j);
+            const auto range = member.share(static_cast<Index>(links.size()));
+            const Index begin = chain_start(links, range.begin), end = chain_start(links, range.end);
+            kernels_.blur(links.data() + begin, end - begin, term.rows(term.sums[0]));
+        }
+        member.wait();
+    }
+}
+
+template <class Source>
+void MeanField::filter(const Source& source, std::size_t first, std::size_t last) {
+    const bool spoilt = std::exchange(sums_spoilt_, true);  // until all has gone well
+    run_team(threads_, [&](Member& member) {
+        Scratch& own = scratch_[size(member.index)];
+        for (std::size_t k = first; k < last; ++k) {
+            const auto range = member.share(terms_[k].floats(), 16);
+            std::fill(terms_[k].sums[0].data() + range.begin, terms_[k].sums[0].data() + range.end, 0.0f);
+        }
+        if (spoilt && member.index > 0)
+            for (PairwiseTerm& term : terms_) {
+                Buffer<float>& sums = term.sums[size(member.index)];
+                std::fill_n(sums.data(), sums.size(), 0.0f);
+            }
+        member.wait();
+        own.onto.clear();
+        for (std::size_t k = first; k < last; ++k)
+            own.onto.push_back(terms_[k].to_splat(terms_[k].sums[size(member.index)]));
+        for_tiles(member, [&](const Tiles::Tile& tile, Scratch& scratch) {
+            kernels_.splat(own.onto.data(), static_cast<int>(own.onto.size()), tile.first, tile.pixels(), width_,
+                           source(tile, scratch));
+        });
+        member.wait();
+        for (int t = 1; t < member.size; ++t) {
+            for (std::size_t k = first; k < last; ++k) terms_[k].merge(member, t, kernels_);
+            member.wait();
+        }
+        blur(member, first, last);
+        for (std::size_t k = first; k < last; ++k) {
+            if (terms_[k].matrix.size() == 0) continue;
+            const auto rows = member.share(terms_[k].lattice().vertices());
+            kernels_.transform(terms_[k].rows(terms_[k].sums[0]), rows.begin, rows.end, terms_[k].matrix.data(),
+                               own.row.data());
+        }
+    });
+    sums_spoilt_ = false;
+}
+
+void MeanField::accept_messages() {
+    messages_.clear();
+    for (PairwiseTerm& term : terms_) {
+        std::swap(term.values, term.sums[0]);
+        messages_.push_back(term.to_slice(term.values));
+    }
+    by_corners(messages_);
+}
+
+void MeanField::step() {
+    filter([&](const Tiles::Tile& tile, Scratch& scratch) { return own_beliefs(tile, scratch); }, 0, terms_.size());
+    accept_messages();
+}
+
+void MeanField::step_from(const Strided<const float>& beliefs) {
+    filter([&](const Tiles::Tile& tile, Scratch& scratch) { return given(beliefs, tile, scratch); }, 0, terms_.size());
+    accept_messages();
+}
+
+void MeanField::message(std::size_t term, const Strided<const float>& values, const Strided<float>& out) {
+    filter([&](const Tiles::Tile& tile, Scratch& scratch) { return given(values, tile, scratch); }, term, term + 1);
+    const SweepView view = terms_[term].to_slice(terms_[term].sums[0]);
+    run_team(threads_, [&](const Member& member) {
+        for_tiles(member, [&](const Tiles::Tile& tile, Scratch& scratch) {
+            float* const rows = scratch.rows.data();
+            std::fill_n(rows, tile.pixels() * width_, 0.0f);
+            kernels_.slice(&view, 1, tile.first, tile.pixels(), width_, rows, rows);
+            for (int i = 0; i < tile.pixels() * width_; ++i) rows[i] *= 1.0f / log2_e;
+            pixels_->put(tile, rows, out, scratch.planes);
+        });
+    });
+}
+
+void MeanField::beliefs(const Strided<float>& out) {
+    run_team(threads_, [&](const Member& member) {
+        for_tiles(member, [&](const Tiles::Tile& tile, Scratch& scratch) {
+            pixels_->put(tile, own_beliefs(tile, scratch), out, scratch.planes);
+        });
+    });
+}
+
+void MeanField::labels(std::int32_t* out) {
+    run_team(threads_, [&](const Member& member) {
+        for_tiles(member, [&](const Tiles::Tile& tile, Scratch& scratch) {
+            const float* row = own_beliefs(tile, scratch);
+            for (int i = 0; i < tile.pixels(); ++i, row += width_)
+                out[pixels_->pixel(tile, pixels_->place(tile, i))] =
+                    static_cast<std::int32_t>(std::max_element(row, row + classes_) - row);
+        });
+    });
+}
+
+template <class Source>
+double MeanField::objective(const Source& source) {
+    filter(source, 0, terms_.size());
+    std::vector<double> parts(size(threads_), 0.0);
+    std::vector<SweepView> filtered;
+    for (PairwiseTerm& term : terms_) filtered.push_back(term.to_slice(term.sums[0]));
+    by_corners(filtered);
+    run_team(threads_, [&](const Member& member) {
+        for_tiles(member, [&](const Tiles::Tile& tile, Scratch& scratch) {
+            const float* const beliefs = source(tile, scratch);
+            const int count = tile.pixels();
+            kernels_.slice(filtered.data(), static_cast<int>(filtered.size()), tile.first, count, width_,
+                           unary_.data() + tile.first * width_, scratch.rows.data());
+            double total = 0.0;
+            for (int i = 0; i < count; ++i)
+                for (int c = 0; c < classes_; ++c) {
+                    const double q = beliefs[i * width_ + c], logit = scratch.rows[size(i * width_ + c)];
+                    total += q * (std::log(std::max(q, 1e-20)) - logit / double{log2_e});
+                }
+            parts[size(member.index)] += total;
+        });
+    });
+    return std::accumulate(parts.begin(), parts.end(), least_sum_);
+}
+
+double MeanField::divergence() {
+    return objective([&](const Tiles::Tile& tile, Scratch& scratch) { return own_beliefs(tile, scratch); });
+}
+
+double MeanField::divergence_of(const Strided<const float>& beliefs) {
+    return objective([&](const Tiles::Tile& tile, Scratch& scratch) { return given(beliefs, tile, scratch); });
+}
+
+std::size_t MeanField::terms() const { return terms_.size(); }
+
+Index MeanField::vertices(std::size_t term) const { return terms_[term].lattice().vertices(); }
+
+}  // namespace pixelwise

@@ -1,0 +1,119 @@
+// The permutohedral lattice: which vertices surround each pixel of a feature space, and how they neighbour each other.
+// No Python here.
+//
+// Source: Adams, Baek, Davis, "Fast high-dimensional filtering using the permutohedral lattice", 2010. A Gaussian filter
+// of standard deviation 1 in feature space is: splat onto the vertices, blur along d + 1 directions, slice.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <stdexcept>
+#include <vector>
+
+#include "common/buffer.hpp"
+#include "common/dispatch.hpp"
+
+namespace pixelwise {
+
+// Volumes are (depth, height, width); pictures have depth 1, lists of points also height 1.
+struct Shape {
+    std::ptrdiff_t depth, height, width;
+    std::ptrdiff_t pixels() const { return depth * height * width; }
+};
+
+// Pixels are visited tile by tile, so that what is near in the picture is near in time. A place is a pixel's rank in
+// that order, row by row within a tile.
+class Tiles {
+  public:
+    static constexpr int most_pixels = 1024;
+    struct Tile {
+        std::ptrdiff_t first;  // place
+        std::ptrdiff_t plane, top, left;
+        int height, width;
+        int pixels() const { return height * width; }
+    };
+
+    explicit Tiles(const Shape& shape);
+    const std::vector<Tile>& list() const { return list_; }
+    std::ptrdiff_t pixels() const { return shape_.pixels(); }
+    // Calls row(pixel, offset in the tile, width) for each row of the tile.
+    template <class Row>
+    void for_rows(const Tile& tile, const Row& row) const {
+        for (int y = 0; y < tile.height; ++y)
+            row((tile.plane * shape_.height + tile.top + y) * shape_.width + tile.left, y * tile.width, tile.width);
+    }
+
+  private:
+    Shape shape_;
+    std::vector<Tile> list_;
+};
+
+struct LatticeFields;
+template <int Words>
+class SimplexNumbers;
+
+// More vertices than the caller allows.
+struct LatticeTooLarge : std::length_error {
+    using std::length_error::length_error;
+};
+
+// Each thread works for its share of tiles and knows only the vertices that they touch, so that threads need little more
+// memory than one. Such a share is called a part; part p is thread p's.
+class Lattice {
+  public:
+    // features: (dimensions, pixels), finite, in standard deviations. Throws std::invalid_argument if they are not
+    // finite or spread so far that floats cannot tell neighbouring vertices apart, LatticeTooLarge.
+    Lattice(int dimensions, const float* features, const Tiles& tiles, const Kernels& kernels, int threads,
+            std::ptrdiff_t most_vertices);
+
+    int dimensions() const { return dimensions_; }
+    int corners() const { return dimensions_ + 1; }
+    std::ptrdiff_t vertices() const { return vertices_; }
+    std::ptrdiff_t simplices() const { return static_cast<std::ptrdiff_t>(corners_.size()) / corners(); }
+
+    // The order of pixels that puts those of one simplex side by side within each tile: element i is the place of the
+    // pixel that comes i-th.
+    std::vector<std::int32_t> grouped(const Tiles& tiles, int threads) const;
+
+    // Puts simplex() and weight() into an order as grouped() returns it. To be called once.
+    void arrange(const std::vector<std::int32_t>& order, const Tiles& tiles, int threads);
+
+    // From here on row() and chain() name vertices as a SweepView does, by where their rows of `width` floats begin. To be
+    // called once, after filter_ones().
+    void space_rows(int width);
+
+    // All below by position in that order.
+    const std::int32_t* simplex() const { return simplex_.data(); }       // (pixels)
+    const float* weight() const { return weight_.data(); }
+    float* weight() { return weight_.data(); }                            // (pixels, corners), barycentric coordinates
+    const std::int32_t* row() const { return corners_.data(); }           // (simplices, corners), as space_rows() says
+    // The same as the part that met the simplex numbers its own vertices.
+    const std::int32_t* own_row() const { return own_corners_.size() > 0 ? own_corners_.data() : corners_.data(); }
+    // Which of all vertices each of a part's own is. It is empty for part 0, whose numbers are everybody's.
+    const std::vector<std::int32_t>& called(int part) const { return called_[static_cast<std::size_t>(part)]; }
+    const std::vector<Link>& chain(int direction) const { return chains_[static_cast<std::size_t>(direction)]; }
+
+    // The filter's gain: splat and slice shares add up to 1, each blur to 2, and this brings their product back to 1.
+    float gain() const;
+
+    // Applies the filter (without gain) to one channel that is 1 everywhere: (pixels).
+    void filter_ones(float* out) const;
+
+  private:
+    template <int Words>
+    void build(const float* features, const Tiles& tiles, const Kernels& kernels, int threads, const LatticeFields& fields,
+               std::ptrdiff_t most_vertices);
+    template <int Words>
+    void link(const SimplexNumbers<Words>& all, const LatticeFields& fields, int threads);
+
+    int dimensions_;
+    std::ptrdiff_t vertices_ = 0;
+    std::vector<std::int32_t> corners_, own_corners_;  // the latter is empty if there is one part
+    std::vector<std::vector<std::int32_t>> called_;
+    std::vector<std::ptrdiff_t> first_pixel_;  // of each part, and the end
+    Buffer<std::int32_t> simplex_;
+    Buffer<float> weight_;
+    std::vector<std::vector<Link>> chains_;
+};
+
+}  // namespace pixelwise

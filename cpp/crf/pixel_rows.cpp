@@ -1,0 +1,78 @@
+#include "crf/pixel_rows.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace pixelwise {
+namespace {
+
+using Index = std::ptrdiff_t;
+
+std::size_t size(Index count) { return static_cast<std::size_t>(count); }
+
+int fill_up(int count, int step) { return (count + step - 1) / step * step; }
+
+// Where a tile begins in a volume.
+template <class T>
+T* corner(const Strided<T>& volume, const Tiles::Tile& tile) {
+    return volume.data + tile.plane * volume.plane_step + tile.top * volume.row_step + tile.left * volume.column_step;
+}
+
+}  // namespace
+
+PixelRows::PixelRows(const Shape& shape, int classes, std::vector<std::int32_t> order, const Kernels& kernels)
+    : shape_(shape), tiles_(shape), classes_(classes), width_(fill_up(classes, 8)), order_(std::move(order)),
+      kernels_(kernels) {}
+
+PixelRows::Scratch::Scratch(int width) : planes(size(width * plane_step)), rows(size(Index{Tiles::most_pixels} * width)) {
+    std::fill_n(planes.data(), planes.size(), 0.0f);
+    std::fill_n(rows.data(), rows.size(), 0.0f);
+}
+
+void PixelRows::take(const Tiles::Tile& tile, const Strided<const float>& from, Scratch& scratch) const {
+    const float* const first = corner(from, tile);
+    for (int c = 0; c < classes_; ++c) {
+        float* to = scratch.plane(c);
+        for (int y = 0; y < tile.height; ++y, to += tile.width) {
+            const float* const row = first + c * from.class_step + y * from.row_step;
+            if (from.column_step == 1)
+                std::memcpy(to, row, size(tile.width) * sizeof(float));
+            else
+                for (int x = 0; x < tile.width; ++x) to[x] = row[x * from.column_step];
+        }
+    }
+    for (int c = classes_; c < width_; ++c) std::fill_n(scratch.plane(c), tile.pixels(), 0.0f);
+}
+
+void PixelRows::to_rows(const Tiles::Tile& tile, Scratch& scratch, float* rows) const {
+    kernels_.transpose(scratch.plane(0), Scratch::plane_step, width_, fill_up(tile.pixels(), 4), scratch.rows.data(),
+                       width_);
+    kernels_.pick(scratch.rows.data(), order_.data() + tile.first, static_cast<std::int32_t>(tile.first), tile.pixels(),
+                  width_, rows);
+}
+
+void PixelRows::put(const Tiles::Tile& tile, const float* rows, const Strided<float>& to, Scratch& scratch) const {
+    kernels_.place(rows, order_.data() + tile.first, static_cast<std::int32_t>(tile.first), tile.pixels(), width_,
+                   scratch.rows.data());
+    kernels_.transpose(scratch.rows.data(), width_, fill_up(tile.pixels(), 4), width_, scratch.plane(0),
+                       Scratch::plane_step);
+    float* const first = corner(to, tile);
+    for (int c = 0; c < classes_; ++c) {
+        const float* from = scratch.plane(c);
+        for (int y = 0; y < tile.height; ++y, from += tile.width) {
+            float* const row = first + c * to.class_step + y * to.row_step;
+            if (to.column_step == 1)
+                std::memcpy(row, from, size(tile.width) * sizeof(float));
+            else
+                for (int x = 0; x < tile.width; ++x) row[x * to.column_step] = from[x];
+        }
+    }
+}
+
+Index PixelRows::pixel(const Tiles::Tile& tile, int place) const {
+    const int y = place / tile.width;
+    return (tile.plane * shape_.height + tile.top + y) * shape_.width + tile.left + (place - y * tile.width);
+}
+
+}  // namespace pixelwise

@@ -1,0 +1,58 @@
+// From volumes of class planes, anywhere in memory, to one row of classes per pixel in the order in which the mean field
+// visits them, and back. No Python here.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "crf/permutohedral.hpp"
+
+namespace pixelwise {
+
+// (classes, depth, height, width) floats anywhere in memory; steps are in floats.
+template <class T>
+struct Strided {
+    T* data;
+    std::ptrdiff_t class_step, plane_step, row_step, column_step;
+};
+
+class PixelRows {
+  public:
+    // `order`: as Lattice::grouped() returns it.
+    PixelRows(const Shape& shape, int classes, std::vector<std::int32_t> order, const Kernels& kernels);
+
+    // Room for one thread to work in.
+    struct Scratch {
+        explicit Scratch(int width);
+        float* plane(int c) { return planes.data() + c * plane_step; }
+        static constexpr std::ptrdiff_t plane_step = Tiles::most_pixels + 16;  // not a power of 2, which would crowd caches
+        Buffer<float> planes;                                                  // (width, plane_step)
+        Buffer<float> rows;                                                    // (most_pixels, width)
+    };
+
+    const Tiles& tiles() const { return tiles_; }
+    int width() const { return width_; }  // of a row: classes filled up to a multiple of 8
+
+    // Takes the planes of a tile into scratch; those beyond `classes` become 0.
+    void take(const Tiles::Tile& tile, const Strided<const float>& from, Scratch& scratch) const;
+    // The rows (pixels of the tile, width) of the planes in scratch.
+    void to_rows(const Tiles::Tile& tile, Scratch& scratch, float* rows) const;
+    void put(const Tiles::Tile& tile, const float* rows, const Strided<float>& to, Scratch& scratch) const;
+
+    // The pixel at a place, which is a rank in the order of tiles.
+    std::ptrdiff_t pixel(const Tiles::Tile& tile, int place) const;
+    // Of the pixel at a position, its place in the tile.
+    int place(const Tiles::Tile& tile, int position) const {
+        return static_cast<int>(order_[static_cast<std::size_t>(tile.first + position)] - tile.first);
+    }
+
+  private:
+    Shape shape_;
+    Tiles tiles_;
+    int classes_, width_;
+    std::vector<std::int32_t> order_;
+    const Kernels& kernels_;
+};
+
+}  // namespace pixelwise

@@ -1,0 +1,131 @@
+// The simplices that a set of pixels meets, and their vertices, numbered in the order of appearance. No Python here.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "crf/key_table.hpp"
+#include "crf/lattice_fields.hpp"
+#include "crf/permutohedral.hpp"
+#include "common/threads.hpp"
+
+namespace pixelwise {
+
+// Division of numbers in [0, 2^23) by a small one, without the slow instruction.
+class Divisor {
+  public:
+    explicit Divisor(int by) : factor_((std::uint64_t{1} << 40) / static_cast<std::uint64_t>(by) + 1) {}
+    std::int64_t rounded_down(std::int64_t number) const {
+        return static_cast<std::int64_t>(static_cast<std::uint64_t>(number) * factor_ >> 40);
+    }
+
+  private:
+    std::uint64_t factor_;
+};
+
+template <int Words>
+class SimplexNumbers {
+  public:
+    SimplexNumbers(const LatticeFields& fields, int dimensions)
+        : fields_(fields), d_(dimensions), cell_(dimensions + 1), unit_remainder_(fields.remainder.template unit<Words>()),
+          hashes_(size(Tiles::most_pixels * (dimensions + 1) + ahead)),
+          around_(size(Tiles::most_pixels * (dimensions + 1))) {
+        for (const Field& field : fields.quotient) unit_.push_back(field.template unit<Words>());
+    }
+
+    // The numbers of a tile's simplices, which go by these names.
+    void number(const Tiles::Tile& tile, const Key<Words>* key, std::int32_t* id) {
+        const int count = tile.pixels();
+        for (int i = 0; i < count; ++i) hashes_[size(i)] = key[i].hash();
+        fresh_.clear();
+        for (int i = 0; i < count; ++i) {
+            simplices_.prefetch(hashes_[size(i + ahead)]);
+            if (i > 0 && key[i] == key[i - 1]) {
+                id[i] = id[i - 1];
+            } else if (i >= tile.width && key[i] == key[i - tile.width]) {
+                id[i] = id[i - tile.width];
+            } else {
+                const std::int32_t before = simplices_.size();
+                id[i] = simplices_.number(key[i], hashes_[size(i)]);
+                if (id[i] == before) fresh_.push_back(key[i]);
+            }
+        }
+        const std::size_t each = size(d_ + 1), wanted = fresh_.size() * each;
+        for (std::size_t i = 0; i < fresh_.size(); ++i) go_round(fresh_[i], &around_[i * each]);
+        for (std::size_t i = 0; i < wanted; ++i) hashes_[i] = around_[i].hash();
+        for (std::size_t i = 0; i < wanted; ++i) {
+            vertices_.prefetch(hashes_[i + ahead]);
+            corners_.push_back(vertex(around_[i], hashes_[i]));
+        }
+    }
+
+    // Gives back what it takes to number more; `vertices` too, if none are to be found or adopted.
+    void finish(bool vertices) {
+        simplices_ = {};
+        if (vertices) vertices_ = {};
+    }
+
+    // Numbers the vertices of other pixels, too, and returns what their corners are called here.
+    std::vector<std::int32_t> adopt(const SimplexNumbers& other) {
+        std::vector<std::int32_t> called;
+        called.reserve(other.names_.size());
+        for (const Key<Words>& name : other.names_) {
+            if (called.size() % 4096 == 0) InterruptScope::answer();
+            called.push_back(vertex(name, name.hash()));
+        }
+        return called;
+    }
+
+    // (simplices, d + 1): the vertices of each.
+    const std::vector<std::int32_t>& corners() const { return corners_; }
+    const std::vector<Key<Words>>& names() const { return names_; }  // of vertices
+    const KeyTable<Words>& vertices() const { return vertices_; }
+
+  private:
+    // Tables are large and visited in no order: what is looked up is asked for some time before.
+    static constexpr int ahead = 16;
+
+    static std::size_t size(std::ptrdiff_t count) { return static_cast<std::size_t>(count); }
+
+    std::int32_t vertex(const Key<Words>& name, std::uint64_t hash) {
+        const std::int32_t before = vertices_.size(), number = vertices_.number(name, hash);
+        if (number == before) names_.push_back(name);
+        return number;
+    }
+
+    // The vertices of a simplex. From one to the next: one step along all axes, and back by a cell on one of them.
+    void go_round(const Key<Words>& simplex, Key<Words>* around) const {
+        int axis_of_rank[max_dimensions + 1];
+        std::fill(axis_of_rank, axis_of_rank + d_ + 1, d_);
+        Key<Words> vertex;
+        for (int i = 0; i < d_; ++i) {
+            const Field& to = fields_.quotient[size(i)];
+            const Field& from = fields_.simplex[size(i)];
+            const std::int64_t name = from.raw(simplex);  // its least value is a multiple of d + 1
+            const std::int64_t base = cell_.rounded_down(name + d_);
+            axis_of_rank[base * (d_ + 1) - name] = i;
+            vertex.word[to.word] += static_cast<std::uint64_t>(base + from.least / (d_ + 1) - to.least) << to.shift;
+        }
+        for (int r = 0; r <= d_; ++r) {
+            around[r] = vertex;
+            const int axis = axis_of_rank[d_ - r];
+            vertex += unit_remainder_;
+            if (axis < d_) vertex -= unit_[size(axis)];
+        }
+    }
+
+    const LatticeFields& fields_;
+    const int d_;
+    const Divisor cell_;
+    const Key<Words> unit_remainder_;
+    std::vector<Key<Words>> unit_;
+    KeyTable<Words> simplices_, vertices_;
+    std::vector<Key<Words>> names_;
+    std::vector<std::int32_t> corners_;
+    std::vector<std::uint64_t> hashes_;
+    std::vector<Key<Words>> fresh_, around_;
+};
+
+}  // namespace pixelwise

@@ -1,0 +1,179 @@
+"""Files that appear under their name only when they are complete, and files that are looked at before they
+are read.
+"""
+
+import errno
+import hashlib
+import io
+import os
+import re
+import secrets
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from pixelwise.core.errors import ImageError, PixelwiseError
+from pixelwise.core.terminal import printable
+
+try:
+    import fcntl
+except ModuleNotFoundError:  # Windows, where nobody can remove a file that is open
+    fcntl = None  # type: ignore[assignment]
+
+Write = Callable[[BinaryIO], object]
+
+_TEMPORARY = re.compile(r"\.[0-9a-f]{12}\.partial")
+
+
+def write_atomically(path: Path, write: Write) -> None:
+    """Let `write` fill a temporary file beside `path`, then rename it. ImageError if the disk refuses."""
+    write_together({path: write})
+
+
+def write_together(files: Mapping[Path, Write]) -> None:
+    """Write several files, all or none: each is complete and on the disk before the first gets its name.
+
+    ImageError if the disk refuses. A process that is killed leaves temporary files, which
+    `remove_abandoned` finds.
+    """
+    filled: dict[Path, tuple[Path, BinaryIO]] = {}
+    named: list[Path] = []
+    path = next(iter(files), Path())
+    try:
+        for path, write in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            filled[path] = _temporary(path.parent)
+            write(filled[path][1])
+            filled[path][1].flush()
+            os.fsync(filled[path][1].fileno())
+        for path, (temporary, _) in filled.items():
+            if os.name == "nt":  # which renames no open file
+                filled[path][1].close()
+            temporary.replace(path)
+            named.append(path)
+    except BaseException as problem:
+        for leftover in [*named, *(temporary for temporary, _ in filled.values())]:
+            with suppress(OSError):  # where nothing can be written there is nothing to remove
+                leftover.unlink()
+        if isinstance(problem, OSError):
+            raise ImageError(f"cannot write {printable(path)}: {problem.strerror or problem}") from problem
+        raise
+    finally:
+        for _, file in filled.values():
+            with suppress(OSError):
+                file.close()
+
+
+def _temporary(folder: Path) -> tuple[Path, BinaryIO]:
+    """A new file, locked as long as it is open, which tells `remove_abandoned` that somebody writes it."""
+    while True:
+        path = folder / f".{secrets.token_hex(6)}.partial"
+        file = path.open("xb")
+        _lock(file.fileno())
+        if path.exists():
+            return path, file
+        file.close()  # taken for abandoned before it was locked
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove the temporary files of killed processes from a folder; those of live ones are locked."""
+    if fcntl is None:
+        return
+    try:
+        names = [name for name in os.listdir(folder) if _TEMPORARY.fullmatch(name)]  # noqa: PTH208
+    except OSError:
+        return
+    for name in names:
+        with suppress(OSError), open_file(folder / name) as file:  # BlockingIOError: it is being written
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            (folder / name).unlink()
+
+
+@contextmanager
+def exclusive(folder: Path) -> Iterator[None]:
+    """Keep other processes and threads that ask for the same folder waiting while the block runs.
+
+    On file systems without locks, and on Windows, nobody waits.
+    """
+    if fcntl is None:
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        _lock(handle)
+        yield
+    finally:
+        with suppress(OSError):  # closing would not do: a process forked off meanwhile has the handle, too
+            fcntl.flock(handle, fcntl.LOCK_UN)
+        os.close(handle)
+
+
+def _lock(handle: int) -> None:
+    with suppress(OSError):  # a file system without locks
+        if fcntl is not None:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+
+
+def regular_file(path: Path) -> Path:
+    """The path itself. Raises OSError unless it names a regular file: reading a pipe waits for a writer, and
+    a device may never end.
+    """
+    try:
+        _expect_file(path, path.stat().st_mode)
+    except ValueError:  # Python refuses such names itself
+        what = "a null character" if "\0" in str(path) else "characters that no name of a file can have"
+        raise OSError(errno.EINVAL, f"its name holds {what}", ascii(path)) from None
+    return path
+
+
+def open_file(path: Path) -> io.BufferedReader:
+    """Open a regular file for reading; OSError for anything else, even if it took the file's place just now.
+
+    All that reads a path which a user, a folder or another file names opens it here.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    handle = os.open(regular_file(path), flags)
+    try:
+        _expect_file(path, os.fstat(handle).st_mode)
+        return os.fdopen(handle, "rb")
+    except BaseException:
+        os.close(handle)
+        raise
+
+
+def _expect_file(path: Path, mode: int) -> None:
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, "it is a folder", str(path))
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "it is a device, pipe or socket", str(path))
+
+
+def make_folder(folder: Path, what: str, option: str, error: type[PixelwiseError]) -> None:
+    """Make a folder for results, `what` in messages, which `option` names; remove temporary files that
+    killed processes left in it.
+
+    Raises `error` if nothing can be written there, so that this is known before the work.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise error(
+            f"cannot make the {what} {printable(folder)}: {problem.strerror or problem}",
+            f"choose another {option}",
+        ) from None
+    expect_writable(folder, what, f"choose another {option}, or have its permissions changed", error)
+    remove_abandoned(folder)
+
+
+def expect_writable(folder: Path, what: str, hint: str, error: type[PixelwiseError]) -> None:
+    """Raise `error` if nothing can be written into the folder."""
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise error(f"the {what} {printable(folder)} may not be written into", hint)
+
+
+def sha256_of(path: Path) -> str:
+    """The digest of a file's content, in hexadecimal. Raises OSError if it cannot be read."""
+    with open_file(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

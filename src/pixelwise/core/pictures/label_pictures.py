@@ -1,0 +1,27 @@
+"""Labels as palette pictures, which is how data sets and results are saved, and where they meet."""
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from pixelwise.core.classes import Classes, voc_palette
+from pixelwise.core.types import VOID, FileIds, Labels
+
+
+def mask(labels: Labels, classes: Classes) -> Image.Image:
+    """A palette picture whose pixel values are the labels; unused ids have VOC's colours, VOID is cream."""
+    colors = [*classes.palette, *voc_palette()[len(classes) :]]
+    colors[VOID] = (224, 224, 192)
+    picture = Image.frombuffer(
+        "P", (labels.shape[1], labels.shape[0]), np.ascontiguousarray(labels), "raw", "P", 0, 1
+    )
+    picture.putpalette([channel for color in colors for channel in color])
+    return picture
+
+
+def borders(ids: FileIds) -> npt.NDArray[np.uint8]:
+    """255 at pixels of (H, W) whose right or lower neighbour has another id, 0 elsewhere."""
+    found = np.zeros(ids.shape, np.uint8)
+    found[:, :-1][ids[:, :-1] != ids[:, 1:]] = 255
+    found[:-1][ids[:-1] != ids[1:]] = 255
+    return found

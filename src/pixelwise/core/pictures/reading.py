@@ -1,0 +1,241 @@
+"""Read pictures into RGB, no larger than needed and in bounded memory.
+
+Files are turned upright as their EXIF orientation says; the first frame of an animation counts; transparent
+pixels are laid on white. A decoded picture is never copied as a whole: strips of it are converted and
+averaged.
+"""
+
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import ExifTags, Image
+
+from pixelwise.core.errors import ImageError
+from pixelwise.core.pictures.memory_budget import PICTURES
+from pixelwise.core.pictures.opening import decode, decoding_bytes, expect_affordable, expect_bounded, opened
+from pixelwise.core.pictures.pillow_limits import guarded
+from pixelwise.core.pictures.pixel_modes import to_rgb
+from pixelwise.core.terminal import printable
+from pixelwise.core.types import RGBImage
+
+Source = str | Path | Image.Image | npt.NDArray[np.uint8]
+"""A file, a Pillow image, or an (H, W, 3) RGB array of uint8."""
+
+FIRST_FRAME = "only the first frame"
+"""The note on a file that holds several pictures."""
+
+_STRIP_PIXELS = 4_000_000
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_SWAPPING = {_TURNS[tag] for tag in (5, 6, 7, 8)}  # rows become columns
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A picture as it is scored, and the way back to the original.
+
+    pixels: reduced copy (the original itself if that is small enough). size: (height, width) of the original.
+    original: reads the picture again in its full size; raises ImageError if that is no longer possible.
+    notes: what a user should know of the file, such as FIRST_FRAME.
+    """
+
+    pixels: RGBImage
+    size: tuple[int, int]
+    original: Callable[[], RGBImage]
+    notes: tuple[str, ...] = ()
+
+
+def read_photo(source: Source, long_side: int) -> Photo:
+    """A copy of `source` whose longer side has at most `long_side` pixels.
+
+    Files are turned upright; Pillow images and (H, W, 3) uint8 arrays are not, so that results fit them.
+    Raises ImageError for files that are not readable images, ValueError for other arrays.
+    """
+    notes: list[str] = []
+    if isinstance(source, str | Path):
+        path = Path(source)
+        pixels, size, notes = _read_file(path, long_side, printable(path))
+        again = partial(_read_again, path, size)
+    else:
+        image = source if isinstance(source, Image.Image) else _array_image(source)
+        pixels, size = _read_open(image, long_side, _name(image))
+        again = partial(_convert_again, image)
+    original = again if pixels.shape[:2] != size else partial(np.asarray, pixels)
+    return Photo(pixels, size, original, tuple(notes))
+
+
+def read_picture(path: Path) -> RGBImage:
+    """A file in its full size, (H, W, 3), turned upright. Raises ImageError if it cannot be read."""
+    return _read_file(path, None, printable(path))[0]
+
+
+def read_embedded(content: bytes, name: str) -> RGBImage:
+    """A picture inside another file as read_picture gives it; `name` is for messages."""
+    return _read_file(io.BytesIO(content), None, name)[0]
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    """(height, width) of a file before it is turned upright, without decoding it. Raises ImageError."""
+    with opened(path, printable(path)) as image:
+        return image.height, image.width
+
+
+def size_of_embedded(content: bytes, name: str) -> tuple[int, int]:
+    """(height, width) of a picture inside another file; `name` is for messages. Raises ImageError."""
+    with opened(io.BytesIO(content), name) as image:
+        return image.height, image.width
+
+
+def fitting(size: tuple[int, int], long_side: int, enlarge: bool = False) -> tuple[int, int]:
+    """(height, width) reduced to a longer side of at most `long_side` pixels, the shorter at least 1; with
+    `enlarge` a smaller one is enlarged to it.
+    """
+    scale = long_side / max(size)
+    scale = scale if enlarge else min(1.0, scale)
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def _name(image: Image.Image) -> str:
+    return printable(getattr(image, "filename", "") or "the image")
+
+
+def _array_image(array: npt.NDArray[np.uint8]) -> Image.Image:
+    if not isinstance(array, np.ndarray):
+        raise ValueError(
+            f"expected a path, a Pillow image or an (H, W, 3) uint8 array, got {type(array).__name__}"
+        )
+    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or array.size == 0:
+        advice = (
+            "scale to 0..255 and call .astype(np.uint8)" if array.dtype != np.uint8 else "stack channels last"
+        )
+        raise ValueError(
+            f"expected an RGB array (H, W, 3) of uint8, got {array.shape} of {array.dtype}: {advice}"
+        )
+    return Image.fromarray(np.ascontiguousarray(array))
+
+
+def _read_again(path: Path, size: tuple[int, int]) -> RGBImage:
+    pixels, now, _ = _read_file(path, None, printable(path))
+    if now != size:
+        raise ImageError(f"{printable(path)}: the file has changed while it was being segmented", "try again")
+    return pixels
+
+
+def _convert_again(image: Image.Image) -> RGBImage:
+    return _read_open(image, None, _name(image))[0]
+
+
+def _read_file(
+    source: Path | io.BytesIO, long_side: int | None, shown: str
+) -> tuple[RGBImage, tuple[int, int], list[str]]:
+    """Pixels, (height, width) of the original, notes."""
+    with opened(source, shown) as image:
+        notes = _frames_left_out(image)
+        plan = _plan(image, long_side, shown, draft=image.format in ("JPEG", "MPO"))
+        with PICTURES.reserve(plan.bytes):
+            notes += decode(image, shown)
+            pixels = _converted(image, plan, shown)
+            turn = _orientation(image)
+            image.close()  # gives the memory back before the reservation
+    if turn is None:
+        return pixels, plan.size, notes
+    turned = np.ascontiguousarray(np.asarray(Image.fromarray(pixels).transpose(turn)))
+    return turned, (plan.size[1], plan.size[0]) if turn in _SWAPPING else plan.size, notes
+
+
+def _read_open(image: Image.Image, long_side: int | None, shown: str) -> tuple[RGBImage, tuple[int, int]]:
+    with guarded():
+        expect_bounded(image, shown)
+        plan = _plan(image, long_side, shown)
+        with PICTURES.reserve(plan.bytes):
+            decode(image, shown)
+            return _converted(image, plan, shown), plan.size
+
+
+def _frames_left_out(image: Image.Image) -> list[str]:
+    """A note if only the first of several pictures in a file is read. Of MPO and PSD it is the whole one."""
+    several = image.format not in ("MPO", "PSD") and getattr(image, "is_animated", False)
+    return [FIRST_FRAME] if several else []
+
+
+def _orientation(image: Image.Image) -> Image.Transpose | None:
+    """How to turn the picture upright. Asked after decoding, since Pillow decodes PNG to find out."""
+    try:
+        return _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # an unreadable EXIF block says nothing about the orientation
+        return None
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """How to decode: full size and wanted size (height, width), the part of the decoded picture, memory."""
+
+    size: tuple[int, int]
+    target: tuple[int, int]
+    box: tuple[float, float, float, float]
+    bytes: int
+
+
+def _plan(image: Image.Image, long_side: int | None, shown: str, draft: bool = False) -> _Plan:
+    """How to decode a picture that is within bounds; ImageError if there is too little memory for it.
+
+    `draft` lets the decoder of JPEG reduce by a power of two, which changes the size of `image` itself.
+    """
+    size = image.height, image.width
+    target = fitting(size, max(size) if long_side is None else long_side)
+    drafted = image.draft(None, (target[1], target[0])) if draft and target != size else None
+    box = (0.0, 0.0, float(image.width), float(image.height)) if drafted is None else drafted[1]
+    copies = 3 if image.mode == "RGB" and not image.has_transparency_data else 7
+    need = decoding_bytes(image, size) + target[0] * target[1] * copies
+    expect_affordable(need, image, size, shown)
+    return _Plan(size, target, box, need)
+
+
+def _converted(image: Image.Image, plan: _Plan, shown: str) -> RGBImage:
+    try:
+        return _reduced(image, plan.box, plan.target)
+    except MemoryError:
+        raise ImageError(f"{shown}: not enough memory to read {plan.size[0]}x{plan.size[1]} pixels") from None
+    except Exception as problem:  # odd palettes and modes
+        raise ImageError(f"{shown}: damaged {image.format or 'image'} image: {problem}") from problem
+
+
+def _reduced(image: Image.Image, box: tuple[float, float, float, float], target: tuple[int, int]) -> RGBImage:
+    """The part `box` of `image` as RGB of size `target`: averaged by an integer factor, then resampled."""
+    factor = max(1, int(max(image.size) / (2 * max(target))))
+    width, height = -(-image.width // factor), -(-image.height // factor)
+    if image.mode == "RGB" and not image.has_transparency_data and factor == 1:
+        small = image
+    else:
+        small = Image.new("RGB", (width, height))
+        for top, strip in _strips(image, factor):
+            small.paste(strip.reduce(factor) if factor > 1 else strip, (0, top // factor))
+    if (small.height, small.width) != target:
+        left, upper, right, lower = (edge / factor for edge in box)
+        small = small.resize((target[1], target[0]), Image.Resampling.BICUBIC, (left, upper, right, lower))
+    return np.array(small)
+
+
+def _strips(image: Image.Image, multiple: int) -> Iterator[tuple[int, Image.Image]]:
+    """(top row, RGB strip) from top to bottom; heights are multiples of `multiple` but for the last."""
+    rows = max(1, _STRIP_PIXELS // (image.width * multiple)) * multiple
+
+    def parts() -> Iterator[tuple[int, Image.Image]]:
+        for top in range(0, image.height, rows):
+            bottom = min(top + rows, image.height)
+            yield top, image.crop((0, top, image.width, bottom)) if rows < image.height else image
+
+    yield from to_rgb(image, parts)

@@ -1,0 +1,31 @@
+"""Pictures as files, and as parts of a page."""
+
+import base64
+import io
+from pathlib import Path
+from typing import BinaryIO
+
+from PIL import Image
+
+from pixelwise.core.files import write_atomically
+
+
+def write_picture(path: Path, picture: Image.Image) -> None:
+    """Save a picture, as JPEG without visible loss if the name ends so, else as PNG."""
+    write_atomically(path, lambda file: save_picture(file, path, picture))
+
+
+def save_picture(file: BinaryIO, path: Path, picture: Image.Image) -> None:
+    """Write a picture to an open file in the format that the name `path` asks for."""
+    if path.suffix.lower() in (".jpg", ".jpeg"):
+        picture.save(file, "JPEG", quality=90, subsampling=0)
+    else:
+        picture.save(file, "PNG")
+
+
+def data_url(picture: Image.Image) -> str:
+    """The picture itself, for the src of an <img>: palette pictures as PNG, others as JPEG."""
+    file = io.BytesIO()
+    kind, options = ("png", {"optimize": True}) if picture.mode == "P" else ("jpeg", {"quality": 82})
+    picture.save(file, kind, **options)
+    return f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode()}"

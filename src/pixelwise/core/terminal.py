@@ -1,0 +1,113 @@
+"""What is printed, line by line: results on stdout, messages on stderr.
+
+File names, class names and metadata come from strangers, and a terminal obeys escape sequences. So all that
+is printed passes through `printable`. Nothing else in the package calls print: ruff sees to that.
+"""
+
+import io
+import json
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TextIO
+
+from pixelwise.core.errors import PixelwiseError
+
+_JOINERS = "\u200c\u200d"  # Persian and Indic names need them, and they move nothing
+
+_screen: int | None = None
+_capturing = threading.Lock()
+
+
+def printable(text: object) -> str:
+    """The text on one line: control characters, direction marks and undecodable bytes are escaped."""
+    shown = str(text)
+    if shown.isprintable():
+        return shown
+    return "".join(
+        c if c.isprintable() or c in _JOINERS else c.encode("unicode_escape").decode() for c in shown
+    )
+
+
+def say(*lines: str) -> None:
+    """Print lines on stdout. Raises BrokenPipeError if nobody reads them any more, PixelwiseError if they
+    cannot be written.
+    """
+    if sys.stdout is None:
+        return
+    try:
+        for line in lines:
+            sys.stdout.write(printable(line) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as problem:
+        discard(sys.stdout)
+        raise PixelwiseError(
+            f"cannot write to the standard output: {problem.strerror or problem}", "make room on its disk"
+        ) from None
+
+
+def say_json(record: object) -> None:
+    """Print one JSON object on a line of stdout. ValueError for NaN and infinity, which JSON lacks."""
+    say(json.dumps(record, allow_nan=False))
+
+
+def discard(stream: TextIO) -> None:
+    """Throw away what is still printed to a stream, also what its buffer holds: it cannot be written."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+
+
+def note(*lines: str) -> None:
+    """Print lines on stderr. They are lost if stderr is closed: results do not depend on messages."""
+    if sys.stderr is None:
+        return
+    try:
+        for line in lines:
+            sys.stderr.write(printable(line) + "\n")
+        sys.stderr.flush()
+    except (OSError, ValueError):  # ValueError: a closed stream
+        discard(sys.stderr)
+
+
+def on_screen(stream: TextIO | None) -> bool:
+    """Whether a person sees what is printed to the stream."""
+    return stream is not None and stream.isatty()
+
+
+def take_over_stderr() -> None:
+    """Print Python's messages through a descriptor of their own, so that `library_messages` can divert what
+    C libraries print to stderr themselves. For commands; a program that imports us keeps its stderr.
+    """
+    global _screen
+    _screen = os.dup(2)
+    encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
+    sys.stderr = open(  # noqa: SIM115
+        _screen, "w", buffering=1, encoding=encoding, errors="backslashreplace", closefd=False
+    )
+
+
+@contextmanager
+def library_messages() -> Iterator[list[str]]:
+    """Collect the lines that a C library prints to stderr while the block runs, one block at a time.
+
+    The list is filled when the block ends. It stays empty unless `take_over_stderr` was called.
+    """
+    said: list[str] = []
+    if _screen is None or not hasattr(os, "memfd_create"):
+        yield said
+        return
+    with _capturing, io.FileIO(os.memfd_create("messages"), "w+") as file:
+        os.dup2(file.fileno(), 2)
+        try:
+            yield said
+        finally:
+            os.dup2(_screen, 2)
+            with suppress(OSError):
+                file.seek(0)
+                said += [printable(line) for line in file.read(10_000).decode(errors="replace").splitlines()]

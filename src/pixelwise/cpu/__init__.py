@@ -1,0 +1,5 @@
+"""Compiled inference and training on processors, for those who ask for it."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,165 @@
+"""Nets in the form that scores fastest on the processor: the same answers to rounding, no gradients.
+
+In float32, convolutions of stride 1 become compiled ones (cpp/conv/convolution.hpp), each with the ReLU and
+the max pooling that follow, and large 1x1 ones matrix products, which spares torch a reordering of their
+weights. In bfloat16, which pays on processors that multiply such numbers, convolutions are torch's;
+upsampling stays in float32.
+"""
+
+import itertools
+from typing import TypeVar
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from pixelwise import _core
+from pixelwise.core.types import PRECISIONS
+from pixelwise.models.surgery.border_rows import narrow_borders
+from pixelwise.models.trunks.trunk import Trunk
+
+Net = TypeVar("Net", bound=nn.Module)
+
+KERNELS = (3, 4, 5, 6, 7)
+CHANNELS, FEW_CHANNELS = 32, 8
+"""Compiled convolutions have channels in multiples of the one, or at most the other as input."""
+LARGE_PRODUCT = 1 << 20
+"""Weights from which a 1x1 convolution is faster as a matrix product."""
+
+
+def for_inference(net: Net, precision: str = "float32") -> Net:
+    """The net, which is in evaluation mode on the CPU, changed in place; it cannot be trained or saved any
+    more.
+
+    float32 takes more memory: weights of 3x3 kernels grow sevenfold, those of 7x7 by a third.
+    """
+    if net.training:
+        raise ValueError("expected a net in evaluation mode: call net.eval() first")
+    if precision not in PRECISIONS:
+        raise ValueError(f'precision is one of {", ".join(PRECISIONS)}, not "{precision}"')
+    narrow_borders(net)
+    net = net.requires_grad_(False).to(memory_format=torch.channels_last)
+    convolutions = [module for module in net.modules() if isinstance(module, nn.Conv2d)]
+    if precision == "bfloat16":
+        for conv in convolutions:
+            conv.to(torch.bfloat16).register_forward_pre_hook(_halve)
+        return net
+    for parent in list(net.modules()):
+        for name, layer in list(parent.named_children()):
+            if isinstance(layer, nn.Conv2d) and _has_compiled_form(layer):
+                setattr(parent, name, _fused(parent, name, layer))
+            elif isinstance(layer, nn.Conv2d) and is_large_product(layer):
+                setattr(parent, name, Product(layer))
+    return net
+
+
+class CompiledConv2d(nn.Module):
+    """A convolution, a ReLU if `rectified`, and a 2x2 max pooling, rounded up at the border, if `pooled`.
+
+    (N, C, H, W) float32 on the CPU, best in channels_last. The weights are a copy.
+    """
+
+    def __init__(self, conv: nn.Conv2d, rectified: bool = False, pooled: bool = False) -> None:
+        super().__init__()
+        bias = torch.zeros(conv.out_channels) if conv.bias is None else conv.bias
+        self.out_channels = conv.out_channels
+        self.convolution = _core.Convolution(
+            conv.weight.detach().contiguous().numpy(),
+            bias.detach().contiguous().numpy(),
+            int(conv.padding[0]),
+            conv.dilation[0],
+            rectified,
+            pooled,
+            torch.get_num_threads(),
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        images = x.permute(0, 2, 3, 1).contiguous().numpy()
+        height, width = (self.convolution.length(size) for size in images.shape[1:3])
+        # NumPy asks the system for large pages, which it gives several times faster than small ones.
+        out = np.empty((len(images), height, width, self.out_channels), np.float32)
+        self.convolution.run(images, out, torch.get_num_threads())
+        return torch.from_numpy(out).permute(0, 3, 1, 2)
+
+
+class Product(nn.Module):
+    """A 1x1 convolution as a matrix product."""
+
+    def __init__(self, conv: nn.Conv2d) -> None:
+        super().__init__()
+        self.weight, self.bias = conv.weight.flatten(1), conv.bias
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return F.linear(x.permute(0, 2, 3, 1), self.weight, self.bias).permute(0, 3, 1, 2)
+
+
+def _halve(_: nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+    return (inputs[0].to(torch.bfloat16),)
+
+
+def has_window(layer: nn.Conv2d) -> bool:
+    """Whether the layer's kernel, stride and padding are those of compiled convolutions."""
+    return (
+        layer.kernel_size[0] in KERNELS
+        and layer.kernel_size[0] == layer.kernel_size[1]
+        and layer.stride == (1, 1)
+        and layer.groups == 1
+        and layer.padding_mode == "zeros"
+        and not isinstance(layer.padding, str)
+        and layer.padding[0] == layer.padding[1]
+        and layer.dilation[0] == layer.dilation[1]
+    )
+
+
+def _has_compiled_form(layer: nn.Conv2d) -> bool:
+    few = layer.in_channels <= FEW_CHANNELS and layer.dilation == (1, 1)
+    fitting = (few or layer.in_channels % CHANNELS == 0) and layer.out_channels % CHANNELS == 0
+    return has_window(layer) and fitting
+
+
+def is_large_product(layer: nn.Conv2d) -> bool:
+    return (
+        layer.kernel_size == (1, 1)
+        and layer.stride == (1, 1)
+        and layer.groups == 1
+        and layer.padding == (0, 0)
+        and layer.weight.numel() >= LARGE_PRODUCT
+    )
+
+
+def _fused(parent: nn.Module, name: str, conv: nn.Conv2d) -> CompiledConv2d:
+    """The convolution with what follows it in a row of layers; that is taken out of the row."""
+    behind = followers(parent, name)
+    rectified = bool(behind) and isinstance(parent.get_submodule(behind[0]), nn.ReLU)
+    pooled = rectified and len(behind) > 1 and conv.kernel_size[0] % 2 == 1 and conv.dilation == (1, 1)
+    pooled = pooled and conv.in_channels > FEW_CHANNELS and _take_pooling(parent, behind[1])
+    if rectified:
+        setattr(parent, behind[0], nn.Identity())
+    return CompiledConv2d(conv, rectified, pooled)
+
+
+def followers(parent: nn.Module, name: str) -> list[str]:
+    """The layers behind one in a row, as long as nobody else uses what they are given."""
+    if not isinstance(parent, Trunk | nn.Sequential):
+        return []
+    names = [child for child, _ in parent.named_children()]
+    taps = parent.taps if isinstance(parent, Trunk) else ()
+    row = names[names.index(name) :]
+    return [
+        behind for _, behind in itertools.takewhile(lambda two: two[0] not in taps, itertools.pairwise(row))
+    ]
+
+
+def _take_pooling(parent: nn.Module, name: str) -> bool:
+    """Whether the layer is, or begins with, a 2x2 max pooling of stride 2, rounded up at the border; if so,
+    that is removed.
+    """
+    layer = parent.get_submodule(name)
+    pooling, *rest = layer if isinstance(layer, nn.Sequential) else [layer]
+    if not isinstance(pooling, nn.MaxPool2d) or not pooling.ceil_mode:
+        return False
+    if (pooling.kernel_size, pooling.stride, pooling.padding, pooling.dilation) != (2, 2, 0, 1):
+        return False
+    setattr(parent, name, nn.Sequential(*rest))
+    return True

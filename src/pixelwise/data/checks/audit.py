@@ -1,0 +1,205 @@
+"""The audit of a split before a training: every file read once, every fault named."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pixelwise.core.errors import DataError
+from pixelwise.core.threads import in_order, processors
+from pixelwise.core.types import VOID
+from pixelwise.data.checks.sample_check import Finding, Look, look, reason_of
+from pixelwise.data.class_map import ClassMap
+from pixelwise.data.sample import LabelledImages
+
+_DIM = 64  # of 255; 12 bits in 16 reach 15, photos taken at night reach more
+
+
+@dataclass
+class HeadCount:
+    """`ids[i]` counts the pixels of id i in the files, `pixels[c]` those of class c, `images[c]` the images
+    that show it.
+    """
+
+    class_map: ClassMap
+    ids: Counter[int] = field(default_factory=Counter)
+    images: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.images = self.images or [0] * len(self.class_map.classes)
+
+    @property
+    def pixels(self) -> list[int]:
+        totals = [0] * len(self.class_map.classes)
+        for id_, many in self.ids.items():
+            if (class_ := self.class_map.table.get(id_, VOID)) != VOID:
+                totals[class_] += many
+        return totals
+
+    @property
+    def void_share(self) -> float:
+        """Void pixels as a share of those that are void or labelled, in [0, 1]."""
+        void = sum(many for id_, many in self.ids.items() if self.class_map.table.get(id_) == VOID)
+        return void / max(1, void + sum(self.pixels))
+
+    def add(self, counts: Mapping[int, int]) -> None:
+        """Count one more image."""
+        self.ids.update(counts)
+        for class_ in {self.class_map.table.get(id_, VOID) for id_, many in counts.items() if many} - {VOID}:
+            self.images[class_] += 1
+
+    def to_dict(self) -> dict[str, Any]:
+        names, pixels = self.class_map.classes.names, self.pixels
+        return {
+            "void_share": self.void_share,
+            "classes": [
+                {"id": i, "name": name, "pixels": pixels[i], "images": self.images[i]}
+                for i, name in enumerate(names)
+            ],
+        }
+
+
+@dataclass
+class Audit:
+    """What was found of a split, and the counts of its heads.
+
+    `values` are the lowest and highest value of all images, in 0 to 255.
+    """
+
+    dataset: LabelledImages
+    heads: dict[str, HeadCount]
+    errors: list[Finding] = field(default_factory=list)
+    warnings: list[Finding] = field(default_factory=list)
+    values: tuple[int, int] | None = None
+
+    @property
+    def main(self) -> HeadCount:
+        """The counts of the main head."""
+        return next(iter(self.heads.values()))
+
+    @property
+    def pixels(self) -> list[int]:
+        """The labelled pixels by class of the main head."""
+        return self.main.pixels
+
+    def to_dict(self) -> dict[str, Any]:
+        ids = [entry.id for entry in self.dataset.entries]
+        return {
+            "data": self.dataset.name,
+            "samples": len(self.dataset),
+            "image_values": self.values,
+            "errors": [_plain(finding, ids) for finding in self.errors],
+            "warnings": [_plain(finding, ids) for finding in self.warnings],
+            "heads": {name: count.to_dict() for name, count in self.heads.items()},
+        }
+
+    def raise_errors(self) -> None:
+        """Raise DataError with the first few errors, if there are any."""
+        if not self.errors:
+            return
+        shown = "".join(f"\n  {finding.message}" for finding in self.errors[:10])
+        more = f"\n  and {len(self.errors) - 10} more" if len(self.errors) > 10 else ""
+        raise DataError(
+            f"{self.dataset.name}: faults {len(self.errors)}{shown}{more}",
+            "mend these files, or drop ids with --classes ...,void=ID+ID; `pixelwise check` lists all",
+        )
+
+
+def audit(
+    dataset: LabelledImages,
+    progress: Callable[[int], None] | None = None,
+    onlooker: Callable[[int, Look], None] | None = None,
+) -> Audit:
+    """Read every file of the split once, in threads; `progress` is told the samples done.
+
+    `onlooker` is called with each sample's place and look, in the calling thread: its many small steps would
+    keep the readers waiting for the interpreter.
+    """
+    report = Audit(dataset, {name: HeadCount(class_map) for name, class_map in dataset.heads.items()})
+    repeated = Counter(entry.id for entry in dataset.entries)
+    report.errors += [
+        Finding("repeated", f"{id_} stands more than once in the list")
+        for id_, times in repeated.items()
+        if times > 1
+    ]
+
+    dim: list[int] = []
+    looks = in_order(lambda index: look(dataset, index), range(len(dataset)), processors())
+    for index, found in enumerate(looks):
+        report.errors += found.errors
+        if onlooker is not None:
+            try:
+                onlooker(index, found)
+            except Exception as error:
+                message = f"{dataset.entries[index].id}: {reason_of(error)}"
+                report.errors.append(Finding("unreadable", message, (index,)))
+        if found.values is not None:
+            report.values = _joined(report.values, found.values)
+            dim += [index] if found.values[0] < found.values[1] < _DIM else []
+        report.warnings += found.warnings
+        for name, counts in found.counts.items():
+            report.heads[name].add(counts)
+        if progress is not None:
+            progress(index + 1)
+    report.warnings += _dim(dim, dataset)
+    for name, count in report.heads.items():
+        called = "" if len(report.heads) == 1 else f"{name}: "
+        report.errors += [Finding(kind, called + message) for kind, message in _faults(count)]
+        report.warnings += [Finding(kind, called + message) for kind, message in _doubts(count)]
+    return report
+
+
+def _joined(first: tuple[int, int] | None, second: tuple[int, int]) -> tuple[int, int]:
+    return second if first is None else (min(first[0], second[0]), max(first[1], second[1]))
+
+
+def _dim(places: list[int], dataset: LabelledImages) -> list[Finding]:
+    """The warning that these images use little of the range of values."""
+    if not places:
+        return []
+    example = dataset.entries[places[0]].id
+    message = (
+        f"{len(places)} of {len(dataset)} images, as {example}, are nearly black: no value reaches {_DIM} of "
+        "255. 16 bits are scaled from 0..65535: if only 10 or 12 of them are used, scale the values up first"
+    )
+    return [Finding("dim", message, tuple(places))]
+
+
+def _faults(count: HeadCount) -> list[tuple[str, str]]:
+    """What only all labels of a head together show."""
+    found = []
+    binary = set(count.ids) == {0, VOID} and count.class_map.table.get(VOID) == VOID
+    if binary:
+        message = (
+            "the labels hold only 0 and 255, but 255 is void, so there is nothing but class 0; "
+            "if these are masks with 255 as foreground, save them with 1 instead"
+        )
+        found.append(("binary", message))
+    elif count.ids.total() and not any(count.pixels):
+        found.append(("unlabelled", "not one pixel is labelled"))
+    return found
+
+
+def _doubts(count: HeadCount) -> list[tuple[str, str]]:
+    found = []
+    highest = len(count.class_map.classes)
+    out_of_range = set(count.ids) - set(count.class_map.table)
+    few_zeros = 0 < count.ids[0] < 0.3 * count.ids.total()
+    if out_of_range == {highest} and count.class_map.table.get(0) == 0 and few_zeros:
+        message = (
+            f"only the id {highest} is out of range, and 0 is rare: are the ids counted from 1, is 0 void? "
+            "then say so (folder:PATH,zero=void)"
+        )
+        found.append(("counted", message))
+    if count.void_share > 0.5:
+        found.append(("void", f"{count.void_share:.1%} of the pixels are void"))
+    absent = [
+        name for name, pixels in zip(count.class_map.classes.names, count.pixels, strict=True) if not pixels
+    ]
+    if absent:
+        found.append(("absent", f"no pixel shows {', '.join(absent)}"))
+    return found
+
+
+def _plain(finding: Finding, ids: list[str]) -> dict[str, Any]:
+    return {"kind": finding.kind, "message": finding.message, "samples": [ids[i] for i in finding.samples]}

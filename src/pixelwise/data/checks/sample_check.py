@@ -1,0 +1,153 @@
+"""What one sample shows of itself: is every file there, does every label fit, is every id known?"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from pixelwise.core.errors import DataError, MissingExtraError
+from pixelwise.core.files import regular_file
+from pixelwise.core.terminal import printable
+from pixelwise.core.types import FileIds, RGBImage
+from pixelwise.data.class_map import ClassMap, id_counts
+from pixelwise.data.in_memory import Held
+from pixelwise.data.sample import LabelledImages
+from pixelwise.data.sample_files import Drawing, Part, part_errors
+
+Content = TypeVar("Content")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something wrong (an error) or worth knowing (a warning), of the samples at these places of the
+    split.
+    """
+
+    kind: str
+    message: str
+    samples: tuple[int, ...] = ()
+
+
+def by_kind(findings: Sequence[Finding]) -> dict[str, list[Finding]]:
+    """The findings of each kind, in their order."""
+    kinds: dict[str, list[Finding]] = {}
+    for finding in findings:
+        kinds.setdefault(finding.kind, []).append(finding)
+    return kinds
+
+
+@dataclass(frozen=True)
+class Look:
+    """A sample that was read: pixel counts of the file ids by head, and what is wrong with it.
+
+    `warnings` name the objects that no label shows. `image` and `ids` are what was read, for those who look
+    on; they are missing if they cannot be read.
+    """
+
+    counts: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
+    errors: tuple[Finding, ...] = ()
+    warnings: tuple[Finding, ...] = ()
+    image: RGBImage | None = None
+    ids: Mapping[str, FileIds] = field(default_factory=dict)
+    values: tuple[int, int] | None = None
+
+
+def look(dataset: LabelledImages, index: int) -> Look:
+    """Read sample `index` and find every fault at once, where LabelledImages.read raises the first.
+
+    Whatever goes wrong is a finding of this sample. Raises MissingExtraError only.
+    """
+    entry = dataset.entries[index]
+    try:
+        return _look(dataset, index)
+    except MissingExtraError:
+        raise
+    except Exception as error:
+        return Look(errors=(Finding("unreadable", f"{entry.id}: {reason_of(error)}", (index,)),))
+
+
+def reason_of(error: Exception) -> str:
+    """What went wrong where nobody foresaw it, on one line."""
+    return f"{type(error).__name__}: {printable(' '.join(str(error).split()))[:160]}"
+
+
+def _look(dataset: LabelledImages, index: int) -> Look:
+    entry = dataset.entries[index]
+    errors: list[Finding] = []
+
+    def fault(kind: str, message: str) -> None:
+        errors.append(Finding(kind, f"{entry.id}: {message}", (index,)))
+
+    def attempt(path: Path, read: Callable[[], Content]) -> Content | None:
+        try:
+            with part_errors(path):
+                return read()
+        except DataError as error:
+            fault("unreadable", error.message)
+            return None
+
+    named = {"image": entry.image.path} | {
+        _called(dataset, head): entry.labels[head].path for head in dataset.heads
+    }
+    named |= {f"channel {name}": entry.channels[name].path for name in dataset.channels}
+    if isinstance(entry.image, Held):
+        named.clear()  # arrays have no files
+    for name, path in named.items():
+        try:
+            regular_file(path)
+        except (FileNotFoundError, NotADirectoryError):
+            fault("missing", f"the {name} {path} does not exist")
+        except OSError as error:
+            fault("unreadable", f"the {name} {path} cannot be read: {error.strerror}")
+    if errors:
+        return Look(errors=tuple(errors))
+
+    image = attempt(entry.image.path, entry.image.read)
+    drawn = {
+        head: attempt(entry.labels[head].path, partial(_drawn, entry.labels[head])) for head in dataset.heads
+    }
+    channels = {
+        name: attempt(entry.channels[name].path, entry.channels[name].read) for name in dataset.channels
+    }
+    ids = {head: found[0] for head, found in drawn.items() if found is not None}
+    if errors or image is None:
+        return Look(errors=tuple(errors))
+    sizes = {_called(dataset, head): values.shape for head, values in ids.items()}
+    sizes |= {f"channel {name}": values.shape[:2] for name, values in channels.items() if values is not None}
+    for name, (height, width) in sizes.items():
+        if (height, width) != image.shape[:2]:
+            own = f"{image.shape[1]} x {image.shape[0]}"
+            turned = ": was one of them turned by its EXIF orientation, the other not?"
+            why = turned if (width, height) == image.shape[:2] else ""
+            fault("size", f"the {name} is {width} x {height} pixels, its image {own} ({named[name]}){why}")
+    counts = {head: id_counts(values) for head, values in ids.items()}
+    for head, class_map in dataset.heads.items():
+        if unknown := {id_: many for id_, many in counts[head].items() if id_ not in class_map.table}:
+            fault("ids", _id_fault(entry.labels[head], class_map, unknown, ids[head].size))
+    hidden = [phrase for found in drawn.values() if found is not None for phrase in found[1]]
+    values = int(image.min()), int(image.max())
+    return Look(counts, tuple(errors), _doubts(entry.id, index, hidden), image, ids, values)
+
+
+def _drawn(part: Part[FileIds]) -> tuple[FileIds, tuple[str, ...]]:
+    return part.draw() if isinstance(part, Drawing) else (part.read(), ())
+
+
+def _doubts(id_: str, index: int, hidden: Sequence[str]) -> tuple[Finding, ...]:
+    """The warning that so many objects are in no label."""
+    if not hidden:
+        return ()
+    many = "1 object shows" if len(hidden) == 1 else f"{len(hidden)} objects show"
+    named = "; ".join(hidden[:3]) + "; ..." * (len(hidden) > 3)
+    return (Finding("undrawn", f"{id_}: {many} in no label: {named}", (index,)),)
+
+
+def _called(dataset: LabelledImages, head: str) -> str:
+    return "label" if len(dataset.heads) == 1 else f"{head} label"
+
+
+def _id_fault(part: Part[FileIds], class_map: ClassMap, unknown: Mapping[int, int], pixels: int) -> str:
+    many = sum(unknown.values())
+    share = f"{many:,} pixels, {100 * many / pixels:.1f}%"
+    return f"the {class_map.listed(unknown)} ({share}) are out of range ({part.path})"

@@ -1,0 +1,44 @@
+"""Arrays in .npy files, whose declared shape is believed only if the file holds that many bytes."""
+
+import math
+import os
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.core.files import open_file
+from pixelwise.core.pictures.memory_budget import PICTURES
+from pixelwise.core.pictures.pillow_limits import guarded
+
+
+def read_array(path: Path) -> npt.NDArray[Any]:
+    """The array of a .npy file. Raises OSError if it cannot be read, ValueError if it is not such a file,
+    is shorter or longer than its header says, holds Python objects, or needs more memory than pictures may
+    take.
+    """
+    with open_file(path) as file, guarded():  # numpy warns of files that Python 2 wrote
+        declared = _declared_bytes(file)
+        there = os.fstat(file.fileno()).st_size - file.tell()
+        if declared != there:
+            raise ValueError(f"its header declares {declared} bytes, but it holds {there}")
+        if declared > PICTURES.total:
+            raise ValueError(f"its {declared / 1e9:.1f} GB are more than {PICTURES.total / 1e9:.1f} GB")
+        file.seek(0)
+        values: npt.NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
+        return values
+
+
+def _declared_bytes(file: BinaryIO) -> int:
+    """What the header says that follows it; the file is then at the end of the header."""
+    try:
+        version = np.lib.format.read_magic(file)
+        first = version == (1, 0)
+        read_header = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read_header(file)
+    except Exception as error:  # numpy parses headers as Python, which raises nearly anything
+        raise ValueError(f"it is not a .npy file: {' '.join(str(error).split())}") from None
+    if dtype.hasobject:
+        raise ValueError("it holds Python objects")
+    return math.prod(shape) * int(dtype.itemsize)

@@ -1,0 +1,88 @@
+"""Labels painted from the objects of an annotation file, and what of them shows nowhere."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pixelwise.core.errors import DataError
+from pixelwise.core.pictures.memory_budget import PICTURES
+from pixelwise.core.types import Labels
+from pixelwise.data.formats.outlines import Outline, Runs, Shape, paint
+from pixelwise.data.sample_files import Picture
+
+
+@dataclass(frozen=True)
+class Object:
+    """An object of a picture: its class id, what to call it in messages, and the shapes that it is the union
+    of. `undrawn` says why it has none, if the format has objects that are not drawn.
+    """
+
+    label: int
+    name: str
+    shapes: tuple[Shape, ...]
+    undrawn: str = ""
+
+
+def painted(
+    path: Path, image: Picture, size: tuple[int, int], objects: Sequence[Object], ground: int = 0
+) -> tuple[Labels, tuple[str, ...]]:
+    """(H, W) class ids, each object upon those before it and `ground` where there is none; and a phrase for
+    each object that has no pixel, or seems to have been written in shares of the picture's size.
+
+    `path` is the annotation file, which says that the picture has this `size`. Raises DataError, naming both,
+    if it has another one, before anything of that size is allocated, and if a shape cannot be drawn.
+    """
+    expect_size(path, image, size)
+    try:
+        with PICTURES.reserve(2 * size[0] * size[1]):
+            ids, shows = paint(size, [(thing.label, thing.shapes) for thing in objects], ground)
+    except ValueError as error:
+        raise DataError(
+            f"{path}: an object in {image.path} cannot be drawn: {error}", "correct or remove it"
+        ) from None
+    doubts = (_doubt(thing, visible, size) for thing, visible in zip(objects, shows, strict=True))
+    return ids, tuple(f"{thing.name}, {doubt}" for thing, doubt in zip(objects, doubts, strict=True) if doubt)
+
+
+def expect_size(path: Path, image: Picture, size: tuple[int, int]) -> None:
+    """Raise DataError if the picture has neither this size nor, as it may have to be turned upright, this
+    size turned.
+    """
+    real = image.size()
+    if size not in (real, real[::-1]):
+        raise DataError(
+            f"{image.path} is {real[1]} x {real[0]} pixels, but {path} says {size[1]} x {size[0]}",
+            "labels need the picture they were drawn on, not one resized or turned",
+        )
+
+
+def are_shares(numbers: Sequence[float]) -> bool:
+    """Whether coordinates must be shares of the picture's size: between 0 and 1, but not pixel borders."""
+    return all(0 <= number <= 1 for number in numbers) and any(0 < number < 1 for number in numbers)
+
+
+def _doubt(thing: Object, visible: bool, size: tuple[int, int]) -> str:
+    """Why nobody will see the object, if so."""
+    outlines = [shape.points for shape in thing.shapes if isinstance(shape, Outline) and len(shape.points)]
+    masks = [shape for shape in thing.shapes if isinstance(shape, Runs)]
+    if not masks and are_shares([float(v) for points in outlines for v in points.ravel()]):
+        return "whose coordinates lie between 0 and 1: are they shares of the picture's size, not pixels?"
+    if visible:
+        return ""
+    if thing.undrawn:
+        return thing.undrawn
+    if masks:
+        return "whose mask is empty or lies outside the picture"
+    if all(len(points) < 3 for points in outlines):
+        points = sum(map(len, outlines))
+        return f"which has {points or 'no'} point{'s' * (points != 1)}, too few for an outline"
+    outside = [
+        points.max(0)[0] <= 0
+        or points.max(0)[1] <= 0
+        or points.min(0)[0] >= size[1]
+        or points.min(0)[1] >= size[0]
+        for points in outlines
+    ]
+    return (
+        "which lies outside the picture" if all(outside) else "which is too small to cover a pixel's centre"
+    )

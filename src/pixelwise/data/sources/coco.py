@@ -1,0 +1,201 @@
+"""COCO's JSON: instances (polygons and run lengths) or panoptic (a PNG of segment ids a picture).
+
+Instances become "background" and the categories in the order of their ids. An object covers what any of its
+parts covers; smaller objects lie on larger ones, whatever their order in the file, and crowds count as their
+category. A panoptic file has categories only; its pixels of no segment are void. Source: Lin et al. 2014,
+Kirillov et al. 2019; cocodataset.org.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from glob import escape
+from pathlib import Path
+
+import numpy as np
+
+from pixelwise.core.errors import DataError, SplitError
+from pixelwise.core.types import VOID, FileIds, Labels
+from pixelwise.data.class_map import ClassMap
+from pixelwise.data.formats.coco_records import (
+    Annotation,
+    InstanceFile,
+    PanopticFile,
+    by_picture,
+    coco_classes,
+    expect_known,
+)
+from pixelwise.data.formats.outlines import area
+from pixelwise.data.formats.records import parse_json
+from pixelwise.data.kind import Source, one_of
+from pixelwise.data.painted_labels import Object, painted
+from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
+from pixelwise.data.sample_files import ColourFile, ImageFile, Part, read_text
+from pixelwise.data.sources.folder import held_out
+
+
+@dataclass(frozen=True)
+class Instances:
+    """The objects of one picture, each with its class id and the name of its class."""
+
+    path: Path
+    image: ImageFile
+    size: tuple[int, int]
+    objects: tuple[tuple[int, str, Annotation], ...]
+
+    def read(self) -> Labels:
+        return self.draw()[0]
+
+    def draw(self) -> tuple[Labels, tuple[str, ...]]:
+        things = [self._thing(*entry) for entry in self.objects]
+        smaller_last = sorted(things, key=lambda thing: -area(thing.shapes))
+        return painted(self.path, self.image, self.size, smaller_last)
+
+    def _thing(self, label: int, name: str, annotation: Annotation) -> Object:
+        try:
+            return Object(label, f"{name} ({annotation.name})", annotation.shapes(self.size))
+        except ValueError as error:
+            raise DataError(
+                f"{self.path}: {annotation.name} in {self.image.path} cannot be drawn: {error}",
+                "correct or remove it",
+            ) from None
+
+
+@dataclass(frozen=True)
+class Panoptic:
+    """A picture of segment ids (red + 256 green + 65536 blue), and the class id of each."""
+
+    path: Path
+    classes: Mapping[int, int]
+
+    def read(self) -> Labels:
+        return self.draw()[0]
+
+    def draw(self) -> tuple[Labels, tuple[str, ...]]:
+        colours = ColourFile(self.path).read()
+        segments = (colours >> 16) | (colours & 0xFF00) | ((colours & 0xFF) << 16)
+        values, places = np.unique(segments, return_inverse=True)
+        known = {0: VOID} | dict(self.classes)
+        if missing := [value for value in values.tolist() if value not in known]:
+            raise DataError(
+                f"{self.path} holds segments that its JSON does not name: {missing[:8]}",
+                "the pictures and the JSON must be of one release",
+            )
+        ids = np.array([known[value] for value in values.tolist()], np.uint8)[places]
+        hidden = sorted(self.classes.keys() - set(values.tolist()))
+        return ids.reshape(segments.shape), tuple(f"segment {id_}, which has no pixel" for id_ in hidden)
+
+
+def coco(root: Path, split: str, images: str = "", labels: str = "") -> LabelledImages:
+    """The split of COCO's folder `root`, or of a single JSON file (where it is chosen as in folder.py).
+
+    `images` is the folder of the pictures; `labels` is "instances" (default) or "panoptic".
+    """
+    one_of("labels", labels, ("", "instances", "panoptic"))
+    file = root if root.is_file() else annotation_file(root, split, labels)
+    place = Path(images).expanduser() if images else photos_of(file)
+    text = read_text(file, "annotation file")
+    panoptic = labels == "panoptic" or (not labels and '"segments_info"' in text)
+    try:
+        entries, class_map = (_panoptic if panoptic else _instances)(text, file, place)
+    except ValueError as error:
+        raise DataError(f"{file}: {error}", "correct the names of its categories") from None
+    chosen = held_out(entries, split, 10) if root.is_file() else entries
+    return LabelledImages(f"coco:{root} {split}", chosen, {SEMANTIC: class_map})
+
+
+def annotation_file(root: Path, split: str, labels: str) -> Path:
+    """The JSON of the split below the folder `root`; `labels` as in `coco`.
+
+    Raises SplitError if there is none, DataError if several begin so, as val2014 and val2017.
+    """
+    kinds = [labels] if labels else ["instances", "panoptic"]
+    for kind in kinds:
+        exact = root / "annotations" / f"{kind}_{split}.json"
+        found = [exact] if exact.is_file() else sorted(exact.parent.glob(f"{kind}_{escape(split)}*.json"))
+        if len(found) > 1:
+            years = ", ".join(path.stem.removeprefix(f"{kind}_") for path in found)
+            raise DataError(f'the split "{split}" of {root} may be any of {years}', "name one of these")
+        if found:
+            return found[0]
+    for name in (split, "valid" if split == "val" else split):
+        path = root / name / "_annotations.coco.json"
+        if path.is_file():
+            return path
+    expected = root / "annotations" / f"{kinds[0]}_{split}*.json"
+    raise SplitError(f'no split "{split}": {expected} not found', "PATH may also name a JSON file itself")
+
+
+def photos_of(file: Path) -> Path:
+    """Where the pictures of an annotation file usually are."""
+    name = file.stem.partition("_")[2]
+    for place in (file.parent.parent / name, file.parent.parent / "images" / name, file.parent / "images"):
+        if name and place.is_dir():
+            return place
+    return file.parent
+
+
+def _instances(text: str, file: Path, photos: Path) -> tuple[tuple[Entry, ...], ClassMap]:
+    content = parse_json(text, f"the annotation file {file}", InstanceFile)
+    expect_known(file, content.categories, [entry.category_id for entry in content.annotations])
+    objects = by_picture(file, content.images, content.annotations)
+    _expect_outlines(file, content)
+    classes, ids = coco_classes(content.categories)
+
+    def entry(name: str, size: tuple[int, int], annotations: list[Annotation]) -> Entry:
+        labels = [ids[annotation.category_id] for annotation in annotations]
+        named = zip(labels, (classes.names[label] for label in labels), annotations, strict=True)
+        image = ImageFile(photos / name)
+        return _entry(name, image, Instances(file, image, size, tuple(named)))
+
+    pictures = sorted(content.images, key=lambda picture: picture.file_name)
+    entries = tuple(entry(each.file_name, each.size, objects[each.id]) for each in pictures)
+    return entries, ClassMap.identity(classes)
+
+
+def _expect_outlines(file: Path, content: InstanceFile) -> None:
+    """Boxes are not outlines: who has them alone should have labels made of them, not lose the objects."""
+    names = {picture.id: picture.file_name for picture in content.images}
+    boxed = [entry for entry in content.annotations if entry.bbox and not entry.is_outlined]
+    if boxed:
+        first = ", ".join(f"{entry.name} in {names[entry.image_id]}" for entry in boxed[:3])
+        raise DataError(
+            f"{file}: {len(boxed)} of {len(content.annotations)} objects have a box but no outline: {first}"
+            f"{', ...' * (len(boxed) > 3)}",
+            f"`pixelwise boxes-to-masks coco:{file}` makes labels of boxes; or remove these objects",
+        )
+
+
+def _panoptic(text: str, file: Path, photos: Path) -> tuple[tuple[Entry, ...], ClassMap]:
+    content = parse_json(text, f"the annotation file {file}", PanopticFile)
+    segments = [segment.category_id for entry in content.annotations for segment in entry.segments_info]
+    expect_known(file, content.categories, segments)
+    by_picture(file, content.images, content.annotations)
+    classes, ids = coco_classes(content.categories, panoptic=True)
+    names = {picture.id: picture.file_name for picture in content.images}
+    place = file.parent / file.stem
+    entries = []
+    for entry in sorted(content.annotations, key=lambda entry: entry.file_name):
+        part = Panoptic(
+            place / entry.file_name, {segment.id: ids[segment.category_id] for segment in entry.segments_info}
+        )
+        name = names[entry.image_id]
+        entries.append(_entry(name, ImageFile(photos / name), part))
+    return tuple(entries), ClassMap.identity(classes)
+
+
+def _entry(name: str, image: ImageFile, part: Part[FileIds]) -> Entry:
+    return Entry(str(Path(name).with_suffix("")), image, {SEMANTIC: part})
+
+
+SOURCE = Source(
+    kind="coco",
+    title="COCO, and whatever else comes as COCO's instance or panoptic JSON",
+    read=coco,
+    splits=("train", "val"),
+    layout="annotations/{instances,panoptic}_SPLIT*.json + SPLIT*/FILE.jpg "
+    "(+ annotations/panoptic_SPLIT*/FILE.png); SPLIT/_annotations.coco.json; or one JSON file",
+    get="https://cocodataset.org/#download",
+    terms="annotations CC BY 4.0; Flickr photos under their own terms",
+    options={"images": "the folder of the pictures", "labels": "instances (default) or panoptic"},
+    suffixes=(".json",),
+)

@@ -1,0 +1,133 @@
+"""A list of your own files: CSV with a header, or JSON lines, with the columns image and label.
+
+Further columns: id (default: the picture's name), split (default: chosen as in folder.py), label.HEAD for
+more heads, channel.NAME for extra channels. Paths are relative to the list. classes.txt beside it names the
+classes, classes.HEAD.txt those of other heads.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from pixelwise.core.errors import DataError, SplitError
+from pixelwise.core.terminal import printable
+from pixelwise.data.kind import Source, one_of
+from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
+from pixelwise.data.sample_files import ChannelFile, IdFile, ImageFile, portable, read_text
+from pixelwise.data.sources.folder import classes_file, held_out, own_classes
+
+_MOST_BYTES = 200_000_000  # of a list, which takes about 100 bytes per image
+_LONGEST = 4096  # characters of a path
+_FORM = 'write an object a line, as {"image": ..., "label": ...}'
+
+
+def manifest(root: Path, split: str, classes: str = "", zero: str = "class") -> LabelledImages:
+    """The split of the list `root`; `classes` names another file than classes.txt."""
+    void = one_of("zero", zero, ("class", "void")) == "void"
+    if not root.is_file():
+        raise DataError(f"{root} is a folder, not a list", "name the .csv or .jsonl file")
+    rows = [(_entry(root, row, line), row.get("split")) for line, row in _rows(root)]
+    named = sorted({part for _, part in rows if part})
+    if named:
+        if split not in (*named, "all"):
+            raise SplitError(f'no split "{split}" in {root}', f"there are {', '.join(named)}, all")
+        entries = tuple(entry for entry, part in rows if split in (part, "all"))
+    else:
+        entries = held_out([entry for entry, _ in rows], split, 10)
+    own = {SEMANTIC: Path(classes).expanduser()} if classes else {}
+    names = list(rows[0][0].labels) if rows else [SEMANTIC]
+    for entry, _ in rows:
+        if list(entry.labels) != names:
+            raise DataError(
+                f"{root}: {entry.id} has the heads {list(entry.labels)}, others {names}",
+                "give all lines the same heads",
+            )
+    heads = {name: own_classes(own.get(name, root.with_name(classes_file(name))), void) for name in names}
+    return LabelledImages(f"manifest:{root} {split}", entries, heads)
+
+
+def _rows(file: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """Line number and columns."""
+    text = read_text(file, "list", _MOST_BYTES)
+    yield from _csv_rows(file, text) if file.suffix.lower() == ".csv" else _json_rows(file, text)
+
+
+def _csv_rows(file: Path, text: str) -> Iterator[tuple[int, dict[str, str]]]:
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)  # an open quote would hide lines
+    try:
+        for row in reader:
+            yield reader.line_num, {name: value for name, value in row.items() if name and value}
+    except csv.Error as error:
+        reason = "a quotation mark is not closed" if "end of data" in str(error) else str(error)
+        raise DataError(
+            f"{file}, line {reader.line_num + 1}: not CSV: {reason}", "write a header, and a line per image"
+        ) from None
+
+
+def _json_rows(file: Path, text: str) -> Iterator[tuple[int, dict[str, str]]]:
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            content = json.loads(line)
+        except (ValueError, RecursionError) as error:  # ValueError: also integers of thousands of digits
+            raise DataError(f"{file}, line {number}: no JSON: {error}", _FORM) from None
+        if not isinstance(content, dict):
+            raise DataError(
+                f"{file}, line {number}: expected an object, got a {type(content).__name__}", _FORM
+            )
+        for name, value in content.items():
+            if not isinstance(value, str | int | float | None):
+                raise DataError(
+                    f"{file}, line {number}: {printable(name[:80])} is a {type(value).__name__}, not text",
+                    _FORM,
+                )
+        yield number, {name: str(value) for name, value in content.items() if value not in (None, "")}
+
+
+def _entry(file: Path, row: dict[str, str], line: int) -> Entry:
+    missing = [name for name in ("image", "label") if name not in row]
+    if missing:
+        raise DataError(
+            f"{file}, line {line}: no {' and no '.join(missing)}",
+            "the columns image and label are needed; id, split, label.HEAD and channel.NAME may be added",
+        )
+    if too_long := [name for name, value in row.items() if len(value) > _LONGEST]:
+        raise DataError(
+            f"{file}, line {line}: {printable(too_long[0][:80])} has more than {_LONGEST:,} characters",
+            "is a quotation mark or a line break missing?",
+        )
+    paths = {name: file.parent / portable(value) for name, value in row.items() if _is_path(name)}
+    labels = {SEMANTIC: IdFile(paths["label"])}
+    labels |= {
+        name.removeprefix("label."): IdFile(path) for name, path in paths.items() if name.startswith("label.")
+    }
+    channels = {
+        name.removeprefix("channel."): ChannelFile(path)
+        for name, path in paths.items()
+        if name.startswith("channel.")
+    }
+    return Entry(row.get("id", paths["image"].stem), ImageFile(paths["image"]), labels, channels)
+
+
+def _is_path(column: str) -> bool:
+    return column in ("image", "label") or column.startswith(("label.", "channel."))
+
+
+SOURCE = Source(
+    kind="manifest",
+    title="A CSV or JSONL list of your own files",
+    read=manifest,
+    splits=("train", "val"),
+    layout="LIST.csv or LIST.jsonl with image, label and perhaps id, split, label.HEAD, channel.NAME; "
+    "classes.txt",
+    get="made by you",
+    terms="yours",
+    options={
+        "classes": "file with the names of the classes",
+        "zero": "class (default) or void: what id 0 means",
+    },
+    suffixes=(".csv", ".jsonl"),
+)

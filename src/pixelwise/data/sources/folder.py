@@ -1,0 +1,161 @@
+"""Your own pictures: images/ and labels/ with files of equal names, at the top or below train/ and val/.
+
+Without train/ and val/ every tenth image in name order, from the tenth on, is "val" (the last one if there
+are fewer), the rest "train"; "all" is everything. classes.txt at the top names the classes, a line each,
+the first is id 0; 255 is void. More heads are labels.NAME/ with classes.NAME.txt, extra channels
+channels.NAME/; `pixelwise convert` writes this layout.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from pixelwise.core.classes import Classes, is_one_line
+from pixelwise.core.errors import DataError, SplitError
+from pixelwise.core.pictures.endings import IMAGE_SUFFIXES
+from pixelwise.core.types import VOID
+from pixelwise.data.class_map import ClassMap
+from pixelwise.data.kind import Source, one_of
+from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
+from pixelwise.data.sample_files import ChannelFile, IdFile, ImageFile, read_text
+
+_MOST_BYTES = 2_000_000  # of a list of at most 255 names
+_ONE_A_LINE = "write one name per line; the first line is id 0"
+_CHANNEL_SUFFIXES = IMAGE_SUFFIXES | {".npy"}
+Item = TypeVar("Item")
+
+
+def folder(root: Path, split: str, zero: str = "class") -> LabelledImages:
+    """The split of the folder `root`; `zero` says what id 0 is, the first class or "void"."""
+    void = one_of("zero", zero, ("class", "void")) == "void"
+    own = root / split
+    place = next((p for p in (own, root) if (p / "images").is_dir() and (p / "labels").is_dir()), None)
+    if place is None:
+        there = sorted(
+            path.parent.name for path in root.glob("*/images") if path.with_name("labels").is_dir()
+        )
+        raise SplitError(
+            f'no split "{split}": {own} has no images/ and labels/, nor has {root}',
+            f"there are {', '.join(there)}"
+            if there
+            else "put pictures into images/ and PNG files of ids into labels/, with equal names",
+        )
+    labels = {SEMANTIC: place / "labels"} | _named(place, "labels")
+    entries = entries_of(place / "images", labels, _named(place, "channels"))
+    heads = {head: own_classes(root / classes_file(head), void) for head in labels}
+    chosen = entries if place == own else held_out(entries, split, 10)
+    return LabelledImages(f"folder:{root} {split}", chosen, heads)
+
+
+def held_out(items: Sequence[Item], split: str, every: int) -> tuple[Item, ...]:
+    """The items of "train", "val" or "all" where nobody has said which are which: see the head of this
+    file.
+    """
+    val = range(every - 1, len(items), every) or range(len(items) - 1, len(items)) if len(items) > 1 else ()
+    chosen = {
+        "all": tuple(items),
+        "train": tuple(item for i, item in enumerate(items) if i not in val),
+        "val": tuple(items[i] for i in val),
+    }
+    if split not in chosen:
+        raise SplitError(f'there is no split "{split}"', f"there are {', '.join(chosen)}")
+    return chosen[split]
+
+
+def entries_of(
+    images: Path, labels: Mapping[str, Path], channels: Mapping[str, Path] | None = None
+) -> tuple[Entry, ...]:
+    """One entry per file of `images` or the main folder of `labels`; a partner that is missing gets the name
+    it should have.
+    """
+    photos = by_stem(images, IMAGE_SUFFIXES)
+    heads = {name: by_stem(place, IMAGE_SUFFIXES) for name, place in labels.items()}
+    extras = {name: by_stem(place, _CHANNEL_SUFFIXES) for name, place in (channels or {}).items()}
+    main = next(iter(heads.values()))
+    return tuple(
+        Entry(
+            stem,
+            ImageFile(photos.get(stem, images / f"{stem}.jpg")),
+            {name: IdFile(heads[name].get(stem, labels[name] / f"{stem}.png")) for name in heads},
+            {name: ChannelFile(found[stem]) for name, found in extras.items() if stem in found},
+        )
+        for stem in sorted(photos.keys() | main.keys())
+    )
+
+
+def by_stem(place: Path, suffixes: Collection[str]) -> dict[str, Path]:
+    """The files of a folder that end like pictures, by name without ending. DataError if two share a name."""
+    found: dict[str, Path] = {}
+    for path in sorted(place.iterdir()):
+        if path.suffix.lower() not in suffixes or path.name.startswith("."):
+            continue
+        if path.stem in found:
+            raise DataError(
+                f"{found[path.stem]} and {path} differ only in their ending", "files need names of their own"
+            )
+        found[path.stem] = path
+    return found
+
+
+def file_stem(id_: str) -> str:
+    """The name, without ending, of the files of a sample with that id: "/", "\\" and dots at the start, which
+    would hide a file, become "_".
+    """
+    name = id_.replace("/", "_").replace("\\", "_")
+    shown = name.lstrip(".")
+    return "_" * (len(name) - len(shown)) + shown
+
+
+def classes_file(head: str) -> str:
+    """The name of the text file with the classes of that head."""
+    return "classes.txt" if head == SEMANTIC else f"classes.{head}.txt"
+
+
+def labels_folder(head: str) -> str:
+    """The name of the folder with the labels of that head."""
+    return "labels" if head == SEMANTIC else f"labels.{head}"
+
+
+def _named(place: Path, prefix: str) -> dict[str, Path]:
+    """The folders PREFIX.NAME by NAME."""
+    return {path.name.partition(".")[2]: path for path in sorted(place.glob(f"{prefix}.*")) if path.is_dir()}
+
+
+def own_classes(file: Path, zero_is_void: bool = False) -> ClassMap:
+    """The classes a text file names, a line each; the first is id 0, or 1 if 0 is void."""
+    if not file.is_file():
+        raise DataError(
+            f"the names of the classes are not there: {file} not found",
+            _ONE_A_LINE,
+        )
+    try:
+        names = names_in(read_text(file, "list of classes", _MOST_BYTES))
+        classes = Classes.named(names)
+        return ClassMap.identity(classes, (0, VOID), 1) if zero_is_void else ClassMap.identity(classes)
+    except ValueError as error:
+        raise DataError(f"{file}: {error}", _ONE_A_LINE) from None
+
+
+def names_in(text: str) -> list[str]:
+    """The class names in a text, a line each, without blanks at either end. Empty lines at the end are left
+    out. Raises ValueError for other empty lines, and for names with control characters or line separators.
+    """
+    names = [line.strip() for line in text.rstrip().replace("\r\n", "\n").split("\n")]
+    for number, name in enumerate(names, start=1):
+        if not name and len(names) > 1:
+            raise ValueError(f"line {number} is empty, but every line is a class")
+        if not is_one_line(name):
+            raise ValueError(f"line {number} is not a name: it has characters that cannot be shown")
+    return [name for name in names if name]
+
+
+SOURCE = Source(
+    kind="folder",
+    title="Pictures and labels of your own",
+    read=folder,
+    splits=("train", "val"),
+    layout="images/NAME.jpg, labels/NAME.png (ids, 255 void), classes.txt; or these below train/ and val/",
+    get="made by you, or by `pixelwise convert`",
+    terms="yours",
+    options={"zero": "class (default) or void: what id 0 means"},
+)

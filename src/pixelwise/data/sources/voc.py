@@ -1,0 +1,143 @@
+"""PASCAL VOC: JPEGImages/ID.jpg, SegmentationClass/ID.png and lists of ids.
+
+Source: the VOC 2011 and 2012 development kits. Ids 0 to 20, 255 is void; with classes.txt beside these
+folders, the classes are the lines of that file. Labels of SegmentationClassAug (VOC
+and SBD merged, no void border), and then those of SBD itself, are taken where SegmentationClass has no file.
+Lists: ImageSets/Segmentation/SPLIT.txt or lists/SPLIT.txt; train_aug and seg11valid, which the kit lacks,
+ship with this package. trainval and trainval_aug are train or train_aug and val.
+"""
+
+from pathlib import Path
+
+from pixelwise.core.classes import Classes
+from pixelwise.core.errors import DataError, SplitError
+from pixelwise.core.terminal import printable
+from pixelwise.core.types import FileIds
+from pixelwise.data.class_map import ClassMap
+from pixelwise.data.formats.matlab import MatFile
+from pixelwise.data.kind import Source
+from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
+from pixelwise.data.sample_files import IdFile, ImageFile, Part, read_text
+from pixelwise.data.sources.folder import own_classes
+from pixelwise.data.splits import shipped
+
+VOC_CLASSES = [
+    "background",
+    "aeroplane",
+    "bicycle",
+    "bird",
+    "boat",
+    "bottle",
+    "bus",
+    "car",
+    "cat",
+    "chair",
+    "cow",
+    "diningtable",
+    "dog",
+    "horse",
+    "motorbike",
+    "person",
+    "pottedplant",
+    "sheep",
+    "sofa",
+    "train",
+    "tvmonitor",
+]
+OWN_CLASSES = "classes.txt"
+"""The file that names the classes where they are not VOC's."""
+
+_LONGEST_ID = 1000
+_KIT = {"train": "voc2012_train", "val": "voc2012_val"}
+_OTHERS = {"train_aug": "voc2012_train_aug", "seg11valid": "voc2011_seg11valid"}
+_UNIONS = {"trainval": ("train", "val"), "trainval_aug": ("train_aug", "val")}
+
+
+def voc(root: Path, split: str, sbd: str = "") -> LabelledImages:
+    """The split of the VOC year folder `root`; `sbd` is SBD's folder with cls/, for labels VOC has not."""
+    masks = Path(sbd).expanduser() / "cls" if sbd else None
+    if masks is not None and not masks.is_dir():
+        raise DataError(f"sbd={sbd}: {masks} not found", "name the folder of SBD that holds img and cls")
+    ids = _ids(root, split)
+    entries = tuple(
+        Entry(id_, ImageFile(root / f"JPEGImages/{id_}.jpg"), {SEMANTIC: _label(root, masks, id_)})
+        for id_ in ids
+    )
+    if masks is not None and (root / OWN_CLASSES).is_file():
+        raise DataError(
+            f"sbd={sbd} has VOC's classes, but {root / OWN_CLASSES} names others", "leave sbd= out"
+        )
+    return LabelledImages(f"voc:{root} {split}", entries, {SEMANTIC: classes_of(root)})
+
+
+def classes_of(root: Path) -> ClassMap:
+    """The classes of a folder in VOC's layout: those of its classes.txt, or VOC's if there is none."""
+    own = root / OWN_CLASSES
+    return own_classes(own) if own.is_file() else voc_classes()
+
+
+def voc_classes() -> ClassMap:
+    """The 21 classes by their ids, 255 void."""
+    return ClassMap.identity(Classes.named(VOC_CLASSES))
+
+
+def _ids(root: Path, split: str) -> list[str]:
+    places = [root / "ImageSets" / "Segmentation", root / "lists"]
+    for place in places:
+        if (place / f"{split}.txt").is_file():
+            return read_list(place / f"{split}.txt")
+    if split in _UNIONS:
+        return [id_ for part in _UNIONS[split] for id_ in _ids(root, part)]
+    labelled = any((root / name).is_dir() for name in ("SegmentationClass", "SegmentationClassAug"))
+    known = _OTHERS if any(place.is_dir() for place in places) else _KIT | _OTHERS
+    if labelled and split in known:
+        return shipped(known[split])
+    raise SplitError(f'no split "{split}": {places[0] / f"{split}.txt"} not found', _hint(root, places))
+
+
+def read_list(file: Path) -> list[str]:
+    """The ids a text file lists: the first word of each line. Raises DataError for one that no file can
+    have.
+    """
+    ids = [line.split()[0] for line in read_text(file, "list").split("\n") if line.strip()]
+    for id_ in ids:
+        if "\0" in id_ or len(id_) > _LONGEST_ID:
+            raise DataError(
+                f'{file}: no image can be called "{printable(id_[:80])}"', "write one id per line"
+            )
+    return ids
+
+
+def _label(root: Path, masks: Path | None, id_: str) -> Part[FileIds]:
+    original = root / "SegmentationClass" / f"{id_}.png"
+    if original.is_file():
+        return IdFile(original)
+    merged = root / "SegmentationClassAug" / f"{id_}.png"
+    if merged.is_file():
+        return IdFile(merged)
+    return IdFile(original) if masks is None else MatFile(masks / f"{id_}.mat", "GTcls.Segmentation")
+
+
+def _hint(root: Path, places: list[Path]) -> str:
+    years = sorted(path.parents[1] for path in root.glob("*/ImageSets/Segmentation"))
+    if years:
+        return f"PATH must name the year folder; try voc:{years[-1]}"
+    splits = sorted({path.stem for folder in places for path in folder.glob("*.txt")})
+    return (
+        f"the splits there are: {', '.join(splits)}"
+        if splits
+        else "PATH must name the year folder, as VOC2012"
+    )
+
+
+SOURCE = Source(
+    kind="voc",
+    title="PASCAL VOC 2007 to 2012, 21 classes; with SBD's labels train_aug",
+    read=voc,
+    splits=("train", "val"),
+    layout="VOC2012/{JPEGImages/ID.jpg, SegmentationClass/ID.png, ImageSets/Segmentation/SPLIT.txt}; "
+    "perhaps classes.txt, for classes of your own",
+    get="http://host.robots.ox.ac.uk/pascal/VOC/ (VOCtrainval_11-May-2012.tar)",
+    terms="Flickr's terms of use: research, no redistribution of the photos",
+    options={"sbd": "SBD's folder with cls/, for labels that VOC has not (splits train_aug, trainval_aug)"},
+)

@@ -1,0 +1,179 @@
+"""A predictor judged on a data set: one confusion matrix over the whole split."""
+
+from collections import deque
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pixelwise.core.classes import Classes
+from pixelwise.core.errors import DataError, ModelError
+from pixelwise.core.types import VOID, Channel, Labels
+from pixelwise.data import LabelledImages
+from pixelwise.evaluation import bootstrap
+from pixelwise.evaluation.details import Details
+from pixelwise.evaluation.metrics import confusion
+from pixelwise.evaluation.metrics.confusion import Counts
+from pixelwise.evaluation.tally import Tally
+from pixelwise.inference.predictor import Predictor
+from pixelwise.inference.segmentation import Segmentation
+
+FORMAT = 1
+
+SUMMARY = {
+    "pixel_accuracy": "pixel accuracy",
+    "mean_accuracy": "mean accuracy",
+    "mean_iou": "mean IoU",
+    "frequency_weighted_iou": "frequency-weighted IoU",
+}
+"""The paper's four metrics, methods of Counts and keys of `Evaluation.to_dict`, and what people call them."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What `tally` and `details` counted, in the model's `classes`; `void` names the data set's classes that
+    were left out.
+    """
+
+    classes: Classes
+    void: tuple[str, ...]
+    tally: Tally
+    details: Details
+
+    @property
+    def images(self) -> int:
+        """How many were judged."""
+        return len(self.tally.ids)
+
+    @property
+    def confusion(self) -> confusion.Confusion:
+        """(C, C) over all images."""
+        return self.tally.confusion
+
+    def summary(self) -> dict[str, float]:
+        """The paper's four metrics, in [0, 1]."""
+        counts = Counts.of(self.confusion)
+        return {name: float(getattr(counts, name)()) for name in SUMMARY}
+
+    def merge(self, other: "Evaluation") -> None:
+        """Add what another process has counted of other images, with the same classes and details."""
+        if (self.classes, self.void) != (other.classes, other.void):
+            raise ValueError("cannot merge evaluations with other classes, or with other classes made void")
+        if self.details.names != other.details.names:
+            raise ValueError(f"cannot merge details {other.details.names} into {self.details.names}")
+        self.tally.merge(other.tally)
+        self.details.merge(other.details)
+
+    def intervals(self) -> dict[str, list[float | None]]:
+        """Low and high end for each of the four metrics, by bootstrap over images."""
+        resampled = bootstrap.resampled(self.tally.per_image())
+        return {name: _pair(bootstrap.interval(getattr(resampled, name)())) for name in SUMMARY}
+
+    def per_class(self) -> list[dict[str, Any]]:
+        """Per class id, name, figures in [0, 1] (None where not defined) and the true pixels.
+
+        `accuracy` is the paper's name of the recall.
+        """
+        counts = Counts.of(self.confusion)
+        figures = {
+            "iou": counts.iou(),
+            "accuracy": counts.recall(),
+            "recall": counts.recall(),
+            "precision": counts.precision(),
+            "f1": counts.f1(),
+        }
+        intervals = bootstrap.intervals(bootstrap.resampled(self.tally.per_image()).iou())
+        return [
+            {
+                "id": i,
+                "name": name,
+                **{key: confusion.number(values[i]) for key, values in figures.items()},
+                "iou_interval": _pair(intervals[i]),
+                "pixels": int(counts.truth[i]),
+            }
+            for i, name in enumerate(self.classes.names)
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, as plain data; `comparison.py` reads it again."""
+        return {
+            "format": FORMAT,
+            "images": self.images,
+            **{name: confusion.number(value) for name, value in self.summary().items()},
+            "mean_iou_of_true_classes": confusion.number(confusion.mean_iou(self.confusion, absent="drop")),
+            "intervals": self.intervals(),
+            "per_class": self.per_class(),
+            "convention": confusion.CONVENTION,
+            "interval_convention": bootstrap.CONVENTION,
+            "void": list(self.void),
+            **self.details.to_dict(),
+            "confusion": self.confusion.tolist(),
+            "per_image": self.tally.to_list(),
+        }
+
+
+def _pair(interval: bootstrap.Interval) -> list[float | None]:
+    return [confusion.number(interval.low), confusion.number(interval.high)]
+
+
+def match_classes(data: Classes, model: Classes) -> tuple[Labels, tuple[str, ...]]:
+    """The (256,) table from the data's ids to the model's by name, and the names that become void.
+
+    Raises DataError if not one name is common.
+    """
+    table = np.full(256, VOID, np.uint8)
+    void = []
+    for id_, name in enumerate(data.names):
+        if name in model.names:
+            table[id_] = model.names.index(name)
+        else:
+            void.append(name)
+    if len(void) == len(data):
+        raise DataError(
+            "data and model have no class in common: "
+            f"{', '.join(data.names)} against {', '.join(model.names)}",
+            "rename or merge the data's classes with --classes, as in cat=tabby+siamese",
+        )
+    return table, tuple(void)
+
+
+def evaluate(
+    predictor: Predictor,
+    dataset: LabelledImages,
+    progress: Callable[[int], None] | None = None,
+    details: Collection[str] = (),
+) -> Evaluation:
+    """Segment every image as the predictor does and count; `progress` is told the images done.
+
+    details: what to count besides the confusion, names from details.ALL. Raises DataError, naming what is at
+    fault, if classes do not match, a file is broken, or two images have one id.
+    """
+    dataset = dataset.with_inputs(*predictor.inputs)
+    table, void = match_classes(dataset.classes, predictor.classes)
+    tally, counted = Tally(len(predictor.classes)), Details(len(predictor.classes), details)
+    waiting: deque[tuple[str, Labels]] = deque()
+
+    def images() -> Iterator[Channel]:
+        for index in range(len(dataset)):
+            sample = dataset.read(index)
+            waiting.append((sample.id, sample.labels))
+            yield sample.stacked(predictor.inputs)
+
+    def results() -> Iterator[Segmentation]:
+        try:
+            yield from predictor.batch(images())
+        except ModelError as problem:
+            at = f"{waiting[0][0]}: " if waiting else ""
+            raise ModelError(f"{at}{problem.message}", problem.hint) from problem
+
+    for done, result in enumerate(results(), start=1):
+        image, labels = waiting.popleft()
+        if image in tally.ids:
+            raise DataError(f'{dataset.name} names "{image}" twice', "every image needs an id of its own")
+        truth = table[labels]
+        tally.add(image, truth, result.labels)
+        counted.add(labels, truth, result)
+        if progress is not None:
+            progress(done)
+    return Evaluation(predictor.classes, void, tally, counted)

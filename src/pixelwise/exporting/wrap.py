@@ -1,0 +1,227 @@
+"""Anybody's ONNX net as a model file: pixels are prepared before it, and its scores brought to their size.
+
+What comes before the net: colours to its range, less its mean and over its standard deviation, in its layout,
+at its size if that is fixed, or padded to a multiple. What comes after it: bilinear interpolation of the
+scores to the picture's size (pixel centres at one half, as torch's align_corners=False).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pixelwise.core.errors import EXTRAS, MissingExtraError, ModelError
+from pixelwise.core.files import regular_file, write_atomically
+from pixelwise.core.terminal import printable
+from pixelwise.inference.engines.engines import OnnxEngine
+from pixelwise.inference.model_files.model_file import INPUT, MOST_BYTES, OUTPUT, ModelInfo
+from pixelwise.inference.normalisation import Normalisation
+
+_OPSET = 17
+"""Nets with older versions of ONNX's operators are brought to this one."""
+
+CHECKED_SIZES = ((64, 96), (97, 131))
+
+_HINT = "export the net with one input, float (N, 3, H, W) or uint8 (N, H, W, 3), and scores (N, C, h, w)"
+
+
+@dataclass(frozen=True)
+class _Port:
+    """An input or output of a graph: sizes are None where any will do."""
+
+    name: str
+    kind: int
+    sizes: tuple[int | None, ...]
+
+
+def wrap_onnx(
+    source: Path, info: ModelInfo, path: Path, normalisation: Normalisation, multiple: int = 1
+) -> None:
+    """Write the net of the ONNX file `source` to `path` as a model file that says `info`.
+
+    multiple: pictures are padded at the right and the bottom, by their last pixels, to sides that are a
+    multiple of it. The file is run on two sizes before it gets its name. Raises ModelError if the net is of
+    another kind, does not score as many classes as `info` has, or holds what model files may not hold.
+    """
+    try:
+        import onnx
+        from onnx import compose, inliner, version_converter
+    except ModuleNotFoundError as error:
+        if error.name not in EXTRAS:
+            raise
+        raise MissingExtraError(error.name) from None
+    if multiple < 1:
+        raise ValueError(f"multiple is a number of pixels, at least 1, got {multiple}")
+    shown = printable(source)
+    try:
+        if regular_file(source).stat().st_size > MOST_BYTES:
+            raise ModelError(f"{shown} is larger than a model file may be: {MOST_BYTES / 1e9:g} GB")
+        net = onnx.load_from_string(source.read_bytes())
+        if net.functions:
+            net = inliner.inline_local_functions(net)
+        versions = [entry.version for entry in net.opset_import if entry.domain in ("", "ai.onnx")]
+        if versions and versions[0] < _OPSET:
+            net = version_converter.convert_version(net, _OPSET)
+        net = compose.add_prefix(net, "net/")
+    except OSError as problem:
+        raise ModelError(f"{shown} cannot be read: {problem.strerror or problem}") from None
+    except (RuntimeError, ValueError, TypeError, onnx.onnx_cpp2py_export.checker.ValidationError) as problem:
+        raise ModelError(f"{shown} is not a complete ONNX model: {printable(problem)[:200]}") from None
+    except Exception as problem:  # protobuf's DecodeError, whose module differs between versions
+        if type(problem).__name__ != "DecodeError":
+            raise
+        raise ModelError(f"{shown} is not a complete ONNX model", "name another file") from None
+    seen, scored = _input(net.graph, shown), _output(net.graph, len(info.classes), shown)
+    _rebuild(net.graph, seen, scored, normalisation, multiple)
+    del net.metadata_props[:]
+    for key, value in info.to_metadata().items():
+        net.metadata_props.append(onnx.StringStringEntryProto(key=key, value=value))
+    content = net.SerializeToString()
+    _try_out(content, len(info.classes), shown)
+    write_atomically(path, lambda file: file.write(content))
+
+
+def _ports(entries: Sequence[Any]) -> list[_Port]:
+    found = []
+    for entry in entries:
+        tensor = entry.type.tensor_type
+        sizes = tuple(
+            size.dim_value if size.HasField("dim_value") and size.dim_value > 0 else None
+            for size in tensor.shape.dim
+        )
+        found.append(_Port(entry.name, tensor.elem_type, sizes))
+    return found
+
+
+def _input(graph: Any, shown: str) -> _Port:
+    """The one input that is not a weight."""
+    from onnx import TensorProto
+
+    weights = {tensor.name for tensor in graph.initializer}
+    ports = [port for port in _ports(graph.input) if port.name not in weights]
+    if (
+        len(ports) != 1
+        or len(ports[0].sizes) != 4
+        or 3 not in (ports[0].sizes[1], ports[0].sizes[3])
+        or TensorProto.DataType.Name(ports[0].kind) not in ("FLOAT", "FLOAT16", "DOUBLE", "UINT8")
+    ):
+        given = ", ".join(f"{printable(port.name.removeprefix('net/'))} {port.sizes}" for port in ports)
+        raise ModelError(
+            f"{shown}: expected one input (N, 3, H, W) or (N, H, W, 3), got {given or 'none'}", _HINT
+        )
+    return ports[0]
+
+
+def _output(graph: Any, classes: int, shown: str) -> _Port:
+    """The first output that may be scores of so many classes."""
+    ports = _ports(graph.output)
+    fitting = [
+        port for port in ports if len(port.sizes) in (0, 4) and port.sizes[1:2] in ((), (None,), (classes,))
+    ]
+    if not fitting:
+        given = ", ".join(f"{printable(port.name.removeprefix('net/'))} {port.sizes}" for port in ports)
+        raise ModelError(
+            f"{shown}: expected scores (N, {classes}, h, w) of {classes} classes, got {given}", _HINT
+        )
+    return fitting[0]
+
+
+def _rebuild(graph: Any, seen: _Port, scored: _Port, normalisation: Normalisation, multiple: int) -> None:
+    """Give the graph the input and output of a model file."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    def constant(name: str, values: Any, kind: type = np.int64) -> str:
+        graph.initializer.append(numpy_helper.from_array(np.asarray(values, kind), name))
+        return name
+
+    channels_last = seen.sizes[3] == 3 and seen.sizes[1] != 3
+    height, width = seen.sizes[1:3] if channels_last else seen.sizes[2:4]
+    factor, offset = normalisation.factor_and_offset()
+    node, shape = helper.make_node, (1, 3, 1, 1)
+    before = [
+        node("Cast", [INPUT], ["pixels"], to=TensorProto.FLOAT),
+        node("Transpose", ["pixels"], ["planes"], perm=[0, 3, 1, 2]),
+        node("Shape", ["planes"], ["size"], start=2, end=4),
+    ]
+    ready = "planes"
+    if height is not None and width is not None:
+        batch = node("Shape", [ready], ["batch"], start=0, end=2)
+        sizes = node("Concat", ["batch", constant("own_size", [height, width])], ["own_sizes"], axis=0)
+        before += [batch, sizes, _resize(ready, "own_sizes", "resized")]
+        ready = "resized"
+    padded = ready == "planes" and multiple > 1
+    if padded:
+        by = constant("multiple", [multiple, multiple])
+        before += [
+            node("Neg", ["size"], ["less"]),
+            node("Mod", ["less", by], ["lacking"]),
+            node("Concat", [constant("no_padding", [0] * 6), "lacking"], ["padding"], axis=0),
+            node("Pad", [ready, "padding"], ["padded"], mode="edge"),
+        ]
+        ready = "padded"
+    if seen.kind == TensorProto.UINT8:
+        before.append(node("Round", [ready], ["rounded"]))
+        ready = "rounded"
+    else:
+        before += [
+            node("Mul", [ready, constant("factor", factor.reshape(shape), np.float32)], ["scaled"]),
+            node("Add", ["scaled", constant("offset", offset.reshape(shape), np.float32)], ["normalised"]),
+        ]
+        ready = "normalised"
+    if channels_last:
+        before.append(node("Transpose", [ready], ["channels_last"], perm=[0, 2, 3, 1]))
+        ready = "channels_last"
+    before.append(node("Cast", [ready], [seen.name], to=seen.kind))
+    after = [
+        node("Cast", [scored.name], ["raw"], to=TensorProto.FLOAT),
+        node("Shape", ["raw"], ["kept"], start=0, end=2),
+    ]
+    if padded:
+        after += [
+            node("Shape", ["padded"], ["padded_size"], start=2, end=4),
+            node("Concat", ["kept", "padded_size"], ["full"], axis=0),
+            _resize("raw", "full", "large"),
+            node("Slice", ["large", constant("from", [0, 0]), "size", constant("axes", [2, 3])], [OUTPUT]),
+        ]
+    else:
+        after += [node("Concat", ["kept", "size"], ["full"], axis=0), _resize("raw", "full", OUTPUT)]
+    nodes = [*before, *graph.node, *after]
+    classes = scored.sizes[1] if len(scored.sizes) == 4 else None
+    ports = {
+        "node": nodes,
+        "input": [helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["n", "height", "width", 3])],
+        "output": [
+            helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["n", classes or "c", "height", "width"])
+        ],
+    }
+    for field, entries in ports.items():
+        del getattr(graph, field)[:]
+        getattr(graph, field).extend(entries)
+
+
+def _resize(name: str, sizes: str, result: str) -> Any:
+    from onnx import helper
+
+    return helper.make_node(
+        "Resize",
+        [name, "", "", sizes],
+        [result],
+        mode="linear",
+        coordinate_transformation_mode="half_pixel",
+    )
+
+
+def _try_out(content: bytes, classes: int, shown: str) -> None:
+    """Run the file on pictures of two sizes. Raises ModelError unless that gives scores of the classes."""
+    engine = OnnxEngine(content, source=shown)
+    for size in CHECKED_SIZES:
+        scores = engine.scores(np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8))
+        if scores.shape != (classes, *size):
+            raise ModelError(
+                f"{shown} scores {scores.shape[0]} classes, but {classes} are named",
+                "name all of them in order",
+            )
+        if not np.isfinite(scores).all():
+            raise ModelError(f"{shown} gives NaN or infinite scores", "check its weights, mean and std")

@@ -1,0 +1,144 @@
+"""The dense CRF as a predictor's last step: beliefs that follow the edges of the picture itself.
+
+Source: DeepLab v1, section 4.2: the net's scores, interpolated to the picture's size, become the unary
+terms.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from pixelwise.core.errors import ImageError
+from pixelwise.core.pictures.reading import Photo, Source, fitting, read_photo
+from pixelwise.core.terminal import printable
+from pixelwise.core.threads import thread_count
+from pixelwise.core.types import RGBImage, Scores
+from pixelwise.crf import DenseCRF, LatticeTooLarge, Preset, load_preset, unary_from_probabilities
+from pixelwise.inference.probabilities import Beliefs, scores_of
+
+MOST_BYTES = 800_000_000
+"""A picture that would take more memory is refined on a reduced copy: see `refined_size`, and for noise
+`most_vertices`.
+"""
+
+_FEWEST_VERTICES = 50_000
+"""So many are always allowed."""
+
+Number = TypeVar("Number", bound=np.generic)
+
+DEFAULT_PRESET = "deeplab-coco"
+
+
+class Refiner(Protocol):
+    """What a predictor calls with (H, W, 3) image and (C, H, W) probabilities; from several threads at a
+    time. Beliefs may be on a smaller grid of the same shape."""
+
+    @property
+    def identity(self) -> str:
+        """Tells refiners apart that give other results."""
+
+    def __call__(self, image: RGBImage, probabilities: Beliefs) -> Beliefs: ...
+
+
+class CRFRefiner:
+    """Mean field in the fully connected CRF of a preset."""
+
+    def __init__(self, preset: "Preset | str | Path" = DEFAULT_PRESET, threads: int | None = None) -> None:
+        """preset: also the name of one, or a file. threads: None takes all processors."""
+        self.preset = preset if isinstance(preset, Preset) else load_preset(preset)
+        self._threads = thread_count(threads)
+
+    @property
+    def identity(self) -> str:
+        return "crf " + hashlib.sha256(self.preset.to_json().encode()).hexdigest()[:16]
+
+    def __call__(self, image: RGBImage, probabilities: Beliefs) -> Beliefs:
+        """Beliefs after the preset's iterations. Raises ValueError if sizes differ.
+
+        The memory of a lattice grows with what differs in a picture. Where noise would take more than
+        MOST_BYTES the beliefs are those of a reduced copy.
+        """
+        while True:
+            size = image.shape[0], image.shape[1]
+            preset = self.preset.for_size(size)
+            try:
+                crf = DenseCRF(
+                    unary_from_probabilities(probabilities),
+                    preset.kernels(image),
+                    threads=self._threads,
+                    most_vertices=most_vertices(size, len(probabilities)),
+                )
+            except LatticeTooLarge:
+                smaller = fitting(size, int(max(size) / 2**0.5))
+                image = _resized(image, smaller)
+                probabilities = np.stack([_resized(plane, smaller) for plane in probabilities])
+            else:
+                crf.step(preset.iterations)
+                return crf.q
+
+
+def refining_bytes(size: tuple[int, int], classes: int) -> int:
+    """About the memory that refining a photo of `size` needs."""
+    return size[0] * size[1] * (150 + 25 * classes)
+
+
+def reserved_bytes(size: tuple[int, int], classes: int) -> int:
+    """The memory that refining a picture of `size` needs at most, noise for example."""
+    pixels = size[0] * size[1]
+    vertices = min(6 * pixels, most_vertices(size, classes))
+    return pixels * _pixel_bytes(classes) + vertices * _vertex_bytes(classes)
+
+
+def most_vertices(size: tuple[int, int], classes: int) -> int:
+    """How many vertices lattices may have, for all to stay within MOST_BYTES."""
+    rest = MOST_BYTES - size[0] * size[1] * _pixel_bytes(classes)
+    return max(_FEWEST_VERTICES, rest // _vertex_bytes(classes))
+
+
+def _pixel_bytes(classes: int) -> int:
+    """Features, weights, the unary, and the arrays that come and go."""
+    return 120 + 16 * classes
+
+
+def _vertex_bytes(classes: int) -> int:
+    """Of a lattice's vertex: keys, neighbours, and three rows of classes, filled up to a multiple of 8."""
+    return 100 + 12 * (-(-classes // 8) * 8)
+
+
+def refined_size(size: tuple[int, int], classes: int) -> tuple[int, int]:
+    """(height, width) of the copy to refine a picture of `size` on: its own, or what MOST_BYTES allow."""
+    excess = refining_bytes(size, classes) / MOST_BYTES
+    return size if excess <= 1 else fitting(size, max(1, int(max(size) / excess**0.5)))
+
+
+def refined_photo(source: Source, photo: Photo, classes: int) -> RGBImage:
+    """The picture at its `refined_size`: `photo`, which was read from `source`, or read again.
+
+    Raises ImageError if the file has another size now.
+    """
+    grid = refined_size(photo.size, classes)
+    if photo.pixels.shape[:2] == grid:
+        return photo.pixels
+    closer = read_photo(source, max(grid))
+    if closer.size != photo.size:
+        raise ImageError(
+            f"{printable(source)}: the file has changed while it was being segmented", "try again"
+        )
+    return closer.pixels
+
+
+def refined(refiner: Refiner, image: RGBImage, probabilities: Beliefs) -> tuple[Scores, RGBImage]:
+    """Scores whose softmax the refiner's beliefs are, and the image on their grid."""
+    scores = scores_of(refiner(image, probabilities))
+    return scores, _resized(image, (scores.shape[1], scores.shape[2]))
+
+
+def _resized(plane: npt.NDArray[Number], size: tuple[int, int]) -> npt.NDArray[Number]:
+    """An image or one plane on a smaller grid: the mean of what falls into a cell."""
+    if plane.shape[:2] == size:
+        return plane
+    return np.array(Image.fromarray(plane).resize((size[1], size[0]), Image.Resampling.BOX))

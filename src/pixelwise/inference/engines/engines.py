@@ -1,0 +1,322 @@
+"""Engines turn pixels into class scores: ONNX Runtime or OpenVINO for model files, torch for nets."""
+
+import functools
+import math
+import os
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from pixelwise.core.errors import MissingExtraError, ModelError
+from pixelwise.core.pictures.memory_budget import PICTURES
+from pixelwise.core.threads import processors, thread_count
+from pixelwise.core.types import PRECISIONS, RGBImage, Scores
+from pixelwise.inference.model_files.model_file import INPUT, OUTPUT, read_model
+from pixelwise.inference.model_files.onnx_file import checked_metadata
+
+if TYPE_CHECKING:
+    import torch
+
+USUAL_SIDE = 512
+"""Pixels: a square of this side must fit into memory for a model file to be loaded."""
+
+
+class Engine(Protocol):
+    """What a predictor needs; calls from several threads at a time must be safe."""
+
+    @property
+    def threads(self) -> int:
+        """Threads that one call keeps busy."""
+
+    def scores(self, image: RGBImage) -> Scores:
+        """(C, H, W) scores of an (H, W, 3) image, for any H, W >= 1."""
+
+
+class OnnxEngine:
+    """ONNX Runtime on the processor.
+
+    `model` is a path or the bytes of a file that keeps the contract of model_file.py, `source` its name in
+    messages. Raises ModelError for files that hold more than onnx_file.py allows, before they are run, and
+    for pictures on which a model takes more memory than the budget for pictures. Idle threads sleep instead
+    of spinning, since other threads mostly have work for the processor (decoding, encoding).
+    """
+
+    def __init__(
+        self, model: "str | Path | bytes", threads: int | None = None, source: str | None = None
+    ) -> None:
+        from onnxruntime import InferenceSession, SessionOptions
+
+        content, self._source = _content(model, source)
+        self._metadata = checked_metadata(content, self._source)
+        self._threads = thread_count(threads)
+        options = SessionOptions()
+        options.log_severity_level = 4
+        options.intra_op_num_threads = self._threads
+        options.inter_op_num_threads = 1
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        _bound_memory()
+        options.add_session_config_entry("session.use_env_allocators", "1")
+        try:
+            self._session = InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        except Exception as problem:  # ONNX Runtime's exceptions have no common base
+            raise _incomplete(self._source, problem) from problem
+        inputs = {entry.name: (entry.type, entry.shape) for entry in self._session.get_inputs()}
+        outputs = {entry.name: (entry.type, entry.shape) for entry in self._session.get_outputs()}
+        _check_contract(self._source, inputs, outputs, ("tensor(uint8)", "tensor(float)"))
+
+    @property
+    def threads(self) -> int:
+        return self._threads
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """The metadata properties of the file."""
+        return dict(self._metadata)
+
+    def scores(self, image: RGBImage) -> Scores:
+        try:
+            (scores,) = self._session.run([OUTPUT], {INPUT: image[np.newaxis]})
+        except Exception as problem:  # as above
+            if "bfc_arena" in str(problem):
+                raise _too_large(self._source, image.shape[:2]) from problem
+            raise _failed(self._source, image, problem) from problem
+        return np.ascontiguousarray(_only(self._source, np.asarray(scores)), np.float32)
+
+
+@functools.cache
+def _bound_memory() -> None:
+    """Bound the memory that ONNX Runtime takes for results within nets, in all sessions together."""
+    from onnxruntime import (
+        OrtAllocatorType,
+        OrtArenaCfg,
+        OrtMemoryInfo,
+        OrtMemType,
+        create_and_register_allocator,
+    )
+
+    place = OrtMemoryInfo("Cpu", OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, OrtMemType.DEFAULT)
+    create_and_register_allocator(place, OrtArenaCfg({"max_mem": PICTURES.total}))
+
+
+def openvino_core() -> Any:
+    """OpenVINO's core, one for the process: each installs a stack for signals and takes it away when it goes,
+    which leaves none if the first of two goes first; the next signal, as Ctrl-C, would end the process.
+
+    When OpenVINO first looks at a tensor's numbers it imports parts of numpy, and two threads that come to
+    this together wait for each other forever: so it is done here, by one thread, before there are requests.
+    """
+    with _starting:
+        return _first_core()
+
+
+_starting = threading.Lock()
+
+
+@functools.cache
+def _first_core() -> Any:
+    import openvino
+
+    _ = openvino.Tensor(np.zeros(1, np.uint8)).data
+    return openvino.Core()
+
+
+class OpenVinoEngine:
+    """OpenVINO on the processor, for the same files, with the same checks.
+
+    precision: "float32", or "bfloat16" on processors that multiply such numbers; never chosen by itself.
+    bundled: the file ships with pixelwise, which saves a look at its tensors for pictures of usual size.
+    Scoring in a process that was forked off later raises ModelError if the calls run in OpenVINO's threads,
+    which stayed behind: it would wait for them forever.
+    """
+
+    def __init__(
+        self,
+        model: "str | Path | bytes",
+        threads: int | None = None,
+        source: str | None = None,
+        precision: str = "float32",
+        bundled: bool = False,
+    ) -> None:
+        try:
+            import openvino  # noqa: F401
+        except ModuleNotFoundError:
+            raise MissingExtraError("openvino") from None
+        content, self._source = _content(model, source)
+        self._metadata = checked_metadata(content, self._source)
+        core = openvino_core()
+        self._threads = thread_count(threads)
+        if precision not in PRECISIONS:
+            raise ValueError(f'precision is one of {", ".join(PRECISIONS)}, not "{precision}"')
+        if precision == "bfloat16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+            raise ModelError("this processor has no arithmetic in bfloat16", "take --precision float32")
+        streams = max(1, processors() // self._threads)  # as many calls at a time as there are processors for
+        self._home = os.getpid() if streams > 1 else None  # a single stream runs in the thread that calls
+        options = {
+            "INFERENCE_PRECISION_HINT": "f32" if precision == "float32" else "bf16",
+            "INFERENCE_NUM_THREADS": streams * self._threads,
+            "NUM_STREAMS": streams,
+        }
+        try:
+            self._model = core.read_model(model=content)
+        except RuntimeError as problem:
+            raise _incomplete(self._source, problem) from problem
+        described = [
+            {port.any_name: (port.element_type.get_type_name(), _sizes(port)) for port in ports}
+            for ports in (self._model.inputs, self._model.outputs)
+        ]
+        _check_contract(self._source, described[0], described[1], ("u8", "f32"))
+        self._room = USUAL_SIDE if bundled else 0
+        self._expect_room((USUAL_SIDE, USUAL_SIDE))
+        try:
+            self._net = core.compile_model(self._model, "CPU", options)
+        except RuntimeError as problem:
+            raise _incomplete(self._source, problem) from problem
+        self._requests = threading.local()
+
+    @property
+    def threads(self) -> int:
+        return self._threads
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """The metadata properties of the file."""
+        return dict(self._metadata)
+
+    def _expect_room(self, size: tuple[int, int]) -> None:
+        """Raise ModelError if the net holds a tensor of more than half the budget for a picture of `size`."""
+        if max(size) <= self._room:
+            return
+        side = -(-max(size) // USUAL_SIDE) * USUAL_SIDE  # pictures of other sizes then need no other look
+        if self._largest_tensor((side, side)) <= PICTURES.total // 2:
+            self._room = side
+        elif self._largest_tensor(size) > PICTURES.total // 2:
+            raise _too_large(self._source, size)
+
+    def _largest_tensor(self, size: tuple[int, int]) -> int:
+        """The bytes of the largest tensor in the net for a picture of `size`; nothing is computed."""
+        try:
+            shaped = self._model.clone()
+            shaped.reshape({INPUT: [1, *size, 3]})
+        except RuntimeError as problem:
+            raise _incomplete(self._source, problem) from problem
+        ports = [port for node in shaped.get_ops() for port in node.outputs()]
+        known = [port for port in ports if port.get_partial_shape().is_static]
+        return max(int(math.prod(port.get_shape()) * port.get_element_type().size) for port in known)
+
+    def scores(self, image: RGBImage) -> Scores:
+        if self._home not in (None, os.getpid()):
+            raise ModelError(
+                f"{self._source} was loaded before this process was forked off, and OpenVINO stayed behind",
+                'load it in each process, or start processes with the method "spawn"',
+            )
+        self._expect_room(image.shape[:2])
+        if not hasattr(self._requests, "own"):
+            self._requests.own = self._net.create_infer_request()
+        try:
+            results = self._requests.own.infer({INPUT: image[np.newaxis]})
+        except RuntimeError as problem:
+            raise _failed(self._source, image, problem) from problem
+        return np.array(
+            _only(self._source, results[OUTPUT]), np.float32
+        )  # what OpenVINO returns is its own memory
+
+
+class TorchEngine:
+    """A torch net in evaluation mode: RGB (N, 3, H, W) from 0 to 255 in, (N, C, H, W) scores out."""
+
+    def __init__(self, net: "torch.nn.Module") -> None:
+        if net.training:
+            raise ValueError(
+                "expected a net in evaluation mode, got one in training mode: call net.eval() first"
+            )
+        self._net = net
+
+    @property
+    def threads(self) -> int:
+        import torch
+
+        return torch.get_num_threads()
+
+    def scores(self, image: RGBImage) -> Scores:
+        import torch
+
+        parameter = next(self._net.parameters(), None)
+        device = torch.device("cpu") if parameter is None else parameter.device
+        with torch.inference_mode():
+            # The permuted view of one (H, W, 3) image is channels_last already.
+            pixels = torch.from_numpy(np.ascontiguousarray(image)).to(device).permute(2, 0, 1)[None]
+            pixels = pixels.to(torch.float32, memory_format=torch.channels_last)
+            scores = self._net(pixels)[0].to("cpu", torch.float32).contiguous()
+        array: Scores = scores.numpy()
+        return array
+
+
+def _content(model: "str | Path | bytes", source: str | None) -> tuple[bytes, str]:
+    """The bytes of a model, and its name in messages."""
+    if isinstance(model, bytes):
+        return model, source or "the model"
+    return read_model(model)[0], source or str(model)
+
+
+def _incomplete(source: str, problem: Exception) -> ModelError:
+    return ModelError(
+        f"{source} is not a complete ONNX model: {_reason(problem)}",
+        "the file may be truncated or of another kind; export or download it again",
+    )
+
+
+def _only(source: str, scores: Any) -> Any:
+    """The scores (C, h, w) of the one picture of a batch."""
+    if scores.ndim != 4 or len(scores) != 1 or 0 in scores.shape:
+        raise ModelError(f"{source} gives scores of shape {scores.shape}, expected (1, C, h, w)")
+    return scores[0]
+
+
+def _too_large(source: str, size: tuple[int, ...]) -> ModelError:
+    return ModelError(
+        f"{source} takes more than {PICTURES.total / 1e9:.1f} GB of memory "
+        f"for a picture of {size[0]}x{size[1]}",
+        "export it with a smaller --long-side",
+    )
+
+
+def _failed(source: str, image: RGBImage, problem: Exception) -> ModelError:
+    height, width = image.shape[:2]
+    return ModelError(f"{source} failed on an image of {height}x{width}: {_reason(problem)}")
+
+
+def _check_contract(
+    source: str,
+    inputs: dict[str, tuple[str, list[Any]]],
+    outputs: dict[str, tuple[str, list[Any]]],
+    types: tuple[str, str],
+) -> None:
+    """Raise ModelError unless inputs and outputs, by name (type, sizes), are those of a model file; `types`
+    is what the engine calls uint8 and float32.
+    """
+    fault = None
+    if list(inputs) != [INPUT] or OUTPUT not in outputs:
+        fault = f"inputs {sorted(inputs)} and outputs {sorted(outputs)}"
+    elif inputs[INPUT][0] != types[0] or inputs[INPUT][1][3:] != [3]:
+        fault = f"{INPUT} of {inputs[INPUT][0]} {inputs[INPUT][1]}"
+    elif outputs[OUTPUT][0] != types[1] or len(outputs[OUTPUT][1]) != 4:
+        fault = f"{OUTPUT} of {outputs[OUTPUT][0]} {outputs[OUTPUT][1]}"
+    if fault is not None:
+        raise ModelError(
+            f'{source}: expected an input "{INPUT}" uint8 (N, H, W, 3) and an output "{OUTPUT}" '
+            f"float32 (N, C, H, W), got {fault}",
+            'write model files with "pixelwise export"',
+        )
+
+
+def _sizes(port: Any) -> list[int | None]:
+    """The sizes of an input or output of OpenVINO; None where any will do."""
+    return [size.get_length() if size.is_static else None for size in port.partial_shape]
+
+
+def _reason(problem: Exception) -> str:
+    """What an engine says is wrong: OpenVINO names its own source files first, the reason last."""
+    lines = str(problem).strip().splitlines() or [type(problem).__name__]
+    return lines[-1 if lines[0].startswith("Exception from ") else 0][:200]

@@ -1,0 +1,131 @@
+"""Which engine runs a model: by the kind of its file, what is installed, and what was asked for."""
+
+import hashlib
+import importlib.util
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from pixelwise.core.classes import Classes
+from pixelwise.core.errors import EXTRAS, MissingExtraError, ModelError
+from pixelwise.core.files import sha256_of
+from pixelwise.core.threads import thread_count
+from pixelwise.core.types import PRECISIONS
+from pixelwise.inference.engines.engines import Engine, OnnxEngine, OpenVinoEngine, TorchEngine
+from pixelwise.inference.model_files.model_file import ModelInfo, bundled_names, read_model
+from pixelwise.inference.normalisation import Normalisation
+
+ENGINES = ("auto", "onnxruntime", "openvino", "torch")
+
+
+def open_model(
+    name_or_path: str | Path, threads: int | None, engine: str, precision: str
+) -> tuple[Engine, ModelInfo, str]:
+    """The engine for a bundled model by name, a model file (.onnx) or a net (.safetensors); what the model
+    says of itself; and what tells it apart from others of its name. See predictor.load.
+    """
+    if engine not in ENGINES:
+        raise ValueError(f'engine is one of {", ".join(ENGINES)}, not "{engine}"')
+    if precision not in PRECISIONS:
+        raise ValueError(f'precision is one of {", ".join(PRECISIONS)}, not "{precision}"')
+    if Path(name_or_path).suffix == ".safetensors":
+        return _open_net(Path(name_or_path), threads, engine, precision)
+    if engine == "torch":
+        raise ModelError(
+            f"{name_or_path} is a model file, which torch does not run", "leave the choice to --engine auto"
+        )
+    model, source = read_model(name_or_path)
+    if engine == "auto":
+        engine = "openvino" if importlib.util.find_spec("openvino") else "onnxruntime"
+    if engine == "onnxruntime" and precision != "float32":
+        raise ModelError(f"ONNX Runtime computes in float32, not in {precision}", "take the engine openvino")
+    made: OnnxEngine | OpenVinoEngine
+    if engine == "openvino":
+        bundled = str(name_or_path) in bundled_names()
+        made = OpenVinoEngine(model, threads, source, precision, bundled)
+    else:
+        made = OnnxEngine(model, threads, source)
+    info = ModelInfo.from_metadata(made.metadata, source)
+    return made, info, identity_of(info, hashlib.sha256(model).hexdigest(), precision)
+
+
+def _open_net(path: Path, threads: int | None, engine: str, precision: str) -> tuple[Engine, ModelInfo, str]:
+    if engine not in ("auto", "torch"):
+        raise ModelError(
+            f"{path} is a net, which {engine} does not run", "make a model file of it: pixelwise export"
+        )
+    try:
+        import torch
+
+        from pixelwise.cpu.inference import for_inference
+        from pixelwise.inference.model_files.net_file import read_net
+    except ModuleNotFoundError as problem:
+        if problem.name not in EXTRAS:
+            raise
+        raise MissingExtraError(problem.name) from None
+    if threads is not None:
+        torch.set_num_threads(thread_count(threads))
+    net, info = read_net(path)
+    return TorchEngine(for_inference(net, precision)), info, identity_of(info, sha256_of(path), precision)
+
+
+def open_module(
+    module: object,
+    classes: Classes | Sequence[str] | None,
+    normalisation: Normalisation,
+    long_side: int,
+    multiple: int,
+    threads: int | None,
+    engine: str,
+    precision: str,
+) -> tuple[Engine, ModelInfo, str]:
+    """The engine for anybody's net of torch, which is tried on a small picture; see predictor.load.
+
+    The net is run as it is, in evaluation mode, on the device where it is.
+    """
+    torch = sys.modules.get("torch")  # who has a net has imported torch
+    if torch is None or not isinstance(module, torch.nn.Module):
+        raise ValueError(
+            "expected the name of a bundled model, the path of a model file, or a net of torch, "
+            f"got {type(module).__name__}"
+        )
+    if classes is None:
+        raise ValueError(
+            'a net does not know its classes: name them in order, as classes=["background", "cat"]'
+        )
+    if (engine, precision) not in (("auto", "float32"), ("torch", "float32")):
+        raise ValueError(f"a net of torch is run by torch in float32, not by {engine} in {precision}")
+    from pixelwise.inference.model_files.foreign_net import ForeignNet
+
+    if threads is not None:
+        torch.set_num_threads(thread_count(threads))
+    known = classes if isinstance(classes, Classes) else Classes.named(list(classes))
+    info = ModelInfo(type(module).__name__, known, long_side, dict(normalisation.record()))
+    parameter = next(module.parameters(), None)
+    net = ForeignNet(module, normalisation, multiple).eval()
+    net = net if parameter is None else net.to(parameter.device)
+    made = TorchEngine(net)
+    try:
+        scored = len(made.scores(np.zeros((65, 97, 3), np.uint8)))
+    except RuntimeError as problem:
+        raise ModelError(
+            f"the net fails on a picture of 65x97: {' '.join(str(problem).split())[:200]}",
+            "nets that halve their maps several times need sides that are a multiple: try multiple=32",
+        ) from problem
+    if scored != len(known):
+        raise ModelError(
+            f"the net scores {scored} classes, but {len(known)} are named", "name all of them in order"
+        )
+    digest = hashlib.sha256()
+    for tensor in module.state_dict().values():
+        digest.update(
+            tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes() if tensor.ndim else b""
+        )
+    return made, info, identity_of(info, digest.hexdigest(), precision)
+
+
+def identity_of(info: ModelInfo, digest: str, precision: str) -> str:
+    """What tells a model from others of its name, and its results in other numbers."""
+    return f"{info.name} {digest[:16]}{'' if precision == 'float32' else ' ' + precision}"

@@ -1,0 +1,243 @@
+"""Segmentations that others have made, to be refined: label files, and files of probabilities or scores."""
+
+import zipfile
+from dataclasses import dataclass
+from errno import ENOENT
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from pixelwise.core.classes import RGB, Classes, voc_palette
+from pixelwise.core.errors import DataError
+from pixelwise.core.files import open_file
+from pixelwise.core.pictures.label_pictures import mask
+from pixelwise.core.pictures.memory_budget import PICTURES
+from pixelwise.core.pictures.opening import opened
+from pixelwise.core.pictures.reading import fitting, read_photo
+from pixelwise.core.terminal import printable
+from pixelwise.core.types import VOID, Labels, Scores
+from pixelwise.data.sample_files import read_ids
+from pixelwise.inference.crf_refiner import Refiner, refined, refined_photo, reserved_bytes
+from pixelwise.inference.probabilities import Beliefs, probabilities_of
+from pixelwise.inference.segmentation import Segmentation
+
+_FIRST_LOOK = 2048  # pixels; most pictures are refined at this size or below, so that they are read once
+_WRITTEN = 'write such files with "pixelwise segment --save probabilities"'
+_NAMES = ("scores", "probabilities", "classes", "palette")
+_MEMBERS = frozenset(f"{name}{ending}" for name in _NAMES for ending in ("", ".npy"))
+_MOST_BYTES = 800_000_000  # of these arrays together
+_FLOOR = 1e-8  # float16 has no smaller probability
+
+
+@dataclass(frozen=True)
+class GivenLabels:
+    """(H, W) ids; a label file is right with probability `confidence`, and says nothing where it is VOID.
+
+    classes: those that occur, named by their ids, `ids` (K,) in the file. palette: the file's, if it has one.
+    """
+
+    labels: Labels
+    ids: Labels
+    classes: Classes
+    palette: list[int] | None
+    confidence: float
+
+    def fits(self, size: tuple[int, int]) -> bool:
+        return self.labels.shape == size
+
+    def probabilities(self, size: tuple[int, int]) -> Beliefs:
+        """(K, *size): on a smaller grid the mean over the pixels that fall into a cell."""
+        shares: Beliefs = np.stack([self._share(id_, size) for id_ in self.ids])
+        known: Beliefs = shares.sum(axis=0)
+        others = max(1, len(self.ids) - 1)
+        sure = self.confidence if len(self.ids) > 1 else 1.0
+        shares *= np.float32(sure - (1 - sure) / others)
+        shares += known * np.float32((1 - sure) / others) + (1 - known) / np.float32(len(self.ids))
+        return shares
+
+    def _share(self, id_: int, size: tuple[int, int]) -> npt.NDArray[np.float32]:
+        plane: Beliefs = (self.labels == id_).astype(np.float32)
+        if self.labels.shape == size:
+            return plane
+        return np.asarray(Image.fromarray(plane).resize((size[1], size[0]), Image.Resampling.BOX))
+
+    def mask(self, result: Segmentation) -> Image.Image:
+        """The labels of `result` as the file had them: its ids, its palette or none."""
+        picture = Image.fromarray(self.ids[result.labels])
+        if self.palette is not None:
+            picture.putpalette(self.palette)
+        return picture
+
+
+@dataclass(frozen=True)
+class GivenScores:
+    """(C, h, w) scores of `classes`."""
+
+    scores: Scores
+    classes: Classes
+
+    def fits(self, size: tuple[int, int]) -> bool:
+        height, width = self.scores.shape[1:]
+        return (height, width) in (size, fitting(size, max(height, width)))
+
+    def probabilities(self, size: tuple[int, int]) -> Beliefs:
+        """(C, *size) softmax of the interpolated scores."""
+        return probabilities_of(self.scores, size)
+
+    def mask(self, result: Segmentation) -> Image.Image:
+        """The labels of `result` in the colours of the classes."""
+        return mask(result.labels, self.classes)
+
+
+Given = GivenLabels | GivenScores
+
+
+def read_given(path: Path, confidence: float = 0.7) -> Given:
+    """A label file (ids as in data sets, 255 is void), or an .npz file as `Segmentation.save` writes it.
+
+    The latter holds `probabilities` or `scores` (C, h, w), of any size with the shape of the picture, and
+    perhaps names of `classes` and a `palette` (C, 3). An .npy file holds probabilities alone. Raises
+    DataError, naming the file, for anything else; ValueError unless 1/classes < confidence < 1.
+    """
+    arrays = path.suffix.lower() in (".npz", ".npy")
+    return _read_scores(path) if arrays else _read_labels(path, confidence)
+
+
+def refine_given(photo_path: Path, given: Given, refiner: Refiner) -> Segmentation:
+    """The refined segmentation of the picture, at its own size; on a reduced copy as in Predictor.
+
+    Raises DataError if their sizes do not fit.
+    """
+    photo = read_photo(photo_path, _FIRST_LOOK)
+    if not given.fits(photo.size):
+        shape = given.labels.shape if isinstance(given, GivenLabels) else given.scores.shape[1:]
+        raise DataError(
+            f"{printable(photo_path)} is {photo.size[1]} x {photo.size[0]} pixels, upright as its EXIF "
+            f"orientation says, but what is to be refined {shape[1]} x {shape[0]}",
+            "labels must have the picture's size, probabilities and scores its shape",
+        )
+    closer = refined_photo(photo_path, photo, len(given.classes))
+    grid = closer.shape[0], closer.shape[1]
+    with PICTURES.reserve(reserved_bytes(grid, len(given.classes))):
+        scores, shown = refined(refiner, closer, given.probabilities(grid))
+    return Segmentation(scores, photo.size, given.classes, shown, photo.original, photo.size)
+
+
+def _read_labels(path: Path, confidence: float) -> GivenLabels:
+    labels = read_ids(path)
+    ids = np.unique(labels[labels != VOID])
+    if ids.size == 0:
+        raise DataError(
+            f"{printable(path)} has no label: all its pixels are {VOID}, which is void",
+            "save masks whose values are ids, such as 1 for the foreground",
+        )
+    if ids.tolist() == [0] and VOID in labels:
+        raise DataError(
+            f"{printable(path)} has only the ids 0 and {VOID}, which is void, so there is nothing to decide",
+            f"if {VOID} is an object, save it as 1",
+        )
+    if ids.size > 1 and not 1 / ids.size < confidence < 1:
+        raise ValueError(
+            f"confidence must be above 1/classes (here {1 / ids.size:.3g}) and below 1, got {confidence}"
+        )
+    with opened(path, printable(path)) as image:
+        palette = image.getpalette("RGB") if image.mode == "P" else None
+    if palette is not None:  # Pillow packs ids into as few bits as a short palette needs
+        palette += [channel for color in voc_palette()[len(palette) // 3 :] for channel in color]
+    return GivenLabels(labels, ids, Classes.named([str(id_) for id_ in ids]), palette, confidence)
+
+
+def _read_scores(path: Path) -> GivenScores:
+    content = {"probabilities": _array(path)} if path.suffix.lower() == ".npy" else _arrays(path)
+    name = "scores" if "scores" in content else "probabilities"
+    if name not in content:
+        raise DataError(
+            f"{printable(path)} holds neither probabilities nor scores",
+            f"give the array the name probabilities or scores; {_WRITTEN}",
+        )
+    values = content[name]
+    if values.ndim != 3 or values.size == 0 or values.dtype.kind != "f" or values.shape[0] >= VOID:
+        raise DataError(
+            f"{printable(path)}: {name} must be (classes, height, width) floats of up to {VOID - 1} classes, "
+            f"got {values.shape} of {values.dtype}",
+            _WRITTEN,
+        )
+    with np.errstate(over="ignore"):
+        scores = np.ascontiguousarray(values, np.float32)
+    if not np.isfinite(scores).all():
+        raise DataError(
+            f"{printable(path)}: {name} hold NaN, infinite or too large numbers", "replace them first"
+        )
+    if name == "probabilities":
+        total = scores.sum(axis=0)
+        if scores.min() < 0 or abs(total - 1).max() > 0.05:
+            raise DataError(
+                f"{printable(path)}: the probabilities of a pixel must be at least 0 and add up to 1, here "
+                f"they start at {scores.min():.3g} and add up to {total.min():.3g} to {total.max():.3g}",
+                'if they are scores before the softmax, save them under the name "scores" in an .npz file',
+            )
+        scores = np.log(np.maximum(scores, _FLOOR))
+    try:
+        return GivenScores(scores, _classes(content, len(scores)))
+    except ValueError as problem:
+        raise DataError(f"{printable(path)}: {problem}", _WRITTEN) from None
+
+
+def _arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
+    """The arrays of an .npz file that are of use; nothing in it is executed."""
+    try:
+        with open_file(path) as stream:
+            if not zipfile.is_zipfile(stream):
+                raise ValueError("it is not an archive of arrays")
+            with zipfile.ZipFile(stream) as archive:
+                wanted = [entry for entry in archive.infolist() if entry.filename in _MEMBERS]
+                size = sum(entry.file_size for entry in wanted)
+            if size > _MOST_BYTES:
+                raise ValueError(f"its arrays take {size:,} bytes, more than the limit of {_MOST_BYTES:,}")
+            file = np.load(stream, allow_pickle=False)
+            arrays = {name: file[name] for name in _NAMES if name in file}
+            for name, array in arrays.items():
+                if not isinstance(array, np.ndarray):  # a member without .npy comes as bytes
+                    raise ValueError(f"{name} is not an array")
+            return arrays
+    except FileNotFoundError:
+        raise DataError(f"{printable(path)}: no such file", "check its name and place") from None
+    except Exception as problem:  # archives are damaged in many ways
+        reason = printable(" ".join(str(getattr(problem, "strerror", None) or problem).split()))
+        raise DataError(
+            f"{printable(path)} cannot be read as an .npz file: {reason[:160] or type(problem).__name__}",
+            _WRITTEN,
+        ) from None
+
+
+def _array(path: Path) -> npt.NDArray[Any]:
+    """The array of an .npy file; nothing in it is executed."""
+    try:
+        if not path.is_file():
+            raise FileNotFoundError(ENOENT, "no such file")
+        if path.stat().st_size > _MOST_BYTES:
+            raise ValueError(f"it is larger than {_MOST_BYTES:,} bytes")
+        with path.open("rb") as stream:
+            return np.lib.format.read_array(stream, allow_pickle=False)
+    except (OSError, ValueError, EOFError, OverflowError, MemoryError) as problem:
+        reason = " ".join(str(getattr(problem, "strerror", None) or problem).split())
+        raise DataError(
+            f"{printable(path)} cannot be read as an .npy file: {printable(reason[:160])}",
+            "write it with numpy.save, an array (classes, height, width) of floats",
+        ) from None
+
+
+def _classes(content: dict[str, npt.NDArray[Any]], count: int) -> Classes:
+    """The file's classes; ValueError if their names or colours do not fit `count`."""
+    names, palette = content.get("classes"), content.get("palette")
+    if names is not None and (names.shape != (count,) or names.dtype.kind != "U"):
+        raise ValueError(f"classes must be {count} texts, got {names.shape} of {names.dtype}")
+    if palette is not None and (palette.shape != (count, 3) or palette.dtype != np.uint8):
+        raise ValueError(f"palette must be ({count}, 3) of uint8, got {palette.shape} of {palette.dtype}")
+    colors: tuple[RGB, ...] = voc_palette(count)
+    if palette is not None:
+        colors = tuple((int(red), int(green), int(blue)) for red, green, blue in palette)
+    return Classes.named(tuple(map(str, range(count) if names is None else names)), colors)

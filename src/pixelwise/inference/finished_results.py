@@ -1,0 +1,241 @@
+"""What has been made in an output folder, from which picture, with which model.
+
+One small JSON file per picture under OUTPUT/.pixelwise. It is written before the first result (a claim on
+the names) and again after the last, so that a run that was interrupted is taken up where it ended, and two
+pictures never share a name.
+"""
+
+import json
+import math
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import count, dropwhile, islice
+from pathlib import Path, PurePath
+from typing import Any
+
+from pixelwise.core.errors import ImageError
+from pixelwise.core.files import exclusive, make_folder, open_file, sha256_of, write_atomically
+from pixelwise.core.terminal import printable
+from pixelwise.inference.segmentation import KINDS, Area
+
+_FORMAT = 1
+_MOST_BYTES = 1_000_000  # of a record; ours have some kilobytes
+_MOST_HASHED = 2_000_000_000
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What tells a picture file from another, or from an earlier state of itself.
+
+    source: its absolute path. state: see state_of. sha256: of its content, which counts if the state has
+    changed; empty if the picture changed while it was read, or is too large to be read twice.
+    """
+
+    source: str
+    state: tuple[int, ...]
+    sha256: str
+
+    @classmethod
+    def of(cls, path: Path, state: tuple[int, ...]) -> "Identity":
+        """That of a picture that was read when it had this `state`, just now. Raises OSError."""
+        digest = sha256_of(path) if state[0] <= _MOST_HASHED and state == state_of(path) else ""
+        return cls(_absolute(path), state, digest)
+
+    def is_still(self, path: Path) -> bool:
+        """Whether that is this picture, unchanged."""
+        state = state_of(path)
+        if self.source != _absolute(path) or state[0] != self.state[0]:
+            return False
+        return state == self.state or (self.sha256 != "" and sha256_of(path) == self.sha256)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was found in a picture and written. sizes: the bytes of each file, by kind."""
+
+    size: tuple[int, int]
+    scored_size: tuple[int, int]
+    areas: list[Area]
+    notes: list[str]
+    sizes: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Record:
+    """A claim on a stem; with the result, once all files are there."""
+
+    picture: Identity
+    model: str
+    result: Result | None = None
+
+    def to_json(self) -> str:
+        return json.dumps({"format": _FORMAT, **asdict(self)}, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: bytes) -> "Record":
+        """Raises what `Ledger.read` catches for text that `to_json` did not write."""
+        entry: dict[str, Any] = json.loads(text)
+        picture, result = entry["picture"], entry["result"]
+        if entry["format"] != _FORMAT:
+            raise ValueError("a record of another version")
+        state = tuple(map(_whole, picture["state"]))
+        identity = Identity(_text(picture["source"]), state, _text(picture["sha256"]))
+        return cls(identity, _text(entry["model"]), None if result is None else _result(result))
+
+
+class Ledger:
+    """The records of one output folder. A `stem` is the path of results below it, without endings."""
+
+    def __init__(self, output: Path) -> None:
+        self.output = output
+        self._folder = output / ".pixelwise"
+
+    def path(self, stem: PurePath) -> Path:
+        """Where the record is or would be."""
+        return self._folder / stem.with_name(stem.name + ".json")
+
+    def read(self, stem: PurePath) -> Record | None:
+        """The record, or None if there is none that can be read."""
+        try:
+            with open_file(self.path(stem)) as file:
+                return Record.from_json(file.read(_MOST_BYTES))
+        except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
+            return None
+
+    def write(self, stem: PurePath, record: Record) -> None:
+        content = record.to_json().encode()
+        write_atomically(self.path(stem), lambda file: file.write(content))
+
+    def stem_for(self, path: Path, place: PurePath, taken: set[str]) -> PurePath:
+        """Choose a stem for the results of `path`, found at `place`, and add it to `taken`.
+
+        The picture's own from an earlier run, or else the first of `stems` that is free: names of other
+        pictures that still exist, and of files that are not ours, are left alone.
+        """
+        own = _absolute(path)
+        untaken = (stem for stem in stems(place) if str(stem).casefold() not in taken)
+        usable = (stem for stem in untaken if self._usable(stem, own))
+        mine = (stem for stem in islice(stems(place), 2) if self._owner(stem) == own)
+        chosen = next((stem for stem in mine if str(stem).casefold() not in taken), None) or next(usable)
+        taken.add(str(chosen).casefold())
+        return chosen
+
+    def claim(self, stem: PurePath, place: PurePath, record: Record) -> PurePath:
+        """Write the first record of a picture under the stem chosen for it and return that; or, if another
+        process that writes here has taken it since, under the first of the later ones that is free.
+
+        Raises ImageError if the folder of the results, or that of the record, lies outside the output folder,
+        where a link leads.
+        """
+        folders = [(self.output / stem).parent, self.path(stem).parent]
+        for folder in folders:
+            self._expect_inside(folder)
+            make_folder(folder, "folder", "--output", ImageError)
+        with exclusive(folders[1]):  # of several processes one looks and writes at a time
+            names = dropwhile(lambda name: name != stem, stems(place))
+            claimed = next(name for name in names if self._usable(name, record.picture.source))
+            self.write(claimed, record)
+        return claimed
+
+    def _expect_inside(self, folder: Path) -> None:
+        if not folder.resolve().is_relative_to(self.output.resolve()):
+            raise ImageError(
+                f"{printable(folder)} is a link that leads out of the output folder",
+                "remove it, or choose another --output",
+            )
+
+    def _usable(self, stem: PurePath, source: str) -> bool:
+        """Whether the stem is that picture's, or nobody's: its owner is gone, its record cannot be read, or
+        there is neither record nor result.
+        """
+        owner = self._owner(stem)
+        if owner is not None:
+            return owner == source or not os.path.lexists(owner)
+        return self.path(stem).is_file() or not (os.path.lexists(self.path(stem)) or self._occupied(stem))
+
+    def _owner(self, stem: PurePath) -> str | None:
+        record = self.read(stem)
+        return None if record is None else record.picture.source
+
+    def _occupied(self, stem: PurePath) -> bool:
+        return any(os.path.lexists(f"{self.output / stem}{ending}") for ending in KINDS.values())
+
+    def finished(self, stem: PurePath, path: Path, model: str, kinds: Sequence[str]) -> Result | None:
+        """The recorded result, if picture and model are still the same and all files of `kinds` are whole."""
+        record = self.read(stem)
+        if record is None or record.result is None or record.model != model:
+            return None
+        try:
+            for kind in kinds:
+                if Path(f"{self.output / stem}{KINDS[kind]}").stat().st_size != record.result.sizes[kind]:
+                    return None
+            return record.result if record.picture.is_still(path) else None
+        except (OSError, KeyError):
+            return None
+
+
+def stems(place: PurePath) -> Iterator[PurePath]:
+    """The names for results of a picture found at `place`: that without the suffix, the same with the
+    suffix, with numbers.
+    """
+    plain = place.with_suffix("") if place.stem.strip(".") else place
+    suffixed = plain.with_name(f"{plain.name}_{place.suffix[1:]}") if place.suffix else plain
+    yield plain
+    yield suffixed
+    for number in count(2):
+        yield suffixed.with_name(f"{suffixed.name}_{number}")
+
+
+def is_result(path: Path) -> bool:
+    """Whether a record of any output folder that `path` lies in speaks of it as a result."""
+    absolute = Path(_absolute(path))
+    stems = [
+        absolute.with_name(absolute.name.removesuffix(ending))
+        for ending in KINDS.values()
+        if absolute.name.endswith(ending) and absolute.name.removesuffix(ending).strip(".")
+    ]
+    return any(
+        Ledger(folder).path(stem.relative_to(folder)).exists() for stem in stems for folder in stem.parents
+    )
+
+
+def _absolute(path: Path) -> str:
+    return os.path.abspath(path)  # noqa: PTH100  Path.resolve would follow links
+
+
+def state_of(path: Path) -> tuple[int, ...]:
+    """Size, times of change, inode and device of a file: the same as long as nobody writes it. OSError."""
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_dev
+
+
+def _result(entry: dict[str, Any]) -> Result:
+    height, width = map(_whole, entry["size"])
+    scored_height, scored_width = map(_whole, entry["scored_size"])
+    areas = [
+        Area(_whole(area["id"]), _text(area["name"]), _share(area["area"]), _share(area["confidence"]))
+        for area in entry["areas"]
+    ]
+    sizes = {_text(kind): _whole(size) for kind, size in dict(entry["sizes"]).items()}
+    return Result(
+        (height, width), (scored_height, scored_width), areas, list(map(_text, entry["notes"])), sizes
+    )
+
+
+def _whole(value: object) -> int:
+    if not isinstance(value, int):
+        raise TypeError(f"expected a whole number, got {type(value).__name__}")
+    return value
+
+
+def _share(value: object) -> float:
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        raise TypeError(f"expected a number, got {value}")
+    return float(value)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"expected text, got {type(value).__name__}")
+    return value

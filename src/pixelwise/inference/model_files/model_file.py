@@ -1,0 +1,219 @@
+"""What a model file says of itself, and where model files are found.
+
+A model is one ONNX file: input "image", uint8 (N, H, W, 3) RGB of any size; output "scores", float32 (N, C,
+H, W). Normalisation happens inside the graph. One metadata property, "pixelwise", holds the rest as JSON.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+from pixelwise.core.classes import RGB, Classes
+from pixelwise.core.errors import ModelError
+from pixelwise.core.files import regular_file
+from pixelwise.core.pictures.reading import fitting
+from pixelwise.core.terminal import printable
+
+FORMAT = 1
+MOST_BYTES = 1_000_000_000
+"""Of a model file: FCN's largest net has 0.54 GB in float32."""
+PROPERTY = "pixelwise"
+INPUT, OUTPUT = "image", "scores"
+MOST_PIXELS = 100_000
+MOST_LETTERS = 1000
+_WRITTEN = 'write model files with "pixelwise export"'
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """Name, classes and record of a model.
+
+    An image whose longer side exceeds `long_side` pixels is scored on a copy reduced to it; with `enlarge` a
+    smaller one on a copy enlarged to it. `preprocessing` says what the graph does to the pixels; `training`
+    is the record of how the model came about. Both are JSON objects for the reader.
+    """
+
+    name: str
+    classes: Classes
+    long_side: int
+    preprocessing: dict[str, Any] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
+    enlarge: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            raise ValueError("a model needs a name")
+        if len(self.name) > MOST_LETTERS:
+            raise ValueError(f"a name has at most {MOST_LETTERS} letters, got {len(self.name)}")
+        if not 1 <= self.long_side <= MOST_PIXELS:
+            raise ValueError(f"long_side is from 1 to {MOST_PIXELS} pixels, got {_shown(self.long_side)}")
+
+    def scored_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """(height, width) of the copy on which a picture of `size` is scored."""
+        return fitting(size, self.long_side, self.enlarge)
+
+    def to_metadata(self) -> dict[str, str]:
+        """The metadata properties to store in the ONNX file."""
+        classes = [
+            {"name": name, "color": list(color)}
+            for name, color in zip(self.classes.names, self.classes.palette, strict=True)
+        ]
+        record = {
+            "format": FORMAT,
+            "name": self.name,
+            "classes": classes,
+            "background": self.classes.background,
+            "long_side": self.long_side,
+            "enlarge": self.enlarge,
+            "preprocessing": _as_json(self.preprocessing),
+            "training": _as_json(self.training),
+        }
+        return {PROPERTY: json.dumps(record, allow_nan=False)}
+
+    @classmethod
+    def from_metadata(cls, metadata: Mapping[str, str], source: str = "the model file") -> "ModelInfo":
+        """Read what `to_metadata` wrote; anything else raises a ModelError that names `source`."""
+        if PROPERTY not in metadata:
+            raise ModelError(
+                f"{source} is an ONNX file without the metadata property {PROPERTY!r} (classes, long_side)",
+                _WRITTEN,
+            )
+        try:
+            record = json.loads(metadata[PROPERTY], parse_constant=_refuse_constant)
+        except RecursionError:
+            raise ModelError(f"{source}: metadata {PROPERTY!r} is nested too deeply", _WRITTEN) from None
+        except ValueError as problem:
+            raise ModelError(f"{source}: metadata {PROPERTY!r} is not JSON: {problem}", _WRITTEN) from problem
+        if not isinstance(record, dict):
+            raise ModelError(f"{source}: metadata {PROPERTY!r} is not a JSON object", _WRITTEN)
+        version = record.get("format")
+        if isinstance(version, int) and version > FORMAT:
+            raise ModelError(
+                f"{source} has model format {_shown(version)}; this pixelwise reads formats up to {FORMAT}",
+                "pip install --upgrade pixelwise",
+            )
+        try:
+            return cls._from_record(record)
+        except (ValueError, TypeError, KeyError, OverflowError) as problem:
+            detail = f"{problem.args[0]!r} is missing" if isinstance(problem, KeyError) else str(problem)
+            raise ModelError(f"{source}: invalid metadata {PROPERTY!r}: {detail}", _WRITTEN) from problem
+
+    @classmethod
+    def _from_record(cls, record: dict[str, Any]) -> "ModelInfo":
+        if record["format"] != FORMAT:
+            raise ValueError(f"format must be {FORMAT}, got {_shown(record['format'])}")
+        entries = _typed(record, "classes", list)
+        names = tuple(_typed(entry, "name", str) for entry in entries)
+        palette = tuple(_color(_typed(entry, "color", list)) for entry in entries)
+        background = None if record["background"] is None else _typed(record, "background", int)
+        return cls(
+            name=_typed(record, "name", str),
+            classes=Classes(names, palette, background),
+            long_side=_typed(record, "long_side", int),
+            preprocessing=_typed(record, "preprocessing", dict),
+            training=_typed(record, "training", dict),
+            enlarge=_flag(record, "enlarge"),
+        )
+
+
+def _as_json(value: Any) -> Any:
+    """`value` with None for numbers that JSON does not have: figures that are not defined."""
+    if isinstance(value, dict):
+        return {key: _as_json(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_json(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _typed(record: object, key: str, kind: type) -> Any:
+    if not isinstance(record, dict):
+        raise ValueError(f"expected an object with {key!r}, got {_shown(record)}")
+    value = record[key]
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise ValueError(f"{key!r} must be of type {kind.__name__}, got {_shown(value)}")
+    if isinstance(value, str):
+        _check_text(key, value)
+    return value
+
+
+def _check_text(key: str, text: str) -> None:
+    """Names go into files, folders and tables."""
+    if len(text) > MOST_LETTERS:
+        raise ValueError(f"{key!r} has at most {MOST_LETTERS} letters, got {len(text)}")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{key!r} holds half a character (a lone surrogate): {text!a}") from None
+
+
+def _shown(value: object) -> str:
+    """A wrong value in a message, of which it may be far too large a part."""
+    return printable(repr(value)[:80])
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a number that JSON has")
+
+
+def _flag(record: dict[str, Any], key: str) -> bool:
+    """False where the file does not say, as older ones do not."""
+    value = record.get(key, False)
+    if not isinstance(value, bool):
+        raise ValueError(f"{key!r} must be true or false, got {_shown(value)}")
+    return value
+
+
+def _color(values: list[object]) -> RGB:
+    channels = [value for value in values if isinstance(value, int) and 0 <= value <= 255]
+    if len(values) != 3 or len(channels) != 3:
+        raise ValueError(f"a color is three integers from 0 to 255, got {_shown(values)}")
+    return channels[0], channels[1], channels[2]
+
+
+def bundled_folder() -> Traversable:
+    """Where the models that ship with the package lie, as NAME.onnx."""
+    return resources.files("pixelwise") / "bundled"
+
+
+def bundled_names() -> list[str]:
+    """The names that `load` knows without a path."""
+    folder = bundled_folder()
+    if not folder.is_dir():
+        return []
+    return sorted(entry.name[:-5] for entry in folder.iterdir() if entry.name.endswith(".onnx"))
+
+
+def read_model(name_or_path: str | Path) -> tuple[bytes, str]:
+    """The bytes of a model file, and how to call it in messages.
+
+    A string without a folder and without ".onnx" is the name of a bundled model.
+    """
+    given = str(name_or_path)
+    names = bundled_names()
+    if given in names:
+        return (bundled_folder() / f"{given}.onnx").read_bytes(), f'model "{given}"'
+    known = f"bundled models: {', '.join(names)}" if names else "no models are bundled with this installation"
+    path = Path(name_or_path)
+    try:
+        if regular_file(path).stat().st_size > MOST_BYTES:
+            raise ModelError(
+                f"{given} is larger than a model file may be: {MOST_BYTES / 1e9:g} GB", "name another file"
+            )
+        return path.read_bytes(), str(path)
+    except FileNotFoundError:
+        looks_like_path = path.suffix == ".onnx" or len(path.parts) > 1 or isinstance(name_or_path, Path)
+        what = (
+            f"no model file {given}" if looks_like_path else f'no model "{given}", neither bundled nor a file'
+        )
+        raise ModelError(what, f"{known}; or give the path of an .onnx file") from None
+    except IsADirectoryError:
+        raise ModelError(
+            f"{given} is a folder, expected an .onnx file", "a training run becomes one by: pixelwise export"
+        ) from None
+    except OSError as problem:
+        raise ModelError(f"cannot read model file {given}: {problem.strerror}") from problem

@@ -1,0 +1,197 @@
+"""What an ONNX file may hold: checked before any engine sees it.
+
+An engine runs what a file says. So a file is read here first, and refused unless all its nodes are operators
+that compute one tensor from others: no loops, branches or functions, no data outside the file, no operators
+of unknown makers, and no versions that nobody has published. Source: onnx.proto3 of ONNX 1.20.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.core.errors import ModelError
+from pixelwise.core.terminal import printable
+from pixelwise.inference.model_files.protobuf import Value, fields, numbers
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+OPSETS: Final = range(7, 31)
+"""Versions of ONNX's own operators that are read."""
+
+OPERATORS: Final = _names("""
+    Abs Add And ArgMax ArgMin AveragePool BatchNormalization Cast CastLike Ceil Celu Clip Concat
+    Constant ConstantOfShape Conv ConvInteger ConvTranspose Cos CumSum DeformConv DepthToSpace
+    DequantizeLinear Div Dropout DynamicQuantizeLinear Einsum Elu Equal Erf Exp Expand Flatten Floor
+    Gather GatherElements GatherND Gelu Gemm GlobalAveragePool GlobalMaxPool Greater GreaterOrEqual
+    GridSample GroupNormalization HardSigmoid HardSwish Identity InstanceNormalization LRN
+    LayerNormalization LeakyRelu Less LessOrEqual Log LogSoftmax MatMul MatMulInteger Max MaxPool
+    Mean Min Mish Mod Mul Neg Not OneHot Or PRelu Pad Pow QLinearConv QLinearMatMul QuantizeLinear
+    RMSNormalization Range Reciprocal ReduceL1 ReduceL2 ReduceMax ReduceMean ReduceMin ReduceProd
+    ReduceSum ReduceSumSquare Relu Reshape Resize Round ScatterElements ScatterND Selu Shape Sigmoid
+    Sign Sin Size Slice Softmax Softplus Softsign SpaceToDepth Split Sqrt Squeeze Sub Sum Swish Tanh
+    Tile TopK Transpose Trilu Unsqueeze Upsample Where Xor
+""")
+"""Of ONNX itself: all that compute tensors from tensors and occur in nets for images."""
+
+CONTRIBUTED: Final = _names("""
+    BiasGelu DequantizeLinear DynamicQuantizeMatMul FastGelu FusedConv FusedGemm FusedMatMul Gelu
+    MatMulIntegerToFloat NhwcMaxPool QGemm QLinearAdd QLinearAveragePool QLinearConcat
+    QLinearGlobalAveragePool QLinearLeakyRelu QLinearMul QLinearReduceMean QLinearSigmoid
+    QLinearSoftmax QLinearWhere QuantizeLinear QuickGelu
+""")
+"""Of ONNX Runtime ("com.microsoft"): what its tools for optimization and quantization write."""
+
+_DOMAINS: Final = {"": OPERATORS, "ai.onnx": OPERATORS, "com.microsoft": CONTRIBUTED}
+
+# Numbers of fields in onnx.proto3.
+_MODEL_GRAPH, _MODEL_OPSET, _MODEL_METADATA, _MODEL_TRAINING, _MODEL_FUNCTIONS = 7, 8, 14, 20, 25
+_GRAPH_NODE, _GRAPH_INITIALIZER, _GRAPH_SPARSE = 1, 5, 15
+_NODE_OPERATOR, _NODE_ATTRIBUTE, _NODE_DOMAIN, _NODE_OVERLOAD = 4, 5, 7, 8
+_ATTRIBUTE_TENSOR, _ATTRIBUTE_GRAPH, _ATTRIBUTE_TENSORS, _ATTRIBUTE_GRAPHS = 5, 6, 10, 11
+_ATTRIBUTE_SPARSE, _ATTRIBUTE_SPARSES = 22, 23
+_TENSOR_DIMS, _TENSOR_TYPE, _TENSOR_FLOATS, _TENSOR_RAW, _TENSOR_EXTERNAL, _TENSOR_LOCATION = (
+    1,
+    2,
+    4,
+    9,
+    13,
+    14,
+)
+
+_INFINITY: Final = {1: ("<u4", 0x7F80_0000), 10: ("<u2", 0x7C00), 16: ("<u2", 0x7F80)}
+"""Of float32, float16 and bfloat16: the bits as an integer; those of NaN are larger, but for the sign."""
+
+_HINT = 'write model files with "pixelwise export"'
+
+
+class _RefusedError(Exception):
+    """A sentence that goes on after the file's name."""
+
+
+@dataclass
+class _Findings:
+    metadata: dict[bytes, bytes] = field(default_factory=dict)
+    nodes: int = 0
+
+
+def checked_metadata(content: bytes, source: str) -> dict[str, str]:
+    """The metadata properties of an ONNX file that holds nothing which is refused. Raises ModelError."""
+    found = _Findings()
+    try:
+        _check_model(memoryview(content), found)
+        if not found.nodes:
+            raise _RefusedError("is not a complete ONNX model: it has no graph")
+        return {_text(key, "a key"): _text(value, "a value") for key, value in found.metadata.items()}
+    except _RefusedError as problem:
+        raise ModelError(f"{source} {problem}", _HINT) from None
+    except ValueError as problem:
+        raise ModelError(
+            f"{source} is not a complete ONNX model: {problem}",
+            "the file may be truncated or of another kind; export or download it again",
+        ) from None
+
+
+def _check_model(model: memoryview, found: _Findings) -> None:
+    for number, value in fields(model):
+        if number == _MODEL_GRAPH:
+            _check_graph(_message(value), found)
+        elif number == _MODEL_OPSET:
+            _check_opset(_message(value))
+        elif number == _MODEL_METADATA:
+            entry = dict(fields(_message(value)))
+            found.metadata[bytes(_message(entry.get(1, b"")))] = bytes(_message(entry.get(2, b"")))
+        elif number in (_MODEL_TRAINING, _MODEL_FUNCTIONS):
+            raise _RefusedError("holds functions or training steps, which are not run")
+
+
+def _check_opset(opset: memoryview) -> None:
+    entry = dict(fields(opset))
+    domain, version = _name(entry.get(1, b"")), entry.get(2, 0)
+    if domain in ("", "ai.onnx") and version not in OPSETS:
+        raise _RefusedError(
+            f"needs version {version} of ONNX's operators; versions {OPSETS[0]} to {OPSETS[-1]} are read"
+        )
+
+
+def _check_graph(graph: memoryview, found: _Findings) -> None:
+    for number, value in fields(graph):
+        if number == _GRAPH_NODE:
+            found.nodes += 1
+            _check_node(_message(value))
+        elif number == _GRAPH_INITIALIZER:
+            _check_tensor(_message(value))
+        elif number == _GRAPH_SPARSE:
+            raise _RefusedError("holds sparse tensors, which are not read")
+
+
+def _check_node(node: memoryview) -> None:
+    operator, domain = "", ""
+    for number, value in fields(node):
+        if number == _NODE_OPERATOR:
+            operator = _name(value)
+        elif number == _NODE_DOMAIN:
+            domain = _name(value)
+        elif number == _NODE_OVERLOAD and len(_message(value)):
+            raise _RefusedError("calls functions of its own, which are not run")
+        elif number == _NODE_ATTRIBUTE:
+            _check_attribute(_message(value))
+    if operator not in _DOMAINS.get(domain, ()):
+        full = f"{domain}.{operator}" if domain else operator
+        raise _RefusedError(
+            f'holds the operator "{printable(full[:80])}", which is not on the list of those run'
+        )
+
+
+def _check_attribute(attribute: memoryview) -> None:
+    for number, value in fields(attribute):
+        if number in (_ATTRIBUTE_TENSOR, _ATTRIBUTE_TENSORS):
+            _check_tensor(_message(value))
+        elif number in (_ATTRIBUTE_GRAPH, _ATTRIBUTE_GRAPHS):
+            raise _RefusedError("holds a graph within a graph (a loop or branch), which is not run")
+        elif number in (_ATTRIBUTE_SPARSE, _ATTRIBUTE_SPARSES):
+            raise _RefusedError("holds sparse tensors, which are not read")
+
+
+def _check_tensor(tensor: memoryview) -> None:
+    """Numbers must be in the file itself: engines would look for others in whatever folder they are run."""
+    elements, kind, stored = 1, 0, memoryview(b"")
+    for number, value in fields(tensor):
+        if number == _TENSOR_EXTERNAL or (number == _TENSOR_LOCATION and value != 0):
+            raise _RefusedError("keeps weights in another file, which is not read: save it as one file")
+        if number == _TENSOR_DIMS:
+            for size in numbers(value):
+                elements *= size
+        elif number == _TENSOR_TYPE and isinstance(value, int):
+            kind = value
+        elif number in (_TENSOR_RAW, _TENSOR_FLOATS) and not isinstance(value, int):
+            stored = value
+    if elements > 16 * len(tensor):  # the densest numbers take two bits
+        raise _RefusedError(f"names a tensor of {elements:,} numbers, but does not hold them")
+    if kind in _INFINITY:
+        integers, infinity = _INFINITY[kind]
+        size = np.dtype(integers).itemsize
+        bits: npt.NDArray[Any] = np.frombuffer(stored[: len(stored) // size * size], integers)
+        if (bits & (1 << (8 * size - 1)) - 1 > infinity).any():
+            raise _RefusedError("holds weights that are NaN: take another checkpoint")
+
+
+def _message(value: "Value | bytes") -> memoryview:
+    if isinstance(value, int):
+        raise ValueError("a number stands where a text or message is expected")
+    return memoryview(value)
+
+
+def _name(value: "Value | bytes") -> str:
+    return bytes(_message(value)).decode("utf-8", "backslashreplace")
+
+
+def _text(value: bytes, what: str) -> str:
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        raise _RefusedError(f"has metadata that is not text: {what} is not UTF-8") from None

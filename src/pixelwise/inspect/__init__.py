@@ -1,0 +1,5 @@
+"""What a net is made of: its layers, and a drawing of them."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,10 @@
+"""What a net is made of: its layers, and a drawing of them."""
+
+from .net_figure import draw
+from .net_layers import Layer, layers_of
+
+__all__ = [
+    "Layer",
+    "draw",
+    "layers_of",
+]

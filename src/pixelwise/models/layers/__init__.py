@@ -1,0 +1,1 @@
+"""Layers that several nets use, and the grids their cells lie on."""

@@ -1,0 +1,5 @@
+"""Changes of nets: fully convolutional, atrous, decimated, transplanted."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

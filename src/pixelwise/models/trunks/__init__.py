@@ -1,0 +1,1 @@
+"""The convolutional parts of classifiers."""

@@ -1,0 +1,194 @@
+"""Trunks by timm's names, as lists of feature maps."""
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from pixelwise.core.errors import MissingExtraError, ModelError
+from pixelwise.models.layers.layout import Layout, UnfitError, layout_of
+from pixelwise.models.weights.tensor_files import load_by_order, naming, packaged_weights, read_tensors
+
+
+@dataclass(frozen=True)
+class Level:
+    """One feature map of a trunk: where it stands in the list, its channels, its stride in pixels."""
+
+    index: int
+    channels: int
+    stride: int
+
+
+class Backbone(nn.Module):
+    """Normalised images (N, 3, H, W) to feature maps, finest first; `levels` describes them, `layout` says
+    which sizes it takes and where the cells lie.
+
+    `mean` and `std` (3), in RGB order and units of 0 to 255, are what the weights were trained with.
+    """
+
+    def __init__(
+        self,
+        trunk: nn.Module,
+        levels: tuple[Level, ...],
+        mean: list[float],
+        std: list[float],
+        layout: Layout | None = None,
+    ) -> None:
+        super().__init__()
+        self.trunk, self.levels, self.mean, self.std = trunk, levels, mean, std
+        self.layout = layout or Layout()
+
+    def forward(self, image: torch.Tensor) -> list[torch.Tensor]:
+        features: list[torch.Tensor] = self.trunk(image)
+        return features
+
+    def freeze(self, stages: int) -> None:
+        """Stop the learning of the stem and of the first `stages` stages.
+
+        Nets of EfficientNet's family have seven stages or so, those in `blocks`. The stages of others end
+        with their feature maps of stride 4 and more: what such a map is computed from is frozen. Raises
+        ModelError if the trunk has no stages one after the other, as HRNet.
+        """
+        if stages == 0:
+            return
+        blocks = getattr(self.trunk, "blocks", None)
+        if isinstance(blocks, nn.Sequential | nn.ModuleList):
+            stem = [part for name, part in self.trunk.named_children() if name != "blocks"]
+            for part in [*stem, *list(blocks)[:stages]]:
+                part.requires_grad_(False)
+            return
+        before = self._before(stages)
+        for name, parameter in self.trunk.named_parameters():
+            if name in before:
+                parameter.requires_grad_(False)
+
+    def _before(self, stages: int) -> set[str]:
+        """The names of the parameters that the first `stages` stages are computed from."""
+        ends = [level.index for level in self.levels if level.stride >= 4]
+        trial = copy.deepcopy(self).eval().requires_grad_(True)
+        side = self.layout.padded(64, self.levels[-1].stride)
+        maps = trial(torch.zeros(1, 3, side, side))
+        parameters = dict(trial.trunk.named_parameters())
+
+        def used(end: int) -> dict[str, int]:
+            """Their sizes by name."""
+            found = torch.autograd.grad(
+                maps[end].sum(), list(parameters.values()), retain_graph=True, allow_unused=True
+            )
+            pairs = zip(parameters.items(), found, strict=True)
+            return {name: own.numel() for (name, own), gradient in pairs if gradient is not None}
+
+        whole = sum(parameter.numel() for parameter in parameters.values())
+        if len(ends) > 1 and 3 * sum(used(ends[0]).values()) > whole:
+            raise ModelError(
+                "stages of this backbone cannot be frozen: its first one already needs a third of the net",
+                "set freeze_stages=0",
+            )
+        return set(used(ends[min(stages, len(ends)) - 1]))
+
+
+def backbone(name: str, weights: str = "none", output_stride: int = 32) -> Backbone:
+    """The trunk `name` of timm with atrous convolution to `output_stride` (8, 16 or 32).
+
+    `weights`: "package" (an installed package that carries them), "timm" (downloaded by timm), "none"
+    (random), or a file with the classifier's tensors by timm's names or in its order. Raises ModelError if
+    timm does not know the name, the weights do not fit, or the trunk cannot carry a segmentation net.
+    """
+    try:
+        import timm
+    except ModuleNotFoundError:
+        raise MissingExtraError("timm") from None
+    if output_stride not in (8, 16, 32):
+        raise ValueError(f"output_stride must be 8, 16 or 32, got {output_stride}")
+    if not timm.is_model(name):
+        near = timm.list_models(f"*{name.split('_')[0]}*")[:8]
+        raise ModelError(f'timm knows no model "{name}"', f"near: {', '.join(near)}" if near else None)
+
+    # The lite weights come from TensorFlow, where BatchNorm's epsilon is 1e-3.
+    options = {"bn_eps": 1e-3} if "efficientnet_lite" in name else {}
+    trunk, layout = _created(name, weights, output_stride, options)
+    config: Any = trunk.pretrained_cfg
+    mean, std = list(config["mean"]), list(config["std"])
+    if weights not in ("timm", "none"):
+        file = packaged_weights(name) if weights == "package" else Path(weights)
+        classifier = timm.create_model(name, **options)
+        tensors = read_tensors(file)
+        with naming(file):
+            load_by_order(classifier, tensors)
+            _copy_by_name(classifier, trunk)
+        if "efficientnet_lite" in name:
+            mean, std = [127 / 255] * 3, [128 / 255] * 3
+    return Backbone(trunk, _levels(trunk), [255 * m for m in mean], [255 * s for s in std], layout)
+
+
+_ANY_SIZE: tuple[Mapping[str, Any], ...] = ({}, {"strict_img_size": False}, {"dynamic_img_size": True})
+"""What timm's families take so that pictures may have any size."""
+
+
+def _created(
+    name: str, weights: str, output_stride: int, options: Mapping[str, Any]
+) -> tuple[nn.Module, Layout]:
+    """timm's net as a list of maps, N C H W, and their layout."""
+    import timm
+    from timm.layers import Format
+
+    fault: str | None = None
+    for more in ({"output_stride": output_stride}, *(_ANY_SIZE if output_stride == 32 else ())):
+        try:
+            trunk = timm.create_model(
+                name, pretrained=weights == "timm", features_only=True, **options, **more
+            )
+        except TypeError:  # an option that the family does not know
+            continue
+        except Exception as problem:  # timm and its hub raise many kinds
+            raise ModelError(
+                f'timm does not give "{name}" as feature maps of output stride {output_stride} with weights '
+                f'"{weights}": {" ".join(str(problem).split())[:300]}',
+                "take a convolutional net of timm's; weights of timm's hub need the network",
+            ) from problem
+        if getattr(trunk, "output_fmt", None) == Format.NHWC:
+            trunk = _ChannelsFirst(trunk)
+        channels, strides = trunk.feature_info.channels(), trunk.feature_info.reduction()
+        try:
+            layout = layout_of(trunk.eval(), channels, strides)
+        except UnfitError as problem:
+            fault = fault or str(problem)
+        else:
+            return trunk.train(), layout
+    raise ModelError(
+        f'the backbone "{name}" cannot carry a segmentation net: '
+        f"{fault or f'timm does not build it with output stride {output_stride}'}",
+        "take another net of timm's: resnet, regnet, convnext, hrnet, swin and many more do",
+    )
+
+
+class _ChannelsFirst(nn.Module):
+    """A trunk that gives maps as N H W C, as N C H W."""
+
+    def __init__(self, trunk: nn.Module) -> None:
+        super().__init__()
+        self.net = trunk
+        self.feature_info, self.pretrained_cfg = trunk.feature_info, trunk.pretrained_cfg
+
+    def forward(self, image: torch.Tensor) -> list[torch.Tensor]:
+        return [map_.permute(0, 3, 1, 2) for map_ in self.net(image)]
+
+
+def _levels(trunk: nn.Module) -> tuple[Level, ...]:
+    info: Any = trunk.feature_info
+    return tuple(
+        Level(index, channels, stride)
+        for index, (channels, stride) in enumerate(zip(info.channels(), info.reduction(), strict=True))
+    )
+
+
+def _copy_by_name(classifier: nn.Module, trunk: nn.Module) -> None:
+    source, target = classifier.state_dict(), trunk.state_dict()
+    missing = [name for name in target if name not in source]
+    if missing:
+        raise ModelError(f"the classifier has no tensors for {', '.join(missing[:5])} of the trunk")
+    trunk.load_state_dict({name: source[name] for name in target})

@@ -1,0 +1,1 @@
+"""Weights from files: torchvision's, timm's, Caffe's."""

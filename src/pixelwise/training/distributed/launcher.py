@@ -1,0 +1,141 @@
+"""This very command in several processes, a device each, as torchrun would start it. Needs no torch.
+
+Whoever calls this waits: the processes find each other, and the loss of one is noticed by the others, which
+end after a checkpoint (processes.py).
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from types import FrameType
+
+from pixelwise.core.errors import TrainingError
+from pixelwise.core.terminal import note
+from pixelwise.core.threads import processors
+
+_GRACE = 60.0
+"""Seconds that the other processes have to end by themselves after one has failed and they were asked to."""
+_SPEECH = 10.0
+"""Seconds before they are asked, unless that one was killed or is the first here, which tells the user of a
+fault that all of them find.
+"""
+
+
+def is_launched() -> bool:
+    """Whether torchrun, or `launch`, has started this process. Others, too, set variables as RANK."""
+    return "TORCHELASTIC_RUN_ID" in os.environ
+
+
+def is_first() -> bool:
+    """Whether this process is the only one, or the one of several that tells the user what all of them
+    find.
+    """
+    return not is_launched() or os.environ["RANK"] == "0"
+
+
+def is_first_here() -> bool:
+    """Whether this process is the only or the first one on its machine."""
+    return not is_launched() or os.environ["LOCAL_RANK"] == "0"
+
+
+def launch(devices: int, nodes: int, arguments: Sequence[str]) -> int:
+    """Run `python -m pixelwise ARGUMENTS` once per device and return the exit code.
+
+    With several nodes this is called on each, and MASTER_ADDR, MASTER_PORT and NODE_RANK in the environment
+    say where they meet and which one this is. Raises TrainingError if they do not.
+    """
+    place = _meeting_place(nodes)
+    node = int(place.pop("NODE_RANK"))
+    started: list[subprocess.Popen[bytes]] = []
+    asked = threading.Event()
+
+    def pass_on(number: int, _: FrameType | None) -> None:
+        asked.set()
+        for process in started:
+            process.send_signal(number)
+
+    # Ctrl-C reaches the processes by itself, unless they inherit that it is ignored.
+    before = {
+        signal.SIGINT: signal.signal(signal.SIGINT, lambda *_: None),
+        signal.SIGTERM: signal.signal(signal.SIGTERM, pass_on),
+    }
+    try:
+        for local in range(devices):
+            environment = {
+                "OMP_NUM_THREADS": str(max(1, processors() // devices)),
+                **os.environ,
+                **place,
+                "TORCHELASTIC_RUN_ID": "pixelwise",
+                "WORLD_SIZE": str(devices * nodes),
+                "LOCAL_WORLD_SIZE": str(devices),
+                "RANK": str(node * devices + local),
+                "LOCAL_RANK": str(local),
+                "GROUP_RANK": str(node),
+            }
+            command = [sys.executable, "-m", "pixelwise", *arguments]
+            started.append(subprocess.Popen(command, env=environment))
+        if asked.is_set():
+            pass_on(signal.SIGTERM, None)  # to those that were not there yet
+        return _wait(started, node * devices, devices * nodes)
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _wait(started: Sequence["subprocess.Popen[bytes]"], first: int, everywhere: int) -> int:
+    """Until all have ended. When one has failed, the others are asked to end, and after a while made to.
+
+    `first`: the rank of the first of them among `everywhere`.
+    """
+    codes: list[int | None] = [None]
+    failed, ask, force = 0, float("inf"), float("inf")
+    while None in codes:
+        time.sleep(0.1)
+        codes = [process.poll() for process in started]
+        failures = [(rank, code) for rank, code in enumerate(codes, first) if code]
+        now = time.monotonic()
+        if failures and not failed:
+            rank, failed = failures[0]
+            ask = now + (_SPEECH if failed > 0 and rank > first else 0)
+            force = ask + _GRACE
+            if failed < 0:
+                name = signal.Signals(-failed).name
+                note(f"error: process {rank} of {everywhere} was ended by {name}")
+        if now >= ask:
+            ask = float("inf")
+            for process in started:
+                process.terminate()
+        if now > force:
+            for process in started:
+                process.kill()
+    return 1 if failed < 0 else failed
+
+
+def _meeting_place(nodes: int) -> dict[str, str]:
+    names = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK")
+    if nodes == 1:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            return dict(zip(names, ("127.0.0.1", str(free.getsockname()[1]), "0"), strict=True))
+    given: Mapping[str, str] = {name: os.environ[name] for name in names if name in os.environ}
+    if missing := [name for name in names if name not in given]:
+        raise TrainingError(
+            f"--nodes {nodes} needs {', '.join(missing)} in the environment",
+            "on every node set MASTER_ADDR and MASTER_PORT to the first node's, NODE_RANK to 0, 1, ...; "
+            "or use torchrun",
+        )
+    for name, limit in (("MASTER_PORT", 2**16), ("NODE_RANK", nodes)):
+        if not (given[name].isdecimal() and int(given[name]) < limit):
+            raise TrainingError(
+                f"{name} must be a whole number from 0 to {limit - 1}, got {given[name]!r}",
+                "NODE_RANK is 0 on the first node, MASTER_PORT the same free port on every node",
+            )
+    return dict(given)

@@ -1,0 +1,124 @@
+"""Several processes that train one net: each learns from its part of every step, and gradients are summed.
+
+They are started by torchrun, or by `launch`, which sets the same variables. Only the first one, rank 0,
+writes.
+"""
+
+import atexit
+import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import torch
+from torch import distributed
+
+from pixelwise.core.errors import MissingExtraError, PixelwiseError, TrainingError
+from pixelwise.training.distributed.launcher import is_launched
+from pixelwise.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+Result = TypeVar("Result")
+
+
+class LostProcessError(TrainingError):
+    """Another process of the run has ended, or cannot be reached."""
+
+
+def count() -> int:
+    """How many processes train this net."""
+    return int(os.environ["WORLD_SIZE"]) if is_launched() else 1
+
+
+@contextmanager
+def connected(recipe: Recipe) -> Iterator["Fabric"]:
+    """This process's device and its way to the others, if there are any."""
+    if not is_launched():
+        yield _fabric(recipe, devices=1)
+        return
+    local, everywhere = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["WORLD_SIZE"])
+    fabric = _fabric(recipe, devices=local, num_nodes=everywhere // local, strategy="ddp")
+    with naming_lost():
+        if not distributed.is_initialized():  # the stages of a chain share the connection
+            atexit.register(_disconnect)
+        fabric.launch()
+        yield fabric
+
+
+def _fabric(recipe: Recipe, **places: Any) -> "Fabric":
+    try:
+        from lightning_fabric import Fabric
+    except ModuleNotFoundError:
+        raise MissingExtraError("lightning_fabric") from None
+
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it tells what nobody asked
+    try:
+        return Fabric(accelerator=recipe.accelerator, precision=cast(Any, recipe.precision), **places)
+    except Exception as problem:  # it raises many kinds
+        raise TrainingError(
+            f"accelerator={recipe.accelerator} with precision={recipe.precision} fails here: {problem}",
+            "take accelerator=auto, and not more devices than there are",
+        ) from problem
+
+
+def _disconnect() -> None:
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
+
+
+@contextmanager
+def naming_lost() -> Iterator[None]:
+    """Errors of what connects the processes become LostProcessError."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not isinstance(error, distributed.DistError) and "gloo" not in str(error).lower():
+            raise
+        raise LostProcessError(
+            "another process of this run has ended or cannot be reached",
+            "if it gave no reason it was killed, perhaps for want of memory; go on with --resume",
+        ) from error
+
+
+def summed(fabric: "Fabric", tensor: torch.Tensor) -> torch.Tensor:
+    """The sum over all processes, in place."""
+    return cast(torch.Tensor, fabric.all_reduce(tensor, reduce_op="sum"))
+
+
+def any_of(fabric: "Fabric", flag: bool) -> bool:
+    """Whether the flag is set in any process."""
+    return bool(summed(fabric, torch.tensor(int(flag), device=fabric.device)).item())
+
+
+def gathered(fabric: "Fabric", item: Any) -> list[Any]:
+    """The item of every process in the order of ranks, on every process."""
+    if fabric.world_size == 1:
+        return [item]
+    items: list[Any] = [None] * fabric.world_size
+    distributed.all_gather_object(items, item)
+    return items
+
+
+def results(fabric: "Fabric", act: Callable[[], Result]) -> list[Result]:
+    """What `act` gives in every process, in the order of ranks. A PixelwiseError in one is raised in all."""
+    own: Result | PixelwiseError
+    try:
+        own = act()
+    except PixelwiseError as error:
+        own = error
+    found = gathered(fabric, own)
+    for result in found:
+        if isinstance(result, PixelwiseError):
+            raise result
+    return found
+
+
+def share_statistics(fabric: "Fabric", net: torch.nn.Module) -> None:
+    """Give all processes the buffers of the first one: those of batch normalisations that learn follow the
+    pictures that a process has seen.
+    """
+    for buffer in net.buffers() if fabric.world_size > 1 else ():
+        distributed.broadcast(buffer, 0)

@@ -1,0 +1,1 @@
+"""Which samples a net learns from, and when."""

@@ -1,0 +1,57 @@
+"""In which numbers a net learns, where the recipe leaves that open."""
+
+import dataclasses
+import time
+from contextlib import nullcontext
+
+import torch
+
+from pixelwise.cpu.training import for_training
+from pixelwise.training.distributed import processes
+from pixelwise.training.losses import cross_entropy
+from pixelwise.training.recipe import Recipe
+from pixelwise.training.setup.recipe_net import build_net
+
+FULL, HALF = "32-true", "bf16-mixed"
+SIDE = 161
+"""Of the picture that steps are timed on, pixels."""
+GAIN = 1.2
+"""bfloat16 is taken when a step in float32 takes this many times as long, since it rounds more."""
+
+
+def precision(recipe: Recipe) -> str:
+    """lightning-fabric's name of the recipe's precision. "auto" is bf16-mixed where that pays, else 32-true.
+
+    On CUDA it pays if the GPU has bfloat16. On a processor one step of the net is timed in both, which takes
+    about a second; one of several processes takes 32-true, since each might measure something else.
+    """
+    if recipe.precision != "auto":
+        return recipe.precision
+    if recipe.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
+        return HALF if torch.cuda.is_bf16_supported() else FULL
+    if recipe.accelerator not in ("auto", "cpu") or processes.count() > 1:
+        return FULL
+    full, half = (step_seconds(recipe, name) for name in (FULL, HALF))
+    return HALF if full > GAIN * half else FULL
+
+
+def step_seconds(recipe: Recipe, name: str) -> float:
+    """How long the recipe's net, with random weights, takes to learn from one picture on the processor in the
+    precision of this name; the quicker of two steps after a first one. torch's generator is left as it was.
+    """
+    with torch.random.fork_rng(devices=[]):
+        plain = dataclasses.replace(recipe, inputs=("image",), heads=(), init_from=None, crf_layer=None)
+        net = build_net(plain, 21, trained=False)
+        net = for_training(net, torch.device("cpu")).train()
+        image = torch.zeros(1, 3, SIDE, SIDE).contiguous(memory_format=torch.channels_last)
+        labels = net.sampled(torch.zeros(1, SIDE, SIDE, dtype=torch.uint8))
+        return min([_step(net, image, labels, name) for _ in range(3)][1:])
+
+
+def _step(net: torch.nn.Module, image: torch.Tensor, labels: torch.Tensor, name: str) -> float:
+    began = time.perf_counter()
+    with torch.autocast("cpu", torch.bfloat16) if name == HALF else nullcontext():
+        scores = net(image)
+    torch.autograd.backward(cross_entropy(scores.float(), labels))
+    net.zero_grad()
+    return time.perf_counter() - began

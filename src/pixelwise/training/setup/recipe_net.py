@@ -1,0 +1,190 @@
+"""The net a recipe asks for, new or from a run's checkpoint."""
+
+import copy
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+
+from pixelwise import __version__
+from pixelwise.core.errors import TrainingError
+from pixelwise.core.terminal import note
+from pixelwise.core.types import IMAGE
+from pixelwise.crf.presets import PRESETS as CRF_PRESETS
+from pixelwise.data.spec import without_folders
+from pixelwise.inference.model_files.model_file import ModelInfo
+from pixelwise.models.layers.frozen_batch_norm import freeze_batch_norm
+from pixelwise.models.nets.fcn import HHA_MEAN
+from pixelwise.models.nets.segmentation_net import OneHead, SegmentationNet
+from pixelwise.models.registry import create, entry_of
+from pixelwise.models.surgery.weight_transplant import transplant
+from pixelwise.models.weights.imagenet import load_imagenet_for_hha
+from pixelwise.models.weights.tensor_files import naming, read_imported
+from pixelwise.training import checkpoint
+from pixelwise.training.recipe import Recipe
+from pixelwise.training.setup.crf_layer import add_crf
+
+
+def build_net(recipe: Recipe, classes: int, trained: bool = True, channels: int = 3) -> SegmentationNet:
+    """A new net with the weights that the recipe starts from; random ones unless `trained`.
+
+    `channels`: of the recipe's inputs. Raises TrainingError if the net cannot take so many.
+    """
+    start = _start(recipe.init_from) if trained and recipe.init_from is not None else None
+    norm = _batch_norm_at_start(recipe, start)
+    built = dataclasses.replace(recipe, batch_norm=norm)
+    net = _net_of(built, classes, recipe.backbone_weights if trained else "none", channels)
+    if trained and "backbone" in entry_of(recipe.net).settings:
+        _try(net, recipe)
+    if recipe.crf_layer is not None:
+        add_crf(net, classes, CRF_PRESETS[recipe.crf_layer])
+    if start is not None:
+        with naming(start.place):
+            report = transplant(start.tensors, net)
+        note(f"from {recipe.init_from}: {report}")
+        if recipe.backbone_weights == "none" and any(name.startswith("backbone.") for name in report.left):
+            raise TrainingError(
+                f"{recipe.init_from} has no weights for all of the backbone, and backbone_weights=none "
+                "leaves the rest random",
+                "take the backbone of that run, or other backbone_weights",
+            )
+        if norm != recipe.batch_norm:
+            freeze_batch_norm(net, torch.zeros(1, 3, 65, 65))
+    net.freeze(recipe.freeze_stages)
+    return net.to(memory_format=torch.channels_last)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Start:
+    """The weights that a net starts from. `batch_norm`: of the run they are from, None for a file's."""
+
+    place: str
+    tensors: Mapping[str, torch.Tensor]
+    batch_norm: str | None
+
+
+def _start(place: str) -> _Start:
+    """Weights of a run folder's net, or of a file that `pixelwise import-caffe` wrote."""
+    if Path(place).suffix != ".safetensors":
+        state = checkpoint.load(checkpoint.chosen(Path(place)))
+        return _Start(place, state.mean, str(state.recipe["batch_norm"]))
+    tensors = read_imported(Path(place))
+    if tensors is None:
+        raise TrainingError(
+            f"{place} holds weights, but not a net that import-caffe wrote",
+            "name a run folder, or give weights of a classifier as backbone_weights",
+        )
+    return _Start(place, tensors, None)
+
+
+def _batch_norm_at_start(recipe: Recipe, start: _Start | None) -> str:
+    """The batch_norm that the net is built with, so that its layers have the names of the run it starts from;
+    it is frozen afterwards if the recipe says so. Raises TrainingError for what is folded but should learn.
+    """
+    if start is None or start.batch_norm is None or "batch_norm" not in entry_of(recipe.net).settings:
+        return recipe.batch_norm
+    if start.batch_norm == "frozen" and recipe.batch_norm != "frozen":
+        raise TrainingError(
+            f"{start.place} has learnt with batch_norm=frozen, whose statistics cannot learn any more",
+            "set batch_norm=frozen",
+        )
+    return start.batch_norm
+
+
+def _net_of(recipe: Recipe, classes: int, weights: str, channels: int) -> SegmentationNet:
+    entry = entry_of(recipe.net)
+    if channels not in entry.channels:
+        raise TrainingError(
+            f"{recipe.net} takes {', '.join(map(str, entry.channels))} channels, "
+            f"but {' and '.join(recipe.inputs)} have {channels}",
+            "set inputs to image, image,depth, hha or, for FCN, image,hha",
+        )
+    settings = {field: getattr(recipe, field) for field in entry.settings}
+    of_hha = recipe.inputs == ("hha",)
+    try:
+        net = create(recipe.net, classes, None if of_hha else weights, channels, **settings)
+    except ValueError as problem:
+        raise TrainingError(
+            f"the net cannot be built: {problem}", "take other skips, another backbone, or batch_norm=train"
+        ) from None
+    if of_hha:
+        net.mean.copy_(torch.tensor(HHA_MEAN).view(1, 3, 1, 1))
+        if weights != "none":
+            load_imagenet_for_hha(net, weights)
+    return net
+
+
+def _try(net: SegmentationNet, recipe: Recipe) -> None:
+    """Run a copy of the net on the sizes that it is going to see, so that no trunk fails in the middle of a
+    run. Raises TrainingError that says why it would.
+    """
+    whole = recipe.long_side, max(1, 3 * recipe.long_side // 4)
+    crop = (recipe.crop, recipe.crop) if recipe.crop else whole
+    for size, images, training in ((crop, min(2, recipe.batch_size), True), (whole, 1, False)):
+        trial = copy.deepcopy(net).train(training)
+        try:
+            with torch.no_grad(), torch.random.fork_rng(devices=[]):
+                trial(torch.zeros(images, 3, *size))
+        except (RuntimeError, ValueError, AssertionError, IndexError, TypeError) as problem:
+            reason = " ".join(str(problem).split())[:300]
+            raise TrainingError(
+                f"a net on {recipe.backbone} does not work on {'crops' if training else 'pictures'} of "
+                f"{size[0]} x {size[1]} pixels: {reason}",
+                "take another crop, batch_size or backbone",
+            ) from problem
+
+
+def load_run(run: Path, head: str | None = None) -> tuple[SegmentationNet, ModelInfo]:
+    """The net of a run folder, in evaluation mode with its running-mean weights, and what it says of
+    itself: the best one by mean IoU, or the last if none was judged. `head`: of several, by default the main
+    one.
+    """
+    if not run.is_dir():
+        raise TrainingError(
+            f"{run} is not a run folder", "name the folder that `pixelwise train --output` made"
+        )
+    path = checkpoint.chosen(run)
+    state = checkpoint.load(path)
+    recipe, classes = Recipe.from_dict(state.recipe), checkpoint.classes_from(state.classes)
+    heads = {name: checkpoint.classes_from(content) for name, content in state.heads.items()}
+    known = tuple(heads) or recipe.heads
+    if head is not None and head not in known:
+        raise TrainingError(
+            f"{run} has no head {head}", f"there are {', '.join(known)}" if known else "it has one head only"
+        )
+    head = head or next(iter(known), None)
+    size = sum(map(len, heads.values())) or len(classes)
+    net = build_net(recipe, size, trained=False, channels=state.channels)
+    with checkpoint.fitting(path):
+        net.load_state_dict(state.mean)
+    if heads and head is not None:
+        net, classes = OneHead(net, {name: len(own) for name, own in heads.items()}, head), heads[head]
+    preprocessing = {
+        "input": "uint8 RGB, N H W 3; the graph computes (x - mean) / std"
+        if recipe.inputs == (IMAGE,)
+        else f"{' and '.join(recipe.inputs)} side by side; the net computes (x - mean) / std",
+        "mean": net.mean.flatten().tolist(),
+        "std": net.std.flatten().tolist(),
+    }
+    record = {
+        "recipe": {**dataclasses.asdict(recipe), **_without_places(recipe)},
+        "head": head,
+        "steps": state.step,
+        "hours": round(state.seconds / 3600, 2),
+        "val": state.history[-1] if state.history else None,
+        "pixelwise": __version__,
+        "torch": torch.__version__,
+    }
+    info = ModelInfo(recipe.name, classes, recipe.long_side, preprocessing, record, recipe.enlarge)
+    return net.eval(), info
+
+
+def _without_places(recipe: Recipe) -> dict[str, str]:
+    """The fields that say where data and files lay on the training machine, which is nobody's business."""
+    specs = {"data": recipe.data, "val_data": recipe.val_data, "also": recipe.also}
+    paths = {"backbone_weights": recipe.backbone_weights, "init_from": recipe.init_from}
+    return {
+        **{field: without_folders(spec) for field, spec in specs.items() if spec is not None},
+        **{field: Path(path).name for field, path in paths.items() if path is not None},
+    }

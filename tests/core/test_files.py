@@ -1,0 +1,147 @@
+"""Files that are whole or absent, and files that are looked at before they are opened."""
+
+import errno
+import os
+import signal
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+
+from pixelwise.core.errors import DataError, ImageError
+from pixelwise.core.files import (
+    exclusive,
+    make_folder,
+    open_file,
+    regular_file,
+    remove_abandoned,
+    sha256_of,
+    write_atomically,
+    write_together,
+)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_several_files_appear_together_or_not_at_all(tmp_path: Path) -> None:
+    def fail(file: BinaryIO) -> None:
+        file.write(b"half")
+        raise ValueError("no")
+
+    first, second = tmp_path / "a" / "1", tmp_path / "b" / "2"
+    with pytest.raises(ValueError, match="no"):
+        write_together({first: lambda file: file.write(b"1"), second: fail})
+    assert (names(first.parent), names(second.parent)) == ([], [])
+    write_together({first: lambda file: file.write(b"1"), second: lambda file: file.write(b"2")})
+    assert (first.read_bytes(), second.read_bytes()) == (b"1", b"2")
+
+
+def test_a_file_whose_name_is_refused_takes_the_others_with_it(tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(ImageError, match=r"cannot write .*taken: Is a directory"):
+        write_together({tmp_path / name: lambda file: file.write(b"1") for name in ("first", "taken")})
+    assert names(tmp_path) == ["taken"]
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[bool] = []
+    monkeypatch.setattr(os, "fsync", lambda _: synced.append((tmp_path / "x").exists()))
+    write_atomically(tmp_path / "x", lambda file: file.write(b"1"))
+    assert synced == [False]
+
+
+def test_temporary_files_of_killed_processes_go_and_those_of_live_ones_stay(tmp_path: Path) -> None:
+    def killed(file: BinaryIO) -> None:
+        file.write(b"half")
+        file.flush()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    child = os.fork()
+    if child == 0:
+        write_atomically(tmp_path / "x", killed)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    (left,) = names(tmp_path)
+    assert left.endswith(".partial")
+    foreign = tmp_path / "mine.partial"
+    foreign.write_text("not ours")
+
+    def look(file: BinaryIO) -> None:
+        assert len(names(tmp_path)) == 3
+        remove_abandoned(tmp_path)  # as another process would
+        file.write(b"whole")
+        assert len(names(tmp_path)) == 2
+        assert left not in names(tmp_path)
+
+    write_atomically(tmp_path / "y", look)
+    assert names(tmp_path) == ["mine.partial", "y"]
+    assert (tmp_path / "y").read_bytes() == b"whole"
+
+
+def test_a_folder_for_results_is_rid_of_what_killed_processes_left(tmp_path: Path) -> None:
+    (tmp_path / ".0123456789ab.partial").touch()
+    make_folder(tmp_path, "folder", "--output", DataError)
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder", "nothing", "null"])
+def test_only_files_are_opened(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "null":
+        path = tmp_path / "a\0b"
+    for read in (open_file, sha256_of):
+        with pytest.raises(OSError) as caught:
+            read(path)
+        expected = {"folder": errno.EISDIR, "nothing": errno.ENOENT}.get(kind, errno.EINVAL)
+        assert caught.value.errno == expected
+
+
+def test_one_process_at_a_time_is_in_a_folder(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    with exclusive(tmp_path):
+        child = os.fork()
+        if child == 0:
+            with exclusive(tmp_path):
+                os.write(writer, b"child")
+            os._exit(0)
+        os.set_blocking(reader, False)
+        with pytest.raises(BlockingIOError):
+            os.read(reader, 5)
+        os.write(writer, b"first")
+    os.waitpid(child, 0)
+    assert os.read(reader, 10) == b"firstchild"
+
+
+def test_a_regular_file_and_a_link_to_one_are_taken(tmp_path: Path) -> None:
+    file, link = tmp_path / "a", tmp_path / "b"
+    file.write_text("x")
+    link.symlink_to(file)
+    assert regular_file(file) == file
+    assert regular_file(link) == link
+
+
+def test_folders_pipes_devices_and_impossible_names_raise_oserror(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "zero").symlink_to("/dev/zero")
+    for path, reason in [
+        (tmp_path, "folder"),
+        (tmp_path / "pipe", "pipe"),
+        (tmp_path / "zero", "device"),
+        (tmp_path / "a\0b", "null character"),
+        (tmp_path / "\ud800", "no name of a file"),
+    ]:
+        with pytest.raises(OSError, match=reason) as caught:
+            regular_file(path)
+        assert reason in str(caught.value.strerror)
+    with pytest.raises(FileNotFoundError):
+        regular_file(tmp_path / "missing")

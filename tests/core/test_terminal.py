@@ -1,0 +1,84 @@
+"""What is printed: escaped, one line each, and never in the way of results."""
+
+import errno
+import io
+import json
+import subprocess
+import sys
+
+import pytest
+
+from pixelwise.cli import tables
+from pixelwise.cli.messages import report
+from pixelwise.core.errors import DataError, PixelwiseError
+from pixelwise.core.terminal import note, printable, say, say_json
+
+HOSTILE = "a\x1b[31mb\rc\nd\0e\x07f\x7fg\x9bh\u2028i\u202ej\udcffk"
+SHOWN = r"a\x1b[31mb\rc\nd\x00e\x07f\x7fg\x9bh\u2028i\u202ej\udcffk"
+
+
+def test_all_that_moves_a_cursor_or_hides_text_is_escaped() -> None:
+    assert printable(HOSTILE) == SHOWN
+    assert printable("straße 猫 a\u200cb") == "straße 猫 a\u200cb"
+
+
+def test_lines_tables_and_errors_are_escaped(capsys: pytest.CaptureFixture[str]) -> None:
+    say(HOSTILE)
+    tables.show(("class",), [(HOSTILE,)], texts=("class",))
+    note(HOSTILE)
+    report(DataError(HOSTILE, HOSTILE))
+    report(ValueError(HOSTILE))
+    said = capsys.readouterr()
+    assert said.out.splitlines() == [SHOWN, "class".ljust(len(SHOWN)), SHOWN]
+    assert said.err.splitlines()[:3] == [SHOWN, f"error: {SHOWN}", f"hint:  {SHOWN}"]
+    assert not {c for c in said.out + said.err if c != "\n" and not c.isprintable()}
+
+
+def test_json_is_valid_and_holds_names_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    say_json({"name": HOSTILE})
+    (line,) = capsys.readouterr().out.splitlines()
+    assert json.loads(line) == {"name": HOSTILE}
+    assert line.isascii()
+    for value in (float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="not JSON compliant"):
+            say_json({"area": value})
+
+
+class Full(io.StringIO):
+    def write(self, text: str) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_results_that_cannot_be_printed_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", Full())
+    with pytest.raises(PixelwiseError, match="cannot write to the standard output: No space left"):
+        say("a result")
+
+
+@pytest.mark.parametrize("stream", [None, Full()])
+def test_messages_that_cannot_be_printed_are_lost(
+    stream: io.StringIO | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stderr", stream)
+    note("a message")
+    assert capsys.readouterr().out == ""
+
+
+def test_what_a_c_library_prints_is_collected_and_what_python_prints_is_not() -> None:
+    code = """
+import os
+from pixelwise.core.terminal import library_messages, note, take_over_stderr
+def complain(text):
+    os.write(2, text)  # as libtiff does
+with library_messages() as before:
+    complain(b"raw\\n")
+take_over_stderr()
+with library_messages() as said:
+    complain(b"TIFFReadDirectory: \\x1b[31mred\\nsecond\\n")
+    note("ours")
+complain(b"after\\n")
+print(before, said)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[] ['TIFFReadDirectory: \\\\x1b[31mred', 'second']\n"
+    assert done.stderr == "raw\nours\nafter\n"

@@ -1,0 +1,198 @@
+"""Folders of one's own pictures and labels."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from label_files import write_label, write_photo
+from PIL import Image
+
+from pixelwise.core.errors import DataError, SplitError
+from pixelwise.core.pictures.endings import IMAGE_SUFFIXES
+from pixelwise.core.pictures.reading import read_photo
+from pixelwise.data import open_dataset
+from pixelwise.data.conversion import convert
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for index in range(12):
+        write_photo(tmp_path / f"images/{index:02}.jpg", 1, 2)
+        write_label(tmp_path / f"labels/{index:02}.png", [[0, 1]])
+    (tmp_path / "classes.txt").write_text("table\ncup\n")
+    return tmp_path
+
+
+def test_folder_without_splits_holds_every_tenth_image_out(folder: Path) -> None:
+    train, val, everything = (open_dataset(f"folder:{folder}", split) for split in ("train", "val", "all"))
+    assert [entry.id for entry in val.entries] == ["09"]
+    assert len(train) == 11
+    assert len(everything) == 12
+    assert everything.classes.names == ("table", "cup")
+
+
+def test_folder_with_splits_uses_them(tmp_path: Path) -> None:
+    for split in ("train", "val"):
+        write_photo(tmp_path / split / "images" / f"{split}.png", 1, 1)
+        write_label(tmp_path / split / "labels" / f"{split}.png", [[0]])
+    (tmp_path / "classes.txt").write_text("only")
+    assert [entry.id for entry in open_dataset(f"folder:{tmp_path}", "val").entries] == ["val"]
+    with pytest.raises(SplitError, match=r'no split "test".*\nhint: there are train, val'):
+        open_dataset(f"folder:{tmp_path}", "test")
+
+
+def test_folder_may_say_that_0_is_void(folder: Path) -> None:
+    write_label(folder / "labels/00.png", [[2, 0]])
+    data = open_dataset(f"folder:{folder},zero=void", "all")
+    assert data.read(0).labels.tolist() == [[1, 255]]
+    assert data.read(1).labels.tolist() == [[255, 0]]
+    with pytest.raises(DataError, match="write zero= and one of class, void"):
+        open_dataset(f"folder:{folder},zero=nothing", "all")
+
+
+def test_folder_with_a_second_head_and_channels_gives_them(folder: Path) -> None:
+    (folder / "classes.geometric.txt").write_text("flat\nupright\n")
+    (folder / "channels.height").mkdir()
+    for index in range(12):
+        write_label(folder / f"labels.geometric/{index:02}.png", [[1, 255]])
+        np.save(folder / f"channels.height/{index:02}.npy", np.array([[0.5, 2.0]]))
+    data = open_dataset(f"folder:{folder}", "val")
+    sample = data.read(0)
+    assert {name: labels.tolist() for name, labels in sample.heads.items()} == {
+        "semantic": [[0, 1]],
+        "geometric": [[1, 255]],
+    }
+    assert sample.labels.tolist() == [[0, 1]]
+    assert sample.channels == {}, "channels are read only when asked for"
+    height = data.with_channels("height").read(0).channels["height"]
+    assert height.dtype == np.float32
+    assert height.tolist() == [[[0.5], [2.0]]]
+    with pytest.raises(DataError, match=r"has no channel hha\nhint: channels: height"):
+        data.with_channels("hha")
+
+
+def test_one_head_of_several_can_be_taken_alone_with_its_classes(folder: Path) -> None:
+    (folder / "classes.geometric.txt").write_text("flat\nupright\n")
+    for index in range(12):
+        write_label(folder / f"labels.geometric/{index:02}.png", [[1, 255]])
+    data = open_dataset(f"folder:{folder}", "val", head="geometric")
+    assert data.classes.names == ("flat", "upright")
+    assert data.read(0).labels.tolist() == [[1, 255]]
+    assert list(data.read(0).heads) == ["geometric"]
+    chosen = open_dataset(f"folder:{folder}", "val", head="geometric", classes="upright")
+    assert chosen.read(0).labels.tolist() == [[0, 255]]
+    with pytest.raises(DataError, match='has no head "depth"\nhint: heads: semantic, geometric'):
+        open_dataset(f"folder:{folder}", "val", head="depth")
+
+
+def test_folder_without_class_names_says_how_to_write_them(folder: Path) -> None:
+    (folder / "classes.txt").unlink()
+    with pytest.raises(DataError, match="one name per line"):
+        open_dataset(f"folder:{folder}", "train")
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"table\n\ncup\n", "line 2 is empty"),
+        ("café".encode("latin-1"), "utf-8"),
+        (b"cup\ncup\n", "these repeat: cup"),
+        (b"", "1 to 255 classes"),
+        (b"cup\nta\0ble\n", "line 2 is not a name"),
+    ],
+)
+def test_faults_of_the_class_names_are_told(folder: Path, content: bytes, complaint: str) -> None:
+    (folder / "classes.txt").write_bytes(content)
+    with pytest.raises(DataError, match=complaint):
+        open_dataset(f"folder:{folder}", "train")
+
+
+def test_a_byte_order_mark_is_no_part_of_a_name(folder: Path) -> None:
+    (folder / "classes.txt").write_bytes(b"\xef\xbb\xbfbackground\r\ncup\r\n\r\n")
+    assert open_dataset(f"folder:{folder}", "train").classes.names == ("background", "cup")
+
+
+def test_two_pictures_of_one_name_are_refused_and_hidden_files_left_out(folder: Path) -> None:
+    (folder / "images/._00.jpg").write_bytes(b"not a picture")
+    assert len(open_dataset(f"folder:{folder}", "all")) == 12
+    write_photo(folder / "images/00.png", 1, 2)
+    with pytest.raises(DataError, match="differ only in their ending"):
+        open_dataset(f"folder:{folder}", "train")
+
+
+@pytest.mark.parametrize(
+    ("ending", "kind"),
+    [
+        *((ending, "JPEG") for ending in ("jfif", "jpe", "JPG")),
+        *((ending, ending.upper()) for ending in ("avif", "gif", "bmp", "webp", "qoi", "tiff")),
+        *(("jp2", "JPEG2000"), ("ppm", "PPM"), ("tga", "TGA"), ("pcx", "PCX")),
+    ],
+)
+def test_every_ending_that_segment_takes_is_a_picture_here_and_converts(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory, ending: str, kind: str
+) -> None:
+    (folder / "images/00.jpg").unlink()
+    Image.new("RGB", (2, 1), (9, 99, 199)).save(folder / f"images/00.{ending}", kind)
+    assert f".{ending.lower()}" in IMAGE_SUFFIXES
+    data = open_dataset(f"folder:{folder}", "all")
+    assert len(data) == 12
+    image = data.read(0).image
+    assert image.shape == (1, 2, 3)
+    place = tmp_path_factory.mktemp("copy") / "out"
+    convert(data, place, "all")
+    assert np.array_equal(open_dataset(f"folder:{place}", "all").read(0).image, image)
+
+
+def test_a_sideways_photo_is_read_upright(folder: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (1, 2)).save(folder / "images/00.jpg", exif=exif)
+    assert open_dataset(f"folder:{folder}", "all").read(0).image.shape == (1, 2, 3)
+
+
+def test_each_broken_file_is_named_with_its_reason(folder: Path) -> None:
+    data = open_dataset(f"folder:{folder}", "all")
+    labels = folder / "labels"
+    Image.new("RGB", (2, 1)).save(labels / "00.png")
+    write_label(labels / "01.png", [[0, 7]])
+    write_label(labels / "02.png", [[0], [1]])
+    (labels / "03.png").write_bytes((labels / "04.png").read_bytes()[:40])
+    (folder / "images/05.jpg").unlink()
+    Image.fromarray(np.array([[0, 700]], np.uint16)).save(labels / "06.png")
+    complaints = {
+        0: "00.png has mode RGB, which is no map of ids",
+        1: r"01.png holds the ids 7, but only ids 0 to 1, 255 are known",
+        2: r"02.png is 1 x 2 pixels, its image .*02.jpg 2 x 1",
+        3: "03.png: expected an image, got a damaged PNG",
+        5: "the image .*05.jpg: no such file",
+        6: "06.png holds the ids 700, but only ids 0 to 1, 255",
+    }
+    for index, complaint in complaints.items():
+        with pytest.raises(DataError, match=complaint):
+            data.read(index)
+
+
+@pytest.mark.parametrize("kind", ["16 bits", "transparent", "sideways"])
+def test_pictures_are_learnt_from_as_they_are_later_segmented(folder: Path, kind: str) -> None:
+    rng = np.random.default_rng(0)
+    exif = Image.Exif()
+    if kind == "16 bits":
+        picture = Image.fromarray(rng.integers(0, 65536, (1, 2)).astype(np.uint16))
+    elif kind == "transparent":
+        picture = Image.fromarray(rng.integers(0, 256, (1, 2, 4)).astype(np.uint8))
+    else:
+        picture, exif[0x0112] = Image.fromarray(rng.integers(0, 256, (2, 1, 3)).astype(np.uint8)), 6
+    (folder / "images/00.jpg").unlink()
+    picture.save(folder / "images/00.png", exif=exif)
+    learnt = open_dataset(f"folder:{folder}", "all").read(0).image
+    assert np.array_equal(learnt, read_photo(folder / "images/00.png", 400).pixels)
+    assert len(np.unique(learnt)) > 1, "not all white"
+
+
+@pytest.mark.parametrize(("mode", "expected"), [("1", [[0, 1]]), ("I;16", [[0, 1]])])
+def test_label_files_of_other_depths_are_read(folder: Path, mode: str, expected: list[list[int]]) -> None:
+    array = np.array([[False, True]]) if mode == "1" else np.array([[0, 1]], np.uint16)
+    Image.fromarray(array).save(folder / "labels/00.png")
+    with Image.open(folder / "labels/00.png") as image:
+        assert image.mode == mode
+    assert open_dataset(f"folder:{folder}", "all").read(0).labels.tolist() == expected

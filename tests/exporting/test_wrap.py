@@ -1,0 +1,160 @@
+"""ONNX nets that pixelwise did not make become model files."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from pixelwise import load
+from pixelwise.core.classes import Classes
+from pixelwise.core.errors import ModelError
+from pixelwise.exporting.wrap import wrap_onnx
+from pixelwise.inference.model_files.model_file import ModelInfo
+from pixelwise.inference.normalisation import Normalisation
+
+INFO = ModelInfo("colours", Classes.named(["red", "green", "blue"]), 64)
+RAW = Normalisation(input_range=(0, 255))
+
+
+def pooling(
+    sizes: tuple[Any, Any, Any, Any] = ("n", 3, "h", "w"), kind: int = TensorProto.FLOAT, stride: int = 4
+) -> Any:
+    """A net whose scores are the means of squares of colours."""
+    nodes, planes = [], "x"
+    if kind == TensorProto.UINT8:
+        nodes.append(helper.make_node("Cast", [planes], ["floats"], to=TensorProto.FLOAT))
+        planes = "floats"
+    if sizes[3] == 3:
+        nodes.append(helper.make_node("Transpose", [planes], ["first"], perm=[0, 3, 1, 2]))
+        planes = "first"
+    square = [stride, stride]
+    nodes.append(helper.make_node("AveragePool", [planes], ["y"], kernel_shape=square, strides=square))
+    graph = helper.make_graph(
+        nodes,
+        "pooling",
+        [helper.make_tensor_value_info("x", kind, sizes)],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 3, "i", "j"])],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def wrapped(model: Any, folder: Path, normalisation: Normalisation = RAW, multiple: int = 1) -> Path:
+    (folder / "net.onnx").write_bytes(model if isinstance(model, bytes) else model.SerializeToString())
+    wrap_onnx(folder / "net.onnx", INFO, folder / "mine.onnx", normalisation, multiple)
+    return folder / "mine.onnx"
+
+
+def quarters() -> "np.ndarray[Any, np.dtype[np.uint8]]":
+    """Red, green / blue, red."""
+    image = np.zeros((42, 62, 3), np.uint8)
+    image[:20, :32, 0] = image[:20, 32:, 1] = image[20:, :32, 2] = image[20:, 32:, 0] = 200
+    return image
+
+
+@pytest.mark.parametrize(
+    ("net", "multiple"),
+    [
+        (pooling(), 1),
+        (pooling(), 32),
+        (pooling(("n", "h", "w", 3), TensorProto.UINT8), 1),
+        (pooling(("n", "h", "w", 3)), 8),
+        (pooling((1, 3, 48, 48)), 1),
+        (pooling(("n", 48, 48, 3), TensorProto.UINT8), 1),
+        (pooling(stride=1), 1),
+    ],
+    ids=["any size", "padded", "bytes", "channels last", "one size", "one size in bytes", "full size"],
+)
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+def test_nets_of_all_layouts_label_pictures_of_any_size(
+    net: Any, multiple: int, engine: str, tmp_path: Path
+) -> None:
+    if engine == "openvino":
+        pytest.importorskip("openvino")
+    predictor = load(wrapped(net, tmp_path, multiple=multiple), 1, engine=engine)
+    assert predictor.info == INFO
+    labels = predictor(quarters()).labels
+    assert labels.shape == (42, 62)
+    assert [labels[8, 8], labels[8, 50], labels[35, 8], labels[35, 50]] == [0, 1, 2, 0]
+
+
+def test_the_net_sees_normalised_pixels(tmp_path: Path) -> None:
+    mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+    path = wrapped(pooling(stride=1), tmp_path, Normalisation(mean, std))
+    scores = load(path, 1).engine.scores(np.full((5, 7, 3), 128, np.uint8))
+    expected = [(128 / 255 - m) / s for m, s in zip(mean, std, strict=True)]
+    assert scores[:, 2, 3].tolist() == pytest.approx(expected, abs=1e-5)
+
+
+def test_functions_within_the_file_are_written_out(tmp_path: Path) -> None:
+    model = pooling()
+    pool = model.graph.node[0]
+    body = helper.make_node("AveragePool", ["a"], ["b"], kernel_shape=[4, 4], strides=[4, 4])
+    opsets = [helper.make_opsetid("", 17)]
+    model.functions.append(helper.make_function("own", "Mine", ["a"], ["b"], [body], opsets))
+    pool.op_type, pool.domain = "Mine", "own"
+    del pool.attribute[:]
+    model.opset_import.append(helper.make_opsetid("own", 1))
+    assert load(wrapped(model, tmp_path), 1)(quarters()).labels[8, 50] == 1
+
+
+@pytest.mark.parametrize("version", [11, 13, 18])
+def test_older_and_newer_operators_are_taken(version: int, tmp_path: Path) -> None:
+    model = pooling()
+    model.opset_import[0].version = version
+    assert load(wrapped(model, tmp_path), 1)(quarters()).labels[8, 50] == 1
+
+
+def two_inputs(model: Any) -> None:
+    model.graph.input.append(helper.make_tensor_value_info("z", TensorProto.FLOAT, [1]))
+
+
+def two_classes(model: Any) -> None:
+    model.graph.output[0].type.tensor_type.shape.dim[1].dim_value = 2
+
+
+def outside(model: Any) -> None:
+    tensor = numpy_helper.from_array(np.zeros(3, np.float32), "w")
+    tensor.ClearField("raw_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="w.bin")
+    model.graph.initializer.append(tensor)
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (two_inputs, r"net\.onnx: expected one input .*got x .*, z"),
+        (two_classes, r"net\.onnx: expected scores \(N, 3, h, w\) of 3 classes, got y \(None, 2"),
+        (outside, r"net\.onnx keeps weights in another file"),
+    ],
+)
+def test_what_cannot_be_wrapped_is_named_and_leaves_no_file(
+    change: Callable[[Any], None], complaint: str, tmp_path: Path
+) -> None:
+    model = pooling()
+    change(model)
+    with pytest.raises(ModelError, match=complaint):
+        wrapped(model, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["net.onnx"]
+
+
+def test_what_is_not_onnx_is_named(tmp_path: Path) -> None:
+    for content in (b"", b"hello " * 50, pooling().SerializeToString()[:-20]):
+        with pytest.raises(ModelError, match=r"net\.onnx"):
+            wrapped(content, tmp_path)
+    with pytest.raises(ModelError, match=r"missing\.onnx cannot be read: No such file"):
+        wrap_onnx(tmp_path / "missing.onnx", INFO, tmp_path / "x.onnx", RAW)
+
+
+def test_more_classes_than_are_named_are_refused(tmp_path: Path) -> None:
+    model = pooling()
+    model.graph.output[0].type.tensor_type.shape.dim[1].dim_param = "c"
+    (tmp_path / "net.onnx").write_bytes(model.SerializeToString())
+    info = ModelInfo("two", Classes.named(["a", "b"]), 64)
+    with pytest.raises(ModelError, match=r"net\.onnx scores 3 classes, but 2 are named"):
+        wrap_onnx(tmp_path / "net.onnx", info, tmp_path / "mine.onnx", RAW)
+    assert not onnx.load(tmp_path / "net.onnx").metadata_props

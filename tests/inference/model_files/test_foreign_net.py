@@ -1,0 +1,139 @@
+"""Nets that pixelwise did not make, given as torch modules."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from pixelwise import load
+from pixelwise.core.errors import ModelError
+from pixelwise.data import open_dataset
+from pixelwise.evaluation.crf_scores import ScoredImages
+from pixelwise.evaluation.evaluation import evaluate
+from pixelwise.inference.normalisation import Normalisation
+
+IMAGENET: dict[str, Any] = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+
+
+class Strided(nn.Module):
+    """The means of squares of 4 pixels a side, as scores, in a package of some kind; sides must be multiples
+    of 4."""
+
+    def __init__(self, package: str = "tensor") -> None:
+        super().__init__()
+        self.package = package
+        self.seen: list[torch.Tensor] = []
+
+    def forward(self, x: torch.Tensor) -> Any:
+        if x.shape[2] % 4 or x.shape[3] % 4:
+            raise RuntimeError("sizes of tensors must match")
+        self.seen.append(x)
+        scores = nn.functional.avg_pool2d(x, 4)
+        packages = {
+            "tensor": scores,
+            "logits": SimpleNamespace(logits=scores),
+            "out": {"out": scores, "aux": None},
+            "tuple": (scores,),
+        }
+        return packages[self.package]
+
+
+def quarters() -> "np.ndarray[Any, np.dtype[np.uint8]]":
+    """Red, green / blue, red; sides are not multiples of 4."""
+    image = np.zeros((42, 62, 3), np.uint8)
+    image[:20, :32, 0] = image[:20, 32:, 1] = image[20:, :32, 2] = image[20:, 32:, 0] = 200
+    return image
+
+
+@pytest.mark.parametrize("package", ["tensor", "logits", "out"])
+def test_scores_of_any_stride_become_labels_of_the_picture_s_size(package: str) -> None:
+    predictor = load(Strided(package), classes=["red", "green", "blue"], multiple=4)
+    labels = predictor(quarters()).labels
+    assert labels.shape == (42, 62)
+    assert [labels[8, 8], labels[8, 50], labels[35, 8], labels[35, 50]] == [0, 1, 2, 0]
+
+
+def test_the_net_sees_normalised_pixels() -> None:
+    net = Strided()
+    load(net, classes=["red", "green", "blue"], multiple=4, **IMAGENET)(quarters())
+    seen = net.seen[-1]
+    assert seen.shape == (1, 3, 44, 64)
+    pixel = (np.array([200, 0, 0]) / 255 - IMAGENET["mean"]) / IMAGENET["std"]
+    assert seen[0, :, 0, 0].tolist() == pytest.approx(pixel.tolist(), abs=1e-5)
+    assert torch.equal(seen[:, :, 41], seen[:, :, 43])  # padded by its last pixels
+    load(net, classes=["red", "green", "blue"], multiple=4, mean=(100, 0, 0), input_range=(0, 255))(
+        quarters()
+    )
+    assert net.seen[-1][0, :, 0, 0].tolist() == pytest.approx([100, 0, 0], abs=1e-4)
+
+
+def test_what_does_not_fit_is_refused_with_what_to_do() -> None:
+    names = ["red", "green", "blue"]
+    with pytest.raises(ValueError, match="name them in order"):
+        load(Strided())
+    with pytest.raises(ModelError, match="scores 3 classes, but 2 are named"):
+        load(Strided(), classes=names[:2], multiple=4)
+    with pytest.raises(ModelError, match=r"the net returns tuple; expected scores"):
+        load(Strided("tuple"), classes=names, multiple=4)
+    with pytest.raises(ModelError, match=r"the net fails on a picture of 65x97(.|\n)*try multiple=32"):
+        load(Strided(), classes=names)
+    with pytest.raises(ValueError, match="run by torch in float32, not by openvino"):
+        load(Strided(), classes=names, engine="openvino")
+    for wrong in (
+        {"mean": (1, 2)},
+        {"std": (0, 1, 1)},
+        {"input_range": (1, 0)},
+        {"mean": (float("nan"),) * 3},
+    ):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            load(Strided(), classes=names, multiple=4, **wrong)
+
+
+def test_other_weights_are_another_model() -> None:
+    def identity(weight: float) -> str:
+        net = nn.Conv2d(3, 2, 1)
+        nn.init.constant_(net.weight, weight)
+        assert net.bias is not None
+        nn.init.zeros_(net.bias)
+        return load(net, classes=["a", "b"]).identity
+
+    assert identity(1) == identity(1) != identity(2)
+
+
+def test_torchvision_s_deeplab_is_judged_like_ours(tmp_path: Path) -> None:
+    from PIL import Image
+    from torchvision.models.segmentation import deeplabv3_mobilenet_v3_large
+
+    torch.manual_seed(0)
+    net = deeplabv3_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=3)
+    for folder in ("images", "labels"):
+        (tmp_path / folder).mkdir()
+    Image.fromarray(quarters()).save(tmp_path / "images/a.png")
+    Image.fromarray(np.zeros((42, 62), np.uint8)).save(tmp_path / "labels/a.png")
+    (tmp_path / "classes.txt").write_text("red\ngreen\nblue\n")
+    predictor = load(net, threads=1, classes=["red", "green", "blue"], **IMAGENET)
+    assert not net.training
+    pixels = torch.from_numpy(quarters()).permute(2, 0, 1)[None] / 255
+    normalised = (pixels - torch.tensor(IMAGENET["mean"]).view(1, 3, 1, 1)) / torch.tensor(
+        IMAGENET["std"]
+    ).view(1, 3, 1, 1)
+    with torch.inference_mode():
+        expected = net(normalised)["out"][0].numpy()
+    result = predictor(quarters())
+    assert np.allclose(result.scores, expected, atol=1e-4)
+    dataset = open_dataset(f"folder:{tmp_path}", "all")
+    assert evaluate(predictor, dataset).confusion.sum() == 42 * 62
+    searched = ScoredImages(predictor, dataset, tmp_path / "work")
+    searched.compute()
+    assert searched.confusion(None).sum() == 42 * 62
+
+
+def test_normalisation_has_torchvision_s_meaning() -> None:
+    factor, offset = Normalisation.of(**IMAGENET, input_range=None).factor_and_offset()
+    assert (128 * factor + offset).tolist() == pytest.approx(
+        [(128 / 255 - m) / s for m, s in zip(IMAGENET["mean"], IMAGENET["std"], strict=True)], abs=1e-5
+    )
