@@ -128,7 +128,7 @@ def test_misuse_is_refused() -> None:
         ((images, weights, bias, 1, 0, False, gradient, 1), "out of range"),
         ((images, weights, bias, 0, 1, False, gradient, 1), "do not fit"),
         ((images[:1].copy(), weights, bias, 1, 1, False, gradient, 1), "do not fit"),
-        ((images, weights, bias, 1, 1, False, gradient, 0), "no threads"),
+        ((images, weights, bias, 1, 1, False, gradient, 0), "threads must be from 1 to 1024"),
         ((images[:0].copy(), weights, bias, 1, 1, False, gradient[:0].copy(), 1), "empty or too large"),
         ((images, weights, bias, 1, 1, False, gradient, 1, "mmx"), "does not run"),
     ):

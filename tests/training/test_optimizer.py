@@ -139,8 +139,8 @@ def test_rates_fall_in_steps_or_stay() -> None:
     ("setting", "fault"),
     [
         ("schedule=cosine", 'schedule must be "poly" or "step" or "fixed", got "cosine"'),
-        ("decay_every=0", "decay_every must be at least 1, got 0"),
-        ("decay_factor=0", r"decay_factor must lie in \(0, 1\], got 0.0"),
+        ("decay_every=0", "decay_every must be at least 1 and at most 10,000,000, got 0"),
+        ("decay_factor=0", "decay_factor must be above 0 and at most 1, got 0.0"),
     ],
 )
 def test_a_schedule_that_cannot_be_is_refused(setting: str, fault: str) -> None:

@@ -93,7 +93,6 @@ class Learner:
         """
         numbers = np.random.SeedSequence([self.recipe.seed, step, self.fabric.global_rank])
         torch.manual_seed(int(numbers.generate_state(1, np.uint64)[0]))
-        set_rates(self._optimizer, schedule(step, self.recipe))
         targets = [self._targets(part) for part in parts]
         pixels = self._divisors(targets)
         self._optimizer.zero_grad()
@@ -117,6 +116,8 @@ class Learner:
             self.fabric.clip_gradients(
                 self._model, self._optimizer, max_norm=self.recipe.clip, error_if_nonfinite=False
             )
+        # Not before: a step that fails must leave the rate of the last one, by which SGD's momentum is changed.
+        set_rates(self._optimizer, schedule(step, self.recipe))
         self._optimizer.step()
         self.mean.update(self.net, step)
         return value

@@ -77,7 +77,8 @@ def _identified(file: IO[bytes], shown: str, formats: tuple[str, ...]) -> Image.
         return Image.open(file, formats=[name for name in formats if name in _formats_here()])
     except UnidentifiedImageError:
         file.seek(0)
-        raise ImageError(f"{shown}: expected an image, got {_kind(file.read(512))}") from None
+        hint = None if formats is FORMATS else f"formats that are read: {', '.join(formats)}"
+        raise ImageError(f"{shown}: expected an image, got {_kind(file.read(512))}", hint) from None
     except Image.DecompressionBombError:
         raise ImageError(_too_many_pixels(shown)) from None
     except Exception as problem:  # decoders raise nearly anything on damaged files
