@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test sanitize clean
+.PHONY: demo test hostile sanitize clean
 
 demo: .venv/base
 	$(BIN)/pixelwise segment examples/*.png --output demo --save mask,overlay,cutout --overwrite
@@ -14,6 +14,10 @@ test: .venv/dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest
+
+# Some thousand generated hostile inputs of each kind; `make test` runs about a thousand in all.
+hostile: .venv/dev
+	PIXELWISE_HOSTILE=1500 $(BIN)/pytest tests/hostile
 
 # Memory and undefined behaviour, then threads, whose sanitizer wants addresses that are not randomised.
 sanitize:
