@@ -83,7 +83,7 @@ pixelwise::ConvolutionLayer layer_of(const Weights& weights, const Images& image
     return layer;
 }
 
-// Points of weights that are used once, of the calling thread: the system takes long to give so much anew.
+// Points of weights that are used once, of the calling thread: asking the system for that much again takes long.
 pixelwise::Buffer<float>& points() {
     thread_local pixelwise::Buffer<float> buffer;
     return buffer;

@@ -141,7 +141,7 @@ void bind_crf(nb::module_& module) {
              "kernels: (features (d, pixels), normalization 0 none 1 before 2 after 3 symmetric, weight, label matrix or "
              "None). LatticeTooLarge if all lattices together have more than `most_vertices`.")
         .def("set_unary", &CrfHandle::set_unary, "unary"_a,
-             "Take energies and start anew; return the index class * pixels + pixel of one that is not finite, or -1.")
+             "Take energies and start again; return the index class * pixels + pixel of one that is not finite, or -1.")
         .def("step", &CrfHandle::step, "One iteration.")
         .def("step_from", &CrfHandle::step_from, "beliefs"_a, "One iteration from these beliefs.")
         .def("beliefs", &CrfHandle::beliefs, "out"_a, "Fill in Q.")

@@ -62,7 +62,7 @@ Index block_of(Index tiles, Index bytes, Index bytes_per_tile, Index rows) {
     return parts(parts(tiles, blocks), rows) * rows;
 }
 
-// Of the calling thread; the system takes long to give so much anew.
+// Of the calling thread; asking the system for that much again takes long.
 float* scratch(Index floats) {
     thread_local Buffer<float> buffer;
     if (buffer.size() < static_cast<std::size_t>(floats)) buffer.resize(static_cast<std::size_t>(floats));

@@ -23,7 +23,7 @@ class MeanField {
     MeanField(const Shape& shape, int classes, const std::vector<Pairwise>& terms, int threads, const Kernels& kernels,
               std::ptrdiff_t most_vertices = PTRDIFF_MAX);
 
-    // Takes energies (negative log-probabilities) and starts anew from softmax(-unary). Returns where the first one
+    // Takes energies (negative log-probabilities) and starts again from softmax(-unary). Returns where the first one
     // is that is not finite, or -1; the object is then without unary.
     std::ptrdiff_t set_unary(const Strided<const float>& unary);
 

@@ -112,7 +112,7 @@ PIXELWISE_INLINE void correlate_rows(const DepthwiseLayer& layer, const float* i
         for (int v = 0; v < pair; ++v) store(sums + t * depthwise_step + v * lanes, total[t][v]);
 }
 
-// Row by row, all channels of a row in turn, as they lie in memory; sums: (channels / step, taps, step).
+// Row by row, all channels of a row in turn, in memory order; sums: (channels / step, taps, step).
 template <int Taps>
 void correlate_channels(const DepthwiseLayer& layer, const DepthwiseMaps& maps, Index begin, Index end, float* sums) {
     constexpr Index size = Taps * Taps * depthwise_step;

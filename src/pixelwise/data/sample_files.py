@@ -110,7 +110,7 @@ class IdFile:
             if is_grey(image):
                 return restore(np.array(image))
             raise DataError(
-                f"{self.path} has mode {image.mode}, which is no map of ids",
+                f"{self.path} has mode {image.mode}, which is not a map of ids",
                 "save labels as palette (P) or grey (L) PNG in which a pixel's value is its class id",
             )
 

@@ -1,6 +1,6 @@
 """Confidence intervals by the bootstrap over images.
 
-The images of a split are taken for a sample of all images there could be. Drawing as many of them anew, with
+The images of a split are taken for a sample of all images there could be. Drawing as many of them again, with
 replacement, and computing the figure from their pixels together shows how much it depends on which images
 were drawn (Efron 1979, percentile interval). Pixels of one image are anything but independent, so images, not
 pixels, are drawn. The net stays the same: what another training would give is not in the interval.

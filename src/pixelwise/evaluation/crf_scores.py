@@ -50,7 +50,7 @@ class ScoredImages:
         return len(self._dataset)
 
     def compute(self, progress: Callable[[int], None] | None = None) -> None:
-        """Score the images whose scores are not in the folder yet; `progress` is told the images done."""
+        """Score the images whose scores are not in the folder yet; `progress` gets how many are done."""
         missing = [index for index in range(len(self)) if not self._scores(index).is_file()]
         done = len(self) - len(missing)
         images = (self._dataset.read(index).image for index in missing)

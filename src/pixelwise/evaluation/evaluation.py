@@ -144,7 +144,7 @@ def evaluate(
     progress: Callable[[int], None] | None = None,
     details: Collection[str] = (),
 ) -> Evaluation:
-    """Segment every image as the predictor does and count; `progress` is told the images done.
+    """Segment every image as the predictor does and count; `progress` gets the number of images done.
 
     details: what to count besides the confusion, names from details.ALL. Raises DataError, naming what is at
     fault, if classes do not match, a file is broken, or two images have one id.

@@ -75,8 +75,8 @@ def upper_bounds(
 ) -> dict[Convention, Floats]:
     """Per convention the mean IoU (in [0, 1], absent classes as in `metrics.mean_iou`) at each factor.
 
-    Reads the labels of the main head only; `progress` is told the images done. Raises DataError if a file is
-    broken or nothing is labelled.
+    Reads the labels of the main head only; `progress` gets the number of images done. Raises DataError if
+    a file is broken or nothing is labelled.
     """
     if wrong := [factor for factor in factors if factor < 1]:
         raise ValueError(f"a factor is a number of pixels from 1 up, got {wrong[0]}")

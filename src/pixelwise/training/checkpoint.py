@@ -29,7 +29,7 @@ class Checkpoint:
     `recipe` and `classes`, those of the main head, are plain data, and so are `heads`, the classes of all
     heads if there are several. `net`, `mean` (the running mean, the net to use), `optimizer` and `scaler`
     (of 16-bit losses) are state dicts; the best checkpoint has `mean` alone. Every step seeds the generators
-    of random numbers anew, so their state is not here. `images_per_step` counts those of all processes,
+    of random numbers again, so their state is not here. `images_per_step` counts those of all processes,
     `channels` what the net sees of a picture.
     """
 

@@ -116,7 +116,7 @@ class Learner:
             self.fabric.clip_gradients(
                 self._model, self._optimizer, max_norm=self.recipe.clip, error_if_nonfinite=False
             )
-        # Not before: a step that fails must leave the rate of the last one, by which SGD's momentum is changed.
+        # Not before: a failed step must leave the rate of the last one, which the momentum depends on.
         set_rates(self._optimizer, schedule(step, self.recipe))
         self._optimizer.step()
         self.mean.update(self.net, step)

@@ -20,7 +20,7 @@ from pixelwise.core.terminal import printable
 
 class Monitor:
     """Opens on the run folder, after `start` steps of which some were `judged`; the bar is on stderr, a
-    plain line every minute where stderr is no terminal.
+    plain line every minute where stderr is not a terminal.
     """
 
     def __init__(self, run: Path, start: int, steps: int, batch_size: int, judged: Collection[int]) -> None:

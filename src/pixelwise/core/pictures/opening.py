@@ -205,7 +205,7 @@ _HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")
 
 
 def _kind(head: bytes) -> str:
-    """What a file that is no image of FORMATS looks like, from its first bytes."""
+    """What a file that is not an image of FORMATS looks like, from its first bytes."""
     for magic, name in _MAGIC.items():
         if head.startswith(magic):
             return name

@@ -110,7 +110,7 @@ def audit(
     progress: Callable[[int], None] | None = None,
     onlooker: Callable[[int, Look], None] | None = None,
 ) -> Audit:
-    """Read every file of the split once, in threads; `progress` is told the samples done.
+    """Read every file of the split once, in threads; `progress` receives the number of samples done.
 
     `onlooker` is called with each sample's place and look, in the calling thread: its many small steps would
     keep the readers waiting for the interpreter.

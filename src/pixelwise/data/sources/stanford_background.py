@@ -40,7 +40,7 @@ class TextGrid:
         except (ValueError, OverflowError) as error:
             reason = " ".join(str(error).split())[:160]
             raise DataError(
-                f"the label {self.path} is no grid of ids: {reason}",
+                f"the label {self.path} is not a grid of ids: {reason}",
                 "each line has an id per pixel, and all lines equally many",
             ) from None
 

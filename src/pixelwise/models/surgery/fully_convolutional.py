@@ -114,5 +114,5 @@ def _source(node: fx.Node) -> fx.Node:
 
 
 def _shape(node: fx.Node) -> Size:
-    """Of the node's value for an example; empty if that is no tensor."""
+    """Of the node's value for an example; empty if that is not a tensor."""
     return tuple(getattr(node.meta.get("tensor_meta"), "shape", ()))

@@ -20,7 +20,7 @@ STREAMS = {"colour": "color", "other": "hha"}
 BGR_LAYERS = [
     f"{stream}backbone.{name}" for stream in ("", "colour.") for name in ("conv1_1", "conv1", "conv1/7x7_s2")
 ]
-"""Layers that see the colours of the image; the release gives HHA as it lies in the file."""
+"""Layers that see the colours of the image; the release gives HHA unchanged."""
 
 
 @dataclass(frozen=True)

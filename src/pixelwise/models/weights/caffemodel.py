@@ -235,7 +235,7 @@ class _File:
         while position < span.stop:
             self._read += 1
             if self._read > MOST_FIELDS:
-                raise self.fault(f"has more than {MOST_FIELDS:,} fields; it is no net that Caffe wrote")
+                raise self.fault(f"has more than {MOST_FIELDS:,} fields; it is not a net that Caffe wrote")
             tag_at = position
             tag, position = self.varint(position, span.stop)
             number, kind = tag >> 3, tag & 7
