@@ -1,0 +1,153 @@
+"""The Python blocks and the quick commands of the tutorials run as they are printed, section by section."""
+
+import importlib.util
+import re
+import shlex
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+import pixelwise
+from pixelwise.cli import main
+from pixelwise.inference import bundled_names
+from pixelwise.models import registry
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+RUNS_COMMANDS = ("tutorials/segment.md", "tutorials/own_net.md", "tutorials/evaluation.md")
+SLOW = ("quantize_static",)
+
+
+def sections() -> Iterator[object]:
+    """(page, heading, blocks) of each section with Python in it; a block is its language and its text."""
+    for page in sorted(DOCS.glob("tutorials/*.md")):
+        if page.name == "whole_way.md":  # shows a file, which has a test of its own
+            continue
+        for section in re.split(r"^## ", page.read_text(), flags=re.MULTILINE):
+            heading = section.partition("\n")[0].strip("# ")
+            blocks = FENCED.findall(section)
+            if any(language == "python" for language, _ in blocks):
+                marks = [pytest.mark.slow] if any(word in section for word in SLOW) else []
+                name = str(page.relative_to(DOCS))
+                yield pytest.param(name, blocks, id=f"{page.stem}: {heading}", marks=marks)
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the tutorials take for granted: photo.jpg, photo.png, mine.onnx and my_images."""
+    place = tmp_path_factory.mktemp("samples")
+    shutil.copy(ROOT / "src/pixelwise/bundled/default.onnx", place / "mine.onnx")
+    for kind in ("images", "labels"):
+        (place / "my_images" / kind).mkdir(parents=True)
+    predictor = pixelwise.load("default")
+    for name in ("astronaut", "chelsea"):
+        photo = Image.open(ROOT / f"examples/{name}.png").convert("RGB").reduce(2)
+        photo.save(place / f"my_images/images/{name}.png")
+        Image.fromarray(predictor(photo).labels).save(place / f"my_images/labels/{name}.png")
+    (place / "my_images/classes.txt").write_text("\n".join(predictor.classes.names))
+    shutil.copy(ROOT / "examples/chelsea.png", place / "photo.png")
+    photo.save(place / "photo.jpg")
+    return place
+
+
+@pytest.mark.parametrize(("page", "blocks"), list(sections()))
+def test_the_blocks_of_a_section_run(
+    page: str,
+    blocks: list[tuple[str, str]],
+    samples: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    text = "".join(text for _, text in blocks)
+    for module in ("torch", "torchvision", "openvino"):
+        if f"import {module}" in text:
+            pytest.importorskip(module)
+    shutil.copytree(samples, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(registry, "_OTHERS", dict(registry._OTHERS))
+    namespace: dict[str, object] = {"__name__": "block"}
+    for language, block in blocks:
+        if language == "python":
+            exec(compile(block, f"{page} block", "exec"), namespace)
+        elif not language and page in RUNS_COMMANDS:
+            for line in re.findall(r"^pixelwise (.*)$", block, re.MULTILINE):
+                done = CliRunner().invoke(main.app, shlex.split(line, comments=True))
+                assert done.exit_code == 0, f"{line}\n{done.output}"
+
+
+@pytest.mark.parametrize("page", RUNS_COMMANDS)
+def test_the_commands_of_a_page_without_python_run_too(
+    page: str, samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(samples, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    for section in re.split(r"^## ", (DOCS / page).read_text(), flags=re.MULTILINE):
+        blocks = FENCED.findall(section)
+        if any(language == "python" for language, _ in blocks):
+            continue
+        for line in re.findall(r"^pixelwise (.*)$", "".join(text for _, text in blocks), re.MULTILINE):
+            done = CliRunner().invoke(main.app, shlex.split(line, comments=True))
+            assert done.exit_code == 0, f"{line}\n{done.output}"
+
+
+@pytest.mark.parametrize("photo", ["chelsea.png", "astronaut.png"])
+def test_plain_onnx_runtime_gives_the_labels_of_pixelwise(
+    photo: str, samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    section = (DOCS / "tutorials/deploy.md").read_text().partition("## Plain ONNX Runtime")[2]
+    (_, block), *_ = FENCED.findall(section)
+    shutil.copy(samples / "mine.onnx", tmp_path / "mine.onnx")
+    shutil.copy(ROOT / "examples" / photo, tmp_path / "photo.png")
+    monkeypatch.chdir(tmp_path)
+    namespace: dict[str, object] = {}
+    exec(block, namespace)
+    expected = pixelwise.load("mine.onnx", engine="onnxruntime")("photo.png")
+    assert len(expected.areas()) >= 2
+    np.testing.assert_array_equal(namespace["labels"], expected.labels)
+
+
+def test_the_table_of_bundled_models_is_complete() -> None:
+    page = (DOCS / "tutorials/segment.md").read_text()
+    assert [name for name in bundled_names() if f"| `{name}` |" not in page] == []
+
+
+@pytest.fixture
+def whole_way() -> ModuleType:
+    pytest.importorskip("torch")
+    spec = importlib.util.spec_from_file_location("whole_way", DOCS / "examples/whole_way.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.slow
+def test_the_whole_way_learns_and_exports(
+    whole_way: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = {"backbone": "test_efficientnet", "backbone_weights": "none", "freeze_stages": 0, "workers": 0}
+    net = {"context": 8, "hidden": 4, "skips": (16, 8), "crop": 33, "batch_size": 4}
+    fast = {"learning_rate": 0.01, "head_learning_rate": 0.01, "warmup_steps": 1}
+    figures = whole_way.main(tmp_path, **small, **net, **fast, steps=20, evaluate_every=10)
+    assert figures["trained"] > max(0.6, figures["own net"])
+    assert (tmp_path / "trained.onnx").is_file()
+    assert "95 % interval" in capsys.readouterr().out
+
+
+def test_the_whole_way_uses_public_names_only_and_stays_short() -> None:
+    script = (DOCS / "examples/whole_way.py").read_text()
+    assert re.findall(r"^(?:from|import) pixelwise.*$", script, re.MULTILINE) == ["import pixelwise"]
+    listed = (ROOT / "tests/public_surface.txt").read_text().split()
+    used = set(re.findall(r"pixelwise(?:\.\w+)+", script))
+    assert used
+    assert used <= set(listed)
+    body = script.partition("def main")[2]
+    assert len(body.splitlines()) <= 40

@@ -1,1 +1,0 @@
-"""The examples of the docs run as they are printed."""
