@@ -1,4 +1,4 @@
-"""The Python blocks and the quick commands of the tutorials run as they are printed, section by section."""
+"""The Python blocks of the tutorials and of CONTRIBUTING, and quick commands, run as they are printed, section by section."""
 
 import importlib.util
 import re
@@ -27,7 +27,7 @@ SLOW = ("quantize_static",)
 
 def sections() -> Iterator[object]:
     """(page, heading, blocks) of each section with Python in it; a block is its language and its text."""
-    for page in sorted(DOCS.glob("tutorials/*.md")):
+    for page in (ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("tutorials/*.md"))):
         if page.name == "whole_way.md":  # shows a file, which has a test of its own
             continue
         for section in re.split(r"^## ", page.read_text(), flags=re.MULTILINE):
@@ -35,7 +35,7 @@ def sections() -> Iterator[object]:
             blocks = FENCED.findall(section)
             if any(language == "python" for language, _ in blocks):
                 marks = [pytest.mark.slow] if any(word in section for word in SLOW) else []
-                name = str(page.relative_to(DOCS))
+                name = f"{page.parent.name}/{page.name}"
                 yield pytest.param(name, blocks, id=f"{page.stem}: {heading}", marks=marks)
 
 
