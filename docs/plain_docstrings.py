@@ -39,4 +39,5 @@ def _paragraph(text: str, names: set[str]) -> str:
     for name in sorted(names):
         shown = re.escape(name.replace("_", r"\_"))
         line = re.sub(rf"(?:^|(?<=[.;] )){shown}: ", f"\n\n**`{name}`**: ", line)
-    return re.sub(r"(?<=\. )Raises ", "\n\nRaises ", line).strip()
+    line = re.sub(r"(?<=\. )Raises ", "\n\nRaises ", line)
+    return re.sub(r" *\n\n", "\n\n", line).strip()

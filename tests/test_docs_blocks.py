@@ -1,4 +1,4 @@
-"""The Python blocks of the tutorials and of CONTRIBUTING, and quick commands, run as they are printed, section by section."""
+"""The Python blocks of the tutorials and of CONTRIBUTING, and the quick commands, run as they are printed."""
 
 import importlib.util
 import re

@@ -25,10 +25,10 @@ def test_stars_and_underscores_stay_outside_of_code() -> None:
 
 
 def test_parameters_and_errors_begin_paragraphs() -> None:
-    text = "Refine it. long_side: pixels,\n    at least 1. Raises ValueError for 0."
+    text = "Refine it. long_side: pixels,\nat least 1. Raises ValueError for 0."
     assert markdown(text, "long_side").split("\n\n") == [
-        "Refine it. ",
-        "**`long_side`**: pixels, at least 1. ",
+        "Refine it.",
+        "**`long_side`**: pixels, at least 1.",
         "Raises ValueError for 0.",
     ]
 
