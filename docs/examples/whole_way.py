@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
 
 import pixelwise
@@ -32,11 +31,11 @@ def main(output: Path, **settings: Any) -> dict[str, float]:
     trained = pixelwise.evaluate(run.path, val, class_names=CLASSES)
 
     foreign = nn.Sequential(nn.Conv2d(3, 2, 5, stride=2, padding=2))  # stands for a net of smp, say
-    mine = pixelwise.load(foreign.to(torch.float32), classes=CLASSES, mean=(0.5,) * 3, std=(0.25,) * 3)
+    mine = pixelwise.load(foreign, classes=CLASSES, mean=(0.5,) * 3, std=(0.25,) * 3)
     own = pixelwise.evaluate(mine, val, class_names=CLASSES)
 
     figures = {"trained": trained.summary()["mean_iou"], "own net": own.summary()["mean_iou"]}
-    for (name, figure), judged in zip(figures.items(), (trained, own), strict=True):
+    for judged, (name, figure) in zip((trained, own), figures.items(), strict=True):  # compare
         print(f"{name}: mean IoU {figure:.3f}, 95 % interval {judged.intervals()['mean_iou']}")
 
     exported = pixelwise.export(run.path, output / "trained.onnx")
