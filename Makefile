@@ -1,8 +1,9 @@
-# `make demo` segments the example photos, `make test` runs every check, `make sanitize` watches the C++ core at work.
+# `make demo` segments the example photos, `make test` runs every check, `make docs` builds
+# the documentation in site/, `make sanitize` watches the C++ core at work.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test hostile sanitize clean
+.PHONY: demo test docs hostile sanitize clean
 
 demo: .venv/base
 	$(BIN)/pixelwise segment examples/*.png --output demo --save mask,overlay,cutout --overwrite
@@ -18,6 +19,12 @@ test: .venv/dev
 # Some thousand generated hostile inputs of each kind; `make test` runs about a thousand in all.
 hostile: .venv/dev
 	PIXELWISE_HOSTILE=1500 $(BIN)/pytest tests/hostile
+
+# The site is made from sources alone: the extra `docs` is installed without compiling the package. In strict
+# mode a broken link, an unknown name or a page outside the navigation is an error.
+docs: .venv/docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+	@echo "The documentation is in site/: open site/index.html."
 
 # Memory and undefined behaviour, then threads, whose sanitizer wants addresses that are not randomised.
 sanitize:
@@ -42,5 +49,10 @@ SOURCES := pyproject.toml CMakeLists.txt $(wildcard cpp/*/*)
 	$(BIN)/pip install --quiet --editable ".[all,dev]"
 	@touch $@ .venv/base
 
+.venv/docs: .venv/bin/python pyproject.toml
+	$(BIN)/python -c 'import tomllib; extras = tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]; print(*extras["docs"], sep="\n")' > $@.partial
+	$(BIN)/pip install --quiet --requirement $@.partial
+	@mv $@.partial $@
+
 clean:
-	rm -rf .venv build demo
+	rm -rf .venv build demo site

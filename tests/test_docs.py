@@ -5,16 +5,21 @@ import functools
 import itertools
 import re
 import shlex
+import types
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+import pixelwise
 from pixelwise.cli import main
 from pixelwise.data import SOURCES
 from pixelwise.training.recipe import Recipe
 
-DOCS = Path(__file__).parents[1] / "docs"
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PACKAGE = ROOT / "src" / "pixelwise"
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
 
 
 def test_the_table_of_models_is_as_printed() -> None:
@@ -41,14 +46,24 @@ def test_the_page_on_data_has_every_kind_with_its_addresses_splits_and_options()
             assert f",{option}=" in page, f"{source.kind},{option}="
 
 
-@pytest.mark.parametrize(
-    "page", [DOCS.parent / "README.md", *sorted(DOCS.glob("*.md"))], ids=lambda page: page.name
-)
+def commands_of(text: str) -> list[str]:
+    """What follows `pixelwise` in code."""
+    return re.findall(r"(?:^|`)pixelwise ([^`\n]*)", text, re.MULTILINE)
+
+
+def test_the_pages_are_found_and_show_commands() -> None:
+    assert len(PAGES) >= 25
+    with_commands = [page for page in PAGES if commands_of(page.read_text())]
+    assert {ROOT / "README.md", *DOCS.glob("tutorials/*.md")} - {*with_commands} <= {
+        DOCS / "tutorials/pydensecrf.md",
+        DOCS / "tutorials/whole_way.md",
+    }
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_command_of_a_page_has_its_options_and_settings(page: Path) -> None:
     text = page.read_text()
-    commands = re.findall(r"(?:^|`)pixelwise ([^`\n]*)", text, re.MULTILINE)
-    assert commands
-    for command in commands:
+    for command in commands_of(text):
         verb, *words = shlex.split(command, comments=True)
         told = help_of(verb)
         for word in words:
@@ -72,6 +87,33 @@ def test_the_page_on_training_has_every_recipe() -> None:
         for parts in itertools.product(*(part.split(",") for part in re.split(r"[{}]", name)))
     }
     assert expanded == {*recipes.recipe_names(), "default", "street"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_relative_link_of_a_page_leads_to_a_file(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_every_page_is_in_the_navigation_of_the_site() -> None:
+    named = re.findall(r": ([\w/]+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE)
+    assert sorted(named) == sorted(str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md"))
+
+
+def test_the_page_on_stability_has_every_public_package() -> None:
+    page = (DOCS / "reference/index.md").read_text()
+    packages = [name for name in pixelwise.__all__ if isinstance(getattr(pixelwise, name), types.ModuleType)]
+    assert len(packages) >= 10
+    assert [name for name in packages if f"`pixelwise.{name}`" not in page] == []
+    functions = [name for name in pixelwise.__all__ if name not in packages]
+    assert [name for name in functions if f"`{name}`" not in page] == []
+
+
+def test_every_module_that_the_guides_for_maintainers_name_is_there() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    named = re.findall(r"`((?:[\w*]+/)+(?:\w+\.\w+)?)`", text)
+    assert len(named) >= 15
+    assert [name for name in named if not any((base / name).exists() for base in (ROOT, PACKAGE))] == []
 
 
 @functools.cache
