@@ -34,6 +34,10 @@ def refine(
     confidence: Annotated[float, typer.Option(help="How sure given labels are, as a probability.")] = 0.7,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it is there.")] = False,
     threads: options.Threads = None,
+    show_iterations: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Draw labels, score and belief maps over the iterations (.png)."),
+    ] = None,
 ) -> None:
     """Refine a segmentation of any origin with a dense CRF.
 
@@ -44,6 +48,7 @@ def refine(
     from pixelwise.core.pictures.writing import write_picture
     from pixelwise.inference.crf_refiner import DEFAULT_PRESET, CRFRefiner
     from pixelwise.inference.external_results import read_given, refine_given
+    from pixelwise.inference.iterations import iteration_sheet
 
     if output.suffix.lower() not in _ENDINGS:
         raise typer.BadParameter(
@@ -58,6 +63,8 @@ def refine(
     except ValueError as problem:
         raise typer.BadParameter(str(problem), param_hint="--confidence") from None
     result = refine_given(image, before, refiner)
+    if show_iterations is not None:
+        write_picture(show_iterations, iteration_sheet(image, before, refiner))
     kind = "mask" if output.suffix.lower() == ".png" else "probabilities"
     if kind == "mask":
         write_picture(output, before.mask(result))

@@ -1,6 +1,7 @@
 """Whole tasks as functions: what the verbs of the command line call, for scripts and notebooks."""
 
 from .checking import Check, check
+from .drawing import gallery
 from .evaluating import evaluate
 from .exporting import Exported, export
 from .loading import load
@@ -14,6 +15,7 @@ __all__ = [
     "check",
     "evaluate",
     "export",
+    "gallery",
     "load",
     "segment_folder",
     "train",
