@@ -24,7 +24,7 @@ def data(tmp_path: Path) -> Path:
         (root / folder).mkdir(parents=True)
     (root / "classes.txt").write_text("background\nblue\nred\n")  # other ids than the model's
     labels = np.where(np.arange(44) < 22, 2, 1).astype(np.uint8)[None].repeat(44, 0)
-    image = np.where(labels[..., None] == 2, np.uint8([250, 0, 0]), np.uint8([0, 0, 250]))
+    image = np.where(labels[..., None] == 2, np.array([250, 0, 0]), np.array([0, 0, 250])).astype(np.uint8)
     labels[:4] = 255
     for name in ("a", "b"):
         Image.fromarray(image).save(root / f"images/{name}.png")

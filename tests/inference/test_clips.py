@@ -13,11 +13,12 @@ from pixelwise.crf import PRESETS
 from pixelwise.evaluation.metrics.flicker import flicker
 from pixelwise.inference import clips
 from pixelwise.inference.clips import Clip, read_clip, refine_clip
+from pixelwise.inference.crf_refiner import MOST_BYTES
 from pixelwise.workflows import refine_video
 
 
 @pytest.fixture(scope="module")
-def clip() -> tuple[Clip, np.ndarray]:  # type: ignore[type-arg]
+def clip() -> tuple[Clip, np.ndarray]:
     """A bright square that moves by a pixel a frame on dark ground, its labels with 15% of wrong blocks; and
     the truth, ids 3 and 7.
     """
@@ -32,7 +33,7 @@ def clip() -> tuple[Clip, np.ndarray]:  # type: ignore[type-arg]
     return Clip(tuple(f"{t:03}" for t in range(10)), frames.astype(np.uint8), labels), truth
 
 
-Clips = tuple[Clip, np.ndarray]  # type: ignore[type-arg]
+Clips = tuple[Clip, np.ndarray]
 
 
 def test_flicker_goes_and_the_moving_square_stays(clip: Clips) -> None:
@@ -47,7 +48,7 @@ def test_flicker_goes_and_the_moving_square_stays(clip: Clips) -> None:
 def test_a_clip_in_parts_is_refined_as_a_whole(clip: Clips, monkeypatch: pytest.MonkeyPatch) -> None:
     given, _ = clip
     whole = refine_clip(given, PRESETS["deeplab-coco"], frames_apart=1.0)
-    monkeypatch.setattr(clips, "refining_bytes", lambda size, classes: clips.MOST_BYTES // 7)
+    monkeypatch.setattr(clips, "refining_bytes", lambda size, classes: MOST_BYTES // 7)
     seen: list[int] = []
     parts = refine_clip(given, PRESETS["deeplab-coco"], frames_apart=1.0, on_frames=seen.append)
     assert seen == [3, 6, 9, 10]

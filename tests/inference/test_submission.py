@@ -26,7 +26,7 @@ class Bands:
     def __init__(self, classes: int) -> None:
         self._classes = classes
 
-    def scores(self, image: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+    def scores(self, image: np.ndarray) -> np.ndarray:
         rows = np.arange(image.shape[0])[:, None] % self._classes
         hot = rows[None] == np.arange(self._classes)[:, None, None]
         return np.broadcast_to(hot, (self._classes, *image.shape[:2])).astype(np.float32) * 20
@@ -45,7 +45,7 @@ def photos(tmp_path: Path) -> Path:
     return folder
 
 
-def content(path: Path) -> dict[str, np.ndarray]:  # type: ignore[type-arg]
+def content(path: Path) -> dict[str, np.ndarray]:
     with tarfile.open(path) as archive:
         found = {}
         for entry in archive:

@@ -52,7 +52,7 @@ class LearntCRF:
             Features(kernel.features(shape), 1.0, kernel.normalization)
             for kernel in self.preset.kernels(image)
         ]
-        weights, compatibility = np.float32(self.weights), np.float32(self.compatibility)
+        weights, compatibility = (np.array(rows, np.float32) for rows in (self.weights, self.compatibility))
         costs = compatibility * weights[:, None, :]
         field = DenseCRF(-scores, kernels, compatibility=costs, threads=threads, most_vertices=most_vertices)
         field.step(self.preset.iterations)

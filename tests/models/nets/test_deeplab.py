@@ -273,7 +273,8 @@ def test_alexnet_with_exact_pools_is_alexnet_run_densely(origin: str) -> None:
         cells, expected = dense(image)["pool5"], coarse(image)["pool5"]
     assert cells.shape[2:] == (25, 21)
     assert torch.allclose(cells[..., ::4, ::4], expected, atol=1e-5 * float(expected.abs().max()))
-    assert (dense.grids["pool5"].stride, dense.grids["pool5"].offset) == (8, 0)
+    grid = dense.grids["pool5"]
+    assert (int(grid.stride), int(grid.offset)) == (8, 0)
 
 
 def test_large_fov_on_alexnet_scores_every_eighth_pixel_with_a_field_of_view_of_224() -> None:
