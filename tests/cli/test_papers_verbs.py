@@ -88,6 +88,14 @@ def test_describe_prints_and_draws_the_same_net(place: Path) -> None:
     assert ElementTree.parse("net.svg").getroot().tag.endswith("svg")
 
 
+def test_describe_prints_field_of_view_and_training_speed_of_deeplab(place: Path) -> None:
+    assert (
+        "224 pixels; its authors trained 4.84 images per second"
+        in run("pixelwise describe deeplab-large-fov --size 33x33").stdout
+    )
+    assert "field of view of fc6" not in run("pixelwise describe fcn16s-vgg16 --size 33x33").stdout
+
+
 def test_an_imported_net_segments_and_exports(place: Path) -> None:
     done = run("pixelwise import-caffe fcn8s-heavy-pascal.caffemodel -o fcn8s.safetensors")
     assert done.exit_code == 0, done.output

@@ -43,6 +43,14 @@ def test_help_ends_with_examples_that_work(invoke: Callable[[str], Result]) -> N
         assert saved["classes"].tolist() == ["0", "1"]
 
 
+def test_iterations_are_drawn_beside_the_result(invoke: Callable[[str], Result]) -> None:
+    done = invoke("refine photo.jpg photo_probabilities.npz -o out.png --show-iterations steps.png")
+    assert done.exit_code == 0, done.output
+    with Image.open("steps.png") as page:
+        assert page.width > 1000
+    assert Path("out.png").exists()
+
+
 def test_it_says_what_it_wrote(invoke: Callable[[str], Result]) -> None:
     assert invoke("refine photo.jpg labels.png -o r.png").stdout.startswith("r.png  (40x30, refined, ")
 

@@ -365,3 +365,22 @@ def test_scores_that_are_no_numbers_are_refused_with_the_picture_named(
             assert 'error: examples/chelsea.png: model "tiny" gives NaN or infinite scores' in result.stderr
             if options == "--json":
                 assert set(json.loads(result.stdout)) == {"path", "error"}
+
+
+def test_a_list_names_the_pictures_and_depth_is_for_models_that_see_it(
+    invoke: Callable[[str], Result], tmp_path: Path
+) -> None:
+    (tmp_path / "some.txt").write_text("chelsea\n")
+    done = invoke("segment photos --list some.txt --json")
+    assert [Path(json.loads(line)["path"]).name for line in done.stdout.splitlines()] == ["chelsea.png"]
+    (tmp_path / "some.txt").write_text("chelsea\nunknown\n")
+    wrong = invoke("segment photos --list some.txt")
+    assert wrong.exit_code == 1 and "lists 1 pictures that are not among the inputs, unknown" in wrong.output
+    depth = invoke("segment photos --depth photos")
+    assert depth.exit_code == 1 and "but no depth" in depth.output and "leave out --depth" in depth.output
+
+
+def test_a_submission_of_other_classes_or_another_ending_is_refused(invoke: Callable[[str], Result]) -> None:
+    wrong = invoke("segment photos --submission results.tgz")
+    assert wrong.exit_code == 1 and "neither the 21 of PASCAL VOC" in wrong.output
+    assert invoke("segment photos --submission results.zip").exit_code == 2

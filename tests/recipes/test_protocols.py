@@ -215,6 +215,7 @@ PROTOCOLS: dict[str, tuple[Values, ...]] = {
     "voc_deeplab_msc_base": (  # DeepLab 4.3: from the net without, only new weights learn
         SMALL | {"net": "deeplab-msc-base", "init_from": "runs/voc_deeplab_base", "backbone_weights": "none"},
     ),
+    "voc_deeplab_large_fov_alexnet": (LARGE | {"net": "deeplab-large-fov-alexnet", "origin": "torchvision"},),
     "voc_deeplab_msc_large_fov": (
         LARGE
         | {
@@ -224,6 +225,11 @@ PROTOCOLS: dict[str, tuple[Values, ...]] = {
         },
     ),
 }
+for variant in ("base", "7x7", "large_fov", "msc_base", "msc_large_fov"):  # DeepLab table 3: VOC2012 test
+    (values,) = PROTOCOLS[f"voc_deeplab_{variant}"]
+    begins = {"init_from": f"{values['init_from']}_trainval"} if "init_from" in values else {}
+    both = {"train_split": "trainval_aug"}  # DeepLab 5: the test models learn from trainval_aug
+    PROTOCOLS[f"voc_deeplab_{variant}_trainval"] = (values | both | begins,)
 
 
 def stages_of(name: str) -> tuple[Recipe, ...]:
@@ -261,6 +267,7 @@ PICTURES = {
     "sift_flow_test": 200,
     "voc2012_train_aug": 10_582,  # DeepLab 5
     "voc2012_val": 1449,
+    "voc2012_train_aug voc2012_val": 12_031,  # trainval_aug
     "voc2011_seg11valid": 736,  # FCN 5
 }
 

@@ -33,6 +33,8 @@ OF_THE_PAPERS = {
     "voc_fcn32s_vgg19",
     "voc_fcn32s_fixed_vgg16",
     *(f"voc_deeplab_{net}" for net in ("base", "4x4", "7x7", "large_fov", "msc_base", "msc_large_fov")),
+    "voc_deeplab_large_fov_alexnet",
+    *(f"voc_deeplab_{net}_trainval" for net in ("base", "7x7", "large_fov", "msc_base", "msc_large_fov")),
     *(f"nyud_{inputs}" for inputs in ("rgb", "rgbd", "hha", "rgb_hha", "rgb_hha_16s")),
     *("siftflow_fcn16s", "pascal_context_59", "pascal_context_33", "stanford_background_fcn16s"),
 }
@@ -41,7 +43,7 @@ OTHERS = {
     *("camvid_large_fov", "camvid_best", "people_and_animals", "finetune", "finetune_crf"),
 }
 SPLITS = {
-    "voc": {"train", "val", "train_aug", "seg11valid"},
+    "voc": {"train", "val", "train_aug", "trainval_aug", "seg11valid"},
     "nyud": {"train", "val", "trainval", "test"},
 }
 """Those that are read, where `pixelwise data` lists fewer."""

@@ -22,6 +22,7 @@ from pixelwise.models.paper_nets import CATALOGUE
 from pixelwise.training import checkpoint
 from pixelwise.training.losses import cross_entropy
 from pixelwise.training.setup.recipe_net import load_run
+from pixelwise.workflows import export, load
 
 SETTINGS = (
     *("backbone_weights=none", "freeze_stages=0", "dropout=0", "crop=33", "batch_size=4", "ema=0"),
@@ -194,13 +195,28 @@ def test_nets_of_channels_are_trained_loaded_and_judged_alike(
     with pytest.raises(ModelError, match=r"sees .*, which a picture does not hold"):
         predictor(rooms / "images/00.png")
 
+    names = [name for name in inputs.split(",") if name != "image"]
+    folders = {name: rooms / f"channels.{name}" for name in names}
+    sample = open_dataset(f"folder:{rooms}", "val").with_inputs(*inputs.split(",")).read(0)
+    picture = rooms / f"images/{sample.id}.png"
+    by_run = predictor.with_partners(folders)(picture)
+    assert np.array_equal(by_run.scores, predictor(sample.stacked(inputs.split(","))).scores)
+    assert np.array_equal(by_run.image, sample.image), "the photo is shown"
 
-def test_a_net_of_channels_is_no_model_file(rooms: Path, tmp_path: Path) -> None:
-    from pixelwise.cli.export import export
+    written = export(tmp_path, tmp_path / "model.onnx")
+    for engine in ("onnxruntime", "openvino"):
+        loaded = load(written.path, engine=engine)
+        assert loaded.inputs == tuple(inputs.split(","))
+        found_by_file = loaded.with_partners(folders)(picture)
+        spread = by_run.scores.std()
+        assert np.abs(found_by_file.scores - by_run.scores).max() < 0.02 * spread
+        with pytest.raises(ModelError, match=f"sees {' and '.join(inputs.split(','))}") as caught:
+            loaded(picture)
+        assert "--" + names[0] in str(caught.value.hint)
 
+
+def test_a_run_of_channels_takes_no_crf_preset(rooms: Path, tmp_path: Path) -> None:
     run_recipe(rooms, tmp_path / "run", *SETTINGS, "inputs=image,depth", "steps=1")
-    with pytest.raises(TrainingError, match="sees image and depth, but model files take photos"):
-        export(tmp_path / "run", tmp_path / "model.onnx")
     with pytest.raises(ModelError, match="no CRF and no views"):
         load_model(str(tmp_path / "run"), "deeplab")
 
@@ -235,3 +251,23 @@ def test_deeplab_is_compared_with_every_eighth_label(
     monkeypatch.setattr("pixelwise.training.learner.cross_entropy", spy)
     run_recipe(rooms, tmp_path, *SETTINGS, "net=deeplab-large-fov", "steps=1", "crop=41")
     assert seen == [((4, 2, 6, 6), (4, 6, 6))]  # ceil(41 / 8) = 6
+
+
+@pytest.mark.parametrize("inputs", ["image", "image,depth"])
+def test_a_crf_layer_travels_in_the_model_file(rooms: Path, tmp_path: Path, inputs: str) -> None:
+    run_recipe(rooms, tmp_path, *SETTINGS, f"inputs={inputs}", "crf_layer=deeplab", "steps=3")
+    net, _ = load_run(tmp_path)
+    learnt = net.get_parameter("crf.weights")
+    written = export(tmp_path, tmp_path / "model.onnx")
+    by_run, by_file = load(tmp_path), load(written.path, engine="onnxruntime")
+    assert by_file.info.crf is not None
+    assert by_file.info.crf.weights == tuple(map(tuple, learnt.tolist()))
+    assert (by_file.info.crf.preset.theta_alpha, by_file.info.crf.preset.iterations) == (50, 10)
+    folders = {"depth": rooms / "channels.depth"} if "depth" in inputs else {}
+    picture = rooms / "images/03.png"
+    one, other = (each.with_partners(folders)(picture) for each in (by_run, by_file))
+    assert np.abs(one.probabilities - other.probabilities).max() < 1e-3
+    bare = load(written.path, engine="onnxruntime")
+    bare.engine = bare.engine._engine  # type: ignore[attr-defined]
+    without = bare.with_partners(folders)(picture)
+    assert np.abs(without.probabilities - one.probabilities).max() > 0.01, "the CRF does something"

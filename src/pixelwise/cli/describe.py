@@ -58,6 +58,10 @@ def describe(
     else:
         _print(shown)
         say(f"{parameters:,} parameters; {operations / 1e9:.1f} GFLOP, a multiply-add is 2")
+        if (view := getattr(net, "field_of_view", None)) is not None:
+            speed = CATALOGUE[name].images_per_second
+            trained = "" if speed is None else f"; its authors trained {speed:.2f} images per second"
+            say(f"field of view of fc6: {view} pixels{trained} (DeepLab, table 2)")
     if draw is not None:
         caption = (
             f"{parameters / 1e6:.1f} M parameters, {operations / 1e9:.0f} GFLOP for {height} x {width} pixels"

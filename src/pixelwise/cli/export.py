@@ -32,12 +32,12 @@ def export(
 ) -> None:
     """Write a trained net as an ONNX file for any image size, complete with classes and training record.
 
-    The file is checked against the net on several odd sizes before it gets its name.
+    A net that sees depth or HHA becomes a file with an input for each. A CRF layer travels as the model's own
+    CRF, which every engine runs after the net. The file is checked against the net on several odd sizes
+    before it gets its name.
     """
     import dataclasses
 
-    from pixelwise.core.errors import TrainingError
-    from pixelwise.core.types import IMAGE
     from pixelwise.exporting.onnx import export_onnx
     from pixelwise.models.layers.frozen_batch_norm import fold_batch_norm
     from pixelwise.models.surgery.border_rows import narrow_borders
@@ -54,19 +54,11 @@ def export(
         net, info = read_net(run)
     else:
         from pixelwise.training.checkpoint import BEST, chosen
+        from pixelwise.training.setup.crf_layer import take_crf
         from pixelwise.training.setup.recipe_net import load_run
 
         net, info = load_run(run, head)
-        if (inputs := tuple(info.training["recipe"]["inputs"])) != (IMAGE,):
-            raise TrainingError(
-                f"the net of {run} sees {' and '.join(inputs)}, but model files take photos alone",
-                "judge it with pixelwise eval",
-            )
-        if info.training["recipe"]["crf_layer"] is not None:
-            raise TrainingError(
-                f"the net of {run} ends in a CRF layer, which model files cannot hold",
-                "judge it with pixelwise eval; or export the run it started from, and refine with --crf",
-            )
+        info = dataclasses.replace(info, crf=take_crf(net))
         steps, planned = info.training["steps"], info.training["recipe"]["steps"]
         if steps < planned:
             best = ", the best on the held-out pictures" if chosen(run).name == BEST else ""

@@ -25,6 +25,7 @@ from pixelwise.cli import (
     describe,
     evaluate,
     export,
+    gallery,
     hha,
     import_caffe,
     messages,
@@ -153,6 +154,7 @@ _add("check", check.check, check.EXAMPLES)
 _add("preview", preview.preview, preview.EXAMPLES)
 _add("train", train.train, train.EXAMPLES)
 _add("eval", evaluate.evaluate, evaluate.EXAMPLES)
+_add("gallery", gallery.gallery, gallery.EXAMPLES)
 _add("compare", compare.compare, compare.EXAMPLES)
 _add("upper-bound", upper_bound.upper_bound, upper_bound.EXAMPLES)
 _add("time", timing.time, timing.EXAMPLES)

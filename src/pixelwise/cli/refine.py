@@ -17,33 +17,54 @@ _ENDINGS = (".png", ".npz")
 
 
 def refine(
-    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="The picture.")],
+    image: Annotated[
+        Path, typer.Argument(metavar="IMAGE", help="The picture; with --video a folder of frames.")
+    ],
     given: Annotated[
         Path,
         typer.Argument(
             metavar="LABELS|NPZ|NPY",
             help="PNG whose pixel values are class ids, 255 where unknown; or .npz with an array "
             '"probabilities" or "scores" (classes x height x width) and perhaps "classes" (names) and '
-            '"palette", as pixelwise segment --save probabilities writes; or .npy with probabilities.',
+            '"palette", as pixelwise segment --save probabilities writes; or .npy with probabilities; '
+            "with --video a folder of such PNG files, called as the frames are.",
         ),
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="OUT", help=".png for labels, .npz for probabilities.")
+        Path,
+        typer.Option(
+            *("--output", "-o"),
+            metavar="OUT",
+            help=".png for labels, .npz for probabilities; with --video a folder.",
+        ),
     ],
     crf_preset: options.Preset = None,
     confidence: Annotated[float, typer.Option(help="How sure given labels are, as a probability.")] = 0.7,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it is there.")] = False,
     threads: options.Threads = None,
+    show_iterations: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Draw labels, score and belief maps over the iterations (.png)."),
+    ] = None,
+    video: Annotated[
+        bool, typer.Option("--video", help="Refine a clip over space and time; measure its flicker.")
+    ] = False,
 ) -> None:
     """Refine a segmentation of any origin with a dense CRF.
 
     Labels keep their ids and their palette; pixels of 255 get the label that fits best, and no class appears
     that the file does not have. Probabilities of a reduced size are interpolated to the picture's.
+
+    With --video, pixels of neighbouring frames are alike too. Flicker is the share of pixels that change
+    label between two frames where no channel of the picture changes by 8 grey levels or more.
     """
+    if video:
+        return _refine_clip(image, given, output, crf_preset, confidence, overwrite, threads)
     from pixelwise.core.errors import ImageError
     from pixelwise.core.pictures.writing import write_picture
     from pixelwise.inference.crf_refiner import DEFAULT_PRESET, CRFRefiner
     from pixelwise.inference.external_results import read_given, refine_given
+    from pixelwise.inference.iterations import iteration_sheet
 
     if output.suffix.lower() not in _ENDINGS:
         raise typer.BadParameter(
@@ -58,6 +79,8 @@ def refine(
     except ValueError as problem:
         raise typer.BadParameter(str(problem), param_hint="--confidence") from None
     result = refine_given(image, before, refiner)
+    if show_iterations is not None:
+        write_picture(show_iterations, iteration_sheet(image, before, refiner))
     kind = "mask" if output.suffix.lower() == ".png" else "probabilities"
     if kind == "mask":
         write_picture(output, before.mask(result))
@@ -65,3 +88,26 @@ def refine(
         result.save_probabilities(output)
     notes = [f"{result.size[1]}x{result.size[0]}", *result.notes([kind])]
     say(f"{output}  ({', '.join(notes)}, {time.perf_counter() - start:.2f} s)")
+
+
+def _refine_clip(
+    frames: Path,
+    labels: Path,
+    output: Path,
+    preset: str | None,
+    confidence: float,
+    overwrite: bool,
+    threads: int | None,
+) -> None:
+    from pixelwise.inference.crf_refiner import DEFAULT_PRESET
+    from pixelwise.workflows import refine_video
+
+    try:
+        done = refine_video(
+            *(frames, labels, output, preset or DEFAULT_PRESET, confidence),
+            overwrite=overwrite,
+            threads=threads,
+        )
+    except ValueError as problem:
+        raise typer.BadParameter(str(problem), param_hint="--confidence") from None
+    say(f"{done.path}: {done.frames} frames; flicker {done.before:.2%} before, {done.after:.2%} after")

@@ -29,7 +29,7 @@ def segment(
         typer.Argument(metavar="INPUT...", help="Pictures, folders (with subfolders), or patterns."),
     ],
     model: Annotated[
-        str, typer.Option(help="Name of a bundled model, or path of an .onnx or .safetensors file.")
+        str, typer.Option(help="Bundled model, .onnx or .safetensors file, or run folder.")
     ] = "default",
     output: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("segmentation"),
     save: Annotated[
@@ -42,6 +42,16 @@ def segment(
     threads: options.Threads = None,
     engine: options.Engine = "auto",
     precision: options.Precision = "float32",
+    ids: options.Ids = None,
+    depth: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Depth, for a model that sees it: a file a picture.")
+    ] = None,
+    hha: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="HHA of pixelwise hha, for a model that sees it.")
+    ] = None,
+    submission: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A .tgz of all masks, as test servers take it.")
+    ] = None,
 ) -> None:
     """Segment pictures: print which classes they show, and save masks and overlays.
 
@@ -53,13 +63,20 @@ def segment(
 
     With --crf a fully connected CRF sees the picture in its own size (beyond 2.4 megapixels with 7 classes:
     on the largest copy that takes 800 MB), and all results are of its beliefs.
+
+    Files in the folders of --depth and --hha are called as their pictures are and have their size. Depth is
+    read as the model's training data was: of nyud:, whole numbers are millimetres. --submission holds
+    results/VOC2012/Segmentation/comp5_test_cls/ID.png for VOC's classes, testannot/ID.png for CamVid's.
     """
     from pixelwise.core.errors import ModelError
     from pixelwise.core.pictures.reading import FIRST_FRAME
     from pixelwise.core.threads import processors
-    from pixelwise.inference.predictor import load
-    from pixelwise.inference.segment_files import plan, run
+    from pixelwise.data.sources.voc import read_list
+    from pixelwise.inference.segment_files import listed, plan, run
     from pixelwise.inference.segmentation import KINDS
+    from pixelwise.inference.submission import ENDINGS, check_submission, write_submission
+    from pixelwise.workflows.loading import load
+    from pixelwise.workflows.segmenting import with_partners
 
     options.check_engine(engine, precision)
     kinds = tuple(dict.fromkeys(options.listed(save)))
@@ -69,13 +86,24 @@ def segment(
             f"expected any of {','.join(KINDS)}, got {','.join(unknown)}", param_hint="--save"
         )
 
+    if submission is not None:
+        if not submission.name.endswith(ENDINGS):
+            raise typer.BadParameter(
+                f"expected a name that ends in {' or '.join(ENDINGS)}, got {submission}",
+                param_hint="--submission",
+            )
+        kinds = tuple(dict.fromkeys((*kinds, "mask")))
     start = time.perf_counter()
     passed_over: Counter[str] = Counter()
     tasks = plan(inputs, output, passed_over)
+    tasks = tasks if ids is None else listed(tasks, set(read_list(ids)), str(ids))
     threads = processors() if threads is None else threads
     workers = min(threads, max(1, len(tasks)))
     preset = options.chosen_preset(crf, crf_preset)
     predictor = load(model, threads // workers, preset, engine=engine, precision=precision)
+    predictor = with_partners(predictor, depth, hha)
+    if submission is not None:
+        check_submission(submission, predictor.classes)
     if "cutout" in kinds and predictor.classes.background is None:
         raise ModelError(
             f'model "{predictor.info.name}" has no background class, which a cutout needs',
@@ -84,11 +112,12 @@ def segment(
 
     show = _print_json if as_json else _print_table if len(tasks) <= _MOST_TABLES else _print_line
     counts = {"segmented": 0, "skipped": 0, "failed": 0}
-    frames = 0
+    frames, finished = 0, []
     outcomes = run(predictor, tasks, output, kinds, overwrite, workers)
     with progress("segmenting", len(tasks), "pictures") as tell:
         for done, outcome in enumerate(outcomes, start=1):
             tell(done)
+            finished.append(outcome)
             frames += FIRST_FRAME in outcome.notes
             if outcome.problem is not None:
                 counts["failed"] += 1
@@ -99,6 +128,8 @@ def segment(
                 show(outcome)
     _print_summary(counts, time.perf_counter() - start, output)
     _print_left_out(frames, passed_over)
+    if submission is not None:
+        note(f"{submission}: {write_submission(finished, predictor.classes, submission)} pictures")
     if counts["failed"]:
         raise typer.Exit(1)
 

@@ -3,6 +3,7 @@ record.
 """
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,24 +13,30 @@ from torch import nn
 
 from pixelwise.core.errors import EXTRAS, MissingExtraError, ModelError
 from pixelwise.core.files import write_atomically
+from pixelwise.core.types import IMAGE
 from pixelwise.exporting.quantizable import make_quantizable
 from pixelwise.inference.engines.engines import OnnxEngine
-from pixelwise.inference.model_files.model_file import INPUT, OUTPUT, ModelInfo
+from pixelwise.inference.model_files.model_file import OUTPUT, ModelInfo
 from pixelwise.models.weights.tensor_files import fault_of
 
 CHECKED_SIZES = ((1, 1), (7, 300), (33, 32), (97, 131), (240, 321))
 SMALLEST_STORED_AS_HALF = 1024
 OPSET = 18
+CHANNELS = {IMAGE: 3, "depth": 1, "hha": 3}
+"""Of the inputs that data sets have by these names."""
 
 
 class _Image(nn.Module):
-    """The contract of a model file: (N, H, W, 3) uint8 in, (N, C, H, W) float32 scores out."""
+    """The contract of a model file: (N, H, W, 3) uint8 in, or an array (N, H, W, K) float32 for each thing
+    that the net sees; (N, C, H, W) float32 scores out.
+    """
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
         self.net = net
 
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
+    def forward(self, *seen: torch.Tensor) -> torch.Tensor:
+        image = seen[0] if len(seen) == 1 else torch.cat(seen, 3)
         scores: torch.Tensor = self.net(image.permute(0, 3, 1, 2))
         return scores
 
@@ -58,7 +65,9 @@ def export_onnx(net: nn.Module, info: ModelInfo, path: Path, half_weights: bool 
     if fault := fault_of(net.state_dict()):
         raise ModelError(f"the net holds {fault}", "export a net with sound weights")
 
-    example = torch.zeros(2, 97, 131, 3, dtype=torch.uint8)
+    channels = channels_of(net, info.inputs)
+    kind = torch.uint8 if info.inputs == (IMAGE,) else torch.float32
+    examples = tuple(torch.zeros(2, 97, 131, count, dtype=kind) for count in channels)
     # torch takes sizes of one cell for special cases; the graph has none, which CHECKED_SIZES prove.
     height, width = (torch.export.Dim(name, min=65) for name in ("height", "width"))
     axes = {0: torch.export.Dim("n"), 1: height, 2: width}
@@ -66,11 +75,11 @@ def export_onnx(net: nn.Module, info: ModelInfo, path: Path, half_weights: bool 
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
             _Image(net).eval(),
-            (example,),
+            examples,
             dynamo=True,
-            input_names=[INPUT],
+            input_names=list(info.inputs),
             output_names=[OUTPUT],
-            dynamic_shapes=(axes,),
+            dynamic_shapes=((axes,) * len(examples),),
             opset_version=OPSET,
             verbose=False,
         )
@@ -82,13 +91,29 @@ def export_onnx(net: nn.Module, info: ModelInfo, path: Path, half_weights: bool 
     for key, value in info.to_metadata().items():
         model.metadata_props.append(onnx.StringStringEntryProto(key=key, value=value))
     content = model.SerializeToString()
-    deviation = _deviation(net, content)
+    deviation = _deviation(net, content, sum(channels))
     if not deviation <= 0.02:
         raise ModelError(
             f"the exported graph differs from the net: scores deviate by {deviation:.2g} of their spread"
         )
     write_atomically(path, lambda file: file.write(content))
     return deviation
+
+
+def channels_of(net: nn.Module, inputs: Sequence[str]) -> tuple[int, ...]:
+    """How many channels each input of a net has. Raises ModelError if the net does not say."""
+    if inputs == (IMAGE,):
+        return (CHANNELS[IMAGE],)
+    mean = getattr(net, "mean", None)
+    total = mean.numel() if isinstance(mean, torch.Tensor) else 0
+    own = [name for name in inputs if name not in CHANNELS]
+    rest = total - sum(CHANNELS.get(name, 0) for name in inputs)
+    if len(own) > 1 or (rest < 1 if own else rest != 0):
+        raise ModelError(
+            f"a net of {total} channels cannot be divided among {', '.join(inputs)}",
+            "export nets that see image, depth, hha and at most one more channel",
+        )
+    return tuple(CHANNELS.get(name, rest) for name in inputs)
 
 
 def _forget_machine(model: Any) -> None:
@@ -124,12 +149,12 @@ def _store_as_half(graph: Any) -> None:
     graph.node.extend(nodes)
 
 
-def _deviation(net: nn.Module, content: bytes) -> float:
+def _deviation(net: nn.Module, content: bytes, channels: int) -> float:
     engine = OnnxEngine(content, source="the exported graph")
     random = np.random.default_rng(0)
     worst = 0.0
     for height, width in CHECKED_SIZES:
-        image = random.integers(0, 256, (height, width, 3), np.uint8)
+        image = random.integers(0, 256, (height, width, channels), np.uint8)
         with torch.inference_mode():
             expected = net(torch.from_numpy(image).permute(2, 0, 1)[None])[0].numpy()
         found = engine.scores(image)

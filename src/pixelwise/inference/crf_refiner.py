@@ -5,6 +5,7 @@ terms.
 """
 
 import hashlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -62,11 +63,25 @@ class CRFRefiner:
         The memory of a lattice grows with what differs in a picture. Where noise would take more than
         MOST_BYTES the beliefs are those of a reduced copy.
         """
+        crf = self._crf(image, probabilities)
+        crf.step(self.preset.iterations)
+        return crf.q
+
+    def after(self, image: RGBImage, probabilities: Beliefs, iterations: Sequence[int]) -> Iterator[Beliefs]:
+        """Beliefs after each of these numbers of iterations, which increase; 0: as given. Else as when
+        called.
+        """
+        crf = self._crf(image, probabilities)
+        for count in iterations:
+            crf.step(count - crf.iterations)
+            yield crf.q
+
+    def _crf(self, image: RGBImage, probabilities: Beliefs) -> DenseCRF:
         while True:
             size = image.shape[0], image.shape[1]
             preset = self.preset.for_size(size)
             try:
-                crf = DenseCRF(
+                return DenseCRF(
                     unary_from_probabilities(probabilities),
                     preset.kernels(image),
                     threads=self._threads,
@@ -76,9 +91,6 @@ class CRFRefiner:
                 smaller = fitting(size, int(max(size) / 2**0.5))
                 image = _resized(image, smaller)
                 probabilities = np.stack([_resized(plane, smaller) for plane in probabilities])
-            else:
-                crf.step(preset.iterations)
-                return crf.q
 
 
 def refining_bytes(size: tuple[int, int], classes: int) -> int:

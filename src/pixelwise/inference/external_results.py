@@ -16,9 +16,9 @@ from pixelwise.core.files import open_file
 from pixelwise.core.pictures.label_pictures import mask
 from pixelwise.core.pictures.memory_budget import PICTURES
 from pixelwise.core.pictures.opening import opened
-from pixelwise.core.pictures.reading import fitting, read_photo
+from pixelwise.core.pictures.reading import Photo, fitting, read_photo
 from pixelwise.core.terminal import printable
-from pixelwise.core.types import VOID, Labels, Scores
+from pixelwise.core.types import VOID, Labels, RGBImage, Scores
 from pixelwise.data.sample_files import read_ids
 from pixelwise.inference.crf_refiner import Refiner, refined, refined_photo, reserved_bytes
 from pixelwise.inference.probabilities import Beliefs, probabilities_of
@@ -111,6 +111,15 @@ def refine_given(photo_path: Path, given: Given, refiner: Refiner) -> Segmentati
 
     Raises DataError if their sizes do not fit.
     """
+    photo, closer = fitting_photo(photo_path, given)
+    grid = closer.shape[0], closer.shape[1]
+    with PICTURES.reserve(reserved_bytes(grid, len(given.classes))):
+        scores, shown = refined(refiner, closer, given.probabilities(grid))
+    return Segmentation(scores, photo.size, given.classes, shown, photo.original, photo.size)
+
+
+def fitting_photo(photo_path: Path, given: Given) -> tuple[Photo, RGBImage]:
+    """The picture, and the copy of it that is refined. Raises DataError if its size does not fit."""
     photo = read_photo(photo_path, _FIRST_LOOK)
     if not given.fits(photo.size):
         shape = given.labels.shape if isinstance(given, GivenLabels) else given.scores.shape[1:]
@@ -119,11 +128,7 @@ def refine_given(photo_path: Path, given: Given, refiner: Refiner) -> Segmentati
             f"orientation says, but what is to be refined {shape[1]} x {shape[0]}",
             "labels must have the picture's size, probabilities and scores its shape",
         )
-    closer = refined_photo(photo_path, photo, len(given.classes))
-    grid = closer.shape[0], closer.shape[1]
-    with PICTURES.reserve(reserved_bytes(grid, len(given.classes))):
-        scores, shown = refined(refiner, closer, given.probabilities(grid))
-    return Segmentation(scores, photo.size, given.classes, shown, photo.original, photo.size)
+    return photo, refined_photo(photo_path, photo, len(given.classes))
 
 
 def _read_labels(path: Path, confidence: float) -> GivenLabels:

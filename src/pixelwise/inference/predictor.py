@@ -1,7 +1,8 @@
 """From a picture to a Segmentation: read, reduce, score, refine. Training judges nets by this code too."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from pixelwise.inference.engines.registry import open_model, open_module
 from pixelwise.inference.model_files.model_file import ModelInfo, bundled_names
 from pixelwise.inference.normalisation import Normalisation
 from pixelwise.inference.segmentation import Segmentation
+from pixelwise.inference.sources.partners import Partners
 from pixelwise.inference.views import SINGLE, Views, averaged_scores, sized
 
 if TYPE_CHECKING:
@@ -38,28 +40,57 @@ class Predictor:
         identity: str | None = None,
         refiner: Refiner | None = None,
         views: Views = SINGLE,
-        inputs: Sequence[str] = (IMAGE,),
+        inputs: Sequence[str] | None = None,
         source: str | None = None,
+        partners: Partners | None = None,
     ) -> None:
         """`identity` tells models of one name apart: results of another model, `refiner` or `views` are not
-        reused. `inputs`: what the net sees, where that is not the image alone; then sources are arrays
-        (H, W, K) of these side by side, `views` is single and `refiner` None. `source`: the file or folder
-        that the model came from, for messages.
+        reused. `inputs`: what the net sees, default info.inputs. Where that is not the image alone, sources
+        are arrays (H, W, K) of these side by side, or files whose `partners` hold the rest; then `views` is
+        single and `refiner` None. `source`: the file or folder that the model came from, for messages.
         """
         self._shown = f'model "{printable(info.name)}"' + (f" ({source})" if source else "")
-        self.inputs = tuple(inputs)
+        self.inputs = info.inputs if inputs is None else tuple(inputs)
         if self.inputs != (IMAGE,) and (refiner is not None or views != SINGLE):
             raise ModelError(
-                f"{self._shown} sees {' and '.join(inputs)}: no CRF and no views for such",
+                f"{self._shown} sees {' and '.join(self.inputs)}: no CRF and no views for such",
                 "leave out --crf, --scales and --flip",
             )
         self.engine = engine
         self.info = info
         self.refiner = refiner
         self.views = views
+        self._source, self._partners = source, partners
         model = info.name if identity is None else identity
         model = model if views == SINGLE else f"{model} {views}"
         self.identity = model if refiner is None else f"{model} {refiner.identity}"
+
+    def with_partners(self, folders: Mapping[str, Path]) -> "Predictor":
+        """The same model for files: what it sees besides the picture lies in these folders, by channel
+        ("depth", "hha"), in files called as the pictures are.
+
+        Raises ModelError if the model sees anything else than the image and these channels, DataError if one
+        is not a folder.
+        """
+        needed = [name for name in self.inputs if name != IMAGE]
+        if missing := [name for name in needed if name not in folders]:
+            raise self._sees_more(missing)
+        if extra := [name for name in folders if name not in needed]:
+            raise ModelError(
+                f"{self._shown} sees {' and '.join(self.inputs)}, but no {' and '.join(extra)}",
+                f"leave out {' and '.join(f'--{name}' for name in extra)}",
+            )
+        if not needed:
+            return self
+        made = copy(self)
+        recipe = self.info.training.get("recipe")
+        data = recipe.get("data") if isinstance(recipe, dict) else None
+        made._partners = Partners.of(folders, isinstance(data, str) and data.startswith("nyud:"))
+        return made
+
+    def identity_for(self, path: Path) -> str:
+        """As `identity`; where the picture has partners, it tells those apart too."""
+        return self.identity if self._partners is None else f"{self.identity} {self._partners.state(path)}"
 
     @property
     def classes(self) -> Classes:
@@ -128,23 +159,35 @@ class Predictor:
         return averaged_scores(self.engine, closer.pixels, size, self.views)
 
     def _of_inputs(self, source: object) -> Segmentation:
+        if self._partners is not None and isinstance(source, str | Path):
+            return self._of_files(Path(source), self._partners)
         if not isinstance(source, np.ndarray) or source.ndim != 3:
-            raise self._sees_more()
+            raise self._sees_more([name for name in self.inputs if name != IMAGE])
         size = source.shape[0], source.shape[1]
         seen = resampled(source, self._scored_size(size))
         colours = seen[..., :3] if seen.shape[2] >= 3 else seen[..., :1].repeat(3, axis=2)
         shown = np.ascontiguousarray(colours.clip(0, 255).astype(np.uint8))
         return Segmentation(self._finite(self.engine.scores(seen)), size, self.classes, shown)
 
+    def _of_files(self, path: Path, partners: Partners) -> Segmentation:
+        photo = read_photo(path, self.info.long_side)
+        size = self._scored_size(photo.size)
+        with PICTURES.reserve(scoring_bytes(size, len(self.classes))):
+            seen = resampled(partners.stacked(path, self.inputs), size)
+            scores = self._finite(self.engine.scores(seen))
+        shown = sized(photo.pixels, size)
+        return Segmentation(scores, photo.size, self.classes, shown, photo.original, file_notes=photo.notes)
+
     def expect_photos(self) -> None:
         """Raise ModelError, for what works on photos alone, if the model sees anything else."""
         if self.inputs != (IMAGE,):
-            raise self._sees_more()
+            raise self._sees_more([name for name in self.inputs if name != IMAGE])
 
-    def _sees_more(self) -> ModelError:
+    def _sees_more(self, missing: Sequence[str]) -> ModelError:
+        given = " ".join(f"--{name} FOLDER" for name in missing)
         return ModelError(
             f"{self._shown} sees {' and '.join(self.inputs)}, which a picture does not hold",
-            "judge it on a data set that has them: pixelwise eval",
+            f"judge it on a data set that has them: pixelwise eval; or segment pictures with {given}",
         )
 
     def _refined(self, source: Source, photo: Photo, scored: Segmentation, refiner: Refiner) -> Segmentation:

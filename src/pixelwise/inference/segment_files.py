@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePath
@@ -71,6 +71,20 @@ def plan(inputs: Sequence[str | Path], output: Path, passed_over: "Counter[str] 
     return tasks
 
 
+def listed(tasks: Sequence[Task], ids: Collection[str], name: str) -> list[Task]:
+    """The tasks of pictures with these ids, their names without ending. `name` says where the ids are from,
+    for messages. Raises ImageError if there is no picture for one of them.
+    """
+    kept = [task for task in tasks if task.problem is not None or task.path.stem in ids]
+    if missing := sorted(set(ids) - {task.path.stem for task in kept}):
+        raise ImageError(
+            f"{name} lists {len(missing)} pictures that are not among the inputs, "
+            f"{printable(missing[0])} for one",
+            "an id is a file's name without its ending; name the folder that holds all of them",
+        )
+    return kept
+
+
 def run(
     predictor: Predictor,
     tasks: Sequence[Task],
@@ -100,7 +114,7 @@ def _outcome(
         return Outcome(task.path, task.problem)
     try:
         if not overwrite:
-            result = ledger.finished(task.stem, task.path, predictor.identity, kinds)
+            result = ledger.finished(task.stem, task.path, predictor.identity_for(task.path), kinds)
             if result is not None:
                 return _from_record(task, ledger.output, kinds, result)
         return _segment(predictor, ledger, kinds, task)
@@ -118,11 +132,12 @@ def _outcome(
 def _segment(predictor: Predictor, ledger: Ledger, kinds: tuple[str, ...], task: Task) -> Outcome:
     start = time.perf_counter()
     state = state_of(task.path) if task.path.exists() else ()
+    model = predictor.identity_for(task.path)
     result = predictor(task.path)
     picture = Identity.of(task.path, state)
     with PICTURES.reserve(result.saving_bytes(kinds)):
         areas = result.areas()
-        stem = ledger.claim(task.stem, task.place, Record(picture, predictor.identity))
+        stem = ledger.claim(task.stem, task.place, Record(picture, model))
         outputs = result.save(ledger.output / stem, kinds)
         outcome = Outcome(
             path=task.path,
@@ -136,7 +151,7 @@ def _segment(predictor: Predictor, ledger: Ledger, kinds: tuple[str, ...], task:
         del result
     sizes = {kind: path.stat().st_size for kind, path in outputs.items()}
     made = Result(outcome.size, outcome.scored_size, outcome.areas, outcome.notes, sizes)
-    ledger.write(stem, Record(picture, predictor.identity, made))
+    ledger.write(stem, Record(picture, model, made))
     return outcome
 
 

@@ -67,7 +67,7 @@ class Entry:
 def deeplab_entry(arguments: Mapping[str, Any], paper: str, **known: Any) -> Entry:
     """An entry of the DeepLab family."""
     family: dict[str, Any] = {"settings": ("dropout", "pools"), "channels": (3, 4)}
-    return Entry(arguments, paper, constructor=deeplab_net, **family, **known)
+    return Entry(arguments, paper, constructor=deeplab_net, **{**family, **known})
 
 
 CATALOGUE = {
@@ -93,6 +93,12 @@ CATALOGUE = {
     "deeplab-4x4": deeplab_entry({"variant": "4x4"}, "CRF 67.14", images_per_second=2.90),
     "deeplab-7x7": deeplab_entry({"variant": "7x7"}, "64.38, CRF 67.64", images_per_second=1.44),
     "deeplab-large-fov": deeplab_entry({"variant": "large_fov"}, "62.25, CRF 67.64", images_per_second=4.84),
+    "deeplab-large-fov-alexnet": deeplab_entry(
+        {"variant": "large_fov", "backbone": "alexnet"},
+        NO_FIGURE,
+        backbone="alexnet",
+        settings=("dropout", "pools", "origin"),
+    ),
     "deeplab-msc-base": deeplab_entry({"variant": "base", "multi_scale": True}, "61.30, CRF 65.21"),
     "deeplab-msc-large-fov": deeplab_entry({"variant": "large_fov", "multi_scale": True}, "64.21, CRF 68.70"),
 }

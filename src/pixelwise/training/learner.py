@@ -8,10 +8,12 @@ import numpy as np
 import torch
 
 from pixelwise.core.errors import TrainingError
+from pixelwise.core.types import VOID
 from pixelwise.cpu.training import for_training
 from pixelwise.models.nets.segmentation_net import by_head
 from pixelwise.training.checkpoint import Checkpoint
 from pixelwise.training.distributed.processes import summed
+from pixelwise.training.image_labels import ESTIMATES
 from pixelwise.training.losses import LossSampling, among, cross_entropy, labelled, sampled_by_class
 from pixelwise.training.optimizer import RunningMean, make_optimizer, schedule, set_rates
 from pixelwise.training.recipe import Recipe
@@ -53,6 +55,7 @@ class Learner:
         by_sampling = recipe.balance_by == "sampling"
         self._chances = weights if by_sampling else {}
         self._weights = {} if by_sampling else {n: weight.to(fabric.device) for n, weight in weights.items()}
+        self._estimate = None if recipe.image_labels is None else ESTIMATES[recipe.image_labels]
         self._sampling = LossSampling(recipe.loss_sampling)
         self.mean = RunningMean(self.net, recipe.ema)
         self._model.train()
@@ -103,6 +106,10 @@ class Learner:
                 scores = self._model(images)
                 loss = torch.zeros((), device=self.fabric.device)
                 for place, (name, own) in enumerate(by_head(scores, self.heads).items()):
+                    if self._estimate is not None:
+                        shown = part.present.to(self.fabric.device)
+                        estimated = self._estimate(own.detach().float(), shown).to(target[name].dtype)
+                        target[name] = torch.where(target[name] == VOID, target[name], estimated)
                     if place == 0:
                         own = among(own, part.labelled.to(self.fabric.device))
                     loss = loss + cross_entropy(own, target[name], self._weights.get(name), pixels[name])

@@ -128,6 +128,11 @@ class Recipe:
     """How classes are balanced: "weights", or "sampling": pixels count or not, at random, in proportion to
     these weights.
     """
+    image_labels: str | None = None
+    """Learn from labels of whole pictures: of a label file only the classes that it shows count. "em_fixed"
+    or "em_adaptive" estimates the labels of pixels in each step (image_labels.py). Class 0 is the background.
+    For data with one head.
+    """
     optimizer: str = "adamw"
     """"adamw" or "sgd"."""
     learning_rate: float = 3e-4

@@ -4,9 +4,6 @@ import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
-from pixelwise.core.errors import TrainingError
-from pixelwise.core.types import IMAGE
-
 
 @dataclass(frozen=True)
 class Exported:
@@ -30,9 +27,10 @@ def export(
     """Write the best net of a run folder, or a net (.safetensors), as an ONNX file for any image size.
 
     name: what the model calls itself, default its recipe. long_side: score pictures at most this long, in
-    pixels, default the recipe's. head: which head of a run that has several. The file is compared with the
-    net on several odd sizes before it gets its name. Raises ValueError for another ending than .onnx and for
-    a head of a net file, TrainingError for runs whose net a model file cannot hold.
+    pixels, default the recipe's. head: which head of a run that has several. A net that sees depth or HHA
+    becomes a file with an input for each; a CRF layer travels as the model's own CRF. The file is compared
+    with the net on several odd sizes before it gets its name. Raises ValueError for another ending than .onnx
+    and for a head of a net file.
     """
     from pixelwise.exporting.onnx import export_onnx
     from pixelwise.models.layers.frozen_batch_norm import fold_batch_norm
@@ -49,20 +47,12 @@ def export(
             raise ValueError(f"a net file has one head, so leave out head; got {head}")
         net, info = read_net(run)
     else:
+        from pixelwise.training.setup.crf_layer import take_crf
         from pixelwise.training.setup.recipe_net import load_run
 
         net, info = load_run(run, head)
         recipe = info.training["recipe"]
-        if (inputs := tuple(recipe["inputs"])) != (IMAGE,):
-            raise TrainingError(
-                f"the net of {run} sees {' and '.join(inputs)}, but model files take photos alone",
-                "judge it with pixelwise eval",
-            )
-        if recipe["crf_layer"] is not None:
-            raise TrainingError(
-                f"the net of {run} ends in a CRF layer, which model files cannot hold",
-                "judge it with pixelwise eval; or export the run it started from, and refine with --crf",
-            )
+        info = dataclasses.replace(info, crf=take_crf(net))
         steps, planned = info.training["steps"], recipe["steps"]
     info = dataclasses.replace(info, name=name or info.name, long_side=long_side or info.long_side)
     fold_batch_norm(net)

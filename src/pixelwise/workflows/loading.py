@@ -89,5 +89,4 @@ def _load_run(
     engine = TorchEngine(for_inference(net, precision))
     identity = identity_of(info, sha256_of(checkpoint.chosen(run)), precision)
     identity = identity if head is None else f"{identity} {head}"
-    inputs = info.training["recipe"]["inputs"]
-    return Predictor(engine, info, identity, refiner, views, inputs, str(run))
+    return Predictor(engine, info, identity, refiner, views, source=str(run))

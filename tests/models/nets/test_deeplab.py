@@ -10,6 +10,7 @@ from pixelwise.models.layers.bilinear import BilinearUpsampling
 from pixelwise.models.layers.grid import Grid
 from pixelwise.models.nets.deeplab import VARIANTS, DeepLab, deeplab
 from pixelwise.models.surgery.stitching import shift_and_stitch
+from pixelwise.models.trunks.alexnet import alexnet_trunk
 from pixelwise.models.trunks.trunk import through
 from pixelwise.models.trunks.vgg16 import vgg16_trunk
 
@@ -258,3 +259,40 @@ def test_the_trunk_has_the_papers_rates() -> None:
     assert {rates["conv4_3"]} == {1}
     assert {rates[f"conv5_{i}"] for i in (1, 2, 3)} == {2}
     assert trunk.grids["pool5"].stride == 8
+
+
+@pytest.mark.parametrize("origin", ["caffe", "torchvision"])
+def test_alexnet_with_exact_pools_is_alexnet_run_densely(origin: str) -> None:
+    """Every fourth cell of each row and column is one of the net of stride 32."""
+    torch.manual_seed(0)
+    coarse = alexnet_trunk(origin=origin).eval()
+    dense = alexnet_trunk(origin=origin, output_stride=8, exact_pools=True).eval()
+    dense.load_state_dict(coarse.state_dict())
+    image = torch.rand(1, 3, 193, 161)
+    with torch.inference_mode():
+        cells, expected = dense(image)["pool5"], coarse(image)["pool5"]
+    assert cells.shape[2:] == (25, 21)
+    assert torch.allclose(cells[..., ::4, ::4], expected, atol=1e-5 * float(expected.abs().max()))
+    grid = dense.grids["pool5"]
+    assert (int(grid.stride), int(grid.offset)) == (8, 0)
+
+
+def test_large_fov_on_alexnet_scores_every_eighth_pixel_with_a_field_of_view_of_224() -> None:
+    net = deeplab(classes=3, backbone="alexnet", filters=8)
+    assert (net.field_of_view, net.fc6.dilation, net.fc6.in_channels) == (224, (12, 12), 256)
+    with torch.inference_mode():
+        assert net.train()(torch.zeros(1, 3, 65, 97)).shape == (1, 3, 9, 13)
+        assert net.eval()(torch.zeros(1, 3, 65, 98)).shape == (1, 3, 65, 98)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"variant": "7x7"}, "6x6"),
+        ({"multi_scale": True}, "no branches"),
+        ({"origin": "theano"}, "origin is"),
+    ],
+)
+def test_what_alexnet_cannot_be_is_refused(settings: dict[str, object], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        deeplab(backbone="alexnet", **settings)  # type: ignore[arg-type]

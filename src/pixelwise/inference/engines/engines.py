@@ -13,7 +13,8 @@ from pixelwise.core.errors import MissingExtraError, ModelError
 from pixelwise.core.pictures.memory_budget import PICTURES
 from pixelwise.core.threads import processors, thread_count
 from pixelwise.core.types import PRECISIONS, RGBImage, Scores
-from pixelwise.inference.model_files.model_file import INPUT, OUTPUT, read_model
+from pixelwise.inference.engines.contract import check_contract
+from pixelwise.inference.model_files.model_file import OUTPUT, read_model
 from pixelwise.inference.model_files.onnx_file import checked_metadata
 
 if TYPE_CHECKING:
@@ -64,7 +65,9 @@ class OnnxEngine:
             raise _incomplete(self._source, problem) from problem
         inputs = {entry.name: (entry.type, entry.shape) for entry in self._session.get_inputs()}
         outputs = {entry.name: (entry.type, entry.shape) for entry in self._session.get_outputs()}
-        _check_contract(self._source, inputs, outputs, ("tensor(uint8)", "tensor(float)"))
+        self._inputs = check_contract(
+            self._source, self._metadata, inputs, outputs, ("tensor(uint8)", "tensor(float)")
+        )
 
     @property
     def threads(self) -> int:
@@ -77,7 +80,7 @@ class OnnxEngine:
 
     def scores(self, image: RGBImage) -> Scores:
         try:
-            (scores,) = self._session.run([OUTPUT], {INPUT: image[np.newaxis]})
+            (scores,) = self._session.run([OUTPUT], self._inputs.feeds(image))
         except Exception as problem:  # as above
             if "bfc_arena" in str(problem):
                 raise _too_large(self._source, image.shape[:2]) from problem
@@ -166,7 +169,7 @@ class OpenVinoEngine:
             {port.any_name: (port.element_type.get_type_name(), _sizes(port)) for port in ports}
             for ports in (self._model.inputs, self._model.outputs)
         ]
-        _check_contract(self._source, described[0], described[1], ("u8", "f32"))
+        self._inputs = check_contract(self._source, self._metadata, described[0], described[1], ("u8", "f32"))
         self._room = USUAL_SIDE if bundled else 0
         self._expect_room((USUAL_SIDE, USUAL_SIDE))
         try:
@@ -198,7 +201,7 @@ class OpenVinoEngine:
         """The bytes of the largest tensor in the net for a picture of `size`; nothing is computed."""
         try:
             shaped = self._model.clone()
-            shaped.reshape({INPUT: [1, *size, 3]})
+            shaped.reshape({name: [1, *size, channels] for name, channels in self._inputs.channels.items()})
         except RuntimeError as problem:
             raise _incomplete(self._source, problem) from problem
         ports = [port for node in shaped.get_ops() for port in node.outputs()]
@@ -215,7 +218,7 @@ class OpenVinoEngine:
         if not hasattr(self._requests, "own"):
             self._requests.own = self._net.create_infer_request()
         try:
-            results = self._requests.own.infer({INPUT: image[np.newaxis]})
+            results = self._requests.own.infer(self._inputs.feeds(image))
         except RuntimeError as problem:
             raise _failed(self._source, image, problem) from problem
         return np.array(
@@ -285,30 +288,6 @@ def _too_large(source: str, size: tuple[int, ...]) -> ModelError:
 def _failed(source: str, image: RGBImage, problem: Exception) -> ModelError:
     height, width = image.shape[:2]
     return ModelError(f"{source} failed on an image of {height}x{width}: {_reason(problem)}")
-
-
-def _check_contract(
-    source: str,
-    inputs: dict[str, tuple[str, list[Any]]],
-    outputs: dict[str, tuple[str, list[Any]]],
-    types: tuple[str, str],
-) -> None:
-    """Raise ModelError unless inputs and outputs, by name (type, sizes), are those of a model file; `types`
-    is what the engine calls uint8 and float32.
-    """
-    fault = None
-    if list(inputs) != [INPUT] or OUTPUT not in outputs:
-        fault = f"inputs {sorted(inputs)} and outputs {sorted(outputs)}"
-    elif inputs[INPUT][0] != types[0] or inputs[INPUT][1][3:] != [3]:
-        fault = f"{INPUT} of {inputs[INPUT][0]} {inputs[INPUT][1]}"
-    elif outputs[OUTPUT][0] != types[1] or len(outputs[OUTPUT][1]) != 4:
-        fault = f"{OUTPUT} of {outputs[OUTPUT][0]} {outputs[OUTPUT][1]}"
-    if fault is not None:
-        raise ModelError(
-            f'{source}: expected an input "{INPUT}" uint8 (N, H, W, 3) and an output "{OUTPUT}" '
-            f"float32 (N, C, H, W), got {fault}",
-            'write model files with "pixelwise export"',
-        )
 
 
 def _sizes(port: Any) -> list[int | None]:

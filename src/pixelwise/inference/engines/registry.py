@@ -13,6 +13,7 @@ from pixelwise.core.errors import EXTRAS, MissingExtraError, ModelError
 from pixelwise.core.files import sha256_of
 from pixelwise.core.threads import thread_count
 from pixelwise.core.types import PRECISIONS
+from pixelwise.inference.engines.crf_engine import CRFEngine
 from pixelwise.inference.engines.engines import Engine, OnnxEngine, OpenVinoEngine, TorchEngine
 from pixelwise.inference.model_files.model_file import ModelInfo, bundled_names, read_model
 from pixelwise.inference.normalisation import Normalisation
@@ -48,7 +49,8 @@ def open_model(
     else:
         made = OnnxEngine(model, threads, source)
     info = ModelInfo.from_metadata(made.metadata, source)
-    return made, info, identity_of(info, hashlib.sha256(model).hexdigest(), precision)
+    whole: Engine = made if info.crf is None else CRFEngine(made, info.crf)
+    return whole, info, identity_of(info, hashlib.sha256(model).hexdigest(), precision)
 
 
 def _open_net(path: Path, threads: int | None, engine: str, precision: str) -> tuple[Engine, ModelInfo, str]:

@@ -2,6 +2,7 @@
 
 A model is one ONNX file: input "image", uint8 (N, H, W, 3) RGB of any size; output "scores", float32 (N, C,
 H, W). Normalisation happens inside the graph. One metadata property, "pixelwise", holds the rest as JSON.
+A model that sees more than the photo has one input for each thing it sees, float32 (N, H, W, K), by name.
 """
 
 import json
@@ -18,14 +19,19 @@ from pixelwise.core.errors import ModelError
 from pixelwise.core.files import regular_file
 from pixelwise.core.pictures.reading import fitting
 from pixelwise.core.terminal import printable
+from pixelwise.core.types import IMAGE
+from pixelwise.crf.learnt import LearntCRF
 
-FORMAT = 1
+FORMAT = 2
+PLAIN_FORMAT = 1
+"""Of models that see photos alone and end in no CRF, which older versions read too."""
 MOST_BYTES = 1_000_000_000
 """Of a model file: FCN's largest net has 0.54 GB in float32."""
 PROPERTY = "pixelwise"
 INPUT, OUTPUT = "image", "scores"
 MOST_PIXELS = 100_000
 MOST_LETTERS = 1000
+_MOST_INPUTS = 8
 _WRITTEN = 'write model files with "pixelwise export"'
 
 
@@ -35,7 +41,8 @@ class ModelInfo:
 
     An image whose longer side exceeds `long_side` pixels is scored on a copy reduced to it; with `enlarge` a
     smaller one on a copy enlarged to it. `preprocessing` says what the graph does to the pixels; `training`
-    is the record of how the model came about. Both are JSON objects for the reader.
+    is the record of how the model came about. Both are JSON objects for the reader. `inputs`: what the net
+    sees, in this order, as image and depth. `crf`: refines the scores on the copy that was scored.
     """
 
     name: str
@@ -44,6 +51,8 @@ class ModelInfo:
     preprocessing: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
     enlarge: bool = False
+    inputs: tuple[str, ...] = (IMAGE,)
+    crf: LearntCRF | None = None
 
     def __post_init__(self) -> None:
         if not self.name:
@@ -52,6 +61,14 @@ class ModelInfo:
             raise ValueError(f"a name has at most {MOST_LETTERS} letters, got {len(self.name)}")
         if not 1 <= self.long_side <= MOST_PIXELS:
             raise ValueError(f"long_side is from 1 to {MOST_PIXELS} pixels, got {_shown(self.long_side)}")
+        if not 1 <= len(set(self.inputs)) == len(self.inputs) <= _MOST_INPUTS or not all(self.inputs):
+            raise ValueError(f"inputs are 1 to {_MOST_INPUTS} different names, got {_shown(self.inputs)}")
+        if self.crf is not None and len(self.crf.compatibility) != len(self.classes):
+            raise ValueError(
+                f"the CRF is of {len(self.crf.compatibility)} classes, the model of {len(self.classes)}"
+            )
+        if self.crf is not None and self.inputs[0] != IMAGE:
+            raise ValueError("a CRF needs the image as the first input")
 
     def scored_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """(height, width) of the copy on which a picture of `size` is scored."""
@@ -63,8 +80,9 @@ class ModelInfo:
             {"name": name, "color": list(color)}
             for name, color in zip(self.classes.names, self.classes.palette, strict=True)
         ]
-        record = {
-            "format": FORMAT,
+        plain = self.inputs == (IMAGE,) and self.crf is None
+        record: dict[str, Any] = {
+            "format": PLAIN_FORMAT if plain else FORMAT,
             "name": self.name,
             "classes": classes,
             "background": self.classes.background,
@@ -73,6 +91,9 @@ class ModelInfo:
             "preprocessing": _as_json(self.preprocessing),
             "training": _as_json(self.training),
         }
+        if not plain:
+            record["inputs"] = list(self.inputs)
+            record["crf"] = None if self.crf is None else self.crf.to_record()
         return {PROPERTY: json.dumps(record, allow_nan=False)}
 
     @classmethod
@@ -105,8 +126,8 @@ class ModelInfo:
 
     @classmethod
     def _from_record(cls, record: dict[str, Any]) -> "ModelInfo":
-        if record["format"] != FORMAT:
-            raise ValueError(f"format must be {FORMAT}, got {_shown(record['format'])}")
+        if record["format"] not in (PLAIN_FORMAT, FORMAT) or isinstance(record["format"], bool):
+            raise ValueError(f"format must be {PLAIN_FORMAT} or {FORMAT}, got {_shown(record['format'])}")
         entries = _typed(record, "classes", list)
         names = tuple(_typed(entry, "name", str) for entry in entries)
         palette = tuple(_color(_typed(entry, "color", list)) for entry in entries)
@@ -118,6 +139,8 @@ class ModelInfo:
             preprocessing=_typed(record, "preprocessing", dict),
             training=_typed(record, "training", dict),
             enlarge=_flag(record, "enlarge"),
+            inputs=_inputs(record),
+            crf=None if record.get("crf") is None else LearntCRF.from_record(record["crf"]),
         )
 
 
@@ -166,6 +189,16 @@ def _flag(record: dict[str, Any], key: str) -> bool:
     if not isinstance(value, bool):
         raise ValueError(f"{key!r} must be true or false, got {_shown(value)}")
     return value
+
+
+def _inputs(record: dict[str, Any]) -> tuple[str, ...]:
+    """The image alone where the file does not say."""
+    names = record.get("inputs", [IMAGE])
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"'inputs' must be a list of names, got {_shown(names)}")
+    for name in names:
+        _check_text("inputs", name)
+    return tuple(names)
 
 
 def _color(values: list[object]) -> RGB:

@@ -1,4 +1,4 @@
-"""DeepLab v1's networks on VGG16. Source: Chen et al. 2015, sections 3 and 4.3, table 2.
+"""DeepLab v1's networks on VGG16, and on AlexNet. Source: Chen et al. 2015, sections 3 and 4.3, table 2.
 
 The last two poolings keep their size, convolutions behind them are atrous, so scores come at stride 8;
 training compares them with labels subsampled by 8, and bilinear upsampling by 8 gives those of all pixels.
@@ -6,6 +6,7 @@ training compares them with labels subsampled by 8, and bilinear upsampling by 8
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import nn
@@ -18,6 +19,7 @@ from pixelwise.models.nets.segmentation_net import (
     NYUD_MEAN,
     SegmentationNet,
 )
+from pixelwise.models.trunks.alexnet import alexnet_trunk
 from pixelwise.models.trunks.trunk import Trunk, he_conv, through
 from pixelwise.models.trunks.vgg16 import WIDTHS, vgg16_trunk
 
@@ -135,6 +137,7 @@ def deeplab(
     branch_filters: int = 128,
     pools: str = "release",
     in_channels: int = 3,
+    origin: str = "caffe",
 ) -> DeepLab:
     """DeepLab v1 with random weights; `variant` is "base", "4x4", "7x7" or "large_fov".
 
@@ -145,11 +148,21 @@ def deeplab(
     describes the hole algorithm; cells are then those of VGG16 run densely.
     in_channels: 3, or 4 with log depth as the fourth, as in FCN's early fusion: depth as another source of
     evidence, which the paper's discussion names.
+    backbone: "vgg16", or "alexnet", for which the paper has no figures: with the variants whose kernel
+    AlexNet's 6x6 fc6 can be decimated to, and without branches.
+    origin: of AlexNet, "caffe" or "torchvision", as for FCN.
     """
     if variant not in VARIANTS:
         raise ValueError(f'DeepLab comes as {", ".join(VARIANTS)}, not as "{variant}"')
-    if backbone != "vgg16":
-        raise ValueError(f'the paper has DeepLab on vgg16 only, not on "{backbone}"')
+    if backbone not in ("vgg16", "alexnet"):
+        raise ValueError(f'DeepLab stands on vgg16 or alexnet, not on "{backbone}"')
+    if backbone == "alexnet" and (multi_scale or VARIANTS[variant].kernel > 6):
+        raise ValueError(
+            f"DeepLab on alexnet has no {'branches' if multi_scale else 'fc6 larger than 6x6'}; "
+            "take base, 4x4 or large_fov without multi_scale"
+        )
+    if origin not in ("caffe", "torchvision"):
+        raise ValueError(f'origin is "caffe" or "torchvision", not "{origin}"')
     if pools not in ("release", "exact"):
         raise ValueError(f'pools is "release" or "exact", not "{pools}"')
     if in_channels not in MEANS:
@@ -158,14 +171,11 @@ def deeplab(
     if filters is not None:
         chosen = replace(chosen, filters=filters)
     taps = [*BRANCH_STRIDES, "pool5"][1:] if multi_scale else ["pool5"]
-    trunk = vgg16_trunk(
-        taps,
-        in_channels,
-        widths=widths,
-        pool_kernel=chosen.pool_kernel,
-        output_stride=OUTPUT_STRIDE,
-        exact_pools=pools == "exact",
-    )
+    dense: dict[str, Any] = {"output_stride": OUTPUT_STRIDE, "exact_pools": pools == "exact"}
+    if backbone == "alexnet":
+        trunk = alexnet_trunk(taps, in_channels, origin=origin, **dense)
+    else:
+        trunk = vgg16_trunk(taps, in_channels, widths=widths, pool_kernel=chosen.pool_kernel, **dense)
     return DeepLab(trunk, chosen, classes, dropout, branch_filters if multi_scale else 0, MEANS[in_channels])
 
 

@@ -3,7 +3,7 @@
 import signal
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -43,12 +43,14 @@ class Plan:
 class Batch:
     """`images` (N, K, H, W), uint8 unless a channel is float32, `heads` (N, H, W) uint8 class ids by head,
     `ids` of the N samples, `labelled` (N, C) bool, which classes of the main head each one's labels know.
+    `present` (N, C) bool, which classes of the main head the whole picture shows.
     """
 
     images: torch.Tensor
     heads: Mapping[str, torch.Tensor]
     ids: tuple[str, ...]
     labelled: torch.Tensor
+    present: torch.Tensor
 
 
 @dataclass(frozen=True)
@@ -112,15 +114,23 @@ class AugmentedImages(Dataset[Batch | Fault]):
         seed: int,
         inputs: Sequence[str] = (IMAGE,),
         paste: Paste | None = None,
+        image_labels: bool = False,
     ) -> None:
+        """image_labels: of the labels only `present` comes through; a crop's are 0, and VOID outside the
+        picture.
+        """
         self.images, self.settings, self.seed, self.inputs = images, settings, seed, inputs
-        self.paste = paste
+        self.paste, self.image_labels = paste, image_labels
 
     def __getitem__(self, key: tuple[int, int, int]) -> Batch | Fault:
         index = key[1]
         rng = np.random.default_rng([self.seed, *key])
         try:
             sample = self.images.read(index)
+            present = np.isin(np.arange(len(self.images.classes)), sample.labels)
+            if self.image_labels:
+                nothing = {name: np.zeros_like(labels) for name, labels in sample.heads.items()}
+                sample = replace(sample, heads=nothing)
             crop = augment(sample, self.settings, rng)
             if self.paste is not None:
                 crop = self.paste(crop, self.images, self.settings, rng)
@@ -130,7 +140,8 @@ class AugmentedImages(Dataset[Batch | Fault]):
         if any(part.dtype != torch.uint8 for part in seen):
             seen = [part.float() for part in seen]
         heads = {name: labels[None] for name, labels in crop.heads.items()}
-        return Batch(torch.cat(seen)[None], heads, (sample.id,), self._labelled(index))
+        shown = torch.from_numpy(present)[None]
+        return Batch(torch.cat(seen)[None], heads, (sample.id,), self._labelled(index), shown)
 
     def _labelled(self, index: int) -> torch.Tensor:
         """(1, C)."""
@@ -162,7 +173,8 @@ def steps_of(
         shown = classes_shown(images)
         factors = picture_factors(shown, recipe.repeat_rare)
         paste = Paste.of(shown, recipe.repeat_rare, recipe.paste_rare) if recipe.paste_rare else None
-    return batches(images, augmentation(recipe), plan, recipe.workers, recipe.inputs, factors, paste)
+    weak = recipe.image_labels is not None
+    return batches(images, augmentation(recipe), plan, recipe.workers, recipe.inputs, factors, paste, weak)
 
 
 def share_of_step(recipe: Recipe) -> tuple[int, int]:
@@ -183,6 +195,7 @@ def batches(
     inputs: Sequence[str] = (IMAGE,),
     factors: Factors | None = None,
     paste: Paste | None = None,
+    image_labels: bool = False,
 ) -> Iterator[list[Batch]]:
     """The batches of each step that are this process's, as `plan` says; `inputs` are laid side by side.
     `factors` (N): how often each picture comes in an epoch, once by default.
@@ -191,7 +204,7 @@ def batches(
     worker process dies.
     """
     loader: DataLoader[Batch | Fault] = DataLoader(
-        AugmentedImages(images, settings, plan.seed, inputs, paste),
+        AugmentedImages(images, settings, plan.seed, inputs, paste, image_labels),
         batch_sampler=StepSampler(np.ones(len(images)) if factors is None else factors, plan),
         num_workers=workers,
         collate_fn=_collate,
@@ -231,6 +244,7 @@ def _collate(samples: list[Batch | Fault]) -> Batch | Fault:
         {name: torch.cat([sample.heads[name] for sample in fine]) for name in fine[0].heads},
         tuple(id_ for sample in fine for id_ in sample.ids),
         torch.cat([sample.labelled for sample in fine]),
+        torch.cat([sample.present for sample in fine]),
     )
 
 

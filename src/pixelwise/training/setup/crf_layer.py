@@ -4,8 +4,11 @@ Source: Zheng et al., "Conditional random fields as recurrent neural networks", 
 learning, 10 afterwards.
 """
 
+import dataclasses
+
 from torch import Tensor
 
+from pixelwise.crf.learnt import LearntCRF, rows_of
 from pixelwise.crf.presets import Preset
 from pixelwise.crf.torch_backend import CRFLayer
 from pixelwise.models.nets.segmentation_net import SegmentationNet
@@ -26,11 +29,23 @@ def add_crf(net: SegmentationNet, classes: int, preset: Preset) -> None:
     net.register_forward_hook(_Refinement(layer))
 
 
+def take_crf(net: SegmentationNet) -> LearntCRF | None:
+    """Take the CRF off a net, in place: from now on the net gives scores. None if it ends in none."""
+    for key, hook in list(net._forward_hooks.items()):
+        if isinstance(hook, _Refinement):
+            del net._forward_hooks[key]
+            layer = hook.layer
+            delattr(net, "crf")
+            preset = dataclasses.replace(hook.preset, iterations=JUDGED)
+            return LearntCRF(preset, rows_of(layer.weights.tolist()), rows_of(layer.compatibility.tolist()))
+    return None
+
+
 class _Refinement:
     """What is called with a net's images and scores, and gives the scores to take instead."""
 
     def __init__(self, layer: CRFLayer) -> None:
-        self._layer, self._preset = layer, layer.preset
+        self.layer, self.preset = layer, layer.preset
 
     def __call__(self, net: SegmentationNet, inputs: tuple[Tensor, ...], scores: Tensor) -> Tensor:
         if not bool(scores.isfinite().all()):
@@ -39,7 +54,7 @@ class _Refinement:
         stride = net.label_stride if net.training else 1
         if stride > 1:
             pictures = net.sampled(pictures.flatten(0, 1)).reshape(*pictures.shape[:2], *scores.shape[2:])
-        self._layer.preset = self._preset.scaled(1 / stride)
-        self._layer.iterations = LEARNING if net.training else JUDGED
-        refined: Tensor = self._layer(scores, pictures)
+        self.layer.preset = self.preset.scaled(1 / stride)
+        self.layer.iterations = LEARNING if net.training else JUDGED
+        refined: Tensor = self.layer(scores, pictures)
         return refined

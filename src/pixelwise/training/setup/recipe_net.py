@@ -176,7 +176,9 @@ def load_run(run: Path, head: str | None = None) -> tuple[SegmentationNet, Model
         "pixelwise": __version__,
         "torch": torch.__version__,
     }
-    info = ModelInfo(recipe.name, classes, recipe.long_side, preprocessing, record, recipe.enlarge)
+    info = ModelInfo(
+        recipe.name, classes, recipe.long_side, preprocessing, record, recipe.enlarge, recipe.inputs
+    )
     return net.eval(), info
 
 

@@ -27,6 +27,7 @@ _CHOICES: Mapping[str, tuple[Any, ...]] = {
     "batch_norm": ("frozen", "train", "sync"),
     "upsampling": ("fixed", "learned", "full", "nonlinear"),
     "balance_by": ("weights", "sampling"),
+    "image_labels": (None, "em_fixed", "em_adaptive"),
     "precision": ("auto", "32-true", "bf16-mixed", "16-mixed"),
 }
 
@@ -126,6 +127,15 @@ def _rules(recipe: "Recipe") -> list[tuple[bool, str]]:
         (
             len(recipe.inputs) < 2 or recipe.inputs[0] == IMAGE,
             f"inputs must name {IMAGE} first, if they are several, got {','.join(recipe.inputs)}",
+        ),
+        (
+            recipe.image_labels is None
+            or (len(recipe.heads) < 2 and not recipe.also and not recipe.paste_rare),
+            "image_labels works with one head, without also and paste_rare",
+        ),
+        (
+            recipe.image_labels is None or not (recipe.balance_classes or recipe.loss_sampling < 1),
+            "image_labels tells no pixel's class beforehand, so leave out balance_classes and loss_sampling",
         ),
         (
             recipe.loss == "mean" or not recipe.balance_classes or recipe.balance_by == "sampling",
