@@ -20,7 +20,7 @@ from pixelwise.evaluation.evaluation import evaluate
 from pixelwise.models.nets.fcn import HHA_MEAN, LateFusion
 from pixelwise.models.paper_nets import CATALOGUE
 from pixelwise.training import checkpoint
-from pixelwise.training.losses import cross_entropy
+from pixelwise.training.losses.cross_entropy import cross_entropy
 from pixelwise.training.setup.recipe_net import load_run
 
 SETTINGS = (

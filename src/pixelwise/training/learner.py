@@ -12,7 +12,10 @@ from pixelwise.cpu.training import for_training
 from pixelwise.models.nets.segmentation_net import by_head
 from pixelwise.training.checkpoint import Checkpoint
 from pixelwise.training.distributed.processes import summed
-from pixelwise.training.losses import LossSampling, among, cross_entropy, labelled, sampled_by_class
+from pixelwise.training.losses.balancing import sampled_by_class
+from pixelwise.training.losses.cell_sampling import LossSampling
+from pixelwise.training.losses.labelled_pixels import among, labelled
+from pixelwise.training.losses.registry import total_loss
 from pixelwise.training.optimizer import RunningMean, make_optimizer, schedule, set_rates
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.sampling.batches import Batch
@@ -53,6 +56,7 @@ class Learner:
         by_sampling = recipe.balance_by == "sampling"
         self._chances = weights if by_sampling else {}
         self._weights = {} if by_sampling else {n: weight.to(fabric.device) for n, weight in weights.items()}
+        self._loss = total_loss(recipe.losses)
         self._sampling = LossSampling(recipe.loss_sampling)
         self.mean = RunningMean(self.net, recipe.ema)
         self._model.train()
@@ -106,7 +110,8 @@ class Learner:
                 for place, (name, own) in enumerate(by_head(scores, self.heads).items()):
                     if place == 0:
                         own = among(own, part.labelled.to(self.fabric.device))
-                    loss = loss + cross_entropy(own, target[name], self._weights.get(name), pixels[name])
+                    total_of_head = self._loss(own, target[name], self._weights.get(name))
+                    loss = loss + total_of_head / pixels[name]
                 # Gradients are averaged over processes, but the loss is a sum.
                 self.fabric.backward(loss * self.fabric.world_size)
             total += loss.detach()

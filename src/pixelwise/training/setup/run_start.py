@@ -18,7 +18,7 @@ from pixelwise.data.checks.audit import audit
 from pixelwise.data.mixing import mixed
 from pixelwise.training import checkpoint
 from pixelwise.training.distributed import processes
-from pixelwise.training.losses import balancing_weights
+from pixelwise.training.losses.balancing import balancing_weights
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.sampling.batches import share_of_step
 from pixelwise.training.setup.auto_precision import precision
