@@ -1,5 +1,6 @@
 """The public functions on arrays and folders: train, evaluate, check, segment_folder, load."""
 
+import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -57,6 +58,19 @@ def test_training_on_arrays_gives_a_run_with_figures(trained: TrainedRun) -> Non
     assert [figures["step"] for figures in trained.history] == [2, 4]
     assert trained.best is not None
     assert 0 <= trained.best["mean_iou"] <= 1
+
+
+def test_evaluations_log_the_loss_and_the_iou_of_each_class(trained: TrainedRun) -> None:
+    judged = pixelwise.evaluate(trained.path, pairs(2, 1), class_names=NAMES, details=("log_loss",)).to_dict()
+    assert trained.best is not None
+    last = trained.best
+    ious = [last[f"iou/{name}"] for name in NAMES]
+    assert np.mean(ious) == pytest.approx(last["mean_iou"])
+    assert last["loss"] == pytest.approx(judged["log_loss"]["mean"], abs=0.02)
+    lines = (trained.path / "log.jsonl").read_text().splitlines()
+    logged = [record for record in map(json.loads, lines) if "val/loss" in record]
+    assert [record["step"] for record in logged] == [2, 4]
+    assert all({"val/iou/ground", "val/iou/square"} <= record.keys() for record in logged)
 
 
 def train_squares(run: Path, **settings: Any) -> TrainedRun:
