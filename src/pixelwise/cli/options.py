@@ -62,6 +62,10 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change a field of the recipe; may be repeated."),
 ]
+Trimap = Annotated[
+    bool, typer.Option("--trimap", help="Judge pixels near void and near class borders by themselves.")
+]
+Boundary = Annotated[bool, typer.Option("--boundary", help="Judge outlines: boundary IoU and boundary F1.")]
 RunFolder = Annotated[Path | None, typer.Option("--output", "-o", help="Run folder; by default runs/RECIPE.")]
 Devices = Annotated[
     int,
