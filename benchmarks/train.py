@@ -37,7 +37,7 @@ from pixelwise.cpu.training import for_training
 from pixelwise.data import LabelledImages, open_dataset
 from pixelwise.data.transforms import Augmentation, augment
 from pixelwise.recipes import camvid, people_and_animals
-from pixelwise.training.losses import cross_entropy
+from pixelwise.training.losses.cross_entropy import cross_entropy
 from pixelwise.training.optimizer import RunningMean, make_optimizer, schedule, set_rates
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.sampling.batches import augmentation

@@ -1,5 +1,8 @@
 """The public functions on arrays and folders: train, evaluate, check, segment_folder, load."""
 
+import json
+import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +11,13 @@ import pytest
 from PIL import Image
 
 import pixelwise
-from pixelwise.core.errors import DataError, ModelError
+from pixelwise.core.errors import DataError, ModelError, TrainingError
 from pixelwise.data.in_memory import Pair, labelled_arrays
+from pixelwise.training import checkpoint
+from pixelwise.training.optimizer import schedule
+from pixelwise.training.recipe import Recipe
 from pixelwise.workflows.exporting import export
-from pixelwise.workflows.training import TrainedRun
+from pixelwise.workflows.training import TrainedRun, prepare
 
 NAMES = ["ground", "square"]
 SMALL: dict[str, Any] = {
@@ -52,6 +58,73 @@ def test_training_on_arrays_gives_a_run_with_figures(trained: TrainedRun) -> Non
     assert [figures["step"] for figures in trained.history] == [2, 4]
     assert trained.best is not None
     assert 0 <= trained.best["mean_iou"] <= 1
+
+
+def test_evaluations_log_the_loss_and_the_iou_of_each_class(trained: TrainedRun) -> None:
+    judged = pixelwise.evaluate(trained.path, pairs(2, 1), class_names=NAMES, details=("log_loss",)).to_dict()
+    assert trained.best is not None
+    last = trained.best
+    ious = [last[f"iou/{name}"] for name in NAMES]
+    assert np.mean(ious) == pytest.approx(last["mean_iou"])
+    assert last["loss"] == pytest.approx(judged["log_loss"]["mean"], abs=0.02)
+    lines = (trained.path / "log.jsonl").read_text().splitlines()
+    logged = [record for record in map(json.loads, lines) if "val/loss" in record]
+    assert [record["step"] for record in logged] == [2, 4]
+    assert all({"val/iou/ground", "val/iou/square"} <= record.keys() for record in logged)
+
+
+def train_squares(run: Path, **settings: Any) -> TrainedRun:
+    return pixelwise.train("finetune", pairs(4), pairs(2, 1), run, class_names=NAMES, **{**SMALL, **settings})
+
+
+def test_callbacks_come_in_order_and_one_that_raises_saves_a_checkpoint_first(tmp_path: Path) -> None:
+    called: list[tuple[str, int]] = []
+
+    def on_step(step: int, loss: float, rate: float) -> None:
+        assert loss > 0
+        assert rate > 0
+        called.append(("step", step))
+
+    def on_evaluation(step: int, figures: Mapping[str, float]) -> None:
+        assert 0 <= figures["mean_iou"] <= 1
+        called.append(("evaluation", step))
+        if called.count(("evaluation", 2)) == 1 and step == 2:
+            raise ConnectionError("the tracker does not answer")
+
+    run = tmp_path / "run"
+    with pytest.raises(ConnectionError, match="does not answer"):
+        train_squares(run, on_step=on_step, on_evaluation=on_evaluation)
+    saved = checkpoint.load(run / checkpoint.LAST)
+    assert (saved.step, len(saved.history)) == (2, 1)
+    assert called == [("step", 1), ("step", 2), ("evaluation", 2)]
+    assert train_squares(run, resume=True, on_step=on_step, on_evaluation=on_evaluation).finished
+    assert called[3:] == [("step", 3), ("step", 4), ("evaluation", 4)]
+
+
+def test_a_run_is_made_longer_and_never_shorter(trained: TrainedRun, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(trained.path, run)
+    rates: list[float] = []
+    longer = train_squares(run, resume=True, steps=6, on_step=lambda step, loss, rate: rates.append(rate))
+    assert [figures["step"] for figures in longer.history] == [2, 4, 6]
+    recipe = Recipe("finetune", "").override(["steps=6", "warmup_steps=100"])
+    start = checkpoint.load(run / checkpoint.LAST).recipe["learning_rate"]
+    assert rates == pytest.approx([start * schedule(step, recipe) for step in (4, 5)])
+    with pytest.raises(TrainingError, match="steps was 6, is now 4, and a run may be made longer only"):
+        train_squares(run, resume=True)
+
+
+def test_epochs_become_steps_by_the_size_of_the_training_set(tmp_path: Path) -> None:
+    data = labelled_arrays(pairs(5), NAMES)
+    settings = ["data=memory:a", "batch_size=2", "epochs=3"]
+    warned: list[str] = []
+    training = prepare("finetune", settings, tmp_path, data, data, on_warning=warned.append)
+    assert isinstance(training.recipe, Recipe)
+    assert training.recipe.steps == 8  # 3 rounds of 5 pictures, 2 a step
+    assert ["only 5 to judge by" in text for text in warned] == [True]
+    for wrong, complaint in (("epochs=0", "above 0"), ("epochs=many", "above 0"), ("steps=9", "both say")):
+        with pytest.raises(TrainingError, match=complaint):
+            prepare("finetune", ["epochs=2", wrong] if "steps" in wrong else [wrong], tmp_path, data, data)
 
 
 def test_a_run_is_loaded_and_judged_on_arrays(trained: TrainedRun) -> None:

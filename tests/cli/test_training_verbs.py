@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from pixelwise import load
 from pixelwise.cli import main
 from pixelwise.cli.loading import load_model
-from pixelwise.cli.train import _next
+from pixelwise.cli.training_report import next_command
 from pixelwise.training import checkpoint
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.stages import Chain
@@ -127,8 +127,11 @@ def test_export_writes_model_files_alone_and_never_over_its_net(tmp_path: Path) 
 )
 def test_a_finished_run_says_what_can_be_done_with_it(settings: list[str], expected: str) -> None:
     recipe = Recipe(name="r", data="folder:x").override(settings)
-    assert _next(recipe, Path("my runs/a")) == expected
-    assert _next(Chain("c", (Recipe(name="before", data="folder:z"), recipe)), Path("my runs/a")) == expected
+    assert next_command(recipe, Path("my runs/a")) == expected
+    assert (
+        next_command(Chain("c", (Recipe(name="before", data="folder:z"), recipe)), Path("my runs/a"))
+        == expected
+    )
 
 
 def test_eval_as_text_states_its_convention(model: Path, photos: Path) -> None:

@@ -34,6 +34,7 @@ SGD: Values = {
     "freeze_stages": 0,  # FCN 4.3: all layers are tuned; DeepLab 5
     "colour": 0.0,  # no change of colours
     "scale": (1.0, 1.0),  # nor of size
+    "losses": "cross_entropy",  # FCN 3, 4.3: multinomial logistic loss; DeepLab 3.1: cross entropy
 }
 FCN: Values = SGD | {
     "dropout": 0.5,  # FCN 4.3: kept where the classifier has it
@@ -280,6 +281,7 @@ def test_a_split_has_as_many_pictures_as_its_paper_says(lists: str) -> None:
 
 MUTATIONS = [
     ("voc_fcn32s_vgg16", {"dropout": 0.0}),
+    ("voc_fcn32s_vgg16", {"losses": "dice"}),
     ("voc_fcn32s_vgg16", {"double_bias_rate": False}),
     ("voc_fcn32s_vgg16", {"freeze_stages": 2}),
     ("voc_deeplab_msc_large_fov", {"init_from": "runs/voc_deeplab_base"}),

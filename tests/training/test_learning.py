@@ -18,7 +18,7 @@ from pixelwise.data import open_dataset
 from pixelwise.evaluation.evaluation import evaluate
 from pixelwise.training import checkpoint
 from pixelwise.training.learner import _synchronise
-from pixelwise.training.losses import cross_entropy
+from pixelwise.training.losses.cross_entropy import cross_entropy
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.setup.auto_precision import FULL, HALF, precision, step_seconds
 from pixelwise.training.setup.recipe_net import build_net, load_run

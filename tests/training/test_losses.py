@@ -12,13 +12,10 @@ from pixelwise.core.types import VOID
 from pixelwise.models.nets.deeplab import deeplab
 from pixelwise.models.nets.fcn import FCN, fcn
 from pixelwise.training import checkpoint
-from pixelwise.training.losses import (
-    LossSampling,
-    among,
-    balancing_weights,
-    cross_entropy,
-    sampled_by_class,
-)
+from pixelwise.training.losses.balancing import balancing_weights, sampled_by_class
+from pixelwise.training.losses.cell_sampling import LossSampling
+from pixelwise.training.losses.cross_entropy import cross_entropy
+from pixelwise.training.losses.labelled_pixels import among
 
 
 def test_loss_is_the_mean_over_labelled_pixels() -> None:

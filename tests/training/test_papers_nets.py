@@ -18,7 +18,7 @@ from pixelwise.models.paper_nets import CATALOGUE
 from pixelwise.recipes import get_recipe
 from pixelwise.training import checkpoint
 from pixelwise.training.loop import train
-from pixelwise.training.losses import cross_entropy
+from pixelwise.training.losses.cross_entropy import cross_entropy
 from pixelwise.training.optimizer import make_optimizer, schedule, set_rates
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.setup.recipe_net import build_net, load_run

@@ -1,12 +1,13 @@
 """`pixelwise compare`: two evaluations of the same images side by side."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from pixelwise.cli import tables
-from pixelwise.core.terminal import say, say_json
+from pixelwise.cli import options
+from pixelwise.cli.comparison_report import show
+from pixelwise.core.terminal import say_json
 
 EXAMPLES = (
     "pixelwise compare reports/plain reports/crf",
@@ -19,9 +20,7 @@ def compare(
         Path, typer.Argument(metavar="A", help="Folder of eval --report, or what --json printed.")
     ],
     second: Annotated[Path, typer.Argument(metavar="B", help="The other one, of the same images.")],
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object, figures in [0, 1].")
-    ] = False,
+    as_json: options.FiguresJSON = False,
 ) -> None:
     """What B does better or worse than A, and how sure that is.
 
@@ -35,28 +34,4 @@ def compare(
     if as_json:
         say_json(result)
     else:
-        _print(result)
-
-
-def _print(result: dict[str, Any]) -> None:
-    from pixelwise.evaluation.evaluation import SUMMARY
-
-    headings = ("per cent", "A", "B", "B - A", "95 % interval", "", "B better in")
-    rows = [(SUMMARY[name], *_cells(row)) for name, row in result["metrics"].items()]
-    rows += [(f"IoU {row['name']}", *_cells(row)) for row in result["per_class"]]
-    say(f"A: {result['a']}", f"B: {result['b']}", f"{result['images']} images", "")
-    tables.show(headings, rows, texts=("per cent",))
-    for key, title in (("gained", "gained most"), ("lost", "lost most")):
-        shown = ", ".join(f"{i['id']} {100 * i['a']:.1f} to {100 * i['b']:.1f}" for i in result[key])
-        if shown:
-            say(f"Images that {title} (their own mean IoU): {shown}")
-    say(f"Convention: {result['convention']}.")
-
-
-def _cells(row: dict[str, Any]) -> list[str]:
-    if row["difference"] is None or row["interval"][0] is None:
-        return ["-"] * 6
-    low, high = row["interval"]
-    figures = [f"{100 * row['a']:.2f}", f"{100 * row['b']:.2f}", f"{100 * row['difference']:+.2f}"]
-    sure = "*" if low > 0 or high < 0 else ""
-    return [*figures, f"{100 * low:+.2f} to {100 * high:+.2f}", sure, f"{100 * row['better']:.0f} %"]
+        show(result)

@@ -1,20 +1,19 @@
 """`pixelwise eval`: judge a model on a labelled split."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from pixelwise.cli import options, tables
-from pixelwise.cli.loading import as_learnt, load_model
-from pixelwise.cli.progress import progress
-from pixelwise.core.terminal import note, say, say_json
+from pixelwise.cli import options
+from pixelwise.cli.evaluation_report import show
+from pixelwise.cli.progress import bars
+from pixelwise.core.terminal import note, say_json
 
 EXAMPLES = (
     "pixelwise eval default --data voc:VOC2012 --split val",
     "pixelwise eval runs/mine --data folder:my_images --report reports/mine",
 )
-_SHOWN_WIDTHS = (1, 2, 3, 5, 10, 15, 20, 30, 40)
 
 
 def evaluate(
@@ -28,19 +27,13 @@ def evaluate(
     flip: options.Flip = False,
     crf: options.CRF = False,
     crf_preset: options.CRFPreset = None,
-    trimap: Annotated[
-        bool, typer.Option("--trimap", help="Judge pixels near void and near class borders by themselves.")
-    ] = False,
-    boundary: Annotated[
-        bool, typer.Option("--boundary", help="Judge outlines: boundary IoU and boundary F1.")
-    ] = False,
+    trimap: options.Trimap = False,
+    boundary: options.Boundary = False,
     report: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help="Write a page with all figures, charts and telling images."),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object, figures in [0, 1].")
-    ] = False,
+    as_json: options.FiguresJSON = False,
     engine: options.Engine = "auto",
     precision: options.Precision = "float32",
 ) -> None:
@@ -51,88 +44,19 @@ def evaluate(
     between classes, for widths up to 40 pixels; all of them with --json. --report counts everything there is,
     writes FOLDER/index.html, which needs no network, and FOLDER/evaluation.json for pixelwise compare.
     """
-    from pixelwise.data import open_dataset
-    from pixelwise.evaluation import details
-    from pixelwise.evaluation.evaluation import evaluate as judge
+    from pixelwise.workflows.evaluating import report_on
 
     options.check_engine(engine, precision)
-    dataset = open_dataset(data, split, None, ids, head)
-    preset = options.chosen_preset(crf, crf_preset)
-    views = options.chosen_views(scales, flip)
-    predictor = load_model(model, preset, views, engine=engine, precision=precision, head=head)
-    dataset = as_learnt(dataset, predictor)
-    if classes is not None:
-        dataset = dataset.select(classes)
-    if report is not None:
-        from pixelwise.core.errors import ImageError
-        from pixelwise.core.files import make_folder
-        from pixelwise.evaluation.report.gallery import exhibits
-        from pixelwise.evaluation.report.page import write_report
-
-        make_folder(report, "report's folder", "--report", ImageError)
-    wanted = details.BANDS * trimap + ("boundary",) * boundary if report is None else details.ALL
-    with progress(f"evaluating {dataset.name}", len(dataset)) as tell:
-        evaluation = judge(predictor, dataset, tell, wanted)
-    made = {"model": model, "data": dataset.name, "views": str(predictor.views), "crf": preset}
-    result = {**made, **evaluation.to_dict()}
-    if report is not None:
-        page = write_report(report, result, predictor.classes, exhibits(evaluation, predictor, dataset))
+    preset, views = options.chosen_preset(crf, crf_preset), options.chosen_views(scales, flip)
+    details = ("trimap", "class_borders") * trimap + ("boundary",) * boundary
+    with bars("evaluating") as tell:
+        result = report_on(
+            *(model, data, split, report, preset, views, engine, precision),
+            *(ids, head, classes, details, tell),
+        )
     if as_json:
         say_json(result)
     else:
-        _print(result)
+        show(result)
     if report is not None:
-        note(f"the report is {page}")
-
-
-def _print(result: dict[str, Any]) -> None:
-    from pixelwise.evaluation.evaluation import SUMMARY
-
-    headings = ("id", "class", "IoU %", "95 % interval", "recall %", "precision %", "F1 %", "pixels")
-    tables.show(headings, map(_cells, result["per_class"]), texts=("class",))
-    for key, name in SUMMARY.items():
-        interval = _interval(result["intervals"][key])
-        say(f"{name:24}{_percent(result[key]):>6} %  ({interval})")
-    say(f"{'mean IoU of true classes':24}{_percent(result['mean_iou_of_true_classes']):>6} %")
-    refined = "" if result["crf"] is None else f" Refined with the CRF preset {result['crf']}."
-    say(f"{result['images']} images, {result['views']}.{refined} Convention: {result['convention']}.")
-    say(f"In brackets: {result['interval_convention']}.")
-    say("Of true classes: the other convention, without classes absent from the truth.")
-    if result["void"]:
-        say(f"Counted as void, since the model has no such class: {', '.join(result['void'])}.")
-    for key, name in (("trimap", "trimap"), ("class_borders", "class borders")):
-        if key in result:
-            _print_curve(name, **result[key])
-    if "boundary" in result:
-        for key, name in (
-            ("mean_boundary_iou", "mean boundary IoU"),
-            ("mean_boundary_f1", "mean boundary F1"),
-        ):
-            say(f"{name:24}{_percent(result['boundary'][key]):>6} %")
-        say(f"Convention: {result['boundary']['convention']}.")
-
-
-def _cells(row: dict[str, Any]) -> tuple[str, ...]:
-    """Of one class."""
-    figures = [_percent(row[key]) for key in ("recall", "precision", "f1")]
-    interval = _interval(row["iou_interval"])
-    return str(row["id"]), row["name"], _percent(row["iou"]), interval, *figures, f"{row['pixels']:,}"
-
-
-def _print_curve(name: str, convention: str, curve: list[dict[str, Any]]) -> None:
-    rows = [
-        (str(row["width"]), f"{row['pixels']:,}", _percent(row["pixel_accuracy"]), _percent(row["mean_iou"]))
-        for row in curve
-        if row["width"] in _SHOWN_WIDTHS
-    ]
-    say("")
-    tables.show((f"{name}: width", "pixels", "pixel accuracy %", "mean IoU %"), rows)
-    say(f"Convention: {convention}.")
-
-
-def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{100 * share:.2f}"
-
-
-def _interval(ends: list[float | None]) -> str:
-    return "-" if None in ends else f"{_percent(ends[0])} to {_percent(ends[1])}"
+        note(f"the report is {report / 'index.html'}")

@@ -36,36 +36,15 @@ def export(
     CRF, which every engine runs after the net. The file is checked against the net on several odd sizes
     before it gets its name.
     """
-    import dataclasses
-
-    from pixelwise.exporting.onnx import export_onnx
-    from pixelwise.models.layers.frozen_batch_norm import fold_batch_norm
-    from pixelwise.models.surgery.border_rows import narrow_borders
+    from pixelwise.workflows.exporting import export as write
 
     if output.suffix != ".onnx":
         raise typer.BadParameter(f"expected a name that ends in .onnx, got {output}", param_hint="--output")
-    if run.suffix == ".safetensors":
-        if head is not None:
-            raise typer.BadParameter(
-                f"a net file has one head, so leave it out; got {head}", param_hint="--head"
-            )
-        from pixelwise.inference.model_files.net_file import read_net
-
-        net, info = read_net(run)
-    else:
-        from pixelwise.training.checkpoint import BEST, chosen
-        from pixelwise.training.setup.crf_layer import take_crf
-        from pixelwise.training.setup.recipe_net import load_run
-
-        net, info = load_run(run, head)
-        info = dataclasses.replace(info, crf=take_crf(net))
-        steps, planned = info.training["steps"], info.training["recipe"]["steps"]
-        if steps < planned:
-            best = ", the best on the held-out pictures" if chosen(run).name == BEST else ""
-            note(f"note: this is the net after step {steps} of {planned}{best}")
-    info = dataclasses.replace(info, name=name or info.name, long_side=long_side or info.long_side)
-    fold_batch_norm(net)
-    narrow_borders(net)
-    deviation = export_onnx(net, info, output)
+    if run.suffix == ".safetensors" and head is not None:
+        raise typer.BadParameter(f"a net file has one head, so leave it out; got {head}", param_hint="--head")
+    made = write(run, output, name, long_side, head)
+    if made.steps is not None and made.planned is not None and made.steps < made.planned:
+        best = ", the best on the held-out pictures" if made.is_best else ""
+        note(f"note: this is the net after step {made.steps} of {made.planned}{best}")
     size = output.stat().st_size / 1e6
-    say(f"{output}: {size:.1f} MB; its scores deviate from the net's by {deviation:.1e} of their spread")
+    say(f"{output}: {size:.1f} MB; its scores deviate from the net's by {made.deviation:.1e} of their spread")

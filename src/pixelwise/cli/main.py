@@ -54,6 +54,16 @@ class _Verbs(TyperGroup):
         with _escaped_usage():
             return super().invoke(*args)
 
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """List the verbs by group, each with the first sentence of its help, wrapped and never cut."""
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for name, verb in self.commands.items():
+            first = " ".join((verb.help or "").partition("\n\n")[0].split())
+            groups.setdefault(str(getattr(verb, "rich_help_panel", "")), []).append((name, first))
+        for group, rows in groups.items():
+            with formatter.section(group):
+                formatter.write_dl(rows)
+
 
 @contextmanager
 def _escaped_usage() -> Iterator[None]:
@@ -122,7 +132,7 @@ def _options(
     messages.debug = debug
 
 
-def _add(name: str, verb: Callable[Parameters, None], examples: tuple[str, ...]) -> None:
+def _add(group: str, name: str, verb: Callable[Parameters, None], examples: tuple[str, ...]) -> None:
     """Make a function a command: its help ends with the examples, exceptions become messages and codes."""
 
     @functools.wraps(verb)
@@ -141,26 +151,30 @@ def _add(name: str, verb: Callable[Parameters, None], examples: tuple[str, ...])
             messages.report(problem)
             raise typer.Exit(1) from None
 
-    app.command(name, epilog="\n\n".join(["Examples:", *examples]))(command)
+    app.command(name, rich_help_panel=group, epilog="\n\n".join(["Examples:", *examples]))(command)
 
 
-_add("segment", segment.segment, segment.EXAMPLES)
-_add("refine", refine.refine, refine.EXAMPLES)
-_add("data", data.data, data.EXAMPLES)
-_add("convert", convert.convert, convert.EXAMPLES)
-_add("boxes-to-masks", boxes_to_masks.boxes_to_masks, boxes_to_masks.EXAMPLES)
-_add("hha", hha.hha, hha.EXAMPLES)
-_add("check", check.check, check.EXAMPLES)
-_add("preview", preview.preview, preview.EXAMPLES)
-_add("train", train.train, train.EXAMPLES)
-_add("eval", evaluate.evaluate, evaluate.EXAMPLES)
-_add("gallery", gallery.gallery, gallery.EXAMPLES)
-_add("compare", compare.compare, compare.EXAMPLES)
-_add("upper-bound", upper_bound.upper_bound, upper_bound.EXAMPLES)
-_add("time", timing.time, timing.EXAMPLES)
-_add("crf-search", crf_search.crf_search, crf_search.EXAMPLES)
-_add("export", export.export, export.EXAMPLES)
-_add("wrap", wrap.wrap, wrap.EXAMPLES)
-_add("models", models.models, models.EXAMPLES)
-_add("describe", describe.describe, describe.EXAMPLES)
-_add("import-caffe", import_caffe.import_caffe, import_caffe.EXAMPLES)
+USE, DATA, TRAIN, JUDGE, CRF, PAPERS = (
+    *("Use models", "Look after data", "Train and export", "Judge", "Refine with a CRF"),
+    "The papers' nets",
+)
+_add(USE, "segment", segment.segment, segment.EXAMPLES)
+_add(USE, "models", models.models, models.EXAMPLES)
+_add(USE, "wrap", wrap.wrap, wrap.EXAMPLES)
+_add(DATA, "data", data.data, data.EXAMPLES)
+_add(DATA, "check", check.check, check.EXAMPLES)
+_add(DATA, "convert", convert.convert, convert.EXAMPLES)
+_add(DATA, "boxes-to-masks", boxes_to_masks.boxes_to_masks, boxes_to_masks.EXAMPLES)
+_add(DATA, "hha", hha.hha, hha.EXAMPLES)
+_add(TRAIN, "preview", preview.preview, preview.EXAMPLES)
+_add(TRAIN, "train", train.train, train.EXAMPLES)
+_add(TRAIN, "export", export.export, export.EXAMPLES)
+_add(JUDGE, "eval", evaluate.evaluate, evaluate.EXAMPLES)
+_add(JUDGE, "gallery", gallery.gallery, gallery.EXAMPLES)
+_add(JUDGE, "compare", compare.compare, compare.EXAMPLES)
+_add(JUDGE, "upper-bound", upper_bound.upper_bound, upper_bound.EXAMPLES)
+_add(JUDGE, "time", timing.time, timing.EXAMPLES)
+_add(CRF, "refine", refine.refine, refine.EXAMPLES)
+_add(CRF, "crf-search", crf_search.crf_search, crf_search.EXAMPLES)
+_add(PAPERS, "describe", describe.describe, describe.EXAMPLES)
+_add(PAPERS, "import-caffe", import_caffe.import_caffe, import_caffe.EXAMPLES)

@@ -62,6 +62,32 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change a field of the recipe; may be repeated."),
 ]
+Trimap = Annotated[
+    bool, typer.Option("--trimap", help="Judge pixels near void and near class borders by themselves.")
+]
+Boundary = Annotated[bool, typer.Option("--boundary", help="Judge outlines: boundary IoU and boundary F1.")]
+RunFolder = Annotated[Path | None, typer.Option("--output", "-o", help="Run folder; by default runs/RECIPE.")]
+Devices = Annotated[
+    int,
+    typer.Option(
+        "--devices", min=1, max=256, help="Processes on this machine, with a GPU each if there are any."
+    ),
+]
+Nodes = Annotated[
+    int, typer.Option("--nodes", min=1, max=4096, help="Machines, each of which is given this command.")
+]
+FindRate = Annotated[
+    bool,
+    typer.Option("--find-rate", help="Try learning rates on a few steps, print their losses, and stop."),
+]
+TrainingPrecision = Annotated[
+    str | None,
+    typer.Option(
+        "--precision", metavar="NAME", help='As --set precision=NAME; "auto": bf16-mixed where that pays.'
+    ),
+]
+JSON = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+FiguresJSON = Annotated[bool, typer.Option("--json", help="Print one JSON object, figures in [0, 1].")]
 Threads = Annotated[
     int | None, typer.Option("--threads", min=1, max=1024, help="Threads; default: all processors.")
 ]

@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 
 from pixelwise.core.terminal import on_screen, printable
 
@@ -35,5 +35,23 @@ def progress(title: str, total: int, unit: str = "images") -> Iterator[Callable[
         def tell(done: int) -> None:
             with suppress(OSError):  # the terminal has gone, the work goes on
                 bar.update(task, completed=done, rate=f"{done / (time.perf_counter() - start):.1f} {unit}/s")
+
+        yield tell
+
+
+@contextmanager
+def bars(title: str) -> Iterator[Callable[[str, int, int], None]]:
+    """Yields a function to call with a name, how many are done, and their total: a bar for each name."""
+    with ExitStack() as shown:
+        begun: dict[str, Callable[[int], None]] = {}
+
+        def tell(name: str, done: int, total: int) -> None:
+            if name not in begun:
+                shown.close()
+                begun[name] = shown.enter_context(progress(f"{title} {name}", total))
+            begun[name](done)
+            if done == total:
+                shown.close()
+                del begun[name]
 
         yield tell

@@ -6,6 +6,7 @@ from typing import Any
 from pixelwise.core.types import Labels
 from pixelwise.evaluation.metrics.boundary import Boundary
 from pixelwise.evaluation.metrics.calibration import Calibration
+from pixelwise.evaluation.metrics.log_loss import LogLoss
 from pixelwise.evaluation.metrics.regions import RegionSizes
 from pixelwise.evaluation.metrics.trimap import (
     BORDER_CONVENTION,
@@ -17,7 +18,7 @@ from pixelwise.evaluation.metrics.trimap import (
 from pixelwise.inference.segmentation import Segmentation
 
 BANDS = ("trimap", "class_borders")
-ALL = (*BANDS, "boundary", "calibration", "sizes")
+ALL = (*BANDS, "boundary", "calibration", "sizes", "log_loss")
 
 
 class Details:
@@ -31,6 +32,7 @@ class Details:
         self.boundary = Boundary(classes) if "boundary" in names else None
         self.calibration = Calibration() if "calibration" in names else None
         self.sizes = RegionSizes(classes) if "sizes" in names else None
+        self.log_loss = LogLoss() if "log_loss" in names else None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -49,6 +51,8 @@ class Details:
             self.calibration.add(truth, result.labels, result.confidence())
         if self.sizes is not None:
             self.sizes.add(truth, result.labels)
+        if self.log_loss is not None:
+            self.log_loss.add(truth, result.probabilities_at(result.size))
 
     def merge(self, other: "Details") -> None:
         """Add what another process has counted, which must have the same `names`."""
@@ -69,4 +73,6 @@ class Details:
             content["calibration"] = self.calibration.to_dict()
         if self.sizes is not None:
             content["sizes"] = self.sizes.to_dict()
+        if self.log_loss is not None:
+            content["log_loss"] = self.log_loss.to_dict()
         return content

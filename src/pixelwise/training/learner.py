@@ -14,7 +14,10 @@ from pixelwise.models.nets.segmentation_net import by_head
 from pixelwise.training.checkpoint import Checkpoint
 from pixelwise.training.distributed.processes import summed
 from pixelwise.training.image_labels import ESTIMATES
-from pixelwise.training.losses import LossSampling, among, cross_entropy, labelled, sampled_by_class
+from pixelwise.training.losses.balancing import sampled_by_class
+from pixelwise.training.losses.cell_sampling import LossSampling
+from pixelwise.training.losses.labelled_pixels import among, labelled
+from pixelwise.training.losses.registry import total_loss
 from pixelwise.training.optimizer import RunningMean, make_optimizer, schedule, set_rates
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.sampling.batches import Batch
@@ -56,6 +59,7 @@ class Learner:
         self._chances = weights if by_sampling else {}
         self._weights = {} if by_sampling else {n: weight.to(fabric.device) for n, weight in weights.items()}
         self._estimate = None if recipe.image_labels is None else ESTIMATES[recipe.image_labels]
+        self._loss = total_loss(recipe.losses)
         self._sampling = LossSampling(recipe.loss_sampling)
         self.mean = RunningMean(self.net, recipe.ema)
         self._model.train()
@@ -112,7 +116,8 @@ class Learner:
                         target[name] = torch.where(target[name] == VOID, target[name], estimated)
                     if place == 0:
                         own = among(own, part.labelled.to(self.fabric.device))
-                    loss = loss + cross_entropy(own, target[name], self._weights.get(name), pixels[name])
+                    total_of_head = self._loss(own, target[name], self._weights.get(name))
+                    loss = loss + total_of_head / pixels[name]
                 # Gradients are averaged over processes, but the loss is a sum.
                 self.fabric.backward(loss * self.fabric.world_size)
             total += loss.detach()

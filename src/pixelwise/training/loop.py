@@ -3,7 +3,7 @@
 import dataclasses
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from pixelwise.core.errors import PixelwiseError, TrainingError
 from pixelwise.core.terminal import note
 from pixelwise.data import LabelledImages
 from pixelwise.training import checkpoint, stopping
+from pixelwise.training.callbacks import Callbacks
 from pixelwise.training.distributed.launcher import is_first
 from pixelwise.training.distributed.processes import (
     LostProcessError,
@@ -51,9 +52,9 @@ def train(
     val_set: LabelledImages,
     run: Path,
     resume: bool = False,
+    callbacks: Callbacks | None = None,
 ) -> bool:
-    """Train as the recipe says, leaving checkpoints and logs in the folder `run`; True if it came to its
-    end.
+    """Train as the recipe says, with checkpoints and logs in the folder `run`; True if it came to its end.
 
     False means that a SIGINT or SIGTERM came; everything up to that step is in the checkpoint.
     With `resume` the run goes on from its last checkpoint and, on the CPU, ends with the very weights that an
@@ -70,7 +71,7 @@ def train(
         if state is not None and is_finished(recipe, state.step, state.history):
             return True
         with occupied(run) if fabric.is_global_zero else nullcontext():
-            return Training(fabric, recipe, train_set, val_set, run, state).go_on()
+            return Training(fabric, recipe, train_set, val_set, run, state, callbacks or Callbacks()).go_on()
 
 
 class Training:
@@ -84,8 +85,9 @@ class Training:
         val_set: LabelledImages,
         run: Path,
         state: checkpoint.Checkpoint | None,
+        callbacks: Callbacks,
     ) -> None:
-        self.fabric, self.recipe, self.run = fabric, recipe, run
+        self.fabric, self.recipe, self.run, self.callbacks = fabric, recipe, run, callbacks
         self.classes = {name: class_map.classes for name, class_map in train_set.heads.items()}
         self.channels = channels_of(train_set, recipe)
         weights = class_weights(recipe, train_set)
@@ -117,6 +119,7 @@ class Training:
                 loss = self._learn(self._next())
                 if monitor is not None:
                     monitor.step(self.done, loss, self.learner.rate)
+                self._call(self.callbacks.on_step, loss, self.learner.rate)
                 stop = any_of(self.fabric, asked.is_set())
                 if self._due() and (self.done == self.recipe.steps or not stop):
                     self._evaluate(monitor)
@@ -172,6 +175,16 @@ class Training:
         if stopping.is_best(self.history):
             best = self._checkpoint(net={}, mean=self.learner.mean.tensors, optimizer={})
             self._write(best, checkpoint.BEST)
+        self._call(self.callbacks.on_evaluation, figures)
+
+    def _call(self, callback: Callable[..., None] | None, *values: Any) -> None:
+        if callback is None or not self.fabric.is_global_zero:
+            return
+        try:
+            callback(self.done, *values)
+        except BaseException:
+            self._save()  # the steps done must not be lost to a tracker that cannot be reached
+            raise
 
     def _save(self) -> None:
         self._write(self._checkpoint(**self.learner.state()), checkpoint.LAST)

@@ -65,7 +65,12 @@ class Monitor:
         self._write({"step": done, **{f"val/{name}": value for name, value in figures.items()}})
         for index, overlay in enumerate(overlays):
             self._board.add_image(f"val/overlay_{index}", np.asarray(overlay), done, dataformats="HWC")
-        self.say(f"step {done}: " + ", ".join(f"{name} {100 * value:.2f}" for name, value in figures.items()))
+        spoken = [
+            f"{name} {value:.3f}" if name.split("/")[-1] == "loss" else f"{name} {100 * value:.2f}"
+            for name, value in figures.items()
+            if "iou/" not in name  # of each class: for the log
+        ]
+        self.say(f"step {done}: {', '.join(spoken)}")
 
     def say(self, text: str) -> None:
         self._console.print(printable(text), highlight=False, markup=False, soft_wrap=True)

@@ -116,6 +116,10 @@ class Recipe:
     """
     loss: str = "mean"
     """"mean" over the labelled pixels of a step, or "sum", as in FCN's release."""
+    losses: str = "cross_entropy"
+    """What is minimised: cross_entropy, focal, dice, lovasz, ohem, or a sum such as
+    "cross_entropy+0.5*lovasz" (training/losses/, which also says how to register one).
+    """
     loss_sampling: float = 1.0
     """The share of the final layer's cells that count, at random, while batches grow by its inverse; whole
     pictures (crop 0) come in so many more batches.

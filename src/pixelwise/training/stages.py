@@ -10,6 +10,7 @@ from pixelwise.core.errors import TrainingError
 from pixelwise.core.files import regular_file, write_atomically
 from pixelwise.data import LabelledImages
 from pixelwise.training import checkpoint
+from pixelwise.training.callbacks import Callbacks
 from pixelwise.training.distributed.launcher import is_first
 from pixelwise.training.loop import train
 from pixelwise.training.recipe import Recipe
@@ -43,19 +44,28 @@ def first_stage(recipe: Recipe | Chain) -> Recipe:
 
 
 def train_chain(
-    chain: Chain, train_set: LabelledImages, val_set: LabelledImages, run: Path, resume: bool = False
+    chain: Chain,
+    train_set: LabelledImages,
+    val_set: LabelledImages,
+    run: Path,
+    resume: bool = False,
+    callbacks: Callbacks | None = None,
 ) -> bool:
     """Train the stages, each in a run folder of its own below `run`; True if the last came to its end.
 
-    False means that a signal ended it early. With `resume` it goes on in the stage that was under way.
+    False means that a signal ended it early. With `resume` it goes on in the last stage that has begun;
+    earlier ones stay as they are, because that stage started from them.
     """
     _begin(chain, run, resume)
+    places = chain.places(run)
+    begun_stages = [(place / checkpoint.LAST).exists() for place in places]
     before: Path | None = None
-    for stage, place in zip(chain.stages, chain.places(run), strict=True):
+    for number, (stage, place) in enumerate(zip(chain.stages, places, strict=True)):
         if before is not None:
             stage = dataclasses.replace(stage, init_from=str(before))
-        on_the_way = resume and (place / checkpoint.LAST).exists()
-        if not train(stage, train_set, val_set, place, on_the_way):
+        on_the_way = resume and begun_stages[number]
+        over = on_the_way and any(begun_stages[number + 1 :])
+        if not over and not train(stage, train_set, val_set, place, on_the_way, callbacks):
             return False
         before = place
     return True

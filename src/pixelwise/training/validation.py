@@ -1,5 +1,6 @@
 """The net of a run judged on its val split, each process on its part."""
 
+import math
 from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING
@@ -9,7 +10,8 @@ from PIL.Image import Image
 
 from pixelwise.cpu.training import for_training
 from pixelwise.data import LabelledImages
-from pixelwise.evaluation.evaluation import evaluate
+from pixelwise.evaluation.evaluation import Evaluation, evaluate
+from pixelwise.evaluation.metrics.confusion import Counts
 from pixelwise.inference.engines.engines import TorchEngine
 from pixelwise.inference.model_files.model_file import ModelInfo
 from pixelwise.inference.predictor import Predictor
@@ -22,6 +24,14 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 _SHOWN = 4
+
+
+def _figures_of(evaluation: Evaluation) -> dict[str, float]:
+    log_loss = evaluation.details.log_loss
+    loss = {} if log_loss is None else {"loss": log_loss.mean()}
+    ious = zip(evaluation.classes.names, Counts.of(evaluation.confusion).iou().tolist(), strict=True)
+    per_class = {f"iou/{name}": iou for name, iou in ious if not math.isnan(iou)}
+    return {**evaluation.summary(), **loss, **per_class}
 
 
 class Judge:
@@ -39,19 +49,21 @@ class Judge:
             self._predictors[head] = Predictor(TorchEngine(part.eval()), info, inputs=recipe.inputs)
 
     def __call__(self, weights: Mapping[str, torch.Tensor]) -> dict[str, float]:
-        """The four metrics in [0, 1] on the whole split, equal on every process: those of the main head by
-        their names, those of others as HEAD/NAME. A picture that one cannot read is raised in every process.
+        """The four metrics in [0, 1] on the whole split, iou/CLASS of each class that is there, and the loss
+        (mean cross entropy in nats), equal on every process. Those of the main head have these names, those
+        of others HEAD/NAME. If one process cannot read a picture, every process raises the error.
         """
         self._net.load_state_dict(weights)
         share_statistics(self._fabric, self._net)
         figures: dict[str, float] = {}
         own = self._val_set.part(self._fabric.global_rank, self._fabric.world_size)
         for place, (head, predictor) in enumerate(self._predictors.items()):
-            first, *others = results(self._fabric, partial(evaluate, predictor, own.with_head(head)))
+            judge = partial(evaluate, predictor, own.with_head(head), details=("log_loss",))
+            first, *others = results(self._fabric, judge)
             for other in others:
                 first.merge(other)
             before = f"{head}/" if place else ""
-            figures |= {f"{before}{name}": value for name, value in first.summary().items()}
+            figures |= {f"{before}{name}": value for name, value in _figures_of(first).items()}
         return figures
 
     def overlays(self) -> list[Image]:

@@ -2,8 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from pixelwise.core.files import write_atomically
+from pixelwise.data.checks.check_page import survey_page
 from pixelwise.data.checks.split_check import Leak, Survey, compare, leak_to_dict, survey
 from pixelwise.data.spec import open_splits
 
@@ -30,6 +33,11 @@ class Check:
         }
         splits = {name: one.audit.to_dict() for name, one in self.splits.items()}
         return {"data": self.data, "splits": splits, "between": between}
+
+    def write_page(self, path: str | Path) -> None:
+        """Write everything as an HTML page with thumbnails."""
+        text = survey_page(self.data, self.splits, self.errors, self.warnings)
+        write_atomically(Path(path), lambda file: file.write(text.encode()))
 
 
 def check(

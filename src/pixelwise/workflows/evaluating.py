@@ -2,11 +2,17 @@
 
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
+from typing import Any
 
+from pixelwise.core.errors import ImageError
+from pixelwise.core.files import make_folder
 from pixelwise.data.sample import LabelledImages
+from pixelwise.data.spec import open_dataset
+from pixelwise.evaluation.details import ALL
 from pixelwise.evaluation.evaluation import Evaluation
 from pixelwise.evaluation.evaluation import evaluate as judge
 from pixelwise.inference.predictor import Predictor
+from pixelwise.inference.views import SINGLE, Views
 from pixelwise.workflows.data import Data, labelled_images
 from pixelwise.workflows.loading import load
 
@@ -35,6 +41,51 @@ def evaluate(
     if classes is not None:
         dataset = dataset.select(classes)
     return judge(predictor, dataset, on_image, details)
+
+
+def report_on(
+    model: str,
+    data: str,
+    split: str = "val",
+    report: str | Path | None = None,
+    crf: str | None = None,
+    views: Views = SINGLE,
+    engine: str = "auto",
+    precision: str = "float32",
+    ids: Path | None = None,
+    head: str | None = None,
+    classes: str | None = None,
+    details: Collection[str] = (),
+    on_image: Callable[[str, int, int], None] | None = None,
+) -> dict[str, Any]:
+    """`evaluate` as plain data, with how it was made, which `pixelwise compare` takes.
+
+    report: a folder for a page with all details, charts and telling images. ids: a file that lists the images
+    to judge. on_image is called with the data's name, the number of images done and their total. Raises
+    ImageError if the folder cannot be written into, and otherwise what `load` and `evaluate` raise.
+    """
+    dataset = open_dataset(data, split, None, ids, head)
+    predictor = load(model, 1, crf, views, engine, precision, head)
+    dataset = as_learnt(dataset, predictor)
+    if classes is not None:
+        dataset = dataset.select(classes)
+    if report is not None:
+        make_folder(Path(report), "report's folder", "--report", ImageError)
+        details = ALL
+
+    def tell(done: int) -> None:
+        if on_image is not None:
+            on_image(dataset.name, done, len(dataset))
+
+    evaluation = judge(predictor, dataset, tell, details)
+    made = {"model": model, "data": dataset.name, "views": str(predictor.views), "crf": crf}
+    result = {**made, **evaluation.to_dict()}
+    if report is not None:
+        from pixelwise.evaluation.report.gallery import exhibits
+        from pixelwise.evaluation.report.page import write_report
+
+        write_report(Path(report), result, predictor.classes, exhibits(evaluation, predictor, dataset))
+    return result
 
 
 def as_learnt(dataset: LabelledImages, predictor: Predictor) -> LabelledImages:

@@ -8,13 +8,15 @@ from pathlib import Path
 @dataclass(frozen=True)
 class Exported:
     """A model file. `deviation`: of its scores from the net's, relative to their spread. `steps` of `planned`
-    is how long the net had learnt; None for nets that are not from a run.
+    is how long the net had learnt; None for nets that are not from a run. is_best: it is the best net by the
+    held-out pictures and not the last.
     """
 
     path: Path
     deviation: float
     steps: int | None = None
     planned: int | None = None
+    is_best: bool = False
 
 
 def export(
@@ -40,6 +42,7 @@ def export(
     if output.suffix != ".onnx":
         raise ValueError(f"expected a name that ends in .onnx, got {output}")
     steps = planned = None
+    is_best = False
     if run.suffix == ".safetensors":
         from pixelwise.inference.model_files.net_file import read_net
 
@@ -47,14 +50,15 @@ def export(
             raise ValueError(f"a net file has one head, so leave out head; got {head}")
         net, info = read_net(run)
     else:
+        from pixelwise.training.checkpoint import BEST, chosen
         from pixelwise.training.setup.crf_layer import take_crf
         from pixelwise.training.setup.recipe_net import load_run
 
         net, info = load_run(run, head)
         recipe = info.training["recipe"]
         info = dataclasses.replace(info, crf=take_crf(net))
-        steps, planned = info.training["steps"], recipe["steps"]
+        steps, planned, is_best = info.training["steps"], recipe["steps"], chosen(run).name == BEST
     info = dataclasses.replace(info, name=name or info.name, long_side=long_side or info.long_side)
     fold_batch_norm(net)
     narrow_borders(net)
-    return Exported(output, export_onnx(net, info, output), steps, planned)
+    return Exported(output, export_onnx(net, info, output), steps, planned, is_best)

@@ -1,16 +1,23 @@
 """A net fitted to labelled images."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pixelwise.core.errors import TrainingError
+from pixelwise.core.terminal import note
 from pixelwise.workflows.data import Data, labelled_images
 
 if TYPE_CHECKING:
     from pixelwise.data.sample import LabelledImages
+    from pixelwise.training.callbacks import OnEvaluation, OnStep
     from pixelwise.training.recipe import Recipe
     from pixelwise.training.stages import Chain
+
+FEW = 10
+"""With fewer pictures to judge by, figures depend on single ones."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +35,33 @@ class TrainedRun:
     @property
     def best(self) -> Mapping[str, Any] | None:
         """The figures of the best net by mean IoU. None if none was judged."""
-        return max(self.history, key=lambda figures: figures["mean_iou"], default=None)
+        judged = [figures for figures in self.history if not math.isnan(figures["mean_iou"])]
+        return max(judged, key=lambda figures: figures["mean_iou"], default=None)
+
+
+@dataclass(frozen=True)
+class Training:
+    """A training whose recipe has been checked and whose images have been read once: `run()` starts it."""
+
+    recipe: "Recipe | Chain"
+    train_set: "LabelledImages"
+    val_set: "LabelledImages"
+    path: Path
+    resume: bool
+
+    def run(self, on_step: "OnStep | None" = None, on_evaluation: "OnEvaluation | None" = None) -> TrainedRun:
+        """Train to the end, or until a SIGINT or SIGTERM. Raises TrainingError if the run cannot start."""
+        from pixelwise.training.callbacks import Callbacks
+        from pixelwise.training.loop import train as fit
+        from pixelwise.training.stages import Chain, train_chain
+
+        callbacks = Callbacks(on_step, on_evaluation)
+        sets = self.train_set, self.val_set
+        if isinstance(self.recipe, Chain):
+            finished = train_chain(self.recipe, *sets, self.path, self.resume, callbacks)
+        else:
+            finished = fit(self.recipe, *sets, self.path, self.resume, callbacks)
+        return TrainedRun(self.path, finished, _history(self.path))
 
 
 def train(
@@ -39,43 +72,128 @@ def train(
     *,
     class_names: Sequence[str] | None = None,
     resume: bool = False,
+    on_step: "OnStep | None" = None,
+    on_evaluation: "OnEvaluation | None" = None,
     **settings: object,
 ) -> TrainedRun:
     """Train as a recipe says, after an audit of all labels; the run folder is `output`, default runs/RECIPE.
 
     recipe: a name or a recipe. data: KIND:PATH, a data set, or a sequence of (image, labels) arrays with
     `class_names`; default: the recipe's. val_data: to judge by, default the val split of a KIND:PATH; needed
-    with data sets and arrays. settings: fields of the recipe, as steps=400. Raises TrainingError for settings
-    that cannot work and runs that cannot start, DataError for faults of images and labels.
+    with data sets and arrays. resume: go on from the run's last checkpoint, with the recipe and settings that
+    it was started with; more `steps` make it longer. on_step is called as on_step(step, loss, rate) after
+    each step, on_evaluation as on_evaluation(step, figures) after each evaluation; a checkpoint is saved
+    before an exception of theirs ends the run. settings: fields of the recipe, as steps=400, or epochs=20.
+    Raises TrainingError for settings that cannot work and runs that cannot start, DataError for faults of
+    images and labels.
     """
-    from pixelwise.data.checks.audit import audit
-    from pixelwise.recipes import get_recipe
-    from pixelwise.training.loop import train as fit
-    from pixelwise.training.setup.run_start import with_also
-    from pixelwise.training.stages import Chain, first_stage, train_chain
-
-    chosen = get_recipe(recipe) if isinstance(recipe, str) else recipe
     given = {**settings, **{k: v for k, v in (("data", data), ("val_data", val_data)) if isinstance(v, str)}}
     if data is not None and not isinstance(data, str):
         given["data"] = _ARRAYS
-    chosen = chosen.override([f"{field}={_as_text(value)}" for field, value in given.items()])
-    first = first_stage(chosen)
-    if data is not None and not isinstance(data, str) and val_data is None:
-        raise ValueError("with a data set or arrays as data, val_data must say what to judge by")
-    train_set = with_also(first, _opened(first, data or first.data, first.train_split, class_names))
-    val_set = _opened(first, val_data or first.val_data or first.data, first.val_split, class_names)
-    for dataset in (train_set, val_set):
-        audit(dataset).raise_errors()
-    run = Path("runs", chosen.name) if output is None else Path(output)
-    if isinstance(chosen, Chain):
-        finished = train_chain(chosen, train_set, val_set, run, resume)
-    else:
-        finished = fit(chosen, train_set, val_set, run, resume)
-    return TrainedRun(run, finished, _history(run))
+        if val_data is None:
+            raise ValueError("with a data set or arrays as data, val_data must say what to judge by")
+    texts = [f"{field}={_as_text(value)}" for field, value in given.items()]
+    training = prepare(recipe, texts, output, data, val_data, class_names=class_names, resume=resume)
+    return training.run(on_step, on_evaluation)
 
 
 _ARRAYS = "memory:arrays"
 """Stands in a run's record for data that did not come from files."""
+
+
+def prepare(
+    recipe: "str | Recipe | Chain",
+    settings: Sequence[str] = (),
+    output: str | Path | None = None,
+    data: Data | None = None,
+    val_data: Data | None = None,
+    *,
+    class_names: Sequence[str] | None = None,
+    resume: bool = False,
+    on_image: Callable[[str, int, int], None] | None = None,
+    on_warning: Callable[[str], None] = note,
+) -> Training:
+    """All of `train` that comes before the first step: the recipe with "field=value" settings, the images,
+    and the audit of their labels.
+
+    on_image is called with the name of a data set, the number of images audited and their total. on_warning
+    gets what the audit finds suspicious, by default on stderr. Of several processes on a machine the first
+    one audits.
+    """
+    from pixelwise.data.checks.audit import audit
+    from pixelwise.recipes import get_recipe
+    from pixelwise.training.distributed.launcher import is_first_here
+    from pixelwise.training.setup.run_start import with_also
+    from pixelwise.training.stages import first_stage
+
+    chosen = get_recipe(recipe) if isinstance(recipe, str) else recipe
+    run = Path("runs", chosen.name) if output is None else Path(output)
+    if resume and isinstance(recipe, str):
+        chosen = _begun(chosen, run)
+    settings, epochs = _split_epochs(settings)
+    chosen = chosen.override(settings)
+    first = first_stage(chosen)
+    train_set = with_also(first, _opened(first, data or first.data, first.train_split, class_names))
+    val_set = _opened(first, val_data or first.val_data or first.data, first.val_split, class_names)
+    if epochs is not None:
+        chosen = chosen.override([f"steps={_steps(epochs, first, len(train_set))}"])
+    for dataset in (train_set, val_set) if is_first_here() else ():
+        name, total = dataset.name, len(dataset)
+
+        def tell(done: int, name: str = name, total: int = total) -> None:
+            if on_image is not None:
+                on_image(name, done, total)
+
+        report = audit(dataset, tell)
+        report.raise_errors()
+        for warning in report.warnings:
+            on_warning(f"warning: {name}: {warning.message}")
+    if is_first_here() and len(val_set) < FEW:
+        on_warning(
+            f"warning: {val_set.name}: only {len(val_set)} to judge by, so the choice of the best net "
+            "and its figures are uncertain; label more, or put more of them into val/"
+        )
+    return Training(chosen, train_set, val_set, run, resume)
+
+
+def _begun(recipe: "Recipe | Chain", run: Path) -> "Recipe | Chain":
+    """The recipe with the settings that the run was started with."""
+    from pixelwise.training import checkpoint
+    from pixelwise.training.recipe import Recipe
+    from pixelwise.training.stages import Chain, read_chain
+
+    found: Recipe | Chain
+    if isinstance(recipe, Chain):
+        found = read_chain(run)
+    else:
+        found = Recipe.from_dict(checkpoint.load(run / checkpoint.LAST).recipe)
+    if found.name != recipe.name:
+        raise TrainingError(f"{run} holds a run of {found.name}, not of {recipe.name}", "name that recipe")
+    return found
+
+
+def _split_epochs(settings: Sequence[str]) -> tuple[list[str], float | None]:
+    """The settings that are fields of a recipe, and the epochs that "epochs=N" asks for."""
+    fields = [setting for setting in settings if not setting.startswith("epochs=")]
+    if len(fields) == len(settings):
+        return fields, None
+    text = next(setting for setting in reversed(settings) if setting.startswith("epochs=")).partition("=")[2]
+    if any(setting.startswith("steps=") for setting in fields):
+        raise TrainingError("epochs and steps both say how long to train", "set one of them")
+    try:
+        epochs = float(text)
+    except ValueError:
+        epochs = math.nan
+    if not 0 < epochs <= 1_000_000:
+        raise TrainingError(f"epochs must be a number above 0 and at most 1,000,000, got {text[:60]}")
+    return fields, epochs
+
+
+def _steps(epochs: float, recipe: "Recipe", images: int) -> int:
+    """The steps in which as many pictures are seen as in these epochs."""
+    from pixelwise.training.setup.run_start import images_per_step
+
+    return max(1, math.ceil(epochs * images / images_per_step(recipe)))
 
 
 def _opened(recipe: "Recipe", data: Data, split: str, class_names: Sequence[str] | None) -> "LabelledImages":

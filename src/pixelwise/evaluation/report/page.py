@@ -87,6 +87,7 @@ def _summary(content: Content) -> str:
         "Mean IoU of true classes: the other convention, which leaves out classes that are absent from the "
         "truth even if they are predicted.",
         f"Boundary figures: {boundary['convention']}.",
+        f"Cross entropy: {_nats(content['log_loss']['mean'])}, {content['log_loss']['convention']}.",
         *([void] if content["void"] else []),
     )
 
@@ -94,6 +95,10 @@ def _summary(content: Content) -> str:
 def _tile(name: str, value: float | None, below: str = "") -> str:
     note = f"<small>{below}</small>" if below else ""
     return f'<div class="tile"><span>{escape(name)}</span><b>{percent(value)}<i>%</i></b>{note}</div>'
+
+
+def _nats(value: float | None) -> str:
+    return "not defined" if value is None else f"{value:.4f} nats"
 
 
 def _range(interval: Sequence[float | None]) -> str:

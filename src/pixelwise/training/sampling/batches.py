@@ -13,7 +13,7 @@ from pixelwise.core.errors import DataError, TrainingError
 from pixelwise.core.types import IMAGE
 from pixelwise.data import LabelledImages
 from pixelwise.data.transforms import Augmentation, augment
-from pixelwise.training.losses import LossSampling
+from pixelwise.training.losses.cell_sampling import LossSampling
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.sampling.rare_classes import (
     Factors,

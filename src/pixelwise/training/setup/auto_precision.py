@@ -8,7 +8,7 @@ import torch
 
 from pixelwise.cpu.training import for_training
 from pixelwise.training.distributed import processes
-from pixelwise.training.losses import cross_entropy
+from pixelwise.training.losses.cross_entropy import cross_entropy
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.setup.recipe_net import build_net
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pixelwise.core.types import IMAGE
 from pixelwise.crf.presets import PRESETS as CRF_PRESETS
 from pixelwise.models.registry import find, list_models, sources, takes_weights
+from pixelwise.training.losses.registry import parse
 from pixelwise.training.setup.paper_settings import PRESETS
 from pixelwise.training.setup.recipe_ranges import MOST_PIXELS, beyond
 from pixelwise.training.setup.typed_fields import brief
@@ -51,7 +52,17 @@ def wrong_values(values: Mapping[str, Any]) -> list[str]:
         for text in _several(value)
         if isinstance(text, str) and _CONTROL.search(text)
     ]
+    if isinstance(text := values.get("losses"), str):
+        found += _fault_of_losses(text)
     return found + list(beyond(values))
+
+
+def _fault_of_losses(text: str) -> list[str]:
+    try:
+        parse(text)
+    except ValueError as fault:
+        return [f"losses: {fault}, got {_quoted(text)}"]
+    return []
 
 
 def _several(value: Any) -> tuple[Any, ...]:

@@ -18,7 +18,7 @@ from pixelwise.data.checks.audit import audit
 from pixelwise.data.mixing import mixed
 from pixelwise.training import checkpoint
 from pixelwise.training.distributed import processes
-from pixelwise.training.losses import balancing_weights
+from pixelwise.training.losses.balancing import balancing_weights
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.sampling.batches import share_of_step
 from pixelwise.training.setup.auto_precision import precision
@@ -27,8 +27,11 @@ from pixelwise.training.stopping import learns_no_more
 _FREE = {"workers", "checkpoint_minutes", "data", "val_data", "also", "backbone_weights", "init_from"} | {
     "batch_size",
     "accumulate",
+    "steps",
 }
-"""Fields that may change on the way. Of the last two the product, with the number of processes, counts."""
+"""Fields that may change on the way. Of batch_size and accumulate the product, with the number of processes,
+counts; steps may grow.
+"""
 
 
 def begin(recipe: Recipe, train_set: LabelledImages, run: Path, resume: bool) -> checkpoint.Checkpoint | None:
@@ -143,6 +146,8 @@ def _differences(now: Recipe, state: checkpoint.Checkpoint) -> list[str]:
         for field in dataclasses.fields(Recipe)
         if field.name not in _FREE and getattr(now, field.name) != getattr(then, field.name)
     ]
+    if now.steps < then.steps:
+        found.append(f"steps was {then.steps}, is now {now.steps}, and a run may be made longer only")
     images = images_per_step(now)
     before = state.images_per_step or images_per_step(then, 1)
     if images != before:

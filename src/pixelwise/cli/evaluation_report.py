@@ -1,0 +1,62 @@
+"""What `pixelwise eval` prints: figures by class, the summary, and those of borders."""
+
+from typing import Any
+
+from pixelwise.cli import tables
+from pixelwise.core.terminal import say
+
+_SHOWN_WIDTHS = (1, 2, 3, 5, 10, 15, 20, 30, 40)
+
+
+def show(result: dict[str, Any]) -> None:
+    """Print what `Evaluation.to_dict` holds, and how it was made."""
+    from pixelwise.evaluation.evaluation import SUMMARY
+
+    headings = ("id", "class", "IoU %", "95 % interval", "recall %", "precision %", "F1 %", "pixels")
+    tables.show(headings, map(_cells, result["per_class"]), texts=("class",))
+    for key, name in SUMMARY.items():
+        interval = _interval(result["intervals"][key])
+        say(f"{name:24}{_percent(result[key]):>6} %  ({interval})")
+    say(f"{'mean IoU of true classes':24}{_percent(result['mean_iou_of_true_classes']):>6} %")
+    refined = "" if result["crf"] is None else f" Refined with the CRF preset {result['crf']}."
+    say(f"{result['images']} images, {result['views']}.{refined} Convention: {result['convention']}.")
+    say(f"In brackets: {result['interval_convention']}.")
+    say("Of true classes: the other convention, without classes absent from the truth.")
+    if result["void"]:
+        say(f"Counted as void, since the model has no such class: {', '.join(result['void'])}.")
+    for key, name in (("trimap", "trimap"), ("class_borders", "class borders")):
+        if key in result:
+            _print_curve(name, **result[key])
+    if "boundary" in result:
+        for key, name in (
+            ("mean_boundary_iou", "mean boundary IoU"),
+            ("mean_boundary_f1", "mean boundary F1"),
+        ):
+            say(f"{name:24}{_percent(result['boundary'][key]):>6} %")
+        say(f"Convention: {result['boundary']['convention']}.")
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    """Of one class."""
+    figures = [_percent(row[key]) for key in ("recall", "precision", "f1")]
+    interval = _interval(row["iou_interval"])
+    return str(row["id"]), row["name"], _percent(row["iou"]), interval, *figures, f"{row['pixels']:,}"
+
+
+def _print_curve(name: str, convention: str, curve: list[dict[str, Any]]) -> None:
+    rows = [
+        (str(row["width"]), f"{row['pixels']:,}", _percent(row["pixel_accuracy"]), _percent(row["mean_iou"]))
+        for row in curve
+        if row["width"] in _SHOWN_WIDTHS
+    ]
+    say("")
+    tables.show((f"{name}: width", "pixels", "pixel accuracy %", "mean IoU %"), rows)
+    say(f"Convention: {convention}.")
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.2f}"
+
+
+def _interval(ends: list[float | None]) -> str:
+    return "-" if None in ends else f"{_percent(ends[0])} to {_percent(ends[1])}"
