@@ -26,6 +26,7 @@ from typer.testing import CliRunner, Result
 from pixelwise import load
 from pixelwise.cli import describe, import_caffe, main, models
 from pixelwise.core.errors import ModelError, PixelwiseError
+from pixelwise.inference.model_files.model_file import bundled_names
 from pixelwise.models.nets.deeplab import deeplab
 from pixelwise.models.nets.fcn import FCN
 from pixelwise.models.paper_nets import CATALOGUE, build
@@ -59,7 +60,10 @@ def test_the_example_succeeds(place: Path, example: str) -> None:
 
 
 def test_models_lists_every_net_once(place: Path) -> None:
-    rows = [json.loads(line) for line in run("pixelwise models --json").stdout.splitlines()]
+    listed = [json.loads(line) for line in run("pixelwise models --json").stdout.splitlines()]
+    shipped = {row["name"]: row["classes"] for row in listed if row["ships"]}
+    assert list(shipped) == bundled_names()
+    rows = [row for row in listed if not row["ships"]]
     assert [row["name"] for row in rows] == list(CATALOGUE)
     large_fov = next(row for row in rows if row["name"] == "deeplab-large-fov")
     assert large_fov["parameters"] == pytest.approx(20.5e6, rel=0.003)
@@ -71,7 +75,9 @@ def test_models_lists_every_net_once(place: Path) -> None:
     assert views["deeplab-large-fov"] == (224, 4.84)
     assert views["fcn8s-vgg16"] == (None, None)
     text = run("pixelwise models").stdout
-    assert all(name in text for name in CATALOGUE)
+    ready, trainable = text.split("To be trained")
+    assert all(name in ready for name in shipped)
+    assert all(name in trainable for name in ("skip_fcn", *CATALOGUE))
     assert "a multiply-add is 2" in text
 
 

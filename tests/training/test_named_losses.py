@@ -133,7 +133,7 @@ def test_void_pixels_change_nothing_and_get_no_gradient(name: str) -> None:
     changed = torch.where((labels == VOID)[:, None], scores + torch.randn(scores.shape), scores)
     first, second = (total_loss(name)(x, labels, None) for x in (scores, changed.requires_grad_()))
     assert first.item() == second.item()
-    second.backward()
+    torch.autograd.backward(second)
     assert changed.grad is not None
     assert not changed.grad.movedim(1, -1)[labels == VOID].any()
     assert changed.grad.movedim(1, -1)[labels != VOID].any()
@@ -143,7 +143,7 @@ def test_void_pixels_change_nothing_and_get_no_gradient(name: str) -> None:
 def test_a_batch_without_labels_has_no_loss(name: str) -> None:
     scores = torch.randn(1, 3, 4, 4, requires_grad=True)
     loss = total_loss(name)(scores, torch.full((1, 4, 4), VOID, dtype=torch.uint8), None)
-    loss.backward()
+    torch.autograd.backward(loss)
     assert scores.grad is not None
     assert (loss.item(), scores.grad.abs().max().item()) == (0, 0)
 
@@ -153,7 +153,7 @@ def test_classes_that_a_data_set_does_not_label_get_no_gradient(name: str) -> No
     scores, labels = batch(2)
     scores.requires_grad_()
     judged = among(scores, torch.tensor([[True, True, True, False]] * 2))
-    total_loss(name)(judged, labels, None).backward()
+    torch.autograd.backward(total_loss(name)(judged, labels, None))
     assert scores.grad is not None
     assert scores.grad.isfinite().all()
     assert not scores.grad[:, 3].any()

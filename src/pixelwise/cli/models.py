@@ -1,64 +1,25 @@
-"""`pixelwise models`: the papers' nets in a table."""
+"""`pixelwise models`: what ships, and what can be trained."""
 
-from typing import Annotated, Any
-
-import typer
-
-from pixelwise.cli import tables
-from pixelwise.core.terminal import say, say_json
+from pixelwise.cli import options
+from pixelwise.cli.models_report import show
+from pixelwise.core.terminal import say_json
 
 EXAMPLES = ("pixelwise models", "pixelwise models --json")
 
 
-def models(
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per net.")] = False,
-) -> None:
-    """List the nets of the papers: parameters, receptive field, stride, work on a 500x500 image, accuracy.
+def models(as_json: options.JSON = False) -> None:
+    """List the models that ship, and the nets that can be trained.
 
-    A multiplication and its addition count as 2 operations; convolutions and upsamplings are counted. The
+    Of the papers' nets: parameters, receptive field, stride, work on a 500x500 image, accuracy. A
+    multiplication and its addition count as 2 operations; convolutions and upsamplings are counted. The
     receptive field is that of the coarsest scores; fov is the field of view of DeepLab's table 2, which
-    counts fc6 alone, and img/s the speed of training there.
+    counts fc6 alone, and img/s the speed of training there. --json prints one object per model and net.
     """
-    from pixelwise.models.paper_nets import CATALOGUE, CONVENTION
+    from pixelwise.workflows.listing import nets, shipped_models
 
-    rows = [_row(name) for name in CATALOGUE]
-    if as_json:
-        for row in rows:
-            say_json(row)
+    if not as_json:
+        show(shipped_models(), nets())
         return
-    headings = ("net", "parameters", "field", "fov", "stride", "GFLOP", "img/s", "paper", "ours")
-    tables.show(headings, map(_cells, rows), texts=("net", "paper", "ours"), no_wrap=True, width=140)
-    say(
-        "fov: field of view, and img/s: training, in DeepLab's table 2. GFLOP: of a 500x500 image, a "
-        f"multiply-add is 2. Paper and ours: {CONVENTION}."
-    )
-
-
-def _cells(row: dict[str, Any]) -> tuple[str, ...]:
-    speed = "" if row["images_per_second"] is None else f"{row['images_per_second']:.2f}"
-    view = "" if row["field_of_view"] is None else str(row["field_of_view"])
-    figures = [f"{row['parameters'] / 1e6:.1f} M", str(row["receptive_field"]), view, str(row["stride"])]
-    return row["name"], *figures, f"{row['operations'] / 1e9:.1f}", speed, row["paper"], row["ours"]
-
-
-def _row(name: str) -> dict[str, Any]:
-    import torch
-
-    from pixelwise.inspect.net_layers import deepest_grid, layers_of
-    from pixelwise.models.paper_nets import CATALOGUE, build
-
-    with torch.device("meta"):
-        net = build(name)
-    layers = layers_of(net)
-    grid = deepest_grid(layers)
-    return {
-        "name": name,
-        "parameters": sum(layer.parameters for layer in layers),
-        "receptive_field": int(grid.field),
-        "field_of_view": getattr(net, "field_of_view", None),
-        "images_per_second": CATALOGUE[name].images_per_second,
-        "stride": int(grid.stride),
-        "operations": sum(layer.operations for layer in layers),
-        "paper": CATALOGUE[name].paper,
-        "ours": CATALOGUE[name].ours,
-    }
+    for shipped, rows in ((True, shipped_models()), (False, nets())):
+        for row in rows:
+            say_json({"ships": shipped, **row})

@@ -14,7 +14,7 @@ def lovasz(scores: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor | N
     rows, truth = labelled_rows(scores, labels)
     probabilities = rows.softmax(1)
     total, factors = rows.sum() * 0, 0.0
-    for class_ in truth.unique().tolist():
+    for class_ in torch.bincount(truth).nonzero().flatten().tolist():
         factor = 1.0 if weights is None else float(weights[class_])
         total = total + factor * _jaccard(probabilities[:, class_], truth == class_)
         factors += factor
