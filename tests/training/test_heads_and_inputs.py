@@ -199,7 +199,7 @@ def test_a_net_of_channels_is_no_model_file(rooms: Path, tmp_path: Path) -> None
     from pixelwise.cli.export import export
 
     run_recipe(rooms, tmp_path / "run", *SETTINGS, "inputs=image,depth", "steps=1")
-    with pytest.raises(TrainingError, match="sees image and depth, but model files take photos"):
+    with pytest.raises(TrainingError, match="takes image and depth, but model files take RGB"):
         export(tmp_path / "run", tmp_path / "model.onnx")
     with pytest.raises(ModelError, match="no CRF and no views"):
         load_model(str(tmp_path / "run"), "deeplab")

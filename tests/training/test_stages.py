@@ -150,7 +150,7 @@ def test_the_command_that_finds_a_rate_writes_nothing(
     assert len(lines) == 1 + 7 + 1
     given = f"--set data=folder:{squares} --set 'classes=square, ground'"
     assert lines[-1].startswith(f"lowest loss: pixelwise train all {given} --set learning_rate=")
-    assert "note: of the first of 3 stages, while --set counts in all" in printed.err
+    assert "note: this is for the first of 3 stages, but --set changes all of them" in printed.err
     assert not (tmp_path / "run").exists()
 
 

@@ -1,4 +1,4 @@
-"""`pixelwise check`: everything that can be wrong with a data set."""
+"""`pixelwise check`: find faults in a data set."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,7 +20,7 @@ EXAMPLES = (
     "pixelwise check folder:my_images --html check.html",
     "pixelwise check voc:VOC2012 --split val --json",
 )
-_MOST_LINES = 20  # of a kind of finding; --json and --html have more
+_MOST_LINES = 20  # per kind of finding; --json and --html have more
 
 
 def check(
@@ -29,14 +29,15 @@ def check(
     classes: options.Classes = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     page: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Write a page with thumbnails, too.")
+        Path | None, typer.Option("--html", metavar="FILE", help="Also write a page with thumbnails.")
     ] = None,
 ) -> None:
-    """Find faults of images and labels before they cost a training.
+    """Find faults in images and labels before training.
 
-    Errors: files missing, broken or of other sizes, ids out of range, masks of 0 and 255, equal images or
-    ids in two splits. Warnings: similar images in two splits, labels that do not lie on their images, a 0
-    that looks like void or void that looks like a class, absent classes. Exit code 1 if there are errors.
+    Errors: missing or broken files, labels and images of different sizes, ids out of range, masks of 0 and
+    255, equal images or ids in two splits. Warnings: similar images in two splits, labels that do not fit
+    their images, a class 0 that looks like void, void that looks like a class, absent classes. Exit code 1
+    if there are errors.
     """
     from pixelwise.core.errors import DataError
     from pixelwise.core.files import write_atomically
@@ -64,7 +65,7 @@ def check(
         text = survey_page(data, surveys, errors, warnings)
         write_atomically(page, lambda file: file.write(text.encode()))
     if faults := len(errors) + sum(len(one.audit.errors) for one in surveys.values()):
-        raise DataError(f"{data} has {faults} fault{'s' * (faults > 1)}", "mend the files named above")
+        raise DataError(f"{data} has {faults} fault{'s' * (faults > 1)}", "fix the files named above")
 
 
 def _print(report: "Audit") -> None:

@@ -1,4 +1,4 @@
-"""`pixelwise eval`: judge a model on a labelled split."""
+"""`pixelwise eval`: evaluate a model on a labelled split."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -29,14 +29,14 @@ def evaluate(
     crf: options.CRF = False,
     crf_preset: options.CRFPreset = None,
     trimap: Annotated[
-        bool, typer.Option("--trimap", help="Judge pixels near void and near class borders by themselves.")
+        bool, typer.Option("--trimap", help="Also evaluate only pixels near void and near class borders.")
     ] = False,
     boundary: Annotated[
-        bool, typer.Option("--boundary", help="Judge outlines: boundary IoU and boundary F1.")
+        bool, typer.Option("--boundary", help="Also evaluate outlines: boundary IoU and boundary F1.")
     ] = False,
     report: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Write a page with all figures, charts and telling images."),
+        typer.Option(metavar="FOLDER", help="Write a page with all figures, charts and example images."),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object, figures in [0, 1].")
@@ -44,12 +44,12 @@ def evaluate(
     engine: options.Engine = "auto",
     precision: options.Precision = "float32",
 ) -> None:
-    """Judge a model: pixel accuracy, mean accuracy, mean IoU, frequency-weighted IoU, with their intervals.
+    """Evaluate a model: pixel accuracy, mean accuracy, mean IoU, frequency-weighted IoU, with 95 % intervals.
 
-    The data's classes are matched to the model's by name; those the model does not have become void.
+    The data's classes are matched to the model's by name; classes that the model lacks become void.
     --trimap adds pixel accuracy and mean IoU by distance from void (DeepLab's trimap) and from borders
-    between classes, for widths up to 40 pixels; all of them with --json. --report counts everything there is,
-    writes FOLDER/index.html, which needs no network, and FOLDER/evaluation.json for pixelwise compare.
+    between classes, for widths up to 40 pixels; --json prints every width. --report counts everything. It
+    writes FOLDER/index.html, a page that works offline, and FOLDER/evaluation.json for pixelwise compare.
     """
     from pixelwise.data import open_dataset
     from pixelwise.evaluation import details
@@ -82,7 +82,7 @@ def evaluate(
     else:
         _print(result)
     if report is not None:
-        note(f"the report is {page}")
+        note(f"report: {page}")
 
 
 def _print(result: dict[str, Any]) -> None:
@@ -97,7 +97,7 @@ def _print(result: dict[str, Any]) -> None:
     refined = "" if result["crf"] is None else f" Refined with the CRF preset {result['crf']}."
     say(f"{result['images']} images, {result['views']}.{refined} Convention: {result['convention']}.")
     say(f"In brackets: {result['interval_convention']}.")
-    say("Of true classes: the other convention, without classes absent from the truth.")
+    say("Mean IoU of true classes: the other convention, which omits classes absent from the ground truth.")
     if result["void"]:
         say(f"Counted as void, since the model has no such class: {', '.join(result['void'])}.")
     for key, name in (("trimap", "trimap"), ("class_borders", "class borders")):
@@ -113,7 +113,7 @@ def _print(result: dict[str, Any]) -> None:
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
-    """Of one class."""
+    """The table row of one class."""
     figures = [_percent(row[key]) for key in ("recall", "precision", "f1")]
     interval = _interval(row["iou_interval"])
     return str(row["id"]), row["name"], _percent(row["iou"]), interval, *figures, f"{row['pixels']:,}"

@@ -1,4 +1,4 @@
-"""`pixelwise export`: a run or a net becomes one model file."""
+"""`pixelwise export`: write a run or a net as one model file."""
 
 from pathlib import Path
 from typing import Annotated
@@ -19,20 +19,19 @@ def export(
         typer.Argument(metavar="RUN", help="Run folder of pixelwise train, or .safetensors of import-caffe."),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The model file.")] = Path("model.onnx"),
-    name: Annotated[
-        str | None, typer.Option(help="What the model calls itself; default: its recipe.")
-    ] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the model; default: the recipe's.")] = None,
     long_side: Annotated[
         int | None,
         typer.Option(min=1, help="Score pictures at most this long, in pixels; default: the recipe's."),
     ] = None,
     head: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Of a run with several heads; default: its main one.")
+        str | None,
+        typer.Option(metavar="NAME", help="Which head of a run with several; default: the main one."),
     ] = None,
 ) -> None:
     """Write a trained net as an ONNX file for any image size, complete with classes and training record.
 
-    The file is checked against the net on several odd sizes before it gets its name.
+    The file is compared with the net on several image sizes before it appears under its name.
     """
     import dataclasses
 
@@ -59,13 +58,13 @@ def export(
         net, info = load_run(run, head)
         if (inputs := tuple(info.training["recipe"]["inputs"])) != (IMAGE,):
             raise TrainingError(
-                f"the net of {run} sees {' and '.join(inputs)}, but model files take photos alone",
-                "judge it with pixelwise eval",
+                f"the net of {run} takes {' and '.join(inputs)}, but model files take RGB images only",
+                "evaluate it with pixelwise eval",
             )
         if info.training["recipe"]["crf_layer"] is not None:
             raise TrainingError(
                 f"the net of {run} ends in a CRF layer, which model files cannot hold",
-                "judge it with pixelwise eval; or export the run it started from, and refine with --crf",
+                "evaluate it with pixelwise eval; or export the run it started from, and refine with --crf",
             )
         steps, planned = info.training["steps"], info.training["recipe"]["steps"]
         if steps < planned:

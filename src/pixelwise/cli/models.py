@@ -1,4 +1,4 @@
-"""`pixelwise models`: the papers' nets in a table."""
+"""`pixelwise models`: a table of the papers' nets."""
 
 from typing import Annotated, Any
 
@@ -13,11 +13,11 @@ EXAMPLES = ("pixelwise models", "pixelwise models --json")
 def models(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per net.")] = False,
 ) -> None:
-    """List the nets of the papers: parameters, receptive field, stride, work on a 500x500 image, accuracy.
+    """List the papers' nets: parameters, receptive field, stride, operations on a 500x500 image, accuracy.
 
-    A multiplication and its addition count as 2 operations; convolutions and upsamplings are counted. The
-    receptive field is that of the coarsest scores; fov is the field of view of DeepLab's table 2, which
-    counts fc6 alone, and img/s the speed of training there.
+    A multiplication and its addition count as 2 operations; convolutions and upsampling are counted. The
+    receptive field is that of the coarsest scores. fov is the field of view in DeepLab's table 2, which
+    counts fc6 alone; img/s is that table's training speed.
     """
     from pixelwise.models.paper_nets import CATALOGUE, CONVENTION
 

@@ -1,4 +1,4 @@
-"""`pixelwise refine`: pull labels or probabilities to the edges of their picture."""
+"""`pixelwise refine`: refine labels or probabilities along the edges of their picture."""
 
 import time
 from pathlib import Path
@@ -23,7 +23,7 @@ def refine(
         typer.Argument(
             metavar="LABELS|NPZ|NPY",
             help="PNG whose pixel values are class ids, 255 where unknown; or .npz with an array "
-            '"probabilities" or "scores" (classes x height x width) and perhaps "classes" (names) and '
+            '"probabilities" or "scores" (classes x height x width) and optional "classes" (names) and '
             '"palette", as pixelwise segment --save probabilities writes; or .npy with probabilities.',
         ),
     ],
@@ -31,14 +31,16 @@ def refine(
         Path, typer.Option("--output", "-o", metavar="OUT", help=".png for labels, .npz for probabilities.")
     ],
     crf_preset: options.Preset = None,
-    confidence: Annotated[float, typer.Option(help="How sure given labels are, as a probability.")] = 0.7,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it is there.")] = False,
+    confidence: Annotated[
+        float, typer.Option(help="Confidence in the given labels, as a probability.")
+    ] = 0.7,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")] = False,
     threads: options.Threads = None,
 ) -> None:
-    """Refine a segmentation of any origin with a dense CRF.
+    """Refine a segmentation from any source with a dense CRF.
 
-    Labels keep their ids and their palette; pixels of 255 get the label that fits best, and no class appears
-    that the file does not have. Probabilities of a reduced size are interpolated to the picture's.
+    Labels keep their ids and palette. Pixels of 255 get the most probable of the classes in the file.
+    Probabilities of a smaller size are interpolated to the picture's size.
     """
     from pixelwise.core.errors import ImageError
     from pixelwise.core.pictures.writing import write_picture

@@ -1,4 +1,4 @@
-"""`pixelwise train`: fit a net as a recipe says."""
+"""`pixelwise train`: train a net by a recipe."""
 
 import sys
 from collections.abc import Iterator
@@ -24,23 +24,27 @@ EXAMPLES = (
 )
 
 FEW = 10
-"""With fewer pictures to judge by, figures hang on single ones."""
+"""With fewer validation pictures, figures depend on single ones."""
 
 
 def train(
     recipe: options.RecipeName,
     settings: options.Settings = None,
     output: Annotated[Path | None, typer.Option(help="Run folder; by default runs/RECIPE.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's last checkpoint.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue from the run's last checkpoint.")
+    ] = False,
     devices: Annotated[
         int, typer.Option(min=1, max=256, help="Processes on this machine, with a GPU each if there are any.")
     ] = 1,
     nodes: Annotated[
-        int, typer.Option(min=1, max=4096, help="Machines, each of which is given this command.")
+        int, typer.Option(min=1, max=4096, help="Machines; run this command on each of them.")
     ] = 1,
     find_rate: Annotated[
         bool,
-        typer.Option("--find-rate", help="Try learning rates on a few steps, print their losses, and stop."),
+        typer.Option(
+            "--find-rate", help="Try learning rates for a few steps each, print their losses, and stop."
+        ),
     ] = False,
     precision: Annotated[
         str | None,
@@ -49,10 +53,10 @@ def train(
 ) -> None:
     """Train a net on labelled images, after an audit of all labels.
 
-    The run folder gets checkpoints, log.jsonl and TensorBoard's files: last.pt to go on from, best.pt, the
-    best by mean IoU on the val split, for eval and export. Ctrl-C stops after a checkpoint, and --resume goes
-    on from there with the recipe and settings the run was started with, as if nothing had happened. A recipe
-    of stages makes a run folder of each below the output, and --resume goes on in the right one.
+    The run folder holds checkpoints, log.jsonl and TensorBoard files. --resume continues from last.pt; eval
+    and export take best.pt, the net with the best mean IoU on the val split. Ctrl-C stops after a
+    checkpoint. --resume then continues with the recipe and settings of the run, and gives the same net as a
+    run without interruption. A recipe of stages makes a run folder for each stage, below the output.
     """
     from pixelwise.training.distributed import launcher
 
@@ -109,7 +113,7 @@ def train(
 
 @contextmanager
 def _one_tells(tells: bool) -> Iterator[None]:
-    """What several processes find wrong, or are interrupted by, the one that `tells` tells the user."""
+    """Let one of several processes, the one where `tells` is true, report an error or an interruption."""
     from pixelwise.core.errors import PixelwiseError
 
     try:
@@ -144,11 +148,11 @@ def _find_rate(recipe: "Recipe | Chain", train_set: "LabelledImages", settings: 
     found = [*settings, *rate_search.best(trials).settings()]
     say(f"lowest loss: pixelwise train {recipe.name}{''.join(f' --set {quote(each)}' for each in found)}")
     if isinstance(recipe, Chain):
-        note(f"note: of the first of {len(recipe.stages)} stages, while --set counts in all")
+        note(f"note: this is for the first of {len(recipe.stages)} stages, but --set changes all of them")
 
 
 def _next(recipe: "Recipe | Chain", run: Path) -> str:
-    """What to do with a finished run: make a model file or, of nets that such files cannot hold, judge it."""
+    """The next command after training: export, or eval for nets that a model file cannot hold."""
     from pixelwise.core.types import IMAGE
     from pixelwise.training.stages import Chain
 

@@ -1,4 +1,4 @@
-"""A trained net as one model file."""
+"""Write a trained net as one model file."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from pixelwise.core.types import IMAGE
 
 @dataclass(frozen=True)
 class Exported:
-    """A model file. `deviation`: of its scores from the net's, relative to their spread. `steps` of `planned`
-    is how long the net had learnt; None for nets that are not from a run.
+    """A model file. `deviation`: the largest difference between its scores and the net's, relative to their
+    spread. The net was trained for `steps` of `planned` steps; both are None for nets of no run folder.
     """
 
     path: Path
@@ -29,10 +29,10 @@ def export(
 ) -> Exported:
     """Write the best net of a run folder, or a net (.safetensors), as an ONNX file for any image size.
 
-    name: what the model calls itself, default its recipe. long_side: score pictures at most this long, in
-    pixels, default the recipe's. head: which head of a run that has several. The file is compared with the
-    net on several odd sizes before it gets its name. Raises ValueError for another ending than .onnx and for
-    a head of a net file, TrainingError for runs whose net a model file cannot hold.
+    name: the model's name, default the recipe's. long_side: score pictures at most this long, in pixels,
+    default the recipe's. head: which head of a run with several. The file is compared with the net on
+    several image sizes before it appears under its name. Raises ValueError for another ending than .onnx
+    and for a head of a net file, TrainingError for runs whose net a model file cannot hold.
     """
     from pixelwise.exporting.onnx import export_onnx
     from pixelwise.models.layers.frozen_batch_norm import fold_batch_norm
@@ -55,13 +55,13 @@ def export(
         recipe = info.training["recipe"]
         if (inputs := tuple(recipe["inputs"])) != (IMAGE,):
             raise TrainingError(
-                f"the net of {run} sees {' and '.join(inputs)}, but model files take photos alone",
-                "judge it with pixelwise eval",
+                f"the net of {run} takes {' and '.join(inputs)}, but model files take RGB images only",
+                "evaluate it with pixelwise eval",
             )
         if recipe["crf_layer"] is not None:
             raise TrainingError(
                 f"the net of {run} ends in a CRF layer, which model files cannot hold",
-                "judge it with pixelwise eval; or export the run it started from, and refine with --crf",
+                "evaluate it with pixelwise eval; or export the run it started from, and refine with --crf",
             )
         steps, planned = info.training["steps"], recipe["steps"]
     info = dataclasses.replace(info, name=name or info.name, long_side=long_side or info.long_side)

@@ -1,4 +1,4 @@
-"""Many pictures segmented into a folder."""
+"""Segment many pictures and save the results in a folder."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -26,7 +26,7 @@ def segment_folder(
 
     model: what `load` takes, or a predictor, which keeps its own threads and CRF. save: any of "mask",
     "overlay", "cutout" and "probabilities". Pictures that an earlier run finished are skipped, unless
-    `overwrite`. A picture that cannot be segmented becomes an outcome with a `problem`; the others go on.
+    `overwrite`. A picture that cannot be segmented becomes an outcome with a `problem`; the rest continue.
     on_picture is called with the number of pictures done, their total and the outcome. Raises ValueError for
     another kind in `save`, ImageError if `output` cannot be written into, ModelError as `load` does and for
     cutouts of a model without a background class.

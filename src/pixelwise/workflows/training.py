@@ -1,4 +1,4 @@
-"""A net fitted to labelled images."""
+"""Train a net on labelled images."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class TrainedRun:
     """A run folder, which `load`, `evaluate` and `export` take.
 
-    finished: False if a signal ended the run early; `train` with resume=True goes on. history: the figures of
-    each evaluation on the val split, with the step they were taken after.
+    finished: False if a signal stopped the run; `train` with resume=True continues it. history: the figures
+    of each evaluation on the val split, with their step.
     """
 
     path: Path
@@ -27,7 +27,7 @@ class TrainedRun:
 
     @property
     def best(self) -> Mapping[str, Any] | None:
-        """The figures of the best net by mean IoU. None if none was judged."""
+        """The figures of the net with the best mean IoU. None if there was no evaluation."""
         return max(self.history, key=lambda figures: figures["mean_iou"], default=None)
 
 
@@ -41,12 +41,12 @@ def train(
     resume: bool = False,
     **settings: object,
 ) -> TrainedRun:
-    """Train as a recipe says, after an audit of all labels; the run folder is `output`, default runs/RECIPE.
+    """Train by a recipe, after an audit of all labels. The run folder is `output`, default runs/RECIPE.
 
     recipe: a name or a recipe. data: KIND:PATH, a data set, or a sequence of (image, labels) arrays with
-    `class_names`; default: the recipe's. val_data: to judge by, default the val split of a KIND:PATH; needed
-    with data sets and arrays. settings: fields of the recipe, as steps=400. Raises TrainingError for settings
-    that cannot work and runs that cannot start, DataError for faults of images and labels.
+    `class_names`; default: the recipe's. val_data: validation data, default the val split of a KIND:PATH;
+    needed with data sets and arrays. settings: fields of the recipe, such as steps=400. Raises TrainingError
+    for settings that cannot work and runs that cannot start, DataError for faults in images and labels.
     """
     from pixelwise.data.checks.audit import audit
     from pixelwise.recipes import get_recipe
@@ -61,7 +61,7 @@ def train(
     chosen = chosen.override([f"{field}={_as_text(value)}" for field, value in given.items()])
     first = first_stage(chosen)
     if data is not None and not isinstance(data, str) and val_data is None:
-        raise ValueError("with a data set or arrays as data, val_data must say what to judge by")
+        raise ValueError("a data set or arrays as data need validation data: give val_data")
     train_set = with_also(first, _opened(first, data or first.data, first.train_split, class_names))
     val_set = _opened(first, val_data or first.val_data or first.data, first.val_split, class_names)
     for dataset in (train_set, val_set):
