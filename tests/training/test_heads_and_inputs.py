@@ -201,7 +201,7 @@ def test_a_net_of_channels_is_no_model_file(rooms: Path, tmp_path: Path) -> None
     run_recipe(rooms, tmp_path / "run", *SETTINGS, "inputs=image,depth", "steps=1")
     with pytest.raises(TrainingError, match="takes image and depth, but model files take RGB"):
         export(tmp_path / "run", tmp_path / "model.onnx")
-    with pytest.raises(ModelError, match="no CRF and no views"):
+    with pytest.raises(ModelError, match="CRF and test-time augmentation need RGB"):
         load_model(str(tmp_path / "run"), "deeplab")
 
 
