@@ -168,7 +168,9 @@ def test_a_stage_begins_with_the_best_net_of_the_one_before(
 def test_settings_count_in_every_stage_and_faults_name_theirs() -> None:
     chain = stages().override(["steps=9", "data=folder:y"])
     assert [(stage.steps, stage.data) for stage in chain.stages] == [(9, "folder:y")] * 3
-    with pytest.raises(TrainingError, match="the recipe fcn32s cannot be run so: steps must be at least 1"):
+    with pytest.raises(
+        TrainingError, match="fcn32s cannot run with these settings: steps must be at least 1"
+    ):
         stages("steps=0")
 
 
@@ -181,7 +183,7 @@ def test_a_stage_whose_checkpoints_are_damaged_can_begin_anew(
         (second / name).write_bytes(b"")
     with pytest.raises(TrainingError) as caught:
         train_chain(read_chain(tmp_path), *sets, tmp_path, resume=True)
-    assert caught.value.hint == f"remove {second}, and --resume begins this stage again"
+    assert caught.value.hint == f"remove {second}, and --resume starts this stage again"
     shutil.rmtree(second)
     assert train_chain(read_chain(tmp_path), *sets, tmp_path, resume=True)
     assert checkpoint.load(second / checkpoint.LAST).step == 1

@@ -1,4 +1,4 @@
-"""Losses per pixel; pixels labelled VOID never count."""
+"""Losses per pixel. Pixels labelled VOID are ignored."""
 
 import math
 from collections.abc import Sequence
@@ -30,8 +30,8 @@ def cross_entropy(
 
 
 def among(scores: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
-    """The scores (N, C, H, W) with those of other classes than `classes` (N, C, bool) so low that they take
-    no probability: each pixel is judged among the classes that its data set labels.
+    """The scores (N, C, H, W), so low for classes outside `classes` (N, C, bool) that these get no
+    probability. So the loss of a pixel considers only the classes that its data set labels.
     """
     if classes.all():
         return scores
@@ -39,16 +39,16 @@ def among(scores: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
 
 
 def labelled(labels: torch.Tensor) -> torch.Tensor:
-    """How many pixels have a label."""
+    """The number of labelled pixels."""
     return (labels != VOID).sum()
 
 
 def balancing_weights(pixels: Sequence[int], power: float = 1.0) -> torch.Tensor:
-    """Weights (C): the classes' pixels in the training set to minus `power`, so scaled that the mean over all
-    pixels is 1; with 1 each class weighs as much. Classes without pixels get 0.
+    """Weights (C): pixels of the class in the training set to the power -`power`, scaled to a mean of 1 over
+    all pixels. With `power` 1 all classes count equally. Classes without pixels get 0.
 
-    The FCN paper finds balancing unnecessary (section 4.3) and does not say how to weigh. Raises ValueError
-    if there are no pixels at all.
+    The FCN paper finds balancing unnecessary (section 4.3) and does not define weights. Raises ValueError if
+    there are no pixels at all.
     """
     counts = torch.tensor(pixels, dtype=torch.float64)
     present = counts > 0
@@ -59,8 +59,8 @@ def balancing_weights(pixels: Sequence[int], power: float = 1.0) -> torch.Tensor
 
 
 def sampled_by_class(labels: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """`labels` (N, H, W) of which a pixel stays with the probability that its class's weight (C) has of the
-    largest one, and is VOID else; torch's generator of the CPU decides.
+    """`labels` (N, H, W), where each pixel is kept with the probability weight / largest weight of its class
+    (C) and becomes VOID otherwise. torch's CPU generator draws.
 
     Balancing by sampling the loss instead of weighting it: Long et al. 2015, section 4.3.
     """
@@ -72,10 +72,10 @@ def sampled_by_class(labels: torch.Tensor, weights: torch.Tensor) -> torch.Tenso
 
 @dataclass(frozen=True)
 class LossSampling:
-    """Training on patches, as a loss over some of the cells: each cell of the final layer counts with
-    probability `share`, alone of the others, while batches hold 1 / share times as many images.
+    """Patch sampling as a loss over some of the cells: each cell of the final layer counts with probability
+    `share`, independently of the others, and batches hold 1 / share times as many images.
 
-    Source: Long et al. 2015, sections 3.4 and 4.3, where it does not help. `share` 1 is all cells.
+    Source: Long et al. 2015, sections 3.4 and 4.3, where it does not help. `share` 1 keeps all cells.
     """
 
     share: float = 1.0
@@ -89,8 +89,8 @@ class LossSampling:
         return round(images / self.share)
 
     def __call__(self, labels: torch.Tensor, cell: int, centre: float = 0.0) -> torch.Tensor:
-        """`labels` (N, H, W) with those VOID that are nearest to cells that are left out; torch's generator
-        of the CPU decides. Cells lie `cell` labels apart, one of them on label `centre` of each axis.
+        """`labels` (N, H, W), VOID where the nearest cell is left out. torch's CPU generator draws the cells.
+        They lie `cell` labels apart, one of them on label `centre` of each axis.
         """
         if self.share == 1:
             return labels

@@ -1,4 +1,4 @@
-"""The net of a run judged on its val split, each process on its part."""
+"""Evaluate the net of a run on its val split; each process takes a part of the split."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -25,7 +25,7 @@ _SHOWN = 4
 
 
 class Judge:
-    """A net of the recipe's form that takes the weights to be judged, and a predictor for each head."""
+    """A net of the recipe that is loaded with the weights to evaluate, and a predictor for each head."""
 
     def __init__(self, fabric: "Fabric", recipe: Recipe, val_set: LabelledImages, channels: int) -> None:
         self._fabric, self._val_set = fabric, val_set
@@ -39,8 +39,8 @@ class Judge:
             self._predictors[head] = Predictor(TorchEngine(part.eval()), info, inputs=recipe.inputs)
 
     def __call__(self, weights: Mapping[str, torch.Tensor]) -> dict[str, float]:
-        """The four metrics in [0, 1] on the whole split, equal on every process: those of the main head by
-        their names, those of others as HEAD/NAME. A picture that one cannot read is raised in every process.
+        """The four metrics in [0, 1] on the whole split, the same in every process: those of the main head by
+        name, those of others as HEAD/NAME. If one process cannot read a picture, all of them raise the error.
         """
         self._net.load_state_dict(weights)
         share_statistics(self._fabric, self._net)
@@ -55,7 +55,7 @@ class Judge:
         return figures
 
     def overlays(self) -> list[Image]:
-        """The first pictures of the split with the labels of the main head, by the weights judged last."""
+        """The first pictures of the split with the main head's labels, by the weights evaluated last."""
         predictor = next(iter(self._predictors.values()))
         shown = range(min(_SHOWN, len(self._val_set)))
         samples = (self._val_set.read(index) for index in shown)
