@@ -68,7 +68,7 @@ def test_a_report_is_a_page_and_a_record_of_what_json_prints(invoke: Invoke, tmp
     assert printed["data"] == "folder:my_images all"
     assert printed["views"] == "single scale and mirrored, probabilities averaged"
     assert {"trimap", "boundary", "calibration", "sizes"} <= printed.keys()
-    assert "the report is out/report/index.html" in result.stderr
+    assert "report: out/report/index.html" in result.stderr
     assert "single scale and mirrored" in (tmp_path / "out/report/index.html").read_text()
 
 

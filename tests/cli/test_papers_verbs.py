@@ -191,7 +191,7 @@ def test_what_a_file_lacks_is_told_and_can_be_accepted(place: Path) -> None:
         "in the net, not in the file: score_pool4.weight, score_pool4.bias, score_pool3.weight"
         in refused.output
     )
-    assert "in the file, without a place in the net: upscore" in refused.output
+    assert "in the file, not in the net: upscore" in refused.output
     accepted = run("pixelwise import-caffe 32s.caffemodel --as fcn8s-vgg16 --partial -o x.safetensors")
     assert accepted.exit_code == 0, accepted.output
     assert load("x.safetensors").info.training["complete"] is False

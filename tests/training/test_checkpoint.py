@@ -1,4 +1,4 @@
-"""Checkpoints: a flipped bit is found, faults are told in our words, and the sound file is named."""
+"""Checkpoints: a flipped bit is found, faults are reported in our words, and the intact file is named."""
 
 import dataclasses
 import os
@@ -58,14 +58,14 @@ def test_any_bit_that_flips_is_found_and_the_sound_file_named(copy: Path) -> Non
         last.write_bytes(damaged)
         text = refusal(last)
         assert f"{last} is damaged: " in text
-        assert f"{copy / checkpoint.BEST}, is sound" in text, place
+        assert f"{copy / checkpoint.BEST}, is intact" in text, place
 
 
 @pytest.mark.parametrize("kept", [0, 1, 21, 1000, -1, -70, -71, -72, -73, -100])
 def test_a_file_that_is_cut_off_is_found(copy: Path, kept: int) -> None:
     last = copy / checkpoint.LAST
     last.write_bytes(last.read_bytes()[:kept])
-    assert f"{copy / checkpoint.BEST}, is sound" in refusal(last)
+    assert f"{copy / checkpoint.BEST}, is intact" in refusal(last)
 
 
 def test_torch_and_others_read_a_checkpoint_as_before(run: Path) -> None:
@@ -130,7 +130,7 @@ def test_moments_of_another_net_are_refused_before_the_first_step(squares: Path,
 
 def test_code_in_a_checkpoint_is_not_run_nor_advised_to_be(copy: Path) -> None:
     torch.save({"step": Path("/")}, copy / checkpoint.BEST)
-    assert f"{copy / checkpoint.LAST} is sound" in refusal(copy / checkpoint.BEST)
+    assert f"{copy / checkpoint.LAST} is intact" in refusal(copy / checkpoint.BEST)
 
 
 def test_tensors_of_another_net_are_refused_by_the_file_s_name(squares: Path, copy: Path) -> None:
@@ -146,7 +146,7 @@ def test_tensors_of_another_net_are_refused_by_the_file_s_name(squares: Path, co
     unsealed(best, mean={})
     with pytest.raises(TrainingError, match=r"best\.pt does not fit the net") as caught:
         load_run(copy)
-    assert f"{last} is sound" in str(caught.value.hint)
+    assert f"{last} is intact" in str(caught.value.hint)
 
 
 def test_pipes_and_devices_in_the_place_of_a_checkpoint_are_refused(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def test_a_loss_that_is_no_number_ends_the_run_and_leaves_its_batch(squares: Pat
     run = tmp_path / "run"
     with pytest.raises(TrainingError, match=r"the loss of step \d+ is (nan|inf)") as caught:
         run_squares(squares, run, *PLAIN, "learning_rate=1e6", "head_learning_rate=1e6", "steps=20")
-    assert caught.value.hint == "begin another run with lower learning rates, or with clip=1"
+    assert caught.value.hint == "start another run with lower learning rates, or with clip=1"
     (place,) = (run / "not_finite").iterdir()
     assert f"what it was computed from is in {place}" in caught.value.message
     batch = open_dataset(f"folder:{place}", "all")
@@ -287,7 +287,7 @@ def test_a_net_that_cannot_be_built_is_a_fault_of_the_recipe(
 ) -> None:
     with pytest.raises(TrainingError, match=f"the net cannot be built: .*{complaint}") as caught:
         build_net(Recipe("r", "d").override([*settings, *UNTRAINED]), 2)
-    assert caught.value.hint == "take other skips, another backbone, or batch_norm=train"
+    assert caught.value.hint == "try other skips, another backbone, or batch_norm=train"
 
 
 def test_an_accelerator_that_is_not_there_is_told(squares: Path, tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ def test_beside_a_damaged_checkpoint_the_sound_one_is_named(
     (run / sound).write_bytes(b"half a checkpoint")
     with pytest.raises(TrainingError) as caught:
         checkpoint.load(run / damaged)
-    assert caught.value.hint == "begin a new run"
+    assert caught.value.hint == "start a new run"
 
 
 def test_what_is_said_of_a_damaged_last_checkpoint_can_be_done(
@@ -125,7 +125,7 @@ def test_what_is_said_of_a_damaged_last_checkpoint_can_be_done(
     (run / checkpoint.LAST).write_bytes(b"half a checkpoint")
     with pytest.raises(TrainingError) as caught:
         run_squares(squares, run, resume=True)
-    assert f"take it from {run}, and another run goes on from it with --set init_from={run}" in str(
+    assert f"take it from {run}, and another run starts from it with --set init_from={run}" in str(
         caught.value.hint
     )
     assert load_run(run)[1].training["steps"] == best.step

@@ -108,7 +108,7 @@ def test_a_disk_that_fills_leaves_the_old_checkpoint_alone(squares: Path, tmp_pa
         ) as caught,
     ):
         checkpoint.save(state, tmp_path / checkpoint.LAST)
-    assert "make room on the disk" in str(caught.value.hint)
+    assert "free space on the disk" in str(caught.value.hint)
     assert f"the one before, {tmp_path / checkpoint.LAST}, is intact" in caught.value.message
     assert (tmp_path / checkpoint.LAST).read_bytes() == before
     assert not list(tmp_path.glob("*.tmp"))
@@ -126,7 +126,7 @@ def test_a_disk_that_fills_under_the_log_is_told(
     monkeypatch.setattr("pixelwise.training.monitor._log_up_to", lambda *_: Full())
     with pytest.raises(TrainingError, match=r"cannot write log\.jsonl: No space left on device") as caught:
         run_squares(squares, tmp_path, *EVERY_STEP, "steps=20", "checkpoint_minutes=60", "evaluate_every=20")
-    assert "go on with --resume" in str(caught.value.hint)
+    assert "continue with --resume" in str(caught.value.hint)
 
 
 def test_the_command_tells_of_a_full_disk_and_goes_on_when_there_is_room(
@@ -152,7 +152,7 @@ def test_the_command_tells_of_a_full_disk_and_goes_on_when_there_is_room(
     assert f"error: cannot write the checkpoint of step 6: File too large; the one before, {last}, is" in (
         filled.stderr
     )
-    assert "make room on the disk, then go on with --resume" in filled.stderr
+    assert "free space on the disk, then continue with --resume" in filled.stderr
     assert "Traceback" not in filled.stderr
     assert saved_step(tmp_path) == 5
     assert not list(tmp_path.glob("*.tmp"))
@@ -254,7 +254,7 @@ def test_a_worker_that_is_killed_ends_the_run_with_a_checkpoint(
     before_step(20, kill_workers, monkeypatch)
     with pytest.raises(TrainingError, match=r"a process that prepares samples has died") as caught:
         run_squares(squares, tmp_path, *FIVE_EPOCHS, "workers=1", "steps=200", "evaluate_every=200")
-    assert "go on with --resume" in str(caught.value.hint)
+    assert "continue with --resume" in str(caught.value.hint)
     assert saved_step(tmp_path) >= 20
 
 

@@ -151,7 +151,7 @@ def test_the_command_that_finds_a_rate_writes_nothing(
     assert len(lines) == 1 + 7 + 1
     given = f"--set data=folder:{squares} --set 'classes=square, ground'"
     assert lines[-1].startswith(f"lowest loss: pixelwise train all {given} --set learning_rate=")
-    assert "note: of the first of 3 stages, while --set counts in all" in printed.err
+    assert "note: this is for the first of 3 stages, but --set changes all of them" in printed.err
     assert not (tmp_path / "run").exists()
 
 
@@ -169,7 +169,9 @@ def test_a_stage_begins_with_the_best_net_of_the_one_before(
 def test_settings_count_in_every_stage_and_faults_name_theirs() -> None:
     chain = stages().override(["steps=9", "data=folder:y"])
     assert [(stage.steps, stage.data) for stage in chain.stages] == [(9, "folder:y")] * 3
-    with pytest.raises(TrainingError, match="the recipe fcn32s cannot be run so: steps must be at least 1"):
+    with pytest.raises(
+        TrainingError, match="fcn32s cannot run with these settings: steps must be at least 1"
+    ):
         stages("steps=0")
 
 
@@ -182,7 +184,7 @@ def test_a_stage_whose_checkpoints_are_damaged_can_begin_anew(
         (second / name).write_bytes(b"")
     with pytest.raises(TrainingError) as caught:
         train_chain(read_chain(tmp_path), *sets, tmp_path, resume=True)
-    assert caught.value.hint == f"remove {second}, and --resume begins this stage again"
+    assert caught.value.hint == f"remove {second}, and --resume starts this stage again"
     shutil.rmtree(second)
     assert train_chain(read_chain(tmp_path), *sets, tmp_path, resume=True)
     assert checkpoint.load(second / checkpoint.LAST).step == 1

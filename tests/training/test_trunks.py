@@ -96,5 +96,5 @@ def test_frozen_statistics_do_not_learn_again(squares: Path, tmp_path: Path) -> 
     frozen = (*plain, f"init_from={tmp_path / 'first'}", "batch_norm=frozen")
     run_squares(squares, tmp_path / "second", *frozen, "steps=2")
     recipe = Recipe("r", "d").override([*plain, f"init_from={tmp_path / 'second'}", "batch_norm=train"])
-    with pytest.raises(TrainingError, match="has learnt with batch_norm=frozen"):
+    with pytest.raises(TrainingError, match="was trained with batch_norm=frozen"):
         build_net(recipe, 2)

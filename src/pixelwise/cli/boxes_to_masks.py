@@ -22,16 +22,16 @@ def boxes_to_masks(
     split: options.Split = None,
     classes: options.Classes = None,
     middle: Annotated[
-        float, typer.Option(help="The share of a box, about its centre, that is certainly the object.")
+        float, typer.Option(help="Share of a box, around its centre, that certainly is the object.")
     ] = 0.3,
     crf_preset: options.Preset = None,
 ) -> None:
     """Make labels from boxes by the dense CRF, and train on them: train ... --set data=folder:OUTPUT.
 
-    Outside all boxes is background, the middle of each is the object, and in between the CRF decides; no
-    pixel is left open, but for COCO's crowds. Every split becomes a folder with images/ and labels/ (PNG of
-    ids, 255 void); --split all writes these into OUTPUT itself, and training holds every tenth out. Nothing
-    is overwritten.
+    Pixels outside all boxes are background, the middle of each box is the object, and the CRF labels the
+    rest. Only COCO's crowds become void. Each split becomes a folder with images/ and labels/ (PNG of ids,
+    255 void). --split all writes both into OUTPUT itself, and training holds out every tenth picture.
+    Nothing is overwritten.
     """
     from functools import partial
 
@@ -45,7 +45,7 @@ def boxes_to_masks(
     if not 0 < middle <= 1:
         raise typer.BadParameter(f"expected a share in (0, 1], got {middle}", param_hint="--middle")
     preset = load_preset(crf_preset or DEFAULT_PRESET)
-    # Pictures are worked on at the same time, one thread each.
+    # Several pictures are processed at the same time, one thread each.
     draw = partial(masks_from_boxes, preset=preset, middle=middle, threads=1)
     for name, dataset in open_splits(data, split, classes, partial(open_boxes, draw=draw)).items():
         with progress(f"drawing {name}", len(dataset)) as tell:

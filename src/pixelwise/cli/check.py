@@ -1,4 +1,4 @@
-"""`pixelwise check`: everything that can be wrong with a data set."""
+"""`pixelwise check`: find faults in a data set."""
 
 from pathlib import Path
 from typing import Annotated
@@ -22,10 +22,10 @@ def check(
     classes: options.Classes = None,
     as_json: options.JSON = False,
     page: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Write a page with thumbnails, too.")
+        Path | None, typer.Option("--html", metavar="FILE", help="Also write a page with thumbnails.")
     ] = None,
 ) -> None:
-    """Find faults of images and labels before they cost a training.
+    """Find faults in images and labels before training.
 
     Errors: files missing, broken or of other sizes, ids out of range, masks of 0 and 255, equal images or
     ids in two splits. Warnings: similar images in two splits, labels that do not fit their images, a 0

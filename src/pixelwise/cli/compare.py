@@ -17,12 +17,12 @@ EXAMPLES = (
 
 def compare(
     first: Annotated[
-        Path, typer.Argument(metavar="A", help="Folder of eval --report, or what --json printed.")
+        Path, typer.Argument(metavar="A", help="Folder of eval --report, or file of eval --json.")
     ],
     second: Annotated[Path, typer.Argument(metavar="B", help="The other one, of the same images.")],
     as_json: options.FiguresJSON = False,
 ) -> None:
-    """What B does better or worse than A, and how sure that is.
+    """Show what B does better or worse than A, with confidence intervals.
 
     The images are resampled a thousand times, the same way for both; a difference is marked * if 95 % of
     the resamples lie on one side of zero.

@@ -20,13 +20,13 @@ def convert(
     split: options.Split = None,
     classes: options.Classes = None,
     channels: Annotated[
-        str, typer.Option(metavar="LIST", help="Extra channels to write, as depth,hha.")
+        str, typer.Option(metavar="LIST", help="Extra channels to write, such as depth,hha.")
     ] = "",
 ) -> None:
-    """Turn any data set into folders of pictures and labels (PNG of ids, 255 void), read as folder:PATH.
+    """Convert any data set to folders of pictures and labels (PNG of ids, 255 void), for folder:PATH.
 
-    Pictures are copied as they are. Every split becomes a folder with images/ and labels/, and labels.NAME/
-    for further heads; --split all writes these into OUTPUT itself. Nothing is overwritten.
+    Pictures are copied unchanged. Each split becomes a folder with images/ and labels/, and labels.NAME/
+    for other heads. --split all writes these into OUTPUT itself. Nothing is overwritten.
     """
     from pixelwise.data.conversion import convert as write
     from pixelwise.data.conversion import place_of

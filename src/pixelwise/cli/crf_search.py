@@ -33,29 +33,29 @@ def crf_search(
     images: Annotated[int, typer.Option(min=1, help="How many pictures of the split.")] = 100,
     seed: Annotated[
         int | None,
-        typer.Option(min=0, help="Take them at random; default: evenly, with --grid paper by seed 0."),
+        typer.Option(min=0, help="Choose them at random; default: evenly spaced (--grid paper: seed 0)."),
     ] = None,
     w1: Annotated[
         str | None,
         typer.Option(metavar="LOW:HIGH", help="Range of the bilateral kernel's weight, or LOW:STEP:HIGH."),
     ] = None,
     theta_alpha: Annotated[
-        str | None, typer.Option(metavar="LOW:HIGH", help="The same of its width in pixels.")
+        str | None, typer.Option(metavar="LOW:HIGH", help="Range of its width in pixels.")
     ] = None,
     theta_beta: Annotated[
-        str | None, typer.Option(metavar="LOW:HIGH", help="The same of its width in grey levels.")
+        str | None, typer.Option(metavar="LOW:HIGH", help="Range of its width in grey levels.")
     ] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace PRESET and its picture if they are there.")
+        bool, typer.Option("--overwrite", help="Replace PRESET and its picture if they exist.")
     ] = False,
 ) -> None:
-    """Search the CRF's w1, theta_alpha and theta_beta by mean IoU, coarse to fine as DeepLab did.
+    """Search the CRF's w1, theta_alpha and theta_beta for the best mean IoU, from coarse to fine.
 
-    w2 = theta_gamma = 3, 10 iterations and normalisation after filtering stay fixed. The first round covers
-    the ranges, by default 5:10, 50:100 and 3:10; later rounds follow the best value beyond them. The result
-    is for --crf-preset; beside it a picture shows the mean IoU around it. Ctrl-C costs nothing: scores and
-    trials stay in PRESET.search, and the same command goes on from there. Judge the preset on other pictures
-    than those it was found on.
+    This is DeepLab's search. w2 = theta_gamma = 3, 10 iterations and normalisation after filtering stay
+    fixed. The first round covers the ranges, by default 5:10, 50:100 and 3:10; later rounds may leave them
+    to follow the best value. Pass the result to --crf-preset. A picture beside it shows the mean IoU around
+    the best point. After Ctrl-C the same command continues: scores and trials stay in PRESET.search.
+    Evaluate the preset on pictures that the search did not use.
     """
     from pixelwise.core.errors import PresetError
     from pixelwise.core.files import write_atomically
@@ -95,7 +95,7 @@ def crf_search(
         trials = search(scored.mean_iou, ranges, scored.known(), report)
     top = best(trials)
     if top.score <= without:
-        note("warning: no trial is better than no CRF at all; try other ranges")
+        note("warning: no trial beats the result without CRF; try other ranges")
     where = f"{without_folders(data)} {split}" + (f" ({ids.name})" if ids else "")
     record = {
         "model": predictor.identity,
@@ -118,7 +118,7 @@ def crf_search(
 
 
 def _ranges(grid: str, **texts: str | None) -> "Ranges":
-    """The grid of that name with LOW:HIGH or LOW:STEP:HIGH of the parameters that are given."""
+    """The named grid, with the ranges LOW:HIGH or LOW:STEP:HIGH that the user gave."""
     import dataclasses
 
     from pixelwise.crf.parameter_search import GRIDS

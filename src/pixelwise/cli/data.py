@@ -17,12 +17,10 @@ EXAMPLES = (
 
 
 def data(
-    kind: Annotated[str | None, typer.Argument(metavar="KIND", help="One kind only, in full.")] = None,
+    kind: Annotated[str | None, typer.Argument(metavar="KIND", help="Show this kind in full.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per kind.")] = False,
 ) -> None:
-    """List the kinds of data that KIND:PATH may name: what they are, their files, where to get them,
-    terms.
-    """
+    """List the kinds of data for KIND:PATH: their files, where to get them and their terms of use."""
     from pixelwise.core.errors import DataError
     from pixelwise.data import SOURCES
 
@@ -36,7 +34,7 @@ def data(
         width = max(map(len, SOURCES))
         for source in chosen:
             say(f"{source.kind:{width}}  {source.title}")
-        say("", "pixelwise data KIND tells more; name data as KIND:PATH or KIND:PATH,option=value.")
+        say("", "pixelwise data KIND shows more; write data as KIND:PATH or KIND:PATH,option=value.")
     else:
         _describe(chosen[0])
 

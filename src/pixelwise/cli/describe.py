@@ -20,15 +20,17 @@ _WITHOUT_ROWS = ("ReLU", "Dropout", "Dropout2d", "Identity", "to", "sub", "trued
 
 def describe(
     name: Annotated[str, typer.Argument(metavar="NET", help="A net of `pixelwise models`.")],
-    size: Annotated[str, typer.Option(metavar="HEIGHTxWIDTH", help="Of the image, in pixels.")] = "500x500",
-    classes: Annotated[int, typer.Option(min=1, max=255, help="How many classes it scores.")] = 21,
+    size: Annotated[
+        str, typer.Option(metavar="HEIGHTxWIDTH", help="Size of the image, in pixels.")
+    ] = "500x500",
+    classes: Annotated[int, typer.Option(min=1, max=255, help="Number of classes.")] = 21,
     draw: Annotated[
         Path | None,
-        typer.Option(help="Draw its graph, as in figure 3 of the FCN paper: an .svg or .png file."),
+        typer.Option(help="Draw the net as in figure 3 of the FCN paper: an .svg or .png file."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per layer.")] = False,
 ) -> None:
-    """Show the layers of a net: size, kernel, stride, receptive field, where its cells lie, parameters, work.
+    """Show the layers of a net: size, stride, receptive field, grid, parameters, operations.
 
     Cell i of a map sees `field` pixels around pixel offset + i * cell. ReLU and dropout are left out.
     """

@@ -1,4 +1,4 @@
-"""`pixelwise eval`: judge a model on a labelled split."""
+"""`pixelwise eval`: evaluate a model on a labelled split."""
 
 from pathlib import Path
 from typing import Annotated
@@ -31,18 +31,18 @@ def evaluate(
     boundary: options.Boundary = False,
     report: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Write a page with all figures, charts and telling images."),
+        typer.Option(metavar="FOLDER", help="Write a page with all figures, charts and example images."),
     ] = None,
     as_json: options.FiguresJSON = False,
     engine: options.Engine = "auto",
     precision: options.Precision = "float32",
 ) -> None:
-    """Judge a model: pixel accuracy, mean accuracy, mean IoU, frequency-weighted IoU, with their intervals.
+    """Evaluate a model: pixel accuracy, mean accuracy, mean IoU, frequency-weighted IoU, with 95 % intervals.
 
-    The data's classes are matched to the model's by name; those the model does not have become void.
+    The data's classes are matched to the model's by name; classes that the model lacks become void.
     --trimap adds pixel accuracy and mean IoU by distance from void (DeepLab's trimap) and from borders
-    between classes, for widths up to 40 pixels; all of them with --json. --report counts everything there is,
-    writes FOLDER/index.html, which needs no network, and FOLDER/evaluation.json for pixelwise compare.
+    between classes, for widths up to 40 pixels; --json prints every width. --report counts everything. It
+    writes FOLDER/index.html, a page that works offline, and FOLDER/evaluation.json for pixelwise compare.
     """
     from pixelwise.workflows.evaluating import report_on
 

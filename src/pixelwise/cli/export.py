@@ -1,4 +1,4 @@
-"""`pixelwise export`: a run or a net becomes one model file."""
+"""`pixelwise export`: write a run or a net as one model file."""
 
 from pathlib import Path
 from typing import Annotated
@@ -19,15 +19,14 @@ def export(
         typer.Argument(metavar="RUN", help="Run folder of pixelwise train, or .safetensors of import-caffe."),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The model file.")] = Path("model.onnx"),
-    name: Annotated[
-        str | None, typer.Option(help="What the model calls itself; default: its recipe.")
-    ] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the model; default: the recipe's.")] = None,
     long_side: Annotated[
         int | None,
         typer.Option(min=1, help="Score pictures at most this long, in pixels; default: the recipe's."),
     ] = None,
     head: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Of a run with several heads; default: its main one.")
+        str | None,
+        typer.Option(metavar="NAME", help="Which head of a run with several; default: the main one."),
     ] = None,
 ) -> None:
     """Write a trained net as an ONNX file for any image size, complete with classes and training record.

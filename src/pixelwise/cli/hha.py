@@ -18,16 +18,16 @@ EXAMPLES = (
 def hha(
     depth: Annotated[Path, typer.Argument(help="Depth picture (PNG, TIFF, .npy), or a folder of them.")],
     camera: Annotated[str, typer.Option(help="FX,FY,CX,CY in pixels, or nyud.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="PNG file; a folder for a folder.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="PNG file; for a folder, a folder.")],
     per_metre: Annotated[
         float | None,
-        typer.Option(min=1e-9, help="What a metre is in the file; default 1000, for fractions 1."),
+        typer.Option(min=1e-9, help="File units per metre; default: 1000, or 1 for floating point."),
     ] = None,
 ) -> None:
     """Encode depth as HHA: horizontal disparity, height above ground, angle with gravity, 8 bits each.
 
     Red is 310 / metres, green centimetres above the floor, blue the angle + 38 degrees (floor 38, wall 128,
-    ceiling 218); black where depth is 0. Gravity is found from the surfaces themselves.
+    ceiling 218); black where depth is 0. The direction of gravity is estimated from the surfaces.
     """
     from PIL import Image
 
@@ -58,7 +58,7 @@ def hha(
     if not files:
         raise DataError(f"no depth pictures in {depth}", "they end in .png, .tif or .npy")
     if goals[0].suffix.lower() != ".png":
-        raise DataError(f"HHA is written as PNG, which {goals[0]} does not say", "end --output in .png")
+        raise DataError(f"HHA is written as PNG, but {goals[0]} does not end in .png", "end --output in .png")
     if same := [
         path for path, goal in zip(files, goals, strict=True) if goal.exists() and goal.samefile(path)
     ]:

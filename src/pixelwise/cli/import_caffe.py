@@ -1,4 +1,4 @@
-"""`pixelwise import-caffe`: the authors' weights become a model."""
+"""`pixelwise import-caffe`: convert the authors' weights to a model."""
 
 import math
 from pathlib import Path
@@ -32,7 +32,7 @@ def import_caffe(
     ] = None,
     classes: Annotated[
         Path | None,
-        typer.Option(help="Text file of class names, one a line; default: VOC's for 21, else numbers."),
+        typer.Option(help="Text file of class names, one per line; default: VOC's for 21, else numbers."),
     ] = None,
     mean: Annotated[
         str | None,
@@ -46,10 +46,10 @@ def import_caffe(
         typer.Option("--partial", help="Write the file even if some weights of the net are not in MODEL."),
     ] = False,
 ) -> None:
-    """Turn a .caffemodel into a model that segment, eval and export take; Caffe is not needed.
+    """Convert a .caffemodel to a model for segment, eval and export; Caffe is not needed.
 
-    Layers are matched by name and every shape is checked; stdout says what became of each. The net's
-    channels are turned from Caffe's BGR to RGB, and its mean is part of the file.
+    Layers are matched by name and every shape is checked; stdout lists what happened to each. The net's
+    channels are reversed from Caffe's BGR to RGB, and the file includes the mean.
     """
     if output.suffix != ".safetensors":
         raise typer.BadParameter(f"expected a .safetensors file, got {output}", param_hint="--output")
@@ -81,13 +81,13 @@ def import_caffe(
         layers = ", ".join(layer.name for layer in source.layers[:5])
         raise ModelError(
             f"{model} holds no weights of {name}; its layers are {layers}, ...",
-            f"another --as may fit: {', '.join(CATALOGUE)}",
+            f"try another --as: {', '.join(CATALOGUE)}",
         )
     _print(report, name, source, digest)
     if not (report.complete or partial):
         raise ModelError(
             f"{model} does not hold a whole {name}",
-            "see above; another --as may fit, and --partial leaves the rest as in a new net",
+            "see above; try another --as, or --partial, which keeps new weights where MODEL has none",
         )
     preprocessing = {
         "input": "uint8 RGB, N H W 3; the net subtracts the mean; Caffe's BGR channels were turned to RGB",
@@ -128,7 +128,7 @@ def _classes(path: Path | None, count: int) -> "Classes":
     found = own_classes(path).classes
     if len(found) != count:
         raise ModelError(
-            f"{path} names {len(found)} classes, but the net scores {count}", "name them all, one a line"
+            f"{path} names {len(found)} classes, but the net scores {count}", "name them all, one per line"
         )
     return found
 
@@ -147,7 +147,7 @@ def _mean(given: str | None, net: "SegmentationNet") -> list[float] | None:
     if len(values) != net.mean.numel():
         raise ModelError(
             f"--mean has {len(values)} numbers, but the net takes {net.mean.numel()} channels",
-            "give one number a channel, in Caffe's order: blue, green, red",
+            "give one number per channel, in Caffe's order: blue, green, red",
         )
     if not all(map(math.isfinite, values)):
         raise ModelError(f"--mean must be finite numbers, got {given}", "leave it out for VOC's mean")
@@ -172,7 +172,7 @@ def _fitting(source: "CaffeNet", classes: int, path: str) -> str:
         if set(report.missing) == {"score_fr.weight", "score_fr.bias"}:
             starts.append(f"it seems to be a classifier: --as {name} --partial makes it a start for training")
     hint = next(iter(starts), f"say which with --as: {', '.join(CATALOGUE)}")
-    raise ModelError(f"{path} fits none of our nets as it stands", hint)
+    raise ModelError(f"{path} matches none of the nets completely", hint)
 
 
 def _print(report: "Report", name: str, source: "CaffeNet", digest: str) -> None:
@@ -186,7 +186,7 @@ def _print(report: "Report", name: str, source: "CaffeNet", digest: str) -> None
     say(f"{len(report.matches)} weights copied, {sum(bool(m.change) for m in report.matches)} made to fit")
     for title, entries in (
         ("do not fit", report.misfits),
-        ("in the file, without a place in the net", report.left),
+        ("in the file, not in the net", report.left),
         ("in the net, not in the file", report.missing),
     ):
         if entries:

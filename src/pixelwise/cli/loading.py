@@ -1,4 +1,4 @@
-"""What the verbs load where a model is judged on many images."""
+"""Loading for verbs that evaluate a model on many images."""
 
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ def load_model(
     precision: str = "float32",
     head: str | None = None,
 ) -> "Predictor":
-    """`pixelwise.load` for many images at a time: one thread each, unless `threads` says another number."""
+    """`pixelwise.load` for many images at a time: one thread per image, unless `threads` is set."""
     from pixelwise.inference.views import SINGLE
     from pixelwise.workflows.loading import load
 
@@ -25,7 +25,7 @@ def load_model(
 
 
 def as_learnt(dataset: "LabelledImages", predictor: "Predictor") -> "LabelledImages":
-    """The data with the labels of the head that the model has learnt, where that is not the main one."""
+    """The data with the labels of the model's head, if that is not the main head."""
     from pixelwise.workflows import evaluating
 
     return evaluating.as_learnt(dataset, predictor)

@@ -1,4 +1,4 @@
-"""The command `pixelwise`. A verb is a file beside this and a line below; it does heavy imports inside."""
+"""The command `pixelwise`. Each verb is a file in this folder; it imports heavy modules when it is called."""
 
 import functools
 import io
@@ -44,7 +44,7 @@ Parameters = ParamSpec("Parameters")
 
 
 class _Verbs(TyperGroup):
-    """Usage errors quote arguments, and those may be file names that a shell has found: they are escaped."""
+    """Escapes arguments in usage errors: they may be file names with control characters."""
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
         with _escaped_usage():
@@ -92,7 +92,7 @@ def main() -> None:
     _prepare_streams()
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupt)
-    if not sys.warnoptions:  # libraries warn of what is theirs; what concerns users is an error or a note
+    if not sys.warnoptions:  # hide libraries' warnings; what users must know is an error or a note
         warnings.simplefilter("ignore")
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     arguments = ["--debug", *arguments] if len(arguments) < len(sys.argv) - 1 else arguments
@@ -100,17 +100,17 @@ def main() -> None:
 
 
 def _prepare_streams() -> None:
-    """Let printing fail for no character, and open no file under the number of a closed stdout or stderr."""
+    """Make every character printable, and reserve file numbers 0 to 2 even if a standard stream is closed."""
     while (handle := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(handle)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # file names need not be text
+        sys.stdout.reconfigure(errors="backslashreplace")  # file names may not be valid text
     take_over_stderr()
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    """The first Ctrl-C ends the work in order, a second one the process at once."""
+    """The first Ctrl-C stops cleanly; the second kills the process."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     raise KeyboardInterrupt
 
@@ -144,7 +144,7 @@ def _add(group: str, name: str, verb: Callable[Parameters, None], examples: tupl
         except KeyboardInterrupt:
             note("interrupted; finished files stay")
             raise typer.Exit(130) from None
-        except BrokenPipeError:  # whoever read our output has enough
+        except BrokenPipeError:  # the reader of our output has closed it
             discard(sys.stdout)
             raise typer.Exit(1) from None
         except Exception as problem:

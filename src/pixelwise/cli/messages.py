@@ -1,4 +1,4 @@
-"""Exceptions as lines for the user."""
+"""Error messages and hints from exceptions."""
 
 import traceback
 
@@ -10,11 +10,11 @@ debug = False
 
 
 def describe(problem: Exception) -> list[str]:
-    """`error: ...` and perhaps `hint:  ...`; with --debug the traceback before it."""
+    """The lines `error: ...` and, if there is a hint, `hint:  ...`; with --debug after the traceback."""
     if isinstance(problem, ModuleNotFoundError) and problem.name in EXTRAS:
         problem = MissingExtraError(problem.name)
     if isinstance(problem, PixelwiseError):
-        first, *more = problem.message.split("\n  ")  # as lists in messages are set
+        first, *more = problem.message.split("\n  ")  # entries of a list
         lines = [f"error: {first}", *(f"  {entry}" for entry in more)]
         hint = problem.hint
     else:

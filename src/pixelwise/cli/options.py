@@ -16,7 +16,7 @@ Classes = Annotated[
         help='Which classes, e.g. "background,person,animal=cat+dog"; all others become void.',
     ),
 ]
-CRF = Annotated[bool, typer.Option("--crf", help="Pull labels to the picture's edges with a dense CRF.")]
+CRF = Annotated[bool, typer.Option("--crf", help="Refine labels along the picture's edges with a dense CRF.")]
 _PRESETS = (
     "Parameters of the CRF: densecrf, deeplab, deeplab-msc, deeplab-coco (the default), or a file that "
     "pixelwise crf-search wrote."
@@ -28,12 +28,16 @@ CRFPreset = Annotated[
 ]
 Ids = Annotated[
     Path | None,
-    typer.Option("--list", metavar="FILE", help="Only the pictures whose ids this file lists, one per line."),
+    typer.Option(
+        "--list", metavar="FILE", help="Use only the pictures whose ids this file lists, one per line."
+    ),
 ]
 Head = Annotated[
     str | None,
     typer.Option(
-        "--head", metavar="NAME", help="Which labels, where data has several, as semantic and geometric."
+        "--head",
+        metavar="NAME",
+        help="Which labels, if the data has several, such as semantic and geometric.",
     ),
 ]
 Model = Annotated[
@@ -44,19 +48,21 @@ Scales = Annotated[
     typer.Option(
         "--scales",
         metavar="LIST",
-        help="Look at pictures in several sizes and average the probabilities, as 0.75,1,1.25.",
+        help="Test-time augmentation: average the probabilities over scales such as 0.75,1,1.25.",
     ),
 ]
-Flip = Annotated[bool, typer.Option("--flip", help="Look at pictures mirrored, too.")]
-Split = Annotated[str | None, typer.Option(help="One split only; without it all the usual ones there are.")]
-OneSplit = Annotated[str, typer.Option("--split", help="Which split; all: the usual ones together.")]
+Flip = Annotated[
+    bool, typer.Option("--flip", help="Test-time augmentation: also average over the mirror image.")
+]
+Split = Annotated[str | None, typer.Option(help="One split; default: every usual split that exists.")]
+OneSplit = Annotated[str, typer.Option("--split", help="Which split; all: every usual split together.")]
 DataArgument = Annotated[
     str, typer.Argument(metavar="KIND:PATH", help="Kinds and their options: see `pixelwise data`.")
 ]
 Data = Annotated[str, typer.Option("--data", metavar="KIND:PATH", help="Kinds: see `pixelwise data`.")]
 DataFolder = Annotated[Path, typer.Option("--output", "-o", help="Folder to write, with classes.txt.")]
 RecipeName = Annotated[
-    str, typer.Argument(metavar="RECIPE", help="Name of a recipe; a wrong one lists them.")
+    str, typer.Argument(metavar="RECIPE", help="Name of a recipe; an unknown name lists all.")
 ]
 Settings = Annotated[
     list[str] | None,
@@ -105,21 +111,21 @@ Precision = Annotated[
 
 
 def chosen_preset(crf: bool, preset: str | None) -> str | None:
-    """What --crf and --crf-preset ask for: a preset's name or file, or no CRF."""
+    """The preset that --crf and --crf-preset select: a name, a file, or None for no CRF."""
     from pixelwise.inference.crf_refiner import DEFAULT_PRESET
 
     return DEFAULT_PRESET if crf and preset is None else preset
 
 
 def chosen_views(scales: str | None, flip: bool) -> "Views":
-    """What --scales and --flip ask for."""
+    """The test-time augmentation that --scales and --flip select."""
     from pixelwise.inference.views import Views
 
     try:
         return Views((1.0,) if scales is None else tuple(float(part) for part in scales.split(",")), flip)
     except ValueError as problem:
         raise typer.BadParameter(
-            f"expected numbers as 0.75,1,1.25: {problem}", param_hint="--scales"
+            f"expected numbers such as 0.75,1,1.25: {problem}", param_hint="--scales"
         ) from None
 
 
@@ -129,19 +135,17 @@ def listed(text: str) -> list[str]:
 
 
 def parsed_size(text: str) -> tuple[int, int]:
-    """(height, width) of HEIGHTxWIDTH. Raises BadParameter for texts that are none or larger than pictures
-    may be.
-    """
+    """(height, width) of HEIGHTxWIDTH. Raises BadParameter for other texts and for sides too large."""
     sides = text.strip().lower().split("x")
     if len(sides) != 2 or not all(side.isdecimal() and 1 <= int(side) <= 20_000 for side in sides):
         raise typer.BadParameter(
-            f"expected HEIGHTxWIDTH, each from 1 to 20000, as 375x500; got {text}", param_hint="--size"
+            f"expected HEIGHTxWIDTH, each from 1 to 20000, such as 375x500; got {text}", param_hint="--size"
         )
     return int(sides[0]), int(sides[1])
 
 
 def check_engine(engine: str, precision: str) -> None:
-    """Raise BadParameter unless there are such an engine and precision."""
+    """Raise BadParameter for an unknown engine or precision."""
     from pixelwise.core.types import PRECISIONS
     from pixelwise.inference.engines.registry import ENGINES
 

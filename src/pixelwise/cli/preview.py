@@ -1,4 +1,4 @@
-"""`pixelwise preview`: a picture of what a net is going to see."""
+"""`pixelwise preview`: a picture of training samples and their augmentations."""
 
 from pathlib import Path
 from typing import Annotated
@@ -19,12 +19,14 @@ def preview(
     settings: options.Settings = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="PNG file.")] = Path("preview.png"),
     pictures: Annotated[int, typer.Option(min=1, max=100, help="How many samples.")] = 4,
-    epochs: Annotated[int, typer.Option(min=1, max=100, help="How many variations of each.")] = 4,
-    channels: Annotated[str, typer.Option(metavar="LIST", help="Extra channels to show, as depth,hha.")] = "",
+    epochs: Annotated[int, typer.Option(min=1, max=100, help="How many augmentations of each.")] = 4,
+    channels: Annotated[
+        str, typer.Option(metavar="LIST", help="Extra channels to show, such as depth,hha.")
+    ] = "",
 ) -> None:
-    """Draw samples of the training split as they are read and as they are varied, with their labels.
+    """Draw samples of the training split, original and augmented, with their labels.
 
-    The variations are those that the training makes of these samples in its first epochs.
+    The augmentations are those that training applies to these samples in its first epochs.
     """
     from pixelwise.core.pictures.writing import write_picture
     from pixelwise.recipes import get_recipe

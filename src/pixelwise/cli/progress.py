@@ -10,7 +10,7 @@ from pixelwise.core.terminal import on_screen, printable
 
 @contextmanager
 def progress(title: str, total: int, unit: str = "images") -> Iterator[Callable[[int], None]]:
-    """Yields a function to call with how many of `total` are done; no bar for a single one, or off screen."""
+    """Yields a function to call with the number done. There is no bar for one item or without a terminal."""
     if total < 2 or not on_screen(sys.stderr):
         yield lambda done: None
         return
@@ -25,7 +25,7 @@ def progress(title: str, total: int, unit: str = "images") -> Iterator[Callable[
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
     )
-    # If stdout is a terminal as well, what is printed there must pass by the bar.
+    # If stdout is a terminal too, rich must print its lines above the bar.
     bar = Progress(
         *columns, console=Console(stderr=True), transient=True, redirect_stdout=on_screen(sys.stdout)
     )
@@ -33,7 +33,7 @@ def progress(title: str, total: int, unit: str = "images") -> Iterator[Callable[
         task, start = bar.add_task(escape(printable(title)), total=total, rate=""), time.perf_counter()
 
         def tell(done: int) -> None:
-            with suppress(OSError):  # the terminal has gone, the work goes on
+            with suppress(OSError):  # the terminal was closed; the work continues
                 bar.update(task, completed=done, rate=f"{done / (time.perf_counter() - start):.1f} {unit}/s")
 
         yield tell

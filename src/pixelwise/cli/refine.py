@@ -1,4 +1,4 @@
-"""`pixelwise refine`: pull labels or probabilities to the edges of their picture."""
+"""`pixelwise refine`: refine labels or probabilities along the edges of their picture."""
 
 import time
 from pathlib import Path
@@ -39,8 +39,10 @@ def refine(
         ),
     ],
     crf_preset: options.Preset = None,
-    confidence: Annotated[float, typer.Option(help="How sure given labels are, as a probability.")] = 0.7,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it is there.")] = False,
+    confidence: Annotated[
+        float, typer.Option(help="Confidence in the given labels, as a probability.")
+    ] = 0.7,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")] = False,
     threads: options.Threads = None,
     show_iterations: Annotated[
         Path | None,
@@ -50,7 +52,7 @@ def refine(
         bool, typer.Option("--video", help="Refine a clip over space and time; measure its flicker.")
     ] = False,
 ) -> None:
-    """Refine a segmentation of any origin with a dense CRF.
+    """Refine a segmentation from any source with a dense CRF.
 
     Labels keep their ids and their palette; pixels of 255 get the label that fits best, and no class appears
     that the file does not have. Probabilities of a reduced size are interpolated to the picture's.

@@ -56,7 +56,7 @@ def segment(
     """Segment pictures: print which classes they show, and save masks and overlays.
 
     Reads AVIF, BMP, GIF, JPEG, JPEG 2000, PCX, PNG, PPM, PSD, QOI, SGI, Sun, TGA, TIFF and WebP, up to 400
-    megapixels; of several frames the first; EXIF orientation is applied. Results of NAME.jpg are
+    megapixels; the first frame of several; EXIF orientation is applied. Results of NAME.jpg are
     OUTPUT/NAME_mask.png (class ids in the picture's size, as a palette PNG), NAME_overlay.jpg,
     NAME_cutout.png (background transparent) and NAME_probabilities.npz (float16, C x H x W). A run that was
     interrupted or is repeated skips what is finished. Exit code 1 if a picture could not be segmented.
@@ -188,7 +188,7 @@ def _print_summary(counts: dict[str, int], seconds: float, output: Path) -> None
 
 
 def _print_left_out(frames: int, passed_over: Counter[str]) -> None:
-    """What somebody might miss among the results."""
+    """Report what was not segmented."""
     counts = {"files of several frames, but for the first": frames, **passed_over}
     for what, count in counts.items():
         if count:

@@ -13,10 +13,9 @@ def show(
     no_wrap: bool = False,
     width: int = 120,
 ) -> None:
-    """Print a table as wide as the terminal allows, or `width` where there is none. Control characters are
-    escaped.
+    """Print a table as wide as the terminal, or `width` without one. Control characters are escaped.
 
-    texts: the headings of columns that stand to the left; figures stand to the right.
+    texts: the headings of left-aligned columns; all others are right-aligned.
     """
     from rich.console import Console
     from rich.table import Table

@@ -17,11 +17,14 @@ EXAMPLES = (
 
 def time(
     model: options.Model,
-    size: Annotated[str, typer.Option(metavar="HEIGHTxWIDTH", help="Of the picture, in pixels.")] = "500x500",
+    size: Annotated[
+        str, typer.Option(metavar="HEIGHTxWIDTH", help="Size of the picture, in pixels.")
+    ] = "500x500",
     long_side: Annotated[
-        int | None, typer.Option(min=1, help="Score the picture at most this long; default: the model's.")
+        int | None,
+        typer.Option(min=1, help="Score the picture at most this long, in pixels; default: the model's."),
     ] = None,
-    runs: Annotated[int, typer.Option(min=1, help="Take mean, median and quartiles of this many.")] = 20,
+    runs: Annotated[int, typer.Option(min=1, help="Number of runs for mean, median and quartiles.")] = 20,
     threads: options.Threads = None,
     scales: options.Scales = None,
     flip: options.Flip = False,
@@ -29,10 +32,10 @@ def time(
     crf_preset: options.CRFPreset = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, in seconds.")] = False,
 ) -> None:
-    """Time the segmenting of one made-up photo, from a JPEG file to labels, after a warm-up.
+    """Time the segmentation of one synthetic photo, from a JPEG file to labels, after a warm-up.
 
-    The figure of FCN's table 1 is the mean of "net" over 20 runs on 500x500 pixels: with --long-side 500 the
-    net sees all of these.
+    FCN's table 1 has the mean of "net" over 20 runs on 500x500 pixels. Use --long-side 500, so that the net
+    takes the picture at full size.
     """
     import dataclasses
     import tempfile

@@ -1,4 +1,4 @@
-"""`pixelwise train`: fit a net as a recipe says."""
+"""`pixelwise train`: train a net by a recipe."""
 
 import sys
 from shlex import quote

@@ -33,11 +33,11 @@ def upper_bound(
         bool, typer.Option("--json", help="Print one JSON object, figures in [0, 1].")
     ] = False,
 ) -> None:
-    """How good labels can be on a coarser grid: mean IoU of the truth reduced by a factor and enlarged again.
+    """Compute the best mean IoU on a coarser grid: that of labels reduced by a factor and enlarged again.
 
-    FCN's appendix A, which does not say how labels are resampled and void is treated; so every plausible
-    convention has a row. On VOC's 21 classes the paper's figures stand above, and beside each row how far
-    it is from them.
+    FCN's appendix A does not say how labels are resampled and how void is treated, so every plausible
+    convention has a row. With VOC's 21 classes the first row has the paper's figures, and every row its
+    distance from them.
     """
     from pixelwise.data import open_dataset
     from pixelwise.evaluation.metrics.confusion import number

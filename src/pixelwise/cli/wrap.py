@@ -1,4 +1,4 @@
-"""`pixelwise wrap`: anybody's ONNX net becomes a model file."""
+"""`pixelwise wrap`: make a model file from any ONNX net."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,35 +15,37 @@ EXAMPLES = (
 
 
 def wrap(
-    net: Annotated[Path, typer.Argument(metavar="NET.onnx", help="Takes pixels, gives scores of classes.")],
+    net: Annotated[Path, typer.Argument(metavar="NET.onnx", help="Net from pixels to class scores.")],
     classes: Annotated[
         str,
         typer.Option(
             "--classes",
             metavar="LIST|FILE",
-            help="Names in the order of the scores, or a file with one a line.",
+            help="Names in the order of the scores, or a .txt file with one per line.",
         ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The model file.")] = Path("model.onnx"),
     mean: Annotated[
         str, typer.Option(metavar="R,G,B", help="Subtracted from pixels, in the units of --input-range.")
     ] = "0,0,0",
-    std: Annotated[str, typer.Option(metavar="R,G,B", help="Pixels are divided by it.")] = "1,1,1",
+    std: Annotated[
+        str, typer.Option(metavar="R,G,B", help="Pixels are divided by this after that.")
+    ] = "1,1,1",
     input_range: Annotated[
-        str, typer.Option(metavar="LOW,HIGH", help="What black and white are before the mean is subtracted.")
+        str, typer.Option(metavar="LOW,HIGH", help="Values of black and white before the mean is subtracted.")
     ] = "0,1",
     multiple: Annotated[
-        int, typer.Option(min=1, max=1024, help="Pad pictures to sides that are a multiple of it, in pixels.")
+        int,
+        typer.Option(min=1, max=1024, help="Pad pictures to sides that are a multiple of this, in pixels."),
     ] = 1,
     long_side: Annotated[int, typer.Option(min=1, help="Score pictures at most this long, in pixels.")] = 512,
-    name: Annotated[
-        str | None, typer.Option(help="What the model calls itself; default: the file's.")
-    ] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the model; default: the file's.")] = None,
 ) -> None:
-    """Make a model file of a net that was trained elsewhere, for segment, eval, compare and crf-search.
+    """Make a model file from a net that was trained elsewhere, for segment, eval, compare and crf-search.
 
-    The net has one input, float (N, 3, H, W) or uint8 (N, H, W, 3), of any or of one size, and gives scores
-    (N, C, h, w) of any stride. Mean and std apply to float inputs. The file is run before it gets its name.
+    The net has one input, float (N, 3, H, W) or uint8 (N, H, W, 3), of any size or a fixed one, and returns
+    scores (N, C, h, w) of any stride. Mean and std apply to float inputs. The file is tested before it
+    appears under its name.
     """
     from pixelwise.core.classes import Classes
     from pixelwise.exporting.wrap import wrap_onnx
@@ -68,7 +70,9 @@ def _numbers(text: str, option: str) -> list[float]:
     try:
         return [float(part) for part in options.listed(text)]
     except ValueError:
-        raise typer.BadParameter(f"expected numbers as 0.5,0.5,0.5; got {text}", param_hint=option) from None
+        raise typer.BadParameter(
+            f"expected numbers such as 0.5,0.5,0.5; got {text}", param_hint=option
+        ) from None
 
 
 def _names(classes: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""What every part uses: classes, errors, files, threads and pictures. No torch, no engine."""
+"""Classes, errors, files, threads and pictures, for all other packages. It imports no torch and no engine."""
 
 import lazy_loader
 

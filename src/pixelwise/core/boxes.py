@@ -1,11 +1,10 @@
-"""A rectangle around an object, as detectors and annotators draw it."""
+"""Bounding boxes of objects."""
 
 from typing import NamedTuple
 
 
 class Box(NamedTuple):
-    """A class id and, in pixels from the image's upper left corner, where the box begins and where it has
-    ended."""
+    """A class id and the edges of the box, in pixels from the image's upper left corner."""
 
     label: int
     top: float
@@ -20,18 +19,18 @@ class Box(NamedTuple):
     def pixels(self, size: tuple[int, int]) -> tuple[slice, slice]:
         """The rows and columns it covers in an image of `size`, rounded, at least one of each.
 
-        Raises ValueError for a box that is turned inside out or reaches out of the image.
+        Raises ValueError for a box whose edges are swapped or that reaches out of the image.
         """
         return _span(self.top, self.bottom, size[0]), _span(self.left, self.right, size[1])
 
     def middle(self, share: float) -> "Box":
-        """The part about its centre with this share of its area and the same proportions."""
+        """The box around the same centre with this share of the area and the same proportions."""
         margin = (1 - share**0.5) / 2
         down, right = margin * (self.bottom - self.top), margin * (self.right - self.left)
         return Box(self.label, self.top + down, self.left + right, self.bottom - down, self.right - right)
 
     def resized(self, before: tuple[int, int], after: tuple[int, int]) -> "Box":
-        """The box in an image that had the size `before` and now has the size `after`."""
+        """The box after the image was resized from `before` to `after`."""
         down, right = after[0] / before[0], after[1] / before[1]
         return Box(self.label, self.top * down, self.left * right, self.bottom * down, self.right * right)
 

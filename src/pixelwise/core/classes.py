@@ -25,9 +25,7 @@ def is_one_line(name: str) -> bool:
 
 @dataclass(frozen=True)
 class Classes:
-    """Class names and colours by id; `background` is the id that a cutout makes transparent, if there is
-    one.
-    """
+    """Class names and colours by id; `background` is the id that a cutout makes transparent, or None."""
 
     names: tuple[str, ...]
     palette: tuple[RGB, ...]
@@ -49,8 +47,6 @@ class Classes:
 
     @classmethod
     def named(cls, names: "list[str] | tuple[str, ...]", palette: tuple[RGB, ...] | None = None) -> "Classes":
-        """Classes of these names; VOC's colours unless a palette is given; a class "background" is
-        recognised.
-        """
+        """Classes with these names and VOC's colours or the palette; a class "background" is recognised."""
         chosen = voc_palette(len(names)) if palette is None else palette
         return cls(tuple(names), chosen, names.index("background") if "background" in names else None)

@@ -1,8 +1,8 @@
-"""Exceptions for the world outside: files, weights, data. Wrong arguments raise ValueError instead."""
+"""Exceptions for faults of files, weights and data. Wrong arguments raise ValueError instead."""
 
 
 class PixelwiseError(Exception):
-    """Base of all errors below: `message` says what was expected and what came, `hint` what to do."""
+    """Base of all errors here: `message` says what was expected and what came, `hint` what to do."""
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         super().__init__(message if hint is None else f"{message}\nhint: {hint}")
@@ -18,7 +18,7 @@ class ImageError(PixelwiseError):
 
 
 class ModelError(PixelwiseError):
-    """A model file is missing, damaged or not one of ours."""
+    """A model file is missing, damaged or of another kind."""
 
 
 class DataError(PixelwiseError):
@@ -34,7 +34,7 @@ class PresetError(PixelwiseError):
 
 
 class TrainingError(PixelwiseError):
-    """A training run cannot start, go on or be read."""
+    """A training run cannot start, continue or be read."""
 
 
 EXTRAS = {

@@ -1,6 +1,4 @@
-"""Files that appear under their name only when they are complete, and files that are looked at before they
-are read.
-"""
+"""Atomic writes: a file appears under its name only when it is complete. Safe opening of regular files."""
 
 import errno
 import hashlib
@@ -67,14 +65,14 @@ def write_together(files: Mapping[Path, Write]) -> None:
 
 
 def _temporary(folder: Path) -> tuple[Path, BinaryIO]:
-    """A new file, locked as long as it is open, which tells `remove_abandoned` that somebody writes it."""
+    """A new file, locked while it is open, so that `remove_abandoned` sees that it is being written."""
     while True:
         path = folder / f".{secrets.token_hex(6)}.partial"
         file = path.open("xb")
         _lock(file.fileno())
         if path.exists():
             return path, file
-        file.close()  # taken for abandoned before it was locked
+        file.close()  # another process removed it as abandoned before it was locked
 
 
 def remove_abandoned(folder: Path) -> None:
@@ -93,9 +91,9 @@ def remove_abandoned(folder: Path) -> None:
 
 @contextmanager
 def exclusive(folder: Path) -> Iterator[None]:
-    """Keep other processes and threads that ask for the same folder waiting while the block runs.
+    """Hold a lock on a folder while the block runs; other processes and threads wait for it.
 
-    On file systems without locks, and on Windows, nobody waits.
+    File systems without locks, and Windows, do not support this: nobody waits there.
     """
     if fcntl is None:
         yield
@@ -105,7 +103,9 @@ def exclusive(folder: Path) -> Iterator[None]:
         _lock(handle)
         yield
     finally:
-        with suppress(OSError):  # closing would not do: a process forked off meanwhile has the handle, too
+        with suppress(
+            OSError
+        ):  # closing is not enough: a process forked in the meantime holds the handle too
             fcntl.flock(handle, fcntl.LOCK_UN)
         os.close(handle)
 
@@ -129,9 +129,9 @@ def regular_file(path: Path) -> Path:
 
 
 def open_file(path: Path) -> io.BufferedReader:
-    """Open a regular file for reading; OSError for anything else, even if it took the file's place just now.
+    """Open a regular file for reading; OSError for anything else, even if it has just replaced the file.
 
-    All that reads a path which a user, a folder or another file names opens it here.
+    Every path that comes from a user, a folder or another file is opened here.
     """
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     handle = os.open(regular_file(path), flags)
@@ -154,7 +154,7 @@ def make_folder(folder: Path, what: str, option: str, error: type[PixelwiseError
     """Make a folder for results, `what` in messages, which `option` names; remove temporary files that
     killed processes left in it.
 
-    Raises `error` if nothing can be written there, so that this is known before the work.
+    Raises `error` if nothing can be written there, so that the user learns of it before the work starts.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
-"""What is printed, line by line: results on stdout, messages on stderr.
+"""Print results on stdout and messages on stderr, line by line.
 
-File names, class names and metadata come from strangers, and a terminal obeys escape sequences. So all that
-is printed passes through `printable`. Nothing else in the package calls print: ruff sees to that.
+File names, class names and metadata are not trusted, and terminals obey escape sequences. So all output
+passes through `printable`. Nothing else in the package calls print; ruff enforces this.
 """
 
 import io
@@ -32,8 +32,8 @@ def printable(text: object) -> str:
 
 
 def say(*lines: str) -> None:
-    """Print lines on stdout. Raises BrokenPipeError if nobody reads them any more, PixelwiseError if they
-    cannot be written.
+    """Print lines on stdout. Raises BrokenPipeError if the reader has closed the pipe, PixelwiseError if
+    writing fails.
     """
     if sys.stdout is None:
         return
@@ -46,7 +46,7 @@ def say(*lines: str) -> None:
     except OSError as problem:
         discard(sys.stdout)
         raise PixelwiseError(
-            f"cannot write to the standard output: {problem.strerror or problem}", "make room on its disk"
+            f"cannot write to the standard output: {problem.strerror or problem}", "free space on its disk"
         ) from None
 
 
@@ -56,7 +56,7 @@ def say_json(record: object) -> None:
 
 
 def discard(stream: TextIO) -> None:
-    """Throw away what is still printed to a stream, also what its buffer holds: it cannot be written."""
+    """Discard all further output to a stream that cannot be written, and what is in its buffer."""
     with suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
@@ -76,7 +76,7 @@ def note(*lines: str) -> None:
 
 
 def on_screen(stream: TextIO | None) -> bool:
-    """Whether a person sees what is printed to the stream."""
+    """Whether the stream is a terminal."""
     return stream is not None and stream.isatty()
 
 

@@ -21,10 +21,10 @@ def processors() -> int:
 
 
 def thread_count(threads: int | None) -> int:
-    """How many threads to use when `threads` are asked for: at most as many as there are processors.
+    """The number of threads to use: `threads`, but at most the number of processors; None: all of them.
 
-    None takes all processors. More threads than processors only take memory. Raises ValueError unless
-    `threads` is a whole number from 1 to 1024.
+    More threads than processors only cost memory. Raises ValueError unless `threads` is a whole number from
+    1 to 1024.
     """
     if threads is None:
         return processors()
@@ -40,8 +40,8 @@ def in_order(function: Callable[[Item], Result], items: Iterable[Item], workers:
     """Yield function(item) for every item, in order, computed by `workers` threads.
 
     At most two items per worker are taken from `items` before the oldest result is fetched, so that an
-    endless iterable and a slow reader need bounded memory. An exception of `function` is raised in its
-    turn. If the reader stops early, items not yet begun are dropped and those under way are finished.
+    endless iterable and a slow reader need bounded memory. An exception of `function` is raised when its
+    item's turn comes. If the reader stops early, started items are finished and the rest are dropped.
     """
     if workers < 1:
         raise ValueError(f"expected at least one worker, got {workers}")

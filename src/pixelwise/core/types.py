@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 VOID = 255
-"""The label of pixels that are neither trained on nor judged."""
+"""The label of pixels that training and evaluation ignore."""
 
 Labels = npt.NDArray[np.uint8]
 """(H, W) class ids; VOID where there is no label."""
@@ -18,13 +18,13 @@ RGBImage = npt.NDArray[np.uint8]
 """(H, W, 3), 0 to 255, red first."""
 
 Channel = npt.NDArray[Any]
-"""(H, W, K) of uint8 or float32: what a data set knows of a picture besides its colours."""
+"""(H, W, K) of uint8 or float32: channels besides RGB, such as depth."""
 
 IMAGE = "image"
-"""The name of the colours among the inputs of a net, beside those of extra channels."""
+"""The name of the RGB image in a net's list of inputs; the others are extra channels."""
 
 Scores = npt.NDArray[np.float32]
 """(C, H, W) unnormalised log-probabilities."""
 
 PRECISIONS = ("float32", "bfloat16")
-"""What nets can compute in."""
+"""Number formats for inference."""

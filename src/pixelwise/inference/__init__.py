@@ -1,4 +1,4 @@
-"""From a picture to a segmentation: reading, scoring, results, folders. Only the torch engine needs torch."""
+"""Segment pictures: read, score, refine and save. Only the torch engine imports torch."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""The dense CRF as a predictor's last step: beliefs that follow the edges of the picture itself.
+"""The dense CRF as a predictor's last step: it refines probabilities along the edges of the picture.
 
 Source: DeepLab v1, section 4.2: the net's scores, interpolated to the picture's size, become the unary
 terms.
@@ -27,7 +27,7 @@ MOST_BYTES = 800_000_000
 """
 
 _FEWEST_VERTICES = 50_000
-"""So many are always allowed."""
+"""The lower bound of `most_vertices`."""
 
 Number = TypeVar("Number", bound=np.generic)
 
@@ -35,12 +35,12 @@ DEFAULT_PRESET = "deeplab-coco"
 
 
 class Refiner(Protocol):
-    """What a predictor calls with (H, W, 3) image and (C, H, W) probabilities; from several threads at a
-    time. Beliefs may be on a smaller grid of the same shape."""
+    """The interface of a refiner. A predictor calls it with an (H, W, 3) image and (C, H, W) probabilities,
+    from several threads at a time. The result may be on a smaller grid of the same shape."""
 
     @property
     def identity(self) -> str:
-        """Tells refiners apart that give other results."""
+        """Differs between refiners that give different results."""
 
     def __call__(self, image: RGBImage, probabilities: Beliefs) -> Beliefs: ...
 
@@ -58,10 +58,10 @@ class CRFRefiner:
         return "crf " + hashlib.sha256(self.preset.to_json().encode()).hexdigest()[:16]
 
     def __call__(self, image: RGBImage, probabilities: Beliefs) -> Beliefs:
-        """Beliefs after the preset's iterations. Raises ValueError if sizes differ.
+        """Probabilities after the preset's iterations. Raises ValueError if sizes differ.
 
-        The memory of a lattice grows with what differs in a picture. Where noise would take more than
-        MOST_BYTES the beliefs are those of a reduced copy.
+        A lattice takes more memory the more the colours of a picture differ. Where noise would take more
+        than MOST_BYTES, a reduced copy is refined.
         """
         crf = self._crf(image, probabilities)
         crf.step(self.preset.iterations)
@@ -94,35 +94,35 @@ class CRFRefiner:
 
 
 def refining_bytes(size: tuple[int, int], classes: int) -> int:
-    """About the memory that refining a photo of `size` needs."""
+    """The approximate memory for refining a photo of `size`."""
     return size[0] * size[1] * (150 + 25 * classes)
 
 
 def reserved_bytes(size: tuple[int, int], classes: int) -> int:
-    """The memory that refining a picture of `size` needs at most, noise for example."""
+    """The largest memory for refining a picture of `size`, such as noise."""
     pixels = size[0] * size[1]
     vertices = min(6 * pixels, most_vertices(size, classes))
     return pixels * _pixel_bytes(classes) + vertices * _vertex_bytes(classes)
 
 
 def most_vertices(size: tuple[int, int], classes: int) -> int:
-    """How many vertices lattices may have, for all to stay within MOST_BYTES."""
+    """The number of lattice vertices that keeps the memory within MOST_BYTES."""
     rest = MOST_BYTES - size[0] * size[1] * _pixel_bytes(classes)
     return max(_FEWEST_VERTICES, rest // _vertex_bytes(classes))
 
 
 def _pixel_bytes(classes: int) -> int:
-    """Features, weights, the unary, and the arrays that come and go."""
+    """Bytes of features, weights, unaries and temporary arrays."""
     return 120 + 16 * classes
 
 
 def _vertex_bytes(classes: int) -> int:
-    """Of a lattice's vertex: keys, neighbours, and three rows of classes, filled up to a multiple of 8."""
+    """Bytes of a lattice vertex: keys, neighbours, and three rows of classes, padded to a multiple of 8."""
     return 100 + 12 * (-(-classes // 8) * 8)
 
 
 def refined_size(size: tuple[int, int], classes: int) -> tuple[int, int]:
-    """(height, width) of the copy to refine a picture of `size` on: its own, or what MOST_BYTES allow."""
+    """(height, width) of the copy to refine: the picture's own, or the largest within MOST_BYTES."""
     excess = refining_bytes(size, classes) / MOST_BYTES
     return size if excess <= 1 else fitting(size, max(1, int(max(size) / excess**0.5)))
 
@@ -144,13 +144,13 @@ def refined_photo(source: Source, photo: Photo, classes: int) -> RGBImage:
 
 
 def refined(refiner: Refiner, image: RGBImage, probabilities: Beliefs) -> tuple[Scores, RGBImage]:
-    """Scores whose softmax the refiner's beliefs are, and the image on their grid."""
+    """Scores whose softmax is the refiner's result, and the image on their grid."""
     scores = scores_of(refiner(image, probabilities))
     return scores, _resized(image, (scores.shape[1], scores.shape[2]))
 
 
 def _resized(plane: npt.NDArray[Number], size: tuple[int, int]) -> npt.NDArray[Number]:
-    """An image or one plane on a smaller grid: the mean of what falls into a cell."""
+    """An image or one plane on a smaller grid: the mean of the pixels in each cell."""
     if plane.shape[:2] == size:
         return plane
     return np.array(Image.fromarray(plane).resize((size[1], size[0]), Image.Resampling.BOX))

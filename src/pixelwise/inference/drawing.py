@@ -62,7 +62,7 @@ def overlay(
 
 
 def visible_color(color: RGB) -> RGB:
-    """The colour, brightened if it is too dark to be told apart on a photo (black stays a dark grey)."""
+    """The colour, brightened if it is too dark to be seen on a photo (black becomes dark grey)."""
     brightest = max(color)
     if brightest == 0:
         return 90, 90, 90
@@ -71,7 +71,7 @@ def visible_color(color: RGB) -> RGB:
 
 
 def _outline(picture: Image.Image, labels: Labels) -> None:
-    """White lines along borders between labels, on a soft dark one that shows them on light ground."""
+    """White lines along borders between labels, with a soft dark margin for light backgrounds."""
     width = max(1, round(max(labels.shape) / 450))
     border = Image.fromarray(borders(labels))
     line = border.filter(ImageFilter.MaxFilter(2 * (width // 2) + 1)) if width > 1 else border
@@ -84,7 +84,7 @@ def _outline(picture: Image.Image, labels: Labels) -> None:
 
 
 def _with_legend(picture: Image.Image, classes: Classes, areas: Sequence["Area"]) -> Image.Image:
-    """The picture on top of a panel with swatch, name and share of every class, largest first, in rows."""
+    """The picture above a legend: colour, name and share of each class, largest first, in rows."""
     shown = [entry for entry in areas if entry.id != classes.background and entry.area >= 0.0005] or list(
         areas[:1]
     )

@@ -1,4 +1,4 @@
-"""Segmentations that others have made, to be refined: label files, and files of probabilities or scores."""
+"""Read segmentations from other programs, to refine them: labels, probabilities or scores."""
 
 import zipfile
 from dataclasses import dataclass
@@ -34,7 +34,8 @@ _FLOOR = 1e-8  # float16 has no smaller probability
 
 @dataclass(frozen=True)
 class GivenLabels:
-    """(H, W) ids; a label file is right with probability `confidence`, and says nothing where it is VOID.
+    """(H, W) ids. A label is right with probability `confidence`; VOID gives all classes the same
+    probability.
 
     classes: those that occur, named by their ids, `ids` (K,) in the file. palette: the file's, if it has one.
     """
@@ -49,7 +50,7 @@ class GivenLabels:
         return self.labels.shape == size
 
     def probabilities(self, size: tuple[int, int]) -> Beliefs:
-        """(K, *size): on a smaller grid the mean over the pixels that fall into a cell."""
+        """(K, *size) probabilities: on a smaller grid, the mean over the pixels of each cell."""
         shares: Beliefs = np.stack([self._share(id_, size) for id_ in self.ids])
         known: Beliefs = shares.sum(axis=0)
         others = max(1, len(self.ids) - 1)
@@ -65,7 +66,7 @@ class GivenLabels:
         return np.asarray(Image.fromarray(plane).resize((size[1], size[0]), Image.Resampling.BOX))
 
     def mask(self, result: Segmentation) -> Image.Image:
-        """The labels of `result` as the file had them: its ids, its palette or none."""
+        """The labels of `result` in the file's format: its ids, and its palette if it has one."""
         picture = Image.fromarray(self.ids[result.labels])
         if self.palette is not None:
             picture.putpalette(self.palette)
@@ -99,7 +100,7 @@ def read_given(path: Path, confidence: float = 0.7) -> Given:
     """A label file (ids as in data sets, 255 is void), or an .npz file as `Segmentation.save` writes it.
 
     The latter holds `probabilities` or `scores` (C, h, w), of any size with the shape of the picture, and
-    perhaps names of `classes` and a `palette` (C, 3). An .npy file holds probabilities alone. Raises
+    optionally names of `classes` and a `palette` (C, 3). An .npy file holds only probabilities. Raises
     DataError, naming the file, for anything else; ValueError unless 1/classes < confidence < 1.
     """
     arrays = path.suffix.lower() in (".npz", ".npy")
@@ -107,7 +108,7 @@ def read_given(path: Path, confidence: float = 0.7) -> Given:
 
 
 def refine_given(photo_path: Path, given: Given, refiner: Refiner) -> Segmentation:
-    """The refined segmentation of the picture, at its own size; on a reduced copy as in Predictor.
+    """The refined segmentation of the picture, at its own size or on a reduced copy as in Predictor.
 
     Raises DataError if their sizes do not fit.
     """
@@ -192,7 +193,7 @@ def _read_scores(path: Path) -> GivenScores:
 
 
 def _arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
-    """The arrays of an .npz file that are of use; nothing in it is executed."""
+    """The arrays of an .npz file that are needed; nothing in it is executed."""
     try:
         with open_file(path) as stream:
             if not zipfile.is_zipfile(stream):

@@ -1,7 +1,7 @@
-"""What has been made in an output folder, from which picture, with which model.
+"""Records of the results in an output folder: from which picture and with which model they were made.
 
-One small JSON file per picture under OUTPUT/.pixelwise. It is written before the first result (a claim on
-the names) and again after the last, so that a run that was interrupted is taken up where it ended, and two
+There is one small JSON file per picture under OUTPUT/.pixelwise. It is written before the first result (to
+reserve the names) and again after the last. So an interrupted run continues where it stopped, and two
 pictures never share a name.
 """
 
@@ -26,9 +26,9 @@ _MOST_HASHED = 2_000_000_000
 
 @dataclass(frozen=True)
 class Identity:
-    """What tells a picture file from another, or from an earlier state of itself.
+    """The identity of a picture file and of its content.
 
-    source: its absolute path. state: see state_of. sha256: of its content, which counts if the state has
+    source: its absolute path. state: see state_of. sha256: of its content, compared if the state has
     changed; empty if the picture changed while it was read, or is too large to be read twice.
     """
 
@@ -38,12 +38,12 @@ class Identity:
 
     @classmethod
     def of(cls, path: Path, state: tuple[int, ...]) -> "Identity":
-        """That of a picture that was read when it had this `state`, just now. Raises OSError."""
+        """The identity of a picture that has just been read in this `state`. Raises OSError."""
         digest = sha256_of(path) if state[0] <= _MOST_HASHED and state == state_of(path) else ""
         return cls(_absolute(path), state, digest)
 
     def is_still(self, path: Path) -> bool:
-        """Whether that is this picture, unchanged."""
+        """Whether this is the same picture with the same content."""
         state = state_of(path)
         if self.source != _absolute(path) or state[0] != self.state[0]:
             return False
@@ -52,7 +52,7 @@ class Identity:
 
 @dataclass(frozen=True)
 class Result:
-    """What was found in a picture and written. sizes: the bytes of each file, by kind."""
+    """The result of one picture. sizes: the bytes of each file, by kind."""
 
     size: tuple[int, int]
     scored_size: tuple[int, int]
@@ -63,7 +63,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Record:
-    """A claim on a stem; with the result, once all files are there."""
+    """Reserves a stem; holds the result once all files exist."""
 
     picture: Identity
     model: str
@@ -74,7 +74,7 @@ class Record:
 
     @classmethod
     def from_json(cls, text: bytes) -> "Record":
-        """Raises what `Ledger.read` catches for text that `to_json` did not write."""
+        """Raises exceptions that `Ledger.read` catches if `to_json` did not write the text."""
         entry: dict[str, Any] = json.loads(text)
         picture, result = entry["picture"], entry["result"]
         if entry["format"] != _FORMAT:
@@ -92,11 +92,11 @@ class Ledger:
         self._folder = output / ".pixelwise"
 
     def path(self, stem: PurePath) -> Path:
-        """Where the record is or would be."""
+        """The path of the record, whether it exists or not."""
         return self._folder / stem.with_name(stem.name + ".json")
 
     def read(self, stem: PurePath) -> Record | None:
-        """The record, or None if there is none that can be read."""
+        """The record, or None if it is missing or cannot be read."""
         try:
             with open_file(self.path(stem)) as file:
                 return Record.from_json(file.read(_MOST_BYTES))
@@ -110,8 +110,8 @@ class Ledger:
     def stem_for(self, path: Path, place: PurePath, taken: set[str]) -> PurePath:
         """Choose a stem for the results of `path`, found at `place`, and add it to `taken`.
 
-        The picture's own from an earlier run, or else the first of `stems` that is free: names of other
-        pictures that still exist, and of files that are not ours, are left alone.
+        This is the picture's stem from an earlier run, or else the first of `stems` that is free. Names of
+        other pictures that still exist, and of files without a record, are not free.
         """
         own = _absolute(path)
         untaken = (stem for stem in stems(place) if str(stem).casefold() not in taken)
@@ -122,17 +122,17 @@ class Ledger:
         return chosen
 
     def claim(self, stem: PurePath, place: PurePath, record: Record) -> PurePath:
-        """Write the first record of a picture under the stem chosen for it and return that; or, if another
-        process that writes here has taken it since, under the first of the later ones that is free.
+        """Write the first record of a picture under its chosen stem and return the stem. If another process
+        has taken it since, use the first of the later ones that is free.
 
-        Raises ImageError if the folder of the results, or that of the record, lies outside the output folder,
-        where a link leads.
+        Raises ImageError if the folder of the results, or that of the record, is a link to a place outside
+        the output folder.
         """
         folders = [(self.output / stem).parent, self.path(stem).parent]
         for folder in folders:
             self._expect_inside(folder)
             make_folder(folder, "folder", "--output", ImageError)
-        with exclusive(folders[1]):  # of several processes one looks and writes at a time
+        with exclusive(folders[1]):  # one process checks and writes at a time
             names = dropwhile(lambda name: name != stem, stems(place))
             claimed = next(name for name in names if self._usable(name, record.picture.source))
             self.write(claimed, record)
@@ -146,8 +146,8 @@ class Ledger:
             )
 
     def _usable(self, stem: PurePath, source: str) -> bool:
-        """Whether the stem is that picture's, or nobody's: its owner is gone, its record cannot be read, or
-        there is neither record nor result.
+        """Whether the stem belongs to that picture or is free: its owner no longer exists, its record cannot
+        be read, or there is neither record nor result.
         """
         owner = self._owner(stem)
         if owner is not None:
@@ -162,7 +162,7 @@ class Ledger:
         return any(os.path.lexists(f"{self.output / stem}{ending}") for ending in KINDS.values())
 
     def finished(self, stem: PurePath, path: Path, model: str, kinds: Sequence[str]) -> Result | None:
-        """The recorded result, if picture and model are still the same and all files of `kinds` are whole."""
+        """The recorded result, if picture and model are unchanged and all files of `kinds` are complete."""
         record = self.read(stem)
         if record is None or record.result is None or record.model != model:
             return None
@@ -176,9 +176,7 @@ class Ledger:
 
 
 def stems(place: PurePath) -> Iterator[PurePath]:
-    """The names for results of a picture found at `place`: that without the suffix, the same with the
-    suffix, with numbers.
-    """
+    """Candidate names for the results of a picture at `place`: without its suffix, with it, with numbers."""
     plain = place.with_suffix("") if place.stem.strip(".") else place
     suffixed = plain.with_name(f"{plain.name}_{place.suffix[1:]}") if place.suffix else plain
     yield plain
@@ -188,7 +186,7 @@ def stems(place: PurePath) -> Iterator[PurePath]:
 
 
 def is_result(path: Path) -> bool:
-    """Whether a record of any output folder that `path` lies in speaks of it as a result."""
+    """Whether any output folder above `path` has a record of it as a result."""
     absolute = Path(_absolute(path))
     stems = [
         absolute.with_name(absolute.name.removesuffix(ending))

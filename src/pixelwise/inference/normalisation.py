@@ -1,4 +1,4 @@
-"""How a net wants its pixels: a range of values, less a mean, over a standard deviation."""
+"""Normalise pixels for a net: scale to a range, subtract a mean, divide by a standard deviation."""
 
 import math
 from collections.abc import Sequence
@@ -37,18 +37,18 @@ class Normalisation:
     def of(
         cls, mean: Sequence[float] | None, std: Sequence[float] | None, input_range: Sequence[float] | None
     ) -> "Normalisation":
-        """With the defaults for what is None."""
+        """The normalisation, with defaults for values that are None."""
         given = {"mean": mean, "std": std, "input_range": input_range}
         return cls(
             **{name: tuple(map(float, values)) for name, values in given.items() if values is not None}
         )
 
     def factor_and_offset(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """(3,) each: pixels times the one plus the other are what the net takes."""
+        """(3,) scale and offset: the net takes pixels * scale + offset."""
         low, high = self.input_range
         mean, std = np.array(self.mean), np.array(self.std)
         return ((high - low) / 255 / std).astype(np.float32), ((low - mean) / std).astype(np.float32)
 
     def record(self) -> dict[str, list[float]]:
-        """As a model file says it."""
+        """The record for a model file."""
         return {"mean": list(self.mean), "std": list(self.std), "input_range": list(self.input_range)}

@@ -1,4 +1,4 @@
-"""From a picture to a Segmentation: read, reduce, score, refine. Training judges nets by this code too."""
+"""Segment a picture: read, reduce, score, refine. Training evaluates nets with this code too."""
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -94,18 +94,17 @@ class Predictor:
 
     @property
     def classes(self) -> Classes:
-        """The classes the model tells apart."""
+        """The model's classes."""
         return self.info.classes
 
     def __call__(self, source: Source) -> Segmentation:
         """Segment one picture, on a copy of info.scored_size.
 
-        A refiner then sees the picture in its own size, or, where memory does not allow that, on the
-        largest copy that it does: see refiner.refined_size.
+        A refiner then takes the picture at its own size, or at the largest size that memory allows: see
+        refiner.refined_size.
 
-        Files are turned upright as their EXIF orientation says, Pillow images and arrays are taken as they
-        lie. Raises ImageError for files that are no readable image, ValueError for arrays of another type
-        or shape.
+        The EXIF orientation of files is applied; Pillow images and arrays are not rotated. Raises ImageError
+        for files that are not readable images, ValueError for arrays of another type or shape.
         """
         if self.inputs != (IMAGE,):
             return self._of_inputs(source)
@@ -124,7 +123,7 @@ class Predictor:
     def scores(self, source: Source, photo: Photo) -> Scores:
         """(C, h, w) scores of `photo`, the copy of `source` that read_photo made for info.long_side.
 
-        Raises ModelError, before memory is taken, for a copy that takes more than the budget for pictures,
+        Raises ModelError, before it allocates memory, for a copy that exceeds the memory budget for pictures,
         and for scores that are not finite numbers.
         """
         size = self._scored_size(photo.pixels.shape[:2])
@@ -179,7 +178,7 @@ class Predictor:
         return Segmentation(scores, photo.size, self.classes, shown, photo.original, file_notes=photo.notes)
 
     def expect_photos(self) -> None:
-        """Raise ModelError, for what works on photos alone, if the model sees anything else."""
+        """Raise ModelError if the model takes anything but RGB images."""
         if self.inputs != (IMAGE,):
             raise self._sees_more([name for name in self.inputs if name != IMAGE])
 
@@ -202,9 +201,9 @@ class Predictor:
     def batch(self, sources: Iterable[Source], workers: int | None = None) -> Iterator[Segmentation]:
         """Segment many pictures in threads; results come in order, as they are needed.
 
-        Only a few sources are read ahead, so that `sources` may be endless. An error is raised when its
-        picture's turn has come. By default there are as many workers as keep the processors busy, at least
-        two; a model loaded with threads=1 is the most efficient here.
+        Only a few sources are read ahead, so `sources` may be endless. An error is raised when its picture's
+        turn comes. By default there are enough workers to keep all processors busy, at least two. A model
+        loaded with threads=1 is the most efficient here.
         """
         if workers is None:
             workers = max(2, -(-processors() // self.engine.threads))
@@ -212,14 +211,14 @@ class Predictor:
 
 
 def scoring_bytes(size: tuple[int, int], classes: int, scale: float = 1.0) -> int:
-    """About the memory that scoring a picture of `size`, enlarged by `scale`, takes at least: a net's first
-    layer and the scores, twice.
+    """The approximate least memory for scoring a picture of `size`, enlarged by `scale`: twice the net's
+    first layer and scores.
     """
     return round(size[0] * size[1] * (100 * scale**2 + 8 * classes))
 
 
 def resampled(channels: Channel, size: tuple[int, int]) -> Channel:
-    """(H, W, K) of any type resized to `size`, each channel for itself, as float32."""
+    """(H, W, K) of any type, resized to `size` channel by channel, as float32."""
     if channels.shape[:2] == size:
         return channels.astype(np.float32)
     height, width = size
@@ -243,19 +242,19 @@ def load(
     long_side: int = 512,
     multiple: int = 1,
 ) -> Predictor:
-    """Load a bundled model by name, a model file (.onnx) or net (.safetensors) by path, or a net of torch.
+    """Load a bundled model by name, a model file (.onnx) or net (.safetensors) by path, or a torch module.
 
-    A net of torch needs its `classes` in order, by name. It takes RGB (N, 3, H, W) in `input_range`, (0, 1)
-    by default, less `mean` and over `std` (of red, green and blue, in the units of that range; 0 and 1 by
-    default), with sides that are a `multiple`. It returns scores (N, C, h, w) of any stride, an output with
-    `.logits`, or a dict with "out". Pictures are scored on copies of at most `long_side` pixels.
+    A torch module needs the names of its `classes`, in order. It takes RGB (N, 3, H, W), scaled to
+    `input_range`, (0, 1) by default, minus `mean`, divided by `std` (per channel, in the units of that range;
+    0 and 1 by default). Sides are padded to a `multiple`. It returns scores (N, C, h, w) of any stride, an
+    output with `.logits`, or a dict with "out". Pictures are scored at a long side of at most `long_side`.
 
-    threads: how many one picture keeps busy, default all processors; for a net it sets torch's. crf: refine
-    results in a dense CRF of this preset, its name or its file. views: look at pictures in several scales or
-    mirrored too. engine, one of choice.ENGINES: by default OpenVINO for model files if it is installed, else
-    ONNX Runtime; nets run in torch. precision: "float32", or "bfloat16", which OpenVINO and torch have.
-    Raises ModelError, naming the models there are, if there is no such model, its file is damaged or not
-    one of ours, or it does not run as asked; PresetError alike.
+    threads: number of threads per picture, default all processors; for a net it sets torch's. crf: refine
+    results with a dense CRF with this preset, a name or a file. views: test-time augmentation, scales and
+    mirroring. engine, one of registry.ENGINES: by default OpenVINO for model files if it is installed, else
+    ONNX Runtime; nets run in torch. precision: "float32", or "bfloat16" with OpenVINO and torch. Raises
+    ModelError, with the list of models, if there is no such model, its file is damaged or of another kind, or
+    it does not run with these arguments; PresetError for an unknown preset.
     """
     if not isinstance(views, Views):
         raise ValueError(f"expected views as Views(scales=(0.75, 1.0), flip=True), got {views!r}")
@@ -268,7 +267,7 @@ def load(
         )
         return Predictor(made, info, identity, refiner, views)
     if given := [name for name, value in own.items() if value is not None]:
-        raise ValueError(f"{', '.join(given)}: a model file says that itself; only a net of torch takes it")
+        raise ValueError(f"{', '.join(given)}: a model file has these itself; only a torch module takes them")
     made, info, identity = open_model(model, threads, engine, precision)
     source = None if str(model) in bundled_names() else printable(model)
     return Predictor(made, info, identity, refiner, views, source=source)

@@ -1,4 +1,4 @@
-"""From scores to probabilities, and back."""
+"""Convert scores to probabilities and back."""
 
 import numpy as np
 import numpy.typing as npt
@@ -7,7 +7,7 @@ from pixelwise import _core
 from pixelwise.core.types import Scores
 
 Beliefs = npt.NDArray[np.float32]
-"""(C, H, W), from 0 to 1, those of a pixel adding up to 1."""
+"""(C, H, W), in [0, 1]; the values of a pixel add up to 1."""
 
 
 def probabilities_of(scores: Scores, size: tuple[int, int]) -> Beliefs:
@@ -18,6 +18,6 @@ def probabilities_of(scores: Scores, size: tuple[int, int]) -> Beliefs:
 
 
 def scores_of(beliefs: Beliefs) -> Scores:
-    """Log-beliefs: scores whose softmax the beliefs are, for a Segmentation. Written over the beliefs."""
+    """Log-probabilities, the scores for a Segmentation. They overwrite the array of probabilities."""
     np.maximum(beliefs, np.finfo(np.float32).tiny, out=beliefs)
     return np.log(beliefs, out=beliefs)

@@ -1,4 +1,4 @@
-"""Segment many files into a folder: one outcome per picture, faults included, finished ones skipped."""
+"""Segment many files into a folder: one outcome per picture. Finished ones are skipped, faults reported."""
 
 import time
 from collections import Counter
@@ -32,10 +32,10 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one picture: if `problem` is set, nothing else is.
+    """The outcome for one picture: if `problem` is set, nothing else is.
 
-    size, scored_size: (height, width). seconds: from reading to the last file, 0 if `skipped` as finished
-    before.
+    size, scored_size: (height, width). seconds: from reading to the last file, 0 if `skipped` because an
+    earlier run finished it.
     """
 
     path: Path
@@ -50,9 +50,9 @@ class Outcome:
 
 
 def plan(inputs: Sequence[str | Path], output: Path, passed_over: "Counter[str] | None" = None) -> list[Task]:
-    """Find the pictures of `inputs` and give each a name of its own below `output`.
+    """Find the pictures of `inputs` and give each a unique name below `output`.
 
-    passed_over: counts files of folders that are not read but that somebody might miss, as videos, by kind.
+    passed_over: counts files in folders that are not read but might be missed, such as videos, by kind.
     Raises ImageError if `output` is not a folder.
     """
     if output.exists() and not output.is_dir():

@@ -1,4 +1,4 @@
-"""The result for one picture: scores on the scored grid, everything else derived from them on demand."""
+"""The result for one picture: scores on a grid; labels, probabilities and pictures are computed on demand."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -28,7 +28,7 @@ KINDS = {
     "cutout": "_cutout.png",
     "probabilities": "_probabilities.npz",
 }
-"""What can be saved of a picture, and what each file name ends with."""
+"""The kinds of results, and the ending of each file name."""
 
 FULL_SIZE_PIXELS = 24_000_000
 """Overlays and cutouts of larger pictures are drawn at the grid's size."""
@@ -44,7 +44,7 @@ class Area:
     """One class in one picture.
 
     area: share of the picture's pixels, 0 to 1. confidence: mean probability of the class over the pixels
-    given it, 0 to 1.
+    labelled with it, 0 to 1.
     """
 
     id: int
@@ -56,8 +56,8 @@ class Area:
 class Segmentation:
     """Labels, probabilities and pictures of one segmented image.
 
-    Scores are known on a grid (h, w), that of the copy the net scored or of the copy that was refined, and
-    interpolated bilinearly to the picture's own size (H, W).
+    Scores have a grid (h, w), that of the copy which the net scored or the CRF refined. They are interpolated
+    bilinearly to the picture's own size (H, W).
     """
 
     def __init__(
@@ -70,11 +70,11 @@ class Segmentation:
         scored_size: tuple[int, int] | None = None,
         file_notes: Sequence[str] = (),
     ) -> None:
-        """`scores` (C, h, w) of `image` (h, w, 3), a copy of a picture of `size`, which `original` gives; or
-        the scores are of an enlarged picture, and `image` is the picture.
+        """`scores` (C, h, w) of `image` (h, w, 3), a copy of a picture of `size`, which `original` returns.
+        If an enlarged picture was scored, `image` is the picture itself.
 
         scored_size: if the scores were refined, the (height, width) of the copy that the net scored.
-        file_notes: what `notes` says of the file. Raises ModelError if scores are NaN or infinite.
+        file_notes: what `notes` says about the file. Raises ModelError if scores are NaN or infinite.
         """
         if scores.ndim != 3 or scores.shape[0] != len(classes):
             raise ValueError(
@@ -147,8 +147,8 @@ class Segmentation:
 
     @property
     def drawn_size(self) -> tuple[int, int]:
-        """(height, width) of overlay and cutout: the picture's, or if that is too large the grid's, or if
-        that is too long as well a copy of it.
+        """(height, width) of overlay and cutout: the picture's; if that is too large, the grid's; if that is
+        too long too, a smaller size.
         """
         fits = self.size[0] * self.size[1] <= FULL_SIZE_PIXELS and max(self.size) <= _LONGEST_OVERLAY
         return self.size if fits else fitting(self.grid_size, _LONGEST_OVERLAY)
@@ -187,11 +187,12 @@ class Segmentation:
         return drawing.resized(self.image, self.drawn_size), small.labels
 
     def save(self, target: str | Path, kinds: Sequence[str] = ("mask", "overlay")) -> dict[str, Path]:
-        """Write TARGET_mask.png, _overlay.jpg, _cutout.png and _probabilities.npz as `kinds` asks.
+        """Write those of TARGET_mask.png, _overlay.jpg, _cutout.png and _probabilities.npz that `kinds`
+        names.
 
-        Folders are made. The files appear under their names together, when all are complete. Returns the path
-        by kind; `notes` says which are smaller than the picture. Raises ImageError if a file cannot be
-        written; then none is.
+        Folders are created. The files appear under their names together, when all are complete. Returns the
+        path by kind; `notes` says which are smaller than the picture. Raises ImageError if a file cannot be
+        written; then no file is.
         """
         unknown = [kind for kind in kinds if kind not in KINDS]
         if unknown:
@@ -223,8 +224,8 @@ class Segmentation:
         return self.size if values <= FULL_SIZE_VALUES else self.grid_size
 
     def notes(self, kinds: Sequence[str] = ()) -> list[str]:
-        """What a user should know: oddities of the file, whether a reduced copy was scored or refined, which
-        of `kinds` are saved reduced.
+        """What a user should know: notes on the file, whether a reduced copy was scored or refined, and which
+        of `kinds` are saved at a smaller size.
         """
         notes = list(self._file_notes)
         if self.scored_size != self.size:
@@ -245,7 +246,7 @@ class Segmentation:
         return notes
 
     def saving_bytes(self, kinds: Sequence[str]) -> int:
-        """About the memory that labels and `save` need at most, for memory.PICTURES."""
+        """The approximate largest memory for labels and `save`, for memory_budget.PICTURES."""
         pixels = self.size[0] * self.size[1]
         drawn = self.drawn_size[0] * self.drawn_size[1] * 24
         height, width = self._probabilities_size

@@ -1,7 +1,7 @@
-"""How long each stage of segmenting one picture takes.
+"""Time each stage of the segmentation of one picture.
 
 Long et al. 2015 (section 4 and table 1) time the forward pass of a 500x500 image, averaged over 20 runs: that
-is the mean of the stage "net" after a warm-up. Beside it stand the median and the stages around the net.
+is the mean of the stage "net" after a warm-up. The median and the stages around the net are measured too.
 """
 
 import statistics
@@ -20,7 +20,7 @@ from pixelwise.inference.segmentation import Segmentation
 
 RUNS = 20
 MOST_PIXELS = 25_000_000
-"""Of the photo that is made up for timing."""
+"""The largest size of the synthetic photo."""
 WARM_UP = 3
 
 
@@ -35,8 +35,8 @@ class Duration:
 
 
 def write_photo(path: Path, size: tuple[int, int]) -> None:
-    """Write a JPEG of (height, width) that is about as hard to decode and refine as a photo: soft shapes of
-    many sizes with some grain, always the same.
+    """Write a synthetic JPEG of (height, width) that takes as long to decode and refine as a photo: soft
+    shapes of many sizes with some grain, the same each time.
     """
     rng = np.random.default_rng(0)
     mixed = np.zeros((*size, 3), np.float32)
@@ -53,13 +53,13 @@ def write_photo(path: Path, size: tuple[int, int]) -> None:
 def time_stages(
     predictor: Predictor, path: Path, runs: int = RUNS, progress: Callable[[int], None] | None = None
 ) -> dict[str, Duration]:
-    """Durations by stage, in the order they come, and last "file to labels", all of them in one go.
+    """Durations by stage, in order; the last, "file to labels", runs all stages at once.
 
-    "read" decodes the file in its full size, "preprocess" reduces it to what the net sees, "net" includes
-    the normalisation of pixels and all of the predictor's views, "label" enlarges the scores and takes the
-    best class, "CRF", if the predictor has one, goes from scores to refined labels. The last may take less
+    "read" decodes the file at full size, "preprocess" reduces it to the net's size, "net" includes the
+    normalisation of pixels and all of the predictor's views, "label" enlarges the scores and takes the best
+    class, "CRF", if the predictor has one, goes from scores to refined labels. "file to labels" may take less
     than the sum, since reading for a smaller size may decode less. Raises ModelError for a model that does
-    not see photos.
+    not take RGB images.
     """
     predictor.expect_photos()
     seconds: dict[str, list[float]] = {}

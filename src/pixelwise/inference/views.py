@@ -1,4 +1,4 @@
-"""Test-time augmentation: a picture is scored at several scales and mirrored, probabilities are averaged."""
+"""Test-time augmentation: score a picture at several scales and mirrored, and average the probabilities."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from pixelwise.inference.probabilities import Beliefs, probabilities_of, scores_
 
 @dataclass(frozen=True)
 class Views:
-    """`scales` multiply the size a picture is scored at; with `flip` each is scored mirrored too."""
+    """`scales` multiply the size at which a picture is scored; with `flip` each is also scored mirrored."""
 
     scales: tuple[float, ...] = (1.0,)
     flip: bool = False
@@ -45,7 +45,7 @@ SINGLE = Views()
 def averaged_scores(engine: Engine, pixels: RGBImage, size: tuple[int, int], views: Views) -> Scores:
     """Scores (C, h, w) on the grid `size` whose softmax is the mean of the probabilities of all views.
 
-    `pixels` (H, W, 3) is the picture, in the size of the largest view or larger where there is more to see.
+    `pixels` (H, W, 3) is the picture, at the size of the largest view or larger.
     """
     total: Beliefs | float = 0.0
     for scale in views.scales:

@@ -1,4 +1,4 @@
-"""Recipes by name, each with a header that says its source, its command, what it cost and what it gave.
+"""Recipes by name. The header of each states its source, command, cost and result.
 
 A module here holds one recipe, `RECIPE`, with its header as docstring, or a family: `FAMILY`, a tuple of
 entries (entry.py).

@@ -1,6 +1,6 @@
-"""What FCN's authors tried and left, one change each. Source: Long et al. 2015, sections 3.3, 4.1 to 4.3.
+"""Ablations of FCN, one change each. Source: Long et al. 2015, sections 3.3, 4.1 to 4.3.
 
-All are as voc_fcn32s_vgg16_batch20, or as voc_fcn16s_vgg16_batch20 where the skip changes.
+All are variants of voc_fcn32s_vgg16_batch20, or of voc_fcn16s_vgg16_batch20 if the skip changes.
 """
 
 import dataclasses

@@ -1,4 +1,4 @@
-"""A net for your own labelled images, and then the same net and a dense CRF learnt together:
+"""A net for your own labelled images, and then the same net trained together with a dense CRF:
 `pixelwise train finetune_crf --set data=folder:PATH --output RUN`.
 
 Paper: the end-to-end training named in the discussion of Chen et al. 2015, as Zheng et al. 2015 did it: the

@@ -26,7 +26,7 @@ FIGURES = {
     "32s_alexnet": "and its release, whose weights have mean IoU 48.0 on seg11valid.",
     "32s_googlenet": "section 4.1; there is no published figure for SBD's pictures (see voc2011_*).",
 }
-SKIPS_OF_VGG16 = "which has skips for VGG16 alone; there is no published figure."
+SKIPS_OF_VGG16 = "which has skips for VGG16 only; there is no published figure."
 TITLES = {
     "32s": "FCN-32s",
     "16s": "FCN-16s, from FCN-32s,",

@@ -1,4 +1,4 @@
-"""What a run leaves on disk: complete or absent, never half-written."""
+"""Save and load checkpoints. A file on disk is complete or absent, never half-written."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -19,12 +19,12 @@ from pixelwise.training.setup.typed_fields import is_of, wrong_fields
 
 LAST, BEST = "last.pt", "best.pt"
 CHAIN = "chain.json"
-"""What a run of stages is going to do, see stages.py."""
+"""The plan of a run of stages, see stages.py."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The state after `step` steps, enough to go on bit for bit, and what a reader of the file wants to know.
+    """The state after `step` steps, from which a run continues bit for bit, and information for readers.
 
     `recipe` and `classes`, those of the main head, are plain data, and so are `heads`, the classes of all
     heads if there are several. `net`, `mean` (the running mean, the net to use), `optimizer` and `scaler`
@@ -48,8 +48,8 @@ class Checkpoint:
 
 
 def save(checkpoint: Checkpoint, path: Path) -> None:
-    """Write to a temporary file beside `path`, then rename: `path` holds the old or the new state, whatever
-    happens. Raises TrainingError if the disk refuses, a full one for example; no temporary file stays then.
+    """Write to a temporary file beside `path`, then rename it, so that `path` always holds the old or the new
+    state. Raises TrainingError if writing fails, for example on a full disk; the temporary file is removed.
     """
     temporary = path.with_name(path.name + ".tmp")
     try:
@@ -68,12 +68,12 @@ def save(checkpoint: Checkpoint, path: Path) -> None:
         kept = f"; the one before, {path}, is intact" if path.exists() else ""
         raise TrainingError(
             f"cannot write the checkpoint of step {checkpoint.step}: {reason}{kept}",
-            "make room on the disk, then go on with --resume",
+            "free space on the disk, then continue with --resume",
         ) from problem
 
 
 def _refusal(problem: BaseException) -> str | None:
-    """What the disk says, also where torch's writer reports it in its own words."""
+    """The operating system's reason, also if torch's writer reports another one."""
     if isinstance(problem, OSError):
         return problem.strerror or str(problem)
     if isinstance(problem, RuntimeError) and isinstance(problem.__context__, OSError):
@@ -83,7 +83,7 @@ def _refusal(problem: BaseException) -> str | None:
 
 def load(path: Path) -> Checkpoint:
     """Read a checkpoint; nothing in it is executed. Raises TrainingError, which names the file, if it is
-    missing, cannot be read, is damaged, or holds anything else than what `save` writes.
+    missing, cannot be read, is damaged, or was not written by `save`.
     """
     try:
         return _read(path)
@@ -93,13 +93,14 @@ def load(path: Path) -> Checkpoint:
         ) from None
     except OSError as problem:
         raise TrainingError(
-            f"cannot read {path}: {problem.strerror or problem}", "it may be sound: see to file and disk"
+            f"cannot read {path}: {problem.strerror or problem}",
+            "the file may be intact: check its permissions and the disk",
         ) from None
     except DamagedError as problem:
         raise TrainingError(f"{path} is damaged: {problem}", _instead_of(path)) from None
     except TrainingError as problem:  # of its recipe
         raise TrainingError(f"{path}: {problem.message}", problem.hint) from None
-    except Exception as problem:  # torch raises many kinds, whose texts give unsafe advice
+    except Exception as problem:  # torch raises many kinds of errors, whose texts give unsafe advice
         raise TrainingError(f"{path} is not a checkpoint of this version", _instead_of(path)) from problem
 
 
@@ -124,7 +125,7 @@ def _read(path: Path) -> Checkpoint:
 
 @contextmanager
 def fitting(path: Path) -> Iterator[None]:
-    """Name the checkpoint whose tensors do not fit the net or the optimizer that its recipe describes."""
+    """Raise TrainingError with the checkpoint's name if its tensors do not fit the net or the optimizer."""
     try:
         yield
     except (RuntimeError, ValueError, KeyError, TypeError, AttributeError, IndexError) as problem:
@@ -134,7 +135,7 @@ def fitting(path: Path) -> Iterator[None]:
 
 
 def classes_as_data(classes: Classes) -> dict[str, Any]:
-    """Names and colours as a checkpoint holds them."""
+    """Names and colours as plain data for a checkpoint."""
     return {"names": list(classes.names), "palette": [list(colour) for colour in classes.palette]}
 
 
@@ -147,19 +148,19 @@ def classes_from(content: Mapping[str, Any]) -> Classes:
 
 
 def _instead_of(damaged: Path) -> str:
-    """What to do with a run one of whose files is damaged: the other may be sound."""
+    """The hint for a run with a damaged file; its other file may be intact."""
     run = damaged.parent
     best, last = run / BEST, run / LAST
     if damaged == last and _is_sound(best):
         return (
-            f"the best net so far, {best}, is sound: eval and export take it from {run}, "
-            f"and another run goes on from it with --set init_from={run}"
+            f"the best net so far, {best}, is intact: eval and export take it from {run}, "
+            f"and another run starts from it with --set init_from={run}"
         )
     if damaged == best and _is_sound(last):
-        return f"{last} is sound: --resume goes on from it, and without {best} eval and export take it, too"
+        return f"{last} is intact: --resume continues from it, and without {best} eval and export take it too"
     if (run.parent / CHAIN).exists():
-        return f"remove {run}, and --resume begins this stage again"
-    return "begin a new run"
+        return f"remove {run}, and --resume starts this stage again"
+    return "start a new run"
 
 
 def _is_sound(path: Path) -> bool:
@@ -170,8 +171,8 @@ def _is_sound(path: Path) -> bool:
 
 
 def chosen(run: Path) -> Path:
-    """The file of the net that a run is used for: the best one by mean IoU on the val split, or the last if
-    none was judged; of a run of stages (stages.py), that of the latest stage.
+    """The file of the net that eval and export take: the best one by mean IoU on the val split, or the last
+    if none was evaluated. For a run of stages (stages.py), that of the latest stage.
     """
     stages = [place for place in run.glob("[1-9]_*") if _holds_net(place)]
     if stages and not _holds_net(run):

@@ -1,4 +1,4 @@
-"""A checksum inside a checkpoint, so that a bit that flips on the disk is found.
+"""A checksum inside a checkpoint, which detects flipped bits.
 
 The file stays an archive that `torch.load` reads: the SHA-256 of all bytes before it is the archive's
 comment, which zip allows at the end. Checkpoints of versions before this have none and are accepted: the
@@ -16,7 +16,7 @@ _BLOCK = 1 << 20
 
 
 class DamagedError(Exception):
-    """The content of a file is not what was written; the text says how that shows."""
+    """A file does not hold what was written; the message says which check failed."""
 
 
 def seal(file: BinaryIO) -> None:

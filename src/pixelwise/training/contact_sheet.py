@@ -1,4 +1,4 @@
-"""A contact sheet of what a net is going to see: samples as read, and varied as in its first epochs."""
+"""Draw a contact sheet of training samples: original, and augmented as in the first epochs."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,10 +19,10 @@ from pixelwise.inference.sheet import Row, cell, sheet
 def preview(
     dataset: LabelledImages, settings: Augmentation, seed: int, pictures: int, epochs: int
 ) -> Image.Image:
-    """A row per sample and head or extra channel: the first column as read, then a column per epoch.
+    """A row per sample and head or extra channel: the original in the first column, then a column per epoch.
 
-    The samples are spread evenly over the split; the variations are those that a training with this seed
-    makes of them in its first epochs. Void is cream, as where a picture ends.
+    The samples are spread evenly over the split. The augmentations are those of the first epochs of a
+    training with this seed. Void, and pixels beyond the picture's border, are cream.
     """
     count = min(pictures, len(dataset))
     rows: list[Row] = []
@@ -53,7 +53,7 @@ def _labelled(image: RGBImage, labels: Labels, classes: Classes) -> Image.Image:
 
 
 def _channels(maps: Sequence[Channel]) -> list[Image.Image]:
-    """Three channels of 8 bits as colours; of others the first as grey, from its least to its greatest."""
+    """Three channels of 8 bits as RGB; otherwise the first channel as grey, from minimum to maximum."""
     if maps[0].dtype == np.uint8 and maps[0].shape[2] == 3:
         return [cell(Image.fromarray(np.ascontiguousarray(values))) for values in maps]
     low, high = float(maps[0][..., 0].min()), float(maps[0][..., 0].max())

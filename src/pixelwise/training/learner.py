@@ -1,4 +1,4 @@
-"""A net that learns, one step after the other."""
+"""The training step: net, optimizer, moving average and loss."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
 
 class NotFiniteError(TrainingError):
-    """The loss of a step is infinite or not a number; the net is as it was before that step."""
+    """The loss of a step is infinite or not a number; the step did not change the net."""
 
 
 class Learner:
-    """The net, its optimizer and its running mean, with the weights that the recipe starts from if it is
-    `new`; otherwise `restore` follows.
+    """The net, its optimizer and the moving average of its weights. If it is `new`, it has the recipe's
+    initial weights; otherwise the caller must call `restore`.
 
     `heads` counts the classes by head. `weights` (C) by head multiply the losses of classes.
     `channels`: of the recipe's inputs.
@@ -65,7 +65,7 @@ class Learner:
         self._model.train()
 
     def restore(self, state: Checkpoint) -> None:
-        """Take everything from a checkpoint. Raises one of several kinds of errors if it does not fit."""
+        """Restore the state from a checkpoint. Raises various exceptions if it does not fit."""
         self.net.load_state_dict(state.net)
         self.mean.load(state.mean)
         self._optimizer.load_state_dict(state.optimizer)
@@ -83,7 +83,7 @@ class Learner:
         return float(self._optimizer.param_groups[0]["lr"])
 
     def state(self) -> dict[str, Any]:
-        """What a checkpoint holds of it."""
+        """The state for a checkpoint."""
         return {
             "net": self.net.state_dict(),
             "mean": self.mean.tensors,
@@ -92,11 +92,11 @@ class Learner:
         }
 
     def step(self, step: int, parts: Sequence[Batch]) -> float:
-        """Learn from batches as if they, and those of all other processes, were one, in step `step` (from
-        0); its loss in nats.
+        """Train on the batches of step `step` (the first is 0), joined with those of all other processes into
+        one; returns the loss in nats.
 
-        All randomness of the step follows from seed, step and process. Raises NotFiniteError before anything
-        has changed.
+        All randomness of the step depends on seed, step and process only. Raises NotFiniteError before
+        anything has changed.
         """
         numbers = np.random.SeedSequence([self.recipe.seed, step, self.fabric.global_rank])
         torch.manual_seed(int(numbers.generate_state(1, np.uint64)[0]))
@@ -135,7 +135,7 @@ class Learner:
         return value
 
     def _targets(self, part: Batch) -> dict[str, torch.Tensor]:
-        """The labels by head that the net is compared with."""
+        """The target labels by head."""
         net = self.net
         cell = net.score_stride // net.label_stride
         centre = (net.score_offset - net.label_offset) / net.label_stride
@@ -157,10 +157,10 @@ class Learner:
 
 
 def _synchronise(net: torch.nn.Module, fabric: "Fabric") -> None:
-    """Have the net's batch normalisations take their statistics over all processes."""
+    """Make the net's batch normalisations compute statistics over all processes."""
     if fabric.device.type != "cuda":
         raise TrainingError(
-            f"batch_norm=sync needs GPUs, this is a {fabric.device.type}", "take batch_norm=frozen or train"
+            f"batch_norm=sync needs GPUs, this is a {fabric.device.type}", "use batch_norm=frozen or train"
         )
     from timm.layers import convert_sync_batchnorm
 

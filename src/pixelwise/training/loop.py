@@ -1,4 +1,4 @@
-"""The training loop, from top to bottom."""
+"""The training loop."""
 
 import dataclasses
 import os
@@ -56,15 +56,15 @@ def train(
 ) -> bool:
     """Train as the recipe says, with checkpoints and logs in the folder `run`; True if it came to its end.
 
-    False means that a SIGINT or SIGTERM came; everything up to that step is in the checkpoint.
-    With `resume` the run goes on from its last checkpoint and, on the CPU, ends with the very weights that an
-    uninterrupted run has. Of several processes, see processes.py, each calls this.
+    False means that SIGINT or SIGTERM stopped it; the checkpoint has everything up to that step. With
+    `resume` the run continues from its last checkpoint. On the CPU its final weights equal those of an
+    uninterrupted run. Every process of a run calls this, see processes.py.
     """
     if is_first() and (changed := changes(recipe)):
         note(f"note: {changed}")
     recipe = settled(recipe, run if resume else None)
     with determinism(recipe.deterministic), connected(recipe) as fabric:
-        # What is wrong with folder and data, all processes find at the same time, and one can tell.
+        # All processes find the same faults of folder and data at the same time; one reports them.
         train_set, val_set = (seen(images, recipe) for images in (train_set, val_set))
         expect_same_classes(train_set, val_set)
         state = begin(recipe, train_set, run, resume)
@@ -75,7 +75,7 @@ def train(
 
 
 class Training:
-    """A run in the making: `done` steps lie behind it."""
+    """A run in progress, after `done` steps."""
 
     def __init__(
         self,
@@ -104,15 +104,15 @@ class Training:
         self.stream = steps_of(recipe, train_set, self.done, fabric.global_rank, fabric.world_size)
 
     def finished(self) -> bool:
-        """Whether there is nothing more to do."""
+        """Whether the run is finished."""
         return is_finished(self.recipe, self.done, self.history)
 
     def go_on(self) -> bool:
-        """Learn until finished, then True, or until a signal comes, be it in the last step, then False."""
+        """Train until finished (True) or until a signal comes, even in the last step (False)."""
         leads, stop = self.fabric.is_global_zero, False
         with stopping.signals(tell=leads) as asked, self._monitor() as monitor, self._rescue():
             if self.fabric.world_size > 1 and self.done == 0:
-                self._save()  # when the process that writes is lost, there is something to go on from
+                self._save()  # if the process that writes is lost, the run can continue from here
             if self._due() and self.done not in self._judged():
                 self._evaluate(monitor)  # the run was ended before or meanwhile
             while not self.finished():
@@ -132,18 +132,16 @@ class Training:
             return not stop
 
     def _due(self) -> bool:
-        """Whether the net is to be judged now."""
+        """Whether an evaluation is due."""
         due = self.done % self.recipe.evaluate_every == 0 or self.done == self.recipe.steps
         return self.done > 0 and due
 
     def _judged(self) -> set[int]:
-        """The steps after which the net has been judged."""
+        """The steps after which the net was evaluated."""
         return {entry["step"] for entry in self.history}
 
     def _next(self) -> list[Batch]:
-        """The batches of the next step. A process that cannot read its own ends all of them, after a
-        checkpoint.
-        """
+        """The batches of the next step. If one process cannot read its batch, all stop after a checkpoint."""
         parts, fault = [], None
         try:
             parts = next(self.stream)
@@ -207,7 +205,7 @@ class Training:
         )
 
     def _write(self, state: checkpoint.Checkpoint, name: str) -> None:
-        """Only rank 0 writes, and only numbers."""
+        """Write a checkpoint on rank 0, unless weights are NaN or infinite."""
         if not self.fabric.is_global_zero:
             return
         if not all(tensor.isfinite().all() for tensor in state.mean.values()):
@@ -218,10 +216,10 @@ class Training:
         checkpoint.save(state, self.run / name)
 
     def _calmer(self) -> str:
-        """What to do when numbers have run away."""
+        """The hint for a run that diverged."""
         kept = checkpoint.chosen(self.run)
         start = f", from {kept} if you like: --set init_from={self.run}" if kept.exists() else ""
-        return f"begin another run with lower learning rates, or with clip=1{start}"
+        return f"start another run with lower learning rates, or with clip=1{start}"
 
     @contextmanager
     def _monitor(self) -> Iterator[Monitor | None]:
@@ -234,7 +232,7 @@ class Training:
 
     @contextmanager
     def _rescue(self) -> Iterator[None]:
-        """When another process is lost, the steps behind are saved."""
+        """Save a checkpoint if another process is lost."""
         try:
             with naming_lost():
                 yield
@@ -245,7 +243,7 @@ class Training:
 
 @contextmanager
 def determinism(wanted: bool) -> Iterator[None]:
-    """torch's deterministic mode, and then what was before."""
+    """Switch torch's deterministic mode on while the block runs."""
     if not wanted:
         yield
         return

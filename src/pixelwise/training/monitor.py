@@ -1,4 +1,4 @@
-"""What a run shows while it goes: a progress bar, log.jsonl, and TensorBoard's scalars and overlays."""
+"""Progress of a run: a progress bar, log.jsonl, and TensorBoard scalars and overlays."""
 
 import json
 import sys
@@ -32,7 +32,7 @@ class Monitor:
         except OSError as problem:
             raise TrainingError(
                 f"cannot write tensorboard and log.jsonl in {run}: {problem.strerror or problem}",
-                "move away what stands in their place, then go on with --resume",
+                "move away the files in their place, then continue with --resume",
             ) from None
         self._console = Console(file=sys.stderr)
         self._start, self._steps, self._batch_size = start, steps, batch_size
@@ -50,7 +50,7 @@ class Monitor:
         self._bar.start()
 
     def step(self, done: int, loss: float, rate: float) -> None:
-        """After `done` steps: the step's loss and the trunk's learning rate."""
+        """Show the loss and the backbone's learning rate after `done` steps."""
         seconds = time.monotonic() - self._began
         speed = (done - self._start) * self._batch_size / seconds
         self._bar.update(self._task, completed=done, rate=speed, loss=loss)
@@ -78,7 +78,7 @@ class Monitor:
     def close(self) -> None:
         self._bar.stop()
         for part in (self._board, self._log):
-            with suppress(OSError):  # a full disk has been told of when the record was written
+            with suppress(OSError):  # a full disk was reported when the record was written
                 part.close()
 
     def _write(self, record: dict[str, Any]) -> None:
@@ -91,7 +91,7 @@ class Monitor:
         except OSError as problem:
             raise TrainingError(
                 f"cannot write {self._log.name}: {problem.strerror or problem}",
-                "make room on the disk, then go on with --resume",
+                "free space on the disk, then continue with --resume",
             ) from problem
 
 

@@ -1,4 +1,4 @@
-"""What a step learnt from when its loss was not a number, as a folder of pictures and labels to look at."""
+"""Save the samples of a step whose loss is not a number, as a folder of pictures and labels."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,11 +16,11 @@ from pixelwise.training.sampling.batches import Batch
 def save_evidence(
     run: Path, step: int, rank: int, parts: Sequence[Batch], classes: Mapping[str, Classes]
 ) -> Path:
-    """Write the varied samples of step `step` (from 1), of their inputs the first three channels, below the
-    run folder; returns where.
+    """Write the augmented samples of step `step` (the first is 1), with the first three input channels, below
+    the run folder; returns the path.
 
-    The folder is a data set as folder.py reads it, so `pixelwise check folder:PLACE --split all` takes it;
-    file names hold the process's rank, the place in the batch, and the sample's id.
+    The folder is a data set that folder.py reads: try `pixelwise check folder:PATH --split all`. File names
+    hold the process's rank, the index in the batch, and the sample's id.
     """
     place = run / f"not_finite/step_{step}"
     for head, entry in classes.items():

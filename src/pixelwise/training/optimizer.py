@@ -9,8 +9,8 @@ from pixelwise.training.recipe import Recipe
 
 
 def make_optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """AdamW or SGD over the learning parameters: trunk and head with their own rates, biases with their own
-    rules.
+    """AdamW or SGD over the trained parameters: backbone and decoder with different learning rates, biases
+    with their own rules.
     """
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in net.named_parameters():
@@ -35,8 +35,8 @@ def make_optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
 
 
 def schedule(step: int, recipe: Recipe) -> float:
-    """The share of its peak rate that step `step` (from 0) learns with: a linear warm-up times what the
-    recipe's schedule has left, named and computed as Caffe's learning rate policies.
+    """The learning rate of step `step` (the first is 0) relative to its peak: a linear warm-up times the
+    recipe's schedule. The schedules are Caffe's learning rate policies.
     """
     warm_up = min(1.0, (step + 1) / (recipe.warmup_steps + 1))
     if recipe.schedule == "fixed":
@@ -47,11 +47,11 @@ def schedule(step: int, recipe: Recipe) -> float:
 
 
 def set_rates(optimizer: torch.optim.Optimizer, share: float) -> None:
-    """Set every group's rate to that share of its peak, before a step.
+    """Set every group's learning rate to that share of its peak, before a step.
 
-    Caffe's SGD accumulates steps, V = momentum V + rate gradient, torch's accumulates gradients, U = momentum
-    U + gradient with V = rate U. They part when the rate changes; then V stays what it is if U is divided by
-    as much as the rate is multiplied by. The momentum of that step does it.
+    Caffe's SGD accumulates steps, V = momentum V + rate gradient; torch's accumulates gradients, U = momentum
+    U + gradient with V = rate U. They differ when the rate changes: V stays the same only if U is divided by
+    the factor of the rate. The momentum of that step is scaled to do this.
     """
     for group in optimizer.param_groups:
         before, group["lr"] = group["lr"], group["peak_lr"] * share
@@ -61,10 +61,9 @@ def set_rates(optimizer: torch.optim.Optimizer, share: float) -> None:
 
 
 class RunningMean:
-    """The exponential running mean of a net's parameters and buffers, the net that is judged and exported.
+    """The exponential moving average of a net's parameters and buffers; this net is evaluated and exported.
 
-    The decay grows from 0 as (1 + step) / (10 + step) until it reaches its value, so that early weights are
-    forgotten.
+    The decay grows from 0 as (1 + step) / (10 + step) up to its value, so that early weights are forgotten.
     """
 
     def __init__(self, net: nn.Module, decay: float) -> None:
@@ -72,13 +71,13 @@ class RunningMean:
         self.tensors = {name: tensor.detach().clone() for name, tensor in net.state_dict().items()}
 
     def load(self, tensors: Mapping[str, torch.Tensor]) -> None:
-        """Go on from the tensors of an earlier mean."""
+        """Continue from the tensors of an earlier average."""
         for name, tensor in self.tensors.items():
             tensor.copy_(tensors[name])
 
     @torch.no_grad()
     def update(self, net: nn.Module, step: int) -> None:
-        """Move towards the net's state after step `step` (from 0)."""
+        """Add the net's state after step `step` (the first is 0)."""
         decay = min(self.decay, (1 + step) / (10 + step))
         state = net.state_dict()
         floating = [name for name, tensor in self.tensors.items() if tensor.is_floating_point()]

@@ -1,6 +1,6 @@
-"""The learning rate by line search, as Long et al. 2015, section 4.3, chose theirs.
+"""Learning rate search, as in Long et al. 2015, section 4.3.
 
-The same few steps at each of several rates; the rate that brings the loss down the most is best.
+It runs the same few steps at each of several learning rates. The rate with the lowest loss is best.
 """
 
 import dataclasses
@@ -21,29 +21,29 @@ from pixelwise.training.setup.run_start import channels_of, class_weights, seen,
 
 STEPS = 30
 COARSE, FINE = (0.01, 0.1, 1.0, 10.0, 100.0), (1 / 3, 3.0)
-"""Factors of the recipe's rates, and then of the best of these."""
+"""Factors of the recipe's learning rates, and then of the best of these."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """Both learning rates and the mean loss of the last third of the steps, infinite if it was no number."""
+    """Both learning rates and the mean loss of the last third of the steps; infinite if the loss was NaN."""
 
     learning_rate: float
     head_learning_rate: float
     loss: float
 
     def settings(self) -> list[str]:
-        """What to --set."""
+        """The settings for --set."""
         return [f"{name}={getattr(self, name):.3g}" for name in ("learning_rate", "head_learning_rate")]
 
 
 def find_rate(recipe: Recipe, train_set: LabelledImages, steps: int = STEPS) -> Iterator[Trial]:
-    """Try the recipe's rates times each factor from one start on the same samples, at constant rates; nothing
-    is written. Raises TrainingError in one of several processes.
+    """Try the recipe's learning rates times each factor, at constant rates, from the same initial weights and
+    on the same samples. Nothing is written. Raises TrainingError if there are several processes.
     """
     if processes.count() > 1:
         raise TrainingError(
-            "learning rates are searched for in one process", "have as large batches by accumulate=N"
+            "the learning rate search runs in one process", "use accumulate=N for equally large batches"
         )
     recipe = dataclasses.replace(settled(recipe), steps=steps, warmup_steps=0, schedule="fixed", ema=0.0)
     train_set = seen(train_set, recipe)

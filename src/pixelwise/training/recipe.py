@@ -15,7 +15,7 @@ from pixelwise.training.setup.typed_fields import brief, described, wrong_fields
 
 @dataclass(frozen=True)
 class Recipe:
-    """The fields below, all but `name` changeable by `--set field=value`."""
+    """The settings of a training run. `--set field=value` changes any field but `name`."""
 
     name: str
     data: str
@@ -23,43 +23,46 @@ class Recipe:
     classes: str | None = None
     """Which classes of the main head, as "background,person,animal=cat+dog"; None takes all there are."""
     heads: tuple[str, ...] = ()
-    """Which labels, where data has several, as semantic,geometric: losses are summed, the first head is the
-    main one. Without names: the data set's main one.
+    """Which labels to train on, if the data has several, such as semantic,geometric. The losses of all heads
+    are summed; the first head is the main one. Empty: the data set's main head.
     """
     inputs: tuple[str, ...] = ("image",)
-    """What the net sees: image, or with a paper's net, of data with such channels, image,depth (early
-    fusion), hha or, with FCN, image,hha (late fusion).
+    """The net's inputs: image; the papers' nets, on data with these channels, also take image,depth (early
+    fusion), hha and, for FCN, image,hha (late fusion).
     """
     train_split: str = "train"
     val_split: str = "val"
     val_data: str | None = None
-    """Where the val split lies, as KIND:PATH, if elsewhere."""
+    """Data set of the val split as KIND:PATH, if it is another one."""
     also: str | None = None
-    """Data to learn from besides, as KIND:PATH, its split train_split; see also_classes."""
+    """A second training set, as KIND:PATH, of which train_split is used; see also_classes."""
     also_classes: str | None = None
-    """Which classes of `data` those of `also` are, as "building=building+door+window,car". A pixel of `also`
-    is judged among these classes only, for others may stand there unlabelled. None: by equal names.
+    """Maps the classes of `also` to those of `data`, such as "building=building+door+window,car". The loss of
+    a pixel of `also` considers these classes only, because others may be unlabelled there. None: equal names.
     """
 
     net: str = "skip_fcn"
-    """"skip_fcn", which the fields from `backbone` to `batch_norm` describe, or a net of the papers by its
-    name (`pixelwise models` lists them), for which `backbone_weights`, `dropout` and `upsampling` count too.
+    """"skip_fcn", which the fields from `backbone` to `batch_norm` describe, or a paper's net by its name
+    (see `pixelwise models`); it uses only `backbone_weights`, `dropout` and `upsampling` of these fields.
     """
     padding: str = "same"
-    """Of the papers' FCNs: "same" (half of each kernel) or "release" (100 pixels around the image)."""
+    """Padding of the papers' FCNs: "same" (half of each filter) or "release" (100 pixels around the image).
+    """
     origin: str = "caffe"
-    """Whose AlexNet and GoogLeNet: the papers' ("caffe") or "torchvision", whose weights fit no others."""
+    """Which AlexNet and GoogLeNet: the papers' ("caffe") or "torchvision". Weights of one do not fit the
+    other.
+    """
     pools: str = "release"
-    """Of DeepLab: the last two poolings as in the "release" (3x3), or "exact", as in section 3.1."""
+    """The last two poolings of DeepLab: as in the "release" (3x3), or "exact", as in section 3.1."""
     init_from: str | None = None
-    """A run folder, or a .safetensors file of import-caffe, whose net this one starts from; layers that it
-    does not have begin as new ones.
+    """A run folder, or a .safetensors file of import-caffe, with the initial weights. Layers that are not in
+    it are newly initialised.
     """
     backbone: str = "efficientnet_lite2"
-    """A name of timm's."""
+    """The name of a timm model."""
     backbone_weights: str = "package"
-    """"package", "timm", "none" or a file. Papers' nets: "none", "torchvision", a file with its names, or
-    one of import-caffe (AlexNet and GoogLeNet with origin=caffe).
+    """"package", "timm", "none" or a file. For papers' nets: "none", "torchvision", a file with torchvision's
+    names, or one of import-caffe (AlexNet and GoogLeNet with origin=caffe).
     """
     output_stride: int = 32
     skips: tuple[int, ...] = (16, 8, 4)
@@ -71,48 +74,52 @@ class Recipe:
     """Channels of the hidden layer of each skip, 0 for none."""
     dropout: float = 0.1
     upsampling: str = "fixed"
-    """"fixed" or "learned" bilinear kernels between the skips, or, in a paper's FCN, "full": learned kernels
-    between all classes, as in the paper. The last upsampling is always fixed, except with "nonlinear": as
-    "full", and the last is a stack of learned doublings with ReLUs.
+    """"fixed" or "learned" bilinear filters between the skips, or, in a paper's FCN, "full": learned filters
+    between all classes, as in the paper. The last upsampling is fixed, except with "nonlinear": this is
+    "full" with a stack of learned doublings with ReLUs as the last upsampling.
     """
 
     crf_layer: str | None = None
-    """A CRF preset by its name: the dense CRF is then the net's last layer, starts with these parameters and
-    learns with the net. The preset's widths are not learnt. See crf_layer.py.
+    """The name of a CRF preset. It adds the dense CRF as the net's last layer, which starts with these
+    parameters and is trained with the net. The preset's widths stay fixed. See crf_layer.py.
     """
     batch_norm: str = "frozen"
-    """"frozen" (ImageNet's statistics, folded), "train", or "sync": as "train", over all processes."""
+    """"frozen" (ImageNet's statistics, folded), "train", or "sync" ("train" with statistics over all
+    processes).
+    """
     freeze_stages: int = 2
-    """The stem and so many stages do not learn; 0: all learn. A VGG's stages end with a pooling, it has no
-    stem.
+    """Number of stages of the backbone that are frozen, with the stem; 0: nothing is frozen. A VGG's stages
+    end with a pooling; it has no stem.
     """
 
     train_side: int = 500
-    """Larger pictures are learnt as if reduced to this many pixels on their longer side; see long_side."""
+    """Larger training pictures count as reduced to this many pixels on their longer side; see long_side."""
     crop: int = 321
-    """Side of the square that is learnt from, pixels; 0: whole pictures, one a batch."""
+    """Side of the square training crop in pixels; 0: whole pictures, one per batch."""
     scale: tuple[float, float] = (0.6, 1.6)
     mirror: bool = True
     jitter: int | None = None
-    """Crops lie up to this many pixels off the middle of a picture, as FCN's 32; none: anywhere in it."""
+    """Crops lie at most this many pixels off the middle of a picture, such as FCN's 32; none: anywhere in it.
+    """
     colour: float = 0.3
     repeat_rare: float = 0.0
-    """Pictures of classes that less than this share of the training pictures shows are repeated in an epoch,
-    sqrt(repeat_rare / share) times on average; 0: none is. Source: LVIS, Gupta et al. 2019.
+    """A class is rare if its share of the training pictures is below this. Pictures of rare classes are
+    repeated in an epoch, sqrt(repeat_rare / share) times on average; 0: never. Source: LVIS, Gupta et al.
+    2019.
     """
     paste_rare: float = 0.0
     """The share of samples into which an object of a rare class (see repeat_rare) is pasted from another
     picture, with its labels. For data with one head.
     """
     batch_size: int = 8
-    """Pictures that a process learns from at once."""
+    """Pictures per batch and process."""
     accumulate: int = 1
-    """So many batches make a step; its loss and gradients are those of one large batch."""
+    """Batches per step; loss and gradients of a step are those of one large batch."""
     steps: int = 5000
 
     preset: str | None = None
-    """How a paper's authors trained, by name: sets the fields below, and more (paper_settings.py); what is
-    set besides counts.
+    """The name of a paper's training settings (paper_settings.py). It sets several of the fields below;
+    values that are set explicitly override it.
     """
     loss: str = "mean"
     """"mean" over the labelled pixels of a step, or "sum", as in FCN's release."""
@@ -121,16 +128,16 @@ class Recipe:
     "cross_entropy+0.5*lovasz" (training/losses/, which also says how to register one).
     """
     loss_sampling: float = 1.0
-    """The share of the final layer's cells that count, at random, while batches grow by its inverse; whole
-    pictures (crop 0) come in so many more batches.
+    """The share of the final layer's cells, chosen at random, that contribute to the loss. Batches grow by
+    its inverse; with whole pictures (crop 0), the number of batches does.
     """
     balance_classes: float = 0.0
-    """Weigh each pixel's loss by its class's share of the training set to minus this power: 0 weighs none,
-    1 makes all classes count as much, 0.5 lies between and suits rare classes judged by mean IoU.
+    """Each pixel's loss has the weight share^-balance_classes, with its class's share of the training pixels.
+    0: no weights; 1: all classes count equally; 0.5 lies between and suits rare classes if mean IoU matters.
     """
     balance_by: str = "weights"
-    """How classes are balanced: "weights", or "sampling": pixels count or not, at random, in proportion to
-    these weights.
+    """How classes are balanced: by "weights", or by "sampling", which keeps each pixel with a probability
+    proportional to its weight.
     """
     image_labels: str | None = None
     """Learn from labels of whole pictures: of a label file only the classes that it shows count. "em_fixed"
@@ -140,59 +147,59 @@ class Recipe:
     optimizer: str = "adamw"
     """"adamw" or "sgd"."""
     learning_rate: float = 3e-4
-    """Of the trunk."""
+    """Learning rate of the backbone."""
     head_learning_rate: float = 2e-3
     head_layers: tuple[str, ...] = ()
-    """How the names of layers begin that learn at head_learning_rate, as "fc8" in DeepLab's paper; none: all
-    outside the trunk.
+    """Layers whose names start with one of these learn at head_learning_rate, such as "fc8" in DeepLab's
+    paper; none: all layers outside the backbone.
     """
     momentum: float = 0.9
-    """SGD's momentum. Rates are part of what accumulates, as in Caffe: see optimizer.py."""
+    """SGD's momentum. The accumulated steps include the learning rate, as in Caffe: see optimizer.py."""
     weight_decay: float = 1e-2
     double_bias_rate: bool = False
-    """Biases learn twice as fast, as in FCN."""
+    """Biases have twice the learning rate, as in FCN."""
     decay_biases: bool = False
     clip: float = 0.0
-    """The largest norm of a step's gradients, longer ones are shortened to it; 0: any."""
+    """Gradients with a larger norm are clipped to this norm; 0: no clipping."""
     warmup_steps: int = 100
     schedule: str = "poly"
-    """How the learning rates fall: "poly" to 0, (1 - step/steps)^power; "step", by decay_factor every
-    decay_every steps; "fixed", not at all.
+    """The learning rate schedule: "poly", (1 - step/steps)^power; "step", times decay_factor every
+    decay_every steps; or "fixed".
     """
     power: float = 0.9
     """The exponent of the schedule "poly"."""
     decay_every: int = 2000
-    """Steps between two falls of the schedule "step"."""
+    """Steps between two decays of the schedule "step"."""
     decay_factor: float = 0.1
-    """The factor of each fall of the schedule "step"."""
+    """The factor of each decay of the schedule "step"."""
     ema: float = 0.998
-    """Decay per step of the running mean of weights that is judged and exported; 0 takes the weights
-    themselves.
+    """Decay per step of the exponential moving average of the weights, which is evaluated and exported; 0: no
+    average.
     """
 
     long_side: int = 400
-    """Images are judged, and later segmented, on a copy of at most this many pixels a side."""
+    """Images are evaluated, and later segmented, on copies of at most this many pixels per side."""
     enlarge: bool = False
-    """Smaller images are enlarged to long_side for that, which shows small things to a coarse net."""
+    """Smaller images are enlarged to long_side first, which helps a coarse net to see small objects."""
     evaluate_every: int = 500
     """Steps between evaluations on the val split."""
     patience: int = 0
-    """The run ends early after so many evaluations without a better mean IoU; 0: it does not."""
+    """Early stopping after this many evaluations without a better mean IoU; 0: no early stopping."""
     checkpoint_minutes: float = 5.0
     workers: int = 1
     """Processes that prepare samples; 0: the training process itself."""
     seed: int = 0
     deterministic: bool = False
-    """On a GPU: only operations that give the same bits every time. On processors all do."""
+    """On a GPU, use only operations with bit-identical results. On the CPU all operations have them."""
     accelerator: str = "auto"
-    """"auto", "cpu", "gpu" or another that lightning-fabric knows."""
+    """"auto", "cpu", "gpu" or another accelerator of lightning-fabric."""
     precision: str = "32-true"
-    """As lightning-fabric names it: "32-true", "bf16-mixed" or "16-mixed"; or "auto": bf16-mixed where that
-    pays, see auto_precision.py.
+    """One of lightning-fabric's "32-true", "bf16-mixed" and "16-mixed"; or "auto": bf16-mixed where it is
+    faster, see auto_precision.py.
     """
 
     def faults(self) -> list[str]:
-        """What cannot work, a sentence each."""
+        """One sentence for each setting that cannot work."""
         return faults_of(self)
 
     @classmethod
@@ -214,7 +221,7 @@ class Recipe:
         values = {key: tuple(value) if isinstance(value, list) else value for key, value in content.items()}
         if wrong := wrong_fields(values, cls) or wrong_values(values):
             raise TrainingError(
-                f"the recipe holds values that it cannot have: {'; '.join(wrong)}",
+                f"the recipe has invalid values: {'; '.join(wrong)}",
                 "it may be damaged; start a new run",
             )
         return cls(**typing.cast(dict[str, typing.Any], values))
@@ -222,7 +229,7 @@ class Recipe:
     def override(self, settings: list[str]) -> "Recipe":
         """A copy with "field=value" settings applied. Raises TrainingError that names every fault at once."""
         hints = typing.get_type_hints(type(self))
-        del hints["name"]  # a run goes on under it
+        del hints["name"]  # a resumed run keeps it
         changes: dict[str, object] = {}
         faults: list[str] = []
         for setting in settings:
@@ -241,7 +248,8 @@ class Recipe:
         faults += changed.faults() if not faults else []
         if faults:
             raise TrainingError(
-                f"the recipe {self.name} cannot be run so: {'; '.join(faults)}", f"fields: {', '.join(hints)}"
+                f"the recipe {self.name} cannot run with these settings: {'; '.join(faults)}",
+                f"fields: {', '.join(hints)}",
             )
         return changed
 
@@ -278,11 +286,11 @@ _ALSO_CALLED = {
     "class_weights": "balance_classes",
     "resume": "init_from",
 }
-"""What other programs call the fields."""
+"""Names of the fields in other programs."""
 
 
 def _meant(name: str, fields: list[str]) -> str:
-    """A question for the field that a wrong name may stand for; empty if none is near."""
+    """A question that proposes the field closest to a wrong name; empty if none is close."""
     plain = name.lower().replace("-", "_")
     near = [_ALSO_CALLED[plain]] if plain in _ALSO_CALLED else difflib.get_close_matches(plain, fields, 1)
     if not near:

@@ -1,4 +1,4 @@
-"""Stages one after the other, each from the best net of the one before: FCN-32s, 16s, 8s as one recipe."""
+"""Train in stages, each from the best net of the stage before, such as FCN-32s, 16s, 8s as one recipe."""
 
 import dataclasses
 import json
@@ -20,13 +20,13 @@ from pixelwise.training.setup.typed_fields import brief, is_of
 
 @dataclass(frozen=True)
 class Chain:
-    """Recipes that learn from the same data, in order."""
+    """Recipes that train on the same data, in order."""
 
     name: str
     stages: tuple[Recipe, ...]
 
     def faults(self) -> list[str]:
-        """What cannot work, a sentence each."""
+        """One sentence for each setting that cannot work."""
         return [f"{stage.name}: {fault}" for stage in self.stages for fault in stage.faults()]
 
     def override(self, settings: list[str]) -> "Chain":
@@ -39,7 +39,7 @@ class Chain:
 
 
 def first_stage(recipe: Recipe | Chain) -> Recipe:
-    """Of a chain the first recipe, whose data all stages learn from."""
+    """The first recipe of a chain, whose data all stages use; a single recipe itself."""
     return recipe.stages[0] if isinstance(recipe, Chain) else recipe
 
 
@@ -51,7 +51,7 @@ def train_chain(
     resume: bool = False,
     callbacks: Callbacks | None = None,
 ) -> bool:
-    """Train the stages, each in a run folder of its own below `run`; True if the last came to its end.
+    """Train the stages, each in its own run folder below `run`. Returns True if the last one finished.
 
     False means that a signal ended it early. With `resume` it goes on in the last stage that has begun;
     earlier ones stay as they are, because that stage started from them.
@@ -72,8 +72,8 @@ def train_chain(
 
 
 def _begin(chain: Chain, run: Path, resume: bool) -> None:
-    """Note in the run folder what is going to happen in it. Raises TrainingError, and notes nothing, if
-    stages have begun with settings that forbid to go on with these.
+    """Write the plan into the run folder. Raises TrainingError, and writes nothing, if stages have started
+    with settings that do not allow these.
     """
     if resume:
         for stage, place in zip(chain.stages, chain.places(run), strict=True):
@@ -88,7 +88,7 @@ def _begin(chain: Chain, run: Path, resume: bool) -> None:
 
 
 def read_chain(run: Path) -> Chain:
-    """The chain that a run folder was begun with. Raises TrainingError if it does not say."""
+    """The chain that a run folder was started with. Raises TrainingError if it has none."""
     try:
         content = json.loads(regular_file(run / checkpoint.CHAIN).read_text(encoding="utf-8"))
         name, stages = content["name"], content["stages"]
@@ -98,12 +98,13 @@ def read_chain(run: Path) -> Chain:
     except FileNotFoundError:
         raise TrainingError(
             f"{run} holds no run of stages: {run / checkpoint.CHAIN} does not exist",
-            "name the folder that the run was begun in, or begin one without --resume",
+            "name the folder in which the run was started, or start one without --resume",
         ) from None
     except OSError as problem:
         raise TrainingError(
-            f"cannot read {run / checkpoint.CHAIN}: {problem.strerror or problem}", "see to file and disk"
+            f"cannot read {run / checkpoint.CHAIN}: {problem.strerror or problem}",
+            "check the file's permissions and the disk",
         ) from None
     except (ValueError, KeyError, TypeError, RecursionError, TrainingError) as problem:
         reason = problem.message if isinstance(problem, TrainingError) else brief(str(problem))
-        raise TrainingError(f"{run / checkpoint.CHAIN} is damaged: {reason}", "begin a new run") from None
+        raise TrainingError(f"{run / checkpoint.CHAIN} is damaged: {reason}", "start a new run") from None

@@ -1,4 +1,4 @@
-"""When a run ends before its last step: it is asked to, or it learns no more."""
+"""Stop a run before its last step: on signals, and by early stopping."""
 
 import signal
 import threading
@@ -12,8 +12,8 @@ from pixelwise.core.terminal import note
 
 @contextmanager
 def signals(tell: bool = True) -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set, to be looked at after each step; a second SIGINT interrupts at
-    once. `tell`: say so on stderr.
+    """An event that SIGINT and SIGTERM set; the loop checks it after each step. A second SIGINT interrupts at
+    once. `tell`: print a note on stderr.
     """
     asked = threading.Event()
     if threading.current_thread() is not threading.main_thread():

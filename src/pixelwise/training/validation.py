@@ -1,4 +1,4 @@
-"""The net of a run judged on its val split, each process on its part."""
+"""Evaluate the net of a run on its val split; each process takes a part of the split."""
 
 import math
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ def _figures_of(evaluation: Evaluation) -> dict[str, float]:
 
 
 class Judge:
-    """A net of the recipe's form that takes the weights to be judged, and a predictor for each head."""
+    """A net of the recipe that is loaded with the weights to evaluate, and a predictor for each head."""
 
     def __init__(self, fabric: "Fabric", recipe: Recipe, val_set: LabelledImages, channels: int) -> None:
         self._fabric, self._val_set = fabric, val_set
@@ -67,7 +67,7 @@ class Judge:
         return figures
 
     def overlays(self) -> list[Image]:
-        """The first pictures of the split with the labels of the main head, by the weights judged last."""
+        """The first pictures of the split with the main head's labels, by the weights evaluated last."""
         predictor = next(iter(self._predictors.values()))
         shown = range(min(_SHOWN, len(self._val_set)))
         samples = (self._val_set.read(index) for index in shown)

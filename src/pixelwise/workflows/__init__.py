@@ -1,4 +1,4 @@
-"""Whole tasks as functions: what the verbs of the command line call, for scripts and notebooks."""
+"""The verbs of the command line as functions, for scripts and notebooks."""
 
 import lazy_loader
 

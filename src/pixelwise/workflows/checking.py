@@ -1,4 +1,4 @@
-"""Faults of images and labels, found before a training."""
+"""Check images and labels before training."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from pixelwise.data.spec import open_splits
 
 @dataclass(frozen=True)
 class Check:
-    """What was found in each split, and what splits share: `errors` must be mended, `warnings` looked at."""
+    """The findings of each split, and the `errors` and `warnings` about images that two splits share."""
 
     data: str
     splits: Mapping[str, Survey]
@@ -48,7 +48,7 @@ def check(
 ) -> Check:
     """Find faults in the data set KIND:PATH, in one split or in all the usual ones that are there.
 
-    Errors: files missing, broken or of other sizes, ids out of range, equal images or ids in two splits.
+    Errors: missing or broken files, wrong sizes, ids out of range, equal images or ids in two splits.
     Warnings: similar images in two splits, labels that do not fit their images, absent classes. on_image is
     called with the split's name, the number of images done and their total. Raises DataError if there is no
     such data set or split.

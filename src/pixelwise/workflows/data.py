@@ -1,4 +1,4 @@
-"""What a data set may be given as."""
+"""Open data that is given by name, as a data set or as arrays."""
 
 from collections.abc import Sequence
 

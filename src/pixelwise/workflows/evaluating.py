@@ -1,4 +1,4 @@
-"""A model judged on labelled images."""
+"""Evaluate a model on labelled images."""
 
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
@@ -28,12 +28,12 @@ def evaluate(
     details: Collection[str] = (),
     on_image: Callable[[int], None] | None = None,
 ) -> Evaluation:
-    """Judge a model: `summary()` of the result has pixel accuracy, mean accuracy, mean IoU and
-    frequency-weighted IoU, `to_dict()` everything.
+    """Evaluate a model. The result's `summary()` has pixel accuracy, mean accuracy, mean IoU and
+    frequency-weighted IoU; its `to_dict()` has everything.
 
     model: what `load` takes, or a predictor. data: KIND:PATH, a data set, or a sequence of (image, labels)
-    arrays with `class_names`. Classes are matched by name; those that the model does not have become void.
-    classes: a selection such as "background,animal=cat+dog". head: which labels, where data has several.
+    arrays with `class_names`. Classes are matched by name; those that the model lacks become void.
+    classes: a selection such as "background,animal=cat+dog". head: which labels, if the data has several.
     details: what else to count, see evaluation.details. on_image is called with the number of images done.
     """
     predictor = model if isinstance(model, Predictor) else load(model, threads=1, head=head)
@@ -89,6 +89,6 @@ def report_on(
 
 
 def as_learnt(dataset: LabelledImages, predictor: Predictor) -> LabelledImages:
-    """The data with the labels of the head that the model has learnt, where that is not the main one."""
+    """The data with the labels of the model's head, if that is not the main head."""
     head = predictor.info.training.get("head")
     return dataset.with_head(head) if head in list(dataset.heads)[1:] else dataset

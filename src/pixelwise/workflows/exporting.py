@@ -1,4 +1,4 @@
-"""A trained net as one model file."""
+"""Write a trained net as one model file."""
 
 import dataclasses
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A model by name, file or run folder, or a net of torch, ready to segment."""
+"""Load a predictor from a model's name, a file, a run folder or a torch module."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,22 +32,22 @@ def load(
     long_side: int = 512,
     multiple: int = 1,
 ) -> Predictor:
-    """Load a bundled model by its name, a model file (.onnx), a net (.safetensors), a run folder, or a net of
-    torch.
+    """Load a bundled model by its name, a model file (.onnx), a net (.safetensors), a run folder, or a torch
+    module.
 
-    A net of torch needs its `classes` in order, by name. It takes RGB (N, 3, H, W) in `input_range`, (0, 1)
-    by default, less `mean` and over `std` (of red, green and blue, in the units of that range; 0 and 1 by
-    default), with sides that are a `multiple`. It returns scores (N, C, h, w) of any stride, an output with
-    `.logits`, or a dict with "out". Pictures are scored on copies of at most `long_side` pixels.
+    A torch module needs the names of its `classes`, in order. It takes RGB (N, 3, H, W), scaled to
+    `input_range`, (0, 1) by default, minus `mean`, divided by `std` (per channel, in the units of that range;
+    0 and 1 by default). Sides are padded to a `multiple`. It returns scores (N, C, h, w) of any stride, an
+    output with `.logits`, or a dict with "out". Pictures are scored at a long side of at most `long_side`.
 
-    threads: how many one picture keeps busy, default all processors; nets and run folders use torch's. crf:
-    refine results in a dense CRF with this preset, a name or a file. views: test-time augmentation, scales
+    threads: number of threads per picture, default all processors; nets and run folders use torch's. crf:
+    refine results with a dense CRF with this preset, a name or a file. views: test-time augmentation, scales
     and mirroring. engine: "auto" takes OpenVINO for model files if it is installed, else ONNX Runtime, and
-    torch for nets and run folders. precision: "float32", or "bfloat16", which OpenVINO and torch have. head:
-    which head of a run that has several; default: its main one.
+    torch for nets and run folders. precision: "float32", or "bfloat16" with OpenVINO and torch. head: which
+    head of a run with several, default the main one.
 
-    Raises ModelError if there is no such model, its file is damaged, or it does not run as asked; PresetError
-    for an unknown preset, TrainingError for a damaged run folder.
+    Raises ModelError if there is no such model, its file is damaged, or it does not run with these
+    arguments; PresetError for an unknown preset; TrainingError for a damaged run folder.
     """
     if not isinstance(model, str | Path) or str(model) in bundled_names() or not Path(model).is_dir():
         return predictor.load(

@@ -1,4 +1,4 @@
-"""Many pictures segmented into a folder."""
+"""Segment many pictures and save the results in a folder."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A net fitted to labelled images."""
+"""Train a net on labelled images."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -24,8 +24,8 @@ FEW = 10
 class TrainedRun:
     """A run folder, which `load`, `evaluate` and `export` take.
 
-    finished: False if a signal ended the run early; `train` with resume=True goes on. history: the figures of
-    each evaluation on the val split, with the step they were taken after.
+    finished: False if a signal stopped the run; `train` with resume=True continues it. history: the figures
+    of each evaluation on the val split, with their step.
     """
 
     path: Path
@@ -76,7 +76,7 @@ def train(
     on_evaluation: "OnEvaluation | None" = None,
     **settings: object,
 ) -> TrainedRun:
-    """Train as a recipe says, after an audit of all labels; the run folder is `output`, default runs/RECIPE.
+    """Train by a recipe, after an audit of all labels. The run folder is `output`, default runs/RECIPE.
 
     recipe: a name or a recipe. data: KIND:PATH, a data set, or a sequence of (image, labels) arrays with
     `class_names`; default: the recipe's. val_data: to judge by, default the val split of a KIND:PATH; needed

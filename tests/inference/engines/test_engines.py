@@ -124,10 +124,10 @@ assert os.waitpid(child, 0)[1] == 0, "the forked process waited forever"
     command = [sys.executable, "-W", "ignore", "-c", code, str(model_path)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "was loaded before this process was forked off" in done.stdout
+    assert "was loaded before this process was forked, " in done.stdout
 
 
-def test_openvino_refuses_what_is_no_model_file(openvino: ModuleType) -> None:
+def test_openvino_refuses_a_file_that_is_not_a_model(openvino: ModuleType) -> None:
     whole = tiny_model()
     for content in (b"", b"hello " * 100, whole[: len(whole) // 2]):
         with pytest.raises(ModelError, match=r"m\.onnx is not a complete ONNX model: (?!Exception from)"):
@@ -190,14 +190,14 @@ def test_what_is_not_a_name_or_path_or_views_is_refused_in_words(model_path: Pat
         load(os)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"expected views as Views\(.*\), got 'x'"):
         load(model_path, views="x")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match=r"classes, mean: a model file says that itself"):
+    with pytest.raises(ValueError, match=r"classes, mean: a model file has these itself"):
         load(model_path, classes=["a"], mean=(1, 2, 3))
 
 
 def test_choices_that_cannot_be_are_refused(model_path: Path) -> None:
-    with pytest.raises(ValueError, match="engine is one of auto, onnxruntime, openvino, torch"):
+    with pytest.raises(ValueError, match="expected an engine among auto, onnxruntime, openvino, torch"):
         load(model_path, engine="tensorrt")
-    with pytest.raises(ValueError, match="precision is one of float32, bfloat16"):
+    with pytest.raises(ValueError, match="expected a precision among float32, bfloat16"):
         load(model_path, precision="int8")
     with pytest.raises(ModelError, match="a model file, which torch does not run"):
         load(model_path, engine="torch")

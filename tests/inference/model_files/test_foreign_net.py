@@ -81,7 +81,7 @@ def test_what_does_not_fit_is_refused_with_what_to_do() -> None:
         load(Strided("tuple"), classes=names, multiple=4)
     with pytest.raises(ModelError, match=r"the net fails on a picture of 65x97(.|\n)*try multiple=32"):
         load(Strided(), classes=names)
-    with pytest.raises(ValueError, match="run by torch in float32, not by openvino"):
+    with pytest.raises(ValueError, match="runs in torch in float32, not in openvino"):
         load(Strided(), classes=names, engine="openvino")
     for wrong in (
         {"mean": (1, 2)},

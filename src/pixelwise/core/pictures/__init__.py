@@ -1,1 +1,1 @@
-"""Pictures of any kind and size into RGB, in bounded memory."""
+"""Read pictures of any format and size as RGB, in bounded memory."""

@@ -1,4 +1,4 @@
-"""The endings of file names that say "picture"."""
+"""File name extensions of pictures."""
 
 # fmt: off
 IMAGE_SUFFIXES = frozenset({
@@ -7,5 +7,5 @@ IMAGE_SUFFIXES = frozenset({
     ".pnm", ".ppm", ".psd", ".qoi", ".ras", ".sgi", ".tga", ".tif", ".tiff", ".webp",
 })
 # fmt: on
-"""What is taken for a picture in folders, in any case of letters. HEIC is among them, which is not read: an
-error that names the file is better than silence."""
+"""Files in folders with these extensions, in upper or lower case, count as pictures. HEIC is listed although
+it cannot be read: an error that names the file is better than silence."""

@@ -1,4 +1,4 @@
-"""Labels as palette pictures, which is how data sets and results are saved, and where they meet."""
+"""Labels as palette pictures, the format of data sets and results, and the borders between labels."""
 
 import numpy as np
 import numpy.typing as npt

@@ -1,4 +1,4 @@
-"""A bound on the memory that all threads together spend on pictures."""
+"""A limit on the memory that all threads together use for pictures."""
 
 import threading
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 
 class Budget:
-    """Bytes that may be in use at a time: who asks for more waits until others have given theirs back.
+    """Bytes that may be in use at a time. A thread that asks for more waits until others release theirs.
 
     A request above the whole budget waits until it is alone. A reservation inside another of the same
     thread is part of the outer one, so that threads never wait for each other in a circle.
@@ -38,4 +38,4 @@ class Budget:
 
 
 PICTURES = Budget(1_700_000_000)
-"""Shared by all who read or write pictures: the process stays below 2 GB however many threads run."""
+"""Shared by all code that reads or writes pictures, so that the process stays below 2 GB."""

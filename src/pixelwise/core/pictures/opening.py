@@ -1,7 +1,7 @@
-"""Open and decode picture files: the one place where Pillow meets a file.
+"""Open and decode picture files. All files that Pillow reads are opened here.
 
-A file is decoded only if its format is one of FORMATS, its sides and its area are within bounds, and what
-decoding it takes fits into memory.PICTURES; all this is known before the first pixel.
+A file is decoded only if its format is one of FORMATS, its sides and its area are within bounds, and the
+memory for decoding fits into memory_budget.PICTURES. All this is checked before the first pixel is decoded.
 """
 
 import functools
@@ -25,9 +25,9 @@ FORMATS = (
     "TGA", "TIFF", "WEBP",
 )
 # fmt: on
-"""What is read, by Pillow's names; MPO comes with JPEG. Pillow's other formats start programs (EPS, WMF),
-open pictures inside them without these checks (ICO, ICNS, IPTC), unpack without a bound (FITS), or are not
-for photos."""
+"""The formats that are read, by Pillow's names; MPO comes with JPEG. Pillow's others start programs (EPS,
+WMF), open pictures inside them without these checks (ICO, ICNS, IPTC), unpack without a bound (FITS), or are
+not for photos."""
 
 MAX_SIDE = 100_000
 """Pictures with a longer side are refused: decoders keep a table of rows."""
@@ -37,7 +37,7 @@ _SLOW_PIXELS = 16_000_000  # of formats that Pillow decodes in Python, at about 
 # Pillow's exact need for these formats is the decoded picture; decoders of others may hold it several times.
 _LEAN_FORMATS = {"PNG", "JPEG", "MPO", "BMP", "DIB", "TIFF", "GIF", "TGA", "PCX", "PPM", "SUN"}
 _BYTES_PER_PIXEL = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}
-_OTHER_BYTES_PER_PIXEL = {"AVIF": 24, "WEBP": 18}  # measured, with room for deep colours
+_OTHER_BYTES_PER_PIXEL = {"AVIF": 24, "WEBP": 18}  # measured, with a margin for deep colours
 
 _ROWS_PER_STRIP, _TILE_WIDTH, _TILE_HEIGHT, _BITS = 278, 322, 323, 258  # tags of TIFF
 
@@ -87,7 +87,7 @@ def _identified(file: IO[bytes], shown: str, formats: tuple[str, ...]) -> Image.
 
 @functools.cache
 def _formats_here() -> frozenset[str]:
-    """What this Pillow reads."""
+    """The formats that this Pillow reads."""
     Image.init()
     return frozenset(Image.OPEN)
 
@@ -109,9 +109,9 @@ def expect_bounded(image: Image.Image, shown: str) -> None:
 
 
 def decode(image: Image.Image, shown: str) -> list[str]:
-    """Decode a picture that `opened` gave, in memory reserved from PICTURES; nothing if it is decoded.
+    """Decode a picture from `opened`, in memory reserved from PICTURES, unless it is decoded already.
 
-    Returns what its decoder complains of where the picture can be used nevertheless. Raises ImageError.
+    Returns the decoder's complaints if the picture is usable nevertheless. Raises ImageError.
     """
     said: list[str] = []
     try:
@@ -146,7 +146,7 @@ def expect_affordable(need: int, image: Image.Image, size: tuple[int, int], show
 
 
 def decoding_bytes(image: Image.Image, size: tuple[int, int]) -> int:
-    """What is held while a picture is decoded; `size`: (height, width) before JPEG's decoder reduced it."""
+    """The memory for decoding a picture; `size`: (height, width) before JPEG's decoder reduced it."""
     pixels = image.width * image.height
     need = pixels * _BYTES_PER_PIXEL.get(image.mode, 4)
     if image.format == "JPEG2000":
@@ -170,7 +170,7 @@ def _strip_bytes(image: Image.Image) -> int:
         per_pixel = max(4, -(-sum(bits if isinstance(bits, tuple) else (bits,)) // 8))
         width = int(tags.get(_TILE_WIDTH, image.width))
         height = int(tags.get(_TILE_HEIGHT, min(int(tags.get(_ROWS_PER_STRIP, image.height)), image.height)))
-    except (TypeError, ValueError):  # the decoder will say what is wrong
+    except (TypeError, ValueError):  # the decoder will report the fault
         return 0
     return max(0, width) * max(0, height) * per_pixel
 

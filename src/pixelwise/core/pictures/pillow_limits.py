@@ -1,4 +1,4 @@
-"""Read pictures with our own limit of pixels and without Pillow's warnings, from any number of threads."""
+"""Replace Pillow's pixel limit by ours and silence its warnings, from any number of threads."""
 
 import sys
 import threading
@@ -20,7 +20,7 @@ _saved: "tuple[int | None, warnings.catch_warnings[None] | None]" = (None, None)
 def guarded() -> Iterator[None]:
     """Set Pillow's process-wide limit and silence warnings while any thread is inside; restore both after.
 
-    Pillow warns of odd metadata and large pictures, which concerns nobody who gets a result or an error.
+    Pillow warns about odd metadata and large pictures; users get a result or an error instead.
     """
     global _readers, _saved
     with _lock:

@@ -1,4 +1,4 @@
-"""From Pillow's modes to 8-bit RGB, strip by strip."""
+"""Convert Pillow's modes to 8-bit RGB, strip by strip."""
 
 from collections.abc import Callable, Iterator
 
@@ -12,10 +12,9 @@ Strips = Callable[[], Iterator[tuple[int, Image.Image]]]
 def to_rgb(image: Image.Image, strips: Strips) -> Iterator[tuple[int, Image.Image]]:
     """The strips of `image` as RGB; `strips` may be called twice, since some modes need their extremes first.
 
-    Transparent pixels are laid on white. Grey of 16 bits is scaled from 0..65535. Integers of 32 bits and
-    floats have no set range: floats within 0..1 are scaled from it; values within 0..255 stay; integers
-    within 0..65535 are scaled from it; anything else is stretched from its least to its greatest finite
-    value.
+    Transparent pixels are blended with white. Grey of 16 bits is scaled from 0..65535. Integers of 32 bits
+    and floats have no fixed range: floats within 0..1 are scaled from it; values within 0..255 stay; integers
+    within 0..65535 are scaled from it; anything else is scaled from its smallest to its largest finite value.
     """
     if image.mode in ("I", "F"):
         low, high = _range_of(image, strips)

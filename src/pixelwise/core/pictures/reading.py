@@ -1,8 +1,7 @@
 """Read pictures into RGB, no larger than needed and in bounded memory.
 
-Files are turned upright as their EXIF orientation says; the first frame of an animation counts; transparent
-pixels are laid on white. A decoded picture is never copied as a whole: strips of it are converted and
-averaged.
+EXIF orientation is applied; the first frame of an animation is read; transparent pixels are blended with
+white. A decoded picture is never copied as a whole: it is converted and averaged in strips.
 """
 
 import io
@@ -45,11 +44,11 @@ _SWAPPING = {_TURNS[tag] for tag in (5, 6, 7, 8)}  # rows become columns
 
 @dataclass(frozen=True)
 class Photo:
-    """A picture as it is scored, and the way back to the original.
+    """A picture at the size at which it is scored, and a way to read the original again.
 
     pixels: reduced copy (the original itself if that is small enough). size: (height, width) of the original.
     original: reads the picture again in its full size; raises ImageError if that is no longer possible.
-    notes: what a user should know of the file, such as FIRST_FRAME.
+    notes: what a user should know about the file, such as FIRST_FRAME.
     """
 
     pixels: RGBImage
@@ -149,7 +148,7 @@ def _read_file(
             notes += decode(image, shown)
             pixels = _converted(image, plan, shown)
             turn = _orientation(image)
-            image.close()  # gives the memory back before the reservation
+            image.close()  # free the memory before the reservation ends
     if turn is None:
         return pixels, plan.size, notes
     turned = np.ascontiguousarray(np.asarray(Image.fromarray(pixels).transpose(turn)))
@@ -166,13 +165,15 @@ def _read_open(image: Image.Image, long_side: int | None, shown: str) -> tuple[R
 
 
 def _frames_left_out(image: Image.Image) -> list[str]:
-    """A note if only the first of several pictures in a file is read. Of MPO and PSD it is the whole one."""
+    """A note if only the first of several pictures in a file is read. In MPO and PSD the first is the whole
+    one.
+    """
     several = image.format not in ("MPO", "PSD") and getattr(image, "is_animated", False)
     return [FIRST_FRAME] if several else []
 
 
 def _orientation(image: Image.Image) -> Image.Transpose | None:
-    """How to turn the picture upright. Asked after decoding, since Pillow decodes PNG to find out."""
+    """How to turn the picture upright. Called after decoding, since Pillow must decode PNG to find out."""
     try:
         return _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # an unreadable EXIF block says nothing about the orientation

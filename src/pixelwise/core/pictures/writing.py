@@ -1,4 +1,4 @@
-"""Pictures as files, and as parts of a page."""
+"""Write pictures to files and embed them in HTML pages."""
 
 import base64
 import io

@@ -1,1 +1,1 @@
-"""What computes scores: ONNX Runtime, OpenVINO or torch, and the choice among them."""
+"""Engines that compute scores: ONNX Runtime, OpenVINO and torch, and the choice among them."""

@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     import torch
 
 USUAL_SIDE = 512
-"""Pixels: a square of this side must fit into memory for a model file to be loaded."""
+"""A model file is loaded only if a square picture of this side, in pixels, fits into memory."""
 
 
 class Engine(Protocol):
-    """What a predictor needs; calls from several threads at a time must be safe."""
+    """The interface of an engine; calls from several threads at a time must be safe."""
 
     @property
     def threads(self) -> int:
-        """Threads that one call keeps busy."""
+        """The number of threads that one call uses."""
 
     def scores(self, image: RGBImage) -> Scores:
         """(C, H, W) scores of an (H, W, 3) image, for any H, W >= 1."""
@@ -40,8 +40,8 @@ class OnnxEngine:
 
     `model` is a path or the bytes of a file that keeps the contract of model_file.py, `source` its name in
     messages. Raises ModelError for files that hold more than onnx_file.py allows, before they are run, and
-    for pictures on which a model takes more memory than the budget for pictures. Idle threads sleep instead
-    of spinning, since other threads mostly have work for the processor (decoding, encoding).
+    for pictures for which a model exceeds the memory budget. Idle threads sleep instead of spinning, because
+    other threads need the processor (decoding, encoding).
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class OnnxEngine:
 
 @functools.cache
 def _bound_memory() -> None:
-    """Bound the memory that ONNX Runtime takes for results within nets, in all sessions together."""
+    """Limit the memory that ONNX Runtime takes for activations, in all sessions together."""
     from onnxruntime import (
         OrtAllocatorType,
         OrtArenaCfg,
@@ -104,11 +104,12 @@ def _bound_memory() -> None:
 
 
 def openvino_core() -> Any:
-    """OpenVINO's core, one for the process: each installs a stack for signals and takes it away when it goes,
-    which leaves none if the first of two goes first; the next signal, as Ctrl-C, would end the process.
+    """OpenVINO's core, one for the process. Each core installs a stack for signals and removes it at its end.
+    If the first of two cores ends first, no stack is left, and the next signal, such as Ctrl-C, kills the
+    process.
 
-    When OpenVINO first looks at a tensor's numbers it imports parts of numpy, and two threads that come to
-    this together wait for each other forever: so it is done here, by one thread, before there are requests.
+    OpenVINO imports parts of numpy when it first reads a tensor's numbers. Two threads that do this at the
+    same time deadlock. So it is done here, by one thread, before any request.
     """
     with _starting:
         return _first_core()
@@ -128,10 +129,10 @@ def _first_core() -> Any:
 class OpenVinoEngine:
     """OpenVINO on the processor, for the same files, with the same checks.
 
-    precision: "float32", or "bfloat16" on processors that multiply such numbers; never chosen by itself.
-    bundled: the file ships with pixelwise, which saves a look at its tensors for pictures of usual size.
-    Scoring in a process that was forked off later raises ModelError if the calls run in OpenVINO's threads,
-    which stayed behind: it would wait for them forever.
+    precision: "float32", or "bfloat16" on processors with such arithmetic; never chosen automatically.
+    bundled: the file ships with pixelwise, so its tensors are not checked for pictures of usual size. Scoring
+    in a process that was forked later raises ModelError if the calls run in OpenVINO's threads: they do not
+    exist in the new process, which would wait for them forever.
     """
 
     def __init__(
@@ -151,9 +152,9 @@ class OpenVinoEngine:
         core = openvino_core()
         self._threads = thread_count(threads)
         if precision not in PRECISIONS:
-            raise ValueError(f'precision is one of {", ".join(PRECISIONS)}, not "{precision}"')
+            raise ValueError(f'expected a precision among {", ".join(PRECISIONS)}, got "{precision}"')
         if precision == "bfloat16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
-            raise ModelError("this processor has no arithmetic in bfloat16", "take --precision float32")
+            raise ModelError("this processor has no arithmetic in bfloat16", "use --precision float32")
         streams = max(1, processors() // self._threads)  # as many calls at a time as there are processors for
         self._home = os.getpid() if streams > 1 else None  # a single stream runs in the thread that calls
         options = {
@@ -191,7 +192,7 @@ class OpenVinoEngine:
         """Raise ModelError if the net holds a tensor of more than half the budget for a picture of `size`."""
         if max(size) <= self._room:
             return
-        side = -(-max(size) // USUAL_SIDE) * USUAL_SIDE  # pictures of other sizes then need no other look
+        side = -(-max(size) // USUAL_SIDE) * USUAL_SIDE  # pictures of other sizes then need no other check
         if self._largest_tensor((side, side)) <= PICTURES.total // 2:
             self._room = side
         elif self._largest_tensor(size) > PICTURES.total // 2:
@@ -211,7 +212,7 @@ class OpenVinoEngine:
     def scores(self, image: RGBImage) -> Scores:
         if self._home not in (None, os.getpid()):
             raise ModelError(
-                f"{self._source} was loaded before this process was forked off, and OpenVINO stayed behind",
+                f"{self._source} was loaded before this process was forked, which OpenVINO does not support",
                 'load it in each process, or start processes with the method "spawn"',
             )
         self._expect_room(image.shape[:2])
@@ -291,11 +292,11 @@ def _failed(source: str, image: RGBImage, problem: Exception) -> ModelError:
 
 
 def _sizes(port: Any) -> list[int | None]:
-    """The sizes of an input or output of OpenVINO; None where any will do."""
+    """The sizes of an input or output of OpenVINO; None where any size is accepted."""
     return [size.get_length() if size.is_static else None for size in port.partial_shape]
 
 
 def _reason(problem: Exception) -> str:
-    """What an engine says is wrong: OpenVINO names its own source files first, the reason last."""
+    """The reason in an engine's error message: OpenVINO lists its own source files first."""
     lines = str(problem).strip().splitlines() or [type(problem).__name__]
     return lines[-1 if lines[0].startswith("Exception from ") else 0][:200]

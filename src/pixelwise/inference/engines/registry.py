@@ -1,4 +1,4 @@
-"""Which engine runs a model: by the kind of its file, what is installed, and what was asked for."""
+"""Choose the engine for a model, by the kind of its file, the installed packages and the user's wish."""
 
 import hashlib
 import importlib.util
@@ -24,24 +24,22 @@ ENGINES = ("auto", "onnxruntime", "openvino", "torch")
 def open_model(
     name_or_path: str | Path, threads: int | None, engine: str, precision: str
 ) -> tuple[Engine, ModelInfo, str]:
-    """The engine for a bundled model by name, a model file (.onnx) or a net (.safetensors); what the model
-    says of itself; and what tells it apart from others of its name. See predictor.load.
+    """The engine for a bundled model by name, a model file (.onnx) or a net (.safetensors), the model's
+    metadata and its identity. See predictor.load.
     """
     if engine not in ENGINES:
-        raise ValueError(f'engine is one of {", ".join(ENGINES)}, not "{engine}"')
+        raise ValueError(f'expected an engine among {", ".join(ENGINES)}, got "{engine}"')
     if precision not in PRECISIONS:
-        raise ValueError(f'precision is one of {", ".join(PRECISIONS)}, not "{precision}"')
+        raise ValueError(f'expected a precision among {", ".join(PRECISIONS)}, got "{precision}"')
     if Path(name_or_path).suffix == ".safetensors":
         return _open_net(Path(name_or_path), threads, engine, precision)
     if engine == "torch":
-        raise ModelError(
-            f"{name_or_path} is a model file, which torch does not run", "leave the choice to --engine auto"
-        )
+        raise ModelError(f"{name_or_path} is a model file, which torch does not run", "use --engine auto")
     model, source = read_model(name_or_path)
     if engine == "auto":
         engine = "openvino" if importlib.util.find_spec("openvino") else "onnxruntime"
     if engine == "onnxruntime" and precision != "float32":
-        raise ModelError(f"ONNX Runtime computes in float32, not in {precision}", "take the engine openvino")
+        raise ModelError(f"ONNX Runtime computes in float32, not in {precision}", "use the engine openvino")
     made: OnnxEngine | OpenVinoEngine
     if engine == "openvino":
         bundled = str(name_or_path) in bundled_names()
@@ -56,7 +54,7 @@ def open_model(
 def _open_net(path: Path, threads: int | None, engine: str, precision: str) -> tuple[Engine, ModelInfo, str]:
     if engine not in ("auto", "torch"):
         raise ModelError(
-            f"{path} is a net, which {engine} does not run", "make a model file of it: pixelwise export"
+            f"{path} is a net, which {engine} does not run", "convert it to a model file: pixelwise export"
         )
     try:
         import torch
@@ -83,14 +81,14 @@ def open_module(
     engine: str,
     precision: str,
 ) -> tuple[Engine, ModelInfo, str]:
-    """The engine for anybody's net of torch, which is tried on a small picture; see predictor.load.
+    """The engine for any torch module, which is tested on a small picture; see predictor.load.
 
-    The net is run as it is, in evaluation mode, on the device where it is.
+    The net runs unchanged, in evaluation mode, on its own device.
     """
     torch = sys.modules.get("torch")  # who has a net has imported torch
     if torch is None or not isinstance(module, torch.nn.Module):
         raise ValueError(
-            "expected the name of a bundled model, the path of a model file, or a net of torch, "
+            "expected the name of a bundled model, the path of a model file, or a torch module, "
             f"got {type(module).__name__}"
         )
     if classes is None:
@@ -98,7 +96,7 @@ def open_module(
             'a net does not know its classes: name them in order, as classes=["background", "cat"]'
         )
     if (engine, precision) not in (("auto", "float32"), ("torch", "float32")):
-        raise ValueError(f"a net of torch is run by torch in float32, not by {engine} in {precision}")
+        raise ValueError(f"a torch module runs in torch in float32, not in {engine} in {precision}")
     from pixelwise.inference.model_files.foreign_net import ForeignNet
 
     if threads is not None:
@@ -129,5 +127,5 @@ def open_module(
 
 
 def identity_of(info: ModelInfo, digest: str, precision: str) -> str:
-    """What tells a model from others of its name, and its results in other numbers."""
+    """An identity that differs between models of the same name and between precisions."""
     return f"{info.name} {digest[:16]}{'' if precision == 'float32' else ' ' + precision}"

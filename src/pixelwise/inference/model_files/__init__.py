@@ -1,1 +1,1 @@
-"""Model files: what they say of themselves, how they are read and written."""
+"""Model files: metadata, reading and writing."""

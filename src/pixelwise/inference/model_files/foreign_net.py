@@ -1,4 +1,4 @@
-"""Anybody's torch net in the place of ours: pixels prepared before it, its scores at the picture's size."""
+"""Adapt any torch module to our interface: normalise its pixels and resize its scores to the picture."""
 
 from typing import Any
 

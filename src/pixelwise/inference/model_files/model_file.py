@@ -1,4 +1,4 @@
-"""What a model file says of itself, and where model files are found.
+"""The metadata of a model file, and the search for model files.
 
 A model is one ONNX file: input "image", uint8 (N, H, W, 3) RGB of any size; output "scores", float32 (N, C,
 H, W). Normalisation happens inside the graph. One metadata property, "pixelwise", holds the rest as JSON.
@@ -26,7 +26,7 @@ FORMAT = 2
 PLAIN_FORMAT = 1
 """Of models that see photos alone and end in no CRF, which older versions read too."""
 MOST_BYTES = 1_000_000_000
-"""Of a model file: FCN's largest net has 0.54 GB in float32."""
+"""The largest model file: FCN's largest net has 0.54 GB in float32."""
 PROPERTY = "pixelwise"
 INPUT, OUTPUT = "image", "scores"
 MOST_PIXELS = 100_000
@@ -145,7 +145,7 @@ class ModelInfo:
 
 
 def _as_json(value: Any) -> Any:
-    """`value` with None for numbers that JSON does not have: figures that are not defined."""
+    """`value` with None for NaN and infinity, which JSON lacks: undefined figures."""
     if isinstance(value, dict):
         return {key: _as_json(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
@@ -175,7 +175,7 @@ def _check_text(key: str, text: str) -> None:
 
 
 def _shown(value: object) -> str:
-    """A wrong value in a message, of which it may be far too large a part."""
+    """A wrong value, shortened for a message."""
     return printable(repr(value)[:80])
 
 
@@ -184,7 +184,7 @@ def _refuse_constant(name: str) -> None:
 
 
 def _flag(record: dict[str, Any], key: str) -> bool:
-    """False where the file does not say, as older ones do not."""
+    """False if the file does not have it, as older ones."""
     value = record.get(key, False)
     if not isinstance(value, bool):
         raise ValueError(f"{key!r} must be true or false, got {_shown(value)}")
@@ -209,7 +209,7 @@ def _color(values: list[object]) -> RGB:
 
 
 def bundled_folder() -> Traversable:
-    """Where the models that ship with the package lie, as NAME.onnx."""
+    """The folder of the bundled models, NAME.onnx."""
     return resources.files("pixelwise") / "bundled"
 
 
@@ -222,7 +222,7 @@ def bundled_names() -> list[str]:
 
 
 def read_model(name_or_path: str | Path) -> tuple[bytes, str]:
-    """The bytes of a model file, and how to call it in messages.
+    """The bytes of a model file, and its name for messages.
 
     A string without a folder and without ".onnx" is the name of a bundled model.
     """
@@ -246,7 +246,8 @@ def read_model(name_or_path: str | Path) -> tuple[bytes, str]:
         raise ModelError(what, f"{known}; or give the path of an .onnx file") from None
     except IsADirectoryError:
         raise ModelError(
-            f"{given} is a folder, expected an .onnx file", "a training run becomes one by: pixelwise export"
+            f"{given} is a folder, expected an .onnx file",
+            "convert a training run to one with: pixelwise export",
         ) from None
     except OSError as problem:
         raise ModelError(f"cannot read model file {given}: {problem.strerror}") from problem

@@ -1,7 +1,7 @@
 """A net of the catalogue with its weights as one .safetensors file that is a whole model.
 
-The header's notes hold what a model file says of itself ("pixelwise", see model_file.py) and which net it is
-("pixelwise.net": name and number of classes). Importing this needs torch.
+The header's notes hold the model's metadata ("pixelwise", see model_file.py) and the net's name and number of
+classes ("pixelwise.net"). Importing this module needs torch.
 """
 
 import json
@@ -25,8 +25,8 @@ _WRITTEN = 'write such files with "pixelwise import-caffe"'
 def write_net(
     net: SegmentationNet, name: str, info: ModelInfo, path: Path, missing: Sequence[str] = ()
 ) -> None:
-    """Write the net called `name` in the catalogue; `path` is complete or absent. `missing`: the parameters
-    that are as in a new net.
+    """Write the net called `name` in the catalogue, atomically. `missing`: the parameters that are newly
+    initialised.
     """
     if name not in CATALOGUE:
         raise ValueError(f'there is no net "{name}"; there are {", ".join(CATALOGUE)}')
@@ -38,9 +38,7 @@ def write_net(
 
 
 def read_net(path: Path) -> tuple[SegmentationNet, ModelInfo]:
-    """The net of a file that `write_net` wrote, in evaluation mode, and what it says of itself. Raises
-    ModelError.
-    """
+    """The net of a file that `write_net` wrote, in evaluation mode, and its metadata. Raises ModelError."""
     tensors = read_tensors(path)
     notes = read_metadata(path)
     if NET not in notes:

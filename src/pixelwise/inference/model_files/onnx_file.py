@@ -1,8 +1,8 @@
-"""What an ONNX file may hold: checked before any engine sees it.
+"""Check what an ONNX file holds before an engine loads it.
 
-An engine runs what a file says. So a file is read here first, and refused unless all its nodes are operators
-that compute one tensor from others: no loops, branches or functions, no data outside the file, no operators
-of unknown makers, and no versions that nobody has published. Source: onnx.proto3 of ONNX 1.20.
+An engine runs whatever a file contains. So a file is read here first. It is refused unless all its nodes are
+operators that compute tensors from tensors: no loops, branches or functions, no data outside the file, no
+operators of unknown domains, and no unpublished versions. Source: onnx.proto3 of ONNX 1.20.
 """
 
 from dataclasses import dataclass, field
@@ -36,7 +36,7 @@ OPERATORS: Final = _names("""
     Sign Sin Size Slice Softmax Softplus Softsign SpaceToDepth Split Sqrt Squeeze Sub Sum Swish Tanh
     Tile TopK Transpose Trilu Unsqueeze Upsample Where Xor
 """)
-"""Of ONNX itself: all that compute tensors from tensors and occur in nets for images."""
+"""ONNX's own operators: all that compute tensors from tensors and occur in nets for images."""
 
 CONTRIBUTED: Final = _names("""
     BiasGelu DequantizeLinear DynamicQuantizeMatMul FastGelu FusedConv FusedGemm FusedMatMul Gelu
@@ -44,7 +44,7 @@ CONTRIBUTED: Final = _names("""
     QLinearGlobalAveragePool QLinearLeakyRelu QLinearMul QLinearReduceMean QLinearSigmoid
     QLinearSoftmax QLinearWhere QuantizeLinear QuickGelu
 """)
-"""Of ONNX Runtime ("com.microsoft"): what its tools for optimization and quantization write."""
+"""ONNX Runtime's operators ("com.microsoft"), which its tools for optimization and quantization write."""
 
 _DOMAINS: Final = {"": OPERATORS, "ai.onnx": OPERATORS, "com.microsoft": CONTRIBUTED}
 
@@ -70,7 +70,7 @@ _HINT = 'write model files with "pixelwise export"'
 
 
 class _RefusedError(Exception):
-    """A sentence that goes on after the file's name."""
+    """The message continues the sentence that starts with the file's name."""
 
 
 @dataclass
@@ -80,7 +80,7 @@ class _Findings:
 
 
 def checked_metadata(content: bytes, source: str) -> dict[str, str]:
-    """The metadata properties of an ONNX file that holds nothing which is refused. Raises ModelError."""
+    """The metadata properties of an ONNX file. Raises ModelError if it holds anything that is refused."""
     found = _Findings()
     try:
         _check_model(memoryview(content), found)
@@ -158,7 +158,7 @@ def _check_attribute(attribute: memoryview) -> None:
 
 
 def _check_tensor(tensor: memoryview) -> None:
-    """Numbers must be in the file itself: engines would look for others in whatever folder they are run."""
+    """Weights must be in the file itself: engines would look for others in the current folder."""
     elements, kind, stored = 1, 0, memoryview(b"")
     for number, value in fields(tensor):
         if number == _TENSOR_EXTERNAL or (number == _TENSOR_LOCATION and value != 0):

@@ -1,6 +1,6 @@
-"""The fields of a message in protobuf's wire format, without a schema and without copies.
+"""Read the fields of a message in protobuf's wire format, without a schema and without copies.
 
-Source: protobuf.dev, "Encoding". Groups, which the format has given up, are refused.
+Source: protobuf.dev, "Encoding". Groups, which are deprecated, are refused.
 """
 
 from collections.abc import Iterator

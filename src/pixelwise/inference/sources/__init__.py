@@ -1,1 +1,1 @@
-"""Where pictures come from."""
+"""Find input pictures."""

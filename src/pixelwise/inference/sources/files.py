@@ -1,4 +1,4 @@
-"""Find the pictures that a command names: files, folders, patterns."""
+"""Find the pictures of a command's inputs: files, folders and patterns."""
 
 import fnmatch
 import glob
@@ -28,7 +28,7 @@ _KIND_PASSED_OVER = {ending: kind for kind, endings in _PASSED_OVER.items() for 
 
 @dataclass(frozen=True)
 class Found:
-    """A file to try, with its place below the folder it was found in, or why an input gives none."""
+    """A file to read, with its path relative to its input folder, or the problem with an input."""
 
     path: Path
     place: PurePath
@@ -40,9 +40,9 @@ def find_pictures(
 ) -> list[Found]:
     """All pictures of `inputs`, each once, in a fixed order: as given, folders sorted by name.
 
-    A folder gives its files and those of its subfolders that end like pictures, but no hidden ones, none in
-    the folder `output` if that lies inside, and no results of this or another run. Links to folders are not
-    followed. `passed_over` counts, by kind, what is left out but might be missed: videos, raw photos,
+    A folder yields its files and those of its subfolders that have a picture's extension, but no hidden
+    files, none in the folder `output`, and no results of this or another run. Links to folders are not
+    followed. `passed_over` counts, by kind, files that are left out but might be missed: videos, raw photos,
     pictures of formats that are not read, links to folders. An input that does not exist, or holds neither
     pictures nor results, becomes one entry with a problem.
     """
@@ -112,8 +112,8 @@ def _walk(folder: Path, output: Path, passed_over: Counter[str]) -> Iterator[Fou
 def matching(pattern: Path) -> list[Path]:
     """The files and folders that match a pattern, sorted.
 
-    As the shell has it: `*`, `?` and `[...]` stand for parts of one name, `**` for any number of folders, and
-    none of them for names that begin with a dot. `**` does not follow links, which might lead in circles.
+    As in a shell, `*`, `?` and `[...]` match parts of one name, `**` any number of folders, and none of them
+    matches names that begin with a dot. `**` does not follow links, which may form circles.
     """
     root = _fixed_part(pattern)
     parts = pattern.relative_to(root).parts
@@ -146,7 +146,7 @@ def matching(pattern: Path) -> list[Path]:
 
 
 def _entries(folder: Path, faults: list[OSError]) -> list["os.DirEntry[str]"]:
-    """What a folder holds; a fault more if it cannot be read."""
+    """The entries of a folder; adds a fault if it cannot be read."""
     try:
         with os.scandir(folder) as entries:
             return list(entries)
@@ -162,7 +162,7 @@ def _fits(name: str, part: str) -> bool:
 
 
 def _number(path: Path) -> tuple[int, int] | None:
-    """What the system knows a folder by, under whichever path; None if it does not exist."""
+    """The device and inode of a folder, the same under every path; None if it does not exist."""
     try:
         status = path.stat()
     except OSError:

@@ -1,7 +1,7 @@
-"""This very command in several processes, a device each, as torchrun would start it. Needs no torch.
+"""Start this command in several processes, one per device, as torchrun does. It needs no torch.
 
-Whoever calls this waits: the processes find each other, and the loss of one is noticed by the others, which
-end after a checkpoint (processes.py).
+The caller waits. The processes find each other. If one is lost, the others notice it and stop after a
+checkpoint (processes.py).
 """
 
 import os
@@ -19,22 +19,20 @@ from pixelwise.core.terminal import note
 from pixelwise.core.threads import processors
 
 _GRACE = 60.0
-"""Seconds that the other processes have to end by themselves after one has failed and they were asked to."""
+"""After one process has failed and the others were asked to end, seconds until they are killed."""
 _SPEECH = 10.0
-"""Seconds before they are asked, unless that one was killed or is the first here, which tells the user of a
-fault that all of them find.
+"""Seconds until the others are asked to end. There is no wait if the failed process was killed, or is the
+first on this machine, which reports faults that all of them find.
 """
 
 
 def is_launched() -> bool:
-    """Whether torchrun, or `launch`, has started this process. Others, too, set variables as RANK."""
+    """Whether torchrun or `launch` started this process. RANK alone is not enough: other programs set it."""
     return "TORCHELASTIC_RUN_ID" in os.environ
 
 
 def is_first() -> bool:
-    """Whether this process is the only one, or the one of several that tells the user what all of them
-    find.
-    """
+    """Whether this process is the only one, or the one that reports faults which all of them find."""
     return not is_launched() or os.environ["RANK"] == "0"
 
 
@@ -46,8 +44,8 @@ def is_first_here() -> bool:
 def launch(devices: int, nodes: int, arguments: Sequence[str]) -> int:
     """Run `python -m pixelwise ARGUMENTS` once per device and return the exit code.
 
-    With several nodes this is called on each, and MASTER_ADDR, MASTER_PORT and NODE_RANK in the environment
-    say where they meet and which one this is. Raises TrainingError if they do not.
+    With several nodes it is called on each. The environment variables MASTER_ADDR, MASTER_PORT and NODE_RANK
+    say where they meet and which node this is. Raises TrainingError if they are missing or wrong.
     """
     place = _meeting_place(nodes)
     node = int(place.pop("NODE_RANK"))
@@ -59,7 +57,7 @@ def launch(devices: int, nodes: int, arguments: Sequence[str]) -> int:
         for process in started:
             process.send_signal(number)
 
-    # Ctrl-C reaches the processes by itself, unless they inherit that it is ignored.
+    # The terminal sends Ctrl-C to the processes, unless they inherit that it is ignored.
     before = {
         signal.SIGINT: signal.signal(signal.SIGINT, lambda *_: None),
         signal.SIGTERM: signal.signal(signal.SIGTERM, pass_on),
@@ -80,7 +78,7 @@ def launch(devices: int, nodes: int, arguments: Sequence[str]) -> int:
             command = [sys.executable, "-m", "pixelwise", *arguments]
             started.append(subprocess.Popen(command, env=environment))
         if asked.is_set():
-            pass_on(signal.SIGTERM, None)  # to those that were not there yet
+            pass_on(signal.SIGTERM, None)  # to processes that had not started yet
         return _wait(started, node * devices, devices * nodes)
     finally:
         for process in started:
@@ -91,9 +89,9 @@ def launch(devices: int, nodes: int, arguments: Sequence[str]) -> int:
 
 
 def _wait(started: Sequence["subprocess.Popen[bytes]"], first: int, everywhere: int) -> int:
-    """Until all have ended. When one has failed, the others are asked to end, and after a while made to.
+    """Wait until all have ended. If one fails, the others are asked to end, and killed after a while.
 
-    `first`: the rank of the first of them among `everywhere`.
+    `first`: the rank of the first of these processes; `everywhere`: the number of processes on all nodes.
     """
     codes: list[int | None] = [None]
     failed, ask, force = 0, float("inf"), float("inf")

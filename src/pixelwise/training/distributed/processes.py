@@ -1,7 +1,6 @@
-"""Several processes that train one net: each learns from its part of every step, and gradients are summed.
+"""Train one net in several processes: each processes a part of every step, and gradients are summed.
 
-They are started by torchrun, or by `launch`, which sets the same variables. Only the first one, rank 0,
-writes.
+torchrun starts them, or `launch`, which sets the same variables. Only the first process, rank 0, writes.
 """
 
 import atexit
@@ -29,13 +28,13 @@ class LostProcessError(TrainingError):
 
 
 def count() -> int:
-    """How many processes train this net."""
+    """The number of processes that train this net."""
     return int(os.environ["WORLD_SIZE"]) if is_launched() else 1
 
 
 @contextmanager
 def connected(recipe: Recipe) -> Iterator["Fabric"]:
-    """This process's device and its way to the others, if there are any."""
+    """This process's device and its connection to the others, if there are any."""
     if not is_launched():
         yield _fabric(recipe, devices=1)
         return
@@ -54,13 +53,13 @@ def _fabric(recipe: Recipe, **places: Any) -> "Fabric":
     except ModuleNotFoundError:
         raise MissingExtraError("lightning_fabric") from None
 
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it tells what nobody asked
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it prints unwanted messages
     try:
         return Fabric(accelerator=recipe.accelerator, precision=cast(Any, recipe.precision), **places)
     except Exception as problem:  # it raises many kinds
         raise TrainingError(
             f"accelerator={recipe.accelerator} with precision={recipe.precision} fails here: {problem}",
-            "take accelerator=auto, and not more devices than there are",
+            "use accelerator=auto, and not more devices than there are",
         ) from problem
 
 
@@ -71,7 +70,7 @@ def _disconnect() -> None:
 
 @contextmanager
 def naming_lost() -> Iterator[None]:
-    """Errors of what connects the processes become LostProcessError."""
+    """Turn errors of the connection between processes into LostProcessError."""
     try:
         yield
     except RuntimeError as error:
@@ -79,7 +78,7 @@ def naming_lost() -> Iterator[None]:
             raise
         raise LostProcessError(
             "another process of this run has ended or cannot be reached",
-            "if it gave no reason it was killed, perhaps for want of memory; go on with --resume",
+            "if it gave no reason it was killed, perhaps because memory ran out; continue with --resume",
         ) from error
 
 
@@ -103,7 +102,7 @@ def gathered(fabric: "Fabric", item: Any) -> list[Any]:
 
 
 def results(fabric: "Fabric", act: Callable[[], Result]) -> list[Result]:
-    """What `act` gives in every process, in the order of ranks. A PixelwiseError in one is raised in all."""
+    """The results of `act` in all processes, in the order of ranks. A PixelwiseError is raised in all."""
     own: Result | PixelwiseError
     try:
         own = act()
@@ -117,8 +116,8 @@ def results(fabric: "Fabric", act: Callable[[], Result]) -> list[Result]:
 
 
 def share_statistics(fabric: "Fabric", net: torch.nn.Module) -> None:
-    """Give all processes the buffers of the first one: those of batch normalisations that learn follow the
-    pictures that a process has seen.
+    """Copy the buffers of the first process to all. They differ after training batch normalisations, whose
+    statistics depend on a process's pictures.
     """
     for buffer in net.buffers() if fabric.world_size > 1 else ():
         distributed.broadcast(buffer, 0)

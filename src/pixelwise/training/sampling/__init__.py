@@ -1,1 +1,1 @@
-"""Which samples a net learns from, and when."""
+"""Choose the samples of each training step."""

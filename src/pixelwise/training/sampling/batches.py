@@ -1,4 +1,4 @@
-"""Which samples come in which step: a pure function of the seed, so that a run can go on anywhere."""
+"""Choose the samples of each step, as a pure function of the seed, so that a run can resume at any step."""
 
 import signal
 from collections import Counter
@@ -27,8 +27,8 @@ from pixelwise.training.sampling.rare_classes import (
 
 @dataclass(frozen=True)
 class Plan:
-    """The steps from `start` to `stop`. Each learns from `of` batches of `batch_size` samples, of which this
-    process takes those with the numbers `parts`.
+    """The steps from `start` to `stop`. Each has `of` batches of `batch_size` samples; this process takes the
+    batches with the numbers `parts`.
     """
 
     batch_size: int
@@ -55,7 +55,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Fault:
-    """A DataError on its way out of a worker process; torch would wrap the exception in its traceback."""
+    """A DataError that a worker process returns; torch would wrap an exception in a traceback."""
 
     message: str
     hint: str | None
@@ -66,7 +66,7 @@ class StepSampler(Sampler[list[tuple[int, int, int]]]):
     has shown the picture before.
 
     `factors` (N) says how often each picture comes in an epoch. The order is shuffled in every epoch; a batch
-    may reach over the end of one epoch into the next.
+    may contain the end of one epoch and the start of the next.
     """
 
     def __init__(self, factors: Factors, plan: Plan) -> None:
@@ -103,8 +103,8 @@ def _numbered(indices: Sequence[int]) -> list[tuple[int, int]]:
 
 
 class AugmentedImages(Dataset[Batch | Fault]):
-    """Augmented samples, as batches of one, by (epoch, index, repeat); the variation of a sample depends on
-    these and the seed only.
+    """Augmented samples, as batches of one, by (epoch, index, repeat). The augmentation depends only on these
+    and the seed.
     """
 
     def __init__(
@@ -150,7 +150,7 @@ class AugmentedImages(Dataset[Batch | Fault]):
 
 
 def augmentation(recipe: Recipe) -> Augmentation:
-    """How the recipe varies samples."""
+    """The recipe's augmentation."""
     return Augmentation(
         crop=recipe.crop,
         scale=recipe.scale,
@@ -164,7 +164,7 @@ def augmentation(recipe: Recipe) -> Augmentation:
 def steps_of(
     recipe: Recipe, images: LabelledImages, start: int = 0, rank: int = 0, processes: int = 1
 ) -> Iterator[list[Batch]]:
-    """The batches of a recipe's steps from `start` on that are for the process of this rank."""
+    """The batches of a recipe's steps, starting with step `start`, for the process of this rank."""
     size, parts = share_of_step(recipe)
     own = range(rank * parts, (rank + 1) * parts)
     plan = Plan(size, recipe.seed, start, recipe.steps, own, parts * processes)
@@ -178,8 +178,8 @@ def steps_of(
 
 
 def share_of_step(recipe: Recipe) -> tuple[int, int]:
-    """Images of a batch, and batches that a process learns from in a step. Sampling of the loss makes batches
-    larger or, where pictures are whole and so of several sizes, more.
+    """Images per batch, and batches per process and step. Sampling the loss makes batches larger, or, with
+    whole pictures of different sizes, gives more batches.
     """
     sampling = LossSampling(recipe.loss_sampling)
     if recipe.crop == 0:
@@ -210,8 +210,8 @@ def batches(
         collate_fn=_collate,
         worker_init_fn=_worker if workers else None,
         prefetch_factor=4 if workers else None,
-        # The loader draws a base seed for workers that we do not use; its own generator keeps torch's state
-        # as it is.
+        # The loader draws a base seed for workers that we do not use; with its own generator torch's state
+        # stays unchanged.
         generator=torch.Generator().manual_seed(plan.seed),
     )
     step: list[Batch] = []
@@ -228,7 +228,7 @@ def batches(
             raise
         raise TrainingError(
             f"a process that prepares samples has died: {str(error).splitlines()[0]}",
-            "it may have run out of memory: lower workers, batch_size or crop, and go on with --resume",
+            "it may have run out of memory: lower workers, batch_size or crop, and continue with --resume",
         ) from None
 
 
@@ -249,7 +249,7 @@ def _collate(samples: list[Batch | Fault]) -> Batch | Fault:
 
 
 def _worker(_: int) -> None:
-    """One thread each; signals to the whole process group (Ctrl-C) are the training process's to answer."""
+    """Use one thread, and leave signals to the whole process group (Ctrl-C) to the training process."""
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -1,5 +1,4 @@
-"""Rare classes are seen more often: pictures that show them are repeated, and their objects are pasted into
-other pictures.
+"""Oversample rare classes: repeat the pictures that show them, and paste their objects into other pictures.
 
 Sources: Gupta et al. 2019 (LVIS), section 5.1, "repeat factor sampling"; Ghiasi et al. 2021, "Simple
 Copy-Paste", with masks of classes instead of instances.
@@ -67,8 +66,8 @@ class Paste:
     def __call__(
         self, crop: Crop, images: LabelledImages, settings: Augmentation, rng: np.random.Generator
     ) -> Crop:
-        """The crop, perhaps with all pixels of one class of another picture over it, varied as `settings`
-        say. Raises DataError as `LabelledImages.read` does.
+        """The augmented crop, in some samples with all pixels of one class of another picture pasted over it.
+        Raises DataError as `LabelledImages.read` does.
         """
         if rng.random() >= self.share:
             return crop
@@ -85,7 +84,7 @@ class Paste:
 
 
 def cut_out(sample: Sample, class_id: int) -> Sample:
-    """The part of the sample that the class fills, every other label VOID."""
+    """The part of the sample that shows the class; every other label becomes VOID."""
     mask = sample.labels == class_id
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     window = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)

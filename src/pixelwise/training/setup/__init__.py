@@ -1,1 +1,1 @@
-"""How a run starts: the rules for recipes, the net, the folder, the arithmetic."""
+"""Start a run: check the recipe, build the net, prepare the folder, choose the precision."""

@@ -1,4 +1,4 @@
-"""In which numbers a net learns, where the recipe leaves that open."""
+"""Choose the training precision if the recipe says "auto"."""
 
 import dataclasses
 import time
@@ -14,16 +14,17 @@ from pixelwise.training.setup.recipe_net import build_net
 
 FULL, HALF = "32-true", "bf16-mixed"
 SIDE = 161
-"""Of the picture that steps are timed on, pixels."""
+"""Side of the picture that steps are timed on, pixels."""
 GAIN = 1.2
-"""bfloat16 is taken when a step in float32 takes this many times as long, since it rounds more."""
+"""bfloat16 is chosen if it is at least this many times as fast as float32, because it rounds more."""
 
 
 def precision(recipe: Recipe) -> str:
-    """lightning-fabric's name of the recipe's precision. "auto" is bf16-mixed where that pays, else 32-true.
+    """lightning-fabric's name of the recipe's precision. "auto" is bf16-mixed where it is faster, else
+    32-true.
 
-    On CUDA it pays if the GPU has bfloat16. On a processor one step of the net is timed in both, which takes
-    about a second; one of several processes takes 32-true, since each might measure something else.
+    On CUDA it is faster if the GPU has bfloat16. On a CPU one step of the net is timed in both, which takes
+    about a second. Several processes use 32-true, since their measurements might differ.
     """
     if recipe.precision != "auto":
         return recipe.precision
@@ -36,8 +37,8 @@ def precision(recipe: Recipe) -> str:
 
 
 def step_seconds(recipe: Recipe, name: str) -> float:
-    """How long the recipe's net, with random weights, takes to learn from one picture on the processor in the
-    precision of this name; the quicker of two steps after a first one. torch's generator is left as it was.
+    """Seconds of a training step of the recipe's net, with random weights, on one picture on the CPU in this
+    precision: the faster of two steps after a warm-up. torch's random generator keeps its state.
     """
     with torch.random.fork_rng(devices=[]):
         plain = dataclasses.replace(recipe, inputs=("image",), heads=(), init_from=None, crf_layer=None)

@@ -1,7 +1,7 @@
-"""The dense CRF as the last layer of a net that is trained, learnt together with it.
+"""The dense CRF as the last layer of a net, trained together with it.
 
-Source: Zheng et al., "Conditional random fields as recurrent neural networks", 2015: 5 iterations while
-learning, 10 afterwards.
+Source: Zheng et al., "Conditional random fields as recurrent neural networks", 2015: 5 iterations in
+training, 10 afterwards.
 """
 
 import dataclasses
@@ -18,11 +18,11 @@ LEARNING, JUDGED = 5, 10
 
 
 def add_crf(net: SegmentationNet, classes: int, preset: Preset) -> None:
-    """Have the net's scores refined, in place: from now on they are log Q.
+    """Add the layer to the net, in place: from now on the net's scores are log Q.
 
-    What the layer learns is in the net's state as `crf.weights` and `crf.compatibility`; all other names stay
-    as they are. The preset's widths in pixels are those of the picture that the net sees, also where
-    training mode scores every `label_stride`-th pixel only. The first three channels are the picture.
+    The layer's parameters are in the net's state as `crf.weights` and `crf.compatibility`; all other names
+    stay the same. The preset's widths are in pixels of the net's input, even if training mode scores only
+    every `label_stride`-th pixel. The first three channels are the picture.
     """
     layer = CRFLayer(classes, preset, JUDGED)
     net.add_module("crf", layer)
@@ -42,7 +42,7 @@ def take_crf(net: SegmentationNet) -> LearntCRF | None:
 
 
 class _Refinement:
-    """What is called with a net's images and scores, and gives the scores to take instead."""
+    """The hook that receives a net's images and scores, and returns the refined scores."""
 
     def __init__(self, layer: CRFLayer) -> None:
         self.layer, self.preset = layer, layer.preset

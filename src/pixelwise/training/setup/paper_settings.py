@@ -1,4 +1,4 @@
-"""How the papers' authors trained, as values of recipe fields, by name.
+"""The training settings of the papers' authors, as named sets of recipe fields.
 
 Source: Long et al. 2015, section 4.3 (batches of 20 whole pictures), and the solver files of the FCN release
 ("online learning": one picture a step, the loss a sum over its pixels, heavy momentum).
@@ -49,5 +49,5 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 
 
 def trained_as(name: str) -> dict[str, Any]:
-    """The preset of that name as a recipe's fields, its name among them."""
+    """The fields of the named preset, including its name."""
     return {"preset": name, **PRESETS[name]}

@@ -1,4 +1,4 @@
-"""The net a recipe asks for, new or from a run's checkpoint."""
+"""Build the net of a recipe, new or from a run's checkpoint."""
 
 import copy
 import dataclasses
@@ -27,9 +27,9 @@ from pixelwise.training.setup.crf_layer import add_crf
 
 
 def build_net(recipe: Recipe, classes: int, trained: bool = True, channels: int = 3) -> SegmentationNet:
-    """A new net with the weights that the recipe starts from; random ones unless `trained`.
+    """A new net with the recipe's initial weights, or random weights unless `trained`.
 
-    `channels`: of the recipe's inputs. Raises TrainingError if the net cannot take so many.
+    `channels`: number of input channels. Raises TrainingError if the net cannot take that many.
     """
     start = _start(recipe.init_from) if trained and recipe.init_from is not None else None
     norm = _batch_norm_at_start(recipe, start)
@@ -47,7 +47,7 @@ def build_net(recipe: Recipe, classes: int, trained: bool = True, channels: int 
             raise TrainingError(
                 f"{recipe.init_from} has no weights for all of the backbone, and backbone_weights=none "
                 "leaves the rest random",
-                "take the backbone of that run, or other backbone_weights",
+                "use the backbone of that run, or other backbone_weights",
             )
         if norm != recipe.batch_norm:
             freeze_batch_norm(net, torch.zeros(1, 3, 65, 65))
@@ -57,7 +57,7 @@ def build_net(recipe: Recipe, classes: int, trained: bool = True, channels: int 
 
 @dataclasses.dataclass(frozen=True)
 class _Start:
-    """The weights that a net starts from. `batch_norm`: of the run they are from, None for a file's."""
+    """The initial weights of a net. `batch_norm`: that of their run, or None for a file."""
 
     place: str
     tensors: Mapping[str, torch.Tensor]
@@ -79,14 +79,14 @@ def _start(place: str) -> _Start:
 
 
 def _batch_norm_at_start(recipe: Recipe, start: _Start | None) -> str:
-    """The batch_norm that the net is built with, so that its layers have the names of the run it starts from;
-    it is frozen afterwards if the recipe says so. Raises TrainingError for what is folded but should learn.
+    """The batch_norm for building the net, so that its layers have the names of the run it starts from. It is
+    frozen afterwards if the recipe says so. Raises TrainingError for folded layers that should be trained.
     """
     if start is None or start.batch_norm is None or "batch_norm" not in entry_of(recipe.net).settings:
         return recipe.batch_norm
     if start.batch_norm == "frozen" and recipe.batch_norm != "frozen":
         raise TrainingError(
-            f"{start.place} has learnt with batch_norm=frozen, whose statistics cannot learn any more",
+            f"{start.place} was trained with batch_norm=frozen; its folded statistics cannot be trained",
             "set batch_norm=frozen",
         )
     return start.batch_norm
@@ -106,7 +106,7 @@ def _net_of(recipe: Recipe, classes: int, weights: str, channels: int) -> Segmen
         net = create(recipe.net, classes, None if of_hha else weights, channels, **settings)
     except ValueError as problem:
         raise TrainingError(
-            f"the net cannot be built: {problem}", "take other skips, another backbone, or batch_norm=train"
+            f"the net cannot be built: {problem}", "try other skips, another backbone, or batch_norm=train"
         ) from None
     if of_hha:
         net.mean.copy_(torch.tensor(HHA_MEAN).view(1, 3, 1, 1))
@@ -116,8 +116,8 @@ def _net_of(recipe: Recipe, classes: int, weights: str, channels: int) -> Segmen
 
 
 def _try(net: SegmentationNet, recipe: Recipe) -> None:
-    """Run a copy of the net on the sizes that it is going to see, so that no trunk fails in the middle of a
-    run. Raises TrainingError that says why it would.
+    """Run a copy of the net on the sizes of training and evaluation, so that no backbone fails in the middle
+    of a run. Raises TrainingError with the reason.
     """
     whole = recipe.long_side, max(1, 3 * recipe.long_side // 4)
     crop = (recipe.crop, recipe.crop) if recipe.crop else whole
@@ -131,14 +131,13 @@ def _try(net: SegmentationNet, recipe: Recipe) -> None:
             raise TrainingError(
                 f"a net on {recipe.backbone} does not work on {'crops' if training else 'pictures'} of "
                 f"{size[0]} x {size[1]} pixels: {reason}",
-                "take another crop, batch_size or backbone",
+                "try another crop, batch_size or backbone",
             ) from problem
 
 
 def load_run(run: Path, head: str | None = None) -> tuple[SegmentationNet, ModelInfo]:
-    """The net of a run folder, in evaluation mode with its running-mean weights, and what it says of
-    itself: the best one by mean IoU, or the last if none was judged. `head`: of several, by default the main
-    one.
+    """The net of a run folder, in evaluation mode with its averaged weights, and its metadata: the best net
+    by mean IoU, or the last if none was evaluated. `head`: which of several, by default the main one.
     """
     if not run.is_dir():
         raise TrainingError(
@@ -183,7 +182,7 @@ def load_run(run: Path, head: str | None = None) -> tuple[SegmentationNet, Model
 
 
 def _without_places(recipe: Recipe) -> dict[str, str]:
-    """The fields that say where data and files lay on the training machine, which is nobody's business."""
+    """The fields that hold paths on the training machine, which are private."""
     specs = {"data": recipe.data, "val_data": recipe.val_data, "also": recipe.also}
     paths = {"backbone_weights": recipe.backbone_weights, "init_from": recipe.init_from}
     return {

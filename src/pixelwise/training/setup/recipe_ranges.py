@@ -1,4 +1,4 @@
-"""The range of every number in a recipe: beyond it a run cannot work, or would take days or all memory."""
+"""The range of every number in a recipe. Outside it a run cannot work, or takes days or all memory."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -7,7 +7,7 @@ from pixelwise.training.setup.typed_fields import brief
 
 
 class Range(NamedTuple):
-    """From `low` to `high`, each itself allowed unless it is `above` or `below`. Never NaN."""
+    """From `low` to `high`; `above` and `below` exclude the ends. NaN is outside."""
 
     low: float
     high: float
@@ -15,7 +15,7 @@ class Range(NamedTuple):
     below: bool = False
 
     def holds(self, value: float) -> bool:
-        """Whether the value lies inside."""
+        """Whether the value is in the range."""
         over = value > self.low if self.above else value >= self.low
         return over and (value < self.high if self.below else value <= self.high)
 
@@ -61,10 +61,10 @@ RANGES: Mapping[str, Range] = {
     "workers": Range(0, 256),
     "seed": Range(0, 2**63 - 1),
 }
-"""Of fields that hold several numbers, the range of each."""
+"""The range of each number in fields that hold several."""
 
 MOST_PIXELS = 2**28
-"""Of the crops of one batch; a net needs some kilobytes for each pixel."""
+"""Pixels of all crops of one batch; a net needs some kilobytes per pixel."""
 
 
 def beyond(values: Mapping[str, Any]) -> Iterator[str]:

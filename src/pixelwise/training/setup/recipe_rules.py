@@ -1,4 +1,4 @@
-"""What makes a recipe impossible, before any work is done."""
+"""Check a recipe for combinations of settings that cannot work, before a run starts."""
 
 import re
 from collections.abc import Mapping
@@ -34,12 +34,12 @@ _CHOICES: Mapping[str, tuple[Any, ...]] = {
 
 
 def faults_of(recipe: "Recipe") -> list[str]:
-    """What cannot work, a sentence each."""
+    """One sentence for each setting that cannot work."""
     return wrong_values(vars(recipe)) or [sentence for holds, sentence in _rules(recipe) if not holds]
 
 
 def wrong_values(values: Mapping[str, Any]) -> list[str]:
-    """A sentence for each field that may not have its value, whatever the others are."""
+    """One sentence for each field whose value is invalid, whatever the others are."""
     found = [
         f"{field} must be {' or '.join(map(_quoted, allowed))}, got {_quoted(value)}"
         for field, allowed in _CHOICES.items()
@@ -70,7 +70,7 @@ def _several(value: Any) -> tuple[Any, ...]:
 
 
 def _rules(recipe: "Recipe") -> list[tuple[bool, str]]:
-    """What must hold, and what to say if it does not."""
+    """Conditions that must hold, each with a message for its failure."""
     net = find(recipe.net)
     low, high = recipe.scale
     pixels = recipe.batch_size / recipe.loss_sampling * recipe.crop**2
@@ -112,7 +112,7 @@ def _rules(recipe: "Recipe") -> list[tuple[bool, str]]:
         ),
         (
             not recipe.paste_rare or recipe.repeat_rare > 0,
-            "paste_rare pastes the classes that repeat_rare calls rare: set repeat_rare too, to 0.25 say",
+            "paste_rare pastes the classes that repeat_rare defines as rare: set it too, for example to 0.25",
         ),
         (
             not recipe.paste_rare
@@ -133,7 +133,7 @@ def _rules(recipe: "Recipe") -> list[tuple[bool, str]]:
         ),
         (
             bool(recipe.inputs) and len(set(recipe.inputs)) == len(recipe.inputs),
-            f"inputs must name what the net sees, each once, got {recipe.inputs}",
+            f"inputs must name each input of the net once, got {recipe.inputs}",
         ),
         (
             len(recipe.inputs) < 2 or recipe.inputs[0] == IMAGE,

@@ -1,4 +1,4 @@
-"""How a run starts: in a folder of its own, or where it stopped; what it takes from the data."""
+"""Start a run in a new folder, or resume it; select heads, classes and channels of the data."""
 
 import dataclasses
 import errno
@@ -35,8 +35,8 @@ counts; steps may grow.
 
 
 def begin(recipe: Recipe, train_set: LabelledImages, run: Path, resume: bool) -> checkpoint.Checkpoint | None:
-    """The state to go on from with `resume`, else None. Raises TrainingError if the folder holds a run that
-    should not be overwritten, none to go on with, or one with other settings or classes.
+    """The state to resume from, or None without `resume`. Raises TrainingError if the folder holds a run that
+    must not be overwritten, no run to resume, or one with other settings or classes.
     """
     if not resume:
         new_folder(run)
@@ -46,15 +46,15 @@ def begin(recipe: Recipe, train_set: LabelledImages, run: Path, resume: bool) ->
     heads = state.heads or {"": state.classes}
     if (before := [checkpoint.classes_from(own).names for own in heads.values()]) != names:
         raise TrainingError(
-            f"the run in {run} learns {_listed(before)}, but the data now has {_listed(names)}",
+            f"the run in {run} has the classes {_listed(before)}, but the data now has {_listed(names)}",
             "resume with the data the run was started with",
         )
     return state
 
 
 def settled(recipe: Recipe, resumed: Path | None = None) -> Recipe:
-    """The recipe as it is run: what the start of the trunk decides, and the precision, which the machine
-    decides, or the run in the folder `resumed`.
+    """The recipe with the settings that depend on the backbone's initial weights, and with the precision that
+    depends on the machine, or on the run in the folder `resumed`.
     """
     if recipe.precision == "auto":
         chosen = precision(recipe) if resumed is None else str(begun(recipe, resumed).recipe["precision"])
@@ -63,7 +63,7 @@ def settled(recipe: Recipe, resumed: Path | None = None) -> Recipe:
 
 
 def fitted(recipe: Recipe) -> Recipe:
-    """Random weights have no statistics that could stay and no stages worth keeping, so all is learnt."""
+    """With random weights the whole net is trained: there are no statistics and no stages to keep."""
     if recipe.backbone_weights != "none" or recipe.init_from is not None:
         return recipe
     norm = "train" if recipe.net == "skip_fcn" and recipe.batch_norm == "frozen" else recipe.batch_norm
@@ -71,7 +71,7 @@ def fitted(recipe: Recipe) -> Recipe:
 
 
 def changes(recipe: Recipe) -> str | None:
-    """What `fitted` changes because the trunk begins with random weights, for the user; None for nothing."""
+    """A note on the changes that `fitted` makes for a backbone with random weights; None without changes."""
     now = fitted(recipe)
     found = [
         f"{name}={getattr(now, name)} (not {getattr(recipe, name)})"
@@ -80,15 +80,15 @@ def changes(recipe: Recipe) -> str | None:
     ]
     if not found:
         return None
-    return f"the trunk begins with random weights (backbone_weights=none), so {' and '.join(found)}"
+    return f"the backbone starts with random weights (backbone_weights=none), so {' and '.join(found)}"
 
 
 def begun(recipe: Recipe, run: Path) -> checkpoint.Checkpoint:
-    """The state of the run in a folder. Raises TrainingError if it has none or was started with settings
-    that forbid to go on with these.
+    """The state of the run in a folder. Raises TrainingError if there is none, or if its settings do not
+    allow to resume with these.
     """
     state = checkpoint.load(run / checkpoint.LAST)
-    expect_writable(run, "run folder", "have its permissions changed, or copy it", TrainingError)
+    expect_writable(run, "run folder", "change its permissions, or copy it", TrainingError)
     if recipe.precision == "auto":
         recipe = dataclasses.replace(recipe, precision=str(state.recipe["precision"]))
     if changed := _differences(fitted(recipe), state):
@@ -100,16 +100,18 @@ def begun(recipe: Recipe, run: Path) -> checkpoint.Checkpoint:
 
 
 def new_folder(run: Path) -> None:
-    """Make the run folder. Raises TrainingError if it holds a run or cannot be written into."""
+    """Create the run folder. Raises TrainingError if it holds a run or is not writable."""
     if any((run / name).exists() for name in (checkpoint.LAST, checkpoint.BEST, checkpoint.CHAIN)):
-        raise TrainingError(f"{run} already holds a run", "go on with --resume, or choose another --output")
+        raise TrainingError(
+            f"{run} already holds a run", "continue with --resume, or choose another --output"
+        )
     make_folder(run, "run folder", "--output", TrainingError)
 
 
 @contextmanager
 def occupied(run: Path) -> Iterator[None]:
-    """Keep other trainings out of the run folder, until this process has ended however it may. Raises
-    TrainingError if one is at work in it, perhaps the orphan of a command that was killed.
+    """Lock the run folder until this process ends. Raises TrainingError if another training is using it,
+    perhaps an orphan process of a killed command.
     """
     try:
         import fcntl
@@ -121,11 +123,11 @@ def occupied(run: Path) -> Iterator[None]:
     except OSError as problem:
         raise TrainingError(
             f"cannot open {run / 'lock'}: {problem.strerror or problem}",
-            "move it away, or take another --output",
+            "move it away, or choose another --output",
         ) from None
     with os.fdopen(descriptor, "w") as file:
         try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # not handed on to workers
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # workers do not inherit it
         except OSError as problem:
             if problem.errno in (errno.EACCES, errno.EAGAIN):  # others: a file system without locks
                 raise TrainingError(
@@ -139,7 +141,7 @@ def _listed(heads: Sequence[Sequence[str]]) -> str:
 
 
 def _differences(now: Recipe, state: checkpoint.Checkpoint) -> list[str]:
-    """What differs from the run before, but for what does not change what is learnt."""
+    """The settings that differ from the run's and would change its result."""
     then = Recipe.from_dict(state.recipe)
     found = [
         f"{field.name} was {getattr(then, field.name)}, is now {getattr(now, field.name)}"
@@ -162,48 +164,46 @@ def images_per_step(recipe: Recipe, world: int | None = None) -> int:
 
 
 def is_finished(recipe: Recipe, done: int, history: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether nothing is left to learn, nor to judge, after `done` steps."""
+    """Whether neither training nor evaluation is left after `done` steps."""
     judged = bool(history) and history[-1]["step"] == done
     return judged and (done == recipe.steps or learns_no_more(history, recipe.patience))
 
 
 def opened(recipe: Recipe, data: str, split: str) -> LabelledImages:
-    """The split of the data KIND:PATH as the recipe learns it: its heads, its classes of the main one, and
-    the channels that the net sees.
+    """The split of the data KIND:PATH with the recipe's heads, the recipe's classes of the main head, and the
+    net's channels.
     """
     images = seen(open_dataset(data, split), recipe)
     return images if recipe.classes is None else images.select(recipe.classes)
 
 
 def with_also(recipe: Recipe, images: LabelledImages) -> LabelledImages:
-    """The images to learn from, and those of the recipe's `also`."""
+    """The training images together with those of the recipe's `also`."""
     if recipe.also is None:
         return images
     return mixed(images, open_dataset(recipe.also, recipe.train_split), recipe.also_classes)
 
 
 def expect_same_classes(train_set: LabelledImages, val_set: LabelledImages) -> None:
-    """Raise TrainingError unless what is judged has the classes that are learnt, in their order."""
+    """Raise TrainingError unless training and validation data have the same classes in the same order."""
     learnt, judged = (
         [class_map.classes.names for class_map in images.heads.values()] for images in (train_set, val_set)
     )
     if learnt != judged:
         raise TrainingError(
             f"{train_set.name} has the classes {_listed(learnt)}, but {val_set.name} {_listed(judged)}",
-            "name those to take of both, in order: --set classes=NAME,NAME",
+            "name the classes to use of both, in order: --set classes=NAME,NAME",
         )
 
 
 def seen(images: LabelledImages, recipe: Recipe) -> LabelledImages:
-    """With the heads that the recipe learns, the main one unless it names others, and the channels that the
-    net sees.
-    """
+    """The data with the recipe's heads, by default the main one, and the net's channels."""
     heads = recipe.heads or [next(iter(images.heads))]
     return images.with_heads(*heads).with_inputs(*recipe.inputs)
 
 
 def channels_of(images: LabelledImages, recipe: Recipe) -> int:
-    """How many the net sees of a picture."""
+    """The number of the net's input channels."""
     return int(images.read(0).stacked(recipe.inputs).shape[2])
 
 

@@ -1,4 +1,4 @@
-"""Whether plain data from a file has the types that a dataclass declares."""
+"""Check that plain data from a file has the types that a dataclass declares."""
 
 import dataclasses
 import types
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def wrong_fields(content: Mapping[str, object], record: type) -> list[str]:
-    """The fields of the dataclass `record` that `content` holds with another type, in sentences."""
+    """One sentence for each field of the dataclass `record` that has another type in `content`."""
     hints = typing.get_type_hints(record)
     names = [field.name for field in dataclasses.fields(record) if field.name in content]
     return [
