@@ -79,9 +79,7 @@ def test_after_a_loss_that_is_no_number_another_run_can_start_from_what_was_lear
     squares: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def spoil() -> None:
-        monkeypatch.setattr(
-            "pixelwise.training.learner.total_loss", lambda _: lambda s, *_: s.sum() * math.nan
-        )
+        monkeypatch.setattr("pixelwise.training.learner.summed", lambda _, total: total * math.nan)
 
     run = tmp_path / "run"
     before_step(2, spoil, monkeypatch)
