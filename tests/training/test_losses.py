@@ -133,13 +133,11 @@ def compared(monkeypatch: pytest.MonkeyPatch) -> list[tuple[torch.Tensor, torch.
     """Targets and weights that training hands to the loss."""
     seen: list[tuple[torch.Tensor, torch.Tensor | None]] = []
 
-    def spy(
-        scores: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor | None, pixels: torch.Tensor
-    ) -> torch.Tensor:
+    def spy(scores: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:
         seen.append((labels, weights))
-        return cross_entropy(scores, labels, weights, pixels)
+        return cross_entropy(scores, labels, weights, 1)
 
-    monkeypatch.setattr("pixelwise.training.learner.cross_entropy", spy)
+    monkeypatch.setattr("pixelwise.training.learner.total_loss", lambda _: spy)
     return seen
 
 
