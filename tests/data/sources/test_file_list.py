@@ -77,7 +77,7 @@ def test_line_separators_within_a_name_are_part_of_it(listed: Path) -> None:
     [
         ("a.csv", "image,label\n" + "x" * 3_000_000 + ",b\n", "a.csv, line 2: not CSV: field larger"),
         ("a.csv", 'image,label\n"photos/1.jpg,masks/1.png\nphotos/2.jpg,masks/2.png\n', "a.csv, .*not CSV"),
-        ("a.jsonl", '{"image": ' + "9" * 5000 + ', "label": "b"}', "a.jsonl, line 1: no JSON: Exceeds"),
+        ("a.jsonl", '{"image": ' + "9" * 5000 + ', "label": "b"}', "a.jsonl, line 1: not JSON: Exceeds"),
         ("a.csv", "image,label\n" + "x" * 100_000 + ",b\n", "a.csv, line 2: image has more than 4,096 char"),
         ("a.jsonl", "[" * 100_000, "a.jsonl, line 1: no JSON"),
         ("a.jsonl", '{"image": ["a"], "label": "b"}', "a.jsonl, line 1: image is a list, not text"),

@@ -272,7 +272,7 @@ def test_an_empty_text_is_no_labels(stanford: Path) -> None:
 @pytest.mark.parametrize("rows", [("0 1 7", "0 1"), ("0 1 x", "0 1 2")])
 def test_text_that_is_no_grid_is_named(stanford: Path, rows: tuple[str, ...]) -> None:
     write_list(stanford / "labels/00.regions.txt", *rows)
-    with pytest.raises(DataError, match=r"00.regions.txt is no grid of ids"):
+    with pytest.raises(DataError, match=r"00.regions.txt is not a grid of ids"):
         open_dataset(f"stanford_background:{stanford}", "all").read(0)
 
 
