@@ -1,9 +1,9 @@
 """Confidence intervals by the bootstrap over images.
 
-The images of a split are taken for a sample of all images there could be. Drawing as many of them anew, with
-replacement, and computing the figure from their pixels together shows how much it depends on which images
-were drawn (Efron 1979, percentile interval). Pixels of one image are anything but independent, so images, not
-pixels, are drawn. The net stays the same: what another training would give is not in the interval.
+The images of a split are a sample of all possible images. The bootstrap draws equally many of them, with
+replacement, and computes the figure from all their pixels together. This shows how much the figure depends on
+the choice of images (Efron 1979, percentile interval). Images are drawn, not pixels, because the pixels of an
+image are not independent. The net stays the same: the interval does not cover the effect of another training.
 """
 
 from typing import NamedTuple
@@ -24,18 +24,18 @@ _AT_A_TIME = 100
 
 
 class Interval(NamedTuple):
-    """From `low` to `high`; NaN if the figure was defined in no resample."""
+    """An interval from `low` to `high`; NaN if the figure is undefined in all resamples."""
 
     low: float
     high: float
 
 
 def resampled(images: Counts, resamples: int = RESAMPLES, seed: int = 0) -> Counts:
-    """Counts (resamples, C), each of as many images as (N, C) holds, drawn with replacement.
+    """Counts (resamples, C), each of N images that are drawn with replacement from the N of (N, C).
 
-    Equal N, `resamples` and `seed` draw the same images: so figures of two models on one split are paired.
-    A class that the images have but a resample has not is left out of it, predictions included; otherwise
-    IoU 0 for want of a rare class would pull means down.
+    Equal N, `resamples` and `seed` draw the same images, so figures of two models on one split are paired. If
+    a resample lacks a class that the images have, the class is left out of it, with its predictions;
+    otherwise its IoU of 0 would lower the mean.
     """
     count, classes = images.truth.shape
     if count == 0:
