@@ -73,7 +73,7 @@ class Preset:
         )
 
     def for_size(self, size: tuple[int, ...]) -> "Preset":
-        """The preset for pictures of that (height, width); other than this one if they exceed NOMINAL_SIDE."""
+        """The preset for pictures of that (height, width), which differs if they exceed NOMINAL_SIDE."""
         return self.scaled(max(1.0, max(size) / NOMINAL_SIDE))
 
     def to_json(self, search: Mapping[str, Any] | None = None) -> str:
