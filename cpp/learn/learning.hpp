@@ -1,5 +1,4 @@
-// What training needs besides the convolutions of winograd.hpp: the loss, and the gradient of depthwise convolutions'
-// weights. No Python here.
+// The loss, and the gradient of depthwise convolutions' weights, for training. No Python here.
 #pragma once
 
 #include "common/dispatch.hpp"
@@ -8,7 +7,7 @@ namespace pixelwise {
 
 // The sum over pixels of weight[label] * -log softmax(scores)[label], in nats; labels of `ignored` do not count. `gradient`
 // (pixels, classes), unless null: that of `scale` times the sum, with respect to the scores. Throws std::invalid_argument,
-// naming the id, if another label is no class.
+// with the id, if another label is not a class.
 constexpr int ignored = 255;
 double cross_entropy(const Kernels& kernels, const ScoredPixels& pixels, std::ptrdiff_t count, float scale, float* gradient,
                      int threads);

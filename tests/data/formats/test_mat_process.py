@@ -124,7 +124,7 @@ def test_a_forked_process_has_a_reader_of_its_own(tmp_path: Path) -> None:
 def test_the_reader_ends_with_the_process_that_asked_and_says_nothing(tmp_path: Path) -> None:
     write_mat(tmp_path / "a.mat", {"S": np.ones((2, 3), np.uint8)})
     program = (
-        "import os, sys; from pathlib import Path; from pixelwise.data import mat_process, matlab\n"
+        "import os, sys; from pathlib import Path; from pixelwise.data.formats import mat_process, matlab\n"
         f"matlab.read_mat(Path({str(tmp_path / 'a.mat')!r}), 'S')\n"
         "print(mat_process._reader._process.pid, flush=True)\n"
         "if sys.argv[1] == 'killed': os.kill(os.getpid(), 9)"
