@@ -1,4 +1,4 @@
-// What the sources of the Python face share.
+// Shared code of the Python bindings.
 #pragma once
 
 #include <nanobind/nanobind.h>
@@ -22,7 +22,7 @@ void bind_crf(nb::module_& module);          // in crf.cpp
 void bind_convolution(nb::module_& module);  // in conv.cpp
 void bind_learning(nb::module_& module);     // in learning.cpp
 
-// An array whose numbers lie where the processor may read them one by one; it is never converted. Others raise TypeError.
+// An array with aligned numbers, which is never converted. Other arrays raise TypeError.
 template <typename T, int Dimensions, class... Layout>
 class AlignedArray : public nb::ndarray<T, nb::ndim<Dimensions>, nb::device::cpu, Layout...> {
   public:
@@ -62,7 +62,7 @@ std::ptrdiff_t size(const Any& array, std::size_t axis) {
     return static_cast<std::ptrdiff_t>(array.shape(axis));
 }
 
-// Without the GIL; in Python's main thread, long work meanwhile answers Ctrl-C.
+// Runs without the GIL. In Python's main thread, long work checks for Ctrl-C.
 class Released {
   public:
     Released() : scope_(on_main_thread() ? &raise_if_interrupted : nullptr) {}
@@ -81,7 +81,7 @@ class Released {
     nb::gil_scoped_release released_;
 };
 
-// The kernels of an instruction set, by default the best one that the processor runs.
+// The dispatch table of an instruction set, by default the best one that the processor runs.
 inline const pixelwise::Kernels& kernels_named(const std::optional<std::string>& instructions) {
     const pixelwise::Kernels* kernels = pixelwise::find_kernels(instructions ? instructions->c_str() : nullptr);
     require(kernels != nullptr, "this processor does not run these instructions, or they were not built in");

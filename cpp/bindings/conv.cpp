@@ -1,4 +1,4 @@
-// The Python face of fast convolutions.
+// Python bindings of fast convolutions.
 #include <memory>
 #include <vector>
 
@@ -137,7 +137,7 @@ void bind_convolution(nb::module_& module) {
                       const std::optional<std::string>&>(),
              "weights"_a, "bias"_a, "padding"_a, "dilation"_a, "rectified"_a, "pooled"_a,
              "threads"_a, "instructions"_a = nb::none())
-        .def("length", &ConvolutionHandle::length, "size"_a, "Rows (or columns) of the result for so many of the image.")
+        .def("length", &ConvolutionHandle::length, "size"_a, "Rows (or columns) of the result for this many of the image.")
         .def("run", &ConvolutionHandle::run, "images"_a, "out"_a, "threads"_a,
              "Fill out (N, length(H), length(W), outputs) from the images (N, H, W, inputs).");
     module.def("convolve", &convolve, "images"_a, "weights"_a, "bias"_a, "padding"_a,

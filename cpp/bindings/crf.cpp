@@ -1,4 +1,4 @@
-// The Python face of the dense CRF: a separate source, as it compiles as long as the rest.
+// Python bindings of the dense CRF. They are a separate source because they compile as long as the rest.
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
@@ -14,7 +14,7 @@ namespace {
 template <typename T>
 using Volume = AlignedArray<T, 4>;  // (classes, depth, height, width), any strides
 
-// What Python holds: the object, and a lock that keeps its calls one after the other, as they run without the GIL.
+// The Python object: the mean field, and a lock that serialises its calls, since they run without the GIL.
 class CrfHandle {
     static constexpr std::ptrdiff_t limit = 0x7fffffff;
 
@@ -149,7 +149,7 @@ void bind_crf(nb::module_& module) {
         .def("divergence", &CrfHandle::divergence, "The mean-field objective of the present beliefs.")
         .def("divergence_of", &CrfHandle::divergence_of, "beliefs"_a, "The mean-field objective of these beliefs.")
         .def("message", &CrfHandle::message, "term"_a, "values"_a, "out"_a,
-             "Fill in what one kernel makes of these values.")
+             "Filter these values with one kernel and write the result.")
         .def_prop_ro("vertices", &CrfHandle::vertices, "Lattice vertices of each kernel.")
         .def_prop_ro("threads", &CrfHandle::threads, "Threads in use.");
     module.def("instruction_set", [] { return std::string(pixelwise::find_kernels()->name); },

@@ -1,4 +1,4 @@
-// The Python face of what training needs besides convolutions.
+// Python bindings for training, except for convolutions.
 #include "bindings/bindings.hpp"
 #include "learn/learning.hpp"
 

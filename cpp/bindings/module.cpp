@@ -1,11 +1,11 @@
-// The Python face of the compiled core: shapes and types are checked here, the work is done without the GIL.
+// Python bindings of the compiled core. They check shapes and types; the work runs without the GIL.
 #include "bindings/bindings.hpp"
 #include "common/confusion.hpp"
 #include "common/resample.hpp"
 
 namespace {
 
-// Rows as long as pictures may be, and so much memory for working on one of them.
+// The largest length of a row of a picture, and the largest memory to process one.
 void require_sides(std::size_t height, std::size_t width) {
     require(height < (std::size_t{1} << 24) && width < (std::size_t{1} << 24), "a side has 2^24 pixels or more");
 }

@@ -26,7 +26,7 @@ class Buffer {
     }
     ~Buffer() { release(); }
 
-    // What was there is lost, unless the size stays.
+    // The content is lost unless the size stays the same.
     void resize(std::size_t size) {
         if (size == size_) return;
         release();
@@ -38,7 +38,7 @@ class Buffer {
         data_ = static_cast<T*>(::operator new(bytes, large_ ? std::align_val_t{huge_page} : cache_line));
         size_ = size;
 #if defined(__linux__)
-        // Rows are visited in no order that pages could follow; a refusal does no harm.
+        // Rows are visited in random order, so large pages help; if the system refuses them, nothing is lost.
         if (large_) static_cast<void>(madvise(data_, bytes / huge_page * huge_page, MADV_HUGEPAGE));
 #endif
     }

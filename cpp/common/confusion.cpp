@@ -6,9 +6,9 @@ namespace pixelwise {
 
 std::size_t count_confusion(const std::uint8_t* truth, const std::uint8_t* prediction, std::size_t pixels,
                             std::size_t classes, int ignore, std::int64_t* matrix) {
-    // Truth ids map to table rows; ignored pixels to a row of their own that is thrown away, bad ids to the one after.
+    // Truth ids map to table rows; ignored pixels to an extra row that is discarded, invalid ids to the row after it.
     const std::size_t ignored_row = classes, bad_row = classes + 1;
-    const std::size_t columns = classes + 1;  // the last column takes predictions that are out of range
+    const std::size_t columns = classes + 1;  // the last column is for predictions that are out of range
     std::uint32_t row_start[256], column_of[256];
     for (std::size_t id = 0; id < 256; ++id) {
         const std::size_t row = static_cast<int>(id) == ignore ? ignored_row : id < classes ? id : bad_row;
@@ -16,7 +16,7 @@ std::size_t count_confusion(const std::uint8_t* truth, const std::uint8_t* predi
         column_of[id] = static_cast<std::uint32_t>(id < classes ? id : classes);
     }
 
-    // Neighbours are mostly equal; four tables keep one increment from waiting for the one before.
+    // Neighbours are often equal; with four tables an increment need not wait for the one before.
     const std::size_t table_size = (classes + 2) * columns;
     std::vector<std::uint64_t> tables(4 * table_size, 0);
     std::uint64_t* table[4];

@@ -13,18 +13,18 @@ struct Points {
     int dimensions;
     const float* features;  // (dimensions, stride)
     const float* scale;     // (dimensions) of the elevation
-    int count, stride;      // stride: a multiple of 16, at least count; what lies between is read, too
+    int count, stride;      // stride: a multiple of 16, at least count; values between are read too
 };
 
-// One row of numbers per lattice vertex. `width`, the number of classes filled up to a multiple of 8, is also how far rows
-// lie apart; the first row starts a cache line.
+// One row of numbers per lattice vertex. `width`, the number of classes padded to a multiple of 8, is also the distance
+// between rows; the first row starts a cache line.
 struct Rows {
     float* values;
     std::ptrdiff_t count;
     int width;
 };
 
-// What a sweep over pixels needs to know of one lattice.
+// One lattice, as a sweep over pixels needs it.
 struct SweepView {
     int corners;                  // dimensions + 1
     const std::int32_t* simplex;  // (positions)
@@ -40,7 +40,7 @@ struct Link {
     float half;
 };
 
-// An image (height, width, channels), seen at every `step`-th pixel from `row` and `column` on.
+// Every `step`-th pixel of an image (height, width, channels), starting at `row` and `column`.
 template <class T>
 struct Pixels {
     T* data;
@@ -49,11 +49,11 @@ struct Pixels {
 };
 
 // The steps of winograd.hpp. Tiles have side x side numbers per channel, called points; a tile's points lie `stride` apart.
-// Channels come in panels, `columns` of them side by side.
+// Channels are grouped in panels of `columns` channels.
 struct ConvolutionKernels {
     int rows, columns;  // the block of products that stays in registers
 
-    // The points of kernels from their taps (kernel * kernel, columns).
+    // The points of filters from their taps (kernel * kernel, columns).
     void (*weigh)(int side, int kernel, const float* taps, float* out, std::ptrdiff_t stride);
 
     // The points of a tile of the image, zeros outside; panels lie `panel` apart.
@@ -78,12 +78,12 @@ struct ConvolutionKernels {
     void (*spread)(int side, int kernel, const Pixels<const float>& tile, float* out, std::ptrdiff_t stride,
                    std::ptrdiff_t panel);
 
-    // c[i, j] = sum over k < depth of a[k, i] b[k, j], or so much more if `add`, for `count` rows and `columns` columns; a is
+    // c[i, j] (+= if `add`, else =) sum over k < depth of a[k, i] b[k, j], for `count` rows and `columns` columns; a is
     // in panels of (depth, columns), `a_panel` apart, b is one panel, rows of c lie `c_stride` apart.
     void (*correlate)(std::ptrdiff_t count, std::ptrdiff_t depth, const float* a, std::ptrdiff_t a_panel, const float* b,
                       float* c, std::ptrdiff_t c_stride, bool add);
 
-    // `weigh` transposed: the gradient of taps from that of the kernels' points.
+    // `weigh` transposed: the gradient of taps from that of the filters' points.
     void (*unweigh)(int side, int kernel, const float* products, std::ptrdiff_t stride, float* taps);
 };
 
@@ -121,8 +121,8 @@ struct LearningKernels {
 struct Kernels {
     const char* name;
 
-    // The simplex of each point: simplex (dimensions, stride) holds, per axis, its base point less the rank of that
-    // axis (which together name it); weight (dimensions + 1, stride) the barycentric coordinates.
+    // The simplex of each point: simplex (dimensions, stride) holds, per axis, its base point minus the rank of that
+    // axis (together they identify it); weight (dimensions + 1, stride) the barycentric coordinates.
     void (*locate)(const Points& points, std::int32_t* simplex, float* weight);
 
     // The sweep over the positions [begin, begin + count), with in and out (count, width). Terms come by their number of
@@ -160,8 +160,8 @@ struct Kernels {
     const LearningKernels* learning;
 };
 
-// The best set that this processor runs; `force` ("baseline", "avx2", "avx512") overrides the choice, and nullptr comes
-// back if that set is unknown, was not built in or does not run here.
+// The dispatch table of the best set that this processor runs. `force` ("baseline", "avx2", "avx512") overrides the
+// choice; the result is nullptr if that set is unknown, was not built in or does not run here.
 const Kernels* find_kernels(const char* force = nullptr);
 
 }  // namespace pixelwise

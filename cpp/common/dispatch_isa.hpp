@@ -1,4 +1,4 @@
-// Declares, per instruction set, the parts of its kernel table.
+// Declares the parts of the dispatch table of each instruction set.
 #pragma once
 
 #include "common/dispatch.hpp"

@@ -53,7 +53,7 @@ inline float exp_nonpositive(float x) {
     return p * power;
 }
 
-// The output rows one by one: scores() is (classes, to.width) of the row that was last asked for.
+// The output rows one by one: scores() is (classes, to.width) of the row that was requested last.
 class Rows {
   public:
     Rows(const float* scores, std::size_t classes, Grid from, Grid to)

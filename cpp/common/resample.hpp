@@ -1,4 +1,4 @@
-// From class scores on a small grid to labels and probabilities in the image's size. No Python here.
+// Labels and probabilities at the image's size from class scores on a small grid. No Python here.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +14,7 @@ struct Grid {
 // centres (cell i of n covers [i/n, (i+1)/n) of the picture) and clamped at the border.
 
 // labels: (to.height, to.width), the class with the largest interpolated score, the lowest id on ties.
-// pixels, confidence: (classes), per class the number of pixels labelled so and the sum of their softmax probabilities.
+// pixels, confidence: (classes), for each class the number of its pixels and the sum of their softmax probabilities.
 void label_pixels(const float* scores, std::size_t classes, Grid from, Grid to, std::uint8_t* labels,
                   std::int64_t* pixels, double* confidence);
 

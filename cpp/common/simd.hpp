@@ -85,7 +85,7 @@ PIXELWISE_INLINE auto to_int(F v) {
     return __builtin_convertvector(v, Int<sizeof(F) / 4>);
 }
 
-// Written with comparisons, these would take two instructions each: the compiler minds NaN.
+// Written with comparisons, these would take two instructions each, because the compiler must respect NaN.
 #if defined(__SSE2__)
 PIXELWISE_INLINE Float<4> larger(Float<4> a, Float<4> b) { return (Float<4>)_mm_max_ps((__m128)a, (__m128)b); }
 PIXELWISE_INLINE Float<4> smaller(Float<4> a, Float<4> b) { return (Float<4>)_mm_min_ps((__m128)a, (__m128)b); }
@@ -217,7 +217,7 @@ PIXELWISE_INLINE F only(I mask, F a) {
     return from_bits(bits(a) & mask);
 }
 
-// Adding and taking away 1.5 * 2^23 leaves the nearest integer (ties to even) of |x| < 2^22, and that integer in the
+// Adding and subtracting 1.5 * 2^23 leaves the nearest integer (ties to even) of |x| < 2^22, and that integer in the
 // low bits of the sum.
 constexpr float round_shift = 12582912.0f;
 

@@ -1,4 +1,4 @@
-// A team of threads that lives for one call, and what each member needs. No Python here.
+// A team of threads for one call, and the interface of its members. No Python here.
 #pragma once
 
 #include <atomic>
@@ -16,7 +16,7 @@
 
 namespace pixelwise {
 
-// Makes this thread treat denormal floats as zero, until the end of the scope. Beliefs and messages decay towards zero,
+// Makes this thread treat denormal floats as zero until the end of the scope. Probabilities and messages decay to zero,
 // and arithmetic on denormals is a hundred times slower than on other numbers.
 class FlushToZero {
   public:
@@ -42,8 +42,8 @@ class FlushToZero {
     FlushToZero& operator=(const FlushToZero&) = delete;
 };
 
-// While it lives, long work on this thread calls `check` every 50 ms, for example to look for Ctrl-C. What `check` throws
-// ends the work.
+// During its lifetime, long work on this thread calls `check` every 50 ms, for example to look for Ctrl-C. An exception of
+// `check` ends the work.
 class InterruptScope {
   public:
     explicit InterruptScope(void (*check)()) : saved_(current) { current = {check, Clock::now()}; }
@@ -51,7 +51,7 @@ class InterruptScope {
     InterruptScope(const InterruptScope&) = delete;
     InterruptScope& operator=(const InterruptScope&) = delete;
 
-    // To be called by long work, as often as it likes.
+    // Long work may call this as often as it likes.
     static void answer() {
         if (!current.check) return;
         const Clock::time_point now = Clock::now();
@@ -83,7 +83,7 @@ class Member {
         return {begin < count ? begin : count, end < count ? end : count};
     }
 
-    // Returns when all threads of the team have come here. Throws, like go_on(), if one of them cannot come.
+    // Returns when all threads of the team have called it. Throws, like go_on(), if one of them has failed.
     void wait() {
         if (size == 1) return;
         const unsigned round = team_.round.load(std::memory_order_acquire);
@@ -99,7 +99,7 @@ class Member {
             }
     }
 
-    // Ends this thread's work if that of another has failed, and answers interrupts. To be called now and then in loops.
+    // Throws if another thread has failed, and handles interrupts. Loops should call it now and then.
     void go_on() const {
         if (index == 0) InterruptScope::answer();
         if (team_.failed.load(std::memory_order_relaxed)) throw Stopped();
@@ -121,12 +121,12 @@ class Member {
     Team& team_;
 };
 
-// Runs work(member) on `size` threads, this one included. If it throws in one of them, memory running out for example,
-// the others end at their next wait() or go_on(), and the exception is thrown again here. Throws std::system_error or
-// std::bad_alloc, before any work is done, if the system does not grant so many threads.
+// Runs work(member) on `size` threads, this one included. If it throws in one of them, for example because memory runs
+// out, the others end at their next wait() or go_on(), and the exception is thrown again here. Throws std::system_error
+// or std::bad_alloc, before any work, if the system cannot start the threads.
 template <class Work>
 void run_team(int size, const Work& work) {
-    std::atomic<int> gate{0};  // 1 go, -1 go home
+    std::atomic<int> gate{0};  // 1: start, -1: end without work
     Member::Team team;
     std::vector<std::exception_ptr> failures(static_cast<std::size_t>(size));
     const auto run = [&](int index) {

@@ -25,7 +25,7 @@ Convolution::Convolution(const Kernels& kernels, const float* weights, const flo
     for (std::ptrdiff_t o = 0; o < outputs; ++o)
         for (std::ptrdiff_t c = 0; c < inputs; ++c)
             for (std::ptrdiff_t t = 0; t < taps; ++t) {
-                const std::ptrdiff_t place = (t % kernel * kernel + t / kernel) * inputs + c;  // as run_rows has them
+                const std::ptrdiff_t place = (t % kernel * kernel + t / kernel) * inputs + c;  // in the order of run_rows
                 weights_[static_cast<std::size_t>((o / columns * taps * inputs + place) * columns + o % columns)] =
                     weights[(o * inputs + c) * taps + t];
             }
@@ -41,8 +41,8 @@ void Convolution::run(const float* in, const ImageSizes& sizes, float* out, int 
     convolve(kernels_, layer_, usual_side, weights_.data(), finish, in, sizes, out, threads);
 }
 
-// Each row of results from a strip of the rows it sees, column after column: the taps of one result are then neighbours,
-// and those of the next result begin a column further.
+// Computes each row of results from a strip of its input rows, stored column by column: the taps of one result are then
+// neighbours, and those of the next result start a column later.
 void Convolution::run_rows(const float* in, const ImageSizes& sizes, float* out, int threads) const {
     using Index = std::ptrdiff_t;
     const Index inputs = layer_.inputs, outputs = layer_.outputs, kernel = layer_.kernel, padding = layer_.padding;

@@ -1,5 +1,5 @@
-// A convolution of stride 1 with the weights it was given, for inference. Images of few channels (colours) are convolved as
-// the definition says, others as winograd.hpp has it. No Python here.
+// A convolution of stride 1 with fixed weights, for inference. Images with few channels (colours) are convolved directly,
+// others as in winograd.hpp. No Python here.
 #pragma once
 
 #include <cstddef>
@@ -10,19 +10,19 @@
 
 namespace pixelwise {
 
-constexpr int few_channels = 8;  // inputs are at most so many, or a multiple of channel_step
+constexpr int few_channels = 8;  // the number of inputs is at most this, or a multiple of channel_step
 
 class Convolution {
   public:
     // weights: (outputs, inputs, kernel, kernel); they and the bias (outputs) are copied. kernel: 3 to 7.
-    // pooled: 2 x 2 max pooling of stride 2, rounded up at the border, follows; only for dilation 1 and kernels 3, 5, 7, and
-    // not for few inputs, nor is dilation.
+    // pooled: 2 x 2 max pooling of stride 2, rounded up at the border, follows; only for dilation 1 and filters of 3, 5, 7.
+    // Few inputs allow neither pooling nor dilation.
     Convolution(const Kernels& kernels, const float* weights, const float* bias, int outputs, int inputs, int kernel,
                 int padding, int dilation, bool rectified, bool pooled, int threads);
 
     std::ptrdiff_t outputs() const { return layer_.outputs; }
     std::ptrdiff_t inputs() const { return layer_.inputs; }
-    // How many rows (or columns) come out of so many; not positive if the kernel is larger than the padded image.
+    // The number of output rows (or columns) for `size`; not positive if the filter is larger than the padded image.
     std::ptrdiff_t length(std::ptrdiff_t in) const;
 
     // in: (count, height, width, inputs), out: (count, length(height), length(width), outputs).

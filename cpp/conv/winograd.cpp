@@ -9,15 +9,16 @@ namespace {
 
 using Index = std::ptrdiff_t;
 
-// Blocks of tiles are so large that the shared cache holds them, or larger, as the weights are read once for every block.
+// Blocks of tiles have at least the first size, and grow with the weights, because these are read once for every block.
 constexpr Index least_block = Index{4} << 20, weights_per_block = 4;  // bytes, and a ratio
-// The points of a tile lie this much further apart than they would, lest all fall into the same few lines of a cache.
+// Extra distance between the points of a tile, so that they do not compete for the same few cache lines.
 constexpr Index apart = 48;
 constexpr int largest_kernel = 7, most_columns = 32;
 
 Index parts(Index whole, Index size) { return (whole + size - 1) / size; }
 
-// Where tiles lie. With dilation an image falls into step * step images of every step-th pixel, each with its own tiles.
+// The positions of tiles. With dilation, an image is split into step * step images of every step-th pixel, each with its
+// own tiles.
 class Tiling {
   public:
     Tiling(const ConvolutionLayer& layer, const ImageSizes& sizes, int side)
@@ -42,7 +43,7 @@ class Tiling {
     }
     // Some phases are a tile shorter.
     bool empty(const Place& place) const { return place.row >= height_ || place.column >= width_; }
-    // The pixels of a tile in images of so many rows, columns and channels, from `before` rows and columns up and left on.
+    // The pixels of a tile in images of this size, starting `before` rows and columns above and left of it.
     template <class T>
     Pixels<T> pixels(const Place& place, T* images, Index height, Index width, Index channels, Index before = 0) const {
         return {images + place.image * height * width * channels, height, width, channels, place.row - before,
@@ -56,7 +57,7 @@ class Tiling {
     const Index count;
 };
 
-// Tiles of equal blocks of about so many bytes, in multiples of `rows`.
+// The number of tiles in equal blocks of about this size in bytes, a multiple of `rows`.
 Index block_of(Index tiles, Index bytes, Index bytes_per_tile, Index rows) {
     const Index blocks = parts(tiles, std::max<Index>(1, bytes / bytes_per_tile));
     return parts(parts(tiles, blocks), rows) * rows;
@@ -119,7 +120,7 @@ void convolve(const ConvolutionKernels& kernels, const ConvolutionLayer& layer, 
                 kernels.gather(side, tiling.pixels(place, in, sizes.height, sizes.width, inputs, layer.padding),
                                transformed + t * inputs, in_stride, columns);
             }
-            if (member.index == 0)  // the last block of rows may be less than full
+            if (member.index == 0)  // the last block of rows may be incomplete
                 for (Index i = 0; i < tile_size; ++i)
                     std::fill(transformed + i * in_stride + count * inputs, transformed + i * in_stride + filled * inputs,
                               0.0f);

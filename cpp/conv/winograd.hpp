@@ -1,5 +1,5 @@
 // Convolutions of stride 1 by Winograd's minimal filtering, and their gradients: the image is cut into tiles of side x side
-// that overlap by the kernel's size less one, and a tile's (side + 1 - k)^2 results come from side^2 products per pair of
+// that overlap by the filter's size minus one, and a tile's (side + 1 - k)^2 results come from side^2 products per pair of
 // channels instead of (side + 1 - k)^2 k^2. Source: Lavin and Gray 2015, "Fast algorithms for convolutional neural
 // networks"; the points of interpolation are 0, +-1, +-2, for tiles of 8 also +-1/2, and infinity. No Python here.
 #pragma once
@@ -12,15 +12,15 @@
 namespace pixelwise {
 
 constexpr int channel_step = 32;  // channel counts are multiples, two vectors of the widest set
-constexpr int usual_side = 8;     // of tiles; 6 is for kernels of 3 only
+constexpr int usual_side = 8;     // of tiles; 6 is for filters of size 3 only
 
 struct ConvolutionLayer {
     std::ptrdiff_t outputs, inputs;  // channels
     int kernel, padding, dilation;
 
-    // How many rows (or columns) come out of so many; not positive if the kernel is larger than the padded image.
+    // The number of output rows (or columns) for `size`; not positive if the filter is larger than the padded image.
     std::ptrdiff_t length(std::ptrdiff_t in) const { return in + 2 * padding - std::ptrdiff_t{dilation} * (kernel - 1); }
-    // The layer that takes the gradient of the results to that of the images.
+    // The layer that maps the gradient of the results to that of the images.
     ConvolutionLayer transposed() const {
         return {inputs, outputs, kernel, (kernel - 1) * dilation - padding, dilation};
     }
@@ -30,7 +30,7 @@ struct ImageSizes {
     std::ptrdiff_t count, height, width;
 };
 
-// What follows the sums of products: see ConvolutionKernels::Results.
+// The steps after the sums of products: see ConvolutionKernels::Results.
 struct Finish {
     const float* bias;  // (outputs)
     bool rectified, pooled;
@@ -39,7 +39,7 @@ struct Finish {
 // The side of tiles that needs the fewest products.
 int best_side(const ConvolutionLayer& layer, const ImageSizes& sizes);
 
-// The kernels' points, (side * side, outputs / columns, inputs, columns), from weights (outputs, inputs, kernel, kernel), or,
+// The filters' points, (side * side, outputs / columns, inputs, columns), from weights (outputs, inputs, kernel, kernel), or,
 // if `flipped`, from (inputs, outputs, kernel, kernel) with taps in reverse order.
 void weigh_kernels(const ConvolutionKernels& kernels, const ConvolutionLayer& layer, int side, const float* weights,
                    bool flipped, Buffer<float>& points, int threads);

@@ -1,5 +1,5 @@
-// Winograd's filtering along one axis: the maps of a tile with 8 or 6 numbers, and what a kernel's taps become. winograd.hpp
-// tells the source and the points of interpolation.
+// Winograd's filtering along one axis: the maps of a tile with 8 or 6 numbers, and the transform of a filter's taps.
+// winograd.hpp states the source and the points of interpolation.
 #pragma once
 
 #include "conv/panel.hpp"
@@ -7,7 +7,7 @@
 namespace pixelwise {
 namespace PIXELWISE_ISA {
 
-// The maps along one axis of a tile of `Side` numbers: `forward` takes the image to its points, `backward` the products to
+// The maps along one axis of a tile of `Side` numbers: `forward` maps the image to its points, `backward` the products to
 // the results, `spread` the results' gradient to that of the products.
 template <int Side>
 struct Axis;
@@ -104,7 +104,7 @@ struct Axis<6> {
     }
 };
 
-// What the kernel's taps become along one axis, as factors.
+// The transform of the filter's taps along one axis, as factors.
 template <int Side, int Taps>
 struct Factors {
     float at[Side][Taps] = {};

@@ -1,4 +1,4 @@
-// The way of kernels and tiles into products and back, along both axes. Compiled once per instruction set, with fused
+// The transforms of filters and tiles to products and back, along both axes. Compiled once per instruction set, with fused
 // multiply-adds where they exist.
 #include "conv/winograd_axis.hpp"
 
@@ -76,7 +76,7 @@ void unweigh(int side, int kernel, const float* products, Index stride, float* t
     with_sizes(side, kernel, [&](auto sizes) { unweigh_taps<sizes.taps, sizes.side>(products, stride, taps); });
 }
 
-// The `Count` x `Count` numbers of a tile from its first on, zeros outside the image.
+// The `Count` x `Count` numbers of a tile, starting at its first, with zeros outside the image.
 template <int Count, class Row>
 PIXELWISE_INLINE void each_row(const Pixels<const float>& tile, Index channel, const Row& row_of) {
     const Index last_row = tile.row + (Count - 1) * tile.step, last_column = tile.column + (Count - 1) * tile.step;

@@ -1,4 +1,4 @@
-// Rows of numbers in registers, for the kernels that are compiled once per instruction set. No Python here.
+// Rows of numbers in registers, for the loops that are compiled once per instruction set. No Python here.
 #pragma once
 
 #include "common/dispatch_isa.hpp"
@@ -43,7 +43,7 @@ struct Block {
     PIXELWISE_INLINE void add(float weight, const Block& other) {
         change([weight](auto mine, auto its) { return mine + weight * its; }, other);
     }
-    // sums[k] becomes the sum of columns k, k + 8, k + 16, ..., added to what it was unless `fresh`.
+    // Adds columns k, k + 8, k + 16, ... to sums[k], which starts at 0 if `fresh`.
     PIXELWISE_INLINE void add_eighths(float* sums, bool fresh) const { add_eighths_of(sums, fresh, Whole()); }
 
   private:
@@ -103,12 +103,12 @@ PIXELWISE_INLINE void for_blocks(int width, const Work& work) {
         if (first < width) for_last_block<Most - 8>(width, first, work);
 }
 
-// As many vectors as leave registers for what goes with them.
+// The number of vectors that leaves enough registers for other values.
 constexpr int four_vectors = 4 * lanes;
 constexpr int few_vectors = lanes == 4 ? 2 * lanes : 3 * lanes;
 constexpr int registers = lanes == 16 ? 32 : 16;
 
-// The row of a corner: rows are named by their distance from the first one in pairs of floats.
+// The row of a corner: a row's index is its distance from the first row in pairs of floats.
 PIXELWISE_INLINE const float* row_at(const float* values, std::int32_t row) { return values + 2 * static_cast<Index>(row); }
 PIXELWISE_INLINE float* row_at(float* values, std::int32_t row) { return values + 2 * static_cast<Index>(row); }
 

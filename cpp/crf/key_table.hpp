@@ -53,7 +53,7 @@ class KeyTable {
 
     std::int32_t find(const Key<Words>& key, std::uint64_t hash) const { return slots_[slot_of(key, hash)].id; }
 
-    // The key's number; a new one if it equals size() as it was before the call.
+    // The key's number; it is new if the number equals size() before the call.
     std::int32_t number(const Key<Words>& key, std::uint64_t hash) {
         std::size_t at = slot_of(key, hash);
         if (slots_[at].id != none) return slots_[at].id;
@@ -80,7 +80,7 @@ class KeyTable {
     }
 
     void grow() {
-        // Large tables grow more slowly: their memory counts for more than the time it takes to fill them again.
+        // Large tables grow more slowly: their memory matters more than the time to fill them again.
         std::vector<Slot> larger((slots_.size() < (std::size_t{1} << 16) ? 4 : 2) * slots_.size());
         const std::size_t mask = larger.size() - 1;
         for (const Slot& slot : slots_) {

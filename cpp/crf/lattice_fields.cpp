@@ -9,7 +9,7 @@
 namespace pixelwise {
 namespace {
 
-// Coordinates up to here keep a float error of at most 1/16 of the lattice's unit.
+// Up to this value coordinates have a float error of at most 1/16 of the lattice's unit.
 constexpr double largest_coordinate = 1 << 20;
 
 int bits_for(std::int64_t values) {
@@ -18,7 +18,7 @@ int bits_for(std::int64_t values) {
     return bits;
 }
 
-// Lays fields into 64-bit words one after the other, none across two words.
+// Packs fields into 64-bit words one after the other; no field spans two words.
 class Packing {
   public:
     Field add(std::int64_t least, std::int64_t most) {
@@ -100,7 +100,7 @@ LatticeFields::LatticeFields(int d, const std::vector<Interval>& extents) {
     for (int j = 0; j < d; ++j) {
         const Interval& here = elevated[static_cast<std::size_t>(j)];
         if (!(std::max(-here.low, here.high) < largest_coordinate)) refuse(extents);
-        // The base point lies within 3/2 of a cell, the rank is at most d, and floats err by little.
+        // The base point lies within 3/2 of a cell, the rank is at most d, and float errors are small.
         const std::int64_t cell = d + 1, low = (static_cast<std::int64_t>(std::floor(here.low)) / cell - 5) * cell,
                            high = static_cast<std::int64_t>(std::ceil(here.high)) + 3 * cell + 2;
         simplex.push_back(simplices.add(low, high));

@@ -1,4 +1,4 @@
-// How simplices and vertices of a permutohedral lattice are named by small integers in 64-bit words. No Python here.
+// Keys of small integers in 64-bit words for simplices and vertices of a permutohedral lattice. No Python here.
 #pragma once
 
 #include <cstddef>
@@ -29,13 +29,13 @@ struct Interval {
     double low = 0, high = 0;
 };
 
-// Of one feature over all pixels. Throws std::invalid_argument unless all are finite.
+// The range of one feature over all pixels. Throws std::invalid_argument unless all values are finite.
 Interval extent(const float* values, std::ptrdiff_t count, int feature);
 
-// The diagonal of the elevation matrix; in float where densecrf has floats.
+// The diagonal of the elevation matrix; in float where densecrf uses floats.
 std::vector<float> elevation_scale(int d);
 
-// A simplex is named by the first d coordinates of its base point less the ranks of the axes. A vertex is named by its
+// The key of a simplex is the first d coordinates of its base point minus the ranks of the axes. The key of a vertex is its
 // remainder r (its coordinates are all congruent to r modulo d + 1) and by its first d coordinates divided by d + 1,
 // rounded down.
 struct LatticeFields {

@@ -1,6 +1,6 @@
-// Where points lie in the permutohedral lattice. Compiled once per instruction set, WITHOUT contraction into fused
-// multiply-adds: coordinates of image features tie exactly, and which side of a tie a point falls on decides which
-// vertices exist, hence how the lattice blurs.
+// Locates points in the permutohedral lattice. Compiled once per instruction set, WITHOUT contraction into fused
+// multiply-adds: coordinates of image features are often exactly equal, and the order of such ties determines which
+// vertices exist, and so how the lattice blurs.
 //
 // Source: Adams, Baek, Davis, "Fast high-dimensional filtering using the permutohedral lattice", 2010, section 3; the
 // order of the operations is that of Krähenbühl's densecrf, so that both build the same lattice.
@@ -11,7 +11,7 @@ namespace pixelwise {
 namespace PIXELWISE_ISA {
 namespace {
 
-// One vector of points. D is the number of dimensions, or 0 when only known at run time.
+// One vector of points. D is the number of dimensions, or 0 if it is known only at run time.
 template <int D>
 PIXELWISE_INLINE void locate_block(const Points& points, int at, std::int32_t* simplex, float* weight) {
     constexpr int room = D ? D : max_dimensions;

@@ -17,7 +17,7 @@ class TileNumbers {
         std::fill_n(slots_, places, Slot{-1, 0});
         count_ = 0;
     }
-    // The number of a simplex; a new one if it equals count() as it was before the call.
+    // The number of a simplex; it is new if the number equals count() before the call.
     int operator()(std::int32_t simplex) {
         std::uint32_t at = static_cast<std::uint32_t>(simplex) * 0x9e3779b9u >> (32 - bits);
         while (slots_[at].simplex != simplex && slots_[at].simplex >= 0) at = (at + 1) % places;
@@ -57,7 +57,7 @@ std::vector<std::int32_t> Lattice::grouped(const Tiles& tiles, int threads) cons
                 ++size[number[i]];
             }
             const int groups = numbers.count();
-            // Groups of one size follow each other, so that the processor can foresee where each ends.
+            // Groups of the same size are adjacent, so that the processor can predict where each ends.
             std::fill_n(groups_of, count + 1, 0);
             for (int g = 0; g < groups; ++g) ++groups_of[size[g]];
             int first = 0;

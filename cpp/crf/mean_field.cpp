@@ -14,7 +14,7 @@ namespace {
 
 using Index = std::ptrdiff_t;
 
-constexpr float impossible = -1e30f;  // the logit of columns that only fill up a row
+constexpr float impossible = -1e30f;  // the logit of padding columns
 
 std::size_t size(Index count) { return static_cast<std::size_t>(count); }
 
@@ -29,7 +29,7 @@ Index chain_start(const std::vector<Link>& links, Index target) {
     return target;
 }
 
-// As sweeps want terms.
+// The terms in the form for sweeps.
 void by_corners(std::vector<SweepView>& terms) {
     std::stable_sort(terms.begin(), terms.end(),
                      [](const SweepView& one, const SweepView& other) { return one.corners < other.corners; });
@@ -56,7 +56,7 @@ MeanField::MeanField(const Shape& shape, int classes, const std::vector<Pairwise
     const Tiles tiles(shape);
     terms_ = build_terms(pairwise, tiles, width_, threads_, kernels, most_vertices);
 
-    // The lattice of most dimensions costs most: pixels come in the order that suits it.
+    // The lattice with the most dimensions costs most, so pixels are ordered for it.
     std::size_t deepest = 0;
     for (std::size_t k = 0; k < terms_.size(); ++k)
         if (pairwise[k].dimensions > pairwise[deepest].dimensions) deepest = k;
@@ -164,7 +164,7 @@ void MeanField::blur(Member& member, std::size_t first, std::size_t last) {
 
 template <class Source>
 void MeanField::filter(const Source& source, std::size_t first, std::size_t last) {
-    const bool spoilt = std::exchange(sums_spoilt_, true);  // until all has gone well
+    const bool spoilt = std::exchange(sums_spoilt_, true);  // until the call succeeds
     run_team(threads_, [&](Member& member) {
         Scratch& own = scratch_[size(member.index)];
         for (std::size_t k = first; k < last; ++k) {

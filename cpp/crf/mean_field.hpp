@@ -18,8 +18,8 @@ class Member;
 class MeanField {
   public:
     // Throws std::invalid_argument if features cannot be used, LatticeTooLarge if all lattices together have more vertices
-    // than `most_vertices`, std::bad_alloc, std::system_error. After an exception in one of its functions an object is as
-    // it was before, but set_unary() leaves it without unary.
+    // than `most_vertices`, std::bad_alloc, std::system_error. After an exception in one of its functions an object is
+    // unchanged, except that set_unary() leaves it without unary.
     MeanField(const Shape& shape, int classes, const std::vector<Pairwise>& terms, int threads, const Kernels& kernels,
               std::ptrdiff_t most_vertices = PTRDIFF_MAX);
 
@@ -29,18 +29,18 @@ class MeanField {
 
     // One iteration: Q = softmax(-unary + sum of terms applied to Q).
     void step();
-    // The same, from these beliefs instead of the object's own.
+    // The same, from these probabilities instead of the object's own.
     void step_from(const Strided<const float>& beliefs);
 
     void beliefs(const Strided<float>& out);
-    // (pixels): the class of the largest belief, the lowest one on ties.
+    // (pixels): the most probable class, the lowest one on ties.
     void labels(std::int32_t* out);
     // The mean-field objective: sum Q log Q + sum Q unary - sum over terms of Q label K Q (each pair counted twice, as
     // densecrf does). It differs from the Kullback-Leibler divergence by a constant.
     double divergence();
     double divergence_of(const Strided<const float>& beliefs);
 
-    // What one term alone adds to the log-beliefs, for any values in place of beliefs.
+    // The contribution of one term to the log-probabilities, for any values instead of probabilities.
     void message(std::size_t term, const Strided<const float>& values, const Strided<float>& out);
 
     std::ptrdiff_t vertices(std::size_t term) const;
@@ -50,7 +50,7 @@ class MeanField {
     const Shape& shape() const { return shape_; }
 
   private:
-    // Room for one thread to work in.
+    // Working memory of one thread.
     struct Scratch {
         PixelRows::Scratch planes;
         Buffer<float> rows, beliefs;  // (most pixels of a tile, width)
@@ -67,7 +67,7 @@ class MeanField {
     // Calls work(tile, scratch) for all tiles that belong to the member.
     template <class Work>
     void for_tiles(const Member& member, const Work& work);
-    // Beliefs of a tile's pixels, (pixels, width), by position; or these values.
+    // Probabilities of a tile's pixels, (pixels, width), by position; or these values.
     const float* own_beliefs(const Tiles::Tile& tile, Scratch& scratch) const;
     const float* given(const Strided<const float>& values, const Tiles::Tile& tile, Scratch& scratch) const;
     // Filters the values that source(tile, scratch) returns; the result is in sums[0] of the terms [first, last).
@@ -77,7 +77,7 @@ class MeanField {
     template <class Source>
     double objective(const Source& source);
     void accept_messages();
-    // The place of the first energy that is not finite in the planes, (class, pixel), or `none`.
+    // The place (class, pixel) of the first energy in the planes that is not finite, or `none`.
     std::ptrdiff_t first_spoilt(const Tiles::Tile& tile, const float* planes, std::ptrdiff_t none) const;
 
     Shape shape_;
@@ -86,11 +86,11 @@ class MeanField {
     std::vector<PairwiseTerm> terms_;
     std::optional<PixelRows> pixels_;
     std::vector<Scratch> scratch_;  // one per thread
-    bool sums_spoilt_ = true;       // whether the terms' sums may hold what they should not
+    bool sums_spoilt_ = true;       // whether the terms' sums may be invalid
     int width_;
     Buffer<float> unary_;     // (positions, width): (least energy - energy) * log2 e, at most 0
     double least_sum_ = 0.0;  // of the pixels' least energies
-    std::vector<SweepView> messages_;  // what terms say now; none before the first step
+    std::vector<SweepView> messages_;  // the current messages of the terms; none before the first step
 };
 
 }  // namespace pixelwise

@@ -66,7 +66,7 @@ void PairwiseTerm::merge(const Member& member, int thread, const Kernels& kernel
     const std::vector<std::int32_t>& called = lattice_.called(thread);
     const auto range = member.share(static_cast<Index>(called.size()));
     for (Index begin = range.begin, end; begin < range.end; begin = end) {
-        // Vertices that this thread met first follow each other in both orders.
+        // Vertices that this thread found first are adjacent in both orders.
         for (end = begin + 1; end < range.end && called[size(end)] == called[size(end - 1)] + 1;) ++end;
         kernels.move_add(sums[0].data() + Index{called[size(begin)]} * width_, sums[size(thread)].data() + begin * width_,
                          (end - begin) * width_);

@@ -32,13 +32,12 @@ class PairwiseTerm {
 
     const Lattice& lattice() const { return lattice_; }
 
-    // Takes the order of pixels, of which `runs` says whether it was made for this lattice, and makes ready for so many
-    // threads.
+    // Takes the order of pixels and allocates memory for the threads. `runs`: whether the order was made for this lattice.
     void prepare(const Pairwise& pairwise, const std::vector<std::int32_t>& order, const Tiles& tiles, bool runs,
                  int classes, int threads);
 
-    // The rows of vertices. `sums` is what pixels splat onto, of all vertices for the first thread and of a thread's own
-    // vertices for the others; all but the first are 0 between calls.
+    // The rows of vertices. Pixels splat onto `sums`: the first thread has rows for all vertices, the others for their own
+    // vertices; all but the first are 0 between calls.
     Buffer<float> values;              // blurred: what pixels slice from
     std::vector<Buffer<float>> sums;
     Buffer<float> matrix;              // of labels, by columns, (width, width), or empty
@@ -48,7 +47,7 @@ class PairwiseTerm {
 
     std::ptrdiff_t floats() const { return lattice_.vertices() * width_; }
     Rows rows(Buffer<float>& of) const { return {of.data(), lattice_.vertices(), width_}; }
-    // What a sweep needs, to slice from, or splat onto, such rows.
+    // The view for a sweep that slices from, or splats onto, such rows.
     SweepView to_slice(Buffer<float>& from) const;
     SweepView to_splat(Buffer<float>& onto) const;
 

@@ -128,7 +128,7 @@ void Lattice::build(const float* features, const Tiles& tiles, const Kernels& ke
     rooms.clear();
     for (auto& part : parts) part->finish(part != parts[0]);
 
-    // The first part's numbers of vertices become everybody's; simplices that two parts met stay twice.
+    // All parts use the first part's numbers of vertices; simplices that two parts found stay twice.
     called_.resize(parts.size());
     std::vector<std::size_t> first(parts.size() + 1, 0);
     for (std::size_t p = 0; p < parts.size(); ++p) {

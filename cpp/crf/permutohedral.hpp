@@ -21,7 +21,7 @@ struct Shape {
     std::ptrdiff_t pixels() const { return depth * height * width; }
 };
 
-// Pixels are visited tile by tile, so that what is near in the picture is near in time. A place is a pixel's rank in
+// Pixels are visited tile by tile, so that near pixels are processed at about the same time. A place is a pixel's rank in
 // that order, row by row within a tile.
 class Tiles {
   public:
@@ -57,12 +57,12 @@ struct LatticeTooLarge : std::length_error {
     using std::length_error::length_error;
 };
 
-// Each thread works for its share of tiles and knows only the vertices that they touch, so that threads need little more
-// memory than one. Such a share is called a part; part p is thread p's.
+// Each thread processes a share of the tiles and knows only the vertices that these touch, so that several threads need
+// little more memory than one. Such a share is called a part; part p belongs to thread p.
 class Lattice {
   public:
     // features: (dimensions, pixels), finite, in standard deviations. Throws std::invalid_argument if they are not
-    // finite or spread so far that floats cannot tell neighbouring vertices apart, LatticeTooLarge.
+    // finite or are so far apart that floats cannot distinguish neighbouring vertices, or LatticeTooLarge.
     Lattice(int dimensions, const float* features, const Tiles& tiles, const Kernels& kernels, int threads,
             std::ptrdiff_t most_vertices);
 
@@ -89,7 +89,7 @@ class Lattice {
     const std::int32_t* row() const { return corners_.data(); }           // (simplices, corners), as space_rows() says
     // The same as the part that met the simplex numbers its own vertices.
     const std::int32_t* own_row() const { return own_corners_.size() > 0 ? own_corners_.data() : corners_.data(); }
-    // Which of all vertices each of a part's own is. It is empty for part 0, whose numbers are everybody's.
+    // The number among all vertices of each of a part's own. It is empty for part 0, whose numbers all parts use.
     const std::vector<std::int32_t>& called(int part) const { return called_[static_cast<std::size_t>(part)]; }
     const std::vector<Link>& chain(int direction) const { return chains_[static_cast<std::size_t>(direction)]; }
 

@@ -1,5 +1,5 @@
-// From volumes of class planes, anywhere in memory, to one row of classes per pixel in the order in which the mean field
-// visits them, and back. No Python here.
+// Converts volumes of class planes, with any strides, to one row of classes per pixel in the order of the mean field, and
+// back. No Python here.
 #pragma once
 
 #include <cstddef>
@@ -22,17 +22,17 @@ class PixelRows {
     // `order`: as Lattice::grouped() returns it.
     PixelRows(const Shape& shape, int classes, std::vector<std::int32_t> order, const Kernels& kernels);
 
-    // Room for one thread to work in.
+    // Working memory of one thread.
     struct Scratch {
         explicit Scratch(int width);
         float* plane(int c) { return planes.data() + c * plane_step; }
-        static constexpr std::ptrdiff_t plane_step = Tiles::most_pixels + 16;  // not a power of 2, which would crowd caches
+        static constexpr std::ptrdiff_t plane_step = Tiles::most_pixels + 16;  // not a power of 2: cache conflicts
         Buffer<float> planes;                                                  // (width, plane_step)
         Buffer<float> rows;                                                    // (most_pixels, width)
     };
 
     const Tiles& tiles() const { return tiles_; }
-    int width() const { return width_; }  // of a row: classes filled up to a multiple of 8
+    int width() const { return width_; }  // of a row: classes padded to a multiple of 8
 
     // Takes the planes of a tile into scratch; those beyond `classes` become 0.
     void take(const Tiles::Tile& tile, const Strided<const float>& from, Scratch& scratch) const;

@@ -1,4 +1,4 @@
-// The loops of a mean-field iteration over the rows of vertices, and the way between planes and rows. Compiled once per
+// The loops of a mean-field iteration over the rows of vertices, and between planes and rows. Compiled once per
 // instruction set, with fused multiply-adds where they exist.
 #include "crf/blocks.hpp"
 
@@ -10,7 +10,7 @@ void blur(const Link* links, Index count, const Rows& rows) {
     for_blocks<four_vectors>(rows.width, [&](auto block, int first) {
         using B = decltype(block);
         float* const values = rows.values + first;
-        B current = B::read(row_at(values, links[0].row)), before = B::zero();  // before: half of what was there
+        B current = B::read(row_at(values, links[0].row)), before = B::zero();  // before: half of the old value
         constexpr int ahead = 12;
         for (Index n = 0; n < count; ++n) {
             const float half = links[n].half;

@@ -1,4 +1,4 @@
-// The simplices that a set of pixels meets, and their vertices, numbered in the order of appearance. No Python here.
+// Numbers the simplices of a set of pixels, and their vertices, in the order of appearance. No Python here.
 #pragma once
 
 #include <algorithm>
@@ -35,7 +35,7 @@ class SimplexNumbers {
         for (const Field& field : fields.quotient) unit_.push_back(field.template unit<Words>());
     }
 
-    // The numbers of a tile's simplices, which go by these names.
+    // The numbers of a tile's simplices with these keys.
     void number(const Tiles::Tile& tile, const Key<Words>* key, std::int32_t* id) {
         const int count = tile.pixels();
         for (int i = 0; i < count; ++i) hashes_[size(i)] = key[i].hash();
@@ -61,13 +61,13 @@ class SimplexNumbers {
         }
     }
 
-    // Gives back what it takes to number more; `vertices` too, if none are to be found or adopted.
+    // Frees the memory for numbering more; that of `vertices` too, if no more will be found or adopted.
     void finish(bool vertices) {
         simplices_ = {};
         if (vertices) vertices_ = {};
     }
 
-    // Numbers the vertices of other pixels, too, and returns what their corners are called here.
+    // Also numbers the vertices of other pixels, and returns the numbers of their corners here.
     std::vector<std::int32_t> adopt(const SimplexNumbers& other) {
         std::vector<std::int32_t> called;
         called.reserve(other.names_.size());
@@ -84,7 +84,7 @@ class SimplexNumbers {
     const KeyTable<Words>& vertices() const { return vertices_; }
 
   private:
-    // Tables are large and visited in no order: what is looked up is asked for some time before.
+    // Tables are large and visited in random order, so entries are prefetched.
     static constexpr int ahead = 16;
 
     static std::size_t size(std::ptrdiff_t count) { return static_cast<std::size_t>(count); }
@@ -103,7 +103,7 @@ class SimplexNumbers {
         for (int i = 0; i < d_; ++i) {
             const Field& to = fields_.quotient[size(i)];
             const Field& from = fields_.simplex[size(i)];
-            const std::int64_t name = from.raw(simplex);  // its least value is a multiple of d + 1
+            const std::int64_t name = from.raw(simplex);  // its smallest value is a multiple of d + 1
             const std::int64_t base = cell_.rounded_down(name + d_);
             axis_of_rank[base * (d_ + 1) - name] = i;
             vertex.word[to.word] += static_cast<std::uint64_t>(base + from.least / (d_ + 1) - to.least) << to.shift;

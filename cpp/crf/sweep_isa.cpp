@@ -8,7 +8,7 @@ namespace pixelwise {
 namespace PIXELWISE_ISA {
 namespace {
 
-// How many corners the simplices of terms have, for loops of constant length; 0: known at run time only.
+// The number of corners of the terms' simplices, for loops of constant length; 0: known only at run time.
 template <int... Each>
 struct Corners {};
 
@@ -23,7 +23,7 @@ PIXELWISE_INLINE void for_corners(const SweepView& term, const Work& work) {
 }
 
 // Calls work(first term, their Corners, whether they are the last) for groups of terms that are sliced in one go: DeepLab's
-// two kernels, one of place and one of place and colour, so that the loads of one fill the waiting for the other.
+// two kernels, one of position and one of position and colour, so that the loads of one hide the latency of the other.
 template <class Work>
 PIXELWISE_INLINE void for_groups(const SweepView* terms, int count, const Work& work) {
     if (count == 0) return work(terms, Corners<>(), true);
@@ -37,7 +37,7 @@ PIXELWISE_INLINE void for_groups(const SweepView* terms, int count, const Work& 
     }
 }
 
-// A term at hand: copies, since the compiler cannot know that what is written to rows does not change the view.
+// A local copy of a term: the compiler cannot know that writing to rows does not change the view.
 template <int Each>
 class Term {
   public:
@@ -85,7 +85,7 @@ PIXELWISE_INLINE std::tuple<Term<Each>...> at_hand(const SweepView* views, Index
 template <class Group, class Finish>
 PIXELWISE_INLINE void slice_group(const SweepView* views, Group group, Index begin, int count, int width,
                                   const float* in, float* out, const Finish& finish) {
-    const Index ahead = in == out ? 0 : 32 * width;  // what comes from far is asked for early
+    const Index ahead = in == out ? 0 : 32 * width;  // prefetch from far memory
     for_blocks<four_vectors>(width, [&](auto block, int first) {
         using B = decltype(block);
         const auto terms = at_hand(views, begin, first, group);
@@ -143,7 +143,7 @@ struct Held<0, B> {
     PIXELWISE_INLINE void write(float*, const std::int32_t*) const {}
 };
 
-// `Kept` rows of each simplex, from its corner `corner` on, stay in registers for as long as positions share it.
+// `Kept` rows of each simplex, starting at `corner`, stay in registers as long as positions share it.
 template <int Kept, class B>
 PIXELWISE_INLINE void splat_rows_of_runs(const Term<6> term, int count, int width, const float* in, int corner) {
     for (int i = 0; i < count;) {
@@ -182,7 +182,7 @@ void splat(const SweepView* terms, int term_count, Index begin, int count, int w
 
 constexpr int batch = 16;  // rows at a time, so that their long chains of steps overlap
 
-// sums[i] = the sum of the 8 numbers from x + 8 * i on.
+// sums[i] = the sum of the 8 numbers that start at x + 8 * i.
 PIXELWISE_INLINE void sum_of_4_rows(const float* x, float* sums) {
     Float<4> a = load<4>(x) + load<4>(x + 4), b = load<4>(x + 8) + load<4>(x + 12);
     Float<4> c = load<4>(x + 16) + load<4>(x + 20), d = load<4>(x + 24) + load<4>(x + 28);
@@ -207,7 +207,7 @@ void powers(const SweepView* terms, int term_count, Index begin, int count, int 
     for (int i = 0; i < count; i += 4) sum_of_4_rows(partial + i * 8, sums + i);
 }
 
-// The largest logit taken away first, for rows whose powers leave the range of floats.
+// The largest logit is subtracted first, for rows whose powers leave the range of floats.
 void powers_of_differences(int width, float* row, float* sum) {
     float best = row[0], sums[batch];
     for (int c = 1; c < width; ++c) best = row[c] > best ? row[c] : best;

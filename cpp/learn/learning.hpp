@@ -1,5 +1,4 @@
-// What training needs besides the convolutions of winograd.hpp: the loss, and the gradient of depthwise convolutions'
-// weights. No Python here.
+// The loss, and the gradient of depthwise convolutions' weights, for training. No Python here.
 #pragma once
 
 #include "common/dispatch.hpp"

@@ -1,4 +1,4 @@
-// The loops of training besides convolutions of winograd.hpp. Compiled once per instruction set.
+// The loops of training, except for the convolutions of winograd.hpp. Compiled once per instruction set.
 #include <math.h>
 
 #include "common/dispatch_isa.hpp"
@@ -30,7 +30,7 @@ double cross_entropy_of(const ScoredPixels& pixels, Index count, float scale, fl
     for (int k = 0; k < lanes; ++k) number[k] = static_cast<float>(last * lanes + k);
     const auto inside = load<lanes>(number) < all<lanes>(static_cast<float>(classes));
     double total = 0.0;
-    Vector faults = all<lanes>(0.0f);  // 0, or no number if a score is none
+    Vector faults = all<lanes>(0.0f);  // 0, or NaN if a score is
     for (Index i = 0; i < count; ++i) {
         const float* row = pixels.scores + i * classes;
         float* to = gradient ? gradient + i * classes : nullptr;
@@ -39,7 +39,7 @@ double cross_entropy_of(const ScoredPixels& pixels, Index count, float scale, fl
             continue;
         }
         float rest[most_classes + lanes], rest_of_gradient[most_classes + lanes];
-        const bool at_end = (count - i) * classes < vectors * lanes;  // vectors would reach over the end
+        const bool at_end = (count - i) * classes < vectors * lanes;  // vectors would reach beyond the end
         if (at_end) {
             for (int c = 0; c < vectors * lanes; ++c) rest[c] = c < classes ? row[c] : 0.0f;
             row = rest;

@@ -113,7 +113,7 @@ def test_mistakes_with_hha_get_one_clear_error(tmp_path: Path) -> None:
     assert "a.png does not exist" in missing.stderr
     write_photo(tmp_path / "a.png", 2, 2)
     colours = pixelwise("hha", tmp_path / "a.png", "--camera", "nyud", "-o", tmp_path / "b.png")
-    assert "depth has one number a pixel" in colours.stderr
+    assert "depth has one number per pixel" in colours.stderr
     assert not (tmp_path / "b.png").exists()
     itself = pixelwise("hha", tmp_path / "a.png", "--camera", "nyud", "-o", tmp_path)
     assert "would be overwritten by its own HHA" in itself.stderr

@@ -46,7 +46,7 @@ def test_steps_may_be_given_and_must_fit() -> None:
     for step in (0, -1, 1.5, float("nan")):
         with pytest.raises(ValueError, match="w1 needs a step from 0 to high - low"):
             Ranges(w1=(1, 2, step))
-    with pytest.raises(ValueError, match="take larger steps"):
+    with pytest.raises(ValueError, match="use larger steps"):
         Ranges(w1=(1, 2, 1e-9))
 
 

@@ -1,4 +1,4 @@
-"""Compiled inference and training on processors, for those who ask for it."""
+"""Compiled inference and training on the CPU. Nothing here changes torch unless it is called."""
 
 import lazy_loader
 

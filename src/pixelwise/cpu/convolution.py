@@ -1,7 +1,7 @@
-"""Convolutions with compiled forward and backward passes, or quicker ones of torch.
+"""Convolutions with compiled forward and backward passes, or faster ones of torch.
 
-They hold the very parameters of the layers they stand for. In other precisions than float32 and on other
-devices they are those layers.
+They share the parameters of the layers that they replace. In other precisions than float32, and on other
+devices, they behave like these layers.
 """
 
 import math
@@ -21,7 +21,7 @@ Pixels = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 
 
 class _Trained(nn.Conv2d):
-    """A convolution like another, with its parameters."""
+    """A convolution that replaces another one and shares its parameters."""
 
     def __init__(self, conv: nn.Conv2d) -> None:
         super().__init__(
@@ -145,7 +145,7 @@ class _Convolution(torch.autograd.Function):
 
 
 class _Depthwise(torch.autograd.Function):
-    """torch's depthwise convolution but for the gradient of the weights.
+    """torch's depthwise convolution with a compiled gradient of the weights.
 
     window: stride, padding, dilation.
     """
@@ -223,7 +223,7 @@ def _channels_last(images: int, channels: int, height: int, width: int) -> torch
 
 
 def _empty(shape: Sequence[int], strides: Sequence[int]) -> torch.Tensor:
-    """A tensor of its own, not a view, as autograd wants them; NumPy asks the system for large pages."""
+    """A new tensor, not a view, as autograd requires; NumPy asks the system for large pages."""
     memory = torch.from_numpy(np.empty(math.prod(shape), np.float32)).untyped_storage()
     return torch.empty(0).set_(memory, 0, shape, strides)
 

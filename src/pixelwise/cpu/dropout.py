@@ -1,4 +1,4 @@
-"""Dropout whose random numbers cost little on the processor."""
+"""Dropout with fast random numbers on the CPU."""
 
 import numpy as np
 import torch
@@ -8,7 +8,7 @@ _STEPS = 1 << 16
 
 
 class QuickDropout(nn.Dropout):
-    """nn.Dropout, the share rounded to 1/65536; torch's generator gives the seed of each pass."""
+    """nn.Dropout with the probability rounded to 1/65536; torch's generator gives the seed of each pass."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if not self.training or self.p == 0 or x.device.type != "cpu":

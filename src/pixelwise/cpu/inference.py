@@ -1,8 +1,8 @@
-"""Nets in the form that scores fastest on the processor: the same answers to rounding, no gradients.
+"""Convert nets to a form for fast inference on the CPU: the same scores up to rounding, no gradients.
 
 In float32, convolutions of stride 1 become compiled ones (cpp/conv/convolution.hpp), each with the ReLU and
-the max pooling that follow, and large 1x1 ones matrix products, which spares torch a reordering of their
-weights. In bfloat16, which pays on processors that multiply such numbers, convolutions are torch's;
+the max pooling that follow. Large 1x1 convolutions become matrix products, so that torch need not reorder
+their weights. In bfloat16, which is faster on processors with such arithmetic, convolutions are torch's;
 upsampling stays in float32.
 """
 
@@ -23,21 +23,21 @@ Net = TypeVar("Net", bound=nn.Module)
 
 KERNELS = (3, 4, 5, 6, 7)
 CHANNELS, FEW_CHANNELS = 32, 8
-"""Compiled convolutions have channels in multiples of the one, or at most the other as input."""
+"""The channels of compiled convolutions are multiples of the first, or at most the second as input."""
 LARGE_PRODUCT = 1 << 20
-"""Weights from which a 1x1 convolution is faster as a matrix product."""
+"""With at least this many weights a 1x1 convolution is faster as a matrix product."""
 
 
 def for_inference(net: Net, precision: str = "float32") -> Net:
-    """The net, which is in evaluation mode on the CPU, changed in place; it cannot be trained or saved any
-    more.
+    """The net, changed in place. It must be in evaluation mode on the CPU; afterwards it cannot be trained or
+    saved.
 
-    float32 takes more memory: weights of 3x3 kernels grow sevenfold, those of 7x7 by a third.
+    float32 takes more memory: 3x3 filters grow sevenfold, 7x7 filters by a third.
     """
     if net.training:
         raise ValueError("expected a net in evaluation mode: call net.eval() first")
     if precision not in PRECISIONS:
-        raise ValueError(f'precision is one of {", ".join(PRECISIONS)}, not "{precision}"')
+        raise ValueError(f'expected a precision among {", ".join(PRECISIONS)}, got "{precision}"')
     narrow_borders(net)
     net = net.requires_grad_(False).to(memory_format=torch.channels_last)
     convolutions = [module for module in net.modules() if isinstance(module, nn.Conv2d)]
@@ -77,7 +77,7 @@ class CompiledConv2d(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         images = x.permute(0, 2, 3, 1).contiguous().numpy()
         height, width = (self.convolution.length(size) for size in images.shape[1:3])
-        # NumPy asks the system for large pages, which it gives several times faster than small ones.
+        # NumPy asks the system for large pages, which are several times faster to allocate than small ones.
         out = np.empty((len(images), height, width, self.out_channels), np.float32)
         self.convolution.run(images, out, torch.get_num_threads())
         return torch.from_numpy(out).permute(0, 3, 1, 2)
@@ -99,7 +99,7 @@ def _halve(_: nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor
 
 
 def has_window(layer: nn.Conv2d) -> bool:
-    """Whether the layer's kernel, stride and padding are those of compiled convolutions."""
+    """Whether the layer's filter size, stride and padding are supported by compiled convolutions."""
     return (
         layer.kernel_size[0] in KERNELS
         and layer.kernel_size[0] == layer.kernel_size[1]
@@ -129,7 +129,7 @@ def is_large_product(layer: nn.Conv2d) -> bool:
 
 
 def _fused(parent: nn.Module, name: str, conv: nn.Conv2d) -> CompiledConv2d:
-    """The convolution with what follows it in a row of layers; that is taken out of the row."""
+    """The convolution merged with the layers that follow it, which are removed."""
     behind = followers(parent, name)
     rectified = bool(behind) and isinstance(parent.get_submodule(behind[0]), nn.ReLU)
     pooled = rectified and len(behind) > 1 and conv.kernel_size[0] % 2 == 1 and conv.dilation == (1, 1)
@@ -140,7 +140,7 @@ def _fused(parent: nn.Module, name: str, conv: nn.Conv2d) -> CompiledConv2d:
 
 
 def followers(parent: nn.Module, name: str) -> list[str]:
-    """The layers behind one in a row, as long as nobody else uses what they are given."""
+    """The layers that follow one, as long as no other layer uses their input."""
     if not isinstance(parent, Trunk | nn.Sequential):
         return []
     names = [child for child, _ in parent.named_children()]
@@ -152,8 +152,8 @@ def followers(parent: nn.Module, name: str) -> list[str]:
 
 
 def _take_pooling(parent: nn.Module, name: str) -> bool:
-    """Whether the layer is, or begins with, a 2x2 max pooling of stride 2, rounded up at the border; if so,
-    that is removed.
+    """Whether the layer is, or starts with, a 2x2 max pooling of stride 2, rounded up at the border; if so,
+    the pooling is removed.
     """
     layer = parent.get_submodule(name)
     pooling, *rest = layer if isinstance(layer, nn.Sequential) else [layer]

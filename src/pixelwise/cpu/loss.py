@@ -1,6 +1,7 @@
-"""The loss of large score maps, compiled for the processor.
+"""The loss of large score maps, compiled for the CPU.
 
-One pass forward and one backward in the memory order that scores have; torch would first turn them around.
+It makes one pass forward and one backward in the memory order of the scores; torch would first transpose
+them.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""Memory of one step kept for the next: the system takes as long to give a map as a layer to fill it."""
+"""Keep the memory of one training step for the next, because allocating a map takes as long as filling it."""
 
 import ctypes
 
@@ -6,7 +6,7 @@ _TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4
 
 
 def keep_freed_memory() -> None:
-    """Have the C library give no memory back to the system while this process lives, where it is GNU's."""
+    """Make GNU's C library keep freed memory in this process. Other C libraries are left unchanged."""
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, TypeError, AttributeError):

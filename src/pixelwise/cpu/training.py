@@ -1,9 +1,9 @@
-"""Nets in the form that trains fastest on the processor: the same parameters under the same names, the same
-function and gradients to rounding.
+"""Convert nets to a form for fast training on the CPU: the same parameter names, and the same scores and
+gradients up to rounding.
 
-In float32, convolutions of stride 1 are compiled ones (cpp/conv/winograd.hpp), forward and backward, each
-with the ReLU that follows; depthwise ones have a compiled gradient of their weights (cpp/learn/learning.hpp),
-large 1x1 ones are matrix products, and dropout draws its numbers faster.
+In float32, convolutions of stride 1 become compiled ones (cpp/conv/winograd.hpp), forward and backward, each
+with the ReLU that follows. Depthwise convolutions get a compiled gradient of their weights
+(cpp/learn/learning.hpp), large 1x1 ones become matrix products, and dropout draws its numbers faster.
 """
 
 from typing import TypeVar
@@ -19,12 +19,12 @@ from pixelwise.cpu.memory import keep_freed_memory
 Net = TypeVar("Net", bound=nn.Module)
 
 MOST_FILLED = 1.7
-"""Up to which a compiled convolution's work may grow by channels of zeros."""
+"""The largest factor by which channels of zeros may increase a compiled convolution's work."""
 
 
 def for_training(net: Net, device: torch.device) -> Net:
-    """The net, changed in place if the device on which it will learn is the CPU; its state dict stays as it
-    is. In other precisions than float32 it works as before.
+    """The net, changed in place if it will be trained on the CPU; its state dict stays the same. In other
+    precisions than float32 it works as before.
     """
     if device.type != "cpu":
         return net
@@ -53,7 +53,7 @@ def _takes_relu(parent: nn.Module, name: str) -> bool:
 
 
 def _is_compiled(conv: nn.Conv2d) -> bool:
-    """Also with channels that have to be filled up with zeros, if there are not too many."""
+    """Whether it is supported, if necessary with some channels of zeros."""
     if not has_window(conv) or int(conv.padding[0]) > (conv.kernel_size[0] - 1) * conv.dilation[0]:
         return False
     filled = filled_up(conv.in_channels, CHANNELS) * filled_up(conv.out_channels, CHANNELS)

@@ -1,9 +1,9 @@
 """Mean-field inference in a fully connected CRF, by filtering on permutohedral lattices.
 
 Source: Krähenbühl and Koltun, "Efficient inference in fully connected CRFs with Gaussian edge potentials",
-2011. Of their equation 1, E(x) = sum_i unary(x_i) + sum_ij mu(x_i, x_j) sum_k weight_k k(f_i, f_j), this
-finds the product of independent beliefs Q that is nearest to exp(-E). The filters approximate: see exact.py
-for the same without.
+2011. For the energy of their equation 1, E(x) = sum_i unary(x_i) + sum_ij mu(x_i, x_j) sum_k weight_k k(f_i,
+f_j), this computes Q, the product of independent distributions that is closest to exp(-E). The filters are
+approximations; exact.py computes the same without them.
 """
 
 import threading
@@ -20,14 +20,14 @@ from pixelwise.crf.potentials import Kernel, Normalization, unary_from_labels, u
 from pixelwise.crf.presets import DENSECRF, Preset
 
 Q = npt.NDArray[np.float32]
-"""(C, *shape) beliefs; those of a pixel add up to 1."""
+"""(C, *shape) probabilities; those of a pixel add up to 1."""
 
 LatticeTooLarge = _core.LatticeTooLarge
 
 MAX_PIXELS = 2**31 - 1
 MAX_CLASSES = 65536
 MAX_ITERATIONS = 1_000_000
-"""Mean field settles within some dozens."""
+"""Mean field converges within a few dozen iterations."""
 
 
 def mean_field(
@@ -38,15 +38,15 @@ def mean_field(
     compatibility: npt.ArrayLike | None = None,
     threads: int | None = None,
 ) -> Q:
-    """Beliefs Q, of the unary's shape and memory layout, after `iterations` steps.
+    """Probabilities Q, with the unary's shape and memory layout, after `iterations` steps.
 
     unary: (C, H, W), (C, D, H, W) or (C, N) energies, that is negative log-probabilities up to a constant
-    per pixel; any real type and strides. compatibility: None for Potts's model (labels that differ cost a
+    per pixel; any real type and strides. compatibility: None for the Potts model (different labels cost a
     kernel's weight); (C,), the weight's factor for each label; (C, C), the cost mu[l, l'] of labels l and l'
     in units of the weight; or (K, C, C), such costs for each of K kernels. threads: from 1 to 1024; None, or
-    more than there are processors, takes all of them. The result depends on it by rounding only.
+    more than there are processors, uses all of them. It changes the result by rounding only.
 
-    Raises ValueError, saying what is wrong, for anything that does not fit together or is not finite.
+    Raises ValueError with the reason for arguments that do not fit together or are not finite.
     """
     crf = DenseCRF(unary, kernels, compatibility=compatibility, threads=threads)
     crf.step(iterations)
@@ -64,14 +64,14 @@ def refine(
     void: int | None = VOID,
     threads: int | None = None,
 ) -> Q:
-    """Pull a segmentation to the edges of its image: beliefs (C, H, W), of which argmax(0) are the new
-    labels.
+    """Refine a segmentation along the edges of its image. Returns probabilities (C, H, W); argmax(0) gives
+    the new labels.
 
     image: (H, W) or (H, W, channels) with values from 0 to 255. The second argument is either (C, H, W)
-    probabilities of floats, or (H, W) labels of integers, which are then taken to be right with probability
-    `confidence` and say nothing where they are `void`; `classes` (by default the largest label + 1) is only
-    for labels. Volumes, (D, H, W), work alike. Raises ValueError for what does not fit together, and for
-    what would silently come to nothing: an image of 0 to 1 or 16 bits, labels of nothing but 0 and `void`.
+    probabilities (floats) or (H, W) labels (integers). A label is right with probability `confidence`; `void`
+    makes all classes equally likely. `classes` (default: the largest label + 1) is only for labels. Volumes,
+    (D, H, W), work too. Raises ValueError for arguments that do not fit together, and for input that would
+    silently have no effect: an image of 0 to 1 or of 16 bits, or labels with no ids but 0 and `void`.
     """
     picture, given = np.asarray(image), np.asarray(probabilities_or_labels)
     if given.dtype.kind in "iu":
@@ -95,12 +95,12 @@ def refine(
 
 
 class DenseCRF:
-    """A CRF that iterates step by step. It is made for one set of kernels, and keeps its memory for other
+    """A CRF that iterates step by step. It belongs to one set of kernels, and reuses its memory for other
     unaries.
 
-    Arguments and errors are those of mean_field. Threads of Python may share an object; its calls wait for
-    each other. most_vertices: raise LatticeTooLarge, a MemoryError, if the lattices of all kernels together
-    have more vertices, of which a noisy picture has several per pixel.
+    Arguments and errors are those of mean_field. Python threads may share an object; its calls wait for each
+    other. most_vertices: raise LatticeTooLarge, a MemoryError, if the lattices of all kernels together have
+    more vertices. A noisy picture has several per pixel.
     """
 
     def __init__(
@@ -143,34 +143,35 @@ class DenseCRF:
 
     @property
     def iterations(self) -> int:
-        """How many iterations have been run since the unary was set."""
+        """The number of iterations since the unary was set."""
         return self._iterations
 
     @property
     def q(self) -> Q:
-        """The present beliefs, in the unary's shape and memory layout."""
+        """The current probabilities, with the unary's shape and memory layout."""
         with self._calls:
             out = np.empty_like(self._layout)
             self._field.beliefs(_volume(out))
         return out
 
     def labels(self) -> npt.NDArray[np.uint8] | npt.NDArray[np.int32]:
-        """The likeliest class of each pixel, (*shape); int32 if there are more than 255 classes."""
+        """The most probable class of each pixel, (*shape); int32 if there are more than 255 classes."""
         out = np.empty(self._shape[1:], np.int32)
         self._field.labels(out.reshape(-1))
         return out.astype(np.uint8) if self._shape[0] <= VOID else out
 
     def kl_divergence(self) -> float:
-        """What the iterations lower: sum Q log Q + sum Q unary + the energy of all pairs, each counted twice.
+        """The objective of the iterations: sum Q log Q + sum Q unary + the energy of all pairs, each counted
+        twice.
 
-        It is the Kullback-Leibler divergence between Q and the CRF up to a constant (and but for that
-        factor of two, which is densecrf's).
+        Up to a constant it is the Kullback-Leibler divergence between Q and the CRF, except for the factor of
+        two, which is densecrf's.
         """
         return float(self._field.divergence())
 
     @property
     def vertices(self) -> tuple[int, ...]:
-        """The size of each kernel's lattice, which with the number of pixels decides the cost."""
+        """The size of each kernel's lattice. It determines the cost, together with the number of pixels."""
         return tuple(self._field.vertices)
 
     def _start(self, energies: npt.NDArray[np.float32]) -> None:
@@ -208,13 +209,13 @@ def _energies(unary: npt.ArrayLike) -> npt.NDArray[np.float32]:
         )
     with np.errstate(over="ignore"):
         energies = given.astype(np.float32, copy=False)
-    # Strides of broadcast or oddly packed arrays are of no use for a result of the same layout.
+    # A result cannot have the strides of broadcast or oddly packed arrays.
     odd = any(stride % energies.itemsize for stride in energies.strides) or not energies.flags.aligned
     return energies.copy() if odd else energies
 
 
 def check_iterations(iterations: object) -> None:
-    """Raise ValueError unless it is a whole number of iterations that can be run."""
+    """Raise ValueError unless it is a valid number of iterations."""
     whole = isinstance(iterations, int | np.integer) and not isinstance(iterations, bool)
     if not whole or not 0 <= int(iterations) <= MAX_ITERATIONS:  # type: ignore[call-overload]
         raise ValueError(
@@ -223,7 +224,7 @@ def check_iterations(iterations: object) -> None:
 
 
 def check_single_label(energies: npt.NDArray[np.float32]) -> None:
-    """Raise ValueError for one label whose energies differ: every pixel would have it, whatever they are."""
+    """Raise ValueError if there is one label and its energies differ: every pixel would have it anyway."""
     if len(energies) == 1 and energies.max() - energies.min() > 1e-3:  # more than rounding
         raise ValueError(
             "with one label every pixel has it, so energies that differ decide nothing; a map of the "
@@ -261,8 +262,8 @@ def _terms(
 def _gains(
     compatibility: npt.ArrayLike | None, classes: int, kernels: int
 ) -> Sequence[npt.NDArray[np.float32] | None]:
-    """For each kernel (C, C): what the log-belief of l gains when alike pixels have l'; None for the
-    identity, Potts's model."""
+    """For each kernel (C, C): what the log-probability of l gains if similar pixels have l'; None for the
+    identity, the Potts model."""
     if compatibility is None:
         return [None] * kernels
     given = np.asarray(compatibility)

@@ -1,8 +1,8 @@
 """The dense CRF by brute force: every pixel with every other one, O(N^2), in double precision.
 
-The oracle of the tests, and short enough to be read as the definition of what dense_crf computes by a
-lattice. Source: Krähenbühl and Koltun 2011, algorithm 1. As in their code, and unlike in their equation 1,
-a pixel also counts as its own neighbour.
+It is the reference of the tests, and short enough to read as the definition of what dense_crf computes on a
+lattice. Source: Krähenbühl and Koltun 2011, algorithm 1. As in their code, and unlike their equation 1, a
+pixel is also its own neighbour.
 """
 
 from collections.abc import Sequence
@@ -31,16 +31,16 @@ def likeness(features: Features32, normalization: Normalization = "none") -> Arr
 
 
 def softmax(logits: npt.NDArray[np.floating]) -> Array:
-    """Along axis 0."""
+    """Softmax along axis 0."""
     powers = np.exp(logits - logits.max(axis=0), dtype=np.float64)
     return np.asarray(powers / powers.sum(axis=0))
 
 
 def penalty(compatibility: npt.ArrayLike | None, classes: int) -> Array:
-    """(C, C) mu: what it costs alike pixels to have labels l and l'; or (K, C, C). None is Potts's model, 1
-    where they differ.
+    """(C, C) mu: the cost if similar pixels have labels l and l'; or (K, C, C). None is the Potts model, 1 if
+    they differ.
 
-    A vector v rewards agreement on label l by v[l], which for ones is Potts's model up to a constant.
+    A vector v rewards agreement on label l by v[l]; with ones this is the Potts model up to a constant.
     """
     if compatibility is None:
         return 1.0 - np.eye(classes)
@@ -55,7 +55,7 @@ def mean_field(
     iterations: int = 10,
     compatibility: npt.ArrayLike | None = None,
 ) -> Array:
-    """Q (C, *shape) after so many iterations from softmax(-unary); arguments as in dense_crf.mean_field."""
+    """Q (C, *shape) after `iterations` steps from softmax(-unary); arguments as in dense_crf.mean_field."""
     energies = np.asarray(unary, np.float64)
     classes, shape = energies.shape[0], energies.shape[1:]
     flat = energies.reshape(classes, -1)

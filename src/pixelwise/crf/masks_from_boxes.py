@@ -1,4 +1,4 @@
-"""From boxes to masks: what of a box is the object, as the dense CRF sees it.
+"""Make masks from bounding boxes with the dense CRF.
 
 Source: Papandreou et al., "Weakly- and semi-supervised learning of a deep convolutional network for semantic
 image segmentation", 2015, "Bbox-Seg".
@@ -15,11 +15,11 @@ from pixelwise.crf.presets import DEEPLAB_COCO, Preset
 
 BACKGROUND = 0
 MIDDLE = 0.3
-"""The paper's alpha. Found, with the preset, on 100 VOC pictures with true masks, as the paper finds its
-parameters; its release has 0.2."""
+"""The paper's alpha. It was chosen, with the preset, on 100 VOC pictures with true masks, as in the paper;
+the paper's release has 0.2."""
 
 _FORBIDDEN = 1e3
-"""An energy that no message outweighs."""
+"""An energy larger than any message of the CRF."""
 
 
 def masks_from_boxes(
@@ -31,13 +31,13 @@ def masks_from_boxes(
 ) -> Labels:
     """(H, W) class ids: those of the boxes, and 0 for background.
 
-    What lies in no box is background, the middle of a box, `middle` of its area, is its class. In between,
-    background and the classes of all boxes around a pixel begin equal and the CRF decides; the paper, which
-    says this of one box, then has no void, and neither has this. Of boxes that overlap the smaller is taken
-    to be in front, as in the paper's "Bbox-Rect": where it covers the middle of a larger one, its class is
-    possible too, or certain in its own middle.
+    Pixels outside all boxes are background. The middle of a box, `middle` of its area, has the box's class.
+    In between, background and the classes of all boxes around a pixel start with equal probability, and the
+    CRF decides. As in the paper, which describes one box, there is no void. If boxes overlap, the smaller one
+    is in front, as in the paper's "Bbox-Rect": where it covers the middle of a larger one, its class is
+    possible too; in its own middle, its class is certain.
 
-    preset: its widths in pixels grow for pictures of more than 500 pixels a side. Raises ValueError for a
+    preset: its widths in pixels grow for pictures of more than 500 pixels per side. Raises ValueError for a
     middle outside (0, 1], and for boxes that reach out of the image.
     """
     if not 0 < middle <= 1:

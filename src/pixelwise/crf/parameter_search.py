@@ -2,9 +2,9 @@
 
 Source: Chen et al. 2015 (DeepLab v1), section 5: w2 = theta_gamma = 3 and 10 iterations stay fixed, the first
 round covers w1 in 5:10, sigma_alpha in 50:10:100 and sigma_beta in 3:1:10 (GRIDS["paper"]), later ones have
-smaller steps around the best. GRIDS["quick"] has 3 values of each instead. The steps are halved twice, and a
-best value at an edge is followed beyond it; a last stage covers the plane of the best w1, for the picture of
-it.
+smaller steps around the best point. GRIDS["quick"] has 3 values of each instead. The steps are halved twice.
+If the best value lies at an edge, the search continues beyond it. A last round covers the plane of the best
+w1, for the picture of the result.
 """
 
 import math
@@ -16,22 +16,22 @@ from typing import NamedTuple
 from pixelwise.crf.presets import Preset
 
 ROUNDS = 2
-"""How often the steps are halved."""
+"""The number of times the steps are halved."""
 
 
 MOST_COARSE = 100_000
-"""Points of a coarse round."""
+"""The most points of a coarse round."""
 
 
 class Point(NamedTuple):
-    """What is searched over, as in Preset."""
+    """The parameters of the search, as in Preset."""
 
     w1: float
     theta_alpha: float
     theta_beta: float
 
     def preset(self, name: str, source: str) -> Preset:
-        """The preset with these values, all others DeepLab's."""
+        """The preset with these values and DeepLab's for all others."""
         return Preset(name, source, *self, w2=3.0, theta_gamma=3.0, iterations=10, normalization="after")
 
 
@@ -44,9 +44,9 @@ class Trial(NamedTuple):
 
 @dataclass(frozen=True)
 class Ranges:
-    """Where the coarse round looks: (low, high) of each parameter, for these and the middle, or (low, high,
-    step). ValueError unless 0 < low < high and 0 < step <= high - low, or if a round would have more than
-    `MOST_COARSE` points.
+    """The ranges of the coarse round: for each parameter (low, high), which means these values and the
+    middle, or (low, high, step). Raises ValueError unless 0 < low < high and 0 < step <= high - low, and for
+    more than `MOST_COARSE` points.
     """
 
     w1: tuple[float, ...] = (5.0, 10.0)
@@ -61,7 +61,7 @@ class Ranges:
                 raise ValueError(f"{name} needs a step from 0 to high - low, got {step[0]:g}")
         points = math.prod((self.high(axis) - self.low(axis)) / self.step(axis) + 1 for axis in Point._fields)
         if points > MOST_COARSE:
-            raise ValueError(f"the coarse round would have about {points:.0f} points; take larger steps")
+            raise ValueError(f"the coarse round would have about {points:.0f} points; use larger steps")
 
     def low(self, axis: str) -> float:
         return float(getattr(self, axis)[0])
@@ -70,12 +70,12 @@ class Ranges:
         return float(getattr(self, axis)[1])
 
     def step(self, axis: str) -> float:
-        """The coarse round's."""
+        """The points of the coarse round."""
         low, high, *step = getattr(self, axis)
         return float(step[0]) if step else (high - low) / 2
 
     def coarse(self, axis: str) -> list[float]:
-        """The coarse round's values, from low in steps up to high."""
+        """The values of a parameter in the coarse round, from low to high."""
         low, step = self.low(axis), self.step(axis)
         count = math.floor((self.high(axis) - low) / step + 1e-6) + 1
         return [_tidy(low + step * number) for number in range(count)]
@@ -86,7 +86,7 @@ class Ranges:
         return [_tidy(low + (high - low) * number / (count - 1)) for number in range(count)]
 
     def most_trials(self) -> int:
-        """No search with these ranges has more."""
+        """The largest number of trials of a search with these ranges."""
         return len(coarse(self)) + ROUNDS * 26 + 6 * 6
 
 
@@ -103,10 +103,10 @@ def search(
     known: Mapping[Point, float] | None = None,
     tell: Callable[[list[Trial]], object] | None = None,
 ) -> list[Trial]:
-    """All trials in the order in which they were made; `best` finds the winner.
+    """All trials, in order; `best` finds the best one.
 
-    Points in `known` (of an earlier run, whatever its ranges) are not scored again, and the result is the
-    same as if they were. `tell` gets the trials so far after each one.
+    Points in `known` (from an earlier run with any ranges) are not scored again; the result is the same as if
+    they were. `tell` is called with the trials so far after each one.
     """
     ranges = ranges or Ranges()
     trials: dict[Point, float] = {}
@@ -129,7 +129,7 @@ def search(
 
 
 def best(trials: list[Trial]) -> Trial:
-    """The trial of the highest score, the first of several."""
+    """The trial with the highest score, or the first of several."""
     return max(trials, key=lambda trial: trial.score)
 
 
@@ -155,5 +155,5 @@ def plane(centre: Point, ranges: Ranges) -> list[Point]:
 
 
 def _tidy(value: float) -> float:
-    """The same point has the same numbers, whatever way led to it."""
+    """Round, so that a point has the same numbers on every path of the search."""
     return round(value, 6)

@@ -1,6 +1,6 @@
-"""The terms of a dense CRF's energy: what each pixel prefers (unary), and which pixels are alike (kernels).
+"""The terms of a dense CRF's energy: unaries of each pixel, and kernels for the similarity of pixels.
 
-A kernel places every pixel in a feature space measured in standard deviations; two pixels are alike by
+A kernel maps every pixel to a feature space in units of standard deviations; the similarity of two pixels is
 exp(-|f_i - f_j|^2 / 2). Source: Krähenbühl and Koltun 2011, equations 2 and 3.
 """
 
@@ -16,7 +16,7 @@ from pixelwise.core.types import VOID
 from pixelwise.crf.ranges import check_range
 
 Normalization = Literal["none", "before", "after", "symmetric"]
-"""With K the matrix of likenesses and D the diagonal of its row sums: K, K/D, D\\K or D^-1/2 K D^-1/2."""
+"""With K the matrix of similarities and D the diagonal of its row sums: K, K/D, D\\K or D^-1/2 K D^-1/2."""
 
 Width = float | Sequence[float]
 """A standard deviation, one for all axes or one per axis."""
@@ -28,7 +28,7 @@ MAX_DIMENSIONS = 16
 
 
 class Kernel(Protocol):
-    """What mean_field takes as a pairwise term."""
+    """A pairwise term for mean_field."""
 
     @property
     def weight(self) -> float: ...
@@ -39,7 +39,7 @@ class Kernel(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Gaussian:
-    """Neighbours agree: exp(-|p_i - p_j|^2 / 2 theta_gamma^2) of positions p.
+    """The smoothness kernel exp(-|p_i - p_j|^2 / 2 theta_gamma^2) of positions p: near pixels agree.
 
     theta_gamma is in pixels, one for all axes or one per axis (row, column; volumes: plane, row, column).
     Raises ValueError for widths that are not positive, weights that are not finite.
@@ -60,14 +60,14 @@ class Gaussian:
 
 @dataclass(frozen=True, eq=False)
 class Bilateral:
-    """Neighbours that look alike agree: exp(-|p_i - p_j|^2 / 2 theta_alpha^2 - |I_i - I_j|^2 / 2
-    theta_beta^2).
+    """The appearance kernel exp(-|p_i - p_j|^2 / 2 theta_alpha^2 - |I_i - I_j|^2 / 2 theta_beta^2): near
+    pixels of similar colour agree.
 
-    image is (*shape) or (*shape, channels) of any real type, channels being whatever tells things apart:
-    colour, depth, spectrum. theta_alpha is in pixels (as in Gaussian), theta_beta in the image's own units,
-    one for all channels or one per channel. Raises ValueError for widths that are not positive, weights
-    that are not finite, and, with the size known, for images of another size, not finite, of too many
-    channels, or whose values do not go with theta_beta (see ranges.py).
+    image is (*shape) or (*shape, channels) of any real type; channels may be colour, depth or a spectrum.
+    theta_alpha is in pixels (as in Gaussian), theta_beta in the image's own units, one for all channels or
+    one per channel. Raises ValueError for widths that are not positive and weights that are not finite. Once
+    the size is known, it also raises it for images of another size, that are not finite, have too many
+    channels, or whose values do not fit theta_beta (see ranges.py).
     """
 
     image: npt.ArrayLike
@@ -97,7 +97,7 @@ class Bilateral:
         channels, axes = image.shape[-1], len(shape)
         if not 1 <= channels <= MAX_DIMENSIONS - axes:
             raise ValueError(
-                f"1 to {MAX_DIMENSIONS - axes} channels are possible, got {channels}; reduce them, say "
+                f"1 to {MAX_DIMENSIONS - axes} channels are possible, got {channels}; reduce them, such as "
                 "to their principal components"
             )
         widths = _per_axis("theta_beta", self.theta_beta, channels, "channels")
@@ -115,7 +115,7 @@ class Bilateral:
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """Pixels that are near in any feature space agree: exp(-|T f_i - T f_j|^2 / 2).
+    """The kernel exp(-|T f_i - T f_j|^2 / 2) of any features f.
 
     array is (d, *shape) or (d, N), with d up to 16; transform, T, is None (the identity), (d,) (its
     diagonal) or (e, d). Raises ValueError for arrays of another size or not finite.
@@ -154,8 +154,8 @@ class Features:
 def unary_from_probabilities(probabilities: npt.ArrayLike, floor: float = 1e-5) -> npt.NDArray[np.float32]:
     """Energies -log max(p, floor) of (C, ...) probabilities.
 
-    The floor keeps a class possible that a net has ruled out. Raises ValueError unless all are within [0,
-    1] and those of a pixel add up to 1 (to 1 %): scores need a softmax first.
+    The floor keeps classes possible to which a net gives probability 0. Raises ValueError unless all are
+    within [0, 1] and those of a pixel add up to 1 (to 1 %): scores need a softmax first.
     """
     p = np.asarray(probabilities)
     if p.ndim < 2 or p.dtype.kind != "f":
@@ -183,8 +183,8 @@ def unary_from_labels(
 ) -> npt.NDArray[np.float32]:
     """Energies (classes, *labels.shape) of a label map that is right with probability `confidence`.
 
-    The other classes share the rest evenly; where the label is `void` all classes are equally likely. Raises
-    ValueError for labels that are no class and not void, and unless 1/classes < confidence < 1.
+    The other classes share the rest equally; where the label is `void` all classes are equally likely. Raises
+    ValueError for labels that are neither a class nor void, and unless 1/classes < confidence < 1.
     """
     ids = np.asarray(labels)
     if ids.dtype.kind not in "iu":

@@ -1,7 +1,7 @@
-"""Parameter sets of the two-kernel CRF by name, each with its source, and in files of one's own.
+"""Parameter sets of the two-kernel CRF: built-in ones by name, each with its source, and preset files.
 
-A preset file is a JSON object with the fields of Preset and "format": 1; `pixelwise crf-search` writes
-them, with a record of the search under "search", which is for the reader.
+A preset file is a JSON object with the fields of Preset and "format": 1. `pixelwise crf-search` writes it,
+with a record of the search under "search" for human readers.
 """
 
 import dataclasses
@@ -19,25 +19,26 @@ from pixelwise.core.errors import PresetError
 from pixelwise.crf.potentials import Bilateral, Gaussian, Kernel, Normalization
 
 NOMINAL_SIDE = 500
-"""A preset's widths in pixels are for pictures this long, as VOC's are; with longer ones they grow."""
+"""A preset's widths in pixels are for pictures of this long side, such as VOC's; for larger ones they grow.
+"""
 
 FORMAT = 1
 _LARGEST_FILE = 1_000_000  # bytes
 _LONGEST_TEXT = 1000
 _MOST_ITERATIONS = 1000
-_MOST_NAMED = 5  # of the fields that there are not
+_MOST_NAMED = 5  # most unknown fields that a message lists
 _HEAVIEST = 1e6
 _NARROWEST, _WIDEST = 0.01, 1e6
-"""Of widths. With narrower ones a picture reaches so many standard deviations that floats cannot tell
-neighbours apart."""
+"""The smallest width. With smaller ones the features are so large that floats cannot distinguish neighbours.
+"""
 
 
 @dataclass(frozen=True)
 class Preset:
-    """w1, theta_alpha (pixels), theta_beta (grey levels of 0 to 255) of the bilateral kernel, w2 and
+    """w1, theta_alpha (pixels) and theta_beta (grey levels of 0 to 255) of the bilateral kernel, w2 and
     theta_gamma (pixels) of the Gaussian one.
 
-    Raises ValueError, naming every fault, for values that no CRF can have.
+    Raises ValueError with every fault for invalid values.
     """
 
     name: str
@@ -63,8 +64,8 @@ class Preset:
         )
 
     def scaled(self, factor: float) -> "Preset":
-        """The same for pictures that are `factor` times as large: the two widths in pixels grow with them, up
-        to the widest that a preset may have."""
+        """The preset for pictures that are `factor` times as large: the two widths in pixels grow by this
+        factor, up to the largest width of a preset."""
         return dataclasses.replace(
             self,
             theta_alpha=min(self.theta_alpha * factor, _WIDEST),
@@ -72,11 +73,11 @@ class Preset:
         )
 
     def for_size(self, size: tuple[int, ...]) -> "Preset":
-        """The same for pictures of that (height, width), if they are larger than NOMINAL_SIDE."""
+        """The preset for pictures of that (height, width), which differs if they exceed NOMINAL_SIDE."""
         return self.scaled(max(1.0, max(size) / NOMINAL_SIDE))
 
     def to_json(self, search: Mapping[str, Any] | None = None) -> str:
-        """What `load_preset` reads from a file, with a record of how the values were found."""
+        """The text of a preset file for `load_preset`, with a record of how the values were found."""
         record = {"format": FORMAT, **vars(self), **({} if search is None else {"search": dict(search)})}
         return json.dumps(record, indent=2, ensure_ascii=False) + "\n"
 
@@ -100,9 +101,9 @@ class Preset:
         faults = [] if sound else [f'"format" must be {FORMAT}, got {_shown(version)}']
         fields = {field.name: field for field in dataclasses.fields(cls)}
         strange = [key for key in record if key not in fields]
-        faults += [f"there is no field {_shown(key)}" for key in strange[:_MOST_NAMED]]
+        faults += [f"unknown field {_shown(key)}" for key in strange[:_MOST_NAMED]]
         if len(strange) > _MOST_NAMED:
-            faults.append(f"nor are there {len(strange) - _MOST_NAMED} others")
+            faults.append(f"{len(strange) - _MOST_NAMED} more unknown fields")
         faults += [
             f'"{name}" is missing'
             for name, field in fields.items()
@@ -120,7 +121,7 @@ _FORM = "a preset is a JSON object with format: {} and {}".format(
 
 
 def _faults(values: Mapping[str, Any]) -> list[str]:
-    """What is wrong with the given ones of Preset's fields."""
+    """The faults of the given values of Preset's fields."""
     faults = []
     for name, value in values.items():
         number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -151,7 +152,7 @@ def _is_text(value: object) -> bool:
 
 
 def _shown(value: object) -> str:
-    """A value from a file, on one line and not too long."""
+    """A value from a file, shortened to one line for a message."""
     if isinstance(value, int) and abs(value) >= 10**40:  # Python refuses to write out thousands of digits
         return f"a number of {value.bit_length()} bits"
     return reprlib.repr(value)
@@ -177,7 +178,7 @@ PRESETS = {preset.name: preset for preset in (DENSECRF, DEEPLAB, DEEPLAB_MSC, DE
 def load_preset(name_or_file: str | Path) -> Preset:
     """A preset by its name in PRESETS, or from a JSON file. Nothing in the file is executed.
 
-    Raises PresetError, naming the presets there are or what is wrong with the file.
+    Raises PresetError with the list of presets, or with the fault of the file.
     """
     given = str(name_or_file)
     if given in PRESETS:

@@ -1,35 +1,38 @@
-"""Whether an image's values and theta_beta, the width of a bilateral kernel, are in the same units.
+"""Check that an image's values and theta_beta, the width of a bilateral kernel, have the same units.
 
-Widths are mostly published for grey levels from 0 to 255. An image of 0 to 1, or one that was normalised for
-a net, then has no edges for the kernel; one of 16 bits has nothing but edges. Both give a result, and both
-are wrong.
+Most published widths are for grey levels from 0 to 255. With them the kernel sees no edges in an image of 0
+to 1, or in one that was normalised for a net; in an image of 16 bits it sees edges everywhere. Both results
+would be wrong without any error.
 """
 
 import numpy as np
 import numpy.typing as npt
 
 _SMALL = 10.0
-"""Images of 0 to 1 and normalised ones stay below; of grey levels only nearly black ones do."""
+"""The range of images of 0 to 1, and of normalised ones, is smaller; of grey levels only nearly black ones
+are.
+"""
 _LARGE = 255.0
 _FAR_APART = 300.0
-"""Standard deviations. Grey levels from 0 to 255 are not so far apart unless theta_beta is below 1."""
+"""Standard deviations. The distance of grey levels from 0 to 255 exceeds this only if theta_beta is below 1.
+"""
 _SAMPLE = 10_000
-"""About this many pixels are examined."""
+"""The approximate number of pixels that are examined."""
 
 
 def check_range(image: npt.NDArray[np.generic], widths: npt.NDArray[np.float32]) -> None:
-    """Raise ValueError if values and widths do not go together.
+    """Raise ValueError if values and widths do not fit together.
 
-    image: (*shape, channels), finite. widths: theta_beta, one for each channel. What counts is the range of
-    the middle nine tenths of a channel's values, so that a few odd pixels change nothing. Images of uint8 are
-    grey levels, however dark or flat they are, and so are always right.
+    image: (*shape, channels), finite. widths: theta_beta, one for each channel. The check uses the range of
+    the middle nine tenths of a channel's values, so that a few outliers change nothing. Images of uint8 hold
+    grey levels, however dark or flat they are, and always pass.
     """
     if image.dtype == np.uint8 or image.size == 0:
         return
     pixels = image.reshape(-1, image.shape[-1])
     sample = pixels[:: max(1, len(pixels) // _SAMPLE)].astype(np.float64)
     low, high = np.percentile(sample, [5, 95], axis=0)
-    flat = low == high  # a small object before one colour
+    flat = low == high  # a small object on a uniform background
     if flat.any():
         low = np.where(flat, pixels.min(axis=0), low).astype(np.float64)
         high = np.where(flat, pixels.max(axis=0), high).astype(np.float64)

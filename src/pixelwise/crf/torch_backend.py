@@ -1,8 +1,8 @@
 """The dense CRF of dense_crf.py in torch: on any device, for a batch of pictures, and differentiable.
 
-Gradients reach the unary, the kernels' weights and the compatibility. The widths (theta) and the images get
-none: the lattice changes in jumps as pixels move in feature space. Sources: Krähenbühl and Koltun 2011, the
-model; Zheng et al., "Conditional random fields as recurrent neural networks", 2015, learning through it.
+There are gradients for the unary, the kernels' weights and the compatibility, but not for the widths (theta)
+and the images: the lattice is not continuous in the features. Sources: Krähenbühl and Koltun 2011, the model;
+Zheng et al., "Conditional random fields as recurrent neural networks", 2015, training through it.
 """
 
 import functools
@@ -21,7 +21,7 @@ from pixelwise.crf.presets import DENSECRF, Preset
 from pixelwise.crf.torch_lattice import Lattice
 
 MAX_PIXELS = (2**31 - 1) // (MAX_DIMENSIONS + 1)
-"""So many that 32 bits number the corners of all pixels."""
+"""With more pixels, 32 bits cannot number the corners of all of them."""
 
 
 def mean_field(
@@ -33,15 +33,16 @@ def mean_field(
     iterations: int = 10,
     log: bool = False,
 ) -> Tensor:
-    """Beliefs Q of a batch of pictures, or log Q: of unary's shape, in float32, or float64 if unary is.
+    """Probabilities Q of a batch of pictures, or log Q, with unary's shape; float64 if unary is, else
+    float32.
 
-    unary: (N, C, *shape) energies, the shape having 1 to 3 axes. kernels: for each picture its own, equally
-    many. weights: None for those of the kernels; (K,), to replace them; or (K, C), what the belief in each
-    class counts in each kernel. compatibility: None, (C,) or (C, C), as in dense_crf.mean_field.
+    unary: (N, C, *shape) energies, where shape has 1 to 3 axes. kernels: one sequence per picture, all of the
+    same length. weights: None for those of the kernels; (K,), to replace them; or (K, C), a weight for each
+    kernel and class. compatibility: None, (C,) or (C, C), as in dense_crf.mean_field.
 
-    On the CPU, float32 without a gradient is left to dense_crf, which is quicker; its log Q goes down to that
-    of the smallest float, -87.3. Raises ValueError for what does not fit together and for a unary that is
-    not finite.
+    On the CPU, float32 without a gradient is computed by dense_crf, which is faster; its log Q is at least
+    that of the smallest float, -87.3. Raises ValueError for arguments that do not fit together and for a
+    unary that is not finite.
     """
     if unary.dtype in (torch.float16, torch.bfloat16):
         unary = unary.float()
@@ -54,7 +55,7 @@ def mean_field(
     if not bool(unary.isfinite().all()):
         raise ValueError("the unary must be finite; keep probabilities above 0 before their logarithm")
 
-    # A kernel of several pictures, as the Gaussian of a batch may be, has its lattice built once.
+    # The lattice of a kernel that several pictures share, such as a batch's Gaussian, is built once.
     uses = Counter(id(kernel) for own in kernels for kernel in own)
     shared: dict[int, Lattice] = {}
     refined = []
@@ -66,7 +67,7 @@ def mean_field(
                 shared[id(kernel)] = lattice
             lattices.append(lattice)
         gains = _gains(_weights(own, weights, energies), compatibility, len(energies))
-        steps = iterations if lattices else 0  # which would change nothing
+        steps = iterations if lattices else 0  # it would change nothing
         logits = _Iterations.apply(energies.flatten(1).T.contiguous(), gains, lattices, steps)
         q = logits.log_softmax(1) if log else logits.softmax(1)
         refined.append(q.T.reshape(energies.shape))
@@ -76,11 +77,11 @@ def mean_field(
 class CRFLayer(nn.Module):
     """The dense CRF as the last layer of a net: from scores (N, C, H, W) to log Q of the same shape.
 
-    log Q are log-probabilities: for nll_loss, or for cross_entropy, whose softmax leaves them as they are.
-    Learned are `weights` (2, C), of the Gaussian and the bilateral kernel for each class, which start as the
-    preset's, and `compatibility` (C, C), which starts as Potts's model. Neither is kept positive, nor the
-    latter symmetric. All this is as in Zheng et al. 2015, who train with 5 iterations and test with 10 (set
-    `iterations` in between).
+    log Q are log-probabilities: for nll_loss, or for cross_entropy, whose softmax does not change them. The
+    layer trains `weights` (2, C), of the Gaussian and the bilateral kernel for each class, which start with
+    the preset's values, and `compatibility` (C, C), which starts as the Potts model. Nothing keeps them
+    positive or symmetric. All this is as in Zheng et al. 2015, who train with 5 iterations and test with 10:
+    set `iterations` in between.
     """
 
     def __init__(self, classes: int, preset: Preset = DENSECRF, iterations: int = 5) -> None:
@@ -91,8 +92,8 @@ class CRFLayer(nn.Module):
         self.compatibility = nn.Parameter(1 - torch.eye(classes))
 
     def forward(self, scores: Tensor, images: Tensor) -> Tensor:
-        """images: (N, channels, H, W) in the units of the preset's theta_beta, which are grey levels from 0
-        to 255, not what a net's normalisation makes of them."""
+        """images: (N, channels, H, W) in the units of the preset's theta_beta: grey levels from 0 to 255,
+        before a net's normalisation."""
         if scores.ndim != 4 or images.ndim != 4 or len(scores) != len(images) or scores.numel() == 0:
             raise ValueError(
                 "scores must be (N, classes, height, width) and images (N, channels, height, width), with "
@@ -119,8 +120,8 @@ class CRFLayer(nn.Module):
 class _Iterations(torch.autograd.Function):
     """Logits (P, C) after the iterations, from energies (P, C) and gains (K, C, C) of P pixels.
 
-    What each iteration keeps is the blurred rows of the vertices, mostly far fewer than there are pixels; the
-    backward pass computes the beliefs from them again. Source of the filter's transpose: Krähenbühl and
+    Each iteration keeps the blurred rows of the vertices, usually far fewer than there are pixels; the
+    backward pass computes the probabilities from them again. Source of the filter's transpose: Krähenbühl and
     Koltun, "Parameter learning and convergent inference for dense random fields", 2013.
     """
 
@@ -212,7 +213,7 @@ def _weights(kernels: Sequence[Kernel], weights: Tensor | None, like: Tensor) ->
 
 
 def _gains(weights: Tensor, compatibility: Tensor | None, classes: int) -> Tensor:
-    """(K, C, C): what the log-belief in l gains for each kernel where alike pixels have l'."""
+    """(K, C, C): what the log-probability of l gains, for each kernel, if similar pixels have l'."""
     if compatibility is None:
         gain = torch.eye(classes, dtype=weights.dtype, device=weights.device)
     elif compatibility.ndim == 1:

@@ -1,9 +1,9 @@
-"""The permutohedral lattice of cpp/crf/permutohedral.cpp in torch: on any device, and transposed, too.
+"""The permutohedral lattice of cpp/crf/permutohedral.cpp in torch: on any device, with its transpose.
 
 Source: Adams, Baek and Davis, "Fast high-dimensional filtering using the permutohedral lattice", 2010,
-section 3. Coordinates of image features tie exactly, and which side of a tie a pixel falls on decides which
-vertices exist. So the order of operations is that of cpp/crf/lattice_isa.cpp, and in float32 whatever the
-type of the values that are filtered.
+section 3. Coordinates of image features are often exactly equal, and the order of such ties determines which
+vertices exist. So the order of operations is that of cpp/crf/lattice_isa.cpp, in float32, whatever the type
+of the filtered values.
 """
 
 from collections.abc import Callable, Iterable
@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from pixelwise.crf.potentials import Normalization
 
 LARGEST_COORDINATE = 2**20
-"""Up to here float32 errs by at most 1/16 of the lattice's unit."""
+"""Up to this value float32 has an error of at most 1/16 of the lattice's unit."""
 
 LARGEST_CODE = 2**62
 
@@ -45,7 +45,7 @@ class Lattice:
     """A normalised Gaussian filter K = slice blur splat, of (d, N) float32 features in standard deviations.
 
     Pixels have their values in (N, C), vertices in (V, C), both of type `dtype`. Raises ValueError for
-    features that are not finite, or so far apart that floats cannot tell neighbouring vertices apart.
+    features that are not finite, or so far apart that floats cannot distinguish neighbouring vertices.
     """
 
     def __init__(self, features: Tensor, normalization: Normalization, dtype: torch.dtype) -> None:
@@ -76,7 +76,7 @@ class Lattice:
         return self._splat @ values
 
     def blur(self, rows: Tensor) -> Tensor:
-        """Along one direction after the other."""
+        """Blur along each direction in turn."""
         return _product(self._blurs, rows)
 
     def slice(self, rows: Tensor) -> Tensor:
@@ -88,7 +88,7 @@ class Lattice:
         return self._slice_transposed @ values
 
     def blur_transposed(self, rows: Tensor) -> Tensor:
-        """The blur along each direction is symmetric, so it is only their order that turns round."""
+        """The blur along each direction is symmetric, so the transpose only reverses their order."""
         return _product(reversed(self._blurs), rows)
 
     def splat_transposed(self, rows: Tensor) -> Tensor:
@@ -103,7 +103,7 @@ def _product(matrices: Iterable[Bags], rows: Tensor) -> Tensor:
 
 
 def _locate(features: Tensor) -> tuple[Tensor, Tensor]:
-    """What names each pixel's simplex, (N, d) integers: along each axis its base point less the rank of that
+    """The key of each pixel's simplex, (N, d) integers: along each axis its base point minus the rank of that
     axis; and barycentric coordinates (N, d + 1)."""
     d = features.shape[0]
     cell = float(d + 1)
@@ -147,7 +147,7 @@ def _locate(features: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _corners(simplices: Tensor) -> tuple[Tensor, "Keys"]:
-    """The vertices around each pixel, (N, d + 1) numbers, and the coordinates that they stand for."""
+    """The vertices around each pixel, (N, d + 1) numbers, and their coordinates."""
     d = simplices.shape[1]
     distinct = Keys(simplices, margin=0)
     base = -(-distinct.rows).div(d + 1, rounding_mode="floor") * (d + 1)
@@ -160,8 +160,8 @@ def _corners(simplices: Tensor) -> tuple[Tensor, "Keys"]:
 
 
 def _incidence(corners: Tensor, vertices: int) -> Callable[[Tensor], tuple[Bags, Bags]]:
-    """A function of weights (N, d + 1), those of the pixels' corners, that makes two matrices of them: from
-    pixels to vertices, and back."""
+    """A function that makes two matrices, from pixels to vertices and back, of the weights (N, d + 1) of the
+    pixels' corners."""
     flat = corners.flatten()
     by_vertex = flat.argsort(stable=True)
     pixel = by_vertex.div(corners.shape[1], rounding_mode="floor").int()
@@ -193,16 +193,15 @@ def _blur(keys: "Keys", direction: int, dtype: torch.dtype) -> Bags:
 
 
 def _every(step: int, count: int, device: torch.device) -> Tensor:
-    """Offsets of so many bags that hold `step` entries each."""
+    """Offsets of `count` bags with `step` entries each."""
     return torch.arange(0, step * count + 1, step, dtype=torch.int32, device=device)
 
 
 class Keys:
-    """The distinct ones among rows of integers, numbered; it finds the number of a row.
+    """Numbers the distinct rows of an integer array, and finds the number of a row.
 
-    As many columns as fit are packed into a 64-bit code, and where not all fit, the number of what is packed
-    so far stands for it in the next code. `margin`: how far rows to be found may lie outside of the range of
-    `rows`.
+    As many columns as fit are packed into a 64-bit code. If not all fit, the number of the columns packed so
+    far goes into the next code. `margin`: how far rows to find may lie outside the range of `rows`.
     """
 
     def __init__(self, rows: Tensor, margin: int) -> None:
@@ -226,7 +225,7 @@ class Keys:
         self.rows[self.numbers] = rows
 
     def find(self, rows: Tensor) -> Tensor:
-        """The number of each row, -1 where there is none."""
+        """The number of each row, -1 for unknown rows."""
         numbers = torch.zeros_like(rows[:, 0])
         found = torch.ones_like(numbers, dtype=torch.bool)
         for part, place, span, known in self._parts:

@@ -1,4 +1,4 @@
-"""Labelled images from files: one module per source, one form for all of them."""
+"""Data sets of labelled images. Each source has a module; all return the same type."""
 
 import lazy_loader
 

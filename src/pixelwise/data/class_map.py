@@ -1,4 +1,4 @@
-"""From the ids in label files to the classes one trains on: keep, merge, or send to void."""
+"""Map the ids in label files to classes: keep, merge or ignore them."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ _AT_ONCE = 1 << 22  # pixels
 
 @dataclass(frozen=True)
 class ClassMap:
-    """`table[id in the file]` is the class id or VOID; an id that is not in the table should not occur.
+    """`table[id in the file]` is the class id or VOID; ids outside the table are invalid.
 
     `notation` says what the ids are: numbers, or colours as 0xRRGGBB.
     """
@@ -40,8 +40,8 @@ class ClassMap:
 
     @classmethod
     def identity(cls, classes: Classes, void: Collection[int] = (VOID,), first: int = 0) -> "ClassMap":
-        """Ids from `first` on are the classes, those of `void` carry no label, all others should not
-        occur.
+        """The classes have the ids `first`, `first` + 1, ...; those in `void` become VOID; others are
+        invalid.
         """
         named = range(first, first + len(classes))
         if both := sorted(set(named) & set(void)):
@@ -50,18 +50,18 @@ class ClassMap:
 
     @property
     def known(self) -> list[int]:
-        """The ids that may occur."""
+        """The valid ids."""
         return sorted(self.table)
 
     def unknown(self, ids: FileIds) -> list[int]:
-        """Those of the ids that should not occur."""
+        """The invalid ones among the ids."""
         return [id_ for id_ in id_counts(ids) if id_ not in self.table]
 
     def apply(self, ids: FileIds) -> Labels:
         """Class ids of file ids; unknown ids become VOID (see `unknown` for finding them)."""
         if ids.dtype == np.uint8:
             return self._bytes[ids]
-        if ids.dtype == np.uint64:  # beyond what keys of 64 bits with a sign can hold
+        if ids.dtype == np.uint64:  # too large for signed keys of 64 bits
             ids = np.minimum(ids, np.uint64(np.iinfo(np.int64).max)).astype(np.int64)
         places = np.searchsorted(self._keys, ids).clip(max=len(self._keys) - 1)
         labels: Labels = np.where(self._keys[places] == ids, self._values[places], np.uint8(VOID))
@@ -75,7 +75,7 @@ class ClassMap:
         return f"ids {listed(ids)}"
 
     def select(self, text: str) -> "ClassMap":
-        """The map for a wish such as "background,person,animal=cat+dog": see `parse_classes`."""
+        """The map for a selection such as "background,person,animal=cat+dog": see `parse_classes`."""
         wished, void = parse_classes(text, self.classes)
         target = {source: new for new, (_, sources) in enumerate(wished) for source in sources}
         table = {id_: target.get(class_, VOID) for id_, class_ in self.table.items()}
@@ -87,7 +87,7 @@ class ClassMap:
 
 
 def id_counts(ids: FileIds) -> dict[int, int]:
-    """How many pixels have each id, in the order of ids. Raises ValueError for arrays that hold no
+    """The number of pixels with each id, sorted by id. Raises ValueError for arrays of other types than
     integers.
     """
     if ids.dtype.kind not in "ui":
@@ -128,8 +128,8 @@ def parse_classes(text: str, known: Classes) -> tuple[list[tuple[str, tuple[int,
     """New classes in order, each with the classes it is made of, and the ids that carry no label.
 
     `text` names classes as NAME or NAME=PART+PART, separated by commas; a part is a name or a class id of
-    `known`. What no class is made of becomes void; void=ID+ID does so for ids of the label files, known or
-    not, and for colours as void=#RRGGBB.
+    `known`. Classes that are not named become void. void=ID+ID makes ids of the label files void, known or
+    not, and void=#RRGGBB colours.
     """
     wished: list[tuple[str, tuple[int, ...]]] = []
     void: list[int] = []
@@ -156,7 +156,7 @@ def parse_classes(text: str, known: Classes) -> tuple[list[tuple[str, tuple[int,
         if name == "void":
             continue
         if not name or name in (other for other, _ in wished):
-            faults.append(f'"{item}" needs a name of its own')
+            faults.append(f'"{item}" needs a unique name')
         else:
             wished.append((name if parts or not ids else known.names[ids[0]], tuple(ids)))
     if not wished:

@@ -1,4 +1,4 @@
-"""Any data set as a folder of pictures and labels, as folder.py reads it."""
+"""Convert any data set to a folder of pictures and labels, which folder.py reads."""
 
 import os
 import shutil
@@ -29,13 +29,13 @@ _LONGEST_CLASS = 1000  # characters of a class name
 def convert(
     dataset: LabelledImages, place: Path, split: str, progress: Callable[[int], None] | None = None
 ) -> None:
-    """Write the samples below `place`/`split`, those of "all" right below `place`, and the names of classes
-    below `place`.
+    """Write the samples below `place`/`split`, those of "all" directly below `place`, and the names of
+    classes below `place`.
 
-    Pictures that are files are copied as they are, others become PNG; labels become palette PNG of class ids,
-    void 255; extra channels of 8 bits become PNG, others .npy. Names are the ids as `file_stem` has them.
+    Pictures that are files are copied unchanged, others become PNG; labels become palette PNG of class ids,
+    void 255; extra channels of 8 bits become PNG, others .npy. File names are the ids, see `file_stem`.
     Raises DataError if the folder to write exists, if `place` has other classes, if a name would not read
-    back the same, or for what a sample's reading raises.
+    back the same, or if a sample cannot be read.
     """
     goal = place_of(place, split)
     if goal.exists():
@@ -62,14 +62,15 @@ def convert(
                 progress(done)
         if (written := sum(1 for _ in (unfinished / "images").iterdir())) < len(names):
             raise DataError(
-                f"{len(names)} samples became {written} files", "give samples names that differ in any case"
+                f"{len(names)} samples became {written} files",
+                "give samples names that differ even if upper and lower case are the same",
             )
         for name, classes in lists.items():
             write_classes((unfinished if goal == place else place) / name, classes)
         unfinished.replace(goal)
     except BaseException:
         shutil.rmtree(unfinished, ignore_errors=True)
-        with suppress(OSError):  # what was there before stays
+        with suppress(OSError):  # files from before stay
             place.rmdir()
         raise
 
@@ -80,9 +81,7 @@ def place_of(place: Path, split: str) -> Path:
 
 
 def _file_names(dataset: LabelledImages) -> list[str]:
-    """The names of the samples' files without ending. Raises DataError if two are equal or one is not
-    possible.
-    """
+    """The samples' file names without extension. Raises DataError if two are equal or one is invalid."""
     names = [file_stem(entry.id) for entry in dataset.entries]
     repeated = [name for name, times in Counter(names).items() if times > 1]
     if repeated:
@@ -107,7 +106,7 @@ def _is_possible(name: str) -> bool:
 
 
 def _expect_plain(names: Iterable[str], what: str, dataset: LabelledImages) -> None:
-    """Raise DataError if one of the names, which become parts of file names, would lead elsewhere."""
+    """Raise DataError if one of the names, which become parts of file names, would change the folder."""
     for name in names:
         if not _is_possible(name) or name in (".", "..") or "/" in name or "\\" in name:
             raise DataError(
@@ -117,7 +116,7 @@ def _expect_plain(names: Iterable[str], what: str, dataset: LabelledImages) -> N
 
 
 def _expect_lasting(classes: Sequence[str], dataset: LabelledImages) -> None:
-    """Raise DataError if the class names would read back as others, or not at all."""
+    """Raise DataError if the class names would not read back the same."""
     for id_, name in enumerate(classes):
         if not _lasts(name):
             raise DataError(

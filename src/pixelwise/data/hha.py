@@ -1,9 +1,9 @@
 """HHA: horizontal disparity, height above ground, angle with gravity, from a depth picture and its camera.
 
 Source: Gupta, Arbelaez and Malik 2013 (gravity, section 4.1), Gupta et al. 2014 (HHA, section 3.1), with the
-encoding of their release. Departures: planes are fitted to the inverse depth in the window, among nine around
-a pixel, that fits best, instead of in superpixels; the floor is the median of what lies level near the lowest
-points, instead of the single lowest point.
+encoding of their release. Departures: planes are fitted to the inverse depth in the best-fitting of nine
+windows around a pixel, instead of in superpixels; the floor is the median of horizontal surfaces near the
+lowest points, instead of the single lowest point.
 """
 
 from dataclasses import dataclass
@@ -20,9 +20,9 @@ from pixelwise.data.window_sums import box_sum
 Floats = npt.NDArray[np.float64]
 
 _RADIUS, _WIDE_RADIUS = 5, 10  # half windows of the normals, for the angle and for finding gravity
-_ROUNDS = ((45.0, 5), (15.0, 5))  # how many degrees off a normal may be to count, and how often
+_ROUNDS = ((45.0, 5), (15.0, 5))  # largest deviation of a normal in degrees, and the number of rounds with it
 _FLOOR_BELOW, _CAMERA_HEIGHT = 0.9, 1.3  # metres
-_NEAREST, _FARTHEST = 1e-6, 1e6  # metres; whatever says more or less has not measured
+_NEAREST, _FARTHEST = 1e-6, 1e6  # metres; values outside are not measurements
 _MOST_PIXELS = 1_000_000  # of a camera's numbers
 _LEAST_DEPTH = 1.0  # metres, for the disparity
 
@@ -61,7 +61,7 @@ NYUD_CAMERA = Camera(518.85790117450188, 519.46961112127485, 325.58244941119034,
 
 @dataclass(frozen=True)
 class Geometry:
-    """What depth says of every pixel. NaN where depth is unknown.
+    """Height and angle of every pixel. NaN where depth is unknown.
 
     height: (H, W) metres above the floor. angle: (H, W) degrees between gravity and the surface's normal that
     points away from the camera: 0 floor, 90 wall, 180 ceiling. gravity: (3,) unit vector in camera axes
@@ -77,18 +77,18 @@ class Geometry:
 def read_metres(path: Path, per_metre: float | None = None) -> Floats:
     """(H, W) metres of a depth file, 0 where it was not measured.
 
-    `per_metre`: what a metre is in the file; by default 1000 (millimetres) for whole numbers and 1 for
-    others. Raises DataError if the file cannot be read or has several channels.
+    `per_metre`: units of the file per metre; by default 1000 (millimetres) for integers and 1 for floating
+    point. Raises DataError if the file cannot be read or has several channels.
     """
     values = read_numbers(path, "depth picture")
     if values.ndim != 2:
         raise DataError(
-            f"{path} has the shape {values.shape}, but depth has one number a pixel",
+            f"{path} has the shape {values.shape}, but depth has one number per pixel",
             "is it a colour picture? Depth is a PNG of 16 bits, a TIFF or a .npy array (H, W)",
         )
     if values.dtype == np.uint8 and per_metre is None:
         raise DataError(
-            f"{path} has 8 bits, which reach 255 millimetres only", "say what a metre is in it: --per-metre"
+            f"{path} has 8 bits, which reach 255 millimetres only", "give its units per metre: --per-metre"
         )
     default = 1000.0 if values.dtype.kind in "ui" else 1.0
     metres: Floats = values.astype(np.float64) / (default if per_metre is None else per_metre)
@@ -113,7 +113,7 @@ def measure(depth: npt.NDArray[np.generic], camera: Camera) -> Geometry:
     """Height and angle of every pixel of a depth picture (H, W) in metres, 0 or NaN where it was not
     measured.
 
-    If nothing lies 0.9 m below the camera or lower, the floor is taken to be 1.3 m below it, as in Gupta's
+    If no surface lies at least 0.9 m below the camera, the floor is assumed 1.3 m below it, as in Gupta's
     release. Where no plane can be fitted, the angle is that of a wall.
     """
     known = _known(depth)
@@ -132,9 +132,9 @@ def measure(depth: npt.NDArray[np.generic], camera: Camera) -> Geometry:
 def normals(metres: Floats, rays: Floats, camera: Camera, radius: int) -> Floats:
     """(H, W, 3) unit normals that point away from the camera, NaN where there is no plane.
 
-    A plane is where 1 / depth is linear in the ray (x / z, y / z); its coefficients are the normal. Of the
-    windows of 2 * radius + 1 pixels that hold a pixel at the centre, an edge or a corner, the one whose plane
-    fits best counts, so that normals do not blur across edges.
+    On a plane 1 / depth is linear in the ray (x / z, y / z); its coefficients are the normal. Each pixel lies
+    at the centre, an edge or a corner of nine windows of 2 * radius + 1 pixels. The window whose plane fits
+    best gives the normal, so that normals do not blur across edges.
     """
     weight = np.isfinite(metres).astype(np.float64)
     inverse = np.where(weight > 0, 1 / np.where(weight > 0, metres, 1), 0)
@@ -180,7 +180,7 @@ def find_gravity(directions: Floats) -> Floats:
             level, upright = units[cosines > near], units[cosines < across]
             if len(level) + len(upright) < 3:
                 return gravity
-            # The last estimate is worth 1% of the normals, or one wall alone would leave gravity open.
+            # The last estimate counts as 1% of the normals: one wall alone does not determine gravity.
             last = 0.01 * (len(level) + len(upright)) * np.outer(gravity, gravity)
             _, vectors = np.linalg.eigh(upright.T @ upright - level.T @ level - last)
             gravity = vectors[:, 0] * np.sign(vectors[1, 0] or 1.0)

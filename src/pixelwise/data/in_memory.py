@@ -1,4 +1,4 @@
-"""Images and labels that are arrays already, as a data set."""
+"""A data set from arrays of images and labels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ Pair = tuple[npt.NDArray[np.uint8], npt.NDArray[np.integer]]
 
 @dataclass(frozen=True)
 class Held(Generic[Content]):
-    """A part of a sample that needs no file; `path` names it in messages."""
+    """A part of a sample without a file; `path` is its name in messages."""
 
     path: Path
     content: Content

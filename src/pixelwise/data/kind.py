@@ -1,4 +1,4 @@
-"""What is known about a kind of data set: how to read it, where to get it, on which terms."""
+"""The description of a kind of data set: how to read it, where to get it, and its terms of use."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,8 +11,8 @@ from pixelwise.data.sample import LabelledImages
 class Source:
     """A kind of data set.
 
-    `read` is called with the path, the split, and the options given in the spec as keyword arguments, and
-    touches lists and folder names only. `splits` are the usual ones. `suffixes`: of files that the path may
+    `read` is called with the path, the split, and the options of the spec as keyword arguments; it reads only
+    lists and folder names. `splits` are the usual ones. `suffixes`: extensions of files that the path may
     name instead of a folder. `options`: name to meaning.
     """
 
@@ -28,7 +28,7 @@ class Source:
 
 
 def one_of(option: str, value: str, allowed: tuple[str, ...]) -> str:
-    """The value of an option, if it is allowed. Raises DataError that lists those that are."""
+    """The value of an option, if it is allowed. Raises DataError with the list of allowed values."""
     if value not in allowed:
         raise DataError(f"{option}={value} is not known", f"write {option}= and one of {', '.join(allowed)}")
     return value

@@ -1,4 +1,4 @@
-"""One data set learnt together with another whose classes are only some of its own (partial labels)."""
+"""Train on two data sets together, where the second has only some of the classes (partial labels)."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,8 +14,8 @@ from pixelwise.data.sample_files import Part
 
 @dataclass(frozen=True)
 class Translated:
-    """The ids of a label file as another data set writes them: `class_map` leads to that data set's classes,
-    `file_ids` (256) from these, and from VOID, to the ids in its files.
+    """A label file with its ids translated to another data set's: `class_map` maps them to its classes,
+    `file_ids` (256) maps these and VOID to the ids in its files.
     """
 
     part: Part[FileIds]
@@ -40,8 +40,8 @@ class Translated:
 def mixed(main: LabelledImages, other: LabelledImages, classes: str | None = None) -> LabelledImages:
     """The samples of `main`, then those of `other` with labels of main's classes.
 
-    `classes` says which of main's classes those of `other` are, as "building=building+door+window,car";
-    classes of `other` that it does not name become void. Without it, names must be the same. The samples of
+    `classes` maps the classes of `other` to main's, such as "building=building+door+window,car"; classes of
+    `other` that it does not name become void. Without it, names must be the same. The samples of
     `other` know that they label only those classes (`Entry.labelled`). Raises DataError for names that main
     does not have, and for data with several heads or with colours as labels.
     """

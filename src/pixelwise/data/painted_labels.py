@@ -1,4 +1,4 @@
-"""Labels painted from the objects of an annotation file, and what of them shows nowhere."""
+"""Draw labels from the objects of an annotation file, and report objects that are not visible."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from pixelwise.data.sample_files import Picture
 
 @dataclass(frozen=True)
 class Object:
-    """An object of a picture: its class id, what to call it in messages, and the shapes that it is the union
-    of. `undrawn` says why it has none, if the format has objects that are not drawn.
+    """An object of a picture: its class id, its name for messages, and its shapes, whose union is drawn.
+    `undrawn` says why it has no shapes, if the format has objects that are not drawn.
     """
 
     label: int
@@ -26,11 +26,11 @@ class Object:
 def painted(
     path: Path, image: Picture, size: tuple[int, int], objects: Sequence[Object], ground: int = 0
 ) -> tuple[Labels, tuple[str, ...]]:
-    """(H, W) class ids, each object upon those before it and `ground` where there is none; and a phrase for
-    each object that has no pixel, or seems to have been written in shares of the picture's size.
+    """(H, W) class ids, each object above those before it and `ground` elsewhere; and a phrase for each
+    object that has no pixel, or whose coordinates seem to be shares of the picture's size.
 
-    `path` is the annotation file, which says that the picture has this `size`. Raises DataError, naming both,
-    if it has another one, before anything of that size is allocated, and if a shape cannot be drawn.
+    `path` is the annotation file, according to which the picture has this `size`. Raises DataError with both
+    names if the size is wrong, before an array of that size is allocated, and if a shape cannot be drawn.
     """
     expect_size(path, image, size)
     try:
@@ -45,9 +45,7 @@ def painted(
 
 
 def expect_size(path: Path, image: Picture, size: tuple[int, int]) -> None:
-    """Raise DataError if the picture has neither this size nor, as it may have to be turned upright, this
-    size turned.
-    """
+    """Raise DataError unless the picture has this size, or this size rotated by its EXIF orientation."""
     real = image.size()
     if size not in (real, real[::-1]):
         raise DataError(
@@ -62,7 +60,7 @@ def are_shares(numbers: Sequence[float]) -> bool:
 
 
 def _doubt(thing: Object, visible: bool, size: tuple[int, int]) -> str:
-    """Why nobody will see the object, if so."""
+    """Why the object is not visible, or None."""
     outlines = [shape.points for shape in thing.shapes if isinstance(shape, Outline) and len(shape.points)]
     masks = [shape for shape in thing.shapes if isinstance(shape, Runs)]
     if not masks and are_shares([float(v) for points in outlines for v in points.ravel()]):

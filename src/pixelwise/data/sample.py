@@ -1,7 +1,7 @@
-"""What every data set gives: images with labels of one or more heads, read one at a time.
+"""The type of every data set: images with labels of one or more heads, read one at a time.
 
-Most data sets have one head, and `Sample.labels` and `LabelledImages.classes` are all there is to know. SIFT
-Flow and Stanford Background have two, a semantic and a geometric one; NYUDv2 has extra channels.
+Most data sets have one head; for these use `Sample.labels` and `LabelledImages.classes`. SIFT Flow and
+Stanford Background have two, a semantic and a geometric one; NYUDv2 has extra channels.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -22,14 +22,14 @@ SEMANTIC, GEOMETRIC = "semantic", "geometric"
 
 @dataclass(frozen=True)
 class Entry:
-    """Where one sample's parts are; they need not exist yet (the audit looks)."""
+    """The parts of one sample; their files may be missing, which the audit reports."""
 
     id: str
     image: Part[RGBImage]
     labels: Mapping[str, Part[FileIds]]
     channels: Mapping[str, Part[Channel]] = field(default_factory=dict)
     labelled: frozenset[int] | None = None
-    """The classes of the main head that its labels know, where they do not know all."""
+    """The classes of the main head that are labelled in this sample, if not all are."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Sample:
         return next(iter(self.heads.values()))
 
     def stacked(self, inputs: Sequence[str]) -> Channel:
-        """(H, W, K): the image, called "image", and channels side by side in this order; uint8 if all are."""
+        """(H, W, K): the image, called "image", and channels stacked in this order; uint8 if all are."""
         parts = [self.image if name == IMAGE else self.channels[name] for name in inputs]
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)
 
@@ -68,17 +68,17 @@ class LabelledImages:
 
     @property
     def class_map(self) -> ClassMap:
-        """Of the main head."""
+        """The map of the main head."""
         return next(iter(self.heads.values()))
 
     @property
     def classes(self) -> Classes:
-        """Of the main head."""
+        """The classes of the main head."""
         return self.class_map.classes
 
     @property
     def sizes(self) -> dict[str, int]:
-        """How many classes each head has."""
+        """The number of classes of each head."""
         return {name: len(class_map.classes) for name, class_map in self.heads.items()}
 
     def __len__(self) -> int:
@@ -128,19 +128,19 @@ class LabelledImages:
         return heads
 
     def select(self, classes: str) -> "LabelledImages":
-        """With classes of the main head selected, merged or dropped: see `parse_classes`."""
+        """The data with classes of the main head selected, merged or dropped: see `parse_classes`."""
         main = next(iter(self.heads))
         return replace(self, heads={**self.heads, main: self.class_map.select(classes)})
 
     def with_head(self, name: str) -> "LabelledImages":
-        """With the labels of this head alone. Raises DataError if the data set has none such."""
+        """The data with the labels of this head only. Raises DataError if the data set does not have it."""
         if name not in self.heads:
             raise DataError(f'{self.name} has no head "{name}"', f"heads: {', '.join(self.heads)}")
         return replace(self, name=f"{self.name} ({name})", heads={name: self.heads[name]})
 
     def with_heads(self, *names: str) -> "LabelledImages":
-        """With the labels of these heads, the first as the main one. Raises DataError if the data set lacks
-        one.
+        """The data with the labels of these heads, the first as the main one. Raises DataError if the data
+        set lacks one.
         """
         for name in names:
             self.with_head(name)
@@ -152,11 +152,11 @@ class LabelledImages:
         return replace(self, entries=self.entries[first:stop])
 
     def with_inputs(self, *inputs: str) -> "LabelledImages":
-        """With the extra channels among these inputs of a net, of which one may be the image."""
+        """The data with the extra channels among these inputs of a net; one input may be the image."""
         return self.with_channels(*(name for name in inputs if name != IMAGE))
 
     def with_channels(self, *names: str) -> "LabelledImages":
-        """With these extra channels in every sample. Raises DataError if the data set has none such."""
+        """The data with these extra channels in every sample. Raises DataError if the data set lacks one."""
         everywhere = [set(entry.channels) for entry in self.entries] or [set(names)]
         offered = set.intersection(*everywhere)
         if missing := [name for name in names if name not in offered]:

@@ -1,4 +1,4 @@
-"""The files one sample is made of: pictures, maps of ids and extra channels, each read by its own `read`."""
+"""The files of one sample: pictures, maps of ids and extra channels, each with its own `read`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ from pixelwise.data.formats.npy_arrays import read_array
 from pixelwise.data.formats.stored_values import Restore, is_grey, restoring
 
 _FORMATS = ("PNG", "TIFF", "BMP", "GIF", "PPM", "WEBP", "JPEG")
-"""In which labels and extra channels may be saved; JPEG only so that it can be named when it is refused."""
+"""Formats of labels and extra channels. JPEG is listed only so that the error can name it."""
 
 _REPLACE = "replace or remove the file"
 _MOST_TEXT = 2_000_000_000  # bytes
@@ -30,7 +30,7 @@ Content_co = TypeVar("Content_co", covariant=True)
 
 
 class Part(Protocol[Content_co]):
-    """Something of a sample that lies in a file, alone or with others. Sources may bring parts of their own.
+    """A part of a sample that is read from a file. Sources may define their own parts.
 
     `path` is the file to name in messages; `read` raises DataError, naming it, if it is missing or broken.
     """
@@ -42,7 +42,7 @@ class Part(Protocol[Content_co]):
 
 
 def read_part(part: Part[Content_co]) -> Content_co:
-    """What the part reads. Raises DataError, naming its file, whatever goes wrong in reading it, and
+    """The part's content. Raises DataError with the file's name for any fault in reading it, and
     MissingExtraError.
     """
     with part_errors(part.path):
@@ -51,7 +51,7 @@ def read_part(part: Part[Content_co]) -> Content_co:
 
 @contextmanager
 def part_errors(path: Path) -> Iterator[None]:
-    """Whatever goes wrong in reading a part becomes a DataError that names its file."""
+    """Turn every error in reading a part into a DataError that names its file."""
     try:
         yield
     except (DataError, MissingExtraError):
@@ -75,7 +75,7 @@ class Picture(Part[RGBImage], Protocol):
 
 @contextmanager
 def image_errors() -> Iterator[None]:
-    """Errors of pictures as errors of data."""
+    """Turn ImageError into DataError."""
     try:
         yield
     except ImageError as error:
@@ -84,8 +84,7 @@ def image_errors() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class ImageFile:
-    """A picture of its own: (H, W, 3) uint8, read as pictures to be segmented are
-    (core/pictures/reading.py)."""
+    """A picture in its own file: (H, W, 3) uint8, read by core/pictures/reading.py."""
 
     path: Path
 
@@ -169,8 +168,8 @@ class ChannelFile:
 
 @runtime_checkable
 class Drawing(Part[FileIds], Protocol):
-    """Labels drawn from the objects of an annotation file: `draw` gives the ids, as `read` does, and a phrase
-    for each object that shows nowhere.
+    """Labels drawn from the objects of an annotation file: `draw` returns the ids, as `read` does, and a
+    phrase for each object that is not visible.
     """
 
     def draw(self) -> tuple[FileIds, tuple[str, ...]]: ...
@@ -183,22 +182,20 @@ def packed(colours: RGBImage) -> FileIds:
 
 
 def portable(name: str) -> str:
-    """The name of a file as a list or an annotation gives it, with / between its parts as Windows reads it,
-    too.
-    """
+    """A file name from a list or an annotation, with / as separator, which Windows accepts too."""
     return name.replace("\\", "/")
 
 
 def missing(path: Path, kind: str) -> DataError:
-    """The error that there is no such file, which should be a `kind` of thing."""
+    """The error for a missing file; `kind` describes the file."""
     return DataError(f"the {kind} {path} does not exist", "check its name and place")
 
 
 @contextmanager
 def opened(path: Path, kind: str) -> Iterator[tuple[Image.Image, Restore]]:
-    """The decoded picture in a file, and the way from its values to those in the file, see stored_values.py.
+    """The decoded picture in a file, and a function from its values to those in the file (stored_values.py).
 
-    Raises DataError, naming the file as a `kind` of thing, if it cannot be read.
+    Raises DataError with the file's name and `kind` if it cannot be read.
     """
     shown = printable(path)
     try:
@@ -226,8 +223,8 @@ def _expect_lossless(image: Image.Image, path: Path, what: str) -> None:
 
 
 def read_text(path: Path, kind: str, most: int = _MOST_TEXT) -> str:
-    """The text of a file; DataError, naming the file as a `kind` of thing, if that cannot be read or has more
-    than `most` bytes.
+    """The text of a file. Raises DataError with its name and `kind` if it cannot be read or has more than
+    `most` bytes.
     """
     try:
         if regular_file(path).stat().st_size > most:
@@ -240,9 +237,9 @@ def read_text(path: Path, kind: str, most: int = _MOST_TEXT) -> str:
 
 
 def read_numbers(path: Path, kind: str) -> npt.NDArray[Any]:
-    """The array of a .npy file or of a picture of 8 or 16 bits or floats, as it is.
+    """The array of a .npy file or of a picture of 8 or 16 bits or floats, unchanged.
 
-    Raises DataError, naming the file as a `kind` of thing, if it cannot be read or holds no numbers.
+    Raises DataError with the file's name and `kind` if it cannot be read or does not hold numbers.
     """
     if path.suffix.lower() != ".npy":
         with opened(path, kind) as (image, restore):

@@ -1,4 +1,4 @@
-"""`KIND:PATH`, the one way to name a data set on the command line and in recipes."""
+"""Open data sets by `KIND:PATH`, the notation of the command line and of recipes."""
 
 import re
 from collections import Counter
@@ -56,9 +56,9 @@ def open_dataset(
     """The split of the data set `KIND:PATH` or `KIND:PATH,option=value`, with a KIND of SOURCES.
 
     `classes` selects, merges or drops classes: "background,person,animal=cat+dog" (all others become void).
-    `ids` is a file that lists the ids to take, one per line. `head` is the one of several to take alone. The
-    split "all" is the usual ones together, where the kind has none of that name. Only lists and folder names
-    are read here. Raises DataError if the place or the split is not there.
+    `ids` is a file that lists the ids to use, one per line. `head` selects one of several heads. The split
+    "all" joins the usual ones, unless the kind has a split of that name. Only lists and folder names are read
+    here. Raises DataError if the path or the split does not exist.
     """
     with _os_errors(spec):
         source, path, options = locate(spec)
@@ -74,7 +74,7 @@ def open_dataset(
 
 @contextmanager
 def _os_errors(spec: str) -> Iterator[None]:
-    """What the system refuses (permissions, names that are too long) as errors of the data."""
+    """Turn errors of the operating system (permissions, names that are too long) into DataError."""
     try:
         yield
     except OSError as error:
@@ -85,7 +85,7 @@ def _os_errors(spec: str) -> Iterator[None]:
 
 
 def _all(spec: str) -> LabelledImages:
-    """What the kind reads as "all", or else the usual splits that are there in one.
+    """The split that the kind calls "all", or else the existing usual splits in one.
 
     Raises DataError if an id is in two of them, or if their classes differ.
     """
@@ -99,7 +99,7 @@ def _all(spec: str) -> LabelledImages:
     twice = [id_ for id_, times in Counter(entry.id for entry in entries).items() if times > 1]
     if twice or any(dataset.heads != first.heads for dataset in others):
         what = f"have ids in common, as {twice[0]}" if twice else "differ in their classes"
-        raise DataError(f"{spec}: {' and '.join(splits)} {what}", "take one of them")
+        raise DataError(f"{spec}: {' and '.join(splits)} {what}", "use one of them")
     return replace(first, name=f"{spec} all", entries=entries)
 
 
@@ -118,9 +118,9 @@ def _those_there(splits: Iterable[str], opened: Callable[[str], LabelledImages])
 
 
 def _listed(path: Path, known: Collection[str]) -> frozenset[str]:
-    """The ids in a text file, one per line or several with blanks between them; known ids may have blanks.
+    """The ids in a text file, one per line or separated by blanks; known ids may contain blanks.
 
-    Raises DataError if there is no such file or no id in it.
+    Raises DataError if the file is missing or has no ids.
     """
     lines = [line.strip() for line in read_text(path, "list").split("\n")]
     ids = frozenset(id_ for line in lines for id_ in ([line] if line in known else line.split()))
@@ -135,9 +135,9 @@ def open_splits(
     classes: str | None = None,
     opened: Callable[[str, str, str | None], LabelledImages] = open_dataset,
 ) -> dict[str, LabelledImages]:
-    """The given split, or without one all those that are usual for the kind of data and are there.
+    """The given split, or by default all existing splits that are usual for the kind of data.
 
-    `opened` opens one of them, as `open_dataset` does.
+    `opened` opens one split, as `open_dataset` does.
     """
     if split is not None:
         return {split: opened(spec, split, classes)}
@@ -145,7 +145,7 @@ def open_splits(
 
 
 def locate(spec: str) -> tuple[Source, Path, dict[str, str]]:
-    """What `parse_spec` gives, for a path that is there. Raises DataError if it is not."""
+    """The result of `parse_spec` for an existing path. Raises DataError if it does not exist."""
     source, path, options = parse_spec(spec)
     if not path.is_dir() and not (path.suffix.lower() in source.suffixes and path.is_file()):
         what = " or ".join(["folder", *(f"{suffix} file" for suffix in source.suffixes)])
@@ -158,7 +158,7 @@ def locate(spec: str) -> tuple[Source, Path, dict[str, str]]:
 
 
 def parse_spec(spec: str) -> tuple[Source, Path, dict[str, str]]:
-    """The kind, the path and the options of a spec. Raises DataError for kinds and options there are not."""
+    """The kind, the path and the options of a spec. Raises DataError for unknown kinds and options."""
     kind, colon, rest = spec.partition(":")
     if not colon or kind not in SOURCES:
         example = f"folder:{spec}" if Path(spec).is_dir() else "voc:/data/VOC2012"
@@ -183,7 +183,7 @@ def _parts(rest: str) -> tuple[str, dict[str, str]]:
 
 
 def without_folders(spec: str) -> str:
-    """The spec with names for paths: where data lies on a machine is nobody's business."""
+    """The spec with names instead of paths: paths on a machine are private."""
     kind, _, rest = spec.partition(":")
     path, options = _parts(rest)
     named = [f",{option}={Path(value).name}" for option, value in options.items()]

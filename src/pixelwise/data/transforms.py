@@ -16,19 +16,19 @@ from torchvision.transforms.v2 import functional as tv
 from pixelwise.core.types import VOID, Channel
 from pixelwise.data.sample import Sample
 
-_GREY = 127  # of images where the picture ends; channels are 0 there
+_GREY = 127  # value of image pixels beyond the picture's border; channels are 0 there
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How training samples are varied.
+    """Augmentation of training samples.
 
-    `crop`: side of the square crop, pixels; 0 takes whole pictures in their own size. `side`: larger pictures
-    count as reduced to this many pixels on their longer side. `scale`: range of the factor by which a
-    picture is resized before the crop, drawn evenly on a log scale. `mirror`: half of the samples are
-    flipped left to right. `colour`: brightness, contrast and saturation are multiplied by factors in [1 -
-    colour, 1 + colour]. `jitter`: the picture's centre is moved by up to this many pixels of the crop in each
-    direction, as FCN does with 32 (section 4.3); None places the crop anywhere in the picture.
+    `crop`: side of the square crop, pixels; 0 takes whole pictures at their own size. `side`: larger pictures
+    count as reduced to this many pixels on their longer side. `scale`: range of the factor by which a picture
+    is resized before the crop, drawn uniformly on a log scale. `mirror`: half of the samples are flipped left
+    to right. `colour`: brightness, contrast and saturation are multiplied by factors in [1 - colour, 1 +
+    colour]. `jitter`: the picture's centre is shifted by up to this many pixels of the crop in each
+    direction, as in FCN with 32 (section 4.3); None places the crop anywhere in the picture.
     """
 
     crop: int
@@ -41,8 +41,8 @@ class Augmentation:
 
 @dataclass(frozen=True)
 class Crop:
-    """Tensors of one varied sample: `image` (3, H, W) uint8, `heads` (H, W) uint8 by head with VOID where the
-    picture ends, `channels` (K, H, W) by name, 0 there.
+    """Tensors of one augmented sample: `image` (3, H, W) uint8, `heads` (H, W) uint8 by head with VOID beyond
+    the picture's border, `channels` (K, H, W) by name, 0 there.
     """
 
     image: torch.Tensor
@@ -56,9 +56,7 @@ class Crop:
 
 
 def augment(sample: Sample, settings: Augmentation, rng: np.random.Generator) -> Crop:
-    """A random variation of the sample, (crop, crop) pixels large, or as large as the picture if crop is
-    0.
-    """
+    """A random augmentation of the sample, (crop, crop) pixels, or the picture's size if crop is 0."""
     height, width = sample.labels.shape
     low, high = settings.scale
     reduction = min(1.0, settings.side / max(height, width))
@@ -77,7 +75,7 @@ def augment(sample: Sample, settings: Augmentation, rng: np.random.Generator) ->
     picture = shown(sample.image)
     if settings.colour > 0:
         picture = _recolour(picture, settings.colour, rng)
-    # Not as masks: torchvision gives these "nearest", whose labels lie half a pixel off their picture.
+    # Not as masks: torchvision resizes these by "nearest", which shifts labels by half a pixel.
     heads = {
         name: shown(ids[..., None], InterpolationMode.NEAREST_EXACT) for name, ids in sample.heads.items()
     }
@@ -99,8 +97,8 @@ def augment(sample: Sample, settings: Augmentation, rng: np.random.Generator) ->
 
 @dataclass(frozen=True)
 class _View:
-    """What the crop shows of one axis: `length` pixels of the picture from `start` on, resized to `size`
-    pixels of the crop's `side`. `before`: the gap in front of them, None for anywhere.
+    """The crop along one axis: `length` pixels of the picture, starting at `start`, resized to `size` pixels
+    of the crop's `side`. `before`: the gap before them, None for anywhere.
     """
 
     start: int
@@ -116,7 +114,7 @@ class _View:
 
 
 def _view(length: int, factor: float, settings: Augmentation, rng: np.random.Generator) -> _View:
-    """Of an axis of `length` pixels that is resized by `factor`."""
+    """A random crop of an axis of `length` pixels that is resized by `factor`."""
     side = settings.crop or max(1, round(length * factor))
     window = side / factor  # in pixels of the picture
     if settings.jitter is None:

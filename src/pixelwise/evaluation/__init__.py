@@ -1,4 +1,4 @@
-"""Metrics of label maps, and the evaluation of a predictor on a data set."""
+"""Metrics for label maps, and the evaluation of a predictor on a data set."""
 
 import lazy_loader
 

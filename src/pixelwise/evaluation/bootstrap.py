@@ -24,18 +24,18 @@ _AT_A_TIME = 100
 
 
 class Interval(NamedTuple):
-    """From `low` to `high`; NaN if the figure was defined in no resample."""
+    """An interval from `low` to `high`; NaN if the figure is undefined in all resamples."""
 
     low: float
     high: float
 
 
 def resampled(images: Counts, resamples: int = RESAMPLES, seed: int = 0) -> Counts:
-    """Counts (resamples, C), each of as many images as (N, C) holds, drawn with replacement.
+    """Counts (resamples, C), each of N images that are drawn with replacement from the N of (N, C).
 
-    Equal N, `resamples` and `seed` draw the same images: so figures of two models on one split are paired.
-    A class that the images have but a resample has not is left out of it, predictions included; otherwise
-    IoU 0 for want of a rare class would pull means down.
+    Equal N, `resamples` and `seed` draw the same images, so figures of two models on one split are paired. If
+    a resample lacks a class that the images have, the class is left out of it, with its predictions;
+    otherwise its IoU of 0 would lower the mean.
     """
     count, classes = images.truth.shape
     if count == 0:

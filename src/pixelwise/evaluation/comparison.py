@@ -1,7 +1,7 @@
-"""Two evaluations of the same images side by side: differences with their confidence.
+"""Compare two evaluations of the same images: differences with confidence intervals.
 
-Both models saw the same images, so the bootstrap draws the same images for both and looks at the difference:
-that is far surer than two intervals that may overlap.
+Both models were evaluated on the same images, so the bootstrap draws the same images for both and computes
+the difference. This detects smaller differences than two separate intervals.
 """
 
 import math
@@ -30,14 +30,14 @@ CONVENTION = (
 _MOST_IMAGES = 5
 
 MOST_BYTES = 500_000_000
-"""Of the file of an evaluation; that of 100,000 images has a tenth."""
+"""The largest file of an evaluation; that of 100,000 images has a tenth of it."""
 
 _HINT = "make one with: pixelwise eval MODEL --data KIND:PATH --report FOLDER"
 
 
 @dataclass(frozen=True)
 class Record:
-    """What a comparison needs of a saved evaluation: images in order, their counts (N, C), class names."""
+    """The parts of a saved evaluation for a comparison: images in order, their counts (N, C), class names."""
 
     name: str
     ids: tuple[str, ...]
@@ -59,7 +59,7 @@ class _Image(BaseModel, strict=True):
 
 
 class _Saved(BaseModel, strict=True):
-    """What is read of an evaluation; there is more in the file."""
+    """The fields that are read of an evaluation; the file has more."""
 
     format: int
     model: Text
@@ -72,8 +72,8 @@ class _Saved(BaseModel, strict=True):
 def load_record(path: Path) -> Record:
     """An evaluation that `pixelwise eval` saved with --report (the folder) or printed with --json (a file).
 
-    Raises DataError, which names the file and the place in it, if there is none, it is of another kind, or
-    its counts contradict each other.
+    Raises DataError, with the file and the place in it, if the file is missing, is of another kind, or has
+    counts that contradict each other.
     """
     file = path / RECORD if path.is_dir() else path
     shown = printable(file)
@@ -99,7 +99,7 @@ def load_record(path: Path) -> Record:
 
 
 def _record(saved: _Saved) -> Record:
-    """Raises ValueError for counts that no pair of label maps has."""
+    """Raise ValueError for impossible counts."""
     if saved.format != FORMAT:
         raise ValueError(f"it has format {saved.format}; this pixelwise reads {FORMAT}")
     classes = tuple(row.name for row in saved.per_class)
@@ -124,7 +124,7 @@ def compare(first: Record, second: Record) -> dict[str, Any]:
     """Figures in [0, 1] of both, `difference` (second - first), its `interval`, and `better`, the share of
     resamples in which the second is better (ties count half), for the four metrics and the IoU of each class.
 
-    Raises DataError unless both judged the same labels of the same images in the same classes.
+    Raises DataError unless both used the same labels of the same images with the same classes.
     """
     second = _in_order_of(first, second)
     drawn = bootstrap.resampled(first.counts), bootstrap.resampled(second.counts)
@@ -164,12 +164,12 @@ def _in_order_of(first: Record, second: Record) -> Record:
             + ", ".join(first.classes)
             + " against "
             + ", ".join(second.classes),
-            "judge both models with one --classes",
+            "evaluate both models with the same --classes",
         )
     if missing := set(first.ids) ^ set(second.ids):
         raise DataError(
             f"the evaluations are of other images: {len(missing)} are in one of them only, as {min(missing)}",
-            "judge both models on one split, or on one --list",
+            "evaluate both models on the same split, or with the same --list",
         )
     places = {image: index for index, image in enumerate(second.ids)}
     order = [places[image] for image in first.ids]
@@ -180,7 +180,7 @@ def _in_order_of(first: Record, second: Record) -> Record:
     if differ.size:
         raise DataError(
             f"the labels of {differ.size} images differ in the two evaluations, as of {first.ids[differ[0]]}",
-            "evaluate both models again on the present labels",
+            "evaluate both models again on the current labels",
         )
     return Record(second.name, first.ids, counts, second.classes)
 

@@ -1,7 +1,7 @@
 """Mean IoU of CRF parameters on a data set: scores are computed once, trials are recorded at once.
 
 A work folder holds, under a name that depends on model, images, labels and classes, `scores/` (float16, one
-file per image) and `trials.jsonl` (one line per trial). A search that was interrupted goes on from there.
+file per image) and `trials.jsonl` (one line per trial). An interrupted search continues from there.
 """
 
 import dataclasses
@@ -33,11 +33,11 @@ _VERSION = 2  # of what is kept in the work folder
 
 
 class ScoredImages:
-    """A model's scores of a data set, kept in `work`, and what becomes of them in a CRF."""
+    """A model's scores for a data set, saved in `work`, and their mean IoU after a CRF."""
 
     def __init__(self, predictor: Predictor, dataset: LabelledImages, work: Path) -> None:
         """`predictor` has no refiner. Nothing is scored yet. Raises DataError if labels and classes do not
-        fit, ModelError if the model sees more than the image.
+        fit, ModelError if the model has other inputs than the image.
         """
         predictor.expect_photos()
         self._predictor = predictor
@@ -61,7 +61,7 @@ class ScoredImages:
                 progress(done)
 
     def confusion(self, refiner: Refiner | None) -> confusion.Confusion:
-        """(C, C) over all images, after `compute`; as many at a time as there are processors."""
+        """(C, C) confusion matrix over all images, after `compute`; one thread per processor."""
         classes = len(self._predictor.classes)
 
         def count(index: int) -> confusion.Confusion:
@@ -82,7 +82,7 @@ class ScoredImages:
         return total
 
     def mean_iou(self, point: Point) -> float:
-        """In [0, 1], refined with these parameters. It is recorded before it is returned."""
+        """Mean IoU in [0, 1] after the CRF with these parameters. It is recorded before it is returned."""
         value = confusion.mean_iou(self.confusion(CRFRefiner(point.preset("trial", "search"), threads=1)))
         self._trials.parent.mkdir(parents=True, exist_ok=True)
         with self._trials.open("a", encoding="utf-8") as file:
@@ -116,7 +116,7 @@ def _save(scores: npt.NDArray[np.float16], file: BinaryIO) -> None:
 
 
 def _as_half(scores: Scores) -> npt.NDArray[np.float16]:
-    """Scores as float16, less the largest of each pixel: the softmax is the same, and no number too large."""
+    """Scores as float16, minus the largest of each pixel: the softmax is the same, and nothing overflows."""
     below = scores - scores.max(axis=0)
     lowest = np.finfo(np.float16).min
     half: npt.NDArray[np.float16] = np.maximum(below, lowest).astype(np.float16)
@@ -124,7 +124,7 @@ def _as_half(scores: Scores) -> npt.NDArray[np.float16]:
 
 
 class _Kept:
-    """An engine that gives scores from a file."""
+    """An engine that reads scores from a file."""
 
     threads = 1
 
@@ -169,7 +169,7 @@ def at_random(dataset: LabelledImages, count: int, seed: int) -> LabelledImages:
 
 
 def _key(predictor: Predictor, dataset: LabelledImages) -> str:
-    """Changes with whatever changes scores or truth."""
+    """A digest that changes if scores or ground truth change."""
     files = [
         [entry.id, *_state(entry.image.path), *(_state(part.path) for part in entry.labels.values())]
         for entry in dataset.entries

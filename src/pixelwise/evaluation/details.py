@@ -1,4 +1,4 @@
-"""What can be counted of a split besides its confusion matrix, in the same pass over the images."""
+"""Optional metrics of a split besides the confusion matrix, counted in the same pass over the images."""
 
 from collections.abc import Collection
 from typing import Any
@@ -22,7 +22,7 @@ ALL = (*BANDS, "boundary", "calibration", "sizes", "log_loss")
 
 
 class Details:
-    """Each part is None unless it was asked for by its name, one of ALL."""
+    """Each part is None unless its name, one of ALL, was requested."""
 
     def __init__(self, classes: int, names: Collection[str] = ()) -> None:
         if unknown := sorted(set(names) - set(ALL)):
@@ -36,11 +36,11 @@ class Details:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The parts that were asked for."""
+        """The requested parts."""
         return tuple(name for name in ALL if getattr(self, name) is not None)
 
     def add(self, read: Labels, truth: Labels, result: Segmentation) -> None:
-        """Count one image: `read` (H, W) as the data set has it, `truth` in the model's classes."""
+        """Count one image: `read` (H, W) in the data set's classes, `truth` in the model's."""
         if self.trimap is not None:
             self.trimap.add(void_distance(read), truth, result.labels)
         if self.class_borders is not None:
@@ -60,7 +60,7 @@ class Details:
             getattr(self, name).merge(getattr(other, name))
 
     def to_dict(self) -> dict[str, Any]:
-        """What was counted, by name, each with its convention."""
+        """The results by name, each with its convention."""
         content: dict[str, Any] = {}
         if self.trimap is not None:
             content["trimap"] = {"convention": TRIMAP_CONVENTION, "curve": self.trimap.curve()}

@@ -1,4 +1,4 @@
-"""A predictor judged on a data set: one confusion matrix over the whole split."""
+"""Evaluate a predictor on a data set, with one confusion matrix over the whole split."""
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterator
@@ -27,7 +27,7 @@ SUMMARY = {
     "mean_iou": "mean IoU",
     "frequency_weighted_iou": "frequency-weighted IoU",
 }
-"""The paper's four metrics, methods of Counts and keys of `Evaluation.to_dict`, and what people call them."""
+"""The paper's four metrics: methods of Counts and keys of `Evaluation.to_dict`, with their common names."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,12 @@ class Evaluation:
 
     @property
     def images(self) -> int:
-        """How many were judged."""
+        """The number of images."""
         return len(self.tally.ids)
 
     @property
     def confusion(self) -> confusion.Confusion:
-        """(C, C) over all images."""
+        """(C, C) confusion matrix over all images."""
         return self.tally.confusion
 
     def summary(self) -> dict[str, float]:
@@ -71,9 +71,9 @@ class Evaluation:
         return {name: _pair(bootstrap.interval(getattr(resampled, name)())) for name in SUMMARY}
 
     def per_class(self) -> list[dict[str, Any]]:
-        """Per class id, name, figures in [0, 1] (None where not defined) and the true pixels.
+        """For each class its id, name, figures in [0, 1] (None if undefined) and number of true pixels.
 
-        `accuracy` is the paper's name of the recall.
+        `accuracy` is the paper's name for recall.
         """
         counts = Counts.of(self.confusion)
         figures = {
@@ -120,7 +120,7 @@ def _pair(interval: bootstrap.Interval) -> list[float | None]:
 def match_classes(data: Classes, model: Classes) -> tuple[Labels, tuple[str, ...]]:
     """The (256,) table from the data's ids to the model's by name, and the names that become void.
 
-    Raises DataError if not one name is common.
+    Raises DataError if they have no name in common.
     """
     table = np.full(256, VOID, np.uint8)
     void = []
@@ -146,8 +146,8 @@ def evaluate(
 ) -> Evaluation:
     """Segment every image as the predictor does and count; `progress` gets the number of images done.
 
-    details: what to count besides the confusion, names from details.ALL. Raises DataError, naming what is at
-    fault, if classes do not match, a file is broken, or two images have one id.
+    details: names from details.ALL to count besides the confusion matrix. Raises DataError with the reason if
+    classes do not match, a file is broken, or two images have the same id.
     """
     dataset = dataset.with_inputs(*predictor.inputs)
     table, void = match_classes(dataset.classes, predictor.classes)
@@ -170,7 +170,7 @@ def evaluate(
     for done, result in enumerate(results(), start=1):
         image, labels = waiting.popleft()
         if image in tally.ids:
-            raise DataError(f'{dataset.name} names "{image}" twice', "every image needs an id of its own")
+            raise DataError(f'{dataset.name} names "{image}" twice', "every image needs a unique id")
         truth = table[labels]
         tally.add(image, truth, result.labels)
         counted.add(labels, truth, result)

@@ -1,7 +1,7 @@
-"""What is counted of a split: one confusion matrix over all of it, and the counts of each image.
+"""The counts of a split: one confusion matrix over all images, and the counts of each image.
 
-The counts of images are what confidence intervals and comparisons need. Tallies of parts of a split, counted
-by several processes, merge into that of the whole.
+Confidence intervals and comparisons need the counts of each image. Tallies of parts of a split, from several
+processes, merge into that of the whole.
 """
 
 from collections.abc import Iterable, KeysView, Set
@@ -14,7 +14,7 @@ from pixelwise.core.types import Labels
 from pixelwise.evaluation.metrics.confusion import Confusion, Counts, confusion_matrix
 
 _ImageCounts = npt.NDArray[np.int64]
-"""(K, 4): class id, pixels right, of that truth, and predicted, for the K classes in truth or prediction."""
+"""(K, 4): class id, pixels that are right, true, and predicted, for the K classes in truth or prediction."""
 
 
 class Tally:
@@ -54,7 +54,7 @@ class Tally:
     def _refuse(self, known: Set[str]) -> None:
         if known:
             raise ValueError(
-                f'image "{min(known)}" is counted twice: every image of a split needs an id of its own'
+                f'image "{min(known)}" is counted twice: every image of a split needs a unique id'
             )
 
     def per_image(self) -> Counts:

@@ -1,7 +1,7 @@
-"""The best mean IoU that labels on a coarser grid can reach: the truth itself, reduced and enlarged again.
+"""The best possible mean IoU on a coarser grid: that of the ground truth, reduced and enlarged again.
 
-Source: Long et al. 2015, appendix A ("Upper Bound on IU"). The paper states neither how it resamples nor
-what becomes of void, so `CONVENTIONS` holds the plausible ways; each figure needs its name beside it.
+Source: Long et al. 2015, appendix A ("Upper Bound on IU"). The paper states neither the resampling nor the
+treatment of void, so `CONVENTIONS` holds the plausible ones. Report each figure with its convention.
 """
 
 import itertools
@@ -31,8 +31,8 @@ Over = Literal["pixels", "images"]
 
 @dataclass(frozen=True)
 class Convention:
-    """How the truth goes to a grid of cells of factor x factor pixels (the last ones are cut off by the
-    image) and back, and what becomes of void.
+    """How the truth is resampled to a grid of cells of factor x factor pixels (the image cuts off the last
+    ones) and back, and how void is treated.
 
     reduce: a cell has the id of its middle pixel (the lower right of four), of its first pixel, or the most
     frequent one; the smaller id wins a tie. "shares": it has the share of every id, by antialiased bilinear
@@ -64,7 +64,7 @@ CONVENTIONS = (
     ),
     Convention("shares", "bilinear", "a miss", "images"),
 )
-"""Those that are plausible and differ."""
+"""The plausible conventions that differ from each other."""
 
 
 def upper_bounds(

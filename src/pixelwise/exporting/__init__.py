@@ -1,4 +1,4 @@
-"""Trained nets as files that need no torch."""
+"""Export trained nets to files that do not need torch."""
 
 import lazy_loader
 

@@ -1,6 +1,4 @@
-"""A trained net as one ONNX file that is a whole model: graph, classes, preprocessing, palette, training
-record.
-"""
+"""Write a trained net as one ONNX file with graph, classes, preprocessing, palette and training record."""
 
 import warnings
 from collections.abc import Sequence
@@ -42,13 +40,12 @@ class _Image(nn.Module):
 
 
 def export_onnx(net: nn.Module, info: ModelInfo, path: Path, half_weights: bool = True) -> float:
-    """Write the net, which is in evaluation mode, to `path` and check the file against it; returns the
+    """Write the net, which must be in evaluation mode, to `path` and compare the file with it; returns the
     largest deviation.
 
     The graph takes images of any height and width. `half_weights` stores large weights as float16, half the
-    size; all arithmetic stays float32. The deviation is the largest difference of scores over several odd
-    sizes, relative to their standard deviation; above 0.02 ModelError is raised and nothing is left at
-    `path`.
+    size; all arithmetic stays float32. The deviation is the largest difference of scores over several image
+    sizes, relative to their standard deviation. Above 0.02, ModelError is raised and no file is written.
     """
     try:
         import onnx
@@ -58,12 +55,12 @@ def export_onnx(net: nn.Module, info: ModelInfo, path: Path, half_weights: bool 
             raise
         raise MissingExtraError(error.name) from None
     if path.is_dir():
-        raise ModelError(f"{path} is a folder", "name the file to write, as in model.onnx")
+        raise ModelError(f"{path} is a folder", "name the file to write, such as model.onnx")
     if net.training:
         raise ValueError("expected a net in evaluation mode: call net.eval() first")
 
     if fault := fault_of(net.state_dict()):
-        raise ModelError(f"the net holds {fault}", "export a net with sound weights")
+        raise ModelError(f"the net holds {fault}", "export a net with finite weights")
 
     channels = channels_of(net, info.inputs)
     kind = torch.uint8 if info.inputs == (IMAGE,) else torch.float32

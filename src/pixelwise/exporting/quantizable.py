@@ -1,4 +1,4 @@
-"""Write a graph so that ONNX Runtime's tools `quant_pre_process` and `quantize_dynamic` take it.
+"""Change a graph so that ONNX Runtime's tools `quant_pre_process` and `quantize_dynamic` accept it.
 
 The engines undo both changes when they load the file: the arithmetic stays the same.
 """
@@ -10,7 +10,7 @@ from typing import Any
 def make_quantizable(graph: Any) -> None:
     """Change the nodes of an ONNX graph in place.
 
-    - A convolution whose weights are stored as float16 gives its bias to an Add of its own:
+    - The bias of a convolution whose weights are stored as float16 moves to a separate Add:
       `quantize_dynamic` reads the shape of a bias from the weights, and does not look behind the Cast.
     - The score maps that a ConvTranspose enlarged are added by Sum: the shape inference of
       `quant_pre_process` cannot prove that their sizes are equal, and gives up on an Add, but not on a Sum.

@@ -1,8 +1,9 @@
-"""Anybody's ONNX net as a model file: pixels are prepared before it, and its scores brought to their size.
+"""Wrap any ONNX net as a model file: add the normalisation of pixels before it and the resizing of scores
+after.
 
-What comes before the net: colours to its range, less its mean and over its standard deviation, in its layout,
-at its size if that is fixed, or padded to a multiple. What comes after it: bilinear interpolation of the
-scores to the picture's size (pixel centres at one half, as torch's align_corners=False).
+Before the net, pixels are scaled to its range, normalised by its mean and standard deviation, brought to its
+layout, and resized to its size if that is fixed, or padded to a multiple. After the net, scores are
+interpolated bilinearly to the picture's size (pixel centres at one half, as torch's align_corners=False).
 """
 
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ from pixelwise.inference.model_files.model_file import INPUT, MOST_BYTES, OUTPUT
 from pixelwise.inference.normalisation import Normalisation
 
 _OPSET = 17
-"""Nets with older versions of ONNX's operators are brought to this one."""
+"""Nets with older versions of ONNX's operators are converted to this one."""
 
 CHECKED_SIZES = ((64, 96), (97, 131))
 
@@ -29,7 +30,7 @@ _HINT = "export the net with one input, float (N, 3, H, W) or uint8 (N, H, W, 3)
 
 @dataclass(frozen=True)
 class _Port:
-    """An input or output of a graph: sizes are None where any will do."""
+    """An input or output of a graph; None stands for any size."""
 
     name: str
     kind: int
@@ -39,11 +40,12 @@ class _Port:
 def wrap_onnx(
     source: Path, info: ModelInfo, path: Path, normalisation: Normalisation, multiple: int = 1
 ) -> None:
-    """Write the net of the ONNX file `source` to `path` as a model file that says `info`.
+    """Write the net of the ONNX file `source` to `path` as a model file with the metadata `info`.
 
     multiple: pictures are padded at the right and the bottom, by their last pixels, to sides that are a
-    multiple of it. The file is run on two sizes before it gets its name. Raises ModelError if the net is of
-    another kind, does not score as many classes as `info` has, or holds what model files may not hold.
+    multiple of it. The file is tested on two sizes before it appears under its name. Raises ModelError if the
+    net has another interface, scores another number of classes than `info`, or holds what model files may
+    not.
     """
     try:
         import onnx
@@ -115,7 +117,7 @@ def _input(graph: Any, shown: str) -> _Port:
 
 
 def _output(graph: Any, classes: int, shown: str) -> _Port:
-    """The first output that may be scores of so many classes."""
+    """The first output whose shape fits scores of this number of classes."""
     ports = _ports(graph.output)
     fitting = [
         port for port in ports if len(port.sizes) in (0, 4) and port.sizes[1:2] in ((), (None,), (classes,))
@@ -214,7 +216,7 @@ def _resize(name: str, sizes: str, result: str) -> Any:
 
 
 def _try_out(content: bytes, classes: int, shown: str) -> None:
-    """Run the file on pictures of two sizes. Raises ModelError unless that gives scores of the classes."""
+    """Run the file on pictures of two sizes. Raises ModelError unless it returns scores of the classes."""
     engine = OnnxEngine(content, source=shown)
     for size in CHECKED_SIZES:
         scores = engine.scores(np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8))

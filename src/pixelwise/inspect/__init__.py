@@ -1,4 +1,4 @@
-"""What a net is made of: its layers, and a drawing of them."""
+"""Inspect a net: its layers, and a drawing of them."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Drawings of lines, rectangles and words that become SVG or a picture."""
+"""Draw lines, rectangles and words as SVG or as a picture."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 Point = tuple[float, float]
 FONT = "Helvetica, Arial, 'DejaVu Sans', sans-serif"
 FINE = 4
-"""Pictures are painted so many times larger and then reduced, which smooths their lines."""
+"""Pictures are painted larger by this factor and then reduced, which smooths their lines."""
 
 
 class Canvas:
-    """Width and height in pixels; x goes right and y down. What comes later lies above."""
+    """Width and height in pixels; x goes right and y down. Later shapes cover earlier ones."""
 
     def __init__(self, width: int, height: int) -> None:
         self.width, self.height = width, height

@@ -25,9 +25,9 @@ TITLES = {"cat": "concatenation", "add": "sum"}
 
 @dataclass
 class Arrow:
-    """What lies between two shown maps: convolutions, the largest atrous rate, the factor of upsampling.
+    """The layers between two drawn maps: convolutions, the largest atrous rate, the factor of upsampling.
 
-    It runs along its source's row, or if others stand in the way at the height `lane`.
+    The arrow runs along its source's row, or at the height `lane` if other maps are in the way.
     """
 
     source: str

@@ -1,8 +1,7 @@
-"""What a net is made of: its layers in order, with sizes, grids, parameters and work, without computing
-anything.
+"""List the layers of a net in order, with sizes, grids, parameters and operations, without computing scores.
 
-The net is traced once and its layers are run on tensors that have a shape but no numbers. A multiplication
-and its addition count as 2 operations; convolutions and upsamplings are counted, the rest is not.
+The net is traced once, and its layers run on tensors that have a shape but no numbers. A multiplication and
+its addition count as 2 operations; only convolutions and upsampling are counted.
 """
 
 from dataclasses import dataclass
@@ -21,10 +20,10 @@ from pixelwise.models.trunks.trunk import side, through
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer and the map that it gives.
+    """A layer and its output map.
 
     `kind` is "image", the class of a module, or the name of a function. `grid` is where the map's cells lie
-    on the image, None where that is not known; `operations` are per image.
+    on the image, None if that is unknown; `operations` are per image.
     """
 
     name: str
@@ -41,8 +40,8 @@ class Layer:
 
 
 def layers_of(net: SegmentationNet, size: tuple[int, int] = (500, 500)) -> list[Layer]:
-    """The layers of a net for an image of that (height, width). The net is put into evaluation mode and onto
-    the device "meta", which takes its weights away.
+    """The layers of a net for an image of that (height, width). The net is set to evaluation mode and moved
+    to the device "meta", so it loses its weights.
     """
     net = net.eval().to("meta")
     image = torch.empty(1, net.mean.shape[1], *size, device="meta")
@@ -60,7 +59,7 @@ def layers_of(net: SegmentationNet, size: tuple[int, int] = (500, 500)) -> list[
 
 
 def deepest_grid(layers: list[Layer]) -> Grid:
-    """Where the cells of the coarsest convolution lie; of several, those with the largest field."""
+    """The grid of the coarsest convolution; of several, the one with the largest receptive field."""
     grids = [layer.grid for layer in layers if layer.kind == "Conv2d" and layer.grid is not None]
     return max(grids, key=lambda grid: (grid.stride, grid.field))
 
@@ -116,7 +115,7 @@ def _layer(net: nn.Module, node: fx.Node, values: dict[fx.Node, Any], sources: l
 
 
 def _parameters(module: nn.Module) -> int:
-    """How many numbers a module has; the kernels of fixed interpolation are none."""
+    """The number of parameters of a module; filters of fixed interpolation do not count."""
     if isinstance(module, BilinearUpsampling) and not module.weight.requires_grad:
         return 0
     return sum(parameter.numel() for parameter in module.parameters())

@@ -1,8 +1,8 @@
 """A drop-in for pydensecrf: change `import pydensecrf.densecrf` to `import
 pixelwise.crf.pydensecrf.densecrf`.
 
-The same calls give the same numbers (to 1e-4), in threads and without holding the GIL. What crashed there,
-or passed and gave nonsense, raises ValueError here. New code is better off with pixelwise.crf itself.
+The same calls give the same numbers (to 1e-4), in threads and without holding the GIL. Calls that crash
+pydensecrf, or give nonsense, raise ValueError here. New code should use pixelwise.crf itself.
 """
 
 import lazy_loader

@@ -1,4 +1,4 @@
-"""The classes of pydensecrf.densecrf, on pixelwise's core. Names and argument order are the peer's."""
+"""The classes of pydensecrf.densecrf, on pixelwise's core. Names and argument order are pydensecrf's."""
 
 import threading
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ Compat = float | npt.ArrayLike
 
 
 class KernelType(IntEnum):
-    """Which parameters of a kernel can be learned; inference, all there is here, does not depend on it."""
+    """Which parameters of a kernel can be learned; inference does not depend on it."""
 
     CONST_KERNEL = 0
     DIAG_KERNEL = 1
@@ -70,8 +70,8 @@ class LogisticUnary(Unary):
 class DenseCRF:
     """A CRF over `nvar` pixels and `nlabels` labels. Raises ValueError unless both are positive.
 
-    Threads may share an object, as they may the peer's: a call waits until the one before has its result.
-    Further arguments are for subclasses and ignored, as the peer does.
+    Threads may share an object: a call waits until the one before has its result. As in pydensecrf, further
+    arguments are for subclasses and ignored.
     """
 
     def __init__(self, nvar: float, nlabels: float, *_: object, **__: object) -> None:
@@ -125,7 +125,7 @@ class DenseCRF:
     ) -> None:
         """Add exp(-|f_i - f_j|^2 / 2) of features (d, pixels).
 
-        compat: a number, the reward for equal labels; (labels,), what equal labels COST (sic: the peer's
+        compat: a number, the reward for equal labels; (labels,), what equal labels COST (sic: pydensecrf's
         sign); or (labels, labels), the cost of each pair, of which the symmetric part is used.
         """
         self._add(Features(features).features(self._shape[1:]), compat, kernel, normalization)
@@ -139,7 +139,7 @@ class DenseCRF:
             self._field = None
 
     def inference(self, niter: float) -> Matrix:
-        """Beliefs (labels, pixels) after `niter` iterations, a whole number such as 5 or 5.0."""
+        """Probabilities (labels, pixels) after `niter` iterations, a whole number such as 5 or 5.0."""
         steps = _whole(niter)
         if not 0 <= steps <= MAX_ITERATIONS:
             raise ValueError(
@@ -151,13 +151,13 @@ class DenseCRF:
             return self._beliefs(field)
 
     def startInference(self) -> tuple[Matrix, Matrix, Matrix]:  # noqa: N802
-        """Beliefs of the unary alone, and two matrices that stepInference wants back but does not use."""
+        """Probabilities of the unary alone, and two matrices for stepInference, which does not use them."""
         empty = np.empty((0, 0), np.float32)
         with self._fresh_field() as field:
             return self._beliefs(field), empty, empty.copy()
 
     def stepInference(self, Q: Matrix, tmp1: Matrix, tmp2: Matrix) -> None:  # noqa: N802, N803
-        """Replace the beliefs Q (labels, pixels) by those of one more iteration."""
+        """Replace the probabilities Q (labels, pixels) by those of one more iteration."""
         before = self._volume(self._checked(Q))
         with self._fresh_field() as field:
             field.step_from(before)
@@ -179,7 +179,7 @@ class DenseCRF:
 
     @contextmanager
     def _fresh_field(self) -> Iterator[_core.MeanField]:
-        """The core's object, at the unary, and no other thread's for the time of the block."""
+        """The core's object, reset to the unary; no other thread uses it while the block runs."""
         with self._calls:
             field = self._field
             if field is None:
@@ -230,7 +230,7 @@ class DenseCRF2D(DenseCRF):
 
 
 def _whole(value: object) -> int:
-    """A number that is whole, 5 or 5.0, as an integer; -1 for anything else."""
+    """A whole number such as 5 or 5.0 as an integer; -1 for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         return -1
     if isinstance(value, int | np.integer):
@@ -258,7 +258,7 @@ def _gain(compat: Compat, labels: int) -> tuple[float, Matrix | None]:
     """The core's weight and label matrix."""
     given = np.asarray(compat)
     if given.shape == () and given.dtype.kind == "b":
-        given = given.astype(np.float32)  # to the peer, as to Python, True is the number 1
+        given = given.astype(np.float32)  # for pydensecrf, as for Python, True is the number 1
     if given.dtype.kind not in "iuf" or not np.isfinite(given).all():
         raise ValueError(f"compat must hold finite numbers, got {compat!r}")
     if given.shape == ():

@@ -1,5 +1,5 @@
-"""The functions of pydensecrf.utils. Widths of the create_ functions go by axis of the array (row, column,
-...)."""
+"""The functions of pydensecrf.utils. Widths of the create_ functions are in the order of the array's axes
+(row, column, ...)."""
 
 import warnings
 from collections.abc import Sequence
@@ -17,9 +17,9 @@ def unary_from_labels(
 ) -> Matrix:
     """Energies (n_labels, pixels) of labels that are right with probability gt_prob.
 
-    Labels are integers, or truth values for 0 and 1. With zero_unsure, label 0 means "could be anything",
-    n_labels does not count it, and row k is of label k + 1. Raises ValueError for a gt_prob outside (0, 1)
-    and for labels beyond n_labels, 255 for void among them.
+    Labels are integers or bools. With zero_unsure, label 0 means "could be anything", n_labels does not count
+    it, and row k belongs to label k + 1. Raises ValueError for a gt_prob outside (0, 1) and for labels beyond
+    n_labels, including 255 for void.
     """
     ids = np.asarray(labels).ravel()
     if not 0 < gt_prob < 1:
@@ -44,9 +44,9 @@ def unary_from_labels(
 def unary_from_softmax(sm: npt.ArrayLike, scale: float | None = None, clip: float | None = 1e-5) -> Matrix:
     """Energies -log p (classes, pixels) of probabilities (classes, ...), never below `clip`.
 
-    Masks of 0 and 1, or of truth values, are probabilities, too. scale, in (0, 1], is how far to trust them:
-    they are mixed with the uniform distribution. Raises ValueError unless all are within [0, 1] and those of
-    a pixel add up to 1 (to 1 %).
+    Masks of 0 and 1, or of bools, are probabilities too. scale, in (0, 1], is the confidence in them: they
+    are mixed with the uniform distribution. Raises ValueError unless all are within [0, 1] and those of a
+    pixel add up to 1 (to 1 %).
     """
     given = np.asarray(sm)
     if given.ndim < 1 or given.dtype.kind not in "biuf" or given.size == 0:
@@ -91,10 +91,9 @@ def create_pairwise_bilateral(
 ) -> Matrix:
     """Features (axes + channels, pixels): positions and channels over their widths.
 
-    schan: one number for all channels, or a sequence of one for each; a shorter one, of which the peer takes
-    the missing widths for 1, raises ValueError, and so do values that do not go with schan (see
-    pixelwise.crf.ranges). chdim: the axis of the image that holds channels; -1 (sic: the peer's) if it
-    has none.
+    schan: one number for all channels, or a sequence with one for each. A shorter sequence raises ValueError
+    (pydensecrf fills it with 1), and so do values that do not fit schan (see pixelwise.crf.ranges). chdim:
+    the axis of the image that holds channels; -1 (sic: pydensecrf's) if it has none.
     """
     image = np.asarray(img)
     if chdim not in range(-image.ndim, image.ndim):
@@ -115,13 +114,13 @@ def create_pairwise_bilateral(
 
 
 def compute_unary(labels: npt.ArrayLike, M: int, GT_PROB: float = 0.5) -> Matrix:  # noqa: N803
-    """unary_from_labels by its old name."""
+    """The old name of unary_from_labels."""
     warnings.warn("use unary_from_labels instead of compute_unary", DeprecationWarning, stacklevel=2)
     return unary_from_labels(labels, M, GT_PROB)
 
 
 def softmax_to_unary(sm: npt.ArrayLike, GT_PROB: float = 1) -> Matrix:  # noqa: N803
-    """unary_from_softmax by its old name, without clipping."""
+    """The old name of unary_from_softmax, without clipping."""
     warnings.warn("use unary_from_softmax instead of softmax_to_unary", DeprecationWarning, stacklevel=2)
     return unary_from_softmax(sm, None if GT_PROB == 1 else GT_PROB, clip=None)
 

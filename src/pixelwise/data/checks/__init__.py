@@ -1,1 +1,1 @@
-"""What can be wrong with a data set."""
+"""Checks of data sets."""

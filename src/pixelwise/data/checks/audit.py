@@ -1,4 +1,4 @@
-"""The audit of a split before a training: every file read once, every fault named."""
+"""The audit of a split before training: it reads every file once and reports every fault."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -61,7 +61,7 @@ class HeadCount:
 
 @dataclass
 class Audit:
-    """What was found of a split, and the counts of its heads.
+    """The findings for a split, and the counts of its heads.
 
     `values` are the lowest and highest value of all images, in 0 to 255.
     """
@@ -101,7 +101,7 @@ class Audit:
         more = f"\n  and {len(self.errors) - 10} more" if len(self.errors) > 10 else ""
         raise DataError(
             f"{self.dataset.name}: faults {len(self.errors)}{shown}{more}",
-            "mend these files, or drop ids with --classes ...,void=ID+ID; `pixelwise check` lists all",
+            "fix these files, or drop ids with --classes ...,void=ID+ID; `pixelwise check` lists all",
         )
 
 
@@ -112,8 +112,8 @@ def audit(
 ) -> Audit:
     """Read every file of the split once, in threads; `progress` receives the number of samples done.
 
-    `onlooker` is called with each sample's place and look, in the calling thread: its many small steps would
-    keep the readers waiting for the interpreter.
+    `onlooker` is called with each sample's index and content, in the calling thread: its many small steps
+    would make the readers wait for the interpreter.
     """
     report = Audit(dataset, {name: HeadCount(class_map) for name, class_map in dataset.heads.items()})
     repeated = Counter(entry.id for entry in dataset.entries)
@@ -154,7 +154,7 @@ def _joined(first: tuple[int, int] | None, second: tuple[int, int]) -> tuple[int
 
 
 def _dim(places: list[int], dataset: LabelledImages) -> list[Finding]:
-    """The warning that these images use little of the range of values."""
+    """The warning that these images use only a small part of the range of values."""
     if not places:
         return []
     example = dataset.entries[places[0]].id
@@ -166,7 +166,7 @@ def _dim(places: list[int], dataset: LabelledImages) -> list[Finding]:
 
 
 def _faults(count: HeadCount) -> list[tuple[str, str]]:
-    """What only all labels of a head together show."""
+    """Findings from all labels of a head together."""
     found = []
     binary = set(count.ids) == {0, VOID} and count.class_map.table.get(VOID) == VOID
     if binary:

@@ -1,6 +1,4 @@
-"""The findings of a check as one HTML page that needs nothing beside itself: tables, thumbnails, no
-scripts.
-"""
+"""Write the findings of a check as one self-contained HTML page: tables and thumbnails, no scripts."""
 
 import html
 from collections.abc import Mapping, Sequence
@@ -129,7 +127,7 @@ def _classes(head: str, count: HeadCount, report: Audit) -> str:
 
 
 def _spread(count: int) -> list[int]:
-    """A few places, evenly from first to last."""
+    """A few places, evenly spaced from first to last."""
     return sorted({round(i * (count - 1) / (_EXAMPLES - 1)) for i in range(_EXAMPLES)})
 
 

@@ -1,9 +1,9 @@
-"""Do labels lie on their images? Edges of the one should be edges of the other.
+"""Detect labels that do not fit their images: borders between labels should be edges of the image.
 
-Per sample the gradients of the image, relative to those of its surroundings, are correlated with the borders
-between labels on reduced copies, in strength and in direction: unchanged, mirrored, turned, transposed, and
-moved by every offset. On 500 VOC images (voc_animals, train) 0.8% of the labels are suspected, and 90% of
-them after a swap with another label of the same size; on CamVid's 367 0.3% and 81%.
+For each sample, on reduced copies, the gradients of the image, relative to those of its surroundings, are
+correlated with the borders between labels, in strength and in direction: unchanged, mirrored, turned,
+transposed, and moved by every offset. On 500 VOC images (voc_animals, train) 0.8% of the labels are
+suspected, and 90% of them after a swap with another label of the same size; on CamVid's 367 0.3% and 81%.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,9 +27,9 @@ _TURNS = {
     "transposed (rows as columns)": (True, 1, 1),
     "transposed along the other diagonal": (True, -1, -1),
 }
-"""What may have been done to labels: whether rows became columns, and the direction of rows and columns."""
-_FAR = 2  # cells; nearer offsets are within what careless outlines differ by
-_FEW = 12  # samples, below which a split says nothing
+"""Possible transformations of labels: whether rows became columns, and the direction of rows and columns."""
+_FAR = 2  # cells; smaller offsets are as small as the errors of careless outlines
+_FEW = 12  # fewer samples allow no conclusion about a split
 _DOUBTFUL = 2.5  # standard deviations above the mean of all offsets
 _SURROUNDINGS = 3  # cells on each side
 
@@ -38,12 +38,12 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Alignment:
-    """How the borders of labels correlate with the edges of their image.
+    """The correlation between the borders of labels and the edges of their image.
 
-    lying: the correlation as they are. turned: by the names of turns. offset: (rows, columns) in cells by
-    which labels would have to be moved for the best correlation. strength: by how many standard deviations
-    the correlation as they are, or moved by a cell, is above the mean over all offsets. cell: pixels a cell
-    is wide.
+    lying: without a transformation. turned: by the names of turns. offset: (rows, columns) in cells by which
+    labels would have to be moved for the best correlation. strength: by how many standard deviations the
+    correlation without an offset, or with one of a cell, is above the mean over all offsets. cell: width of a
+    cell in pixels.
     """
 
     lying: float
@@ -86,9 +86,7 @@ def align(small: Image.Image, ids: FileIds) -> Alignment | None:
 
 
 def suspicions(alignments: Sequence[Alignment | None]) -> list[Finding]:
-    """What the alignments of a split, by place, let one suspect of the whole of it, or of samples, the most
-    doubtful first.
-    """
+    """Suspicions about the split, or about its samples, most doubtful first, from alignments by index."""
     places = [place for place, found in enumerate(alignments) if found is not None]
     found = [alignment for alignment in alignments if alignment is not None]
     if len(found) < _FEW:
@@ -105,7 +103,7 @@ def suspicions(alignments: Sequence[Alignment | None]) -> list[Finding]:
         message = f"the labels look moved by about {' and '.join(parts)}"
         return [Finding("misaligned", f"{message}, in {agreeing.mean():.0%} of the samples")]
     if (np.abs(offsets).max(axis=1) <= 1).mean() < 0.3:
-        return []  # labels that do not follow edges say nothing of single samples
+        return []  # if labels do not follow edges, no conclusion about single samples is possible
     doubtful = sorted(
         (alignment.strength, place, alignment)
         for place, alignment in zip(places, found, strict=True)
@@ -123,7 +121,7 @@ def suspicions(alignments: Sequence[Alignment | None]) -> list[Finding]:
 
 
 def _common_turn(found: Sequence[Alignment]) -> str | None:
-    """The turn that, undone, makes labels fit their images best, if that is beyond chance."""
+    """The turn whose inverse makes labels fit their images best, if this is significant."""
     gains: dict[str, float] = {}
     for turn in _TURNS:
         gain = np.array([one.turned[turn] - one.lying for one in found if turn in one.turned])
@@ -144,7 +142,7 @@ def _undone(lines: Floats, swapped: bool, down: int, right: int) -> Floats:
 
 
 def _cell(shape: tuple[int, ...]) -> int:
-    """How many pixels wide a cell is in a picture of this shape."""
+    """The width of a cell in pixels, in a picture of this shape."""
     return max(1, round(max(shape) / _SIDE))
 
 
@@ -166,8 +164,8 @@ def _lines(density: Floats) -> Floats:
 
 
 def _doubled(values: Floats) -> tuple[Floats, Floats]:
-    """(2, H, W) gradients whose angle is doubled and length squared, so that from dark to bright is the same
-    as from bright to dark; and (H, W) their length.
+    """(2, H, W) gradients with doubled angle and squared length, so that an edge from dark to bright equals
+    one from bright to dark; and (H, W) their length.
     """
     rows, columns = (np.gradient(values, axis=axis) for axis in (0, 1))
     across, along = columns * columns, rows * rows
@@ -188,7 +186,7 @@ def _box_sum(values: Floats, radius: int) -> Floats:
 
 
 def _unit(field: Floats) -> Floats | None:
-    """Without mean and of length 1; None if it is all the same."""
+    """The values minus their mean, scaled to length 1; None if they are constant."""
     centred = field - field.mean((1, 2), keepdims=True)
     length = float(np.linalg.norm(centred))
     return centred / length if length > 1e-9 else None

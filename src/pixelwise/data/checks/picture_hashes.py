@@ -1,8 +1,8 @@
-"""Which pictures are the same, and which nearly: digests of pixels and a perceptual hash.
+"""Find equal and similar pictures, by digests of pixels and a perceptual hash.
 
 The hash is pHash's: signs of the 64 lowest frequencies of a cosine transform of a 32 x 32 grey copy, against
-their median (Zauner 2010). Pairs of close hashes count only if small colour copies agree as well, since flat
-pictures have hashes that say little.
+their median (Zauner 2010). Pairs of close hashes count only if small colour copies agree as well, because the
+hashes of flat pictures are unreliable.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ class Fingerprint:
 
 
 def fingerprint(image: RGBImage, small: Image.Image) -> Fingerprint:
-    """What tells a picture (H, W, 3) from others; `small` is a copy of some 100 pixels."""
+    """The fingerprint of a picture (H, W, 3); `small` is a copy of about 100 pixels."""
     digest = hashlib.sha1(np.ascontiguousarray(image).data, usedforsecurity=False)
     digest.update(str(image.shape).encode())
     square = small.resize((32, 32), Image.Resampling.BILINEAR)
@@ -54,7 +54,7 @@ def near_pairs(first: Sequence[Fingerprint], second: Sequence[Fingerprint]) -> l
 
 
 def _likeness(one: RGBImage, other: RGBImage) -> float:
-    """Correlation of two pictures, blind to brightness and contrast; 0 for pictures of a single colour."""
+    """Correlation of two pictures, independent of brightness and contrast; 0 for a single colour."""
     centred = [copy.astype(np.float64).ravel() - copy.mean() for copy in (one, other)]
     spread = float(np.linalg.norm(centred[0]) * np.linalg.norm(centred[1]))
     return float(centred[0] @ centred[1]) / spread if spread > 0 else 0.0

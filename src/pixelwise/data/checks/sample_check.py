@@ -1,4 +1,4 @@
-"""What one sample shows of itself: is every file there, does every label fit, is every id known?"""
+"""Check one sample: are all files there, do the labels fit, are all ids known?"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -39,10 +39,10 @@ def by_kind(findings: Sequence[Finding]) -> dict[str, list[Finding]]:
 
 @dataclass(frozen=True)
 class Look:
-    """A sample that was read: pixel counts of the file ids by head, and what is wrong with it.
+    """A sample that was read: pixel counts of the file ids by head, and its faults.
 
-    `warnings` name the objects that no label shows. `image` and `ids` are what was read, for those who look
-    on; they are missing if they cannot be read.
+    `warnings` name the objects that are not visible in any label. `image` and `ids` are the content, for
+    further checks; they are missing if they cannot be read.
     """
 
     counts: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
@@ -54,9 +54,9 @@ class Look:
 
 
 def look(dataset: LabelledImages, index: int) -> Look:
-    """Read sample `index` and find every fault at once, where LabelledImages.read raises the first.
+    """Read sample `index` and find all its faults; LabelledImages.read raises only the first.
 
-    Whatever goes wrong is a finding of this sample. Raises MissingExtraError only.
+    Every error becomes a finding of this sample. Raises only MissingExtraError.
     """
     entry = dataset.entries[index]
     try:
@@ -68,7 +68,7 @@ def look(dataset: LabelledImages, index: int) -> Look:
 
 
 def reason_of(error: Exception) -> str:
-    """What went wrong where nobody foresaw it, on one line."""
+    """An unexpected error, on one line."""
     return f"{type(error).__name__}: {printable(' '.join(str(error).split()))[:160]}"
 
 
@@ -135,7 +135,7 @@ def _drawn(part: Part[FileIds]) -> tuple[FileIds, tuple[str, ...]]:
 
 
 def _doubts(id_: str, index: int, hidden: Sequence[str]) -> tuple[Finding, ...]:
-    """The warning that so many objects are in no label."""
+    """The warning that these objects are not visible in any label."""
     if not hidden:
         return ()
     many = "1 object shows" if len(hidden) == 1 else f"{len(hidden)} objects show"

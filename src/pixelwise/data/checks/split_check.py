@@ -1,4 +1,4 @@
-"""The check at full strength: the audit of every split, what one may suspect of it, and what splits share."""
+"""The full check: the audit of every split, suspicions about it, and images that splits share."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _DEPTH = 3  # pixels that the inside of an area is away from other ids
 
 @dataclass(frozen=True)
 class Survey:
-    """An audit whose warnings hold suspicions too, and the fingerprints of its images by place."""
+    """An audit whose warnings include suspicions, and the fingerprints of its images by index."""
 
     audit: Audit
     prints: tuple[Fingerprint | None, ...]
@@ -38,8 +38,8 @@ class Leak:
 
 
 def survey(dataset: LabelledImages, progress: Callable[[int], None] | None = None) -> Survey:
-    """Audit a split and look for duplicates, labels that do not lie on their images, and a 0 that means
-    another thing than the classes say.
+    """Audit a split, and look for duplicates, labels that do not fit their images, and an id 0 with another
+    meaning than in the list of classes.
     """
     head = next(iter(dataset.heads))
     prints: list[Fingerprint | None] = [None] * len(dataset)
@@ -65,9 +65,7 @@ def survey(dataset: LabelledImages, progress: Callable[[int], None] | None = Non
 
 
 def compare(surveys: Mapping[str, Survey]) -> tuple[list[Leak], list[Leak]]:
-    """What splits should not share, as errors (equal ids, equal images) and warnings (images nearly
-    equal).
-    """
+    """Leaks between splits, as errors (equal ids, equal images) and warnings (similar images)."""
     errors, warnings = [], []
     names = list(surveys)
     for i, first in enumerate(names):
@@ -119,7 +117,7 @@ def inside(mask: npt.NDArray[np.bool_], depth: int) -> npt.NDArray[np.bool_]:
 
 
 def suspect_zero(class_map: ClassMap, zeros: npt.NDArray[np.int64]) -> list[Finding]:
-    """Whether id 0 looks like what the classes say it is, a class or void.
+    """A message if id 0 does not look like a class or like void, whichever the classes say.
 
     `zeros` (N, 3): per image its pixels, those of id 0, and those deep inside areas of id 0. Void is drawn as
     thin lines between classes, or fills little; a class has areas.
@@ -154,7 +152,7 @@ def _many(matches: list[tuple[int, int]], what: str) -> str:
 
 
 def _named(findings: list[Finding], dataset: LabelledImages) -> list[Finding]:
-    """With the ids of the samples in front, where a finding is of some."""
+    """Findings with the ids of their samples in front."""
     named = []
     for finding in findings:
         ids = ", ".join(dataset.entries[place].id for place in finding.samples[:_MOST_IDS])

@@ -1,4 +1,4 @@
-"""What COCO's JSON files hold, and which annotation belongs to which picture and category."""
+"""Records of COCO's JSON files, and the links between annotations, pictures and categories."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +24,8 @@ from pixelwise.data.formats.records import (
 
 
 def _lengths(counts: Any) -> Any:
-    """COCO's compressed run lengths: five bits a character, from the fourth on as differences two back."""
+    """COCO's compressed run lengths: five bits per character; the fourth and later ones are differences to
+    the one two before."""
     if not isinstance(counts, str):
         return counts
     lengths: list[int] = []
@@ -100,12 +101,12 @@ class Annotation:
 
     @property
     def is_outlined(self) -> bool:
-        """Whether it says which pixels are its own."""
+        """Whether it has an outline or a mask."""
         return isinstance(self.segmentation, RunLengths) or any(len(part.points) for part in self._outlines)
 
     @property
     def _outlines(self) -> tuple[Outline, ...]:
-        """Its parts, which the validator has made outlines of."""
+        """Its parts, which the validator has converted to outlines."""
         found = self.segmentation
         return () if isinstance(found, RunLengths) else tuple(cast("list[Outline]", found or []))
 
@@ -156,7 +157,7 @@ class PanopticFile:
 
 
 class OfPicture(Protocol):
-    """What belongs to a picture."""
+    """An item that belongs to a picture."""
 
     @property
     def image_id(self) -> str: ...
@@ -188,8 +189,8 @@ def expect_known(file: Path, categories: Sequence[Category], used: Sequence[int]
 
 
 def coco_classes(categories: Sequence[Category], panoptic: bool = False) -> tuple[Classes, dict[int, int]]:
-    """The classes and, by category id, their ids: background first, but not for a panoptic file, then in the
-    order of ids. Raises ValueError if they are not classes.
+    """The classes and, by category id, their ids: background first, except for a panoptic file, then in the
+    order of ids. Raises ValueError if the categories are not valid classes.
     """
     names = [category.name for category in sorted(categories, key=lambda category: category.id)]
     if not panoptic:

@@ -129,8 +129,8 @@ _OTHERS = ("tag", "attribute")
 
 @dataclass(frozen=True)
 class CvatPicture:
-    """A picture with its shapes, lowest first: the label, what to call the shape in messages, its form, and
-    why it has none if it is of a kind that is not drawn.
+    """A picture with its shapes, lowest first: the label, the shape's name for messages, its form, or the
+    reason why its kind is not drawn.
     """
 
     name: str
@@ -148,7 +148,7 @@ class CvatLabel:
 
 
 def cvat_picture(image: ElementTree.Element, file: Path) -> CvatPicture:
-    """What an <image> says. Raises DataError, naming the file, the picture and the wrong field."""
+    """The content of an <image>. Raises DataError with the file, the picture and the wrong field."""
     head = record(image.attrib, f"{file}: an <image>", _Image)
     found = []
     for number, element in enumerate(image, start=1):

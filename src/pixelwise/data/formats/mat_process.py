@@ -1,8 +1,7 @@
-"""MATLAB's files through a process of its own, since a damaged one can end scipy's and HDF5's readers by a
-signal.
+"""Read MATLAB's files in a separate process, because a damaged file can crash the readers of scipy and HDF5.
 
-One process serves all threads, in turn, and is started again when it dies. It ends with the process that
-asks: when its stdin is closed.
+One process serves all threads in turn, and is started again when it dies. It ends with the calling process,
+when its stdin is closed.
 """
 
 import atexit
@@ -26,7 +25,7 @@ _ANSWER_BYTES = 1_000_000  # of the line before an array
 
 
 class ReaderDiedError(Exception):
-    """A new process died of this file, as the text says."""
+    """A new process died while it read this file; the message says how."""
 
 
 class _Reader:
@@ -80,7 +79,7 @@ class _Reader:
         return f"its reader ended by signal {-code}" if code < 0 else f"its reader ended with code {code}"
 
     def leave(self) -> None:
-        """Let go of a process that belongs to the parent of this one."""
+        """Forget a process that belongs to the parent of this one."""
         for pipe in self._pipes:
             pipe.close()
         self._process.returncode = 0  # nothing to wait for here
@@ -91,7 +90,7 @@ _reader: _Reader | None = None
 
 
 def read_array(path: Path, variable: str, index: int | None = None) -> dict[str, Any]:
-    """What mat_reader.py answers, with the "array" if there is one. Raises ReaderDiedError."""
+    """The answer of mat_reader.py, with the "array" if there is one. Raises ReaderDiedError."""
     request: dict[str, object] = {"path": str(path.absolute()), "variable": variable, "index": index}
     with _lock:
         answer, content = _ask(request)
@@ -102,7 +101,7 @@ def read_array(path: Path, variable: str, index: int | None = None) -> dict[str,
 
 
 def _ask(request: dict[str, object]) -> tuple[dict[str, Any], bytearray]:
-    """Ask the process at hand, or a new one if it dies: it may have died of an earlier file."""
+    """Ask the running process, or a new one if it dies: an earlier file may have damaged it."""
     global _reader
     while True:
         is_new = _reader is None
@@ -114,7 +113,7 @@ def _ask(request: dict[str, object]) -> tuple[dict[str, Any], bytearray]:
             how = reader.end()
             if is_new:
                 raise ReaderDiedError(how) from None
-        except BaseException:  # an interrupted answer would be taken for the next one
+        except BaseException:  # the rest of an interrupted answer would be read as the next one
             _reader = None
             reader.end()
             raise
@@ -139,7 +138,7 @@ def _end() -> None:
 
 
 def _start_afresh() -> None:
-    """In a forked child: the lock may be held by a thread that is not here, the process is the parent's."""
+    """Reset in a forked child: a thread of the parent may hold the lock, and the process is the parent's."""
     global _reader, _lock
     _lock = threading.Lock()
     if _reader is not None:

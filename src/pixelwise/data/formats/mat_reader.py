@@ -1,9 +1,9 @@
 """The program that reads MATLAB's files, version 5 by scipy and version 7.3 (HDF5) by h5py.
 
-It runs as a process of its own (see mat_process.py), because damaged files can end these readers by a
-signal. A request on stdin is a line of JSON: path, variable, and index, null or the place along the last
-axis. The answer on stdout is a line of JSON and, for an array, its bytes. It imports nothing of this package,
-so that it starts quickly.
+It runs as a separate process (see mat_process.py), because damaged files can crash these readers. A request
+on stdin is a line of JSON: path, variable, and index, null or the place along the last axis. The answer on
+stdout is a line of JSON and, for an array, its bytes. It imports nothing of this package, so that it starts
+quickly.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
 class _RefusedError(Exception):
-    """`answer` says why there is no array."""
+    """There is no array; `answer` has the reason."""
 
     def __init__(self, **answer: object) -> None:
         super().__init__(answer)
@@ -33,9 +33,9 @@ class _RefusedError(Exception):
 
 def main() -> None:
     """Answer requests until stdin ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that asks
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the calling process
     answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # whatever libraries print
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # output of libraries
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
 

@@ -1,4 +1,4 @@
-"""Arrays in MATLAB's files."""
+"""Read arrays from MATLAB's files."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,9 +26,9 @@ class MatFile:
 
 
 def read_mat(path: Path, variable: str, index: int | None = None) -> npt.NDArray[Any]:
-    """The variable as MATLAB shows it (rows first), or of an HDF5 file the part at `index` of the last axis.
+    """The variable as MATLAB shows it (rows first); for HDF5 files, the part at `index` of the last axis.
 
-    Raises DataError, naming the file, if it is not there, or if the file is damaged.
+    Raises DataError with the file's name if the variable is missing or the file is damaged.
     """
     try:
         answer = mat_process.read_array(regular_file(path), variable, index)
@@ -51,7 +51,7 @@ def read_mat(path: Path, variable: str, index: int | None = None) -> npt.NDArray
 
 
 def as_ids(values: npt.NDArray[Any], path: Path, variable: str) -> FileIds:
-    """(H, W) integers of what a .mat file holds; MATLAB's doubles are taken if they are whole numbers."""
+    """(H, W) integers from a .mat file; MATLAB's doubles are accepted if they are whole numbers."""
     if values.ndim == 2 and values.dtype.kind in "ui":
         return values
     if values.ndim == 2 and values.dtype.kind == "f" and values.size:

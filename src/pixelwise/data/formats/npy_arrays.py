@@ -1,4 +1,4 @@
-"""Arrays in .npy files, whose declared shape is believed only if the file holds that many bytes."""
+"""Read arrays from .npy files. Their declared shape is accepted only if the file holds that many bytes."""
 
 import math
 import os
@@ -14,11 +14,10 @@ from pixelwise.core.pictures.pillow_limits import guarded
 
 
 def read_array(path: Path) -> npt.NDArray[Any]:
-    """The array of a .npy file. Raises OSError if it cannot be read, ValueError if it is not such a file,
-    is shorter or longer than its header says, holds Python objects, or needs more memory than pictures may
-    take.
+    """The array of a .npy file. Raises OSError if it cannot be read, ValueError if it is not a .npy file, is
+    shorter or longer than its header says, holds Python objects, or exceeds the memory budget for pictures.
     """
-    with open_file(path) as file, guarded():  # numpy warns of files that Python 2 wrote
+    with open_file(path) as file, guarded():  # numpy warns about files that Python 2 wrote
         declared = _declared_bytes(file)
         there = os.fstat(file.fileno()).st_size - file.tell()
         if declared != there:
@@ -31,7 +30,7 @@ def read_array(path: Path) -> npt.NDArray[Any]:
 
 
 def _declared_bytes(file: BinaryIO) -> int:
-    """What the header says that follows it; the file is then at the end of the header."""
+    """The number of bytes that the header declares; the file is then at the end of the header."""
     try:
         version = np.lib.format.read_magic(file)
         first = version == (1, 0)

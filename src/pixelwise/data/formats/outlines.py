@@ -1,4 +1,4 @@
-"""Outlines and masks as annotation tools export them, painted into maps of class ids."""
+"""Draw the outlines and masks of annotation tools into maps of class ids."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,7 +15,7 @@ Points = npt.NDArray[np.float64]
 """(N, 2): x, y in pixels; pixel (0, 0) reaches from 0 to 1, its centre is at (0.5, 0.5)."""
 
 Point = tuple[float, float]
-"""The same of one point."""
+"""(2,): x, y of one point in pixels."""
 
 _BAND = 4_000_000  # pixels of an outline filled at a time
 _CROSSINGS = 1_000_000  # crossings of edges and rows found at a time
@@ -24,7 +24,7 @@ _MOST_WORK = 7_000_000_000  # pixels of all shapes of a picture, about a minute
 
 @dataclass(frozen=True, eq=False)
 class Outline:
-    """A closed polygon; where it crosses itself, what it surrounds an odd number of times is inside."""
+    """A closed polygon; if it crosses itself, the even-odd rule says what is inside."""
 
     points: Points
 
@@ -50,11 +50,11 @@ Shape = Outline | Runs
 def paint(
     size: tuple[int, int], objects: Iterable[tuple[int, Sequence[Shape]]], ground: int = 0
 ) -> tuple[Labels, list[bool]]:
-    """(H, W) uint8 ids, and of each object whether it has a pixel in the picture.
+    """(H, W) uint8 ids, and for each object whether it has a pixel in the picture.
 
-    Each object (id, shapes) covers those before it with all that its shapes cover, `ground` is where there is
-    none. A pixel belongs to an outline if its centre lies inside. Raises ValueError for runs that do not fill
-    their box, or whose box is larger than the picture, and for shapes that take minutes to fill.
+    Each object (id, shapes) is drawn above those before it; `ground` is the id elsewhere. A pixel belongs to
+    an outline if its centre lies inside. Raises ValueError for runs that do not fill their box, or whose box
+    is larger than the picture, and for shapes that take minutes to fill.
     """
     objects = list(objects)
     if (work := sum(_work(shape, size) for _, shapes in objects for shape in shapes)) > _MOST_WORK:
@@ -110,7 +110,7 @@ def ellipse(centre: Point, radii: Point, degrees: float = 0.0) -> Outline:
 
 
 def stroke(points: Points, width: float) -> tuple[Outline, ...]:
-    """A line along the points, as one rectangle a piece."""
+    """A line along the points, as one rectangle per segment."""
     pieces = []
     for (x0, y0), (x1, y1) in pairwise(points.tolist()):
         length = math.hypot(x1 - x0, y1 - y0)
@@ -150,7 +150,7 @@ def _bands(points: Points, size: tuple[int, int]) -> Iterator[tuple[int, int, Ma
         crossings = np.zeros((last - first, right - left + 1), np.uint8)
         for row, x in _crossings(points, first, last):
             column = np.ceil(x - 0.5 - left).clip(0, right - left).astype(int)
-            np.add.at(crossings, (row - first, column), 1)  # beyond 255 from 0 again: odd stays odd
+            np.add.at(crossings, (row - first, column), 1)  # the count wraps at 256: odd stays odd
         yield first, left, crossings.cumsum(axis=1, dtype=np.uint8)[:, :-1] % 2 == 1
 
 

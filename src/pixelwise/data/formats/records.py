@@ -1,7 +1,7 @@
-"""JSON and XML of annotation tools as typed records: a wrong field is named by file, place and value.
+"""Read JSON and XML of annotation tools as typed records. Errors name file, place and value of a wrong field.
 
-A format is a dataclass of fields in the types below; `read_json` and `record` check what a file holds against
-it. Fields that the dataclass does not have are ignored.
+A format is a dataclass of fields with the types below; `read_json` and `record` check a file's content
+against it. Fields that the dataclass does not have are ignored.
 """
 
 from collections import Counter
@@ -25,14 +25,14 @@ _MOST_BYTES, _MOST_BYTES_IN_ALL = 255, 3000  # of one part of a path and of all;
 
 
 def _text(value: Any) -> Any:
-    """Numbers as text: tools and hand-made files disagree on which of the two an id or a name is."""
+    """Numbers become text: in files of tools and people, ids and names may be either."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
 def _class_name(name: str) -> str:
-    """Without blanks at its ends, which people add by accident and cannot see."""
+    """The text without blanks at its ends, which people add by accident and cannot see."""
     name = name.strip()
     if not name:
         raise ValueError("it is empty, but should name a class")
@@ -42,7 +42,7 @@ def _class_name(name: str) -> str:
 
 
 def _file_name(name: str) -> str:
-    """With / between its parts, whatever the system it was written on."""
+    """The path with / as separator, whatever system it was written on."""
     name = portable(name)
     longest = max(len(part.encode()) for part in name.split("/"))
     if name.rpartition("/")[2] in ("", ".", ".."):
@@ -55,13 +55,13 @@ def _file_name(name: str) -> str:
 
 
 Key = Annotated[str, BeforeValidator(_text)]
-"""What one record is called and others refer to: text or a number, as text."""
+"""The identifier of a record, to which others refer: text or a number, as text."""
 
 ClassName = Annotated[str, BeforeValidator(_text), AfterValidator(_class_name)]
 """The name of a class."""
 
 FileName = Annotated[str, BeforeValidator(_text), AfterValidator(_file_name)]
-"""The name of a picture, perhaps with folders before it."""
+"""The file name of a picture, possibly with folders."""
 
 Side = Annotated[int, Field(ge=1, le=MAX_PIXELS)]
 """The height or width of a picture, pixels."""
@@ -77,8 +77,8 @@ Coordinate = Annotated[float, Field(ge=-1e9, le=1e9, allow_inf_nan=False)]
 
 
 def read_json(path: Path, kind: str, form: type[Record]) -> Record:
-    """The record in a JSON file. Raises DataError, naming the file as a `kind` of thing and the first wrong
-    field, if it holds anything else.
+    """The record in a JSON file. Raises DataError, with the file's name and `kind` and the first wrong field,
+    if the content is something else.
     """
     return parse_json(read_text(path, kind), f"the {kind} {path}", form)
 
@@ -93,7 +93,7 @@ def parse_json(text: str, where: str, form: type[Record]) -> Record:
 
 
 def record(content: Any, where: str, form: type[Record]) -> Record:
-    """A record of what an XML file holds at `where`. Raises DataError as `read_json` does."""
+    """A record from the content of an XML file at `where`. Raises DataError as `read_json` does."""
     try:
         found: Record = _adapter(form).validate_python(content)
         return found

@@ -1,7 +1,7 @@
-"""Values of a grey or palette picture as its file stores them, where Pillow shows other ones.
+"""Recover the values of a grey or palette picture as its file stores them, if Pillow changes them.
 
-Pillow stretches grey of 2 and 4 bits to 0..255 and PGM files of any maximum to 0..255 or 0..65535, and it
-inverts files in which 0 is white. That is right for photos and wrong for ids and measurements.
+Pillow scales grey of 2 and 4 bits to 0..255 and PGM files of any maximum to 0..255 or 0..65535, and it
+inverts files in which 0 is white. This is right for photos and wrong for ids and measurements.
 """
 
 from collections.abc import Callable
@@ -16,12 +16,12 @@ Restore = Callable[[Values], Values]
 
 
 def is_grey(image: Image.Image) -> bool:
-    """Whether the picture has one value a pixel, a whole number."""
+    """Whether the picture has one integer per pixel."""
     return image.mode in ("1", "L", "P", "I") or image.mode.startswith("I;16")
 
 
 def restoring(image: Image.Image) -> Restore:
-    """From the values that Pillow will show of a picture that is not yet decoded to those in its file.
+    """A function from Pillow's values of a picture that is not yet decoded to those in its file.
 
     Values of pictures that are not grey, see `is_grey`, stay as they are.
     """

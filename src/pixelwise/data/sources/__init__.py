@@ -1,1 +1,1 @@
-"""The kinds of data sets, one file a kind."""
+"""The kinds of data sets, one file per kind."""

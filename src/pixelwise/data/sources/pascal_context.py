@@ -54,7 +54,7 @@ def _voc_2010(root: Path, images: str) -> Path:
             return place
     looked = " nor ".join(str(place / "JPEGImages") for place in places)
     raise DataError(
-        f"the images of VOC 2010 are not there: no {looked}", "add ,images=PATH of the folder VOC2010"
+        f"the images of VOC 2010 are missing: no {looked}", "add ,images=PATH of the folder VOC2010"
     )
 
 

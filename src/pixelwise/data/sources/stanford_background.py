@@ -1,8 +1,8 @@
 """Stanford Background (iccv09Data): images/ID.jpg with two heads, labels/ID.regions.txt and ID.surfaces.txt.
 
-Source: Gould et al. 2009. Text files of ids, a line a row: regions 0 to 7, surfaces 0 to 2, negative is void.
-There is no official split: figures are means over five folds. Here fold F of 0 to 4 judges ("val") the images
-F, F+5, F+10, ... in name order, 143 of the 715, and trains on the others.
+Source: Gould et al. 2009. Text files of ids, one line per row: regions 0 to 7, surfaces 0 to 2, negative is
+void. There is no official split; published figures are means over five folds. Here the val split of fold F (0
+to 4) is the images F, F+5, F+10, ... in name order, 143 of the 715; the others are the train split.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ SURFACES = ["sky", "horizontal", "vertical"]
 
 @dataclass(frozen=True)
 class TextGrid:
-    """Ids as text, separated by spaces, a line a row of pixels."""
+    """Ids as text, separated by spaces, one line per row of pixels."""
 
     path: Path
 

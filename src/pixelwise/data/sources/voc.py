@@ -45,7 +45,7 @@ VOC_CLASSES = [
     "tvmonitor",
 ]
 OWN_CLASSES = "classes.txt"
-"""The file that names the classes where they are not VOC's."""
+"""The file with the names of the classes, if they are not VOC's."""
 
 _LONGEST_ID = 1000
 _KIT = {"train": "voc2012_train", "val": "voc2012_val"}
@@ -54,7 +54,7 @@ _UNIONS = {"trainval": ("train", "val"), "trainval_aug": ("train_aug", "val")}
 
 
 def voc(root: Path, split: str, sbd: str = "") -> LabelledImages:
-    """The split of the VOC year folder `root`; `sbd` is SBD's folder with cls/, for labels VOC has not."""
+    """The split of the VOC year folder `root`; `sbd` is SBD's folder with cls/, for labels that VOC lacks."""
     masks = Path(sbd).expanduser() / "cls" if sbd else None
     if masks is not None and not masks.is_dir():
         raise DataError(f"sbd={sbd}: {masks} not found", "name the folder of SBD that holds img and cls")
@@ -96,9 +96,7 @@ def _ids(root: Path, split: str) -> list[str]:
 
 
 def read_list(file: Path) -> list[str]:
-    """The ids a text file lists: the first word of each line. Raises DataError for one that no file can
-    have.
-    """
+    """The ids in a text file: the first word of each line. Raises DataError for an invalid file name."""
     ids = [line.split()[0] for line in read_text(file, "list").split("\n") if line.strip()]
     for id_ in ids:
         if "\0" in id_ or len(id_) > _LONGEST_ID:
@@ -126,7 +124,7 @@ def _hint(root: Path, places: list[Path]) -> str:
     return (
         f"the splits there are: {', '.join(splits)}"
         if splits
-        else "PATH must name the year folder, as VOC2012"
+        else "PATH must name the year folder, such as VOC2012"
     )
 
 
@@ -136,8 +134,8 @@ SOURCE = Source(
     read=voc,
     splits=("train", "val"),
     layout="VOC2012/{JPEGImages/ID.jpg, SegmentationClass/ID.png, ImageSets/Segmentation/SPLIT.txt}; "
-    "perhaps classes.txt, for classes of your own",
+    "optionally classes.txt, for your own classes",
     get="http://host.robots.ox.ac.uk/pascal/VOC/ (VOCtrainval_11-May-2012.tar)",
     terms="Flickr's terms of use: research, no redistribution of the photos",
-    options={"sbd": "SBD's folder with cls/, for labels that VOC has not (splits train_aug, trainval_aug)"},
+    options={"sbd": "SBD's folder with cls/, for labels that VOC lacks (splits train_aug, trainval_aug)"},
 )

@@ -1,4 +1,4 @@
-"""Lists that are facts about public data sets; README.md beside this says where each comes from."""
+"""Lists of ids and names of public data sets; README.md in this folder states their sources."""
 
 from importlib import resources
 

@@ -1,4 +1,4 @@
-"""Metrics of label maps, from arrays alone."""
+"""Metrics for label maps, from arrays."""
 
 import lazy_loader
 

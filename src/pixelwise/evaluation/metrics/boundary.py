@@ -1,9 +1,8 @@
-"""Boundary IoU and boundary F1: how well labels keep to the outlines of things.
+"""Boundary IoU and boundary F1: how well labels follow the outlines of objects.
 
-Both take the border where ids differ, so it does not matter which ids meet; both compare class by class,
-and count over the whole split like a confusion matrix. What is void in the truth is made void in the
-prediction first: outlines hidden by void cannot be told apart, and a prediction that is right wherever the
-truth is known scores 1.
+A border is where ids differ, whichever they are. Both metrics compare class by class, and count over the
+whole split like a confusion matrix. First, pixels that are void in the truth become void in the prediction:
+outlines hidden by void are unknown, and a prediction that is right wherever the truth is known scores 1.
 
 Boundary IoU: Cheng et al. 2021 (arXiv 2103.16562). Boundary F1: Csurka et al. 2013 ("What is a good
 evaluation measure for semantic segmentation?"), who average over images instead.
@@ -83,7 +82,7 @@ class Boundary:
 
     @property
     def band(self) -> Counts:
-        """Of the pixels in the truth's and the prediction's bands."""
+        """IoU of the pixels in the truth's and the prediction's bands."""
         return Counts(*self._band)
 
     def add(self, truth: Labels, prediction: Labels) -> None:

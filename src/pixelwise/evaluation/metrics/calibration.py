@@ -1,4 +1,4 @@
-"""Whether confidence can be believed: of the pixels a model is 80 % sure of, 80 % should be right.
+"""Calibration of confidence: of the pixels with a confidence of 80 %, 80 % should be right.
 
 Confidence is the probability of the predicted class. Source: Guo et al. 2017 ("On calibration of modern
 neural networks"): 15 bins of equal width, expected calibration error = sum over bins of their share of
@@ -16,7 +16,7 @@ BINS = 15
 
 
 class Calibration:
-    """Per bin of confidence the pixels, how many of them are right, and the sum of their confidences."""
+    """For each bin of confidence: pixels, right pixels, and the sum of their confidences."""
 
     CONVENTION = (
         f"confidence is the probability of the predicted class; {BINS} bins of equal width over all pixels "

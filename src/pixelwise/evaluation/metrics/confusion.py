@@ -19,8 +19,8 @@ Confusion = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 Absent = Literal["zero", "drop"]
-"""What the IoU of a class is that is absent from the truth but predicted: 0, as in FCN's release, or left out
-of the mean. A class absent from truth and prediction is always left out."""
+"""The IoU of a class that is predicted but absent from the truth: 0, as in FCN's release, or left out of the
+mean. A class absent from truth and prediction is always left out."""
 
 CONVENTION = (
     "one confusion matrix over all pixels of the split; void truth left out, also from false positives; "
@@ -55,11 +55,11 @@ def confusion_matrix(
 
 @dataclass(frozen=True)
 class Counts:
-    """All that the metrics need of confusion matrices: per class the pixels that are right (n_ii), of that
-    truth (t_i), and predicted as it (sum_j n_ji).
+    """The counts of a confusion matrix for the metrics: for each class, the pixels that are right (n_ii),
+    true (t_i), and predicted (sum_j n_ji).
 
     Each is (..., C) int64; leading axes, if any, are over images or resamples, and every metric keeps them.
-    Where a figure is not defined it is NaN.
+    An undefined figure is NaN.
     """
 
     right: Confusion
@@ -152,7 +152,7 @@ def class_f1(confusion: Confusion) -> Floats:
 
 
 def number(value: float) -> float | None:
-    """A figure as JSON has it: None where it is not defined."""
+    """A figure for JSON: None if it is undefined."""
     return None if math.isnan(value) else float(value)
 
 
@@ -163,6 +163,6 @@ def _ratios(part: npt.NDArray[np.int64] | Floats, whole: npt.NDArray[np.int64]) 
 
 
 def _means(values: Floats) -> Floats:
-    """The mean over the last axis of what is not NaN."""
+    """The mean over the last axis, without NaN."""
     present = ~np.isnan(values)
     return _ratios(np.where(present, values, 0).sum(axis=-1), present.sum(axis=-1))

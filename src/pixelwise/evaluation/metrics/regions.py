@@ -1,7 +1,7 @@
-"""How good labels are by the size of what they label: regions of the truth, from tiny to large.
+"""Accuracy by size of object: regions of the truth, from tiny to large.
 
-A region is a set of pixels of one class that hang together, corners included. Limits of size are those of
-COCO (32 and 96 pixels squared), with a class of tiny ones below 16 pixels squared.
+A region is a connected set of pixels of one class, corners included. Limits of size are those of COCO (32 and
+96 pixels squared), with a class of tiny regions below 16 pixels squared.
 """
 
 from typing import Any
@@ -16,9 +16,9 @@ SIZES = {"tiny": 0, "small": 16**2, "medium": 32**2, "large": 96**2}
 
 
 def regions(labels: Labels) -> npt.NDArray[np.intp]:
-    """(H, W) numbers from 0: equal where pixels of (H, W) labels hang together and have one id.
+    """(H, W) numbers of the connected regions of equal ids in (H, W) labels; the first is 0.
 
-    Pixels hang together if they share an edge or a corner.
+    Pixels are connected if they share an edge or a corner.
     """
     height, width = labels.shape
     starts = np.ones((height, width), np.bool_)
@@ -47,7 +47,9 @@ def regions(labels: Labels) -> npt.NDArray[np.intp]:
 
 
 class RegionSizes:
-    """Per class and size of region: `regions`, how many were `found`, their `pixels`, and those `right`."""
+    """For each class and size: the number of `regions`, of those `found`, of their `pixels`, and of those
+    `right`.
+    """
 
     CONVENTION = (
         "regions of one class in the truth whose pixels share edges or corners, by area in pixels; "
@@ -58,7 +60,7 @@ class RegionSizes:
         self.regions, self.found, self.pixels, self.right = np.zeros((4, classes, len(SIZES)), np.int64)
 
     def add(self, truth: Labels, prediction: Labels) -> None:
-        """Count the regions of one image; void is none."""
+        """Count the regions of one image; void is not a region."""
         numbers = regions(truth)
         area = np.bincount(numbers.ravel())
         right = np.bincount(numbers[truth == prediction], minlength=area.size)

@@ -1,9 +1,8 @@
-"""How good labels are near borders: DeepLab's trimap around void, and a band around class borders.
+"""Accuracy near borders: DeepLab's trimap around void, and a band around class borders.
 
 Source of the trimap: Chen et al. 2015 (DeepLab v1), section 5 and figure 5, after Kohli, Ladicky and Torr
-2009: VOC's annotators left a line of void where objects meet, and the pixels near void are judged by
-themselves. A data set without void has no trimap; `class_border_distance` is for those, and is another
-figure.
+2009. VOC's annotators left a line of void between objects; the trimap evaluates only the pixels near void. A
+data set without void has no trimap; use `class_border_distance` there, which is another figure.
 """
 
 from collections.abc import Sequence
@@ -29,7 +28,7 @@ BORDER_CONVENTION = (
 )
 
 Distance = npt.NDArray[np.uint8]
-"""(H, W): 0 where it is measured from, then 1 and so on; limit + 1 for all that is farther than the limit."""
+"""(H, W) distances: 0 at the starting pixels, then 1 and so on; limit + 1 beyond the limit."""
 
 
 def chessboard_distance(mask: npt.NDArray[np.bool_], limit: int = WIDEST) -> Distance:
@@ -60,7 +59,7 @@ def void_distance(labels: Labels, limit: int = WIDEST) -> Distance:
 
 
 def class_border_distance(labels: Labels, limit: int = WIDEST) -> Distance:
-    """Which pixel on its side of the nearest class border one is, in (H, W) labels: 1 is next to the border.
+    """The distance of each pixel to the nearest class border in (H, W) labels: 1 is next to the border.
 
     A border lies between two pixels that share an edge and have different classes, none of them VOID.
     """
@@ -107,7 +106,7 @@ class Bands:
     def add(self, distance: Distance, truth: Labels, prediction: Labels) -> None:
         """Count one image: where `distance` is from 1 to the limit and `truth` is not VOID.
 
-        Raises ValueError for shapes that differ and ids that are no class.
+        Raises ValueError for shapes that differ and ids that are not classes.
         """
         classes = self.rings.shape[1]
         if not distance.shape == truth.shape == prediction.shape:

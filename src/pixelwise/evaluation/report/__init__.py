@@ -1,1 +1,1 @@
-"""An evaluation as a page."""
+"""Write an evaluation as an HTML page."""

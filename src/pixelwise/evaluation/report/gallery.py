@@ -1,6 +1,4 @@
-"""The images a report shows: the best, the middle and the worst of a split, with the places of their
-errors.
-"""
+"""The example images of a report: the best, the median and the worst of a split, with their errors."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -90,7 +88,7 @@ def exhibits(evaluation: Evaluation, predictor: Predictor, dataset: LabelledImag
 
 
 def label_picture(labels: Labels, classes: Classes) -> Image.Image:
-    """Labels in colours that show on any ground; VOID is cream."""
+    """Labels in colours that are visible on any background; VOID is cream."""
     visible = Classes(classes.names, tuple(map(drawing.visible_color, classes.palette)))
     return label_pictures.mask(labels, visible)
 

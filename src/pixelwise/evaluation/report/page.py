@@ -75,7 +75,7 @@ def _summary(content: Content) -> str:
         "mean boundary F1": boundary["mean_boundary_f1"],
         "calibration error (ECE)": content["calibration"]["ece"],
     }
-    main = ["mean_iou", *(key for key in SUMMARY if key != "mean_iou")]  # what is asked for first, first
+    main = ["mean_iou", *(key for key in SUMMARY if key != "mean_iou")]  # the most important figures first
     large = [_tile(SUMMARY[key], content[key], _range(content["intervals"][key])) for key in main]
     small = [_tile(name, value) for name, value in others.items()]
     void = f"Counted as void, since the model has no such class: {', '.join(content['void'])}."
