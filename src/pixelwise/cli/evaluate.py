@@ -59,4 +59,4 @@ def evaluate(
     else:
         show(result)
     if report is not None:
-        note(f"the report is {report / 'index.html'}")
+        note(f"report: {report / 'index.html'}")
