@@ -175,7 +175,7 @@ def test_arrays_are_checked() -> None:
         labelled_arrays([(image, labels), (image, labels[1:])], NAMES)
     with pytest.raises(ValueError, match="arrays need class_names"):
         pixelwise.evaluate("default", [(image, labels)])
-    with pytest.raises(ValueError, match="need validation data: give val_data"):
+    with pytest.raises(ValueError, match="val_data must say what to judge by"):
         pixelwise.train("finetune", [(image, labels)], class_names=NAMES)
     with pytest.raises(DataError, match="holds the ids 7, but only ids 0 to 1, 255 are known"):
         labelled_arrays([(image, np.full_like(labels, 7))], NAMES).read(0)

@@ -30,6 +30,9 @@ class Stub:
     identity = "stub"
     calls = 0
 
+    def identity_for(self, path: Path) -> str:
+        return self.identity
+
     def __call__(self, path: Path) -> Segmentation:
         self.calls += 1
         photo = read_photo(path, 64)

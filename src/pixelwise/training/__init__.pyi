@@ -1,6 +1,7 @@
 """Fitting a net to labelled images."""
 
+from . import losses
 from .recipe import Recipe
 from .stages import Chain
 
-__all__ = ["Chain", "Recipe"]
+__all__ = ["Chain", "Recipe", "losses"]
