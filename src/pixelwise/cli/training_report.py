@@ -44,7 +44,7 @@ def show_rates(training: "Training", settings: Sequence[str]) -> None:
     found = [*settings, *rate_search.best(trials).settings()]
     say(f"lowest loss: pixelwise train {recipe.name}{''.join(f' --set {quote(each)}' for each in found)}")
     if isinstance(recipe, Chain):
-        note(f"note: of the first of {len(recipe.stages)} stages, while --set counts in all")
+        note(f"note: this is for the first of {len(recipe.stages)} stages, but --set changes all of them")
 
 
 def show_summary(run: "TrainedRun") -> None:

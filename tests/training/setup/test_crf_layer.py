@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 import torch
 from squares_runs import SETTINGS, assert_same, before_step, run_squares
-from typer.testing import CliRunner
 
-from pixelwise.cli import main
 from pixelwise.cli.loading import load_model
 from pixelwise.core.errors import TrainingError
 from pixelwise.crf import PRESETS, dense_crf
@@ -102,13 +100,6 @@ def test_a_run_without_crf_is_a_start(run: Path, squares: Path, tmp_path: Path) 
     again = net_of("crf_layer=deeplab", f"init_from={run}").state_dict()
     learnt = checkpoint.load(checkpoint.chosen(run)).mean
     assert torch.equal(again["crf.weights"], learnt["crf.weights"])
-
-
-def test_export_says_that_model_files_cannot_hold_it(run: Path, tmp_path: Path) -> None:
-    done = CliRunner().invoke(main.app, ["export", str(run), "-o", str(tmp_path / "model.onnx")])
-    assert done.exit_code == 1
-    assert "ends in a CRF layer, which model files cannot hold" in done.output
-    assert not (tmp_path / "model.onnx").exists()
 
 
 def test_a_loss_that_is_no_number_is_told_as_without_crf(squares: Path, tmp_path: Path) -> None:
