@@ -1,9 +1,9 @@
-"""FCN on NYUDv2, 40 classes, 795 pictures to learn from and 654 to test. Source: Long et al. 2015, table 4.
+"""FCN on NYUDv2, 40 classes, 795 pictures to train and 654 to test. Source: Long et al. 2015, table 4.
 
-Trained as voc_fcn32s_vgg16 and voc_fcn16s_vgg16. As in the paper the net learns from all that is not test, so
-best.pt is the best by test pictures, which flatters. Late fusion takes the mean of both streams' scores as in
-the release (the paper speaks of their sum); here both streams start from VGG16, while the release's start
-from its nets of colours and of HHA, at a hundredth of the rate.
+Trained as voc_fcn32s_vgg16 and voc_fcn16s_vgg16. As in the paper all pictures but the test set are for
+training, so best.pt is selected on the test pictures, which makes its figures optimistic. Late fusion takes
+the mean of both streams' scores as in the release (the paper says sum). Here both streams start from VGG16;
+the release's start from its nets of RGB and of HHA, at a hundredth of the learning rate.
 """
 
 import dataclasses

@@ -3,7 +3,7 @@
 Net: FCN's skips on EfficientNet-lite2 (Tan and Le 2019, without squeeze-and-excitation), ImageNet-trained.
 Command: pixelwise train people_and_animals --set data=voc:PATH
 Data: a sample of the PASCAL VOC 2012 and SBD images that show a cat, dog, horse, cow or sheep, 3,131 to
-train, 145 to judge; other classes void.
+train, 145 to validate; other classes void.
 Cost: 1.8 hours on two x86-64 cores with AVX2, beside other work; 4,600 steps of 8 images.
 Result, 2026-11-22, seed 0: mean IoU 81.89 on the 145 val images, 7 classes, single scale, as exported
 (bundled/default.json has the conventions). During training, average of weights: step 500 61.3, 1000

@@ -39,14 +39,14 @@ FAMILY = (
         "Long et al. 2015, table 5; pixel accuracy 85.2, mean accuracy 51.7, mean IoU 39.5, f.w. IoU 76.1 of "
         "the 33 semantic classes on 200 test pictures, geometric pixel accuracy 94.3. Classes absent from "
         'the test set are left out: compare with what eval calls "mean IoU of true classes".',
-        "The data has no other split to choose the best net by than the test pictures, so best.pt flatters.",
+        "best.pt is selected on the test pictures, the only other split, so its figures are optimistic.",
         NOT_RUN,
     ),
     entry(
         two_heads("stanford_background_fcn16s", "stanford_background:iccv09Data", "train", "val"),
         "FCN-16s on Stanford Background with two heads, regions and surfaces, by stages",
         "none of the two uses these data, which are like SIFT Flow's; there is no published figure.",
-        "`,fold=1` to `,fold=4` behind the path choose the other folds.",
+        "`,fold=1` to `,fold=4` after the path select the other folds.",
         NOT_RUN,
     ),
 )

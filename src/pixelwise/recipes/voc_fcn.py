@@ -1,11 +1,11 @@
 """FCN on PASCAL VOC as in the authors' release. Source: Long et al. 2015, section 4, and the release.
 
-Learnt from SBD's train set of 8,498 pictures, judged on seg11valid. VGG16: whole pictures one by one, summed
-losses, momentum 0.99, 100,000 steps, three times as many at once (presets fcn-online-*). AlexNet and
+Trained on SBD's train set of 8,498 pictures, evaluated on seg11valid. VGG16: whole pictures one by one,
+summed losses, momentum 0.99, 100,000 steps, three times as many at once (presets fcn-online-*). AlexNet and
 GoogLeNet: mean losses over 20 pictures a step, 175 times through them; the release has the rate of AlexNet
-(1e-4), the paper that of GoogLeNet (5e-5). voc_fcn_paper.py has the paper's own protocol.
-Departures: torchvision's ImageNet weights, whose AlexNet and GoogLeNet differ from Caffe's. With a classifier
-that `pixelwise import-caffe` has read: --set origin=caffe --set backbone_weights=FILE.
+(1e-4), the paper that of GoogLeNet (5e-5). voc_fcn_paper.py has the paper's own protocol. Departures:
+torchvision's ImageNet weights, whose AlexNet and GoogLeNet differ from Caffe's. With a classifier that
+`pixelwise import-caffe` has read: --set origin=caffe --set backbone_weights=FILE.
 """
 
 import dataclasses
