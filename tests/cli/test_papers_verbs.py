@@ -156,7 +156,7 @@ def test_mean_and_class_names_can_be_given(place: Path) -> None:
         ("import-caffe FCN --as deeplab-7x7 -o x.safetensors", 1, "does not hold a whole deeplab-7x7"),
         ("import-caffe FCN --sha256 abc -o x.safetensors", 1, "expected abc"),
         ("import-caffe FCN --mean 1,2 -o x.safetensors", 1, "--mean has 2 numbers"),
-        ("import-caffe FCN --mean nowhere -o x.safetensors", 1, "there is no file nowhere"),
+        ("import-caffe FCN --mean nowhere -o x.safetensors", 1, "no such file: nowhere"),
         ("import-caffe FCN --classes nowhere -o x.safetensors", 1, "nowhere not found"),
         (
             "import-caffe odd.caffemodel --as fcn8s-vgg16 --partial -o x.safetensors",

@@ -68,7 +68,7 @@ def test_a_recipe_trains_a_registered_net_with_its_settings(one_layer: str) -> N
 
 def test_a_name_is_registered_once(one_layer: str) -> None:
     for name in (one_layer, "one_layer", "skip_fcn", "fcn8s_vgg16"):
-        with pytest.raises(ValueError, match=f'there is a net "{name}" already'):
+        with pytest.raises(ValueError, match=f'a net "{name}" already exists'):
             pixelwise.models.register(name)
 
 

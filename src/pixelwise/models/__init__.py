@@ -1,4 +1,4 @@
-"""Networks by name, and the surgery that makes classifiers fully convolutional."""
+"""Networks by name, and tools that make classifiers fully convolutional."""
 
 import lazy_loader
 

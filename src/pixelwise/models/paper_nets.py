@@ -35,11 +35,11 @@ def _started(net: "SegmentationNet", weights: str | None) -> "SegmentationNet":
 
 @dataclass(frozen=True)
 class Entry:
-    """A net and what is known of it.
+    """A net with its constructor, inputs, weights and published figures.
 
-    `arguments` are those of `constructor` that make this net of it. `paper` is the mean IoU in per cent of 21
-    VOC classes that its authors report, `ours` what a command of this package printed. `images_per_second`:
-    of DeepLab, how fast its authors' training was.
+    `arguments` are passed to `constructor` to make this net. `paper` is the mean IoU in per cent of 21 VOC
+    classes that its authors report, `ours` the figure that a command of this package printed.
+    `images_per_second`: the speed of the authors' training, for DeepLab.
     """
 
     arguments: Mapping[str, Any]
@@ -47,19 +47,19 @@ class Entry:
     ours: str = NOT_RUN
     constructor: "Callable[..., SegmentationNet]" = fcn_net
     settings: tuple[str, ...] = ("dropout", "padding", "upsampling", "origin")
-    """The fields of a recipe that the constructor takes, by the same names."""
+    """The fields of a recipe that the constructor takes under the same names."""
     channels: tuple[int, ...] = (3, 4, 6)
-    """How many channels its input may have."""
+    """The possible numbers of input channels."""
     weights: tuple[str, ...] = ("torchvision", "a file")
-    """What its trunk may start from, besides random weights."""
+    """The sources of initial weights for its backbone, besides random ones."""
     backbone: str | None = "vgg16"
-    """The trunk, where `arguments` do not name it. None: one of its own, or the caller's choice."""
+    """The backbone, if `arguments` do not name it. None: a special one, or the caller's choice."""
     licence: str = "MIT; weights keep the licence of their source"
     images_per_second: float | None = None
 
     @property
     def trunk(self) -> str | None:
-        """The trunk it stands on by name, if it always stands on the same."""
+        """The name of its backbone, if it is always the same."""
         trunk: str | None = self.arguments.get("backbone", self.backbone)
         return trunk
 
@@ -110,9 +110,9 @@ CONVENTION = (
 
 
 def build(name: str, classes: int = 21, **options: Any) -> "SegmentationNet":
-    """A new net by its name, "_" as good as "-" in it, with random weights.
+    """A new net by its name, with "_" or "-", and random weights.
 
-    `options` are further arguments of `fcn` or `deeplab`. Raises ValueError that lists the names there are.
+    `options` are further arguments of `fcn` or `deeplab`. Raises ValueError with the list of names.
     """
     entry = CATALOGUE.get(name.replace("_", "-"))
     if entry is None:

@@ -42,12 +42,12 @@ def list_models() -> list[str]:
 
 
 def find(name: str) -> Entry | None:
-    """The entry of that name, "_" as good as "-" in it. None if there is none."""
+    """The entry of that name, with "_" or "-". None if there is none."""
     return _OTHERS.get(name.replace("-", "_")) or CATALOGUE.get(name.replace("_", "-"))
 
 
 def entry_of(name: str) -> Entry:
-    """The entry of that name. Raises ValueError that lists the names there are."""
+    """The entry of that name. Raises ValueError with the list of names."""
     entry = find(name)
     if entry is None:
         raise ValueError(f'there is no net "{name}"; there are {", ".join(list_models())}')
@@ -64,10 +64,11 @@ def create(
 ) -> "SegmentationNet":
     """A new net by its name: pixels (N, in_channels, H, W) from 0 to 255 in, scores (N, classes, H, W) out.
 
-    weights: what the trunk starts from, one of the entry's sources or a file; None or "none": random weights.
-    backbone: the trunk, by timm's name, for nets that leave the choice. settings: further arguments of the
-    net's constructor. Raises ValueError for a name, a number of channels, a source of weights or a trunk that
-    the net does not have, ModelError for weights that cannot be read or do not fit.
+    weights: initial weights of the backbone, one of the entry's sources or a file; None or "none": random.
+    backbone: timm's name of the backbone, for nets that leave the choice. settings: further arguments of the
+    net's constructor. Raises ValueError for an unknown name, and for a number of channels, a source of
+    weights or a backbone that the net does not support; ModelError for weights that cannot be read or do not
+    fit.
     """
     entry = entry_of(name)
     if in_channels not in entry.channels:
@@ -88,15 +89,15 @@ def create(
 
 
 def register(name: str, **known: Any) -> Callable[[Constructor], Constructor]:
-    """Decorate the constructor of a net of your own, which `create` and recipes then find by `name`.
+    """Decorate the constructor of your own net, so that `create` and recipes find it by `name`.
 
-    The constructor is called with `classes`, with each of `settings` if a recipe asks, and with `weights`,
-    `in_channels` and `backbone` where they are asked for and not the default. known: the fields of Entry:
+    The constructor is called with `classes`, with each of `settings` that a recipe sets, and with `weights`,
+    `in_channels` and `backbone` if the caller gives them. known: the fields of Entry:
     `settings`, `channels`, `weights`, `backbone`, `licence`, `paper`, `ours`. Raises ValueError if another
     net has the name.
     """
     if find(name) is not None:
-        raise ValueError(f'there is a net "{name}" already; choose another name')
+        raise ValueError(f'a net "{name}" already exists; choose another name')
     defaults: dict[str, Any] = {
         "arguments": {},
         "settings": (),
@@ -120,6 +121,6 @@ def takes_weights(entry: Entry, weights: str | None) -> bool:
 
 
 def sources(entry: Entry) -> str:
-    """What `weights` may be, as part of a sentence."""
+    """The possible values of `weights`, for a sentence."""
     names = [f'"{RANDOM}"', *(name if name == _FILE else f'"{name}"' for name in entry.weights)]
     return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))

@@ -78,5 +78,5 @@ def test_crop_offsets_may_be_negative_but_not_between_cells() -> None:
 def test_kernels_of_2f_taps_are_for_cells_between_pixels() -> None:
     assert bilinear_taps(Grid(Fraction(32), Fraction(25, 2), Fraction(1)), 32, Grid()) == 64
     assert bilinear_taps(Grid(Fraction(32), Fraction(13), Fraction(1)), 32, Grid()) == 63
-    with pytest.raises(ValueError, match="no bilinear kernel of factor 32"):
+    with pytest.raises(ValueError, match="no bilinear filter of factor 32"):
         bilinear_taps(Grid(Fraction(32), Fraction(1, 4), Fraction(1)), 32, Grid())

@@ -127,9 +127,9 @@ def test_softmax_goes_over_classes() -> None:
     ("net", "complaint"),
     [
         (nn.Sequential(nn.Linear(4, 2)), "no convolution"),
-        (nn.Sequential(nn.Conv2d(1, 2, 3)), "flattens its last map in no way"),
+        (nn.Sequential(nn.Conv2d(1, 2, 3)), "flattens its last map in an unknown way"),
         (nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.BatchNorm1d(32)), "2 behind the flattening"),
-        (nn.Sequential(nn.Conv2d(1, 2, 3), nn.AdaptiveAvgPool2d(3), nn.Flatten()), "no equal windows"),
+        (nn.Sequential(nn.Conv2d(1, 2, 3), nn.AdaptiveAvgPool2d(3), nn.Flatten()), "not equal windows"),
     ],
 )
 def test_what_has_no_convolutional_form_is_named(net: nn.Module, complaint: str) -> None:

@@ -135,7 +135,7 @@ def test_bad_files_get_one_error_that_names_file_and_fault(tmp_path: Path, name:
 
 
 def test_paths_that_are_no_file_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="there is no file"):
+    with pytest.raises(ModelError, match="no such file"):
         read_caffemodel(tmp_path / "missing.caffemodel")
     with pytest.raises(ModelError, match="is a folder"):
         read_caffemodel(tmp_path)

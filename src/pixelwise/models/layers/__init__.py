@@ -1,1 +1,1 @@
-"""Layers that several nets use, and the grids their cells lie on."""
+"""Layers that several nets use, and the grids of their cells."""

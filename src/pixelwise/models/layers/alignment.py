@@ -1,6 +1,6 @@
-"""Scores upsampled, added and cropped so that every cell lies on the pixels it was computed from.
+"""Upsample, add and crop scores so that every cell lies on the pixels it was computed from.
 
-All offsets follow from the grids of the maps; none is typed in.
+All offsets are computed from the grids of the maps.
 """
 
 import torch
@@ -23,8 +23,8 @@ def upsampling_onto(
 
 
 class NonlinearUpsampling(nn.Sequential):
-    """Doublings by learned kernels between all channels with ReLUs between: FCN's section 3.3, which names
-    such a stack but does not use it. `grid` is where the cells of pixels lie, uncropped.
+    """Doublings by learned filters between all channels, with ReLUs between them: FCN's section 3.3 mentions
+    such a stack but does not use it. `grid` is the uncropped grid of the output.
     """
 
     def __init__(self, grid: Grid, channels: int) -> None:
@@ -38,8 +38,8 @@ class NonlinearUpsampling(nn.Sequential):
 
 
 class Fuse(nn.Module):
-    """The sum of two maps of one stride, or their larger value (`maximum`), after cropping the one that
-    begins earlier to the other's extent; scores are cropped if both begin together.
+    """The sum of two maps of the same stride, or their larger value (`maximum`), after the one that starts
+    earlier is cropped to the other's extent; scores are cropped if both start at the same pixel.
     """
 
     def __init__(self, scores: Grid, skip: Grid, maximum: bool = False) -> None:
@@ -58,7 +58,7 @@ class Fuse(nn.Module):
 
 
 class Crop(nn.Module):
-    """The part of the scores that lies on the image. Raises ValueError if they begin behind its border."""
+    """The part of the scores that lies on the image. Raises ValueError if they start inside the image."""
 
     def __init__(self, scores: Grid) -> None:
         super().__init__()

@@ -19,13 +19,13 @@ def bilinear_kernel(size: int) -> torch.Tensor:
 
 
 class BilinearUpsampling(nn.Module):
-    """(N, C, h, w) to (N, C, (h - 1) * factor + taps - 2 * padding, ...), each channel for itself, float32.
+    """(N, C, h, w) to (N, C, (h - 1) * factor + taps - 2 * padding, ...), each channel separately, float32.
 
-    By default the kernel has 2 * factor - 1 taps and padding cuts off what lies outside the outer cells, so
-    that cell i of the input lies exactly on pixel i * factor of the output, without a border effect: the grid
-    of nets whose strided layers pad by half their kernel. Kernels of 2 * factor taps, those of the release's
-    VGG nets, put cells between pixels. `learned` lets training change the kernel from there. `mixing`: a
-    kernel from every channel to every other, (C, C, taps, taps), zero off the diagonal at the start.
+    By default the filter has 2 * factor - 1 taps, and padding cuts off pixels beyond the outer cells, so that
+    cell i of the input lies exactly on pixel i * factor of the output, without a border effect: the grid of
+    nets whose strided layers pad by half their filter. Filters of 2 * factor taps, as in the release's VGG
+    nets, put cells between pixels. `learned`: training changes the filter, which starts bilinear. `mixing`:
+    filters from every channel to every other, (C, C, taps, taps), which start at zero off the diagonal.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class BilinearUpsampling(nn.Module):
         self.taps = 2 * factor - 1 if taps is None else taps
         if self.taps not in (2 * factor - 1, 2 * factor):
             raise ValueError(
-                f"a bilinear kernel of factor {factor} has {2 * factor - 1} or {2 * factor} taps, got {taps}"
+                f"a bilinear filter of factor {factor} has {2 * factor - 1} or {2 * factor} taps, got {taps}"
             )
         self.padding = factor - 1 if padding is None else padding
         kernel = bilinear_kernel(self.taps).expand(channels, 1, -1, -1).clone()

@@ -1,8 +1,8 @@
-"""Frozen batch normalisation at the cost of weight-size work.
+"""Frozen batch normalisation, folded into the weights of convolutions in every step.
 
-With fixed statistics BatchNorm(conv(x)) is a convolution with scaled weights and a bias. Computing those
-in each step again gives the very function and gradients of BatchNorm in evaluation mode, without its passes
-over activation-size tensors.
+With fixed statistics BatchNorm(conv(x)) is a convolution with scaled weights and a bias. Computing these in
+every step gives exactly the function and gradients of BatchNorm in evaluation mode, without its passes over
+the activations.
 """
 
 import torch
@@ -10,9 +10,7 @@ from torch import nn
 
 
 class FrozenBatchNormConv2d(nn.Module):
-    """A convolution followed by batch normalisation whose statistics stay as they are; scale and shift
-    still learn.
-    """
+    """A convolution followed by batch normalisation with fixed statistics; scale and shift are trained."""
 
     running_mean: torch.Tensor
     running_var: torch.Tensor
@@ -31,7 +29,7 @@ class FrozenBatchNormConv2d(nn.Module):
         return result
 
     def effective(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Weight and bias of the one convolution that does the same."""
+        """Weight and bias of the equivalent convolution."""
         gain = self.scale * torch.rsqrt(self.running_var + self.eps)
         bias = self.shift - self.running_mean * gain
         if self.conv.bias is not None:
@@ -40,7 +38,7 @@ class FrozenBatchNormConv2d(nn.Module):
 
 
 class FrozenBatchNorm2d(nn.Module):
-    """Batch normalisation that does not follow a convolution, with statistics that stay as they are."""
+    """Batch normalisation with fixed statistics that does not follow a convolution."""
 
     running_mean: torch.Tensor
     running_var: torch.Tensor
@@ -72,7 +70,7 @@ def freeze_batch_norm(net: nn.Module, example: torch.Tensor) -> int:
     for a normalisation without running statistics.
     """
     names = {module: name for name, module in net.named_modules()}
-    # By the tensor's id; it is kept so that this stays its own.
+    # By the tensor's id; the tensor is kept so that no other one gets its id.
     produced: dict[int, tuple[nn.Conv2d, torch.Tensor]] = {}
     pairs: list[tuple[nn.Conv2d, nn.BatchNorm2d]] = []
 
@@ -105,14 +103,12 @@ def freeze_batch_norm(net: nn.Module, example: torch.Tensor) -> int:
 
 
 def _behind(norm: nn.BatchNorm2d) -> list[nn.Module]:
-    """What timm's BatchNormAct2d does behind the normalisation: drop and activate."""
+    """The layers of timm's BatchNormAct2d after the normalisation: dropout and activation."""
     return [getattr(norm, part) for part in ("drop", "act") if hasattr(norm, part)]
 
 
 def fold_batch_norm(net: nn.Module) -> None:
-    """Turn every frozen batch normalisation into the plain convolution it amounts to, in place: for nets
-    that are done learning.
-    """
+    """Replace every frozen batch normalisation by the equivalent convolution, in place, after training."""
     for name, module in list(net.named_modules()):
         if isinstance(module, FrozenBatchNormConv2d):
             weight, bias = module.effective()

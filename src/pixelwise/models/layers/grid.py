@@ -1,4 +1,4 @@
-"""Where the cells of a feature map lie on the image: whole numbers and fractions only, no torch.
+"""The positions of a feature map's cells on the image, in exact fractions. It needs no torch.
 
 A layer of kernel k and stride s over one of k' and s' is a layer of kernel k' + (k - 1) s' and stride s s'.
 Source: Long et al. 2015, section 3.
@@ -64,8 +64,8 @@ class Grid:
 def crop_offset(grid: Grid, target: Grid) -> int:
     """How many cells to cut from the start of `grid` so that its cells lie on those of `target`.
 
-    Negative: so many must be cut from `target` instead. Raises ValueError if the strides differ or the cells
-    fall between each other.
+    If negative, cut this number from `target` instead. Raises ValueError if the strides differ or the cells
+    of one lie between those of the other.
     """
     if grid.stride != target.stride:
         raise ValueError(f"maps of strides {grid.stride} and {target.stride} cannot be aligned")
@@ -76,7 +76,7 @@ def crop_offset(grid: Grid, target: Grid) -> int:
 
 
 def bilinear_taps(grid: Grid, factor: int, target: Grid) -> int:
-    """The taps of the bilinear kernel that upsamples `grid` by `factor` onto cells of `target`.
+    """The taps of the bilinear filter that upsamples `grid` by `factor` onto cells of `target`.
 
     2 * factor where that puts new cells on the target's (the VGG nets of the release), else 2 * factor - 1
     (its AlexNet). Raises ValueError if neither does.
@@ -89,6 +89,6 @@ def bilinear_taps(grid: Grid, factor: int, target: Grid) -> int:
         ):
             return taps
     raise ValueError(
-        f"no bilinear kernel of factor {factor} brings cells at {grid.offset} of stride {grid.stride} "
+        f"no bilinear filter of factor {factor} brings cells at {grid.offset} of stride {grid.stride} "
         f"onto cells at {target.offset} of stride {target.stride}"
     )

@@ -1,4 +1,4 @@
-"""How the cells of a trunk's feature maps lie on the image, found by running it."""
+"""Find the positions of a backbone's cells on the image by running it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,12 +25,12 @@ class Layout:
 
 
 class UnfitError(Exception):
-    """A trunk cannot carry a segmentation net; the text says why."""
+    """A backbone is not suitable for segmentation; the message has the reason."""
 
 
 def layout_of(trunk: nn.Module, channels: Sequence[int], strides: Sequence[int]) -> Layout:
-    """The layout of a trunk in evaluation mode that gives maps of these channels (N C H W) and strides in
-    pixels. Raises UnfitError if they are not so for all sizes of pictures.
+    """The layout of a backbone in evaluation mode that returns maps of these channels (N C H W) and strides
+    in pixels. Raises UnfitError unless this holds for all sizes of pictures.
 
     A first strided layer without overlap cuts patches. Of the others, those that lose the cell of one more
     pixel have poolings without overlap. Trunks that do not take that pixel at all, as HRNet and DLA, which
@@ -89,7 +89,7 @@ def _sides(trunk: nn.Module, size: tuple[int, int]) -> list[tuple[int, int]] | N
 
 
 def _has_patches(trunk: nn.Module, side: int) -> bool:
-    """Whether the first layer that runs and strides sees no pixel twice."""
+    """Whether the windows of the first strided layer do not overlap."""
     strided: list[bool] = []
 
     def note(layer: nn.Module, *_: object) -> None:

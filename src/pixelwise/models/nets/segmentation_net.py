@@ -1,4 +1,4 @@
-"""What all nets have in common: pixels in, class scores out, normalisation inside."""
+"""The interface of all nets: pixels in, class scores out, with the normalisation inside."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -17,7 +17,7 @@ TORCHVISION_STD = (58.395, 57.12, 57.375)
 
 
 class Stages(Protocol):
-    """A trunk whose first stages may be kept as they are."""
+    """A backbone whose first stages can be frozen."""
 
     def freeze(self, stages: int) -> None:
         """Stop the learning of the first `stages` stages; 0: of none."""

@@ -1,4 +1,4 @@
-"""Changes of nets: fully convolutional, atrous, decimated, transplanted."""
+"""Surgery on nets: make them fully convolutional or atrous, decimate and transplant weights."""
 
 import lazy_loader
 

@@ -1,9 +1,9 @@
-"""FCN's border of 100 pixels without computing the same rows again and again.
+"""Speed up FCN's border of 100 pixels: compute equal rows only once.
 
-Around the image the release puts 100 rows of zeros. As far from the image as no filter reaches, and from
-the outer edge, neighbouring rows of every feature map are alike, and so are columns. Here the early layers
-see a narrower border, and behind each pooling one of those rows is repeated as often as rows are missing. The
-features are the same but for rounding; FCN-8s costs 298 instead of 362 GFLOP on a 500 x 500 image.
+The release puts 100 rows of zeros around the image. Where no filter reaches the image or the outer edge,
+neighbouring rows of every feature map are equal, and so are columns. Here the early layers get a narrower
+border, and after each pooling one of these rows is repeated to fill the missing ones. The features are the
+same up to rounding; FCN-8s costs 298 instead of 362 GFLOP on a 500 x 500 image.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Fewer taps and fewer filters of a layer. Source: Chen et al. 2015, section 3.2."""
+"""Decimate the taps and filters of a layer. Source: Chen et al. 2015, section 3.2."""
 
 import torch
 

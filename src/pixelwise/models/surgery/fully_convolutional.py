@@ -1,8 +1,8 @@
-"""Classifiers made fully convolutional. Source: Long et al. 2015, section 3.1.
+"""Make classifiers fully convolutional. Source: Long et al. 2015, section 3.1.
 
-A linear layer on a flattened (C, h, w) map is a convolution whose kernel covers that map; so a classifier of
-images of one size scores every such window of a larger image, at its stride, in one pass. Where layers pad,
-the classifier puts zeros around its window and the convolutional net sees the image there.
+A linear layer on a flattened (C, h, w) map is a convolution whose filter covers that map. So a classifier of
+images of one size scores every window of that size in a larger image, at its stride, in one pass. If layers
+pad, the classifier has zeros around its window, and the convolutional net has the image there.
 """
 
 import copy
@@ -33,7 +33,7 @@ def convolutionalize(
     whole image or not, and ends in linear layers, if any: LeNet, AlexNet, VGG, GoogLeNet, ResNet, SqueezeNet.
     `pooling` "window" makes an average over the image one over the window that the classifier sees, so that
     scores are the classifier's; "drop" leaves it out, as FCN does with GoogLeNet's: scores of single cells.
-    Layers keep their names. Raises ValueError, naming the layer, for classifiers that are built otherwise.
+    Layers keep their names. Raises ValueError with the name of the layer for other kinds of classifiers.
     """
     if pooling not in ("window", "drop"):
         raise ValueError(f'pooling is "window" or "drop", not "{pooling}"')
@@ -46,7 +46,7 @@ def convolutionalize(
     nodes = list(net.graph.nodes)
     flattenings = [node for node in nodes if len(_shape(node)) == 2 and len(_shape(_source(node))) == 4]
     if len(flattenings) != 1 or not _is(net, flattenings[0], (nn.Flatten,), FLATTENS):
-        raise ValueError(f"{type(classifier).__name__} flattens its last map in no way that is known here")
+        raise ValueError(f"{type(classifier).__name__} flattens its last map in an unknown way")
     (flat,) = flattenings
 
     for node in nodes[: nodes.index(flat)]:
@@ -62,10 +62,10 @@ def convolutionalize(
 
 
 def _pool_window(net: fx.GraphModule, node: fx.Node, pooling: str) -> None:
-    """Turn a pooling of the whole map into so many cells into one of windows of a fixed size."""
+    """Replace an adaptive pooling of the whole map by one with windows of a fixed size."""
     before, after = _shape(_source(node))[2:], _shape(node)[2:]
     if before[0] % after[0] or before[1] % after[1]:
-        raise ValueError(f"{node.target} pools {before} cells into {after}, which are no equal windows")
+        raise ValueError(f"{node.target} pools {before} cells into {after}, which are not equal windows")
     kernel = before[0] // after[0], before[1] // after[1]
     stride = (1, 1) if after == (1, 1) else kernel
     kind = nn.MaxPool2d if _is(net, node, (nn.AdaptiveMaxPool2d,), ()) else nn.AvgPool2d
@@ -93,7 +93,7 @@ def _widen(net: fx.GraphModule, node: fx.Node, window: Size) -> Size:
 
 
 def _replace(net: fx.GraphModule, node: fx.Node, layer: nn.Module) -> None:
-    """Put a layer in the place of a node's."""
+    """Replace the layer of a node."""
     if node.op == "call_module":
         net.set_submodule(str(node.target), layer)
         return

@@ -1,7 +1,7 @@
-"""The hole algorithm: a net's scores at a finer stride, by its own weights.
+"""The hole algorithm: a net's scores at a finer stride, with the same weights.
 
-A layer that skips cells is made to skip none, and every later window reaches over as many cells as were
-skipped. Sources: Long et al. 2015, section 3.2 (filter rarefaction); Chen et al. 2015, section 3.1.
+The stride of a layer becomes 1, and the windows of all later layers are dilated by the old stride. Sources:
+Long et al. 2015, section 3.2 (filter rarefaction); Chen et al. 2015, section 3.1.
 """
 
 import copy
@@ -64,7 +64,7 @@ def atrous(net: nn.Module, output_stride: int) -> nn.Module:
     spread = copy.deepcopy(net)
     graph = trace(spread).graph
     done: set[str] = set()
-    # Of every map: its stride in pixels, and how many of its cells make one of the old net's.
+    # For every map: its stride in pixels, and the number of its cells per cell of the old net.
     maps: dict[fx.Node, tuple[int, int]] = {}
     for node in graph.nodes:
         before = {maps[other] for other in node.all_input_nodes if other in maps}
@@ -79,7 +79,7 @@ def atrous(net: nn.Module, output_stride: int) -> nn.Module:
         layer = spread.get_submodule(name) if node.op == "call_module" else None
         if isinstance(layer, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d):
             if name in done:
-                raise ValueError(f"{name} is passed twice; give each place a layer of its own")
+                raise ValueError(f"{name} is used twice; use a separate layer in each place")
             done.add(name)
             step = side(layer.stride)
             kept = min(step, max(1, output_stride // stride))
@@ -96,9 +96,9 @@ def atrous(net: nn.Module, output_stride: int) -> nn.Module:
 
 
 def rarefy(net: nn.Module) -> nn.Module:
-    """As `atrous` to stride 1, but as the FCN paper writes it: filters enlarged with zeros, not dilation.
+    """As `atrous` to stride 1, but as in the FCN paper: with filters enlarged by zeros instead of dilation.
 
-    Slow; the two are equal, which is what this is for.
+    It is slow. Its purpose is to show that both are equal.
     """
     enlarged = atrous(net, 1)
     for layer in enlarged.modules():
@@ -146,7 +146,7 @@ class AtrousMaxPool2d(nn.Module):
 
 
 class AtrousAvgPool2d(nn.Module):
-    """The mean of kernel x kernel cells, every rate-th; zeros around count."""
+    """The mean of kernel x kernel cells at distance `rate`; zeros around the map count."""
 
     def __init__(self, kernel: int, stride: int, padding: int, rate: int) -> None:
         super().__init__()

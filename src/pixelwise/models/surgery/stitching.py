@@ -1,4 +1,4 @@
-"""Dense scores from coarse ones by shifting the image. Source: Long et al. 2015, section 3.2."""
+"""Shift-and-stitch: dense scores from shifted images. Source: Long et al. 2015, section 3.2."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""The graph of a net's forward pass, in which torch's layers and ours are nodes."""
+"""Trace the graph of a net's forward pass; torch's layers and ours are its nodes."""
 
 from torch import fx, nn
 
@@ -6,21 +6,21 @@ from pixelwise.models.layers.alignment import Crop, Fuse, Surround
 from pixelwise.models.layers.bilinear import BilinearUpsampling
 from pixelwise.models.trunks.googlenet import Concatenation
 
-# The layers that know where their cells lie are seen as wholes.
+# Layers that compute their own grid are not traced into.
 LEAVES = (BilinearUpsampling, Concatenation, Crop, Fuse, Surround)
 
 
 def trace(net: nn.Module) -> fx.GraphModule:
     """The net as a graph, itself if it is one; the layers are those of `net`.
 
-    Raises ValueError if the way through the net depends on what it computes.
+    Raises ValueError if the control flow of the net depends on computed values.
     """
     if isinstance(net, fx.GraphModule):
         return net
     try:
         return fx.GraphModule(net, _Tracer().trace(net))
     except Exception as problem:  # fx raises many kinds
-        raise ValueError(f"the way through {type(net).__name__} cannot be followed: {problem}") from problem
+        raise ValueError(f"{type(net).__name__} cannot be traced: {problem}") from problem
 
 
 class _Tracer(fx.Tracer):

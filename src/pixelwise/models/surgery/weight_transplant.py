@@ -1,4 +1,4 @@
-"""Weights from one net to another. Source: the FCN release, surgery.py."""
+"""Copy weights from one net to another. Source: the FCN release, surgery.py."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ from pixelwise.core.errors import ModelError
 
 @dataclass(frozen=True)
 class Transplant:
-    """What became of every tensor, by name.
+    """The result for every tensor, by name.
 
-    `copied` went over as they are, `coerced` in another shape (a linear layer into a convolution). `dropped`
-    are those of the source that the target has no place for, `left` those of the target that stay as they
-    were; a tensor whose shape does not fit is among both.
+    `copied` were copied unchanged, `coerced` with another shape (a linear layer to a convolution). `dropped`
+    are those of the source that the target does not have, `left` those of the target that stay unchanged; a
+    tensor whose shape does not fit is in both.
     """
 
     copied: tuple[str, ...]

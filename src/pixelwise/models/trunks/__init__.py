@@ -1,1 +1,1 @@
-"""The convolutional parts of classifiers."""
+"""Backbones: the convolutional parts of classifiers."""

@@ -58,7 +58,7 @@ class Inception(Block):
         return joined
 
     def through(self, grid: Grid) -> Grid:
-        """The widest branch decides."""
+        """The grid of the widest branch."""
         return grid.through(kernel=5, padding=2)
 
 

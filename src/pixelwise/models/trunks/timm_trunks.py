@@ -1,4 +1,4 @@
-"""Trunks by timm's names, as lists of feature maps."""
+"""timm's models as backbones that return lists of feature maps."""
 
 import copy
 from collections.abc import Mapping
@@ -49,9 +49,9 @@ class Backbone(nn.Module):
     def freeze(self, stages: int) -> None:
         """Stop the learning of the stem and of the first `stages` stages.
 
-        Nets of EfficientNet's family have seven stages or so, those in `blocks`. The stages of others end
-        with their feature maps of stride 4 and more: what such a map is computed from is frozen. Raises
-        ModelError if the trunk has no stages one after the other, as HRNet.
+        Nets of EfficientNet's family have about seven stages, those in `blocks`. The stages of others end
+        with their feature maps of stride 4 and more: all layers before such a map are frozen. Raises
+        ModelError if the backbone has no sequence of stages, such as HRNet.
         """
         if stages == 0:
             return
@@ -96,7 +96,7 @@ def backbone(name: str, weights: str = "none", output_stride: int = 32) -> Backb
 
     `weights`: "package" (an installed package that carries them), "timm" (downloaded by timm), "none"
     (random), or a file with the classifier's tensors by timm's names or in its order. Raises ModelError if
-    timm does not know the name, the weights do not fit, or the trunk cannot carry a segmentation net.
+    timm does not know the name, the weights do not fit, or the backbone is not suitable for segmentation.
     """
     try:
         import timm
@@ -148,7 +148,7 @@ def _created(
             raise ModelError(
                 f'timm does not give "{name}" as feature maps of output stride {output_stride} with weights '
                 f'"{weights}": {" ".join(str(problem).split())[:300]}',
-                "take a convolutional net of timm's; weights of timm's hub need the network",
+                "use a convolutional timm model; weights of timm's hub need the network",
             ) from problem
         if getattr(trunk, "output_fmt", None) == Format.NHWC:
             trunk = _ChannelsFirst(trunk)
@@ -162,7 +162,7 @@ def _created(
     raise ModelError(
         f'the backbone "{name}" cannot carry a segmentation net: '
         f"{fault or f'timm does not build it with output stride {output_stride}'}",
-        "take another net of timm's: resnet, regnet, convnext, hrnet, swin and many more do",
+        "use another timm model: resnet, regnet, convnext, hrnet, swin and many more work",
     )
 
 
@@ -190,5 +190,5 @@ def _copy_by_name(classifier: nn.Module, trunk: nn.Module) -> None:
     source, target = classifier.state_dict(), trunk.state_dict()
     missing = [name for name in target if name not in source]
     if missing:
-        raise ModelError(f"the classifier has no tensors for {', '.join(missing[:5])} of the trunk")
+        raise ModelError(f"the classifier has no tensors for {', '.join(missing[:5])} of the backbone")
     trunk.load_state_dict({name: source[name] for name in target})

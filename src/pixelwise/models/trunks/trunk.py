@@ -1,4 +1,4 @@
-"""The convolutional part of a classifier: named layers in a row."""
+"""The convolutional part of a classifier: a sequence of named layers."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -12,10 +12,10 @@ Layers = Sequence[tuple[str, nn.Module]]
 
 
 class Trunk(nn.Module):
-    """Layers in a row, each a child by its own name; gives the outputs of those named in `taps`.
+    """A sequence of layers, each a child by its own name; returns the outputs of those named in `taps`.
 
-    `grids` says of every tap where its cells lie, `channels` how many numbers each holds. The last tap is
-    what the classifier stands on; layers behind it are left out.
+    `grids` has the grid of every tap, `channels` its number of channels. The classifier uses the last tap;
+    later layers are left out.
     """
 
     def __init__(self, layers: Layers, taps: Sequence[str]) -> None:

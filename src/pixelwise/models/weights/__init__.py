@@ -1,1 +1,1 @@
-"""Weights from files: torchvision's, timm's, Caffe's."""
+"""Load weights from files of torchvision, timm and Caffe."""

@@ -1,4 +1,4 @@
-"""Weights of a .caffemodel copied into one of our nets, names and shapes checked one by one."""
+"""Copy the weights of a .caffemodel to one of our nets, and check all names and shapes."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ BGR_LAYERS = [
 
 @dataclass(frozen=True)
 class Match:
-    """A blob and the parameter it was copied to. `change`: how it was made to fit, empty if it fitted."""
+    """A blob and the parameter it was copied to. `change`: how it was converted; empty if it was not."""
 
     layer: str
     parameter: str
@@ -35,7 +35,7 @@ class Match:
 
 @dataclass(frozen=True)
 class Report:
-    """What became of every blob and every parameter.
+    """The result for every blob and every parameter.
 
     `misfits` are sentences about blobs whose shape is not the parameter's, and about skips that file and net
     scale by other factors. `left` are layers of the file that the net has no place for, `missing` parameters
@@ -54,11 +54,11 @@ class Report:
 
 
 def copy_caffe(source: CaffeNet, net: SegmentationNet) -> Report:
-    """Copy the blobs of `source` into the layers of the net that have the same names, and say what was done.
+    """Copy the blobs of `source` to the net's layers of the same names, and return a report.
 
     Inner products become convolutions, blobs of legacy shape lose leading ones, deconvolutions that treat
     each channel for itself are stored so, and the first layer's channels are turned from BGR to RGB. A
-    layer of the file whose name only goes on after ours (fc8_voc12 for fc8) is taken if there is no other.
+    layer of the file whose name starts with ours (fc8_voc12 for fc8) is used if no name is equal.
     The scale layers of FCN-8s trained at once are compared with the net's factors.
     """
     places = {_caffe_name(name): name for name, module in net.named_modules() if _has_weight(module)}

@@ -5,8 +5,8 @@ field 2 ("V1", numbered types). A layer's blobs have a shape of any rank, or the
 channels, height, width); their values are floats, packed or one by one, or doubles. Field numbers:
 caffe.proto of BVLC/caffe. Everything else in the file is skipped.
 
-The file is read once and blobs are views of its bytes: a mapped file that another process cuts off would end
-this one by a signal. Files that are cut off, damaged or made to do harm raise ModelError, and so do NaN and
+The file is read at once, not mapped, and blobs are views of its bytes: if another process truncates a mapped
+file, a signal kills this one. Truncated, damaged and malicious files raise ModelError, and so do NaN and
 infinite numbers.
 """
 
@@ -192,7 +192,7 @@ def _briefly(shape: list[int]) -> str:
     return "(" + ", ".join(map(str, shape[:6])) + (", ...)" if len(shape) > 6 else ")")
 
 
-_UNSOUND = "take sound weights: a net with these gives no labels"
+_UNSOUND = "use finite weights: a net with these gives no labels"
 _DAMAGED = "the file may be truncated or of another kind; download it again"
 
 _Span = range
@@ -211,7 +211,7 @@ class _File:
             with path.open("rb") as file:
                 self._bytes = file.read(size)
         except FileNotFoundError:
-            raise ModelError(f"there is no file {path}", "check its name and place") from None
+            raise ModelError(f"no such file: {path}", "check its path") from None
         except IsADirectoryError:
             raise ModelError(
                 f"{path} is a folder, expected a Caffe file", "name the .caffemodel itself"

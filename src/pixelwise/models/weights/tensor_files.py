@@ -1,4 +1,4 @@
-"""ImageNet-trained weights for backbones: from an installed package, a file, or timm's hub."""
+"""Load ImageNet-trained weights for backbones: from an installed package, a file, or timm's hub."""
 
 import importlib.util
 import json
@@ -36,7 +36,7 @@ def packaged_weights(backbone: str) -> Path:
     package = PACKAGES.get(backbone.removeprefix("tf_"))
     if package is None:
         raise ModelError(
-            f'no package is known that carries weights for "{backbone}"',
+            f'no known package has weights for "{backbone}"',
             f'known: {", ".join(PACKAGES)}; else name a file, "timm" (needs the network) or "none"',
         )
     spec = importlib.util.find_spec(package)
@@ -82,7 +82,7 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
         raise ModelError(f"{path} does not hold a state dict (names to tensors)", "save net.state_dict()")
     tensors = {str(name): tensor for name, tensor in content.items()}
     if fault := fault_of(tensors):
-        raise ModelError(f"{path} holds {fault}", "take sound weights: a net with these gives no labels")
+        raise ModelError(f"{path} holds {fault}", "use finite weights: a net with these gives no labels")
     return tensors
 
 
@@ -106,7 +106,7 @@ def load_archive(source: Path | BinaryIO) -> Any:
 
 
 def fault_of(tensors: Mapping[str, torch.Tensor]) -> str | None:
-    """What makes tensors useless as weights, in words that follow "holds"; None if nothing does."""
+    """The fault of tensors that cannot be weights, for a sentence after "holds"; None if there is none."""
     for name, tensor in tensors.items():
         if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_meta:
             return f"{name} in a form that is not plain numbers"
@@ -123,7 +123,9 @@ def _is_finite(tensor: torch.Tensor) -> bool:
 
 
 def _safetensors(path: Path) -> dict[str, torch.Tensor]:
-    """Read, not mapped: a mapped file that another process cuts off ends this one by a signal."""
+    """Read the file instead of mapping it: if another process truncates a mapped file, a signal kills this
+    one.
+    """
     from safetensors.torch import load
 
     return load(path.read_bytes())

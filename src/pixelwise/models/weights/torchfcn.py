@@ -1,4 +1,4 @@
-"""State dicts of torchfcn 1.9.7 (Wada), a port of FCN's release, for our nets."""
+"""Load state dicts of torchfcn 1.9.7 (Wada), a port of FCN's release, into our nets."""
 
 from collections.abc import Mapping
 from pathlib import Path
