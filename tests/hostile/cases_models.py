@@ -1,12 +1,7 @@
-"""Model files that are damaged, that lie, or that are made to do harm; run as a program it judges them.
-
-The program is a process of its own because the commands are forked off it: engines that other tests loaded
-have threads, which a fork leaves behind.
-"""
+"""Model files that are damaged, that lie, or that are made to do harm."""
 
 import json
 import random
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,15 +10,7 @@ from typing import Any
 import numpy as np
 import onnx
 from onnx import AttributeProto, TensorProto, helper, numpy_helper
-from PIL import Image
-
-if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
-
 from tiny_model import tiny_info, tiny_model
-from verdicts import broken_rules, left_behind, run
-
-ENGINES = ("onnxruntime", "openvino")
 
 NUMBERS = (0, -1, 1, 2, 7, 255, 65_536, 2**31 - 1, 2**31, -(2**31), 2**62, 2**63 - 1, -(2**63))
 
@@ -245,28 +232,3 @@ def _forbidden(draw: random.Random) -> tuple[bytes, str]:
 CHANGES: tuple[Callable[[random.Random], tuple[bytes, str]], ...] = (
     *(_bytes, _cut, _metadata, _attribute, _operator, _shape, _wiring, _tail, _forbidden, _metadata, _tail),
 )
-
-
-def judge(count: int, seed: int, folder: Path) -> dict[str, Any]:
-    """Segment a photo with each model, in both engines in turn: faults in words, and the exit codes."""
-    Image.effect_noise((60, 40), 90).convert("RGB").save(folder / "photo.png")
-    faults, codes = [], []
-    for number, case in enumerate(cases(count, seed, folder)):
-        engine = ENGINES[(number // len(CHANGES) + number) % 2]
-        arguments = ["segment", "photo.png", "--model", case.path.name, "--engine", engine, "--overwrite"]
-        outcome = run([*arguments, "--output", "out"], folder)
-        broken = [*broken_rules(outcome, case.path.name), *left_behind(folder)]
-        faults += [f"{case.made}, {engine}: {fault}" for fault in broken]
-        codes.append(outcome.code)
-        case.path.unlink()
-    return {"faults": faults, "codes": codes}
-
-
-if __name__ == "__main__":
-    import onnxruntime  # noqa: F401  imported once, before the commands are forked off
-    import openvino  # noqa: F401
-
-    import pixelwise.cli.main
-    import pixelwise.inference.predictor  # noqa: F401
-
-    print(json.dumps(judge(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))))

@@ -7,11 +7,8 @@ import pytest
 from cases_folders import BUILDERS, cases
 from verdicts import broken_rules, left_behind, run
 
-# Each case runs in a fork of this process, where these are loaded.
-import pixelwise.data.checks.check_page
-import pixelwise.data.conversion  # noqa: F401
-
 COUNT = int(os.environ.get("PIXELWISE_HOSTILE", "72"))
+LOADED = ("pixelwise.data.checks.check_page", "pixelwise.data.conversion")
 BATCH = 24
 
 
@@ -19,7 +16,7 @@ BATCH = 24
 def test_hostile_folders_are_read_or_named(batch: int, tmp_path: Path) -> None:
     outcomes, faults = [], []
     for case in cases(min(BATCH, COUNT - batch * BATCH), batch, tmp_path):
-        outcome = run(case.arguments, tmp_path)
+        outcome = run(case.arguments, tmp_path, *LOADED)
         broken = broken_rules(outcome, case.named)
         faults += [f"{case.made}: {fault}" for fault in [*broken, *left_behind(tmp_path)]]
         outcomes.append(outcome.code)

@@ -7,13 +7,14 @@ import pytest
 from cases_formats import BUILDERS, cases
 from verdicts import broken_rules, left_behind, run
 
-import pixelwise.crf.masks_from_boxes
-import pixelwise.data.checks.check_page
-import pixelwise.data.conversion
-import pixelwise.data.sources.boxes
-import pixelwise.inference.crf_refiner  # noqa: F401  each case runs in a fork of this process, where these are loaded
-
 COUNT = int(os.environ.get("PIXELWISE_HOSTILE", "100"))
+LOADED = (
+    "pixelwise.crf.masks_from_boxes",
+    "pixelwise.data.checks.check_page",
+    "pixelwise.data.conversion",
+    "pixelwise.data.sources.boxes",
+    "pixelwise.inference.crf_refiner",
+)
 BATCH = 25
 
 
@@ -21,7 +22,7 @@ BATCH = 25
 def test_hostile_annotations_are_read_or_named(batch: int, tmp_path: Path) -> None:
     outcomes, faults = [], []
     for case in cases(min(BATCH, COUNT - batch * BATCH), batch, tmp_path):
-        outcome = run(case.arguments, tmp_path)
+        outcome = run(case.arguments, tmp_path, *LOADED)
         broken = broken_rules(outcome, case.named)
         faults += [f"{case.made}: {fault}" for fault in [*broken, *left_behind(tmp_path)]]
         outcomes.append(outcome.code)

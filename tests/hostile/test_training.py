@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import timm
+import torch
 from caffe_files import Layer, caffemodel
 from cases_training import cases
 from PIL import Image
@@ -17,23 +19,20 @@ from squares_runs import command
 from verdicts import broken_rules, left_behind, run
 
 COUNT = int(os.environ.get("PIXELWISE_HOSTILE", "44"))
+LOADED = (
+    "lightning_fabric",
+    "timm",
+    "torch.utils.tensorboard",
+    "pixelwise.exporting.onnx",
+    "pixelwise.models.weights.caffe_import",
+    "pixelwise.recipes",
+    "pixelwise.training.loop",
+)
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data set of four pictures and a sound run, made by another process: this one forks, so it may not
-    start threads.
-    """
-    import lightning_fabric  # noqa: F401  imported once, not by every fork
-    import timm
-    import torch.utils.tensorboard
-
-    import pixelwise.cli.main
-    import pixelwise.exporting.onnx
-    import pixelwise.models.weights.caffe_import
-    import pixelwise.recipes
-    import pixelwise.training.loop  # noqa: F401
-
+    """A data set of four pictures and a sound run."""
     folder = tmp_path_factory.mktemp("hostile")
     squares, rng = folder / "squares", np.random.default_rng(0)
     for split in ("train", "val"):
@@ -58,12 +57,11 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_rules_hold_for_damaged_checkpoints_weights_and_absurd_settings(
-    place: Path, monkeypatch: pytest.MonkeyPatch
+    place: Path,
 ) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     faults, failed = [], 0
     for case in cases(COUNT, 0, place):
-        outcome = run(case.arguments, place)
+        outcome = run(case.arguments, place, *LOADED)
         failed += outcome.code != 0
         found = broken_rules(outcome, case.named) + left_behind(place)
         if "weights_only" in outcome.stderr:

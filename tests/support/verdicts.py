@@ -1,31 +1,38 @@
 """The rule for hostile input, and a way to hold a command to it quickly.
 
-Whatever a file holds, a command must end by itself within a minute and within 2 GB, without a signal or a
-traceback, name the file it refuses, write nothing outside its output folder and leave nothing half-written.
+Whatever a file holds, a command must end by itself within a minute of computing and within 2 GB, without a
+signal or a traceback, name the file it refuses, write nothing outside its output folder and leave nothing
+half-written.
 
-`run` forks this process, where pixelwise is imported already, so a case costs milliseconds. Call it from
-tests that have started no threads.
+`run` asks a process that has pixelwise imported and no threads to fork: a case costs milliseconds, and what
+the calling process has loaded or started does not matter.
 """
 
+import atexit
 import contextlib
+import functools
+import importlib
+import json
 import os
 import resource
 import signal
+import subprocess
 import sys
 import time
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 SECONDS = 60
+PATIENCE = 600  # a command that waits and does not compute, on a busy machine, is ended after this time
 MEGABYTES = 2000
 
 
 @dataclass(frozen=True)
 class Outcome:
     """How a command ended: its exit code (minus the signal's number if one ended it), what it printed, how
-    long it ran, and by how much its largest memory exceeded what it began with.
+    long it computed, and by how much its largest memory exceeded what it began with.
     """
 
     code: int
@@ -35,29 +42,23 @@ class Outcome:
     megabytes: float
 
 
-def run(arguments: Sequence[str], folder: Path) -> Outcome:
-    """Run `pixelwise ARGUMENTS` with `folder` as the current one."""
-    texts = [folder / ".stdout", folder / ".stderr"]
-    sys.stdout.flush()
-    sys.stderr.flush()
-    before = time.monotonic()
-    child = os.fork()
-    if child == 0:
-        _command(arguments, folder, texts)
-    status, usage = _ended(child, before + SECONDS)
-    code = os.waitstatus_to_exitcode(status)
-    stdout, stderr = (path.read_text(errors="backslashreplace") for path in texts)
-    for path in texts:
-        path.unlink()
-    started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return Outcome(code, stdout, stderr, time.monotonic() - before, (usage.ru_maxrss - started) / 1024)
+def run(arguments: Sequence[str], folder: Path, *modules: str) -> Outcome:
+    """Run `pixelwise ARGUMENTS` in `folder`. `modules` are imported once for all runs."""
+    server = _server()
+    assert server.stdin is not None
+    assert server.stdout is not None
+    server.stdin.write(json.dumps([list(arguments), str(folder), list(modules)]) + "\n")
+    server.stdin.flush()
+    return Outcome(**json.loads(server.stdout.readline()))
 
 
 def broken_rules(outcome: Outcome, named: str | None = None) -> list[str]:
     """Which rules a command broke, a sentence each. `named`: what it must name when it does not succeed."""
     faults = []
     if outcome.code < 0:
-        faults.append(f"ended by signal {-outcome.code} after {outcome.seconds:.0f} s")
+        faults.append(f"ended by signal {-outcome.code} after {outcome.seconds:.0f} s of computing")
+    if outcome.seconds > SECONDS:
+        faults.append(f"computed for {outcome.seconds:.0f} s")
     if "Traceback" in outcome.stderr or "unexpected" in outcome.stderr:
         faults.append(f"an error that nobody foresaw: {outcome.stderr[-400:]}")
     if "Warning:" in outcome.stderr:
@@ -77,6 +78,46 @@ def broken_rules(outcome: Outcome, named: str | None = None) -> list[str]:
 def left_behind(folder: Path) -> list[str]:
     """Files under `folder` that a command had not finished."""
     return sorted(str(path) for path in folder.rglob("*") if path.name.endswith((".partial", ".tmp")))
+
+
+@functools.cache
+def _server() -> "subprocess.Popen[str]":
+    server = subprocess.Popen(
+        [sys.executable, __file__],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    atexit.register(server.kill)
+    return server
+
+
+def _serve() -> None:
+    """Answer each line of standard input, a command, with a line that tells its outcome."""
+    requests, answers = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    for line in requests:
+        arguments, folder, modules = json.loads(line)
+        for module in ("pixelwise.cli.main", *modules):
+            importlib.import_module(module)
+        print(json.dumps(asdict(_run(arguments, Path(folder)))), file=answers, flush=True)
+
+
+def _run(arguments: Sequence[str], folder: Path) -> Outcome:
+    texts = [folder / ".stdout", folder / ".stderr"]
+    before = time.monotonic()
+    child = os.fork()
+    if child == 0:
+        _command(arguments, folder, texts)
+    status, usage = _ended(child, before + PATIENCE)
+    code = os.waitstatus_to_exitcode(status)
+    stdout, stderr = (path.read_text(errors="backslashreplace") for path in texts)
+    for path in texts:
+        path.unlink()
+    started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    seconds = usage.ru_utime + usage.ru_stime
+    return Outcome(code, stdout, stderr, seconds, (usage.ru_maxrss - started) / 1024)
 
 
 def _command(arguments: Sequence[str], folder: Path, texts: Sequence[Path]) -> None:
@@ -113,3 +154,7 @@ def _ended(child: int, deadline: float) -> tuple[int, resource.struct_rusage]:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child, signal.SIGKILL)
         time.sleep(0.002)
+
+
+if __name__ == "__main__":
+    _serve()
