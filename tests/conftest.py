@@ -1,5 +1,6 @@
 """The tiny model as a file, as a predictor, and as the bundled default."""
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +9,10 @@ from tiny_model import tiny_info, tiny_model
 
 from pixelwise.inference.engines.engines import OnnxEngine
 from pixelwise.inference.predictor import Predictor
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # As in a shell's background jobs. Programs that tests start inherit it, and Ctrl-C would not reach them.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
