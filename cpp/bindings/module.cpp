@@ -1,6 +1,7 @@
 // Python bindings of the compiled core. They check shapes and types; the work runs without the GIL.
 #include "bindings/bindings.hpp"
 #include "common/confusion.hpp"
+#include "common/regions.hpp"
 #include "common/resample.hpp"
 
 namespace {
@@ -51,6 +52,31 @@ void pixel_probabilities(Array<const float, 3> scores, Array<float, 3> probabili
                                    {probabilities.shape(1), probabilities.shape(2)}, probabilities.data());
 }
 
+pixelwise::LabelMap label_map(Array<std::uint8_t, 2>& labels) {
+    require(labels.size() > 0, "labels may not be empty");
+    require_sides(labels.shape(0), labels.shape(1));
+    require(labels.size() < (std::size_t{1} << 31), "a label map has 2^31 pixels or more");
+    return {labels.data(), size(labels, 0), size(labels, 1)};
+}
+
+void keep_largest_region(Array<std::uint8_t, 2> labels, std::uint8_t background) {
+    const pixelwise::LabelMap map = label_map(labels);
+    const Released released;
+    pixelwise::keep_largest_region(map, background);
+}
+
+void fill_holes(Array<std::uint8_t, 2> labels, std::uint8_t background) {
+    const pixelwise::LabelMap map = label_map(labels);
+    const Released released;
+    pixelwise::fill_holes(map, background);
+}
+
+void remove_small_regions(Array<std::uint8_t, 2> labels, std::int64_t smallest, std::optional<std::uint8_t> background) {
+    const pixelwise::LabelMap map = label_map(labels);
+    const Released released;
+    pixelwise::remove_small_regions(map, smallest, background ? *background : -1);
+}
+
 }  // namespace
 
 NB_MODULE(_core, module) {
@@ -67,6 +93,13 @@ NB_MODULE(_core, module) {
     module.def("pixel_probabilities", &pixel_probabilities, "scores"_a,
                "probabilities"_a,
                "Interpolate scores (C, h, w) to probabilities' size (C, H, W) and take the softmax over classes.");
+    module.def("keep_largest_region", &keep_largest_region, "labels"_a, "background"_a,
+               "Give background to every region (4-connected pixels of one label) of another label but the largest.");
+    module.def("fill_holes", &fill_holes, "labels"_a, "background"_a,
+               "Give regions of background inside one label, away from the border of the picture, that label.");
+    module.def("remove_small_regions", &remove_small_regions, "labels"_a, "smallest"_a, "background"_a.none(),
+               "Give regions of fewer than `smallest` pixels the label with which they share the longest border. The "
+               "largest region that is not background stays.");
     bind_crf(module);
     bind_convolution(module);
     bind_learning(module);

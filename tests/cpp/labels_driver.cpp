@@ -4,6 +4,7 @@
 
 #include "checks.hpp"
 #include "common/confusion.hpp"
+#include "common/regions.hpp"
 #include "common/resample.hpp"
 
 using namespace pixelwise;
@@ -69,5 +70,33 @@ void run_confusion() {
             truth[pixels / 2] = 254;
             prediction[pixels / 2] = 255;
             require(first_bad() == pixels / 2, "a bad id was not found where it is");
+        }
+}
+
+void run_regions() {
+    Random random(0);
+    for (const Grid from : {Grid{1, 1}, {1, 9}, {9, 1}, {30, 40}, {64, 129}})
+        for (const int labels : {1, 2, 5, 256}) {
+            context = "regions of " + std::to_string(labels) + " labels";
+            const std::size_t pixels = from.height * from.width;
+            std::vector<std::uint8_t> map(pixels);
+            for (std::uint8_t& label : map) label = static_cast<std::uint8_t>(random.below(labels));
+            const auto view = [&](std::vector<std::uint8_t>& of) {
+                return LabelMap{of.data(), static_cast<Index>(from.height), static_cast<Index>(from.width)};
+            };
+            for (const std::int64_t smallest : {std::int64_t{0}, std::int64_t{2}, std::int64_t{20}, std::int64_t{1} << 40})
+                for (const int background : {-1, 0}) {
+                    std::vector<std::uint8_t> cleaned = map;
+                    remove_small_regions(view(cleaned), smallest, background);
+                    require(smallest > 0 || cleaned == map, "a region was removed for nothing");
+                    std::vector<std::uint8_t> again = cleaned;
+                    remove_small_regions(view(again), smallest, background);
+                    require(again == cleaned, "small regions were left");
+                }
+            std::vector<std::uint8_t> filled = map, largest = map;
+            fill_holes(view(filled), 0);
+            for (std::size_t i = 0; i < pixels; ++i) require(map[i] == 0 || filled[i] == map[i], "more than holes was filled");
+            keep_largest_region(view(largest), 0);
+            for (std::size_t i = 0; i < pixels; ++i) require(largest[i] == 0 || largest[i] == map[i], "a label is new");
         }
 }

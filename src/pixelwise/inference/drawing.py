@@ -1,4 +1,4 @@
-"""Draw labels: overlay, legend, cutout."""
+"""Draw labels: overlay and legend."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -22,17 +22,9 @@ _TEXT: RGB = (235, 235, 235)
 
 def resized(photo: RGBImage, size: tuple[int, int]) -> RGBImage:
     """The photo enlarged or reduced to (height, width)."""
+    if photo.shape[:2] == size:
+        return photo
     return np.array(Image.fromarray(photo).resize((size[1], size[0]), Image.Resampling.BICUBIC))
-
-
-def cutout(photo: RGBImage, labels: Labels, background: int) -> Image.Image:
-    """RGBA: opaque where the label is not `background`, edges a pixel wide; cleared pixels are black."""
-    solid = Image.fromarray(np.where(labels == background, 0, 255).astype(np.uint8))
-    alpha = solid.filter(ImageFilter.GaussianBlur(0.7)) if min(labels.shape) > 2 else solid
-    visible = np.where(np.asarray(alpha)[..., None] == 0, np.uint8(0), photo)
-    picture = Image.fromarray(visible)
-    picture.putalpha(alpha)
-    return picture
 
 
 def overlay(

@@ -19,7 +19,9 @@ from pixelwise.core.pictures.label_pictures import mask
 from pixelwise.core.pictures.reading import fitting
 from pixelwise.core.pictures.writing import save_picture
 from pixelwise.core.types import Labels, RGBImage, Scores
-from pixelwise.inference import drawing
+from pixelwise.inference import drawing, matting
+from pixelwise.inference.cleaning import AS_IS, Cleaning
+from pixelwise.inference.crf_refiner import CRFRefiner, refined, refined_size, reserved_bytes
 from pixelwise.inference.probabilities import Beliefs, probabilities_of
 
 KINDS = {
@@ -35,6 +37,12 @@ FULL_SIZE_PIXELS = 24_000_000
 
 FULL_SIZE_VALUES = 100_000_000
 """Probabilities with more values (classes x height x width) are saved at the grid's size."""
+
+CUTOUT_PRESET = "densecrf"
+"""The CRF that finds the edges of a cutout if the result has not been refined."""
+
+CUTOUT_CLEANING = Cleaning(min_region=0.01)
+"""Applied to a cutout if the result has not been cleaned."""
 
 _LONGEST_OVERLAY = 32_000  # JPEG holds sides up to 65535, and the legend adds some
 
@@ -69,12 +77,14 @@ class Segmentation:
         original: Callable[[], RGBImage] | None = None,
         scored_size: tuple[int, int] | None = None,
         file_notes: Sequence[str] = (),
+        cleaning: Cleaning = AS_IS,
     ) -> None:
         """`scores` (C, h, w) of `image` (h, w, 3), a copy of a picture of `size`, which `original` returns.
         If an enlarged picture was scored, `image` is the picture itself.
 
         scored_size: if the scores were refined, the (height, width) of the copy that the net scored.
-        file_notes: what `notes` says about the file. Raises ModelError if scores are NaN or infinite.
+        file_notes: what `notes` says about the file. cleaning: done to the labels. Raises ModelError if
+        scores are NaN or infinite, ValueError if the classes do not allow the cleaning.
         """
         if scores.ndim != 3 or scores.shape[0] != len(classes):
             raise ValueError(
@@ -88,6 +98,8 @@ class Segmentation:
                 "the scores of this picture hold NaN or infinite numbers",
                 "the model's weights are damaged or too large; train or export it again",
             )
+        cleaning.check(classes)
+        self.cleaning = cleaning
         self._file_notes = tuple(file_notes)
         self.size = size
         self.classes = classes
@@ -112,15 +124,48 @@ class Segmentation:
         pixels = np.zeros(len(self.classes), np.int64)
         confidence = np.zeros(len(self.classes), np.float64)
         _core.label_pixels(self.scores, labels, pixels, confidence)
-        return labels, pixels, confidence
+        if not self.cleaning:
+            return labels, pixels, confidence
+        cleaned = self.cleaning.clean(labels, self.classes)
+        same = np.bincount(cleaned[cleaned == labels], minlength=len(self.classes))
+        likeliest = self._likeliest()
+        sums = np.bincount(cleaned[cleaned == labels], likeliest[cleaned == labels], len(self.classes))
+        pixels = np.bincount(cleaned.reshape(-1), minlength=len(self.classes))
+        return cleaned, pixels, sums / np.maximum(same, 1) * pixels
 
     @property
     def labels(self) -> Labels:
-        """(H, W) the id of the most probable class of every pixel."""
+        """(H, W) the id of the most probable class of every pixel, cleaned if that was asked for."""
         return self._counted[0]
 
+    def cleaned(self, cleaning: Cleaning) -> "Segmentation":
+        """The same result with cleaned labels: chosen classes, the largest region, holes, small regions.
+
+        Probabilities stay. The confidence of a class is that of its pixels which the cleaning did not change.
+        """
+        return Segmentation(
+            self.scores,
+            self.size,
+            self.classes,
+            self.image,
+            self._original,
+            self.scored_size if self._refined else None,
+            self._file_notes,
+            cleaning,
+        )
+
     def confidence(self) -> npt.NDArray[np.float32]:
-        """(H, W) the probability of each pixel's label, 0 to 1."""
+        """(H, W) the probability of each pixel's label, 0 to 1; 0 where cleaning has changed the label."""
+        confidence = self._likeliest()
+        if self.cleaning:
+            labels = np.empty(self.size, np.uint8)
+            counts = np.zeros(len(self.classes), np.int64), np.zeros(len(self.classes), np.float64)
+            _core.label_pixels(self.scores, labels, *counts)
+            confidence[labels != self.labels] = 0
+        return confidence
+
+    def _likeliest(self) -> npt.NDArray[np.float32]:
+        """(H, W) the probability of the most probable class."""
         confidence = np.empty(self.size, np.float32)
         _core.pixel_confidence(self.scores, confidence)
         return confidence
@@ -166,11 +211,28 @@ class Segmentation:
         return drawing.overlay(photo, labels, self.classes, areas if legend else [], opacity, outlines)
 
     def cutout(self) -> Image.Image:
-        """The photo as RGBA, transparent on the background; ValueError if the classes have no background."""
+        """The photo as RGBA, transparent on the background; ValueError if the classes have no background.
+
+        A result that has not been refined goes through the CRF first, with CUTOUT_PRESET, and one that has
+        not been cleaned loses regions as CUTOUT_CLEANING says. Pixels at the edges, of hair and fur, are as
+        opaque as the object covers them, and have its colour without the old background's.
+        """
         if self.classes.background is None:
             raise ValueError("a cutout needs a background class, and this model has none")
+        photo, labels = self._refined_labels()
+        labels = labels if self.cleaning else CUTOUT_CLEANING.clean(labels, self.classes)
+        return matting.cutout(photo, labels != self.classes.background)
+
+    def _refined_labels(self) -> tuple[RGBImage, Labels]:
+        """Photo and labels at `drawn_size`; the labels are refined."""
         photo, labels = self._drawn()
-        return drawing.cutout(photo, labels, self.classes.background)
+        if self._refined:
+            return photo, labels
+        grid = refined_size(self.drawn_size, len(self.classes))
+        refiner = CRFRefiner(CUTOUT_PRESET, threads=1)
+        scores, _ = refined(refiner, drawing.resized(photo, grid), self.probabilities_at(grid))
+        whole = Segmentation(scores, self.drawn_size, self.classes, photo, cleaning=self.cleaning)
+        return photo, whole.labels
 
     def mask(self) -> Image.Image:
         """The labels as a palette picture: pixel values are class ids, shown in the classes' colours."""
@@ -183,7 +245,7 @@ class Segmentation:
             if photo.shape[:2] != self.size:
                 photo = drawing.resized(photo, self.size)
             return photo, self.labels
-        small = Segmentation(self.scores, self.drawn_size, self.classes, self.image)
+        small = Segmentation(self.scores, self.drawn_size, self.classes, self.image, cleaning=self.cleaning)
         return drawing.resized(self.image, self.drawn_size), small.labels
 
     def save(self, target: str | Path, kinds: Sequence[str] = ("mask", "overlay")) -> dict[str, Path]:
@@ -231,6 +293,8 @@ class Segmentation:
         if self.scored_size != self.size:
             changed = "enlarged" if max(self.scored_size) > max(self.size) else "reduced"
             notes.append(f"scored on a copy {changed} to {_by(self.scored_size)}")
+        if self.cleaning:
+            notes.append(f"cleaned: {self.cleaning}")
         if self._refined:
             copy = "" if self.grid_size == self.size else f" on a copy reduced to {_by(self.grid_size)}"
             notes.append(f"refined{copy}")
@@ -251,7 +315,12 @@ class Segmentation:
         drawn = self.drawn_size[0] * self.drawn_size[1] * 24
         height, width = self._probabilities_size
         values = len(self.classes) * height * width * 6
-        extra = {"overlay": drawn, "cutout": drawn, "probabilities": values}
+        refining = (
+            0
+            if self._refined
+            else reserved_bytes(refined_size(self.drawn_size, len(self.classes)), len(self.classes))
+        )
+        extra = {"overlay": drawn, "cutout": max(2 * drawn, refining), "probabilities": values}
         return pixels + max((extra.get(kind, 0) for kind in kinds), default=0)
 
 

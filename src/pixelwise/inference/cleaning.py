@@ -1,0 +1,82 @@
+"""Clean a label map: keep some classes, keep the largest region, fill holes, remove small regions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pixelwise import _core
+from pixelwise.core.classes import Classes
+from pixelwise.core.terminal import printable
+from pixelwise.core.types import Labels
+
+
+@dataclass(frozen=True)
+class Cleaning:
+    """What is done to the labels of a picture, in this order. A region is 4-connected pixels of one class.
+
+    only: names of the classes to keep; pixels of others become background. largest: only the largest region
+    that is not background stays. fill_holes: background that lies inside one class gets that class, for
+    example the gap between an arm and the body. min_region: regions smaller than this share of the picture
+    (0 to 1) get the class with which they share the longest border; the largest region that is not
+    background always stays.
+    """
+
+    only: tuple[str, ...] = ()
+    largest: bool = False
+    fill_holes: bool = False
+    min_region: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.min_region <= 1:
+            raise ValueError(f"expected min_region as a share from 0 to 1, got {self.min_region}")
+
+    def __bool__(self) -> bool:
+        return self != AS_IS
+
+    def __str__(self) -> str:
+        """What is done, short and complete: it tells results apart."""
+        parts = ["only " + ",".join(self.only)] if self.only else []
+        parts += ["largest"] if self.largest else []
+        parts += ["holes filled"] if self.fill_holes else []
+        parts += [f"regions from {self.min_region:.3g}"] if self.min_region else []
+        return "; ".join(parts)
+
+    def check(self, classes: Classes) -> None:
+        """Raise ValueError if these classes do not allow it."""
+        if unknown := [name for name in self.only if name not in classes.names]:
+            raise ValueError(
+                f"no class is called {', '.join(map(printable, unknown))}; "
+                f"the model's classes are {', '.join(map(printable, classes.names))}"
+            )
+        if classes.background is None and (self.only or self.largest or self.fill_holes):
+            raise ValueError(
+                "choosing classes, the largest region and filling holes need a background class, "
+                "and this model has none"
+            )
+
+    def clean(self, labels: Labels, classes: Classes) -> Labels:
+        """(H, W) the cleaned labels; `labels` stay as they are. ValueError as `check` raises it."""
+        self.check(classes)
+        cleaned = np.array(labels, np.uint8, order="C")
+        background = classes.background
+        if background is not None:
+            if self.only:
+                cleaned = _kept(cleaned, [classes.names.index(name) for name in self.only], background)
+            if self.largest:
+                _core.keep_largest_region(cleaned, background)
+            if self.fill_holes:
+                _core.fill_holes(cleaned, background)
+        if self.min_region:
+            _core.remove_small_regions(cleaned, int(np.ceil(self.min_region * cleaned.size)), background)
+        return cleaned
+
+
+AS_IS = Cleaning()
+"""Labels stay as the model gives them."""
+
+
+def _kept(labels: Labels, ids: Sequence[int], background: int) -> Labels:
+    table = np.full(256, background, np.uint8)
+    table[list(ids)] = ids
+    return table[labels]

@@ -1,0 +1,118 @@
+"""Cleaning of label maps, beside scipy's labelling of regions."""
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from scipy import ndimage
+
+from pixelwise.core.classes import Classes
+from pixelwise.inference.cleaning import Cleaning
+
+CLASSES = Classes.named(("background", "cat", "dog", "bird"))
+MAPS = arrays.arrays(np.uint8, st.tuples(st.integers(1, 12), st.integers(1, 12)), elements=st.integers(0, 3))
+Ints = npt.NDArray[np.int64]
+
+
+def clean(rows: list[str], **settings: object) -> list[str]:
+    """`rows` of digits, cleaned."""
+    labels = np.array([[int(digit) for digit in row] for row in rows], np.uint8)
+    cleaned = Cleaning(**settings).clean(labels, CLASSES)  # type: ignore[arg-type]
+    return ["".join(map(str, row)) for row in cleaned]
+
+
+def regions(labels: npt.NDArray[np.uint8]) -> list[tuple[int, Ints]]:
+    """(class, flat indices of the pixels) of each region, by scipy."""
+    found = []
+    for value in np.unique(labels):
+        numbered, count = ndimage.label(labels == value)
+        found += [(int(value), np.flatnonzero(numbered == i)) for i in range(1, count + 1)]
+    return found
+
+
+def test_a_small_region_takes_the_class_with_which_it_shares_the_longest_border() -> None:
+    before = ["1111222", "1113222", "1133222", "0000000"]
+    assert clean(before, min_region=4 / 28) == ["1111222", "1111222", "1111222", "0000000"]
+    assert clean(before, min_region=3 / 28) == before, "three pixels are a share of 3/28, not less"
+
+
+def test_the_smallest_region_goes_first() -> None:
+    # The bird's pixel joins the dog, which is then large enough to stay.
+    assert clean(["1111100223"], min_region=3 / 10) == ["1111111222"]
+
+
+def test_regions_that_a_removed_one_kept_apart_become_one() -> None:
+    assert clean(["2222222113110000000"], min_region=5 / 19) == ["2222222111110000000"]
+
+
+def test_the_largest_region_stays_whatever_its_size() -> None:
+    assert clean(["0000", "0100", "0000"], min_region=0.5) == ["0000", "0100", "0000"]
+    assert clean(["0000", "0000"], min_region=1.0) == ["0000", "0000"]
+
+
+def test_only_largest_and_holes() -> None:
+    rows = ["1110000", "1010220", "1110220", "0000000"]
+    assert clean(rows, only=("dog",)) == ["0000000", "0000220", "0000220", "0000000"]
+    assert clean(rows, largest=True) == ["1110000", "1010000", "1110000", "0000000"]
+    assert clean(rows, fill_holes=True) == ["1110000", "1110220", "1110220", "0000000"]
+    assert clean(["1120", "1020", "1120"], fill_holes=True) == ["1120", "1020", "1120"], "two classes around"
+
+
+@given(MAPS, st.integers(1, 30))
+@settings(max_examples=200, deadline=None)
+def test_no_small_region_is_left_and_large_ones_keep_their_class(
+    labels: npt.NDArray[np.uint8], smallest: int
+) -> None:
+    smallest = min(smallest, labels.size)
+    cleaned = Cleaning(min_region=smallest / labels.size).clean(labels, CLASSES)
+    foreground = [len(pixels) for value, pixels in regions(labels) if value != 0]
+    kept = max(foreground, default=0)
+    for value, pixels in regions(cleaned):
+        assert len(pixels) >= smallest or (value != 0 and len(pixels) >= kept) or len(pixels) == labels.size
+    for value, pixels in regions(labels):
+        if len(pixels) >= smallest:
+            assert (cleaned.reshape(-1)[pixels] == value).all()
+
+
+@given(MAPS)
+@settings(max_examples=200, deadline=None)
+def test_holes_and_the_largest_region_are_those_of_scipy(labels: npt.NDArray[np.uint8]) -> None:
+    filled = Cleaning(fill_holes=True).clean(labels, CLASSES)
+    edge = np.zeros(labels.shape, bool)
+    edge[[0, -1]] = edge[:, [0, -1]] = True
+    expected = labels.copy()
+    for value, pixels in regions(labels):
+        inside = np.zeros(labels.shape, bool)
+        inside.reshape(-1)[pixels] = True
+        around = np.unique(labels[ndimage.binary_dilation(inside) & ~inside])
+        if value == 0 and not (inside & edge).any() and len(around) == 1:
+            expected[inside] = around[0]
+    assert np.array_equal(filled, expected)
+
+    largest = Cleaning(largest=True).clean(labels, CLASSES)
+    sizes = [len(pixels) for value, pixels in regions(labels) if value != 0]
+    assert np.count_nonzero(largest) == max(sizes, default=0)
+    assert (largest[largest != 0] == labels[largest != 0]).all()
+
+
+def test_what_cannot_be_done_is_refused() -> None:
+    with pytest.raises(ValueError, match="no class is called horse; the model's classes are background, cat"):
+        clean(["0"], only=("horse",))
+    with pytest.raises(ValueError, match=r"share from 0 to 1, got 1\.5"):
+        clean(["0"], min_region=1.5)
+    street = Classes.named(("road", "sky"))
+    for cleaning in (Cleaning(only=("road",)), Cleaning(largest=True), Cleaning(fill_holes=True)):
+        with pytest.raises(ValueError, match="need a background class"):
+            cleaning.check(street)
+    labels = np.array([[0, 0, 0], [0, 1, 0]], np.uint8)
+    assert Cleaning(min_region=0.5).clean(labels, street).tolist() == [[0] * 3] * 2
+
+
+def test_the_text_tells_cleanings_apart_and_none_is_false() -> None:
+    assert not Cleaning()
+    assert (
+        str(Cleaning(("cat", "dog"), True, True, 0.001))
+        == "only cat,dog; largest; holes filled; regions from 0.001"
+    )
