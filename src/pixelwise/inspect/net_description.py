@@ -8,7 +8,8 @@ from pixelwise.inspect.canvas import Canvas
 from pixelwise.inspect.net_figure import draw
 from pixelwise.inspect.net_layers import Layer, deepest_grid, layers_of
 from pixelwise.models.layers.grid import Grid
-from pixelwise.models.paper_nets import CATALOGUE, build
+from pixelwise.models.paper_nets import CATALOGUE
+from pixelwise.models.registry import create
 
 
 @dataclass(frozen=True)
@@ -50,11 +51,14 @@ def describe(name: str, size: tuple[int, int] = (500, 500), classes: int = 21) -
 
     Raises ValueError for an unknown name and for an image size that the net does not take.
     """
+    entry = CATALOGUE.get(name.replace("_", "-"))
+    if entry is None:
+        raise ValueError(f'there is no net "{name}"; there are {", ".join(CATALOGUE)}')
     with torch.device("meta"):
-        net = build(name, classes)
+        net = create(name, classes)
     try:
         layers = layers_of(net, size)
     except RuntimeError as problem:
         raise ValueError(f"{name} does not take {size[0]}x{size[1]}: {problem}") from problem
-    speed = CATALOGUE[name.replace("_", "-")].images_per_second
-    return NetDescription(name, size, tuple(layers), getattr(net, "field_of_view", None), speed)
+    view = getattr(net, "field_of_view", None)
+    return NetDescription(name, size, tuple(layers), view, entry.images_per_second)

@@ -12,7 +12,8 @@ from pixelwise.core.files import regular_file, sha256_of
 from pixelwise.data.sources.folder import own_classes
 from pixelwise.data.sources.voc import VOC_CLASSES
 from pixelwise.inference.model_files.model_file import ModelInfo
-from pixelwise.models.paper_nets import CATALOGUE, build
+from pixelwise.models.paper_nets import CATALOGUE
+from pixelwise.models.registry import create
 
 if TYPE_CHECKING:
     from pixelwise.models.nets.segmentation_net import SegmentationNet
@@ -109,7 +110,7 @@ def match_caffe(
     source = read_caffemodel(path)
     names = _classes(None if classes is None else Path(classes), classes_of(source) or 21)
     name = net or _fitting(source, len(names), str(path))
-    built = build(name, len(names)).eval()
+    built = create(name, len(names)).eval()
     report = copy_caffe(source, built)
     if mean is not None:
         built.mean.copy_(torch.tensor(_mean(mean, built.mean.numel())[::-1]).view_as(built.mean))
@@ -169,7 +170,7 @@ def _fitting(source: "CaffeNet", classes: int, path: str) -> str:
     starts = []
     for name in CATALOGUE:
         with torch.device("meta"):
-            net = build(name, classes)
+            net = create(name, classes)
         report = copy_caffe(source, net)
         if report.complete and not report.left:
             return name
