@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import BinaryIO
@@ -20,7 +19,7 @@ from pixelwise.core.pictures.reading import fitting
 from pixelwise.core.pictures.writing import save_picture
 from pixelwise.core.types import Labels, RGBImage, Scores
 from pixelwise.inference import drawing
-from pixelwise.inference.probabilities import Beliefs, probabilities_of
+from pixelwise.inference.probabilities import Area, Beliefs, probabilities_of
 
 KINDS = {
     "mask": "_mask.png",
@@ -37,20 +36,6 @@ FULL_SIZE_VALUES = 100_000_000
 """Probabilities with more values (classes x height x width) are saved at the grid's size."""
 
 _LONGEST_OVERLAY = 32_000  # JPEG holds sides up to 65535, and the legend adds some
-
-
-@dataclass(frozen=True)
-class Area:
-    """One class in one picture.
-
-    area: share of the picture's pixels, 0 to 1. confidence: mean probability of the class over the pixels
-    labelled with it, 0 to 1.
-    """
-
-    id: int
-    name: str
-    area: float
-    confidence: float
 
 
 class Segmentation:
