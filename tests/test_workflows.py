@@ -1,4 +1,4 @@
-"""The public functions on arrays and folders: train, evaluate, check, segment_folder, load."""
+"""The public functions on arrays and folders: train, evaluate, compare, check, segment_folder, load."""
 
 import json
 import shutil
@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import pixelwise
-from pixelwise.core.errors import DataError, ModelError, TrainingError
+from pixelwise.core.errors import DataError, ImageError, ModelError, TrainingError
 from pixelwise.data.in_memory import Pair, labelled_arrays
 from pixelwise.training import checkpoint
 from pixelwise.training.optimizer import schedule
@@ -134,6 +135,63 @@ def test_a_run_is_loaded_and_judged_on_arrays(trained: TrainedRun) -> None:
     assert evaluation.confusion.sum() == 2 * 40 * 56
     assert trained.best is not None
     assert evaluation.summary()["mean_iou"] == pytest.approx(trained.best["mean_iou"], abs=0.02)
+
+
+def test_evaluations_are_compared_whether_they_were_saved_or_not(trained: TrainedRun, tmp_path: Path) -> None:
+    data = pairs(3, 1)
+    run = pixelwise.evaluate(trained.path, data, class_names=NAMES)
+    other = pixelwise.evaluate(ground_everywhere(), data, class_names=NAMES)
+    compared = pixelwise.compare(other, run)
+    assert (compared["a"], compared["b"], compared["images"]) == ("first", "second", 3)
+    row = compared["metrics"]["pixel_accuracy"]
+    assert row["a"] == pytest.approx(1 - 20 * 28 / (40 * 56))
+    assert row["difference"] == pytest.approx(run.summary()["pixel_accuracy"] - row["a"])
+    saved = {"model": "net", "views": "single scale", "crf": None, **run.to_dict()}
+    (tmp_path / "run.json").write_text(json.dumps(saved))
+    again = pixelwise.compare(other, tmp_path / "run.json")
+    assert again["b"] == "net (single scale)"
+    assert again["metrics"] == compared["metrics"]
+    with pytest.raises(DataError, match="of other images"):
+        pixelwise.compare(run, pixelwise.evaluate(trained.path, data[:2], class_names=NAMES))
+
+
+def ground_everywhere() -> pixelwise.Predictor:
+    class Ground(torch.nn.Module):
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            scores = torch.zeros(len(image), 2, *image.shape[2:])
+            scores[:, 0] = 1
+            return scores
+
+    return pixelwise.load(Ground(), classes=NAMES)
+
+
+def test_a_folder_is_segmented_by_a_list_of_names(trained: TrainedRun, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for name in "abc":
+        Image.fromarray(pairs(1)[0][0]).save(tmp_path / f"in/{name}.png")
+    (tmp_path / "some.txt").write_text("c\na\n")
+    options: Any = {"save": ["mask"], "ids": tmp_path / "some.txt", "engine": "torch"}
+    outcomes = pixelwise.segment_folder(tmp_path / "in", tmp_path / "out", trained.path, **options)
+    assert [outcome.path.name for outcome in outcomes] == ["a.png", "c.png"]
+    with pytest.raises(ModelError, match="is a run folder, which openvino does not run"):
+        pixelwise.segment_folder(tmp_path / "in", tmp_path / "out", trained.path, engine="openvino")
+
+
+def test_a_label_file_is_refined_in_python(tmp_path: Path) -> None:
+    image, labels = pairs(1)[0]
+    Image.fromarray(image).save(tmp_path / "photo.png")
+    rough = np.where(np.roll(labels, 2, axis=1) == 1, 7, 0).astype(np.uint8)
+    Image.fromarray(rough).save(tmp_path / "rough.png")
+    files = (tmp_path / "photo.png", tmp_path / "rough.png", tmp_path / "fine.png")
+    done = pixelwise.workflows.refine_file(*files, preset="densecrf")
+    assert (done.path, done.size, done.notes) == (tmp_path / "fine.png", (40, 56), ("refined",))
+    found = np.asarray(Image.open(done.path))
+    assert set(np.unique(found)) == {0, 7}
+    assert ((found == 7) != (labels == 1)).mean() < ((rough == 7) != (labels == 1)).mean()
+    with pytest.raises(ImageError, match="there already"):
+        pixelwise.workflows.refine_file(*files)
+    with pytest.raises(ValueError, match=r"ends in \.png or \.npz, got"):
+        pixelwise.workflows.refine_file(*files[:2], tmp_path / "fine.jpg")
 
 
 def test_a_run_is_exported_and_segments_a_folder(trained: TrainedRun, tmp_path: Path) -> None:

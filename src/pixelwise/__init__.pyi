@@ -23,8 +23,8 @@ from .core.classes import Classes
 from .inference.predictor import Predictor
 from .inference.segmentation import Segmentation
 from .workflows.checking import check
-from .workflows.evaluating import evaluate
-from .workflows.exporting import export
+from .workflows.evaluating import compare, evaluate
+from .workflows.exporting import export, wrap
 from .workflows.loading import load
 from .workflows.segmenting import segment_folder
 from .workflows.training import train
@@ -35,6 +35,7 @@ __all__ = [
     "Predictor",
     "Segmentation",
     "check",
+    "compare",
     "core",
     "cpu",
     "crf",
@@ -52,4 +53,5 @@ __all__ = [
     "train",
     "training",
     "workflows",
+    "wrap",
 ]

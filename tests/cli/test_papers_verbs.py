@@ -29,7 +29,8 @@ from pixelwise.core.errors import ModelError, PixelwiseError
 from pixelwise.inference.model_files.model_file import bundled_names
 from pixelwise.models.nets.deeplab import deeplab
 from pixelwise.models.nets.fcn import FCN
-from pixelwise.models.paper_nets import CATALOGUE, build
+from pixelwise.models.paper_nets import CATALOGUE
+from pixelwise.models.registry import create
 from pixelwise.models.weights.imagenet import load_imagenet
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.setup.recipe_net import build_net
@@ -200,7 +201,7 @@ def test_what_a_file_lacks_is_told_and_can_be_accepted(place: Path) -> None:
 @pytest.mark.parametrize("backbone", ["vgg16", "alexnet", "googlenet"])
 def test_an_imagenet_classifier_of_caffe_starts_a_training(place: Path, backbone: str) -> None:
     torch.manual_seed(0)
-    classifier = build(f"fcn32s-{backbone}", 21)
+    classifier = create(f"fcn32s-{backbone}", 21)
     assert isinstance(classifier, FCN)
     with_random_weights(classifier)
     (place / "imagenet.caffemodel").write_bytes(as_classifier(classifier))
@@ -239,7 +240,7 @@ def test_an_imported_classifier_is_decimated_for_deeplab_and_fits_no_other_trunk
     assert torch.equal(net.fc6.weight, classifier.state_dict()["fc6.weight"][::2, :, ::3, ::3])
     assert torch.equal(net.fc7.weight, classifier.state_dict()["fc7.weight"][::2, ::2])
     with pytest.raises(ModelError, match=r"another net than alexnet: it has no backbone\.conv1\.weight"):
-        load_imagenet(build("fcn32s-alexnet", 5), "start.safetensors")
+        load_imagenet(create("fcn32s-alexnet", 5), "start.safetensors")
     # a file without fc6 and fc7: these begin as where torchvision's names lack them, not as Caffe's
     trunk = [layer for layer in caffe_layers(classifier) if layer.name.startswith("conv")]
     (place / "trunk.caffemodel").write_bytes(caffemodel(trunk))

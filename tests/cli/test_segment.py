@@ -166,7 +166,7 @@ def test_exit_codes(invoke: Callable[[str], Result], line: str, code: int, messa
 def test_unexpected_errors_take_one_line_unless_debugging(
     invoke: Callable[[str], Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pixelwise.inference.segment_files.plan", lambda *_: 1 / 0)
+    monkeypatch.setattr("pixelwise.workflows.segmenting.plan", lambda *_: 1 / 0)
     short = invoke("segment examples")
     assert short.exit_code == 1
     assert short.stderr.splitlines() == [

@@ -14,7 +14,6 @@ from typer.testing import CliRunner
 
 from pixelwise import load
 from pixelwise.cli import main
-from pixelwise.cli.loading import load_model
 from pixelwise.cli.training_report import next_command
 from pixelwise.training import checkpoint
 from pixelwise.training.recipe import Recipe
@@ -199,7 +198,7 @@ def test_boxes_teach_a_net_the_objects_in_them(boxed: Path, tmp_path: Path) -> N
     assert made.exit_code == 0, made.output
     rates = ("steps=80", "learning_rate=1e-2", "head_learning_rate=1e-2", "evaluate_every=40", "workers=0")
     assert run_squares(weak, run, *rates)
-    predictor = load_model(str(run))
+    predictor = load(run)
     judged = 0
     for path in sorted((weak / "val/images").iterdir()):
         photo = np.asarray(Image.open(path))

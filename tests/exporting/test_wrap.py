@@ -9,7 +9,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from pixelwise import load
+from pixelwise import load, wrap
 from pixelwise.core.classes import Classes
 from pixelwise.core.errors import ModelError
 from pixelwise.exporting.wrap import wrap_onnx
@@ -158,3 +158,22 @@ def test_more_classes_than_are_named_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"net\.onnx scores 3 classes, but 2 are named"):
         wrap_onnx(tmp_path / "net.onnx", info, tmp_path / "mine.onnx", RAW)
     assert not onnx.load(tmp_path / "net.onnx").metadata_props
+
+
+def test_wrap_is_a_public_function_with_the_settings_of_load(tmp_path: Path) -> None:
+    (tmp_path / "net.onnx").write_bytes(pooling().SerializeToString())
+    output, names = tmp_path / "mine.onnx", ["red", "green", "blue"]
+    made = wrap(tmp_path / "net.onnx", names, output, input_range=(0, 255), long_side=64)
+    assert (made.path, made.classes.names) == (output, tuple(names))
+    predictor = load(output)
+    assert (predictor.info.name, predictor.info.long_side) == ("net", 64)
+    assert predictor.info.preprocessing["input_range"] == [0, 255]
+    by_file = wrapped(pooling(), tmp_path)
+    assert (load(by_file)(quarters()).labels == predictor(quarters()).labels).all()
+    with pytest.raises(ValueError, match=r"ends in \.onnx, got"):
+        wrap(tmp_path / "net.onnx", names, tmp_path / "mine.bin")
+    with pytest.raises(ValueError, match="std is three numbers above 0"):
+        wrap(tmp_path / "net.onnx", names, output, std=(1, 0, 1))
+    with pytest.raises(ModelError, match=r"expected scores \(N, 2, h, w\) of 2 classes"):
+        wrap(tmp_path / "net.onnx", names[:2], tmp_path / "other.onnx")
+    assert not (tmp_path / "other.onnx").exists()

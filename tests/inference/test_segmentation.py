@@ -13,7 +13,8 @@ from pixelwise.core.errors import ImageError
 from pixelwise.core.pictures.label_pictures import mask
 from pixelwise.inference import segmentation
 from pixelwise.inference.drawing import visible_color
-from pixelwise.inference.segmentation import Area, Segmentation
+from pixelwise.inference.probabilities import Area
+from pixelwise.inference.segmentation import Segmentation
 
 
 def halves(size: tuple[int, int] = (40, 60), classes: Classes = CLASSES) -> Segmentation:

@@ -8,12 +8,13 @@ import torch
 from pixelwise.inspect.canvas import Canvas
 from pixelwise.inspect.net_figure import SIDE, Shown, draw, place, shown_maps
 from pixelwise.inspect.net_layers import Layer, layers_of
-from pixelwise.models.paper_nets import CATALOGUE, build
+from pixelwise.models.paper_nets import CATALOGUE
+from pixelwise.models.registry import create
 
 
 def layers(name: str) -> list[Layer]:
     with torch.device("meta"):
-        return layers_of(build(name))
+        return layers_of(create(name))
 
 
 def placed(name: str) -> dict[str, Shown]:

@@ -1,20 +1,23 @@
 """Layers, grids, parameters and work of nets that are never computed."""
 
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 import torch
 from small_nets import small_fcn
 
+from pixelwise.inspect.net_description import describe
 from pixelwise.inspect.net_layers import Layer, deepest_grid, layers_of
 from pixelwise.models.layers.bilinear import BilinearUpsampling
 from pixelwise.models.layers.grid import Grid
-from pixelwise.models.paper_nets import CATALOGUE, build
+from pixelwise.models.paper_nets import CATALOGUE
+from pixelwise.models.registry import create
 
 
 def layers(name: str, size: tuple[int, int] = (500, 500)) -> list[Layer]:
     with torch.device("meta"):
-        return layers_of(build(name), size)
+        return layers_of(create(name), size)
 
 
 def named(found: list[Layer]) -> dict[str, Layer]:
@@ -76,7 +79,7 @@ def test_every_net_of_the_catalogue_is_understood(name: str) -> None:
     is the image's.
     """
     with torch.device("meta"):
-        net = build(name, 7)
+        net = create(name, 7)
     fixed = [m.weight.numel() for m in net.modules() if isinstance(m, BilinearUpsampling)]
     total = sum(parameter.numel() for parameter in net.parameters()) - sum(fixed)
     found = layers_of(net, (97, 131))
@@ -86,6 +89,12 @@ def test_every_net_of_the_catalogue_is_understood(name: str) -> None:
     assert len({layer.name for layer in found}) == len(found)
 
 
-def test_an_unknown_net_lists_those_there_are() -> None:
+def test_a_description_sums_its_layers_and_names_what_it_cannot_do(tmp_path: Path) -> None:
+    found = describe("deeplab-large-fov", (33, 41), classes=5)
+    assert found.parameters == sum(layer.parameters for layer in found.layers)
+    assert (found.field_of_view, found.images_per_second) == (224, 4.84)
+    assert (found.layers[-1].channels, found.layers[-1].size) == (5, (33, 41))
+    found.drawn().save(tmp_path / "net.svg")
+    assert "for 33 x 41 pixels" in (tmp_path / "net.svg").read_text()
     with pytest.raises(ValueError, match='no net "fcn4s"; there are fcn32s-alexnet'):
-        build("fcn4s")
+        describe("fcn4s")

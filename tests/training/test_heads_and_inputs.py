@@ -12,7 +12,6 @@ from PIL import Image
 from squares_runs import SETTINGS as TINY
 from squares_runs import run_recipe
 
-from pixelwise.cli.loading import load_model
 from pixelwise.cli.train import train
 from pixelwise.core.errors import ModelError, TrainingError
 from pixelwise.data import LabelledImages, open_dataset
@@ -116,7 +115,7 @@ def test_the_first_head_is_segmented_unless_another_is_asked_for(two_heads: Path
 @pytest.mark.parametrize("head", ["semantic", "geometric"])
 def test_the_run_is_judged_by_head_as_it_was_while_training(two_heads: Path, rooms: Path, head: str) -> None:
     dataset = open_dataset(f"folder:{rooms}", "val", head=head)
-    evaluation = evaluate(load_model(str(two_heads), head=head), dataset)
+    evaluation = evaluate(load(two_heads, head=head), dataset)
     best = checkpoint.load(two_heads / checkpoint.BEST).history[-1]
     figure = best["mean_iou" if head == "semantic" else "geometric/mean_iou"]
     assert evaluation.summary()["mean_iou"] == pytest.approx(figure, abs=0.01)
@@ -127,7 +126,7 @@ def test_a_head_is_exported(two_heads: Path, tmp_path: Path, rooms: Path) -> Non
 
     for head, names in (("geometric", ("flat", "upright", "open")), (None, ("floor", "wall"))):
         export(two_heads, tmp_path / "model.onnx", head=head)
-        predictor = load_model(str(tmp_path / "model.onnx"))
+        predictor = load(tmp_path / "model.onnx")
         assert predictor.classes.names == names
         assert predictor(rooms / "images/00.png").scores.shape[0] == len(names)
 
@@ -190,7 +189,7 @@ def test_nets_of_channels_are_trained_loaded_and_judged_alike(
         assert net.mean.flatten().tolist() == pytest.approx(HHA_MEAN)
     assert info.preprocessing["input"].startswith(inputs.replace(",", " and "))
 
-    predictor = load_model(str(tmp_path))
+    predictor = load(tmp_path)
     found = evaluate(predictor, open_dataset(f"folder:{rooms}", "val", head="geometric"))
     assert found.summary()["mean_iou"] == pytest.approx(state.history[-1]["mean_iou"], abs=0.01)
     with pytest.raises(ModelError, match=r"sees .*, which a picture does not hold"):
@@ -219,7 +218,7 @@ def test_nets_of_channels_are_trained_loaded_and_judged_alike(
 def test_a_run_of_channels_takes_no_crf_preset(rooms: Path, tmp_path: Path) -> None:
     run_recipe(rooms, tmp_path / "run", *SETTINGS, "inputs=image,depth", "steps=1")
     with pytest.raises(ModelError, match="no CRF and no views"):
-        load_model(str(tmp_path / "run"), "deeplab")
+        load(tmp_path / "run", crf="deeplab")
 
 
 def test_a_net_that_cannot_take_the_channels_says_so(rooms: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 import torch
 from squares_runs import before_step, run_squares
 
-from pixelwise.cli.loading import load_model
+from pixelwise import load
 from pixelwise.core.errors import TrainingError
 from pixelwise.data import open_dataset
 from pixelwise.evaluation.evaluation import evaluate
@@ -111,12 +111,12 @@ def test_a_run_that_gets_no_better_ends_early_and_its_best_net_is_used(squares: 
     assert not best.net and not best.optimizer
     assert load_run(tmp_path)[1].training["steps"] == 2
     assert load_run(tmp_path)[1].training["val"]["step"] == 2
-    first = load_model(str(tmp_path)).identity
-    assert load_model(str(tmp_path), precision="bfloat16").identity == f"{first} bfloat16"
+    first = load(tmp_path).identity
+    assert load(tmp_path, precision="bfloat16").identity == f"{first} bfloat16"
     assert run_squares(squares, tmp_path, *PLAIN, *still, resume=True), "there is nothing left to do"
     (tmp_path / checkpoint.BEST).unlink()
     assert load_run(tmp_path)[1].training["steps"] == 6
-    assert load_model(str(tmp_path)).identity != first
+    assert load(tmp_path).identity != first
 
 
 def test_a_folder_that_holds_a_best_net_alone_is_not_trained_into(squares: Path, tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_a_net_is_judged_as_it_will_segment_on_enlarged_copies_where_asked(
     run_squares(squares, tmp_path, "ema=0", "enlarge=true", "long_side=96", "workers=0")
     judged = load_run(tmp_path)[1].training["val"]["mean_iou"]
     val_set = open_dataset(f"folder:{squares}", "val")
-    predictor = load_model(str(tmp_path))
+    predictor = load(tmp_path)
     assert predictor(val_set.read(0).image).scored_size == (72, 96), "the pictures have 48x64 pixels"
     assert evaluate(predictor, val_set).summary()["mean_iou"] == pytest.approx(judged)
     predictor.info = replace(predictor.info, enlarge=False)

@@ -27,10 +27,9 @@ def compare(
     The images are resampled a thousand times, the same way for both; a difference is marked * if 95 % of
     the resamples lie on one side of zero.
     """
-    from pixelwise.evaluation.comparison import compare as set_against
-    from pixelwise.evaluation.comparison import load_record
+    from pixelwise.workflows import compare as set_against
 
-    result = set_against(load_record(first), load_record(second))
+    result = set_against(first, second)
     if as_json:
         say_json(result)
     else:

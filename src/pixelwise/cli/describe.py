@@ -1,21 +1,18 @@
 """`pixelwise describe`: one net, layer by layer."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from pixelwise.cli import options, tables
-from pixelwise.core.terminal import note, say, say_json
-
-if TYPE_CHECKING:
-    from pixelwise.inspect.net_layers import Layer
+from pixelwise.cli import options
+from pixelwise.cli.describe_report import show
+from pixelwise.core.terminal import note
 
 EXAMPLES = (
     "pixelwise describe fcn8s-vgg16",
     "pixelwise describe deeplab-large-fov --size 321x321 --draw large_fov.svg",
 )
-_WITHOUT_ROWS = ("ReLU", "Dropout", "Dropout2d", "Identity", "to", "sub", "truediv")
 
 
 def describe(
@@ -34,93 +31,21 @@ def describe(
 
     Cell i of a map sees `field` pixels around pixel offset + i * cell. ReLU and dropout are left out.
     """
-    from pixelwise.models.paper_nets import CATALOGUE, build
+    from pixelwise.models.paper_nets import CATALOGUE
 
     if name not in CATALOGUE:
         raise typer.BadParameter(f"expected one of {', '.join(CATALOGUE)}, got {name}", param_hint="NET")
     if draw is not None and draw.suffix not in (".svg", ".png"):
         raise typer.BadParameter(f"expected an .svg or .png file, got {draw}", param_hint="--draw")
-    height, width = options.parsed_size(size)
-    import torch
+    sides = options.parsed_size(size)
+    from pixelwise.inspect import describe as described
 
-    from pixelwise.inspect.net_layers import layers_of
-
-    with torch.device("meta"):
-        net = build(name, classes)
     try:
-        layers = layers_of(net, (height, width))
-    except RuntimeError as problem:
-        raise typer.BadParameter(f"{name} does not take {size}: {problem}", param_hint="--size") from problem
-    shown = [layer for layer in layers if layer.kind not in _WITHOUT_ROWS]
-    parameters = sum(layer.parameters for layer in layers)
-    operations = sum(layer.operations for layer in layers)
-    if as_json:
-        for layer in shown:
-            say_json(_row(layer))
-    else:
-        _print(shown)
-        say(f"{parameters:,} parameters; {operations / 1e9:.1f} GFLOP, a multiply-add is 2")
-        if (view := getattr(net, "field_of_view", None)) is not None:
-            speed = CATALOGUE[name].images_per_second
-            trained = "" if speed is None else f"; its authors trained {speed:.2f} images per second"
-            say(f"field of view of fc6: {view} pixels{trained} (DeepLab, table 2)")
+        net = described(name, sides, classes)
+    except ValueError as problem:
+        raise typer.BadParameter(str(problem), param_hint="--size") from problem
+    show(net, as_json)
     if draw is not None:
-        caption = (
-            f"{parameters / 1e6:.1f} M parameters, {operations / 1e9:.0f} GFLOP for {height} x {width} pixels"
-        )
-        _draw(layers, name, caption, draw)
-
-
-def _row(layer: "Layer") -> dict[str, Any]:
-    grid = layer.grid
-    return {
-        "name": layer.name,
-        "kind": layer.kind,
-        "inputs": list(layer.inputs),
-        "channels": layer.channels,
-        "height": layer.size[0],
-        "width": layer.size[1],
-        "kernel": layer.kernel,
-        "stride": layer.stride,
-        "rate": layer.dilation,
-        "field": None if grid is None else float(grid.field),
-        "cell": None if grid is None else float(grid.stride),
-        "offset": None if grid is None else float(grid.offset),
-        "parameters": layer.parameters,
-        "operations": layer.operations,
-    }
-
-
-def _print(layers: "list[Layer]") -> None:
-    headings = ("layer", "kind", "channels", "size", "kernel", "stride", "rate", "field", "cell", "offset")
-    rows = map(_cells, layers)
-    tables.show((*headings, "parameters", "MFLOP"), rows, texts=("layer", "kind"), no_wrap=True, width=160)
-
-
-def _cells(layer: "Layer") -> tuple[str, ...]:
-    grid = layer.grid
-    places = ["?"] * 3 if grid is None else [f"{float(v):g}" for v in (grid.field, grid.stride, grid.offset)]
-    return (
-        layer.name,
-        layer.kind,
-        str(layer.channels),
-        f"{layer.size[0]}x{layer.size[1]}",
-        *("" if value is None else str(value) for value in (layer.kernel, layer.stride)),
-        "" if layer.dilation == 1 else str(layer.dilation),
-        *places,
-        f"{layer.parameters:,}" if layer.parameters else "",
-        f"{layer.operations / 1e6:,.1f}" if layer.operations else "",
-    )
-
-
-def _draw(layers: "list[Layer]", name: str, caption: str, path: Path) -> None:
-    from pixelwise.core.files import write_atomically
-    from pixelwise.core.pictures.writing import write_picture
-    from pixelwise.inspect.net_figure import draw
-
-    canvas = draw(layers, name, caption)
-    if path.suffix == ".svg":
-        write_atomically(path, lambda file: file.write(canvas.svg().encode()))
-    else:
-        write_picture(path, canvas.picture())
-    note(f"{path}: {canvas.width}x{canvas.height}")
+        canvas = net.drawn()
+        canvas.save(draw)
+        note(f"{draw}: {canvas.width}x{canvas.height}")

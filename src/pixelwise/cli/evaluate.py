@@ -51,8 +51,17 @@ def evaluate(
     details = ("trimap", "class_borders") * trimap + ("boundary",) * boundary
     with bars("evaluating") as tell:
         result = report_on(
-            *(model, data, split, report, preset, views, engine, precision),
-            *(ids, head, classes, details, tell),
+            *(model, data, split),
+            report=report,
+            crf=preset,
+            views=views,
+            engine=engine,
+            precision=precision,
+            ids=ids,
+            head=head,
+            classes=classes,
+            details=details,
+            on_image=tell,
         )
     if as_json:
         say_json(result)

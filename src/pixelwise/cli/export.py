@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from pixelwise.cli import options
 from pixelwise.core.terminal import note, say
 
 EXAMPLES = (
@@ -37,8 +38,7 @@ def export(
     """
     from pixelwise.workflows.exporting import export as write
 
-    if output.suffix != ".onnx":
-        raise typer.BadParameter(f"expected a name that ends in .onnx, got {output}", param_hint="--output")
+    options.check_ending(output, ".onnx")
     if run.suffix == ".safetensors" and head is not None:
         raise typer.BadParameter(f"a net file has one head, so leave it out; got {head}", param_hint="--head")
     made = write(run, output, name, long_side, head)

@@ -40,6 +40,20 @@ def progress(title: str, total: int, unit: str = "images") -> Iterator[Callable[
 
 
 @contextmanager
+def counting(title: str, unit: str = "images") -> Iterator[Callable[[int, int], None]]:
+    """Yields a function to call with the number done, first with 0, and their total."""
+    with ExitStack() as shown:
+        begun: list[Callable[[int], None]] = []
+
+        def tell(done: int, total: int) -> None:
+            if not begun:
+                begun.append(shown.enter_context(progress(title, total, unit)))
+            begun[0](done)
+
+        yield tell
+
+
+@contextmanager
 def bars(title: str) -> Iterator[Callable[[str, int, int], None]]:
     """Yields a function to call with a name, how many are done, and their total: a bar for each name."""
     with ExitStack() as shown:

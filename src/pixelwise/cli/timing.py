@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
-from pixelwise.cli import options, tables
-from pixelwise.cli.loading import load_model
+from pixelwise.cli import options
 from pixelwise.cli.progress import progress
-from pixelwise.core.terminal import say, say_json
+from pixelwise.cli.timing_report import show
+from pixelwise.core.terminal import say_json
 
 EXAMPLES = (
     "pixelwise time default --size 500x500",
@@ -37,43 +37,17 @@ def time(
     FCN's table 1 has the mean of "net" over 20 runs on 500x500 pixels. Use --long-side 500, so that the net
     takes the picture at full size.
     """
-    import dataclasses
-    import tempfile
-    from pathlib import Path
+    from pixelwise.inference.stage_timing import MOST_PIXELS, time_photo
+    from pixelwise.workflows import load
 
-    from pixelwise.inference.stage_timing import MOST_PIXELS, time_stages, write_photo
-
-    height, width = options.parsed_size(size)
-    if height * width > MOST_PIXELS:
+    sides = options.parsed_size(size)
+    if sides[0] * sides[1] > MOST_PIXELS:
         raise typer.BadParameter(f"expected at most {MOST_PIXELS:,} pixels, got {size}", param_hint="--size")
     preset, views = options.chosen_preset(crf, crf_preset), options.chosen_views(scales, flip)
-    predictor = load_model(model, preset, views, threads)
-    if long_side is not None:
-        predictor.info = dataclasses.replace(predictor.info, long_side=long_side)
-    with tempfile.TemporaryDirectory() as folder, progress("timing", runs, "runs") as tell:
-        photo = Path(folder) / "photo.jpg"
-        write_photo(photo, (height, width))
-        durations = time_stages(predictor, photo, runs, tell)
-    scored = predictor.info.scored_size((height, width))
+    predictor = load(model, threads, preset, views)
+    with progress("timing", runs, "runs") as tell:
+        timing = time_photo(predictor, sides, long_side, runs, tell)
     if as_json:
-        record = {
-            "model": model,
-            "size": [height, width],
-            "scored_size": list(scored),
-            "views": str(predictor.views),
-            "threads": predictor.engine.threads,
-            "runs": runs,
-            "stages": {name: dataclasses.asdict(duration) for name, duration in durations.items()},
-        }
-        say_json(record)
-        return
-    headings = ("ms", "mean", "median", "quartiles")
-    rows = (
-        (name, f"{1e3 * d.mean:.1f}", f"{1e3 * d.median:.1f}", f"{1e3 * d.low:.1f} to {1e3 * d.high:.1f}")
-        for name, d in durations.items()
-    )
-    tables.show(headings, rows, texts=headings[:1])
-    say(
-        f"{height}x{width} pixels, scored at {scored[0]}x{scored[1]}, {predictor.views}, "
-        f"{predictor.engine.threads} threads; {runs} runs after a warm-up."
-    )
+        say_json({"model": model, **timing.to_dict()})
+    else:
+        show(timing)

@@ -12,34 +12,40 @@ EXAMPLES = (
     "pixelwise wrap net.onnx --classes background,cat --mean 0.5,0.5,0.5 --std 0.5,0.5,0.5 -o mine.onnx",
     "pixelwise wrap unet.onnx --classes classes.txt --multiple 32 --long-side 512 -o mine.onnx",
 )
+_Net = Annotated[Path, typer.Argument(metavar="NET.onnx", help="Net from pixels to class scores.")]
+_Classes = Annotated[
+    str,
+    typer.Option(
+        "--classes",
+        metavar="LIST|FILE",
+        help="Names in the order of the scores, or a .txt file with one per line.",
+    ),
+]
+_Output = Annotated[Path, typer.Option("--output", "-o", help="The model file.")]
+_Mean = Annotated[
+    str, typer.Option(metavar="R,G,B", help="Subtracted from pixels, in the units of --input-range.")
+]
+_Std = Annotated[str, typer.Option(metavar="R,G,B", help="Pixels are divided by this after that.")]
+_Range = Annotated[
+    str, typer.Option(metavar="LOW,HIGH", help="Values of black and white before the mean is subtracted.")
+]
+_Multiple = Annotated[
+    int, typer.Option(min=1, max=1024, help="Pad pictures to sides that are a multiple of this, in pixels.")
+]
+_LongSide = Annotated[int, typer.Option(min=1, help="Score pictures at most this long, in pixels.")]
+_Name = Annotated[str | None, typer.Option(help="Name of the model; default: the file's.")]
 
 
 def wrap(
-    net: Annotated[Path, typer.Argument(metavar="NET.onnx", help="Net from pixels to class scores.")],
-    classes: Annotated[
-        str,
-        typer.Option(
-            "--classes",
-            metavar="LIST|FILE",
-            help="Names in the order of the scores, or a .txt file with one per line.",
-        ),
-    ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The model file.")] = Path("model.onnx"),
-    mean: Annotated[
-        str, typer.Option(metavar="R,G,B", help="Subtracted from pixels, in the units of --input-range.")
-    ] = "0,0,0",
-    std: Annotated[
-        str, typer.Option(metavar="R,G,B", help="Pixels are divided by this after that.")
-    ] = "1,1,1",
-    input_range: Annotated[
-        str, typer.Option(metavar="LOW,HIGH", help="Values of black and white before the mean is subtracted.")
-    ] = "0,1",
-    multiple: Annotated[
-        int,
-        typer.Option(min=1, max=1024, help="Pad pictures to sides that are a multiple of this, in pixels."),
-    ] = 1,
-    long_side: Annotated[int, typer.Option(min=1, help="Score pictures at most this long, in pixels.")] = 512,
-    name: Annotated[str | None, typer.Option(help="Name of the model; default: the file's.")] = None,
+    net: _Net,
+    classes: _Classes,
+    output: _Output = Path("model.onnx"),
+    mean: _Mean = "0,0,0",
+    std: _Std = "1,1,1",
+    input_range: _Range = "0,1",
+    multiple: _Multiple = 1,
+    long_side: _LongSide = 512,
+    name: _Name = None,
 ) -> None:
     """Make a model file from a net that was trained elsewhere, for segment, eval, compare and crf-search.
 
@@ -47,23 +53,21 @@ def wrap(
     scores (N, C, h, w) of any stride. Mean and std apply to float inputs. The file is tested before it
     appears under its name.
     """
-    from pixelwise.core.classes import Classes
-    from pixelwise.exporting.wrap import wrap_onnx
-    from pixelwise.inference.model_files.model_file import ModelInfo
-    from pixelwise.inference.normalisation import Normalisation
+    from pixelwise.workflows import wrap as make
 
-    if output.suffix != ".onnx":
-        raise typer.BadParameter(f"expected a name that ends in .onnx, got {output}", param_hint="--output")
+    options.check_ending(output, ".onnx")
     try:
-        normalisation = Normalisation.of(
-            _numbers(mean, "--mean"), _numbers(std, "--std"), _numbers(input_range, "--input-range")
+        made = make(
+            *(net, _names(classes), output, name),
+            mean=_numbers(mean, "--mean"),
+            std=_numbers(std, "--std"),
+            input_range=_numbers(input_range, "--input-range"),
+            multiple=multiple,
+            long_side=long_side,
         )
-        known = Classes.named(_names(classes))
-        info = ModelInfo(name or net.stem, known, long_side, dict(normalisation.record()))
     except ValueError as problem:
-        raise typer.BadParameter(str(problem)) from None
-    wrap_onnx(net, info, output, normalisation, multiple)
-    say(f"{output}: {len(known)} classes, {output.stat().st_size / 1e6:.1f} MB")
+        raise typer.BadParameter(str(problem)) from problem
+    say(f"{output}: {len(made.classes)} classes, {output.stat().st_size / 1e6:.1f} MB")
 
 
 def _numbers(text: str, option: str) -> list[float]:

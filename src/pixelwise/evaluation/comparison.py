@@ -17,7 +17,7 @@ from pixelwise.core.errors import DataError
 from pixelwise.core.files import regular_file
 from pixelwise.core.terminal import printable
 from pixelwise.evaluation import bootstrap
-from pixelwise.evaluation.evaluation import FORMAT, SUMMARY
+from pixelwise.evaluation.evaluation import FORMAT, SUMMARY, Evaluation
 from pixelwise.evaluation.metrics.confusion import Counts, Floats, number
 from pixelwise.evaluation.report.page import RECORD
 from pixelwise.evaluation.tally import dense_counts
@@ -96,6 +96,12 @@ def load_record(path: Path) -> Record:
         raise DataError(f"{shown} is not an evaluation: {printable(reason)}", _HINT) from None
     except ValueError as problem:
         raise DataError(f"the evaluation {shown} is damaged: {printable(problem)}", _HINT) from None
+
+
+def record_of(evaluation: Evaluation, name: str) -> Record:
+    """The same of an evaluation that was not saved."""
+    tally = evaluation.tally
+    return Record(name, tuple(tally.ids), tally.per_image(), tuple(evaluation.classes.names))
 
 
 def _record(saved: _Saved) -> Record:

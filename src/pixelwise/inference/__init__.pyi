@@ -3,7 +3,8 @@
 from .crf_refiner import CRFRefiner
 from .model_files.model_file import ModelInfo, bundled_names
 from .predictor import Predictor
-from .segmentation import Area, Segmentation
+from .probabilities import Area
+from .segmentation import Segmentation
 from .views import Views
 
 __all__ = ["Area", "CRFRefiner", "ModelInfo", "Predictor", "Segmentation", "Views", "bundled_names"]

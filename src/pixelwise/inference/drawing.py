@@ -1,7 +1,6 @@
 """Draw labels: overlay and legend."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont
@@ -10,9 +9,7 @@ from pixelwise.core.classes import RGB, Classes
 from pixelwise.core.pictures.label_pictures import borders, mask
 from pixelwise.core.terminal import printable
 from pixelwise.core.types import Labels, RGBImage
-
-if TYPE_CHECKING:
-    from pixelwise.inference.segmentation import Area
+from pixelwise.inference.probabilities import Area
 
 _SMALLEST_OVERLAY = 320  # smaller pictures are enlarged, so that the legend below them can be read
 _LONGEST_NAME = 60  # characters; a legend grows as wide as its longest name
@@ -31,7 +28,7 @@ def overlay(
     photo: RGBImage,
     labels: Labels,
     classes: Classes,
-    areas: Sequence["Area"],
+    areas: Sequence[Area],
     opacity: float,
     outlines: bool,
 ) -> Image.Image:
@@ -75,7 +72,7 @@ def _outline(picture: Image.Image, labels: Labels) -> None:
     )
 
 
-def _with_legend(picture: Image.Image, classes: Classes, areas: Sequence["Area"]) -> Image.Image:
+def _with_legend(picture: Image.Image, classes: Classes, areas: Sequence[Area]) -> Image.Image:
     """The picture above a legend: colour, name and share of each class, largest first, in rows."""
     shown = [entry for entry in areas if entry.id != classes.background and entry.area >= 0.0005] or list(
         areas[:1]
@@ -106,7 +103,7 @@ def _with_legend(picture: Image.Image, classes: Classes, areas: Sequence["Area"]
     return whole
 
 
-def _legend_text(entry: "Area") -> str:
+def _legend_text(entry: Area) -> str:
     share = f"{entry.area:.0%}" if entry.area >= 0.01 else "<1%"
     name = printable(entry.name)
     name = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 3]}..."

@@ -17,7 +17,8 @@ from typing import Any
 from pixelwise.core.errors import ImageError
 from pixelwise.core.files import exclusive, make_folder, open_file, sha256_of, write_atomically
 from pixelwise.core.terminal import printable
-from pixelwise.inference.segmentation import KINDS, Area
+from pixelwise.inference.probabilities import Area
+from pixelwise.inference.segmentation import KINDS
 
 _FORMAT = 1
 _MOST_BYTES = 1_000_000  # of a record; ours have some kilobytes

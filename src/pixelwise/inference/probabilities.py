@@ -1,4 +1,6 @@
-"""Convert scores to probabilities and back."""
+"""Convert scores to probabilities and back; what they say about a class in a picture."""
+
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -8,6 +10,20 @@ from pixelwise.core.types import Scores
 
 Beliefs = npt.NDArray[np.float32]
 """(C, H, W), in [0, 1]; the values of a pixel add up to 1."""
+
+
+@dataclass(frozen=True)
+class Area:
+    """One class in one picture.
+
+    area: share of the picture's pixels, 0 to 1. confidence: mean probability of the class over the pixels
+    labelled with it, 0 to 1.
+    """
+
+    id: int
+    name: str
+    area: float
+    confidence: float
 
 
 def probabilities_of(scores: Scores, size: tuple[int, int]) -> Beliefs:

@@ -14,7 +14,8 @@ from pixelwise.core.terminal import printable
 from pixelwise.core.threads import in_order
 from pixelwise.inference.finished_results import Identity, Ledger, Record, Result, state_of
 from pixelwise.inference.predictor import Predictor
-from pixelwise.inference.segmentation import KINDS, Area
+from pixelwise.inference.probabilities import Area
+from pixelwise.inference.segmentation import KINDS
 from pixelwise.inference.sources.files import find_pictures
 
 

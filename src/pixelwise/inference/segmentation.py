@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import BinaryIO
@@ -22,7 +21,7 @@ from pixelwise.core.types import Labels, RGBImage, Scores
 from pixelwise.inference import drawing, matting
 from pixelwise.inference.cleaning import AS_IS, Cleaning
 from pixelwise.inference.crf_refiner import CRFRefiner, refined, refined_size, reserved_bytes
-from pixelwise.inference.probabilities import Beliefs, probabilities_of
+from pixelwise.inference.probabilities import Area, Beliefs, probabilities_of
 
 KINDS = {
     "mask": "_mask.png",
@@ -45,20 +44,6 @@ CUTOUT_CLEANING = Cleaning(min_region=0.01)
 """Applied to a cutout if the result has not been cleaned."""
 
 _LONGEST_OVERLAY = 32_000  # JPEG holds sides up to 65535, and the legend adds some
-
-
-@dataclass(frozen=True)
-class Area:
-    """One class in one picture.
-
-    area: share of the picture's pixels, 0 to 1. confidence: mean probability of the class over the pixels
-    labelled with it, 0 to 1.
-    """
-
-    id: int
-    name: str
-    area: float
-    confidence: float
 
 
 class Segmentation:

@@ -4,11 +4,15 @@ Long et al. 2015 (section 4 and table 1) time the forward pass of a 500x500 imag
 is the mean of the stage "net" after a warm-up. The median and the stages around the net are measured too.
 """
 
+import copy
+import dataclasses
 import statistics
+import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageFilter
@@ -32,6 +36,56 @@ class Duration:
     median: float
     low: float
     high: float
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Durations by stage, in order, of a picture of `size`, (height, width), of which the net saw a copy of
+    `scored_size`.
+    """
+
+    size: tuple[int, int]
+    scored_size: tuple[int, int]
+    views: str
+    threads: int
+    runs: int
+    stages: Mapping[str, Duration]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain data."""
+        return {
+            "size": list(self.size),
+            "scored_size": list(self.scored_size),
+            "views": self.views,
+            "threads": self.threads,
+            "runs": self.runs,
+            "stages": {name: dataclasses.asdict(duration) for name, duration in self.stages.items()},
+        }
+
+
+def time_photo(
+    predictor: Predictor,
+    size: tuple[int, int] = (500, 500),
+    long_side: int | None = None,
+    runs: int = RUNS,
+    progress: Callable[[int], None] | None = None,
+) -> Timing:
+    """Time the stages of the segmentation of a synthetic photo, see `time_stages`, after a warm-up.
+
+    long_side: the net sees the photo at most this long, default the model's. progress is called with the
+    number of runs done. Raises ValueError for a photo of more than MOST_PIXELS.
+    """
+    if size[0] * size[1] > MOST_PIXELS:
+        raise ValueError(f"expected at most {MOST_PIXELS:,} pixels, got {size[0]}x{size[1]}")
+    if long_side is not None:
+        predictor = copy.copy(predictor)
+        predictor.info = dataclasses.replace(predictor.info, long_side=long_side)
+    with tempfile.TemporaryDirectory() as folder:
+        photo = Path(folder) / "photo.jpg"
+        write_photo(photo, size)
+        stages = time_stages(predictor, photo, runs, progress)
+    scored = predictor.info.scored_size(size)
+    return Timing(size, scored, str(predictor.views), predictor.engine.threads, runs, stages)
 
 
 def write_photo(path: Path, size: tuple[int, int]) -> None:

@@ -3,7 +3,11 @@
 import math
 from collections.abc import Callable, Sequence
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from pixelwise.core.files import write_atomically
+from pixelwise.core.pictures.writing import write_picture
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -105,3 +109,10 @@ class Canvas:
         for stroke in self._strokes:
             stroke(pen)
         return large.resize((2 * self.width, 2 * self.height), Image.Resampling.LANCZOS)
+
+    def save(self, path: Path) -> None:
+        """Write it as SVG if `path` ends in .svg, else as a picture."""
+        if path.suffix == ".svg":
+            write_atomically(path, lambda file: file.write(self.svg().encode()))
+        else:
+            write_picture(path, self.picture())

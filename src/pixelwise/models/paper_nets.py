@@ -107,14 +107,3 @@ CONVENTION = (
     "release), * on VOC2011 val after learning from the 1,112 pictures of VOC2011 train (table 1), "
     "DeepLab on VOC2012 val without and with its CRF (Chen et al. 2015, tables 1 and 2)"
 )
-
-
-def build(name: str, classes: int = 21, **options: Any) -> "SegmentationNet":
-    """A new net by its name, with "_" or "-", and random weights.
-
-    `options` are further arguments of `fcn` or `deeplab`. Raises ValueError with the list of names.
-    """
-    entry = CATALOGUE.get(name.replace("_", "-"))
-    if entry is None:
-        raise ValueError(f'there is no net "{name}"; there are {", ".join(CATALOGUE)}')
-    return entry.constructor(**{**entry.arguments, "classes": classes, **options})

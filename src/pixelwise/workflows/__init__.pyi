@@ -1,25 +1,36 @@
 """Whole tasks as functions: what the verbs of the command line call, for scripts and notebooks."""
 
 from .checking import Check, check
-from .clips import RefinedClip, refine_video
+from .crf_search import FoundPreset, search_crf
 from .drawing import gallery
-from .evaluating import evaluate
-from .exporting import Exported, export
+from .evaluating import compare, evaluate
+from .exporting import Exported, Wrapped, export, wrap
+from .importing import CaffeImport, import_caffe
 from .loading import load
+from .refining import RefinedClip, RefinedFile, refine_file, refine_video
 from .segmenting import segment_folder
 from .training import TrainedRun, train
 
 __all__ = [
+    "CaffeImport",
     "Check",
     "Exported",
+    "FoundPreset",
     "RefinedClip",
+    "RefinedFile",
     "TrainedRun",
+    "Wrapped",
     "check",
+    "compare",
     "evaluate",
     "export",
     "gallery",
+    "import_caffe",
     "load",
+    "refine_file",
     "refine_video",
+    "search_crf",
     "segment_folder",
     "train",
+    "wrap",
 ]

@@ -1,4 +1,4 @@
-"""Evaluate a model on labelled images."""
+"""Evaluate models on labelled images, and compare them."""
 
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
@@ -8,6 +8,7 @@ from pixelwise.core.errors import ImageError
 from pixelwise.core.files import make_folder
 from pixelwise.data.sample import LabelledImages
 from pixelwise.data.spec import open_dataset
+from pixelwise.evaluation import comparison
 from pixelwise.evaluation.details import ALL
 from pixelwise.evaluation.evaluation import Evaluation
 from pixelwise.evaluation.evaluation import evaluate as judge
@@ -47,6 +48,7 @@ def report_on(
     model: str,
     data: str,
     split: str = "val",
+    *,
     report: str | Path | None = None,
     crf: str | None = None,
     views: Views = SINGLE,
@@ -86,6 +88,24 @@ def report_on(
 
         write_report(Path(report), result, predictor.classes, exhibits(evaluation, predictor, dataset))
     return result
+
+
+def compare(first: Evaluation | str | Path, second: Evaluation | str | Path) -> dict[str, Any]:
+    """Compare two evaluations of the same images: what `evaluate` returned, folders of `pixelwise eval
+    --report`, or files of its --json.
+
+    The result has `metrics` and `per_class`, each with the figures of both in [0, 1], a and b, their
+    `difference` b - a, its 95 % `interval` by a paired bootstrap over the images, and `better`, the share of
+    resamples in which the second is better; and the images that `gained` and `lost` most. Raises DataError
+    for a file that is not an evaluation, and unless both used the same labels, images and classes.
+    """
+    return comparison.compare(_record(first, "first"), _record(second, "second"))
+
+
+def _record(judged: Evaluation | str | Path, name: str) -> comparison.Record:
+    if isinstance(judged, Evaluation):
+        return comparison.record_of(judged, name)
+    return comparison.load_record(Path(judged))
 
 
 def as_learnt(dataset: LabelledImages, predictor: Predictor) -> LabelledImages:

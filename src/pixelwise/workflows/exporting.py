@@ -1,8 +1,13 @@
-"""Write a trained net as one model file."""
+"""Write a trained net, or an ONNX net from elsewhere, as one model file."""
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from pixelwise.core.classes import Classes
+from pixelwise.inference.model_files.model_file import ModelInfo
+from pixelwise.inference.normalisation import Normalisation
 
 
 @dataclass(frozen=True)
@@ -62,3 +67,43 @@ def export(
     fold_batch_norm(net)
     narrow_borders(net)
     return Exported(output, export_onnx(net, info, output), steps, planned, is_best)
+
+
+@dataclass(frozen=True)
+class Wrapped:
+    """A model file and its classes."""
+
+    path: Path
+    classes: Classes
+
+
+def wrap(
+    net: str | Path,
+    classes: Classes | Sequence[str],
+    output: str | Path = "model.onnx",
+    name: str | None = None,
+    *,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    input_range: Sequence[float] | None = None,
+    multiple: int = 1,
+    long_side: int = 512,
+) -> Wrapped:
+    """Make a model file from an ONNX net that was trained elsewhere, for any function that takes a model.
+
+    The net has one input, float (N, 3, H, W) or uint8 (N, H, W, 3), of any size or a fixed one, and returns
+    scores (N, C, h, w) of any stride, in the order of `classes`. name: what the model calls itself, default
+    the file's name. mean, std, input_range, for float inputs, and multiple: see `load`. Pictures are scored
+    at a long side of at most `long_side`. The file is tested before it gets its name. Raises ValueError for
+    another ending than .onnx and for settings that cannot be, ModelError for a net with another interface.
+    """
+    from pixelwise.exporting.wrap import wrap_onnx
+
+    source, place = Path(net), Path(output)
+    if place.suffix != ".onnx":
+        raise ValueError(f"expected a name that ends in .onnx, got {place}")
+    normalisation = Normalisation.of(mean, std, input_range)
+    known = classes if isinstance(classes, Classes) else Classes.named(list(classes))
+    info = ModelInfo(name or source.stem, known, long_side, dict(normalisation.record()))
+    wrap_onnx(source, info, place, normalisation, multiple)
+    return Wrapped(place, known)

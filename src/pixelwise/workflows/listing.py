@@ -20,23 +20,18 @@ def nets() -> list[dict[str, Any]]:
 
 
 def _row(name: str) -> dict[str, Any]:
-    import torch
+    from pixelwise.inspect import describe
+    from pixelwise.models.paper_nets import CATALOGUE
 
-    from pixelwise.inspect.net_layers import deepest_grid, layers_of
-    from pixelwise.models.paper_nets import CATALOGUE, build
-
-    with torch.device("meta"):
-        net = build(name)
-    layers = layers_of(net)
-    grid = deepest_grid(layers)
+    net = describe(name)
     return {
         "name": name,
-        "parameters": sum(layer.parameters for layer in layers),
-        "receptive_field": int(grid.field),
-        "field_of_view": getattr(net, "field_of_view", None),
-        "images_per_second": CATALOGUE[name].images_per_second,
-        "stride": int(grid.stride),
-        "operations": sum(layer.operations for layer in layers),
+        "parameters": net.parameters,
+        "receptive_field": int(net.coarsest.field),
+        "field_of_view": net.field_of_view,
+        "images_per_second": net.images_per_second,
+        "stride": int(net.coarsest.stride),
+        "operations": net.operations,
         "paper": CATALOGUE[name].paper,
         "ours": CATALOGUE[name].ours,
     }

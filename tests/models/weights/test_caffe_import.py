@@ -11,7 +11,7 @@ from torch import nn
 
 from pixelwise.models.nets.fcn import fcn
 from pixelwise.models.nets.segmentation_net import SegmentationNet
-from pixelwise.models.paper_nets import build
+from pixelwise.models.registry import create
 from pixelwise.models.weights.caffe_import import Report, classes_of, copy_caffe
 from pixelwise.models.weights.caffemodel import CaffeLayer, CaffeNet, read_caffemodel
 
@@ -117,7 +117,7 @@ def test_fixed_bilinear_kernels_need_not_be_in_the_file(tmp_path: Path) -> None:
 def test_a_score_layer_of_a_longer_name_is_found_if_it_is_the_only_one(tmp_path: Path) -> None:
     blobs = [np.ones((21, 1024, 1, 1), np.float32), np.zeros(21, np.float32)]
     with torch.device("meta"):
-        net = build("deeplab-large-fov")
+        net = create("deeplab-large-fov")
     report = imported([Layer("fc8_voc12", blobs=blobs)], net, tmp_path)
     assert [match.parameter for match in report.matches] == ["fc8.weight", "fc8.bias"]
     report = imported([Layer("fc8_voc12", blobs=blobs), Layer("fc8_coco", blobs=blobs)], net, tmp_path)
@@ -127,7 +127,7 @@ def test_a_score_layer_of_a_longer_name_is_found_if_it_is_the_only_one(tmp_path:
 
 def test_googlenet_and_two_streams_have_caffes_names(tmp_path: Path) -> None:
     with torch.device("meta"):
-        googlenet, two = build("fcn32s-googlenet"), fcn("vgg16", 32, in_channels=6)
+        googlenet, two = create("fcn32s-googlenet"), fcn("vgg16", 32, in_channels=6)
     layers = [Layer("inception_3a/5x5", blobs=[np.zeros((32, 16, 5, 5), np.float32)])]
     layers.append(Layer("conv1/7x7_s2", blobs=[np.zeros((64, 3, 7, 7), np.float32)]))
     report = imported(layers, googlenet, tmp_path)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from squares_runs import SETTINGS, assert_same, before_step, run_squares
 
-from pixelwise.cli.loading import load_model
+from pixelwise import load
 from pixelwise.core.errors import TrainingError
 from pixelwise.crf import PRESETS, dense_crf
 from pixelwise.data import open_dataset
@@ -81,7 +81,7 @@ def test_resume_gives_the_weights_of_an_uninterrupted_run(
 def test_the_run_is_judged_with_its_crf(squares: Path, run: Path) -> None:
     net, info = load_run(run)
     assert info.training["recipe"]["crf_layer"] == "deeplab"
-    predictor = load_model(str(run))
+    predictor = load(run)
     sample = open_dataset(f"folder:{squares}", "val").read(0)
     with torch.no_grad():
         expected = net(torch.from_numpy(sample.image).permute(2, 0, 1)[None])[0].exp().numpy()

@@ -16,7 +16,8 @@ from pixelwise.core.files import write_atomically
 from pixelwise.core.terminal import printable
 from pixelwise.inference.model_files.model_file import ModelInfo
 from pixelwise.models.nets.segmentation_net import SegmentationNet
-from pixelwise.models.paper_nets import CATALOGUE, build
+from pixelwise.models.paper_nets import CATALOGUE
+from pixelwise.models.registry import create
 from pixelwise.models.weights.tensor_files import NET, read_metadata, read_tensors
 
 _WRITTEN = 'write such files with "pixelwise import-caffe"'
@@ -62,7 +63,7 @@ def read_net(path: Path) -> tuple[SegmentationNet, ModelInfo]:
     if classes != len(info.classes):
         raise ModelError(f"{path} names {len(info.classes)} classes, but its net scores {classes}", _WRITTEN)
     with torch.device("meta"):
-        net = build(name, classes)
+        net = create(name, classes)
     try:
         net.load_state_dict(tensors, assign=True)
     except RuntimeError as problem:

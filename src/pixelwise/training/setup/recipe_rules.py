@@ -2,18 +2,16 @@
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pixelwise.core.types import IMAGE
 from pixelwise.crf.presets import PRESETS as CRF_PRESETS
 from pixelwise.models.registry import find, list_models, sources, takes_weights
 from pixelwise.training.losses.registry import parse
 from pixelwise.training.setup.paper_settings import PRESETS
+from pixelwise.training.setup.recipe_fields import RecipeFields
 from pixelwise.training.setup.recipe_ranges import MOST_PIXELS, beyond
 from pixelwise.training.setup.typed_fields import brief
-
-if TYPE_CHECKING:
-    from pixelwise.training.recipe import Recipe
 
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
 _CHOICES: Mapping[str, tuple[Any, ...]] = {
@@ -33,7 +31,7 @@ _CHOICES: Mapping[str, tuple[Any, ...]] = {
 }
 
 
-def faults_of(recipe: "Recipe") -> list[str]:
+def faults_of(recipe: RecipeFields) -> list[str]:
     """One sentence for each setting that cannot work."""
     return wrong_values(vars(recipe)) or [sentence for holds, sentence in _rules(recipe) if not holds]
 
@@ -69,7 +67,7 @@ def _several(value: Any) -> tuple[Any, ...]:
     return value if isinstance(value, tuple) else (value,)
 
 
-def _rules(recipe: "Recipe") -> list[tuple[bool, str]]:
+def _rules(recipe: RecipeFields) -> list[tuple[bool, str]]:
     """Conditions that must hold, each with a message for its failure."""
     net = find(recipe.net)
     low, high = recipe.scale

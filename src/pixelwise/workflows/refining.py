@@ -1,0 +1,128 @@
+"""Refine a segmentation from any source with the dense CRF: of one picture, or of a clip."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image
+
+from pixelwise.core.classes import voc_palette
+from pixelwise.core.errors import ImageError
+from pixelwise.core.files import write_together
+from pixelwise.core.pictures.writing import save_picture, write_picture
+from pixelwise.core.terminal import printable
+from pixelwise.crf.presets import Preset, load_preset
+from pixelwise.evaluation.metrics.flicker import flicker
+from pixelwise.inference.clips import FRAMES_APART, read_clip, refine_clip
+from pixelwise.inference.crf_refiner import DEFAULT_PRESET, CRFRefiner
+from pixelwise.inference.external_results import read_given, refine_given
+from pixelwise.inference.iterations import iteration_sheet
+
+ENDINGS = (".png", ".npz")
+"""Of the files that `refine_file` writes: labels, and probabilities."""
+
+
+@dataclass(frozen=True)
+class RefinedFile:
+    """A file of refined labels or probabilities. size: (height, width) of the picture. notes: remarks for
+    people, such as that a smaller copy was refined. seconds: from reading to the written file.
+    """
+
+    path: Path
+    size: tuple[int, int]
+    notes: tuple[str, ...]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class RefinedClip:
+    """The folder of a clip's new labels; flicker `before` and `after`, see evaluation.metrics.flicker."""
+
+    path: Path
+    frames: int
+    before: float
+    after: float
+
+
+def refine_file(
+    image: str | Path,
+    given: str | Path,
+    output: str | Path,
+    preset: Preset | str | Path = DEFAULT_PRESET,
+    confidence: float = 0.7,
+    overwrite: bool = False,
+    threads: int | None = None,
+    iterations: str | Path | None = None,
+) -> RefinedFile:
+    """Refine a file of labels or probabilities along the edges of its picture; write labels (.png) or
+    probabilities (.npz).
+
+    given: a picture of class ids, 255 where unknown, an .npz file as `Segmentation.save` writes it, or an
+    .npy file of probabilities (C, h, w). confidence: the probability that a given label is right. iterations:
+    a picture to draw, of labels, scores and beliefs over the iterations. Raises ValueError for another ending
+    and an impossible confidence, ImageError if `output` is there already, unless `overwrite`, DataError for
+    files that cannot be read or do not fit, PresetError for an unknown preset.
+    """
+    picture, place = Path(image), Path(output)
+    ending = place.suffix.lower()
+    if ending not in ENDINGS:
+        raise ValueError(f"expected a name that ends in {' or '.join(ENDINGS)}, got {place}")
+    if place.exists() and not overwrite:
+        raise ImageError(f"{place} is there already", "--overwrite replaces it")
+    refiner = CRFRefiner(preset, threads)
+    start = time.perf_counter()
+    before = read_given(Path(given), confidence)
+    result = refine_given(picture, before, refiner)
+    if iterations is not None:
+        write_picture(Path(iterations), iteration_sheet(picture, before, refiner))
+    if ending == ".png":
+        write_picture(place, before.mask(result))
+    else:
+        result.save_probabilities(place)
+    notes = result.notes(["mask" if ending == ".png" else "probabilities"])
+    return RefinedFile(place, result.size, tuple(notes), time.perf_counter() - start)
+
+
+def refine_video(
+    frames: str | Path,
+    labels: str | Path,
+    output: str | Path,
+    preset: Preset | str | Path = DEFAULT_PRESET,
+    confidence: float = 0.7,
+    frames_apart: float = FRAMES_APART,
+    overwrite: bool = False,
+    threads: int | None = None,
+    on_frames: Callable[[int], None] | None = None,
+) -> RefinedClip:
+    """Refine the labels of a clip in a dense CRF over x, y, t and colour; write palette pictures
+    OUTPUT/NAME.png.
+
+    frames, labels: folders whose files have the same names; frames follow each other by name. frames_apart:
+    how far the CRF looks in time, a standard deviation in frames. Raises DataError for clips that cannot be
+    read, ImageError if `output` is there already, unless `overwrite`, or cannot be written into.
+    """
+    place = Path(output)
+    if place.exists() and not (overwrite and place.is_dir()):
+        raise ImageError(f"{printable(place)} is there already", "--overwrite replaces it, if it is a folder")
+    chosen = preset if isinstance(preset, Preset) else load_preset(preset)
+    clip = read_clip(Path(frames), Path(labels))
+    refined = refine_clip(clip, chosen, confidence, threads, frames_apart, on_frames)
+    palette = [channel for color in voc_palette() for channel in color]
+    writes = {}
+    for name, ids in zip(clip.names, refined, strict=True):
+        picture = Image.fromarray(np.ascontiguousarray(ids))
+        picture.putpalette(palette)
+        path = place / f"{name}.png"
+        writes[path] = partial(_write, path, picture)
+    write_together(writes)
+    return RefinedClip(
+        place, len(clip.names), flicker(clip.frames, clip.labels), flicker(clip.frames, refined)
+    )
+
+
+def _write(path: Path, picture: Image.Image, file: BinaryIO) -> None:
+    save_picture(file, path, picture)

@@ -1,0 +1,42 @@
+"""A verb parses, calls one function and prints, so no function of `cli/` is long."""
+
+import ast
+import inspect
+from pathlib import Path
+
+import pytest
+
+from pixelwise import cli
+from pixelwise.cli import main
+
+FOLDER = Path(cli.__file__).parent
+MOST_LINES = 50
+
+
+def lengths(source: str) -> dict[str, int]:
+    """Lines of each function of a module, its decorators, signature and docstring included."""
+    found = {}
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
+            found[node.name] = (node.end_lineno or node.lineno) - first + 1
+    return found
+
+
+def test_no_function_of_the_command_line_is_longer_than_50_lines() -> None:
+    found = {
+        f"{path.name}: {name}": length
+        for path in sorted(FOLDER.glob("*.py"))
+        for name, length in lengths(path.read_text(encoding="utf-8")).items()
+    }
+    assert {name: length for name, length in found.items() if length > MOST_LINES} == {}
+    for command in main.app.registered_commands:
+        assert command.callback is not None
+        verb = inspect.unwrap(command.callback)
+        assert f"{Path(inspect.getfile(verb)).name}: {verb.__name__}" in found, command.name
+    assert len(main.app.registered_commands) >= 20
+
+
+@pytest.mark.parametrize(("body", "expected"), [("    pass\n", 2), ("    x = 1\n" * 60, 61)])
+def test_the_count_includes_the_signature(body: str, expected: int) -> None:
+    assert lengths(f"def verb() -> None:\n{body}") == {"verb": expected}
