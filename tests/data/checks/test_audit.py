@@ -33,6 +33,16 @@ def put(root: Path, name: str, rows: list[list[int]]) -> None:
     Image.new("RGB", labels.shape[::-1]).save(root / f"images/{name}.jpg")
 
 
+def test_a_picture_with_two_sets_of_labels_is_an_error(folder: Path) -> None:
+    rows = "images/0.jpg,labels/0.png,0", "images/1.jpg,labels/1.png,1", "./images//1.jpg,labels/2.png,2"
+    (folder / "list.csv").write_text("\n".join(["image,label,id", *rows]))
+    found = audit(open_dataset(f"manifest:{folder / 'list.csv'}", "all")).errors
+    assert [finding.message for finding in found] == [
+        f"1, 2 have the same picture, {folder / 'images/1.jpg'}, but labels of their own"
+    ]
+    assert found[0].samples == (1, 2)
+
+
 def test_histogram_and_void_share_are_counted(folder: Path) -> None:
     report = audit(open_dataset(f"folder:{folder}", "all"))
     assert report.errors == []

@@ -209,6 +209,30 @@ def test_boxes_of_coco_match_their_pictures_as_text_and_as_numbers(tmp_path: Pat
     assert opened(f"coco:{tmp_path}", "val").read(0).labels.sum() == 6
 
 
+@pytest.mark.parametrize(("ending", "beside"), [("jpg", False), ("jpg", True), ("png", True)])
+def test_boxes_of_voc_belong_to_the_picture_called_as_their_file(
+    tmp_path: Path, ending: str, beside: bool
+) -> None:
+    """Renaming files does not change the <filename> in them, as the copied one of 2.xml here."""
+    for id_, box in (("1", ("cat", 1, 1, 2, 2)), ("2", ("cat", 1, 1, 6, 4))):
+        path = write_voc(tmp_path, id_, box)
+        path.write_text(path.read_text().replace(f"<filename>{id_}.jpg", f"<filename>1.{ending}"))
+        place = tmp_path / ("Annotations" if beside else "JPEGImages")
+        (tmp_path / f"JPEGImages/{id_}.jpg").rename(place / f"{id_}.{ending}")
+    data = opened(f"voc:{tmp_path}", "all")
+    assert [entry.image.path.name for entry in data.entries] == [f"1.{ending}", f"2.{ending}"]
+    assert [int((data.read(index).labels > 0).sum()) for index in (0, 1)] == [4, 24]
+
+
+def test_a_picture_of_two_files_of_voc_is_refused(tmp_path: Path) -> None:
+    for id_ in ("1", "2"):
+        path = write_voc(tmp_path, id_, ("cat", 1, 1, 2, 2))
+        path.write_text(path.read_text().replace(f"<filename>{id_}.jpg", "<filename>p.jpg"))
+        (tmp_path / f"JPEGImages/{id_}.jpg").rename(tmp_path / "JPEGImages/p.jpg")
+    with pytest.raises(DataError, match=r'Annotations has 1 repeated picture: "JPEGImages/p.jpg"'):
+        opened(f"voc:{tmp_path}", "all")
+
+
 def test_file_names_of_voc_may_be_windows_paths(tmp_path: Path) -> None:
     path = write_voc(tmp_path, "1", ("cat", 1, 1, 6, 4))
     (tmp_path / "JPEGImages/1.jpg").rename(tmp_path / "JPEGImages/p.jpg")

@@ -174,6 +174,13 @@ PICTURE = instances()["images"][0]
             {"images": [PICTURE, PICTURE | {"id": 8, "file_name": "a\\1.jpg"}]},
             'has 1 repeated file_name: "a/1.jpg"',
         ),
+        *(
+            (
+                {"images": [PICTURE, PICTURE | {"id": 8, "file_name": detour}]},
+                'has 1 repeated file_name: "a/1.jpg"',
+            )
+            for detour in ("./a/1.jpg", "a//1.jpg", "a/b/../1.jpg")
+        ),
         ({"images": [PICTURE, PICTURE | {"id": "7", "file_name": "b.jpg"}]}, 'has 1 repeated image id: "7"'),
         ({"categories": [{"id": 0, "name": "a"}, {"id": 0, "name": "b"}]}, "has 1 repeated category id: 0"),
         (
@@ -364,6 +371,26 @@ def test_panoptic_records_that_do_not_belong_together_are_named(
     file = tmp_path / "annotations/panoptic_val2017.json"
     content = json.loads(file.read_text())
     content["annotations"][0] |= changes
+    file.write_text(json.dumps(content))
+    with pytest.raises(DataError, match=complaint):
+        open_dataset(f"coco:{tmp_path}", "val")
+
+
+@pytest.mark.parametrize(
+    ("again", "complaint"),
+    [
+        ({"image_id": 8}, 'has 1 repeated file_name among its annotations: "1.png"'),
+        ({"file_name": "2.png"}, 'has 1 repeated image_id among its annotations: "7"'),
+    ],
+)
+def test_each_panoptic_picture_has_its_own_labels(
+    tmp_path: Path, again: dict[str, Any], complaint: str
+) -> None:
+    panoptic(tmp_path, [{"id": 300, "category_id": 1}])
+    file = tmp_path / "annotations/panoptic_val2017.json"
+    content = json.loads(file.read_text())
+    content["images"].append(content["images"][0] | {"id": 8, "file_name": "a/2.jpg"})
+    content["annotations"].append(content["annotations"][0] | again)
     file.write_text(json.dumps(content))
     with pytest.raises(DataError, match=complaint):
         open_dataset(f"coco:{tmp_path}", "val")

@@ -74,7 +74,7 @@ def test_cvat_for_images_is_painted_in_z_order(cvat: Path) -> None:
         ("</annotations>", "", "is not XML"),
         ("<image id", '<track id="0" label="cup"/><image id', "has tracks, as CVAT for video, but should be"),
         ('name="2.jpg"', 'name="."', r'an <image> has name = ".": it should name a picture, not a folder'),
-        ('name="2.jpg"', 'name="sub/1.jpg"', 'has 1 repeated image name: "sub/1.jpg"'),
+        ('name="2.jpg"', 'name="sub/1.jpg"', 'has 1 repeated picture: "images/sub/1.jpg"'),
         (
             'xtl="0.0"',
             'xtl="nan"',
@@ -132,6 +132,27 @@ def test_names_of_cvat_may_have_backslashes(cvat: Path) -> None:
     data = open_dataset(f"cvat:{cvat}", "all")
     assert data.entries[0].id == "sub/1"
     assert (data.read(0).labels == 2).sum() == 6
+
+
+@pytest.mark.parametrize("name", ["./2.jpg", "images/2.jpg", "sub/../2.jpg"])
+def test_a_picture_of_cvat_under_two_names_is_refused(cvat: Path, name: str) -> None:
+    (cvat / "annotations.xml").write_text(CVAT_XML.replace("sub/1.jpg", name))
+    with pytest.raises(DataError, match=r'annotations.xml has 1 repeated picture: "images/2.jpg"'):
+        open_dataset(f"cvat:{cvat}", "all")
+
+
+def test_pictures_of_several_subsets_may_share_a_name(cvat: Path) -> None:
+    xml = CVAT_XML.replace('"sub/1.jpg"', '"2.jpg" subset="train"').replace(
+        '"2.jpg" w', '"2.jpg" subset="test" w'
+    )
+    (cvat / "annotations.xml").write_text(xml)
+    write_photo(cvat / "images/train/2.jpg", 4, 5)
+    write_photo(cvat / "images/test/2.jpg", 40, 40)
+    data = open_dataset(f"cvat:{cvat}", "all")
+    assert [(entry.id, data.read(i).labels.shape) for i, entry in enumerate(data.entries)] == [
+        ("train/2", (4, 5)),
+        ("test/2", (40, 40)),
+    ]
 
 
 def test_shapes_of_cvat_that_show_nowhere_are_counted_and_named(cvat: Path) -> None:

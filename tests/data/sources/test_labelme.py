@@ -223,6 +223,27 @@ def test_shapes_of_labelme_that_show_nowhere_are_named(tmp_path: Path) -> None:
     ]
 
 
+def test_a_mask_of_labelme_fills_the_box_of_its_points(tmp_path: Path) -> None:
+    """labelme cuts the fractions of a point off, and both points are within the mask."""
+    write_photo(tmp_path / "1.jpg", 4, 5)
+    whole = png(np.ones((2, 2), bool))
+    write_labelme(tmp_path / "1.json", drawn("a", "mask", (1.7, 0.7), (2.7, 1.7), mask=whole))
+    data = open_dataset(f"labelme:{tmp_path}", "all")
+    assert np.argwhere(data.read(0).labels).tolist() == [[0, 1], [0, 2], [1, 1], [1, 2]]
+    write_labelme(tmp_path / "1.json", drawn("a", "mask", (1, 0), (3, 1), mask=whole))
+    with pytest.raises(DataError, match=r"1.json, shapes\[0\] .* mask is 2 x 2 pixels, .* points mark 3 x 2"):
+        data.read(0)
+
+
+@pytest.mark.parametrize("between", ["\x0c", "\x85", "\u2028", "\x1b[31m", "\n\n"])
+def test_a_line_of_labels_txt_is_the_name_of_a_class(tmp_path: Path, between: str) -> None:
+    write_photo(tmp_path / "1.jpg", 4, 5)
+    write_labelme(tmp_path / "1.json", drawn("a", "rectangle", (0, 0), (5, 4)))
+    (tmp_path / "labels.txt").write_text(f"a{between}b\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"labels.txt: line \d is"):
+        open_dataset(f"labelme:{tmp_path}", "all")
+
+
 def test_a_size_turned_is_the_pictures_if_it_has_to_be_turned_upright(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6

@@ -1,5 +1,6 @@
 """The audit of a split before training: it reads every file once and reports every fault."""
 
+import os
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from pixelwise.core.types import VOID
 from pixelwise.data.checks.sample_check import Finding, Look, look, reason_of
 from pixelwise.data.class_map import ClassMap
 from pixelwise.data.sample import LabelledImages
+from pixelwise.data.sample_files import ImageFile
 
 _DIM = 64  # of 255; 12 bits in 16 reach 15, photos taken at night reach more
 
@@ -116,12 +118,7 @@ def audit(
     would make the readers wait for the interpreter.
     """
     report = Audit(dataset, {name: HeadCount(class_map) for name, class_map in dataset.heads.items()})
-    repeated = Counter(entry.id for entry in dataset.entries)
-    report.errors += [
-        Finding("repeated", f"{id_} stands more than once in the list")
-        for id_, times in repeated.items()
-        if times > 1
-    ]
+    report.errors += _repeated(dataset)
 
     dim: list[int] = []
     looks = in_order(lambda index: look(dataset, index), range(len(dataset)), processors())
@@ -147,6 +144,26 @@ def audit(
         report.errors += [Finding(kind, called + message) for kind, message in _faults(count)]
         report.warnings += [Finding(kind, called + message) for kind, message in _doubts(count)]
     return report
+
+
+def _repeated(dataset: LabelledImages) -> list[Finding]:
+    """Errors for ids that repeat, and for picture files of several samples, each with its own labels."""
+    repeated = Counter(entry.id for entry in dataset.entries)
+    found = [
+        Finding("repeated", f"{id_} stands more than once in the list")
+        for id_, times in repeated.items()
+        if times > 1
+    ]
+    owners: dict[str, list[int]] = {}
+    for index, entry in enumerate(dataset.entries):
+        if isinstance(entry.image, ImageFile) and repeated[entry.id] == 1:
+            owners.setdefault(os.path.abspath(entry.image.path), []).append(index)  # noqa: PTH100  follows no links
+    for path, places in owners.items():
+        if len(places) > 1:
+            named = ", ".join(dataset.entries[index].id for index in places[:5]) + ", ..." * (len(places) > 5)
+            message = f"{named} have the same picture, {path}, but labels of their own"
+            found.append(Finding("repeated", message, tuple(places)))
+    return found
 
 
 def _joined(first: tuple[int, int] | None, second: tuple[int, int]) -> tuple[int, int]:

@@ -4,6 +4,7 @@ A format is a dataclass of fields with the types below; `read_json` and `record`
 against it. Fields that the dataclass does not have are ignored.
 """
 
+import posixpath
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
@@ -42,7 +43,7 @@ def _class_name(name: str) -> str:
 
 
 def _file_name(name: str) -> str:
-    """The path with / as separator, whatever system it was written on."""
+    """The path with / as separator and without detours such as "./", so that a file has one name only."""
     name = portable(name)
     longest = max(len(part.encode()) for part in name.split("/"))
     if name.rpartition("/")[2] in ("", ".", ".."):
@@ -51,7 +52,7 @@ def _file_name(name: str) -> str:
         raise ValueError("it should name a picture, but holds a NUL")
     if longest > _MOST_BYTES or len(name.encode()) > _MOST_BYTES_IN_ALL:
         raise ValueError("it should name a picture, but is longer than the name of a file can be")
-    return name
+    return posixpath.normpath(name)
 
 
 Key = Annotated[str, BeforeValidator(_text)]

@@ -7,9 +7,10 @@ lists, see folder.py. COCO: "bbox" of every annotation, x, y, width, height, sta
 void outside objects.
 """
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from xml.etree import ElementTree
 
 import numpy as np
@@ -17,6 +18,7 @@ from PIL import Image
 
 from pixelwise.core.boxes import Box
 from pixelwise.core.errors import DataError, SplitError
+from pixelwise.core.pictures.endings import IMAGE_SUFFIXES
 from pixelwise.core.pictures.reading import read_photo
 from pixelwise.core.types import VOID, Labels, RGBImage
 from pixelwise.data.class_map import ClassMap
@@ -27,7 +29,16 @@ from pixelwise.data.formats.coco_records import (
     coco_classes,
     expect_known,
 )
-from pixelwise.data.formats.records import ClassName, Coordinate, FileName, Side, read_json, read_xml, record
+from pixelwise.data.formats.records import (
+    ClassName,
+    Coordinate,
+    FileName,
+    Side,
+    expect_distinct,
+    read_json,
+    read_xml,
+    record,
+)
 from pixelwise.data.painted_labels import are_shares
 from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
 from pixelwise.data.sample_files import ImageFile, image_errors
@@ -132,8 +143,25 @@ def _voc(root: Path, split: str) -> tuple[Sequence[tuple[str, BoxedPicture]], Cl
     place = next((place for place in (root / split, root) if _xml_folder(place).is_dir()), root)
     own, class_map = root / OWN_CLASSES, classes_of(root)
     names = {name: id_ for id_, name in enumerate(class_map.classes.names)}
-    ids = _voc_ids(root, place, split)
-    return [(id_, _voc_picture(place, id_, names, own)) for id_ in ids], class_map
+    photos = _photos(place)
+    pictures = [(id_, _voc_picture(place, id_, names, own, photos)) for id_ in _voc_ids(root, place, split)]
+    expect_distinct(
+        _xml_folder(place),
+        "picture",
+        (os.path.relpath(boxed.picture, place) for _, boxed in pictures),
+        "call every picture as its XML file, or correct its <filename>",
+    )
+    return pictures, class_map
+
+
+def _photos(place: Path) -> dict[str, list[Path]]:
+    """The pictures in JPEGImages/, or those beside the XML files, by their names without ending."""
+    found: dict[str, list[Path]] = {}
+    for folder in (place / "JPEGImages", _xml_folder(place)):
+        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+            if path.suffix.lower() in IMAGE_SUFFIXES:
+                found.setdefault(path.stem, []).append(path)
+    return found
 
 
 def _xml_folder(place: Path) -> Path:
@@ -187,7 +215,9 @@ class _VocObject:
     xmax: Coordinate
 
 
-def _voc_picture(place: Path, id_: str, names: dict[str, int], classes: Path) -> BoxedPicture:
+def _voc_picture(
+    place: Path, id_: str, names: dict[str, int], classes: Path, photos: Mapping[str, Sequence[Path]]
+) -> BoxedPicture:
     file = _xml_folder(place) / f"{id_}.xml"
     content = read_xml(file, "annotation file")
     shape = record(_texts(content, "size/height", "size/width"), f"{file}: <size>", _VocSize)
@@ -204,10 +234,17 @@ def _voc_picture(place: Path, id_: str, names: dict[str, int], classes: Path) ->
         sides = thing.ymin - 1, thing.xmin - 1, thing.ymax, thing.xmax
         boxes.append(_trimmed(Box(names[thing.name], *sides), size))
     name = record({"filename": content.findtext("filename") or f"{id_}.jpg"}, f"{file}:", _VocFile).filename
-    name = name.rpartition("/")[2]
-    candidates = [place / "JPEGImages" / name, place / "JPEGImages" / f"{id_}.jpg", file.parent / name]
-    picture = next((path for path in candidates if path.is_file()), candidates[0])
-    return BoxedPicture(file, picture, size, tuple(boxes))
+    return BoxedPicture(file, _picture_of(id_, PurePosixPath(name), photos, place), size, tuple(boxes))
+
+
+def _picture_of(id_: str, named: PurePosixPath, photos: Mapping[str, Sequence[Path]], place: Path) -> Path:
+    """The picture called as the XML file, or else the one in its <filename>, which is out of date where files
+    were renamed.
+    """
+    own, others = photos.get(id_, ()), photos.get(named.stem, ())
+    chosen = next((path for path in own if path.name == named.name), None) or next(iter(own), None)
+    chosen = chosen or next((path for path in others if path.name == named.name), None)
+    return chosen or place / "JPEGImages" / named.name
 
 
 def _texts(element: ElementTree.Element, *paths: str) -> dict[str, str]:

@@ -25,7 +25,7 @@ from pixelwise.data.formats.coco_records import (
     expect_known,
 )
 from pixelwise.data.formats.outlines import area
-from pixelwise.data.formats.records import parse_json
+from pixelwise.data.formats.records import expect_distinct, parse_json
 from pixelwise.data.kind import Source, one_of
 from pixelwise.data.painted_labels import Object, painted
 from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
@@ -170,6 +170,13 @@ def _panoptic(text: str, file: Path, photos: Path) -> tuple[tuple[Entry, ...], C
     segments = [segment.category_id for entry in content.annotations for segment in entry.segments_info]
     expect_known(file, content.categories, segments)
     by_picture(file, content.images, content.annotations)
+    once = "keep one annotation for each picture"
+    expect_distinct(
+        file, "image_id among its annotations", (one.image_id for one in content.annotations), once
+    )
+    expect_distinct(
+        file, "file_name among its annotations", (one.file_name for one in content.annotations), once
+    )
     classes, ids = coco_classes(content.categories, panoptic=True)
     names = {picture.id: picture.file_name for picture in content.images}
     place = file.parent / file.stem

@@ -8,6 +8,8 @@ JPEGImages/; black is "background" where the map does not say otherwise. Source:
 format" and "Segmentation mask".
 """
 
+import os
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +24,7 @@ from pixelwise.data.formats.records import expect_distinct, read_xml, record
 from pixelwise.data.kind import Source
 from pixelwise.data.painted_labels import Object, painted
 from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
-from pixelwise.data.sample_files import ColourFile, ImageFile, read_text
+from pixelwise.data.sample_files import ColourFile, ImageFile, portable, read_text
 from pixelwise.data.sources.folder import by_stem, held_out
 
 _AGAIN = 'export "Segmentation mask 1.1" again'
@@ -71,7 +73,6 @@ def _read_xml(file: Path) -> tuple[tuple[Entry, ...], ClassMap]:
         what = "tracks, as CVAT for video" if tree.find("track") is not None else "no <image>"
         raise DataError(f'{file} has {what}, but should be "CVAT for images 1.1"', "export that")
     pictures = [cvat_picture(image, file) for image in tree.findall("image")]
-    expect_distinct(file, "image name", (picture.name for picture in pictures), "merge their shapes")
     used = {name for picture in pictures for name, *_ in picture.objects}
     try:
         listed = cvat_labels(tree, file) or sorted(used)
@@ -84,10 +85,19 @@ def _read_xml(file: Path) -> tuple[tuple[Entry, ...], ClassMap]:
             f"{file} has labels that are not in its list: {', '.join(sorted(unknown))}",
             "add them to <labels>, or correct them",
         )
-    return tuple(_xml_entry(picture, file, ids) for picture in pictures), ClassMap.identity(classes)
+    times = Counter(picture.name for picture in pictures)
+    entries = tuple(_xml_entry(picture, file, ids, times[picture.name] > 1) for picture in pictures)
+    expect_distinct(
+        file,
+        "picture",
+        (os.path.relpath(entry.image.path, file.parent) for entry in entries),
+        "merge their shapes",
+    )
+    return entries, ClassMap.identity(classes)
 
 
-def _xml_entry(picture: CvatPicture, file: Path, ids: Mapping[str, int]) -> Entry:
+def _xml_entry(picture: CvatPicture, file: Path, ids: Mapping[str, int], with_subset: bool) -> Entry:
+    """The sample of a picture, whose id begins `with_subset` if other subsets have a picture of that name."""
     places = [file.parent / "images" / picture.name, file.parent / picture.name]
     if picture.subset:
         places.insert(0, file.parent / "images" / picture.subset / picture.name)
@@ -97,7 +107,8 @@ def _xml_entry(picture: CvatPicture, file: Path, ids: Mapping[str, int]) -> Entr
         for label, called, drawn, undrawn in picture.objects
     )
     part = CvatShapes(file, image, picture.size, objects)
-    return Entry(str(Path(picture.name).with_suffix("")), image, {SEMANTIC: part})
+    name = Path(picture.subset, picture.name) if with_subset else Path(picture.name)
+    return Entry(str(name.with_suffix("")), image, {SEMANTIC: part})
 
 
 def _read_masks(root: Path) -> tuple[Entry, ...]:
@@ -150,7 +161,7 @@ def _listed(root: Path, split: str, entries: tuple[Entry, ...]) -> tuple[Entry, 
                 f'no split "{split}": {lists / f"{split}.txt"} not found', f"there are {', '.join(named)}"
             )
         return held_out(entries, split, 10)
-    wanted = {line.strip() for line in read_text(lists / f"{split}.txt", "list").splitlines()}
+    wanted = {portable(line.strip()) for line in read_text(lists / f"{split}.txt", "list").split("\n")}
     return tuple(entry for entry in entries if entry.id in wanted)
 
 

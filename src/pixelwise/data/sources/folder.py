@@ -127,9 +127,16 @@ def own_classes(file: Path, zero_is_void: bool = False) -> ClassMap:
             _ONE_A_LINE,
         )
     try:
-        names = names_in(read_text(file, "list of classes", _MOST_BYTES))
-        classes = Classes.named(names)
+        classes = Classes.named(listed_names(file))
         return ClassMap.identity(classes, (0, VOID), 1) if zero_is_void else ClassMap.identity(classes)
+    except ValueError as error:
+        raise DataError(f"{file}: {error}", _ONE_A_LINE) from None
+
+
+def listed_names(file: Path) -> list[str]:
+    """The class names in a text file, see `names_in`. Raises DataError with the file's name."""
+    try:
+        return names_in(read_text(file, "list of classes", _MOST_BYTES))
     except ValueError as error:
         raise DataError(f"{file}: {error}", _ONE_A_LINE) from None
 

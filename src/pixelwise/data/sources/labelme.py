@@ -27,8 +27,8 @@ from pixelwise.data.formats.records import ClassName, Coordinate, FileName, Side
 from pixelwise.data.kind import Source
 from pixelwise.data.painted_labels import Object, expect_size, painted
 from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
-from pixelwise.data.sample_files import ImageFile, Picture, image_errors, read_text
-from pixelwise.data.sources.folder import held_out
+from pixelwise.data.sample_files import ImageFile, Picture, image_errors
+from pixelwise.data.sources.folder import held_out, listed_names
 
 _BACKGROUND = ("_background_", "background")
 _IGNORE = "__ignore__"
@@ -90,7 +90,14 @@ class DrawnShape:
         if self.shape_type == "circle":
             radius = math.dist(*pairs)
             return (ellipse(pairs[0], (radius, radius)),)
-        return (runs_of(self._mask(size, where), round(left), round(top)),)
+        mask = self._mask(size, where)
+        marked = int(bottom) - int(top) + 1, int(right) - int(left) + 1
+        if mask.shape != marked:
+            raise ValueError(
+                f"its mask is {mask.shape[1]} x {mask.shape[0]} pixels, but its points mark "
+                f"{marked[1]} x {marked[0]}"
+            )
+        return (runs_of(mask, int(left), int(top)),)
 
     def _mask(self, size: tuple[int, int], where: str) -> Mask:
         if self.mask is None:
@@ -213,7 +220,7 @@ def _picture(file: Path, head: Head) -> Picture:
 def _names(root: Path, labels: set[str]) -> list[str]:
     for file in (root / "labels.txt", root / "classes.txt"):
         if file.is_file():
-            names = [line.strip() for line in read_text(file, "list of classes").splitlines() if line.strip()]
+            names = listed_names(file)
             break
     else:
         names = sorted(labels)
