@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 _SMALL = 10.0
-"""Images of 0 to 1, and normalised ones, have no larger values; of grey levels only nearly black ones have none.
-"""
+"""Images of 0 to 1, and normalised ones, have no larger values; nearly black grey levels have none either."""
 _LARGE = 255.0
 _FAR_APART = 300.0
 """Standard deviations. The distance of grey levels from 0 to 255 exceeds this only if theta_beta is below 1.
