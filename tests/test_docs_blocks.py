@@ -1,12 +1,16 @@
 """The Python blocks of README, CONTRIBUTING and the docs, and quick commands, run as they are printed."""
 
 import importlib.util
+import math
 import re
 import shlex
 import shutil
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -25,7 +29,8 @@ RUNS_COMMANDS = ("tutorials/segment.md", "tutorials/own_net.md", "tutorials/eval
 SLOW = ("quantize_static", "quantize_dynamic")
 NOT_RUN = {
     "tutorials/whole_way.md: The whole way in Python": "a file with a test of its own",
-    "docs/models.md: A classifier of your own": "downloads weights",
+    "docs/models.md: Your own classifier": "downloads weights",
+    "docs/training.md: Weights & Biases, MLflow": "a test of its own, with stand-ins for the trackers",
     "docs/evaluation.md: The figure of `default`": "needs VOC",
 }
 
@@ -124,6 +129,65 @@ def test_plain_onnx_runtime_gives_the_labels_of_pixelwise(
     expected = pixelwise.load("mine.onnx", engine="onnxruntime")("photo.png")
     assert len(expected.areas()) >= 2
     np.testing.assert_array_equal(namespace["labels"], expected.labels)
+
+
+class Tracker:
+    """Records what it is called with, and takes only what W&B and MLflow take: numbers, steps that rise, and
+    MLflow's characters in names.
+    """
+
+    def __init__(self) -> None:
+        self.logged: list[tuple[int, dict[str, float]]] = []
+        self.summary: dict[str, float] = {}
+        self.files: list[str] = []
+
+    def log(self, figures: Mapping[str, float], step: int) -> None:
+        assert not self.logged or step >= self.logged[-1][0]
+        assert all(isinstance(value, int | float) for value in figures.values())
+        self.logged.append((step, dict(figures)))
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
+        assert all(re.fullmatch(r"[/\w.\- :]*", name) for name in metrics)
+        self.log(metrics, step)
+
+
+SMALL_RUN = {"backbone": "test_efficientnet", "backbone_weights": "none", "freeze_stages": 0, "workers": 0}
+SMALL_RUN |= {"context": 8, "hidden": 4, "skips": (16, 8), "crop": 33, "batch_size": 2, "steps": 2}
+
+
+@pytest.mark.parametrize("name", ["wandb", "mlflow"])
+def test_trackers_of_experiments_get_every_step_and_figure(
+    name: str, samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch")
+    section = (DOCS / "training.md").read_text().partition("## Weights & Biases, MLflow")[2]
+    (block,) = (text for _, text in FENCED.findall(section.partition("\n## ")[0]) if f"{name}." in text)
+    shutil.copytree(samples / "my_images", tmp_path / "my_images")
+    names = tmp_path / "my_images/classes.txt"
+    names.write_text(names.read_text().replace("cat", "cat (sitting), 50%"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(pixelwise, "train", partial(pixelwise.train, **SMALL_RUN))
+    tracker = Tracker()
+    stand_in = SimpleNamespace(
+        init=lambda project: None,
+        start_run=nullcontext,
+        log_artifact=tracker.files.append,
+        **{part: getattr(tracker, part) for part in ("log", "log_metrics", "summary")},
+    )
+    monkeypatch.setitem(sys.modules, name, stand_in)  # type: ignore[arg-type]
+    exec(compile(block, f"{name} block", "exec"), {})
+    steps = [(step, figures) for step, figures in tracker.logged if "loss" in figures]
+    assert [step for step, _ in steps] == [1, 2]
+    assert all(math.isfinite(figures["loss"]) and figures["rate"] >= 0 for _, figures in steps)
+    ((last, figures),) = (logged for logged in tracker.logged if "loss" not in logged[1])
+    assert last == 2
+    ious = [figure for figure in figures if "iou/" in figure or "iou_" in figure]
+    assert len(ious) >= 2
+    if name == "wandb":
+        assert tracker.summary["mean_iou"] == figures["val/mean_iou"]
+    else:
+        assert [Path(file).name for file in tracker.files] == ["log.jsonl"]
+        assert "val_iou_cat _sitting__ 50_" in figures
 
 
 def test_sections_that_are_not_run_are_there() -> None:

@@ -7,7 +7,15 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from pixelwise.crf import Bilateral, Gaussian, Preset, mean_field, refine, unary_from_probabilities
+from pixelwise.crf import (
+    Bilateral,
+    Gaussian,
+    Preset,
+    load_preset,
+    mean_field,
+    refine,
+    unary_from_probabilities,
+)
 from pixelwise.crf.pydensecrf import densecrf, utils
 
 Image = npt.NDArray[Any]
@@ -95,12 +103,15 @@ def test_values_of_another_range_are_refused(
     ("image", "theta_beta"),
     [
         (UINT8 // 100, 13),  # nearly black
+        ((UINT8 // 20).astype(np.float32), 13),  # the same as floats
         (np.full_like(UINT8, 7), 13),
         (UINT8, 0.5),
         (np.zeros((HEIGHT, WIDTH)), 13),
         (np.full((HEIGHT, WIDTH), 0.5), 13),
         (100 + UINT8 / 100, 13),  # fog
         (UINT8 / 255, 0.05),
+        (0.4 + UINT8 / 255 / 50, 0.1),  # fog in the units of 0 to 1
+        (2 + UINT8 / 255, 1.5),  # metres
         (NORMALISED, 0.5),
         (UINT8.astype(np.uint16) * 257, 3000),
         (UINT8.astype(np.int64), 3),
@@ -109,6 +120,36 @@ def test_values_of_another_range_are_refused(
 def test_values_that_go_with_theta_beta_are_accepted(image: Image, theta_beta: float) -> None:
     preset = Preset("mine", "test", 10, 80, theta_beta)
     assert np.isfinite(refine(image, BELIEFS, preset=preset)).all()
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        NORMALISED,
+        UINT8 / 127.5 - 1,
+        (UINT8 - UINT8.mean()) / UINT8.std(),
+        UINT8 / 255,
+        0.4 + UINT8 / 255 / 50,
+        UINT8 > 100,
+    ],
+    ids=["ImageNet", "-1 to 1", "deviation 1", "0 to 1", "fog from 0 to 1", "mask"],
+)
+@pytest.mark.parametrize("preset", ["deeplab-msc", "deeplab-coco", "deeplab", "densecrf"])
+def test_no_preset_takes_a_normalised_image(image: Image, preset: str) -> None:
+    with pytest.raises(ValueError, match="sees no edges"):
+        refine(image, BELIEFS, preset=load_preset(preset))
+
+
+def test_a_layer_takes_dark_pictures_as_grey_levels() -> None:
+    torch = pytest.importorskip("torch")
+    from pixelwise.crf.torch_backend import CRFLayer
+
+    scores = torch.from_numpy(np.log(BELIEFS))[None]
+    dark = torch.from_numpy(UINT8 // 100).permute(2, 0, 1)[None]
+    assert sorted(dark.unique().tolist()) == [0, 1, 2]
+    layer = CRFLayer(2)
+    with torch.no_grad():
+        assert torch.equal(layer(scores, dark), layer(scores, dark.float()))
 
 
 def test_an_object_before_a_plain_background_is_measured_by_itself() -> None:

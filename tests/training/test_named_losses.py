@@ -15,8 +15,9 @@ from pixelwise.core.types import VOID
 from pixelwise.training import checkpoint
 from pixelwise.training.losses import list_losses, register, registry
 from pixelwise.training.losses.labelled_pixels import among
-from pixelwise.training.losses.registry import parse, total_loss
+from pixelwise.training.losses.registry import of_batches, parse, total_loss
 from pixelwise.training.recipe import Recipe
+from pixelwise.training.setup.run_start import judged_by_batch
 
 Array = npt.NDArray[Any]
 SHIPPED = ["cross_entropy", "focal", "dice", "lovasz", "ohem"]
@@ -158,6 +159,26 @@ def test_classes_that_a_data_set_does_not_label_get_no_gradient(name: str) -> No
     assert scores.grad.isfinite().all()
     assert not scores.grad[:, 3].any()
     assert scores.grad[:, :3].any()
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_losses_of_pixels_add_up_over_batches_and_others_are_named(name: str) -> None:
+    """The training adds up the totals of a step's batches."""
+    scores, labels = batch(3)
+    whole = total_loss(name)(scores, labels, None).item()
+    parts = sum(total_loss(name)(scores[i : i + 1], labels[i : i + 1], None).item() for i in range(2))
+    assert (parts == pytest.approx(whole, rel=1e-9)) == (of_batches(name) == [])
+
+
+def test_a_recipe_says_which_losses_judge_each_batch_by_itself() -> None:
+    recipe = Recipe("r", "folder:x").override(["losses=cross_entropy+0.5*lovasz+dice"])
+    assert judged_by_batch(recipe) is None
+    several = judged_by_batch(recipe.override(["accumulate=4"]))
+    assert several is not None
+    assert several.startswith("lovasz and dice judge each of a step's 4 batches by itself")
+    assert judged_by_batch(recipe.override(["accumulate=4", "losses=cross_entropy+focal"])) is None
+    whole = recipe.override(["crop=0", "batch_size=1", "loss_sampling=0.5"])  # two pictures a step
+    assert judged_by_batch(whole) is not None
 
 
 def test_a_sum_weighs_its_terms() -> None:

@@ -127,6 +127,30 @@ def test_a_rate_of_zero_changes_nothing() -> None:
     assert net.backbone.weight.item() == before
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"schedule": "step", "decay_every": 1},  # 0.1^400 is no float
+        {"schedule": "step", "decay_every": 1, "decay_factor": 0.001},
+        {"schedule": "poly", "power": 10.0},
+        {"schedule": "step", "decay_every": 1, "learning_rate": 1e-300},
+    ],
+)
+def test_rates_that_fall_to_nothing_leave_the_weights_as_they_are(changes: dict[str, Any]) -> None:
+    recipe = dataclasses.replace(RECIPE, **({"learning_rate": 0.1} | changes), optimizer="sgd", steps=400)
+    net = Net()
+    optimizer = make_optimizer(net, recipe)
+    weights = []
+    for step in range(recipe.steps):
+        set_rates(optimizer, schedule(step, recipe))
+        for parameter in (net.backbone.weight, net.score.weight):
+            parameter.grad = torch.full_like(parameter, 1e6)
+        optimizer.step()
+        weights.append(net.backbone.weight.item())
+    assert np.isfinite(weights).all()
+    assert weights[-1] == pytest.approx(weights[-2], rel=1e-6)
+
+
 def test_rates_fall_in_steps_or_stay() -> None:
     stepped = dataclasses.replace(RECIPE, schedule="step", decay_every=2000, steps=6000, warmup_steps=0)
     found = [schedule(step, stepped) for step in (0, 1999, 2000, 3999, 4000, 5999)]
@@ -140,7 +164,7 @@ def test_rates_fall_in_steps_or_stay() -> None:
     [
         ("schedule=cosine", 'schedule must be "poly" or "step" or "fixed", got "cosine"'),
         ("decay_every=0", "decay_every must be at least 1 and at most 10,000,000, got 0"),
-        ("decay_factor=0", "decay_factor must be above 0 and at most 1, got 0.0"),
+        ("decay_factor=0", "decay_factor must be at least 0.001 and at most 1, got 0.0"),
     ],
 )
 def test_a_schedule_that_cannot_be_is_refused(setting: str, fault: str) -> None:

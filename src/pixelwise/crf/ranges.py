@@ -9,9 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 _SMALL = 10.0
-"""The range of images of 0 to 1, and of normalised ones, is smaller; of grey levels only nearly black ones
-are.
-"""
+"""Images of 0 to 1, and normalised ones, have no larger values; nearly black grey levels have none either."""
 _LARGE = 255.0
 _FAR_APART = 300.0
 """Standard deviations. The distance of grey levels from 0 to 255 exceeds this only if theta_beta is below 1.
@@ -24,8 +22,11 @@ def check_range(image: npt.NDArray[np.generic], widths: npt.NDArray[np.float32])
     """Raise ValueError if values and widths do not fit together.
 
     image: (*shape, channels), finite. widths: theta_beta, one for each channel. The check uses the range of
-    the middle nine tenths of a channel's values, so that a few outliers change nothing. Images of uint8 hold
-    grey levels, however dark or flat they are, and always pass.
+    the middle nine tenths of a channel's values, so that a few outliers change nothing.
+
+    A kernel sees no edges if its theta_beta is at least 1 and at least as large as any value, where all
+    values are small. An image of low contrast is no fault: only the size of its values counts. Grey levels
+    always pass: images of uint8, and whole numbers beyond 0 and 1, however dark or flat they are.
     """
     if image.dtype == np.uint8 or image.size == 0:
         return
@@ -40,7 +41,8 @@ def check_range(image: npt.NDArray[np.generic], widths: npt.NDArray[np.float32])
     varied = span > 0
     if not varied.any():
         return
-    if image.dtype.kind in "bf" and ((span < widths) & (reach <= _SMALL))[varied].all():
+    small = (reach <= _SMALL) & (widths >= np.maximum(reach, 1))
+    if image.dtype.kind in "bf" and small[varied].all() and not _are_levels(sample):
         raise ValueError(
             f"{_values(low, high, varied)}, where a theta_beta of {widths[varied].min():g} sees no edges; "
             "pass the image with values from 0 to 255 (multiply an image of 0 to 1 by 255, undo what a "
@@ -53,6 +55,11 @@ def check_range(image: npt.NDArray[np.generic], widths: npt.NDArray[np.float32])
             "pass the image with values from 0 to 255 (divide one of 16 bits by 257), or give theta_beta in "
             "the image's units"
         )
+
+
+def _are_levels(sample: npt.NDArray[np.float64]) -> bool:
+    """Whether the values are whole numbers from 0, beyond the 0 and 1 of a mask."""
+    return bool(sample.min() >= 0 and sample.max() > 1 and (sample == np.rint(sample)).all())
 
 
 def _values(low: npt.NDArray[np.float64], high: npt.NDArray[np.float64], of: npt.NDArray[np.bool_]) -> str:

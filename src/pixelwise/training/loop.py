@@ -36,6 +36,7 @@ from pixelwise.training.setup.run_start import (
     expect_same_classes,
     images_per_step,
     is_finished,
+    judged_by_batch,
     occupied,
     seen,
     settled,
@@ -60,8 +61,9 @@ def train(
     `resume` the run continues from its last checkpoint. On the CPU its final weights equal those of an
     uninterrupted run. Every process of a run calls this, see processes.py.
     """
-    if is_first() and (changed := changes(recipe)):
-        note(f"note: {changed}")
+    if is_first():
+        for remark in filter(None, (changes(recipe), judged_by_batch(recipe))):
+            note(f"note: {remark}")
     recipe = settled(recipe, run if resume else None)
     with determinism(recipe.deterministic), connected(recipe) as fabric:
         # All processes find the same faults of folder and data at the same time; one reports them.

@@ -83,7 +83,8 @@ class Monitor:
 
     def _write(self, record: dict[str, Any]) -> None:
         try:
-            self._log.write(json.dumps(record) + "\n")
+            known = {name: value if np.isfinite(value) else None for name, value in record.items()}
+            self._log.write(json.dumps(known) + "\n")  # NaN, such as an IoU without labels, is not JSON
             self._log.flush()
             for name, value in record.items():
                 if name != "step" and np.isfinite(value):

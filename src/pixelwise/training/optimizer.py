@@ -7,6 +7,8 @@ from torch import nn
 
 from pixelwise.training.recipe import Recipe
 
+_LEAST_SHARE = 1e-12
+
 
 def make_optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     """AdamW or SGD over the trained parameters: backbone and decoder with different learning rates, biases
@@ -51,12 +53,14 @@ def set_rates(optimizer: torch.optim.Optimizer, share: float) -> None:
 
     Caffe's SGD accumulates steps, V = momentum V + rate gradient; torch's accumulates gradients, U = momentum
     U + gradient with V = rate U. They differ when the rate changes: V stays the same only if U is divided by
-    the factor of the rate. The momentum of that step is scaled to do this.
+    the factor of the rate. The momentum of that step is scaled to do this. Shares below 1e-12, which
+    change nothing any more, count as 1e-12: otherwise U would grow beyond all floats.
     """
+    share = max(share, _LEAST_SHARE)
     for group in optimizer.param_groups:
         before, group["lr"] = group["lr"], group["peak_lr"] * share
         if "base_momentum" in group:
-            change = before / group["lr"] if before != group["lr"] else 1.0
+            change = before / group["lr"] if 0 < group["lr"] != before else 1.0
             group["momentum"] = group["base_momentum"] * change
 
 

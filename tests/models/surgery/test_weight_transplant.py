@@ -53,6 +53,13 @@ def test_seven_taps_decimate_to_four_and_to_three() -> None:
     assert decimate(weights.transpose(2, 3), taps=3)[0, 0, :, 0].tolist() == [0, 3, 6]
 
 
+def test_taps_that_cannot_be_equally_apart_are_nearly_so() -> None:
+    weights = torch.arange(6.0).expand(2, 3, 6, 6)
+    assert decimate(weights, taps=4)[0, 0, 0].tolist() == [0, 2, 3, 5]
+    assert decimate(weights, taps=3)[0, 0, 0].tolist() == [0, 2, 5]
+    assert torch.equal(decimate(weights, taps=6), weights)
+
+
 def test_every_fourth_filter_and_channel_stays() -> None:
     weights = torch.arange(8.0).view(8, 1).expand(8, 8)
     assert decimate(weights, filters=2)[:, 0].tolist() == [0, 4]
@@ -63,12 +70,12 @@ def test_every_fourth_filter_and_channel_stays() -> None:
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        ({"taps": 5}, "7 taps"),
+        ({"taps": 8}, "2 to 7 of 7 taps"),
         ({"filters": 3}, "of 8"),
         ({"channels": 0}, "to get 0"),
-        ({"taps": 1}, "to get 1"),
+        ({"taps": 1}, "got 1"),
     ],
 )
-def test_decimation_that_leaves_a_rest_is_refused(options: dict[str, int], complaint: str) -> None:
+def test_decimation_to_a_number_that_cannot_be_is_refused(options: dict[str, int], complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         decimate(torch.zeros(8, 8, 7, 7), **options)

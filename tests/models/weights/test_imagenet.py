@@ -143,6 +143,37 @@ def test_fc6_and_fc7_are_decimated_for_deeplab(tmp_path: Path, vgg16: dict[str, 
     assert torch.equal(net.fc7.bias, fc7[::4, 0])
 
 
+@pytest.mark.parametrize(("variant", "taps"), [("large_fov", [0, 2, 5]), ("4x4", [0, 2, 3, 5])])
+def test_deeplab_on_alexnet_takes_the_classifier_it_stands_on(
+    tmp_path: Path, variant: str, taps: list[int]
+) -> None:
+    torch.manual_seed(0)
+    classifier = torchvision.models.alexnet()
+    wide = 16
+    classifier.classifier[1], classifier.classifier[4] = nn.Linear(9216, wide), nn.Linear(wide, wide)
+    torch.save(classifier.state_dict(), tmp_path / "alexnet.pth")
+    net = deeplab(variant, backbone="alexnet", origin="torchvision", filters=4)
+    load_imagenet(net, tmp_path / "alexnet.pth")
+    kernel = classifier.classifier[1].weight.view(wide, 256, 6, 6)
+    assert torch.equal(net.fc6.weight, kernel[::4][:, :, taps][..., taps])
+    assert torch.equal(net.backbone.get_parameter("conv5.weight"), classifier.features[10].weight)
+    assert net.eval()(torch.zeros(1, 3, 40, 50)).isfinite().all()
+
+
+def test_a_classifier_that_lacks_fc7_gives_deeplab_its_trunk_alone(
+    tmp_path: Path, vgg16: dict[str, torch.Tensor]
+) -> None:
+    fc6 = torch.ones(16, 512 * 49)
+    save_file(
+        {**vgg16, "classifier.0.weight": fc6, "classifier.0.bias": fc6[:, 0].clone()},
+        tmp_path / "v.safetensors",
+    )
+    net = deeplab("large_fov", filters=4)
+    report = load_imagenet(net, tmp_path / "v.safetensors")
+    assert {"fc6.weight", "fc7.weight"} <= set(report.left)
+    assert net.fc6.weight.std().item() == pytest.approx(0.005, rel=0.1)
+
+
 def test_depth_begins_as_the_mean_over_colours(tmp_path: Path, vgg16: dict[str, torch.Tensor]) -> None:
     save_file(vgg16, tmp_path / "bgr.safetensors", {"input": "BGR"})
     net = fcn("vgg16", 32, in_channels=4, filters=8)

@@ -43,6 +43,15 @@ def test_scores_are_what_the_preset_makes_of_the_nets_own() -> None:
     assert np.abs(np.exp(log_q) - dense_crf.mean_field(-scores, kernels, iterations=10)).max() < 1e-4
 
 
+@pytest.mark.parametrize("training", [True, False])
+def test_nearly_black_pictures_are_no_fault(training: bool) -> None:
+    net = net_of("crf_layer=deeplab").train(training)
+    dark = torch.randint(0, 2, (1, 3, 40, 56), dtype=torch.uint8)
+    with torch.no_grad():
+        for image in (dark, dark.float(), dark * 0.7):  # bytes, and as engines and other channels make them
+            assert net(image).isfinite().all()
+
+
 def test_scores_of_every_eighth_pixel_have_widths_of_every_eighth_pixel() -> None:
     settings = ("net=deeplab-large-fov", "dropout=0", "padding=same")
     plain, refined = net_of(*settings).train(), net_of(*settings, "crf_layer=deeplab").train()

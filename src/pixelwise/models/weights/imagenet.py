@@ -221,8 +221,13 @@ def _for_channels(weight: torch.Tensor, channels: int) -> torch.Tensor:
 
 
 def _decimate_classifier(tensors: Tensors, net: DeepLab) -> None:
-    """fc6 and fc7 of VGG16 as this variant has them."""
-    if "fc6.weight" not in tensors:
+    """fc6 and fc7 as this variant has them. Where one is missing, both are dropped: fc7 without the fc6 that
+    it was learnt on says nothing.
+    """
+    names = [f"{layer}.{part}" for layer in ("fc6", "fc7") for part in ("weight", "bias")]
+    if any(name not in tensors for name in names):
+        for name in names:
+            tensors.pop(name, None)
         return
     filters, channels, taps, _ = net.fc6.weight.shape
     kernel = round((tensors["fc6.weight"][0].numel() / channels) ** 0.5)

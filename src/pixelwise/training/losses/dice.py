@@ -1,4 +1,4 @@
-"""Soft Dice loss: one minus the overlap of probabilities and labels, class by class.
+"""Soft Dice loss: one minus the overlap of probabilities and labels, class by class, in a batch.
 
 Source: Milletari et al. 2016 ("V-Net"), section 3, with plain instead of squared sums in the denominator.
 """

@@ -1,7 +1,7 @@
 """Online hard example mining: only the pixels with the largest losses count.
 
 Source: Shrivastava et al. 2016, by pixels instead of regions. Hard are pixels whose true class has a
-probability below 0.7, and in any case a sixteenth of the labelled pixels.
+probability below 0.7, and in any case a sixteenth of the batch's labelled pixels.
 """
 
 import math

@@ -3,7 +3,9 @@
 A loss takes `scores` (N, C, H, W), `labels` (N, H, W) with VOID, and the classes' `weights` (C) or None. It
 returns the total over the labelled pixels of the batch, which the training divides by the labelled pixels of
 a whole step: of all its batches, in all processes. A loss that judges regions and not pixels returns its
-value times the number of labelled pixels, so that a batch counts by its labelled pixels.
+value times the number of labelled pixels, so that a batch counts by its labelled pixels. If a step has
+several batches (accumulate, several processes), its loss is then the mean over batches, not the loss of one
+large batch.
 """
 
 import importlib
@@ -18,6 +20,8 @@ Loss = Callable[["torch.Tensor", "torch.Tensor", "torch.Tensor | None"], "torch.
 
 _SHIPPED = ("cross_entropy", "focal", "dice", "lovasz", "ohem")
 """Each is a module beside this one, imported when it is asked for."""
+_OF_BATCHES = ("dice", "lovasz", "ohem")
+"""Those whose value for two batches together is not the sum of their values."""
 _REGISTERED: dict[str, Loss] = {}
 
 
@@ -59,6 +63,13 @@ def parse(text: str) -> list[tuple[float, str]]:
             raise ValueError(f'{name} needs a weight above 0 and at most 1,000,000, got "{factor[:40]}"')
         terms.append((weight, name))
     return terms
+
+
+def of_batches(text: str) -> list[str]:
+    """The losses that ship and judge a batch as a whole, among those of a sum. Raises ValueError as `parse`
+    does.
+    """
+    return [name for _, name in parse(text) if name in _OF_BATCHES]
 
 
 def total_loss(text: str) -> Loss:

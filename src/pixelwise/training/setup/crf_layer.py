@@ -6,6 +6,7 @@ training, 10 afterwards.
 
 import dataclasses
 
+import torch
 from torch import Tensor
 
 from pixelwise.crf.learnt import LearntCRF, rows_of
@@ -50,7 +51,8 @@ class _Refinement:
     def __call__(self, net: SegmentationNet, inputs: tuple[Tensor, ...], scores: Tensor) -> Tensor:
         if not bool(scores.isfinite().all()):
             return scores  # whoever asked for them reports that
-        pictures = inputs[0][:, :3]
+        # Grey levels, also where a batch of other channels made them floats: dark pictures are no fault.
+        pictures = inputs[0][:, :3].round().clamp(0, 255).to(torch.uint8)
         stride = net.label_stride if net.training else 1
         if stride > 1:
             pictures = net.sampled(pictures.flatten(0, 1)).reshape(*pictures.shape[:2], *scores.shape[2:])

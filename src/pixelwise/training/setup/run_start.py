@@ -19,6 +19,7 @@ from pixelwise.data.mixing import mixed
 from pixelwise.training import checkpoint
 from pixelwise.training.distributed import processes
 from pixelwise.training.losses.balancing import balancing_weights
+from pixelwise.training.losses.registry import of_batches
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.sampling.batches import share_of_step
 from pixelwise.training.setup.auto_precision import precision
@@ -81,6 +82,18 @@ def changes(recipe: Recipe) -> str | None:
     if not found:
         return None
     return f"the backbone starts with random weights (backbone_weights=none), so {' and '.join(found)}"
+
+
+def judged_by_batch(recipe: Recipe) -> str | None:
+    """A note if a step has several batches and a loss that judges each of them by itself."""
+    batches = share_of_step(recipe)[1] * processes.count()
+    names = of_batches(recipe.losses) if batches > 1 else []
+    if not names:
+        return None
+    return (
+        f"{' and '.join(names)} judge each of a step's {batches} batches by itself; the step's loss is their "
+        "mean, not the loss of one large batch"
+    )
 
 
 def begun(recipe: Recipe, run: Path) -> checkpoint.Checkpoint:
