@@ -27,7 +27,8 @@ class Recipe:
     are summed; the first head is the main one. Empty: the data set's main head.
     """
     inputs: tuple[str, ...] = ("image",)
-    """The net's inputs: image; the papers' nets, on data with these channels, also take image,depth (early
+    """The net's inputs: image; or bands, all channels of the pictures at their full depth, as in 16-bit, RGBA
+    and multispectral files; the papers' nets, on data with these channels, also take image,depth (early
     fusion), hha and, for FCN, image,hha (late fusion).
     """
     train_split: str = "train"

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pixelwise.core.types import IMAGE
+from pixelwise.core.types import BANDS, IMAGE
 from pixelwise.crf.presets import PRESETS as CRF_PRESETS
 from pixelwise.models.registry import find, list_models, sources, takes_weights
 from pixelwise.training.losses.registry import parse
@@ -120,8 +120,17 @@ def _rules(recipe: "Recipe") -> list[tuple[bool, str]]:
             "paste_rare works with one head, pictures alone as input, crops (crop above 0), and without also",
         ),
         (
-            recipe.inputs == (IMAGE,) or net is None or len(net.channels) > 1,
+            recipe.inputs in ((IMAGE,), (BANDS,)) or net is None or len(net.channels) > 1,
             f"inputs {','.join(recipe.inputs)} need a paper's net, got {recipe.net}",
+        ),
+        (
+            BANDS not in recipe.inputs or net is None or net.bands,
+            f"inputs={BANDS} needs a net that takes any number of channels, got {recipe.net}",
+        ),
+        (
+            BANDS not in recipe.inputs
+            or (recipe.inputs == (BANDS,) and not recipe.crf_layer and not recipe.also),
+            f"inputs={BANDS} goes with no other input, crf_layer or also, got {','.join(recipe.inputs)}",
         ),
         (
             recipe.upsampling in ("fixed", "learned") or net is None or "padding" in net.settings,
