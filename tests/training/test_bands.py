@@ -224,7 +224,7 @@ def test_check_reads_bands_and_says_how_if_they_are_not_asked_for(
 
 def test_training_and_validation_need_the_same_bands(fields: Path, squares: Path, tmp_path: Path) -> None:
     recipe = Recipe(name="bands", data=f"folder:{fields}").override([*SETTINGS, *LEARN])
-    with pytest.raises(TrainingError, match="5 bands of uint16, but .* 3 bands of uint8"):
+    with pytest.raises(TrainingError, match=r"5 bands of uint16, but .* 3 bands of uint8"):
         fit(recipe, open_dataset(recipe.data, "train"), open_dataset(f"folder:{squares}", "val"), tmp_path)
 
 

@@ -28,6 +28,3 @@ BANDS = "bands"
 
 Scores = npt.NDArray[np.float32]
 """(C, H, W) unnormalised log-probabilities."""
-
-PRECISIONS = ("float32", "bfloat16")
-"""Number formats for inference."""

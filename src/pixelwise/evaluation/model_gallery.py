@@ -10,7 +10,7 @@ from pixelwise.core.types import BANDS, VOID, Labels, RGBImage
 from pixelwise.crf import Preset
 from pixelwise.data import LabelledImages
 from pixelwise.inference.crf_refiner import CRFRefiner
-from pixelwise.inference.drawing import visible_color
+from pixelwise.inference.drawing import visible_colour
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.sheet import Row, cell, sheet
 
@@ -58,7 +58,7 @@ def _map(labels: Labels, own: Classes, shown: Classes, legend: dict[str, RGB]) -
     known = dict(zip(shown.names, shown.palette, strict=True))
     for id_ in _ids(labels):
         name = own.names[id_]
-        legend.setdefault(name, visible_color(known.get(name, own.palette[id_])))
+        legend.setdefault(name, visible_colour(known.get(name, own.palette[id_])))
         table[id_] = legend[name]
     coloured: RGBImage = table[labels]
     return Image.fromarray(coloured)

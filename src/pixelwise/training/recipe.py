@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pixelwise.core.errors import TrainingError
+from pixelwise.core.precision import plain
 from pixelwise.training.setup.paper_settings import PRESETS
 from pixelwise.training.setup.recipe_rules import faults_of, wrong_values
 from pixelwise.training.setup.typed_fields import brief, described, wrong_fields
@@ -194,10 +195,14 @@ class Recipe:
     """On a GPU, use only operations with bit-identical results. On the CPU all operations have them."""
     accelerator: str = "auto"
     """"auto", "cpu", "gpu" or another accelerator of lightning-fabric."""
-    precision: str = "32-true"
-    """One of lightning-fabric's "32-true", "bf16-mixed" and "16-mixed"; or "auto": bf16-mixed where it is
-    faster, see auto_precision.py.
+    precision: str = "float32"
+    """"float32", "bfloat16" or "float16", of which the last two keep float32 weights (mixed precision); or
+    "auto": bfloat16 where it is faster, see auto_precision.py. lightning-fabric's names, as bf16-mixed, stand
+    for the same.
     """
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "precision", plain(self.precision))
 
     def faults(self) -> list[str]:
         """One sentence for each setting that cannot work."""
@@ -220,6 +225,8 @@ class Recipe:
                 f"the recipe lacks {', '.join(missing)}", "it may be damaged; start a new run"
             )
         values = {key: tuple(value) if isinstance(value, list) else value for key, value in content.items()}
+        if isinstance(named := values.get("precision"), str):
+            values["precision"] = plain(named)
         if wrong := wrong_fields(values, cls) or wrong_values(values):
             raise TrainingError(
                 f"the recipe has invalid values: {'; '.join(wrong)}",
@@ -280,6 +287,8 @@ _ALSO_CALLED = {
     **dict.fromkeys(("encoder", "trunk"), "backbone"),
     **dict.fromkeys(("pretrained", "weights", "encoder_weights"), "backbone_weights"),
     **dict.fromkeys(("amp", "fp16", "bf16"), "precision"),
+    **dict.fromkeys(("color", "color_jitter", "colour_jitter"), "colour"),
+    **dict.fromkeys(("in_chans", "in_channels", "channels"), "inputs"),
     **dict.fromkeys(("flip", "hflip"), "mirror"),
     **dict.fromkeys(("device", "gpu", "gpus"), "accelerator"),
     "freeze": "freeze_stages",

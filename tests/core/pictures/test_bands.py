@@ -160,7 +160,7 @@ def test_a_tiff_larger_than_memory_allows_is_refused_before_it_is_decoded(
 ) -> None:
     path = tiff(tmp_path / "a.tif", noise(5, np.uint16, (64, 64)))
     monkeypatch.setattr(tiff_bands, "PICTURES", Budget(100_000))
-    with pytest.raises(ImageError, match="more than the limit of 0.0 GB\nhint: cut it into tiles"):
+    with pytest.raises(ImageError, match=r"more than the limit of 0.0 GB\nhint: cut it into tiles"):
         read_bands(path)
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from pixelwise.core.precision import fault_of
 from pixelwise.core.types import BANDS, IMAGE
 from pixelwise.crf.presets import PRESETS as CRF_PRESETS
 from pixelwise.models.registry import find, list_models, sources, takes_weights
@@ -29,7 +30,6 @@ _CHOICES: Mapping[str, tuple[Any, ...]] = {
     "upsampling": ("fixed", "learned", "full", "nonlinear"),
     "balance_by": ("weights", "sampling"),
     "image_labels": (None, "em_fixed", "em_adaptive"),
-    "precision": ("auto", "32-true", "bf16-mixed", "16-mixed"),
 }
 
 
@@ -54,6 +54,8 @@ def wrong_values(values: Mapping[str, Any]) -> list[str]:
     ]
     if isinstance(text := values.get("losses"), str):
         found += _fault_of_losses(text)
+    if isinstance(name := values.get("precision"), str) and (fault := fault_of(name)):
+        found.append(fault)
     return found + list(beyond(values))
 
 

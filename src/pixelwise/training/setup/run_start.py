@@ -14,6 +14,7 @@ import torch
 from pixelwise.core.errors import TrainingError
 from pixelwise.core.files import expect_writable, make_folder
 from pixelwise.core.pictures.bands import BandForm
+from pixelwise.core.precision import plain
 from pixelwise.core.types import BANDS
 from pixelwise.data import LabelledImages, open_dataset
 from pixelwise.data.checks.audit import audit
@@ -60,7 +61,9 @@ def settled(recipe: Recipe, resumed: Path | None = None) -> Recipe:
     depends on the machine, or on the run in the folder `resumed`.
     """
     if recipe.precision == "auto":
-        chosen = precision(recipe) if resumed is None else str(begun(recipe, resumed).recipe["precision"])
+        chosen = (
+            precision(recipe) if resumed is None else plain(str(begun(recipe, resumed).recipe["precision"]))
+        )
         recipe = dataclasses.replace(recipe, precision=chosen)
     return fitted(recipe)
 
@@ -93,7 +96,7 @@ def begun(recipe: Recipe, run: Path) -> checkpoint.Checkpoint:
     state = checkpoint.load(run / checkpoint.LAST)
     expect_writable(run, "run folder", "change its permissions, or copy it", TrainingError)
     if recipe.precision == "auto":
-        recipe = dataclasses.replace(recipe, precision=str(state.recipe["precision"]))
+        recipe = dataclasses.replace(recipe, precision=plain(str(state.recipe["precision"])))
     if changed := _differences(fitted(recipe), state):
         raise TrainingError(
             f"the run in {run} was started with other settings: {', '.join(changed)}",
