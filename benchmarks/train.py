@@ -32,6 +32,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
+from pixelwise.core.threads import spin_briefly
 from pixelwise.core.types import VOID
 from pixelwise.cpu.training import for_training
 from pixelwise.data import LabelledImages, open_dataset
@@ -100,14 +101,15 @@ class Contestant:
     """A process of its own that trains when it is told to."""
 
     def __init__(self, maker: Maker, recipe: Recipe, crops: "Crops") -> None:
-        spin = os.environ.get("GOMP_SPINCOUNT")
-        if maker is theirs:  # pixelwise.training has set it for processes that import torch later
-            os.environ.pop("GOMP_SPINCOUNT", None)
+        spin = os.environ.pop("GOMP_SPINCOUNT", None)
+        if maker is not theirs:
+            spin_briefly()
         self.line, other = multiprocessing.Pipe()
         arguments = other, maker, recipe, crops
         self.process = multiprocessing.get_context("spawn").Process(target=obey, args=arguments, daemon=True)
         self.process.start()
         other.close()
+        os.environ.pop("GOMP_SPINCOUNT", None)
         if spin is not None:
             os.environ["GOMP_SPINCOUNT"] = spin
 

@@ -53,3 +53,21 @@ def test_a_wrong_name_is_an_attribute_error() -> None:
 
 def test_the_package_says_that_it_is_typed() -> None:
     assert (Path(pixelwise.__file__).parent / "py.typed").is_file()
+
+
+def test_importing_any_module_leaves_the_environment_and_the_allocator_unchanged() -> None:
+    code = """
+import ctypes, importlib, os, pkgutil
+import torch
+before, opened, plain = dict(os.environ), [], ctypes.CDLL
+ctypes.CDLL = lambda name, *rest, **options: opened.append(name) or plain(name, *rest, **options)
+import pixelwise
+names = [found.name for found in pkgutil.walk_packages(pixelwise.__path__, "pixelwise.")]
+names = [name for name in names if not name.endswith("__main__")]
+for name in names:
+    importlib.import_module(name)
+assert len(names) > 200, len(names)
+assert os.environ == before, set(os.environ.items()) ^ set(before.items())
+assert None not in opened, "the C library was opened to change its allocator"
+"""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True)

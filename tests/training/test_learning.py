@@ -216,12 +216,12 @@ def test_the_precision_is_what_a_timed_step_finds_quicker(monkeypatch: pytest.Mo
         settings = ("precision=auto", "accelerator=cpu", *settings)
         return precision(Recipe(name="r", data="d").override([*settings]))
 
-    assert chosen(2.0, 1.0) == "bf16-mixed"
-    assert chosen(1.1, 1.0) == "32-true", "too little gained for the rounding"
-    assert chosen(2.0, 1.0, "precision=32-true") == "32-true", "what is said counts"
+    assert chosen(2.0, 1.0) == "bfloat16"
+    assert chosen(1.1, 1.0) == "float32", "too little gained for the rounding"
+    assert chosen(2.0, 1.0, "precision=float32") == "float32", "what is said counts"
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "1")
     monkeypatch.setenv("WORLD_SIZE", "2")
-    assert chosen(2.0, 1.0) == "32-true", "processes might measure different things"
+    assert chosen(2.0, 1.0) == "float32", "processes might measure different things"
 
 
 @pytest.mark.parametrize("name", [FULL, HALF])
@@ -235,20 +235,20 @@ def test_timing_a_step_leaves_the_random_numbers_as_they_were(name: str) -> None
 def test_a_resumed_run_keeps_the_precision_it_began_with(
     squares: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pixelwise.training.setup.run_start.precision", lambda _: "bf16-mixed")
+    monkeypatch.setattr("pixelwise.training.setup.run_start.precision", lambda _: "bfloat16")
     run_squares(squares, tmp_path, *PLAIN, "steps=1", "precision=auto", "accelerator=cpu")
     recipe = Recipe.from_dict(checkpoint.load(tmp_path / checkpoint.LAST).recipe)
-    assert recipe.precision == "bf16-mixed"
+    assert recipe.precision == "bfloat16"
     auto = replace(recipe, precision="auto")
-    monkeypatch.setattr("pixelwise.training.setup.run_start.precision", lambda _: "32-true")
-    assert settled(auto, resumed=tmp_path).precision == "bf16-mixed"
-    assert settled(auto).precision == "32-true"
+    monkeypatch.setattr("pixelwise.training.setup.run_start.precision", lambda _: "float32")
+    assert settled(auto, resumed=tmp_path).precision == "bfloat16"
+    assert settled(auto).precision == "float32"
 
 
 def test_a_net_learns_nearly_the_same_in_bfloat16(squares: Path, tmp_path: Path) -> None:
     rates = ("learning_rate=0.1", "head_learning_rate=0.1", "accelerator=cpu", "steps=20")
     losses = []
-    for name in ("32-true", "bf16-mixed"):
+    for name in ("float32", "bfloat16"):
         run_squares(squares, tmp_path / name, *PLAIN, *rates, f"precision={name}")
         lines = (tmp_path / name / "log.jsonl").read_text().splitlines()
         losses += [record["loss"] for record in map(json.loads, lines) if "loss" in record]
@@ -257,7 +257,7 @@ def test_a_net_learns_nearly_the_same_in_bfloat16(squares: Path, tmp_path: Path)
     assert half == pytest.approx(full, rel=0.05)
     assert full < 0.97 * math.log(2), "less than before the first step"
     assert all(
-        t.dtype == torch.float32 for t in weights(tmp_path / "bf16-mixed").values() if t.is_floating_point()
+        t.dtype == torch.float32 for t in weights(tmp_path / "bfloat16").values() if t.is_floating_point()
     )
 
 
@@ -291,7 +291,7 @@ def test_a_net_that_cannot_be_built_is_a_fault_of_the_recipe(
 
 
 def test_an_accelerator_that_is_not_there_is_told(squares: Path, tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match="accelerator=abacus with precision=32-true fails here: "):
+    with pytest.raises(TrainingError, match="accelerator=abacus with precision=float32 fails here: "):
         run_squares(squares, tmp_path, *PLAIN, "accelerator=abacus")
 
 

@@ -86,7 +86,7 @@ def test_optional_fields_may_be_none() -> None:
         ("inputs=depth,image", "inputs must name image first, if they are several, got depth,image"),
         ("inputs=depth,hha", "inputs must name image first, if they are several, got depth,hha"),
         ("inputs=hha,image", "inputs must name image first, if they are several, got hha,image"),
-        ("precision=16-true", 'precision must be "auto" or "32-true" or "bf16-mixed" or "16-mixed"'),
+        ("precision=16-true", 'precision is one of auto, float32, bfloat16, float16, got "16-true"'),
         ("net=unet", "net must be one of skip_fcn, fcn32s-alexnet"),
         ("net=fcn8s-vgg16", 'takes backbone_weights "none", "torchvision" or a file, got "package"'),
     ],

@@ -20,6 +20,12 @@ def check(
     data: options.DataArgument,
     split: options.Split = None,
     classes: options.Classes = None,
+    channels: Annotated[
+        str,
+        typer.Option(
+            metavar="LIST", help="Extra channels to read, such as depth; bands: all of the pictures' own."
+        ),
+    ] = "",
     as_json: options.JSON = False,
     page: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Also write a page with thumbnails.")
@@ -35,7 +41,7 @@ def check(
     from pixelwise.workflows.checking import check as find
 
     with bars("checking") as tell:
-        found = find(data, split, classes, tell)
+        found = find(data, split, classes, tell, options.listed(channels))
     if as_json:
         say_json(found.to_dict())
     else:

@@ -89,7 +89,7 @@ FindRate = Annotated[
 TrainingPrecision = Annotated[
     str | None,
     typer.Option(
-        "--precision", metavar="NAME", help='As --set precision=NAME; "auto": bf16-mixed where that pays.'
+        "--precision", metavar="NAME", help="As --set precision=NAME: float32, bfloat16, float16 or auto."
     ),
 ]
 JSON = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -106,7 +106,7 @@ Engine = Annotated[
     ),
 ]
 Precision = Annotated[
-    str, typer.Option("--precision", metavar="NAME", help="float32, or bfloat16 (OpenVINO and torch).")
+    str, typer.Option("--precision", metavar="NAME", help="float32 (auto), or bfloat16 (OpenVINO and torch).")
 ]
 
 
@@ -145,13 +145,16 @@ def parsed_size(text: str) -> tuple[int, int]:
 
 
 def check_engine(engine: str, precision: str) -> None:
-    """Raise BadParameter for an unknown engine or precision."""
-    from pixelwise.core.types import PRECISIONS
+    """Raise BadParameter for an unknown engine, or a precision that models do not run in."""
+    from pixelwise.core.precision import for_inference
     from pixelwise.inference.engines.registry import ENGINES
 
-    for value, known, option in ((engine, ENGINES, "--engine"), (precision, PRECISIONS, "--precision")):
-        if value not in known:
-            raise typer.BadParameter(f"expected one of {', '.join(known)}, got {value}", param_hint=option)
+    if engine not in ENGINES:
+        raise typer.BadParameter(f"expected one of {', '.join(ENGINES)}, got {engine}", param_hint="--engine")
+    try:
+        for_inference(precision)
+    except ValueError as fault:
+        raise typer.BadParameter(str(fault), param_hint="--precision") from None
 
 
 def check_ending(path: Path | None, *endings: str, option: str = "--output", any_case: bool = False) -> None:

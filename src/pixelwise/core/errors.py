@@ -49,6 +49,7 @@ EXTRAS = {
     "onnx": "export",
     "onnxscript": "export",
     "openvino": "openvino",
+    "tifffile": "tiff",
 }
 """The install tier that brings a package which the base tier lacks, by import name."""
 

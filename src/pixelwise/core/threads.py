@@ -56,3 +56,13 @@ def in_order(function: Callable[[Item], Result], items: Iterable[Item], workers:
             yield pending.popleft().result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def spin_briefly() -> None:
+    """Let torch's threads sleep soon if they have nothing to do, in this process and those it starts.
+
+    The threads of GNU's OpenMP by default keep a processor busy for milliseconds, which compiled layers need.
+    It counts turns of a loop, and reads the value when torch is loaded: a later call has no effect. A value
+    that the user has set is kept.
+    """
+    os.environ.setdefault("GOMP_SPINCOUNT", "20000")

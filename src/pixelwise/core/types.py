@@ -18,13 +18,13 @@ RGBImage = npt.NDArray[np.uint8]
 """(H, W, 3), 0 to 255, red first."""
 
 Channel = npt.NDArray[Any]
-"""(H, W, K) of uint8 or float32: channels besides RGB, such as depth."""
+"""(H, W, K) of uint8, uint16 or float32: channels besides RGB, such as depth."""
 
 IMAGE = "image"
 """The name of the RGB image in a net's list of inputs; the others are extra channels."""
 
+BANDS = "bands"
+"""The name of a picture's own channels, as many and as deep as its file holds, in a net's list of inputs."""
+
 Scores = npt.NDArray[np.float32]
 """(C, H, W) unnormalised log-probabilities."""
-
-PRECISIONS = ("float32", "bfloat16")
-"""Number formats for inference."""

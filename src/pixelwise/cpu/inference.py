@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from pixelwise import _core
-from pixelwise.core.types import PRECISIONS
+from pixelwise.core.precision import for_inference as inference_precision
 from pixelwise.models.surgery.border_rows import narrow_borders
 from pixelwise.models.trunks.trunk import Trunk
 
@@ -36,8 +36,7 @@ def for_inference(net: Net, precision: str = "float32") -> Net:
     """
     if net.training:
         raise ValueError("expected a net in evaluation mode: call net.eval() first")
-    if precision not in PRECISIONS:
-        raise ValueError(f'expected a precision among {", ".join(PRECISIONS)}, got "{precision}"')
+    precision = inference_precision(precision)
     narrow_borders(net)
     net = net.requires_grad_(False).to(memory_format=torch.channels_last)
     convolutions = [module for module in net.modules() if isinstance(module, nn.Conv2d)]

@@ -3,18 +3,24 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from pixelwise.core.classes import Classes
+from pixelwise.core.pictures.bands import BandForm
+from pixelwise.core.types import BANDS
+from pixelwise.data.bands import BandsView
 from pixelwise.data.class_map import ClassMap
 from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
 
 Content = TypeVar("Content")
-Pair = tuple[npt.NDArray[np.uint8], npt.NDArray[np.integer]]
-"""An image (H, W, 3) uint8, RGB, and its labels (H, W): class ids, 255 where there is no label."""
+_RGB = BandForm(3, "uint8")
+Pair = tuple[npt.NDArray[Any], npt.NDArray[np.integer]]
+"""An image (H, W, 3) uint8, RGB, and its labels (H, W): class ids, 255 where there is no label. For a net
+with inputs=bands, images are (H, W, K) of uint8, uint16 or float32, all with the same K and type.
+"""
 
 
 @dataclass(frozen=True)
@@ -34,19 +40,31 @@ def labelled_arrays(pairs: Sequence[Pair], classes: Sequence[str], name: str = "
     Raises ValueError for arrays of another type or shape; ids without a class raise DataError when they are
     read, as in files.
     """
-    entries = []
+    entries, first = [], None
     for index, (image, labels) in enumerate(pairs):
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-            raise ValueError(
-                f"image {index} must be (H, W, 3) uint8, got {image.shape} {image.dtype}; convert it to RGB"
-            )
+        form = _form(image, index)
+        first = first or form
+        if form != first:
+            raise ValueError(f"image {index} has {form}, but image 0 has {first}; all need the same")
         if labels.dtype.kind not in "ui" or labels.shape != image.shape[:2]:
             raise ValueError(
                 f"labels {index} must be whole numbers of shape {image.shape[:2]}, "
                 f"got {labels.shape} {labels.dtype}"
             )
         place = f"{name}[{index}]"
-        entries.append(
-            Entry(f"{index:06}", Held(Path(f"{place} image"), image), {SEMANTIC: Held(Path(place), labels)})
-        )
+        bands = Held(Path(f"{place} image"), image)
+        picture = bands if form == _RGB else BandsView(bands)
+        entries.append(Entry(f"{index:06}", picture, {SEMANTIC: Held(Path(place), labels)}, {BANDS: bands}))
     return LabelledImages(name, tuple(entries), {SEMANTIC: ClassMap.identity(Classes.named(list(classes)))})
+
+
+def _form(image: npt.NDArray[Any], index: int) -> BandForm:
+    try:
+        form = BandForm.of(image)
+    except ValueError as fault:
+        raise ValueError(
+            f"image {index} must be (H, W, 3) uint8, RGB, or bands for inputs=bands: {fault}"
+        ) from None
+    if image.dtype == np.float32 and not np.isfinite(image).all():
+        raise ValueError(f"image {index} holds NaN or infinite numbers; replace them, by 0 for example")
+    return form

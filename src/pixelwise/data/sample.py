@@ -12,7 +12,9 @@ import numpy as np
 
 from pixelwise.core.classes import Classes
 from pixelwise.core.errors import DataError
-from pixelwise.core.types import IMAGE, Channel, FileIds, Labels, RGBImage
+from pixelwise.core.pictures.bands import view_of
+from pixelwise.core.types import BANDS, IMAGE, Channel, FileIds, Labels, RGBImage
+from pixelwise.data.bands import has_bands, with_bands
 from pixelwise.data.class_map import ClassMap
 from pixelwise.data.sample_files import Part, read_part
 
@@ -35,7 +37,7 @@ class Entry:
 @dataclass(frozen=True)
 class Sample:
     """One labelled image: `image` (H, W, 3) RGB, `heads` (H, W) class ids with VOID = 255 by head, the main
-    one first, `channels` (H, W, K) uint8 or float32 by name.
+    one first, `channels` (H, W, K) uint8, uint16 or float32 by name.
     """
 
     id: str
@@ -103,8 +105,8 @@ class LabelledImages:
         range.
         """
         entry = self.entries[index]
-        image = read_part(entry.image)
         channels = {name: read_part(entry.channels[name]) for name in self.channels}
+        image = view_of(channels[BANDS]) if BANDS in channels else read_part(entry.image)
         for name, channel in channels.items():
             _expect_size(entry.channels[name].path, channel.shape[:2], entry.image.path, image.shape[:2])
         heads = self.read_labels(index)
@@ -156,7 +158,22 @@ class LabelledImages:
         return self.with_channels(*(name for name in inputs if name != IMAGE))
 
     def with_channels(self, *names: str) -> "LabelledImages":
-        """The data with these extra channels in every sample. Raises DataError if the data set lacks one."""
+        """The data with these extra channels in every sample. Raises DataError if the data set lacks one.
+
+        "bands" are the channels of the picture itself, as many and as deep as its file holds; the picture is
+        then a view of them.
+        """
+        if BANDS in names:
+            return self._with_bands()._with_own_channels(names)
+        return self._with_own_channels(names)
+
+    def _with_bands(self) -> "LabelledImages":
+        """The data with the pictures' own bands as the channel BANDS, where the pictures are files."""
+        if not all(map(has_bands, self.entries)):
+            return self
+        return replace(self, entries=tuple(with_bands(e, self.entries[0].image.path) for e in self.entries))
+
+    def _with_own_channels(self, names: tuple[str, ...]) -> "LabelledImages":
         everywhere = [set(entry.channels) for entry in self.entries] or [set(names)]
         offered = set.intersection(*everywhere)
         if missing := [name for name in names if name not in offered]:

@@ -13,10 +13,10 @@ from torchvision import tv_tensors
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as tv
 
-from pixelwise.core.types import VOID, Channel
+from pixelwise.core.types import BANDS, VOID, Channel
 from pixelwise.data.sample import Sample
 
-_GREY = 127  # value of image pixels beyond the picture's border; channels are 0 there
+_GREY = 127  # value of image pixels beyond the picture's border
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Augmentation:
 @dataclass(frozen=True)
 class Crop:
     """Tensors of one augmented sample: `image` (3, H, W) uint8, `heads` (H, W) uint8 by head with VOID beyond
-    the picture's border, `channels` (K, H, W) by name, 0 there.
+    the picture's border, `channels` (K, H, W) uint8 or float32 by name, 0 there, bands their mean.
     """
 
     image: torch.Tensor
@@ -66,6 +66,9 @@ def augment(sample: Sample, settings: Augmentation, rng: np.random.Generator) ->
 
     def shown(values: Channel, way: InterpolationMode = InterpolationMode.BILINEAR) -> torch.Tensor:
         box = [rows.start, columns.start, rows.length, columns.length]
+        values = (
+            values.astype(np.float32) if values.dtype == np.uint16 else values
+        )  # torch lacks its arithmetic
         tensor = tv_tensors.Image(torch.from_numpy(values).permute(2, 0, 1))
         cut: torch.Tensor = tv.resized_crop(
             tensor, *box, size=[rows.size, columns.size], interpolation=way, antialias=True
@@ -85,14 +88,19 @@ def augment(sample: Sample, settings: Augmentation, rng: np.random.Generator) ->
     top, bottom = rows.margins(rng)
     padding = [right, top, left, bottom] if mirrored else [left, top, right, bottom]
 
-    def padded(tensor: torch.Tensor, fill: int) -> torch.Tensor:
+    def padded(tensor: torch.Tensor, fill: int | list[float]) -> torch.Tensor:
         return (tv.pad(tensor, padding, fill=fill) if any(padding) else tensor).as_subclass(torch.Tensor)
 
     return Crop(
         padded(picture, _GREY),
         {name: padded(mask, VOID)[0] for name, mask in heads.items()},
-        {name: padded(values, 0) for name, values in channels.items()},
+        {name: padded(values, _fill(name, values)) for name, values in channels.items()},
     )
+
+
+def _fill(name: str, values: torch.Tensor) -> int | list[float]:
+    """The values of a channel beyond the picture's border: 0, or the mean of each band."""
+    return values.float().mean((1, 2)).tolist() if name == BANDS else 0
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ import numpy as np
 from PIL import Image
 
 from pixelwise.core.classes import RGB, Classes
-from pixelwise.core.types import VOID, Labels, RGBImage
+from pixelwise.core.types import BANDS, VOID, Labels, RGBImage
 from pixelwise.crf import Preset
 from pixelwise.data import LabelledImages
 from pixelwise.inference.crf_refiner import CRFRefiner
-from pixelwise.inference.drawing import visible_color
+from pixelwise.inference.drawing import visible_colour
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.sheet import Row, cell, sheet
 
@@ -36,8 +36,10 @@ def model_gallery(
         ]
     legend: dict[str, RGB] = {}
     rows: list[Row] = []
+    of_bands = any(BANDS in model.inputs for model in predictors.values())
+    shown = dataset.with_channels(BANDS) if of_bands else dataset
     for index in range(len(dataset)):
-        sample = dataset.read(index)
+        sample = shown.read(index)
         cells = [Image.fromarray(sample.image), _map(sample.labels, dataset.classes, dataset.classes, legend)]
         for _, model in columns:
             seen = dataset.with_inputs(*model.inputs).read(index).stacked(model.inputs)
@@ -56,7 +58,7 @@ def _map(labels: Labels, own: Classes, shown: Classes, legend: dict[str, RGB]) -
     known = dict(zip(shown.names, shown.palette, strict=True))
     for id_ in _ids(labels):
         name = own.names[id_]
-        legend.setdefault(name, visible_color(known.get(name, own.palette[id_])))
+        legend.setdefault(name, visible_colour(known.get(name, own.palette[id_])))
         table[id_] = legend[name]
     coloured: RGBImage = table[labels]
     return Image.fromarray(coloured)

@@ -39,7 +39,7 @@ def overlay(
         picture = picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.BICUBIC)
         labels = labels.repeat(factor, 0).repeat(factor, 1)
 
-    tint = mask(labels, Classes(classes.names, tuple(map(visible_color, classes.palette)))).convert("RGB")
+    tint = mask(labels, Classes(classes.names, tuple(map(visible_colour, classes.palette)))).convert("RGB")
     drawn = Image.blend(picture, tint, opacity)
     if classes.background is not None:
         grey = ImageEnhance.Color(picture).enhance(0.25)
@@ -50,7 +50,7 @@ def overlay(
     return _with_legend(drawn, classes, areas) if areas else drawn
 
 
-def visible_color(color: RGB) -> RGB:
+def visible_colour(color: RGB) -> RGB:
     """The colour, brightened if it is too dark to be seen on a photo (black becomes dark grey)."""
     brightest = max(color)
     if brightest == 0:
@@ -94,7 +94,7 @@ def _with_legend(picture: Image.Image, classes: Classes, areas: Sequence[Area]) 
     draw = ImageDraw.Draw(panel)
     for (entry, text), (x, y) in zip(entries, places, strict=True):
         swatch = (x, y, x + size, y + size)
-        draw.rounded_rectangle(swatch, size // 4, fill=visible_color(classes.palette[entry.id]))
+        draw.rounded_rectangle(swatch, size // 4, fill=visible_colour(classes.palette[entry.id]))
         draw.text((x + size + pad // 2, y + size / 2), text, _TEXT, font, anchor="lm")
 
     whole = Image.new("RGB", (total, picture.height + panel.height), _PANEL)

@@ -11,11 +11,12 @@ from PIL import Image
 
 from pixelwise.core.classes import Classes
 from pixelwise.core.errors import ModelError
+from pixelwise.core.pictures.bands import BandForm, view_of
 from pixelwise.core.pictures.memory_budget import PICTURES
 from pixelwise.core.pictures.reading import Photo, Source, read_photo
 from pixelwise.core.terminal import printable
 from pixelwise.core.threads import in_order, processors
-from pixelwise.core.types import IMAGE, Channel, Scores
+from pixelwise.core.types import BANDS, IMAGE, Channel, Scores
 from pixelwise.crf import Preset
 from pixelwise.inference.crf_refiner import CRFRefiner, Refiner, refined, refined_photo, reserved_bytes
 from pixelwise.inference.engines.engines import Engine
@@ -23,6 +24,7 @@ from pixelwise.inference.engines.registry import open_model, open_module
 from pixelwise.inference.model_files.model_file import ModelInfo, bundled_names
 from pixelwise.inference.normalisation import Normalisation
 from pixelwise.inference.segmentation import Segmentation
+from pixelwise.inference.sources.bands import bands_of
 from pixelwise.inference.sources.partners import Partners
 from pixelwise.inference.views import SINGLE, Views, averaged_scores, sized
 
@@ -46,11 +48,14 @@ class Predictor:
     ) -> None:
         """`identity` tells models of one name apart: results of another model, `refiner` or `views` are not
         reused. `inputs`: what the net sees, default info.inputs. Where that is not the image alone, sources
-        are arrays (H, W, K) of these side by side, or files whose `partners` hold the rest; then `views` is
-        single and `refiner` None. `source`: the file or folder that the model came from, for messages.
+        are arrays (H, W, K) of these side by side, or files whose `partners` hold the rest, or files with
+        `info.bands`; then `views` is single and `refiner` None. `source`: the file or folder that the model
+        came from, for messages.
         """
         self._shown = f'model "{printable(info.name)}"' + (f" ({source})" if source else "")
         self.inputs = info.inputs if inputs is None else tuple(inputs)
+        if BANDS in self.inputs and (self.inputs != (BANDS,) or info.bands is None):
+            raise ModelError(f"{self._shown} does not say which bands it takes", "export it again")
         if self.inputs != (IMAGE,) and (refiner is not None or views != SINGLE):
             raise ModelError(
                 f"{self._shown} sees {' and '.join(self.inputs)}: no CRF and no views for such",
@@ -72,7 +77,7 @@ class Predictor:
         Raises ModelError if the model sees anything else than the image and these channels, DataError if one
         is not a folder.
         """
-        needed = [name for name in self.inputs if name != IMAGE]
+        needed = [name for name in self.inputs if name not in (IMAGE, BANDS)]
         if missing := [name for name in needed if name not in folders]:
             raise self._sees_more(missing)
         if extra := [name for name in folders if name not in needed]:
@@ -158,6 +163,8 @@ class Predictor:
         return averaged_scores(self.engine, closer.pixels, size, self.views)
 
     def _of_inputs(self, source: object) -> Segmentation:
+        if self.info.bands is not None:
+            return self._of_bands(source, self.info.bands)
         if self._partners is not None and isinstance(source, str | Path):
             return self._of_files(Path(source), self._partners)
         if not isinstance(source, np.ndarray) or source.ndim != 3:
@@ -167,6 +174,18 @@ class Predictor:
         colours = seen[..., :3] if seen.shape[2] >= 3 else seen[..., :1].repeat(3, axis=2)
         shown = np.ascontiguousarray(colours.clip(0, 255).astype(np.uint8))
         return Segmentation(self._finite(self.engine.scores(seen)), size, self.classes, shown)
+
+    def _of_bands(self, source: object, form: BandForm) -> Segmentation:
+        try:
+            bands = bands_of(source, form)
+        except ValueError as fault:
+            raise ModelError(f"{self._shown}: {fault}") from None
+        whole = bands.shape[0], bands.shape[1]
+        size = self._scored_size(whole)
+        with PICTURES.reserve(scoring_bytes(size, len(self.classes)) + 8 * bands.size):
+            scores = self._finite(self.engine.scores(resampled(bands, size)))
+            view = view_of(bands)
+        return Segmentation(scores, whole, self.classes, sized(view, size), lambda: view)
 
     def _of_files(self, path: Path, partners: Partners) -> Segmentation:
         photo = read_photo(path, self.info.long_side)
@@ -183,6 +202,8 @@ class Predictor:
             raise self._sees_more([name for name in self.inputs if name != IMAGE])
 
     def _sees_more(self, missing: Sequence[str]) -> ModelError:
+        if self.info.bands is not None:
+            return ModelError(f"{self._shown} takes {self.info.bands}, not photos", "use segment or eval")
         given = " ".join(f"--{name} FOLDER" for name in missing)
         return ModelError(
             f"{self._shown} sees {' and '.join(self.inputs)}, which a picture does not hold",
@@ -252,9 +273,9 @@ def load(
     threads: number of threads per picture, default all processors; for a net it sets torch's. crf: refine
     results with a dense CRF with this preset, a name or a file. views: test-time augmentation, scales and
     mirroring. engine, one of registry.ENGINES: by default OpenVINO for model files if it is installed, else
-    ONNX Runtime; nets run in torch. precision: "float32", or "bfloat16" with OpenVINO and torch. Raises
-    ModelError, with the list of models, if there is no such model, its file is damaged or of another kind, or
-    it does not run with these arguments; PresetError for an unknown preset.
+    ONNX Runtime; nets run in torch. precision: "float32", or "bfloat16" with OpenVINO and torch; "auto" is
+    float32. Raises ModelError, with the list of models, if there is no such model, its file is damaged or of
+    another kind, or it does not run with these arguments; PresetError for an unknown preset.
     """
     if not isinstance(views, Views):
         raise ValueError(f"expected views as Views(scales=(0.75, 1.0), flip=True), got {views!r}")

@@ -50,6 +50,8 @@ class Entry:
     """The fields of a recipe that the constructor takes under the same names."""
     channels: tuple[int, ...] = (3, 4, 6)
     """The possible numbers of input channels."""
+    bands: bool = True
+    """Whether the constructor also takes any other number of `in_channels`, for inputs=bands."""
     weights: tuple[str, ...] = ("torchvision", "a file")
     """The sources of initial weights for its backbone, besides random ones."""
     backbone: str | None = "vgg16"

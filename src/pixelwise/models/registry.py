@@ -71,7 +71,7 @@ def create(
     fit.
     """
     entry = entry_of(name)
-    if in_channels not in entry.channels:
+    if in_channels not in entry.channels and not (entry.bands and in_channels >= 1):
         raise ValueError(f"{name} takes {', '.join(map(str, entry.channels))} channels, got {in_channels}")
     if not takes_weights(entry, weights):
         raise ValueError(f'{name} takes the weights {sources(entry)}, got "{weights}"')
@@ -93,8 +93,8 @@ def register(name: str, **known: Any) -> Callable[[Constructor], Constructor]:
 
     The constructor is called with `classes`, with each of `settings` that a recipe sets, and with `weights`,
     `in_channels` and `backbone` if the caller gives them. known: the fields of Entry:
-    `settings`, `channels`, `weights`, `backbone`, `licence`, `paper`, `ours`. Raises ValueError if another
-    net has the name.
+    `settings`, `channels`, `bands`, `weights`, `backbone`, `licence`, `paper`, `ours`. Raises ValueError if
+    another net has the name.
     """
     if find(name) is not None:
         raise ValueError(f'a net "{name}" already exists; choose another name')
@@ -102,6 +102,7 @@ def register(name: str, **known: Any) -> Callable[[Constructor], Constructor]:
         "arguments": {},
         "settings": (),
         "channels": (3,),
+        "bands": False,
         "weights": (),
         "backbone": None,
     }

@@ -30,7 +30,7 @@ class Checkpoint:
     heads if there are several. `net`, `mean` (the running mean, the net to use), `optimizer` and `scaler`
     (of 16-bit losses) are state dicts; the best checkpoint has `mean` alone. Every step seeds the generators
     of random numbers again, so their state is not here. `images_per_step` counts those of all processes,
-    `channels` what the net sees of a picture.
+    `channels` what the net sees of a picture. `numbers`: the type of bands, empty for other inputs.
     """
 
     step: int
@@ -45,6 +45,7 @@ class Checkpoint:
     heads: dict[str, Any] = field(default_factory=dict)
     images_per_step: int | None = None
     channels: int = 3
+    numbers: str = ""
 
 
 def save(checkpoint: Checkpoint, path: Path) -> None:

@@ -21,6 +21,7 @@ from pixelwise.training.losses.registry import total_loss
 from pixelwise.training.optimizer import RunningMean, make_optimizer, schedule, set_rates
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.sampling.batches import Batch
+from pixelwise.training.setup.band_statistics import BandStatistics
 from pixelwise.training.setup.recipe_net import build_net
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Learner:
     initial weights; otherwise the caller must call `restore`.
 
     `heads` counts the classes by head. `weights` (C) by head multiply the losses of classes.
-    `channels`: of the recipe's inputs.
+    `channels`: of the recipe's inputs. `statistics`: of the bands, for a new net.
     """
 
     def __init__(
@@ -47,10 +48,11 @@ class Learner:
         weights: Mapping[str, torch.Tensor],
         channels: int,
         new: bool,
+        statistics: BandStatistics | None = None,
     ) -> None:
         self.fabric, self.recipe, self.heads = fabric, recipe, heads
         torch.manual_seed(recipe.seed)
-        net = build_net(recipe, sum(heads.values()), new, channels)
+        net = build_net(recipe, sum(heads.values()), new, channels, statistics)
         self.net = for_training(net, fabric.device)
         if recipe.batch_norm == "sync":
             _synchronise(self.net, fabric)

@@ -29,10 +29,12 @@ from pixelwise.training.nonfinite_steps import save_evidence
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.sampling.batches import Batch, steps_of
 from pixelwise.training.setup.run_start import (
+    bands_of,
     begin,
     changes,
     channels_of,
     class_weights,
+    expect_same_bands,
     expect_same_classes,
     images_per_step,
     is_finished,
@@ -40,6 +42,7 @@ from pixelwise.training.setup.run_start import (
     occupied,
     seen,
     settled,
+    statistics_of,
 )
 from pixelwise.training.validation import Judge
 
@@ -69,6 +72,7 @@ def train(
         # All processes find the same faults of folder and data at the same time; one reports them.
         train_set, val_set = (seen(images, recipe) for images in (train_set, val_set))
         expect_same_classes(train_set, val_set)
+        expect_same_bands(train_set, val_set, recipe)
         state = begin(recipe, train_set, run, resume)
         if state is not None and is_finished(recipe, state.step, state.history):
             return True
@@ -91,13 +95,15 @@ class Training:
     ) -> None:
         self.fabric, self.recipe, self.run, self.callbacks = fabric, recipe, run, callbacks
         self.classes = {name: class_map.classes for name, class_map in train_set.heads.items()}
-        self.channels = channels_of(train_set, recipe)
+        self.channels, self.bands = channels_of(train_set, recipe), bands_of(train_set, recipe)
         weights = class_weights(recipe, train_set)
-        self.learner = Learner(fabric, recipe, train_set.sizes, weights, self.channels, state is None)
+        new = state is None
+        statistics = statistics_of(train_set, recipe) if new else None
+        self.learner = Learner(fabric, recipe, train_set.sizes, weights, self.channels, new, statistics)
         if state is not None:
             with checkpoint.fitting(run / checkpoint.LAST):
                 self.learner.restore(state)
-        self.judge = Judge(fabric, recipe, val_set, self.channels)
+        self.judge = Judge(fabric, recipe, val_set, self.channels, self.bands)
         self.done = 0 if state is None else state.step
         self.history = [] if state is None else state.history
         self.began = self.saved = time.monotonic()
@@ -203,6 +209,7 @@ class Training:
             history=self.history,
             images_per_step=self.images_per_step,
             channels=self.channels,
+            numbers="" if self.bands is None else self.bands.numbers,
             **state,
         )
 

@@ -17,7 +17,8 @@ from pixelwise.training.distributed import processes
 from pixelwise.training.learner import Learner, NotFiniteError
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.sampling.batches import steps_of
-from pixelwise.training.setup.run_start import channels_of, class_weights, seen, settled
+from pixelwise.training.setup.band_statistics import BandStatistics
+from pixelwise.training.setup.run_start import channels_of, class_weights, seen, settled, statistics_of
 
 STEPS = 30
 COARSE, FINE = (0.01, 0.1, 1.0, 10.0, 100.0), (1 / 3, 3.0)
@@ -48,7 +49,7 @@ def find_rate(recipe: Recipe, train_set: LabelledImages, steps: int = STEPS) -> 
     recipe = dataclasses.replace(settled(recipe), steps=steps, warmup_steps=0, schedule="fixed", ema=0.0)
     train_set = seen(train_set, recipe)
     weights, channels = class_weights(recipe, train_set), channels_of(train_set, recipe)
-    trial = partial(_trial, recipe, train_set, weights, channels)
+    trial = partial(_trial, recipe, train_set, weights, channels, statistics_of(train_set, recipe))
     trials = []
     for factor in COARSE:
         trials.append(trial(factor))
@@ -68,13 +69,14 @@ def _trial(
     train_set: LabelledImages,
     weights: Mapping[str, torch.Tensor],
     channels: int,
+    statistics: BandStatistics | None,
     factor: float,
 ) -> Trial:
     rates = recipe.learning_rate * factor, recipe.head_learning_rate * factor
     recipe = dataclasses.replace(recipe, learning_rate=rates[0], head_learning_rate=rates[1])
     losses = []
     with processes.connected(recipe) as fabric:
-        learner = Learner(fabric, recipe, train_set.sizes, weights, channels, new=True)
+        learner = Learner(fabric, recipe, train_set.sizes, weights, channels, True, statistics)
         try:
             for step, parts in enumerate(steps_of(recipe, train_set)):
                 losses.append(learner.step(step, parts))

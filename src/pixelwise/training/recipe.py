@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pixelwise.core.errors import TrainingError
+from pixelwise.core.precision import plain
 from pixelwise.training.setup.paper_settings import PRESETS
 from pixelwise.training.setup.recipe_fields import RecipeFields
 from pixelwise.training.setup.recipe_rules import faults_of, wrong_values
@@ -17,6 +18,9 @@ from pixelwise.training.setup.typed_fields import brief, described, wrong_fields
 @dataclass(frozen=True)
 class Recipe(RecipeFields):
     """The settings of a training run. `--set field=value` changes any field but `name`."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "precision", plain(self.precision))
 
     def faults(self) -> list[str]:
         """One sentence for each setting that cannot work."""
@@ -39,6 +43,8 @@ class Recipe(RecipeFields):
                 f"the recipe lacks {', '.join(missing)}", "it may be damaged; start a new run"
             )
         values = {key: tuple(value) if isinstance(value, list) else value for key, value in content.items()}
+        if isinstance(named := values.get("precision"), str):
+            values["precision"] = plain(named)
         if wrong := wrong_fields(values, cls) or wrong_values(values):
             raise TrainingError(
                 f"the recipe has invalid values: {'; '.join(wrong)}",
@@ -99,6 +105,8 @@ _ALSO_CALLED = {
     **dict.fromkeys(("encoder", "trunk"), "backbone"),
     **dict.fromkeys(("pretrained", "weights", "encoder_weights"), "backbone_weights"),
     **dict.fromkeys(("amp", "fp16", "bf16"), "precision"),
+    **dict.fromkeys(("color", "color_jitter", "colour_jitter"), "colour"),
+    **dict.fromkeys(("in_chans", "in_channels", "channels"), "inputs"),
     **dict.fromkeys(("flip", "hflip"), "mirror"),
     **dict.fromkeys(("device", "gpu", "gpus"), "accelerator"),
     "freeze": "freeze_stages",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from PIL.Image import Image
 
+from pixelwise.core.pictures.bands import BandForm
 from pixelwise.cpu.training import for_training
 from pixelwise.data import LabelledImages
 from pixelwise.evaluation.evaluation import Evaluation, evaluate
@@ -37,7 +38,14 @@ def _figures_of(evaluation: Evaluation) -> dict[str, float]:
 class Judge:
     """A net of the recipe that is loaded with the weights to evaluate, and a predictor for each head."""
 
-    def __init__(self, fabric: "Fabric", recipe: Recipe, val_set: LabelledImages, channels: int) -> None:
+    def __init__(
+        self,
+        fabric: "Fabric",
+        recipe: Recipe,
+        val_set: LabelledImages,
+        channels: int,
+        bands: BandForm | None = None,
+    ) -> None:
         self._fabric, self._val_set = fabric, val_set
         sizes = val_set.sizes
         net = build_net(recipe, sum(sizes.values()), trained=False, channels=channels)
@@ -45,8 +53,15 @@ class Judge:
         self._predictors = {}
         for head, class_map in val_set.heads.items():
             part = self._net if len(sizes) == 1 else OneHead(self._net, sizes, head)
-            info = ModelInfo(recipe.name, class_map.classes, recipe.long_side, enlarge=recipe.enlarge)
-            self._predictors[head] = Predictor(TorchEngine(part.eval()), info, inputs=recipe.inputs)
+            info = ModelInfo(
+                recipe.name,
+                class_map.classes,
+                recipe.long_side,
+                enlarge=recipe.enlarge,
+                inputs=recipe.inputs,
+                bands=bands,
+            )
+            self._predictors[head] = Predictor(TorchEngine(part.eval()), info)
 
     def __call__(self, weights: Mapping[str, torch.Tensor]) -> dict[str, float]:
         """The four metrics in [0, 1] on the whole split, iou/CLASS of each class that is there, and the loss

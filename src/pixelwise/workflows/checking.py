@@ -1,6 +1,6 @@
 """Check images and labels before training."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,16 +45,19 @@ def check(
     split: str | None = None,
     classes: str | None = None,
     on_image: Callable[[str, int, int], None] | None = None,
+    channels: Sequence[str] = (),
 ) -> Check:
     """Find faults in the data set KIND:PATH, in one split or in all the usual ones that are there.
 
     Errors: missing or broken files, wrong sizes, ids out of range, equal images or ids in two splits.
     Warnings: similar images in two splits, labels that do not fit their images, absent classes. on_image is
-    called with the split's name, the number of images done and their total. Raises DataError if there is no
-    such data set or split.
+    called with the split's name, the number of images done and their total. channels: what to read besides
+    picture and labels, such as "depth", or "bands" for every channel of the pictures at its full depth.
+    Raises DataError if there is no such data set, split or channel.
     """
     surveys: dict[str, Survey] = {}
     for name, dataset in open_splits(data, split, classes).items():
+        dataset = dataset.with_channels(*channels)
         total = len(dataset)
 
         def tell(done: int, name: str = name, total: int = total) -> None:

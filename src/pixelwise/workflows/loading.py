@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from pixelwise.core.classes import Classes
 from pixelwise.core.errors import ModelError
+from pixelwise.core.precision import for_inference as inference_precision
+from pixelwise.core.threads import spin_briefly
 from pixelwise.crf.presets import Preset
 from pixelwise.inference import predictor
 from pixelwise.inference.model_files.model_file import bundled_names
@@ -43,8 +45,8 @@ def load(
     threads: number of threads per picture, default all processors; nets and run folders use torch's. crf:
     refine results with a dense CRF with this preset, a name or a file. views: test-time augmentation, scales
     and mirroring. engine: "auto" takes OpenVINO for model files if it is installed, else ONNX Runtime, and
-    torch for nets and run folders. precision: "float32", or "bfloat16" with OpenVINO and torch. head: which
-    head of a run with several, default the main one.
+    torch for nets and run folders. precision: "float32", or "bfloat16" with OpenVINO and torch; "auto" is
+    float32. head: which head of a run with several, default the main one.
 
     Raises ModelError if there is no such model, its file is damaged, or it does not run with these
     arguments; PresetError for an unknown preset; TrainingError for a damaged run folder.
@@ -74,6 +76,7 @@ def _load_run(
     precision: str,
     head: str | None,
 ) -> Predictor:
+    spin_briefly()
     from pixelwise.core.files import sha256_of
     from pixelwise.cpu.inference import for_inference
     from pixelwise.inference.crf_refiner import CRFRefiner
@@ -83,6 +86,7 @@ def _load_run(
     from pixelwise.training import checkpoint
     from pixelwise.training.setup.recipe_net import load_run
 
+    precision = inference_precision(precision)
     net, info = load_run(run, head)
     refiner = None if crf is None else CRFRefiner(crf, threads)
     fold_batch_norm(net)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pixelwise.core.errors import TrainingError
 from pixelwise.core.terminal import note
+from pixelwise.core.threads import spin_briefly
 from pixelwise.workflows.data import Data, labelled_images
 
 if TYPE_CHECKING:
@@ -120,6 +121,7 @@ def prepare(
     gets what the audit finds suspicious, by default on stderr. Of several processes on a machine the first
     one audits.
     """
+    spin_briefly()
     from pixelwise.data.checks.audit import audit
     from pixelwise.recipes import get_recipe
     from pixelwise.training.distributed.launcher import is_first_here

@@ -197,7 +197,7 @@ def test_what_is_not_a_name_or_path_or_views_is_refused_in_words(model_path: Pat
 def test_choices_that_cannot_be_are_refused(model_path: Path) -> None:
     with pytest.raises(ValueError, match="expected an engine among auto, onnxruntime, openvino, torch"):
         load(model_path, engine="tensorrt")
-    with pytest.raises(ValueError, match="expected a precision among float32, bfloat16"):
+    with pytest.raises(ValueError, match="precision is one of auto, float32, bfloat16, float16"):
         load(model_path, precision="int8")
     with pytest.raises(ModelError, match="a model file, which torch does not run"):
         load(model_path, engine="torch")

@@ -180,6 +180,7 @@ def _too_many_pixels(shown: str, size: tuple[int, int] | None = None) -> str:
     return f"{shown}: expected at most {MAX_PIXELS} pixels (20000x20000), got {came}: a decompression bomb?"
 
 
+_OTHER_TIFF = "a damaged TIFF, or one of other bands than colours and alpha, which inputs=bands reads"
 _MAGIC = {
     b"%!PS": "an EPS or PostScript file: convert it to PNG",
     b"\xc5\xd0\xd3\xc6": "an EPS file: convert it to PNG",
@@ -196,8 +197,8 @@ _MAGIC = {
     b"\xff\xd8": "a damaged JPEG",
     b"GIF8": "a damaged GIF",
     b"BM": "a damaged BMP",
-    b"II*\x00": "a damaged TIFF, or one whose channels are not grey, colours or colours and alpha",
-    b"MM\x00*": "a damaged TIFF, or one whose channels are not grey, colours or colours and alpha",
+    b"II*\x00": _OTHER_TIFF,
+    b"MM\x00*": _OTHER_TIFF,
     b"RIFF": "a damaged WebP, or RIFF audio or video",
     b"\x7fELF": "a program",
 }

@@ -30,7 +30,7 @@ FIRST_FRAME = "only the first frame"
 
 _STRIP_PIXELS = 4_000_000
 
-_TURNS = {
+TURNS = {  # by EXIF orientation
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -39,7 +39,7 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_SWAPPING = {_TURNS[tag] for tag in (5, 6, 7, 8)}  # rows become columns
+_SWAPPING = {TURNS[tag] for tag in (5, 6, 7, 8)}  # rows become columns
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ def _read_file(
         with PICTURES.reserve(plan.bytes):
             notes += decode(image, shown)
             pixels = _converted(image, plan, shown)
-            turn = _orientation(image)
+            turn = turn_of(image)
             image.close()  # free the memory before the reservation ends
     if turn is None:
         return pixels, plan.size, notes
@@ -172,10 +172,10 @@ def _frames_left_out(image: Image.Image) -> list[str]:
     return [FIRST_FRAME] if several else []
 
 
-def _orientation(image: Image.Image) -> Image.Transpose | None:
+def turn_of(image: Image.Image) -> Image.Transpose | None:
     """How to turn the picture upright. Called after decoding, since Pillow must decode PNG to find out."""
     try:
-        return _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+        return TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # an unreadable EXIF block says nothing about the orientation
         return None
 

@@ -8,8 +8,9 @@ from typing import TypeVar
 
 from pixelwise.core.errors import DataError, MissingExtraError
 from pixelwise.core.files import regular_file
+from pixelwise.core.pictures.bands import view_of
 from pixelwise.core.terminal import printable
-from pixelwise.core.types import FileIds, RGBImage
+from pixelwise.core.types import BANDS, FileIds, RGBImage
 from pixelwise.data.class_map import ClassMap, id_counts
 from pixelwise.data.in_memory import Held
 from pixelwise.data.sample import LabelledImages
@@ -90,8 +91,8 @@ def _look(dataset: LabelledImages, index: int) -> Look:
     named = {"image": entry.image.path} | {
         _called(dataset, head): entry.labels[head].path for head in dataset.heads
     }
-    named |= {f"channel {name}": entry.channels[name].path for name in dataset.channels}
-    if isinstance(entry.image, Held):
+    named |= {f"channel {name}": entry.channels[name].path for name in dataset.channels if name != BANDS}
+    if any(isinstance(labels, Held) for labels in entry.labels.values()):
         named.clear()  # arrays have no files
     for name, path in named.items():
         try:
@@ -103,12 +104,16 @@ def _look(dataset: LabelledImages, index: int) -> Look:
     if errors:
         return Look(errors=tuple(errors))
 
-    image = attempt(entry.image.path, entry.image.read)
-    drawn = {
-        head: attempt(entry.labels[head].path, partial(_drawn, entry.labels[head])) for head in dataset.heads
-    }
     channels = {
         name: attempt(entry.channels[name].path, entry.channels[name].read) for name in dataset.channels
+    }
+    bands = channels.get(BANDS)
+    if BANDS in channels:
+        image = None if bands is None else view_of(bands)
+    else:
+        image = attempt(entry.image.path, entry.image.read)
+    drawn = {
+        head: attempt(entry.labels[head].path, partial(_drawn, entry.labels[head])) for head in dataset.heads
     }
     ids = {head: found[0] for head, found in drawn.items() if found is not None}
     if errors or image is None:
@@ -120,7 +125,8 @@ def _look(dataset: LabelledImages, index: int) -> Look:
             own = f"{image.shape[1]} x {image.shape[0]}"
             turned = ": was one of them turned by its EXIF orientation, the other not?"
             why = turned if (width, height) == image.shape[:2] else ""
-            fault("size", f"the {name} is {width} x {height} pixels, its image {own} ({named[name]}){why}")
+            place = named.get(name, entry.image.path)
+            fault("size", f"the {name} is {width} x {height} pixels, its image {own} ({place}){why}")
     counts = {head: id_counts(values) for head, values in ids.items()}
     for head, class_map in dataset.heads.items():
         if unknown := {id_: many for id_, many in counts[head].items() if id_ not in class_map.table}:

@@ -89,7 +89,7 @@ def exhibits(evaluation: Evaluation, predictor: Predictor, dataset: LabelledImag
 
 def label_picture(labels: Labels, classes: Classes) -> Image.Image:
     """Labels in colours that are visible on any background; VOID is cream."""
-    visible = Classes(classes.names, tuple(map(drawing.visible_color, classes.palette)))
+    visible = Classes(classes.names, tuple(map(drawing.visible_colour, classes.palette)))
     return label_pictures.mask(labels, visible)
 
 

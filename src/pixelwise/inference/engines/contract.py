@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pixelwise.core.errors import ModelError
-from pixelwise.core.types import IMAGE, Channel
+from pixelwise.core.types import BANDS, IMAGE, Channel
 from pixelwise.inference.model_files.model_file import INPUT, OUTPUT, PROPERTY, ModelInfo
 
 Ports = Mapping[str, tuple[str, list[Any]]]
@@ -46,7 +46,8 @@ def check_contract(
     """The inputs of a graph. Raises ModelError unless inputs and outputs are those of a model file with this
     metadata; `types` is what the engine calls uint8 and float32.
     """
-    named = ModelInfo.from_metadata(metadata, source).inputs if PROPERTY in metadata else (IMAGE,)
+    info = ModelInfo.from_metadata(metadata, source) if PROPERTY in metadata else None
+    named = (IMAGE,) if info is None else info.inputs
     photos = named == (IMAGE,)
     wanted = f'an input "{INPUT}" uint8 (N, H, W, 3)'
     if not photos:
@@ -59,6 +60,8 @@ def check_contract(
     for name in named if fault is None else ():
         found, sizes = inputs[name]
         fits = len(sizes) == 4 and isinstance(sizes[3], int) and (not photos or sizes[3] == 3)
+        if info is not None and info.bands is not None and name == BANDS:
+            fits = fits and sizes[3] == info.bands.count
         if found != kind or not fits:
             fault = f"{name} of {found} {sizes}"
     if fault is not None:

@@ -11,8 +11,9 @@ import numpy as np
 
 from pixelwise.core.errors import MissingExtraError, ModelError
 from pixelwise.core.pictures.memory_budget import PICTURES
+from pixelwise.core.precision import for_inference
 from pixelwise.core.threads import processors, thread_count
-from pixelwise.core.types import PRECISIONS, RGBImage, Scores
+from pixelwise.core.types import RGBImage, Scores
 from pixelwise.inference.engines.contract import check_contract
 from pixelwise.inference.model_files.model_file import OUTPUT, read_model
 from pixelwise.inference.model_files.onnx_file import checked_metadata
@@ -151,8 +152,7 @@ class OpenVinoEngine:
         self._metadata = checked_metadata(content, self._source)
         core = openvino_core()
         self._threads = thread_count(threads)
-        if precision not in PRECISIONS:
-            raise ValueError(f'expected a precision among {", ".join(PRECISIONS)}, got "{precision}"')
+        precision = for_inference(precision)
         if precision == "bfloat16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             raise ModelError("this processor has no arithmetic in bfloat16", "use --precision float32")
         streams = max(1, processors() // self._threads)  # as many calls at a time as there are processors for

@@ -11,8 +11,8 @@ import numpy as np
 from pixelwise.core.classes import Classes
 from pixelwise.core.errors import EXTRAS, MissingExtraError, ModelError
 from pixelwise.core.files import sha256_of
+from pixelwise.core.precision import for_inference as inference_precision
 from pixelwise.core.threads import thread_count
-from pixelwise.core.types import PRECISIONS
 from pixelwise.inference.engines.crf_engine import CRFEngine
 from pixelwise.inference.engines.engines import Engine, OnnxEngine, OpenVinoEngine, TorchEngine
 from pixelwise.inference.model_files.model_file import ModelInfo, bundled_names, read_model
@@ -29,8 +29,7 @@ def open_model(
     """
     if engine not in ENGINES:
         raise ValueError(f'expected an engine among {", ".join(ENGINES)}, got "{engine}"')
-    if precision not in PRECISIONS:
-        raise ValueError(f'expected a precision among {", ".join(PRECISIONS)}, got "{precision}"')
+    precision = inference_precision(precision)
     if Path(name_or_path).suffix == ".safetensors":
         return _open_net(Path(name_or_path), threads, engine, precision)
     if engine == "torch":
@@ -95,6 +94,7 @@ def open_module(
         raise ValueError(
             'a net does not know its classes: name them in order, as classes=["background", "cat"]'
         )
+    precision = inference_precision(precision)
     if (engine, precision) not in (("auto", "float32"), ("torch", "float32")):
         raise ValueError(f"a torch module runs in torch in float32, not in {engine} in {precision}")
     from pixelwise.inference.model_files.foreign_net import ForeignNet

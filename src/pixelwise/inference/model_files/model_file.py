@@ -17,9 +17,10 @@ from typing import Any
 from pixelwise.core.classes import RGB, Classes
 from pixelwise.core.errors import ModelError
 from pixelwise.core.files import regular_file
+from pixelwise.core.pictures.bands import BandForm
 from pixelwise.core.pictures.reading import fitting
 from pixelwise.core.terminal import printable
-from pixelwise.core.types import IMAGE
+from pixelwise.core.types import BANDS, IMAGE
 from pixelwise.crf.learnt import LearntCRF
 
 FORMAT = 2
@@ -42,7 +43,8 @@ class ModelInfo:
     An image whose longer side exceeds `long_side` pixels is scored on a copy reduced to it; with `enlarge` a
     smaller one on a copy enlarged to it. `preprocessing` says what the graph does to the pixels; `training`
     is the record of how the model came about. Both are JSON objects for the reader. `inputs`: what the net
-    sees, in this order, as image and depth. `crf`: refines the scores on the copy that was scored.
+    sees, in this order, as image and depth. `crf`: refines the scores on the copy that was scored. `bands`:
+    how many bands, of which type, a net with the input "bands" takes.
     """
 
     name: str
@@ -53,6 +55,7 @@ class ModelInfo:
     enlarge: bool = False
     inputs: tuple[str, ...] = (IMAGE,)
     crf: LearntCRF | None = None
+    bands: BandForm | None = None
 
     def __post_init__(self) -> None:
         if not self.name:
@@ -67,6 +70,8 @@ class ModelInfo:
             raise ValueError(
                 f"the CRF is of {len(self.crf.compatibility)} classes, the model of {len(self.classes)}"
             )
+        if (self.bands is not None) != (BANDS in self.inputs):
+            raise ValueError(f"bands go with the input {BANDS}, got {self.bands} with {_shown(self.inputs)}")
         if self.crf is not None and self.inputs[0] != IMAGE:
             raise ValueError("a CRF needs the image as the first input")
 
@@ -93,6 +98,7 @@ class ModelInfo:
         }
         if not plain:
             record["inputs"] = list(self.inputs)
+            record["bands"] = None if self.bands is None else vars(self.bands)
             record["crf"] = None if self.crf is None else self.crf.to_record()
         return {PROPERTY: json.dumps(record, allow_nan=False)}
 
@@ -140,6 +146,7 @@ class ModelInfo:
             training=_typed(record, "training", dict),
             enlarge=_flag(record, "enlarge"),
             inputs=_inputs(record),
+            bands=_bands(record),
             crf=None if record.get("crf") is None else LearntCRF.from_record(record["crf"]),
         )
 
@@ -199,6 +206,14 @@ def _inputs(record: dict[str, Any]) -> tuple[str, ...]:
     for name in names:
         _check_text("inputs", name)
     return tuple(names)
+
+
+def _bands(record: dict[str, Any]) -> BandForm | None:
+    """None where the file does not say."""
+    if record.get("bands") is None:
+        return None
+    bands = record["bands"]
+    return BandForm(_typed(bands, "count", int), _typed(bands, "numbers", str))
 
 
 def _color(values: list[object]) -> RGB:

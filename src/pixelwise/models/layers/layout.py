@@ -29,8 +29,8 @@ class UnfitError(Exception):
 
 
 def layout_of(trunk: nn.Module, channels: Sequence[int], strides: Sequence[int]) -> Layout:
-    """The layout of a backbone in evaluation mode that returns maps of these channels (N C H W) and strides
-    in pixels. Raises UnfitError unless this holds for all sizes of pictures.
+    """The layout of a backbone of RGB in evaluation mode that returns maps of these channels (N C H W) and
+    strides in pixels. Raises UnfitError unless this holds for all sizes of pictures.
 
     A first strided layer without overlap cuts patches. Of the others, those that lose the cell of one more
     pixel have poolings without overlap. Trunks that do not take that pixel at all, as HRNet and DLA, which

@@ -146,8 +146,8 @@ def deeplab(
     pools: the last two poolings, which keep the size. "release": 3x3, as in the authors' files, with which
     the published figures were made. "exact": those of VGG16 at stride 1, the last with holes, as section 3.1
     describes the hole algorithm; cells are then those of VGG16 run densely.
-    in_channels: 3, or 4 with log depth as the fourth, as in FCN's early fusion: depth as another source of
-    evidence, which the paper's discussion names.
+    in_channels: 3, another number of bands, or 4 with log depth as the fourth, as in FCN's early fusion:
+    depth as another source of evidence, which the paper's discussion names.
     backbone: "vgg16", or "alexnet", for which the paper has no figures: with the variants whose kernel is not
     larger than AlexNet's 6x6 fc6, which is decimated to it, and without branches.
     origin: of AlexNet, "caffe" or "torchvision", as for FCN.
@@ -165,8 +165,8 @@ def deeplab(
         raise ValueError(f'origin is "caffe" or "torchvision", not "{origin}"')
     if pools not in ("release", "exact"):
         raise ValueError(f'pools is "release" or "exact", not "{pools}"')
-    if in_channels not in MEANS:
-        raise ValueError(f"in_channels is one of {', '.join(map(str, MEANS))}, not {in_channels}")
+    if in_channels < 1:
+        raise ValueError(f"in_channels is at least 1, not {in_channels}")
     chosen = VARIANTS[variant]
     if filters is not None:
         chosen = replace(chosen, filters=filters)
@@ -176,7 +176,8 @@ def deeplab(
         trunk = alexnet_trunk(taps, in_channels, origin=origin, **dense)
     else:
         trunk = vgg16_trunk(taps, in_channels, widths=widths, pool_kernel=chosen.pool_kernel, **dense)
-    return DeepLab(trunk, chosen, classes, dropout, branch_filters if multi_scale else 0, MEANS[in_channels])
+    mean = MEANS.get(in_channels, (0.0,) * in_channels)
+    return DeepLab(trunk, chosen, classes, dropout, branch_filters if multi_scale else 0, mean)
 
 
 def branch(channels: int, filters: int, stride: int, shift: int, dropout: float) -> nn.Sequential:

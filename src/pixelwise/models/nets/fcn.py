@@ -213,7 +213,8 @@ def fcn(
     "nonlinear": the last upsampling too, as a stack of doublings with ReLUs.
     heads: classes by name of several outputs, as {"semantic": 33, "geometric": 3}; replaces `classes`. Their
     scores stand side by side in this order; `by_head` parts them.
-    in_channels: 3, 4 (early fusion: log depth as fourth channel) or 6 (late fusion of RGB and HHA).
+    in_channels: 3, 4 (early fusion: log depth as fourth channel), 6 (late fusion of RGB and HHA), or any
+    other number of bands.
     origin: "caffe", the classifiers of the paper, or "torchvision", which differ in AlexNet (no groups, no
     response normalisation, other widths) and GoogLeNet (no response normalisation, one 2x2 pooling).
     fixed: only the score layers learn, FCN-32s-fixed of table 2.
@@ -229,7 +230,6 @@ def fcn(
         ("stride", stride, tuple(LAST_UPSCORE)),
         ("padding", padding, ("release", "same")),
         ("upsampling", upsampling, ("fixed", "learned", "full", "nonlinear")),
-        ("in_channels", in_channels, tuple(MEANS)),
         ("fusion", fusion, ("sum", "max", "skip") if stride < 32 and in_channels == 3 else ("sum",)),
         (
             "dense_pool5",
@@ -240,6 +240,8 @@ def fcn(
     ):
         if value not in allowed:
             raise ValueError(f"{name} is one of {', '.join(map(str, allowed))}, not {value}")
+    if in_channels < 1:
+        raise ValueError(f"in_channels is at least 1, not {in_channels}")
     classifier = CLASSIFIERS[backbone]
     skips = classifier.skips[: {32: 0, 16: 1, 8: 2}[stride]]
     if not backbone.startswith("vgg"):
@@ -275,7 +277,7 @@ def fcn(
 
     if in_channels == 6:
         return LateFusion(stream(3, NYUD_MEAN), stream(3, HHA_MEAN))
-    return stream(in_channels, MEANS[in_channels])
+    return stream(in_channels, MEANS.get(in_channels, (0.0,) * in_channels))
 
 
 def _made_convolutional(

@@ -55,7 +55,8 @@ class Context(nn.Module):
 
 
 class SkipFCN(SegmentationNet):
-    """RGB images (N, 3, H, W), 0 to 255, uint8 or float, of any size, to class scores (N, C, H, W) float32.
+    """RGB images (N, 3, H, W), 0 to 255, uint8 or float, of any size, or bands (N, K, H, W), to class scores
+    (N, C, H, W) float32.
 
     Normalisation happens inside. timm's nets with "tf_" pad unevenly, which the alignment does not know of.
     """
@@ -116,6 +117,7 @@ def skip_fcn(
     weights: str = "none",
     output_stride: int = 32,
     batch_norm: str = "frozen",
+    in_channels: int = 3,
     **head: Any,
 ) -> SkipFCN:
     """SkipFCN on a trunk of timm's; `head`: the fields of Head. batch_norm: "frozen" folds its statistics.
@@ -123,9 +125,10 @@ def skip_fcn(
     Raises ValueError if the trunk has no layer for a skip or its normalisation cannot be frozen, ModelError
     if timm does not know it or the weights do not fit.
     """
-    net = SkipFCN(timm_trunks.backbone(backbone, weights, output_stride), classes, Head(**head))
+    trunk = timm_trunks.backbone(backbone, weights, output_stride, in_channels)
+    net = SkipFCN(trunk, classes, Head(**head))
     if batch_norm == "frozen":
-        freeze_batch_norm(net, torch.zeros(1, 3, 65, 65))
+        freeze_batch_norm(net, torch.zeros(1, in_channels, 65, 65))
     return net
 
 

@@ -11,6 +11,7 @@ from torch import nn
 
 from pixelwise.core.errors import MissingExtraError, ModelError
 from pixelwise.models.layers.layout import Layout, UnfitError, layout_of
+from pixelwise.models.surgery.input_channels import for_bands
 from pixelwise.models.weights.tensor_files import load_by_order, naming, packaged_weights, read_tensors
 
 
@@ -24,10 +25,11 @@ class Level:
 
 
 class Backbone(nn.Module):
-    """Normalised images (N, 3, H, W) to feature maps, finest first; `levels` describes them, `layout` says
+    """Normalised images (N, K, H, W) to feature maps, finest first; `levels` describes them, `layout` says
     which sizes it takes and where the cells lie.
 
-    `mean` and `std` (3), in RGB order and units of 0 to 255, are what the weights were trained with.
+    `mean` and `std` (K), in RGB order and units of 0 to 255, are what the weights were trained with. For
+    another number of channels than 3 they are the averages of these.
     """
 
     def __init__(
@@ -71,7 +73,7 @@ class Backbone(nn.Module):
         ends = [level.index for level in self.levels if level.stride >= 4]
         trial = copy.deepcopy(self).eval().requires_grad_(True)
         side = self.layout.padded(64, self.levels[-1].stride)
-        maps = trial(torch.zeros(1, 3, side, side))
+        maps = trial(torch.zeros(1, len(self.mean), side, side))
         parameters = dict(trial.trunk.named_parameters())
 
         def used(end: int) -> dict[str, int]:
@@ -91,12 +93,13 @@ class Backbone(nn.Module):
         return set(used(ends[min(stages, len(ends)) - 1]))
 
 
-def backbone(name: str, weights: str = "none", output_stride: int = 32) -> Backbone:
+def backbone(name: str, weights: str = "none", output_stride: int = 32, in_channels: int = 3) -> Backbone:
     """The trunk `name` of timm with atrous convolution to `output_stride` (8, 16 or 32).
 
     `weights`: "package" (an installed package that carries them), "timm" (downloaded by timm), "none"
-    (random), or a file with the classifier's tensors by timm's names or in its order. Raises ModelError if
-    timm does not know the name, the weights do not fit, or the backbone is not suitable for segmentation.
+    (random), or a file with the classifier's tensors by timm's names or in its order. Those of the first
+    layer are fitted to `in_channels` by for_bands. Raises ModelError if timm does not know the name, the
+    weights do not fit, or the backbone is not suitable for segmentation.
     """
     try:
         import timm
@@ -110,7 +113,7 @@ def backbone(name: str, weights: str = "none", output_stride: int = 32) -> Backb
 
     # The lite weights come from TensorFlow, where BatchNorm's epsilon is 1e-3.
     options = {"bn_eps": 1e-3} if "efficientnet_lite" in name else {}
-    trunk, layout = _created(name, weights, output_stride, options)
+    trunk, layout, more = _created(name, weights, output_stride, options)
     config: Any = trunk.pretrained_cfg
     mean, std = list(config["mean"]), list(config["std"])
     if weights not in ("timm", "none"):
@@ -122,7 +125,24 @@ def backbone(name: str, weights: str = "none", output_stride: int = 32) -> Backb
             _copy_by_name(classifier, trunk)
         if "efficientnet_lite" in name:
             mean, std = [127 / 255] * 3, [128 / 255] * 3
+    if in_channels != 3:
+        trunk = _for_bands(trunk, name, in_channels, {**options, **more})
+        mean, std = ([sum(values) / 3] * in_channels for values in (mean, std))
     return Backbone(trunk, _levels(trunk), [255 * m for m in mean], [255 * s for s in std], layout)
+
+
+def _for_bands(trunk: nn.Module, name: str, bands: int, options: Mapping[str, Any]) -> nn.Module:
+    """The same trunk for another number of channels."""
+    import timm
+
+    made: nn.Module = timm.create_model(name, features_only=True, in_chans=bands, **options)
+    made = _ChannelsFirst(made) if isinstance(trunk, _ChannelsFirst) else made
+    places, fitted = made.state_dict(), trunk.state_dict()
+    for name_, tensor in fitted.items():
+        if tensor.shape != places[name_].shape:
+            fitted[name_] = for_bands(tensor, bands)
+    made.load_state_dict(fitted)
+    return made.train(trunk.training)
 
 
 _ANY_SIZE: tuple[Mapping[str, Any], ...] = ({}, {"strict_img_size": False}, {"dynamic_img_size": True})
@@ -131,8 +151,8 @@ _ANY_SIZE: tuple[Mapping[str, Any], ...] = ({}, {"strict_img_size": False}, {"dy
 
 def _created(
     name: str, weights: str, output_stride: int, options: Mapping[str, Any]
-) -> tuple[nn.Module, Layout]:
-    """timm's net as a list of maps, N C H W, and their layout."""
+) -> tuple[nn.Module, Layout, Mapping[str, Any]]:
+    """timm's net as a list of maps, N C H W, their layout, and the options that it took besides."""
     import timm
     from timm.layers import Format
 
@@ -158,7 +178,7 @@ def _created(
         except UnfitError as problem:
             fault = fault or str(problem)
         else:
-            return trunk.train(), layout
+            return trunk.train(), layout, more
     raise ModelError(
         f'the backbone "{name}" cannot carry a segmentation net: '
         f"{fault or f'timm does not build it with output stride {output_stride}'}",

@@ -14,6 +14,7 @@ from pixelwise.models.nets.deeplab import DeepLab
 from pixelwise.models.nets.fcn import FCN, LateFusion
 from pixelwise.models.nets.segmentation_net import TORCHVISION_MEAN, TORCHVISION_STD, SegmentationNet
 from pixelwise.models.surgery.decimation import decimate
+from pixelwise.models.surgery.input_channels import for_bands, with_depth
 from pixelwise.models.surgery.weight_transplant import Transplant, transplant
 from pixelwise.models.trunks.googlenet import INCEPTIONS
 from pixelwise.models.weights.tensor_files import naming, read_imported, read_metadata, read_tensors
@@ -66,7 +67,7 @@ _FITTING = "name a file that holds the classifier which the net stands on"
 _BATCH_NORM_EPSILON = 1e-3  # torchvision's GoogLeNet comes from TensorFlow
 
 
-def load_imagenet(net: SegmentationNet, source: str | Path) -> Transplant:
+def load_imagenet(net: SegmentationNet, source: str | Path, bands: bool = False) -> Transplant:
     """Copy a classifier of ImageNet into a net of the papers and set the mean and deviation that go with it.
 
     Fresh nets have the means of Caffe's: those stay for weights from Caffe.
@@ -77,8 +78,9 @@ def load_imagenet(net: SegmentationNet, source: str | Path) -> Transplant:
     and fc7 become convolutions, decimated for DeepLab; where a file lacks them they begin as VGG's did,
     Gaussian of deviation 0.005, since features of pictures in 0 to 255 are too large for the usual start.
     What else it lacks stays random. The further channels of early fusion begin as the mean over those of
-    colour, as in the release. Both streams of late fusion begin alike, HHA in the place of BGR, as there.
-    Raises ModelError if the file holds another net or the net is not of torchvision's form.
+    colour, as in the release; with `bands`, see for_bands. Both streams of late fusion begin alike, HHA in
+    the place of BGR, as there. Raises ModelError if the file holds another net or the net is not of
+    torchvision's form.
     """
     if isinstance(net, LateFusion):
         load_imagenet_for_hha(net.other, source)
@@ -102,7 +104,9 @@ def load_imagenet(net: SegmentationNet, source: str | Path) -> Transplant:
     first = next(name for name in net.state_dict() if name.startswith("backbone."))
     if first not in tensors:
         raise ModelError(f"{path} holds another net than {kind}: it has no {first}", _FITTING)
-    tensors[first] = _for_channels(tensors[first].flip(1) if bgr else tensors[first], net.mean.shape[1])
+    colours = tensors[first].flip(1) if bgr else tensors[first]
+    channels = net.mean.shape[1]
+    tensors[first] = for_bands(colours, channels) if bands else with_depth(colours, channels)
     if isinstance(net, DeepLab):
         _decimate_classifier(tensors, net)
     with naming(path):
@@ -118,8 +122,8 @@ def load_imagenet(net: SegmentationNet, source: str | Path) -> Transplant:
             f'build FCN-AlexNet and FCN-GoogLeNet for these files with origin="{origin}"',
         )
     if not bgr:
-        net.mean[:, :3] = torch.tensor(mean).view(1, 3, 1, 1)
-        net.std[:, :3] = torch.tensor(std).view(1, 3, 1, 1)
+        net.mean[:, :3] = torch.tensor(mean[:channels]).view(1, -1, 1, 1)
+        net.std[:, :3] = torch.tensor(std[:channels]).view(1, -1, 1, 1)
     return report
 
 
@@ -212,12 +216,6 @@ def _folded(tensors: Tensors, name: str, path: Path) -> tuple[torch.Tensor, torc
     )
     gain = gain * torch.rsqrt(variance + _BATCH_NORM_EPSILON)
     return weight * gain[:, None, None, None], shift - mean * gain
-
-
-def _for_channels(weight: torch.Tensor, channels: int) -> torch.Tensor:
-    """First-layer weights for more channels than colour has."""
-    extra = weight.mean(1, keepdim=True).expand(-1, channels - weight.shape[1], -1, -1)
-    return torch.cat([weight, extra], 1)
 
 
 def _decimate_classifier(tensors: Tensors, net: DeepLab) -> None:

@@ -14,6 +14,7 @@ import torch
 from torch import distributed
 
 from pixelwise.core.errors import MissingExtraError, PixelwiseError, TrainingError
+from pixelwise.core.precision import fabric_name
 from pixelwise.training.distributed.launcher import is_launched
 from pixelwise.training.recipe import Recipe
 
@@ -55,7 +56,9 @@ def _fabric(recipe: Recipe, **places: Any) -> "Fabric":
 
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it prints unwanted messages
     try:
-        return Fabric(accelerator=recipe.accelerator, precision=cast(Any, recipe.precision), **places)
+        return Fabric(
+            accelerator=recipe.accelerator, precision=cast(Any, fabric_name(recipe.precision)), **places
+        )
     except Exception as problem:  # it raises many kinds
         raise TrainingError(
             f"accelerator={recipe.accelerator} with precision={recipe.precision} fails here: {problem}",

@@ -12,7 +12,7 @@ from pixelwise.training.losses.cross_entropy import cross_entropy
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.setup.recipe_net import build_net
 
-FULL, HALF = "32-true", "bf16-mixed"
+FULL, HALF = "float32", "bfloat16"
 SIDE = 161
 """Side of the picture that steps are timed on, pixels."""
 GAIN = 1.2
@@ -20,11 +20,10 @@ GAIN = 1.2
 
 
 def precision(recipe: Recipe) -> str:
-    """lightning-fabric's name of the recipe's precision. "auto" is bf16-mixed where it is faster, else
-    32-true.
+    """The recipe's precision. "auto" is bfloat16 where it is faster, else float32.
 
     On CUDA it is faster if the GPU has bfloat16. On a CPU one step of the net is timed in both, which takes
-    about a second. Several processes use 32-true, since their measurements might differ.
+    about a second. Several processes use float32, since their measurements might differ.
     """
     if recipe.precision != "auto":
         return recipe.precision

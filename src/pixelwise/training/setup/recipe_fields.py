@@ -17,7 +17,8 @@ class RecipeFields:
     are summed; the first head is the main one. Empty: the data set's main head.
     """
     inputs: tuple[str, ...] = ("image",)
-    """The net's inputs: image; the papers' nets, on data with these channels, also take image,depth (early
+    """The net's inputs: image; or bands, all channels of the pictures at their full depth, as in 16-bit, RGBA
+    and multispectral files; the papers' nets, on data with these channels, also take image,depth (early
     fusion), hha and, for FCN, image,hha (late fusion).
     """
     train_split: str = "train"
@@ -185,7 +186,8 @@ class RecipeFields:
     """On a GPU, use only operations with bit-identical results. On the CPU all operations have them."""
     accelerator: str = "auto"
     """"auto", "cpu", "gpu" or another accelerator of lightning-fabric."""
-    precision: str = "32-true"
-    """One of lightning-fabric's "32-true", "bf16-mixed" and "16-mixed"; or "auto": bf16-mixed where it is
-    faster, see auto_precision.py.
+    precision: str = "float32"
+    """"float32", "bfloat16" or "float16", of which the last two keep float32 weights (mixed precision); or
+    "auto": bfloat16 where it is faster, see auto_precision.py. lightning-fabric's names, as bf16-mixed, stand
+    for the same.
     """

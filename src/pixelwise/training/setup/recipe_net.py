@@ -9,8 +9,9 @@ import torch
 
 from pixelwise import __version__
 from pixelwise.core.errors import TrainingError
+from pixelwise.core.pictures.bands import BandForm
 from pixelwise.core.terminal import note
-from pixelwise.core.types import IMAGE
+from pixelwise.core.types import BANDS, IMAGE
 from pixelwise.crf.presets import PRESETS as CRF_PRESETS
 from pixelwise.data.spec import without_folders
 from pixelwise.inference.model_files.model_file import ModelInfo
@@ -19,24 +20,34 @@ from pixelwise.models.nets.fcn import HHA_MEAN
 from pixelwise.models.nets.segmentation_net import OneHead, SegmentationNet
 from pixelwise.models.registry import create, entry_of
 from pixelwise.models.surgery.weight_transplant import transplant
-from pixelwise.models.weights.imagenet import load_imagenet_for_hha
+from pixelwise.models.weights.imagenet import load_imagenet, load_imagenet_for_hha
 from pixelwise.models.weights.tensor_files import naming, read_imported
 from pixelwise.training import checkpoint
 from pixelwise.training.recipe import Recipe
+from pixelwise.training.setup.band_statistics import BandStatistics
 from pixelwise.training.setup.crf_layer import add_crf
 
 
-def build_net(recipe: Recipe, classes: int, trained: bool = True, channels: int = 3) -> SegmentationNet:
+def build_net(
+    recipe: Recipe,
+    classes: int,
+    trained: bool = True,
+    channels: int = 3,
+    statistics: BandStatistics | None = None,
+) -> SegmentationNet:
     """A new net with the recipe's initial weights, or random weights unless `trained`.
 
-    `channels`: number of input channels. Raises TrainingError if the net cannot take that many.
+    `channels`: number of input channels. `statistics`: of the bands that a new net will learn from. Raises
+    TrainingError if the net cannot take that many.
     """
     start = _start(recipe.init_from) if trained and recipe.init_from is not None else None
     norm = _batch_norm_at_start(recipe, start)
     built = dataclasses.replace(recipe, batch_norm=norm)
     net = _net_of(built, classes, recipe.backbone_weights if trained else "none", channels)
+    if statistics is not None:
+        statistics.normalise(net)
     if trained and "backbone" in entry_of(recipe.net).settings:
-        _try(net, recipe)
+        _try(net, recipe, channels)
     if recipe.crf_layer is not None:
         add_crf(net, classes, CRF_PRESETS[recipe.crf_layer])
     if start is not None:
@@ -50,7 +61,7 @@ def build_net(recipe: Recipe, classes: int, trained: bool = True, channels: int 
                 "use the backbone of that run, or other backbone_weights",
             )
         if norm != recipe.batch_norm:
-            freeze_batch_norm(net, torch.zeros(1, 3, 65, 65))
+            freeze_batch_norm(net, torch.zeros(1, channels, 65, 65))
     net.freeze(recipe.freeze_stages)
     return net.to(memory_format=torch.channels_last)
 
@@ -94,16 +105,20 @@ def _batch_norm_at_start(recipe: Recipe, start: _Start | None) -> str:
 
 def _net_of(recipe: Recipe, classes: int, weights: str, channels: int) -> SegmentationNet:
     entry = entry_of(recipe.net)
-    if channels not in entry.channels:
+    of_bands = recipe.inputs == (BANDS,)
+    if (channels not in entry.channels and not of_bands) or (of_bands and channels == 6 in entry.channels):
         raise TrainingError(
             f"{recipe.net} takes {', '.join(map(str, entry.channels))} channels, "
             f"but {' and '.join(recipe.inputs)} have {channels}",
-            "set inputs to image, image,depth, hha or, for FCN, image,hha",
+            "six channels are RGB and HHA to a paper's FCN; use skip_fcn or a DeepLab"
+            if of_bands
+            else "set inputs to image, image,depth, hha or, for FCN, image,hha",
         )
     settings = {field: getattr(recipe, field) for field in entry.settings}
     of_hha = recipe.inputs == ("hha",)
+    later = of_hha or (of_bands and "backbone" not in entry.settings)
     try:
-        net = create(recipe.net, classes, None if of_hha else weights, channels, **settings)
+        net = create(recipe.net, classes, None if later else weights, channels, **settings)
     except ValueError as problem:
         raise TrainingError(
             f"the net cannot be built: {problem}", "try other skips, another backbone, or batch_norm=train"
@@ -112,10 +127,12 @@ def _net_of(recipe: Recipe, classes: int, weights: str, channels: int) -> Segmen
         net.mean.copy_(torch.tensor(HHA_MEAN).view(1, 3, 1, 1))
         if weights != "none":
             load_imagenet_for_hha(net, weights)
+    elif later and weights != "none":
+        load_imagenet(net, weights, bands=True)
     return net
 
 
-def _try(net: SegmentationNet, recipe: Recipe) -> None:
+def _try(net: SegmentationNet, recipe: Recipe, channels: int) -> None:
     """Run a copy of the net on the sizes of training and evaluation, so that no backbone fails in the middle
     of a run. Raises TrainingError with the reason.
     """
@@ -125,7 +142,7 @@ def _try(net: SegmentationNet, recipe: Recipe) -> None:
         trial = copy.deepcopy(net).train(training)
         try:
             with torch.no_grad(), torch.random.fork_rng(devices=[]):
-                trial(torch.zeros(images, 3, *size))
+                trial(torch.zeros(images, channels, *size))
         except (RuntimeError, ValueError, AssertionError, IndexError, TypeError) as problem:
             reason = " ".join(str(problem).split())[:300]
             raise TrainingError(
@@ -159,6 +176,7 @@ def load_run(run: Path, head: str | None = None) -> tuple[SegmentationNet, Model
         net.load_state_dict(state.mean)
     if heads and head is not None:
         net, classes = OneHead(net, {name: len(own) for name, own in heads.items()}, head), heads[head]
+    bands = BandForm(state.channels, state.numbers) if BANDS in recipe.inputs else None
     preprocessing = {
         "input": "uint8 RGB, N H W 3; the graph computes (x - mean) / std"
         if recipe.inputs == (IMAGE,)
@@ -176,7 +194,14 @@ def load_run(run: Path, head: str | None = None) -> tuple[SegmentationNet, Model
         "torch": torch.__version__,
     }
     info = ModelInfo(
-        recipe.name, classes, recipe.long_side, preprocessing, record, recipe.enlarge, recipe.inputs
+        recipe.name,
+        classes,
+        recipe.long_side,
+        preprocessing,
+        record,
+        recipe.enlarge,
+        recipe.inputs,
+        bands=bands,
     )
     return net.eval(), info
 

@@ -4,7 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from pixelwise.core.types import IMAGE
+from pixelwise.core.precision import fault_of
+from pixelwise.core.types import BANDS, IMAGE
 from pixelwise.crf.presets import PRESETS as CRF_PRESETS
 from pixelwise.models.registry import find, list_models, sources, takes_weights
 from pixelwise.training.losses.registry import parse
@@ -27,7 +28,6 @@ _CHOICES: Mapping[str, tuple[Any, ...]] = {
     "upsampling": ("fixed", "learned", "full", "nonlinear"),
     "balance_by": ("weights", "sampling"),
     "image_labels": (None, "em_fixed", "em_adaptive"),
-    "precision": ("auto", "32-true", "bf16-mixed", "16-mixed"),
 }
 
 
@@ -52,6 +52,8 @@ def wrong_values(values: Mapping[str, Any]) -> list[str]:
     ]
     if isinstance(text := values.get("losses"), str):
         found += _fault_of_losses(text)
+    if isinstance(name := values.get("precision"), str) and (fault := fault_of(name)):
+        found.append(fault)
     return found + list(beyond(values))
 
 
@@ -118,8 +120,17 @@ def _rules(recipe: RecipeFields) -> list[tuple[bool, str]]:
             "paste_rare works with one head, pictures alone as input, crops (crop above 0), and without also",
         ),
         (
-            recipe.inputs == (IMAGE,) or net is None or len(net.channels) > 1,
+            recipe.inputs in ((IMAGE,), (BANDS,)) or net is None or len(net.channels) > 1,
             f"inputs {','.join(recipe.inputs)} need a paper's net, got {recipe.net}",
+        ),
+        (
+            BANDS not in recipe.inputs or net is None or net.bands,
+            f"inputs={BANDS} needs a net that takes any number of channels, got {recipe.net}",
+        ),
+        (
+            BANDS not in recipe.inputs
+            or (recipe.inputs == (BANDS,) and not recipe.crf_layer and not recipe.also),
+            f"inputs={BANDS} goes with no other input, crf_layer or also, got {','.join(recipe.inputs)}",
         ),
         (
             recipe.upsampling in ("fixed", "learned") or net is None or "padding" in net.settings,

@@ -13,6 +13,9 @@ import torch
 
 from pixelwise.core.errors import TrainingError
 from pixelwise.core.files import expect_writable, make_folder
+from pixelwise.core.pictures.bands import BandForm
+from pixelwise.core.precision import plain
+from pixelwise.core.types import BANDS
 from pixelwise.data import LabelledImages, open_dataset
 from pixelwise.data.checks.audit import audit
 from pixelwise.data.mixing import mixed
@@ -23,6 +26,7 @@ from pixelwise.training.losses.registry import of_batches
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.sampling.batches import share_of_step
 from pixelwise.training.setup.auto_precision import precision
+from pixelwise.training.setup.band_statistics import BandStatistics
 from pixelwise.training.stopping import learns_no_more
 
 _FREE = {"workers", "checkpoint_minutes", "data", "val_data", "also", "backbone_weights", "init_from"} | {
@@ -58,7 +62,9 @@ def settled(recipe: Recipe, resumed: Path | None = None) -> Recipe:
     depends on the machine, or on the run in the folder `resumed`.
     """
     if recipe.precision == "auto":
-        chosen = precision(recipe) if resumed is None else str(begun(recipe, resumed).recipe["precision"])
+        chosen = (
+            precision(recipe) if resumed is None else plain(str(begun(recipe, resumed).recipe["precision"]))
+        )
         recipe = dataclasses.replace(recipe, precision=chosen)
     return fitted(recipe)
 
@@ -103,7 +109,7 @@ def begun(recipe: Recipe, run: Path) -> checkpoint.Checkpoint:
     state = checkpoint.load(run / checkpoint.LAST)
     expect_writable(run, "run folder", "change its permissions, or copy it", TrainingError)
     if recipe.precision == "auto":
-        recipe = dataclasses.replace(recipe, precision=str(state.recipe["precision"]))
+        recipe = dataclasses.replace(recipe, precision=plain(str(state.recipe["precision"])))
     if changed := _differences(fitted(recipe), state):
         raise TrainingError(
             f"the run in {run} was started with other settings: {', '.join(changed)}",
@@ -218,6 +224,26 @@ def seen(images: LabelledImages, recipe: Recipe) -> LabelledImages:
 def channels_of(images: LabelledImages, recipe: Recipe) -> int:
     """The number of the net's input channels."""
     return int(images.read(0).stacked(recipe.inputs).shape[2])
+
+
+def bands_of(images: LabelledImages, recipe: Recipe) -> BandForm | None:
+    """The form of the pictures' bands; None if the net takes something else."""
+    return BandForm.of(images.read(0).channels[BANDS]) if BANDS in recipe.inputs else None
+
+
+def statistics_of(images: LabelledImages, recipe: Recipe) -> BandStatistics | None:
+    """Those of the pictures' bands; None if the net takes something else."""
+    return BandStatistics.of(images) if BANDS in recipe.inputs else None
+
+
+def expect_same_bands(train_set: LabelledImages, val_set: LabelledImages, recipe: Recipe) -> None:
+    """Raise TrainingError unless training and validation pictures have the same bands."""
+    learnt, judged = bands_of(train_set, recipe), bands_of(val_set, recipe)
+    if learnt != judged:
+        raise TrainingError(
+            f"{train_set.name} has {learnt}, but {val_set.name} {judged}",
+            "judge by pictures of the same kind",
+        )
 
 
 def class_weights(recipe: Recipe, train_set: LabelledImages) -> dict[str, torch.Tensor]:
