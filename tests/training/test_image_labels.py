@@ -30,6 +30,15 @@ def test_em_fixed_adds_5_to_objects_and_3_to_the_background_that_are_shown() -> 
     assert em_fixed(scores, present, inside(scores)).tolist() == [[[0, 0, 2, 1]]]
 
 
+def test_from_equal_scores_only_em_adapt_finds_a_background() -> None:
+    """Why EM-Fixed must start from a net that knows the background: 5 for the object beats 3."""
+    torch.manual_seed(0)
+    scores = 0.01 * torch.randn(1, 3, 20, 20)
+    present = torch.tensor([[True, False, True]])
+    assert (em_fixed(scores, present, inside(scores)) == 2).all()
+    assert float((em_adaptive(scores, present, inside(scores)) == 0).float().mean()) >= 0.4
+
+
 def test_em_adaptive_gives_shown_classes_their_share_and_others_nothing() -> None:
     torch.manual_seed(0)
     scores = torch.randn(2, 4, 20, 20) + torch.tensor([5.0, 0.0, 2.0, 9.0])[:, None, None]
