@@ -12,7 +12,7 @@ from pixelwise.core.boxes import Box
 from pixelwise.crf.masks_from_boxes import MIDDLE, masks_from_boxes
 
 HERE = Path(__file__).parent
-BOX = Box(1, 6, 24, 512, 378)
+BOX = Box(1, 0, 0, 300, 375)
 
 
 def outlined(photo: npt.NDArray[np.uint8], box: Box) -> Image.Image:
@@ -26,7 +26,7 @@ def outlined(photo: npt.NDArray[np.uint8], box: Box) -> Image.Image:
 
 
 def main() -> None:
-    photo = np.asarray(Image.open(HERE.parent / "examples" / "astronaut.png").convert("RGB"))
+    photo = np.asarray(Image.open(HERE.parent / "examples" / "chelsea.png").convert("RGB"))
     rectangle = np.zeros(photo.shape[:2], bool)
     rectangle[BOX.pixels((photo.shape[0], photo.shape[1]))] = True
     pictures = {

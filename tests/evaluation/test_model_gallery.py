@@ -1,5 +1,6 @@
 """Models side by side: colours, columns, the CRF, errors."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from tiny_model import CLASSES
 from typer.testing import CliRunner
 
 from pixelwise.cli.main import app
+from pixelwise.core.classes import Classes
 from pixelwise.inference.drawing import visible_colour
 from pixelwise.inference.predictor import Predictor
 from pixelwise.workflows import gallery
@@ -52,6 +54,16 @@ def test_truth_and_models_have_the_colours_of_the_data(data: Path, predictor: Pr
     assert at(page, 1, 0.25, 0.04) == (224, 224, 192), "void"
     assert at(page, 2, 0.25, 0.04) == at(page, 2, 0.25, 0.5), "models know no void"
     assert {at(page, column, 0.75, 0.5) for column in (1, 2, 3)}.isdisjoint(colours)
+
+
+def test_no_two_classes_share_a_colour(data: Path, predictor: Predictor) -> None:
+    """Data and model have VOC's colours and no name in common: red and right would look the same."""
+    (data / "classes.txt").write_text("ground\nright\nleft\n")
+    info = dataclasses.replace(predictor.info, classes=Classes.named(CLASSES.names))
+    page = gallery([Predictor(predictor.engine, info)], f"folder:{data}", "all")
+    truth, found = ({at(page, column, x, 0.5) for x in (0.25, 0.75)} for column in (1, 2))
+    assert len(truth) == len(found) == 2
+    assert truth.isdisjoint(found)
 
 
 def test_two_models_stand_side_by_side(data: Path, predictor: Predictor) -> None:

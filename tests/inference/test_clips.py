@@ -79,6 +79,17 @@ def test_the_verb_writes_labels_and_measures_flicker(clip: Clips, tmp_path: Path
     assert CliRunner().invoke(app, [*line, "--overwrite", "--confidence", "0.2"]).exit_code == 2
 
 
+def test_the_masks_that_segment_writes_are_labels_of_a_clip(clip: Clips, tmp_path: Path) -> None:
+    frames, labels = write(clip[0], tmp_path)
+    for path in labels.iterdir():
+        path.rename(path.with_name(f"{path.stem}_mask.png"))
+    found = read_clip(frames, labels)
+    assert found.names == clip[0].names
+    assert np.array_equal(found.labels, clip[0].labels)
+    Image.fromarray(clip[1][3]).save(labels / "003.png")  # the exact name comes first
+    assert np.array_equal(read_clip(frames, labels).labels[3], clip[1][3])
+
+
 def test_faults_of_the_folders_are_named(clip: Clips, tmp_path: Path) -> None:
     frames, labels = write(clip[0], tmp_path)
     with pytest.raises(DataError, match="is not a folder"):

@@ -18,18 +18,32 @@ from pixelwise.training.recipe import Recipe
 from pixelwise.training.sampling.batches import AugmentedImages, Batch
 
 
+def inside(scores: torch.Tensor) -> torch.Tensor:
+    """Every pixel belongs to the picture."""
+    return torch.ones_like(scores[:, 0], dtype=torch.bool)
+
+
 def test_em_fixed_adds_5_to_objects_and_3_to_the_background_that_are_shown() -> None:
     scores = torch.tensor([[[[4.0, 6.0, 0.0, 0.0]], [[1.0, 3.0, 0.0, 9.0]], [[0.0, 0.0, 7.0, 0.0]]]])
     present = torch.tensor([[True, True, False]])
     # with biases 3, 5, 0: (7, 6, 0), (9, 8, 0), (3, 5, 7), (3, 14, 0)
-    assert em_fixed(scores, present).tolist() == [[[0, 0, 2, 1]]]
+    assert em_fixed(scores, present, inside(scores)).tolist() == [[[0, 0, 2, 1]]]
+
+
+def test_from_equal_scores_only_em_adapt_finds_a_background() -> None:
+    """Why EM-Fixed must start from a net that knows the background: 5 for the object beats 3."""
+    torch.manual_seed(0)
+    scores = 0.01 * torch.randn(1, 3, 20, 20)
+    present = torch.tensor([[True, False, True]])
+    assert (em_fixed(scores, present, inside(scores)) == 2).all()
+    assert float((em_adaptive(scores, present, inside(scores)) == 0).float().mean()) >= 0.4
 
 
 def test_em_adaptive_gives_shown_classes_their_share_and_others_nothing() -> None:
     torch.manual_seed(0)
     scores = torch.randn(2, 4, 20, 20) + torch.tensor([5.0, 0.0, 2.0, 9.0])[:, None, None]
     present = torch.tensor([[True, True, True, False], [True, False, True, False]])
-    labels = em_adaptive(scores, present)
+    labels = em_adaptive(scores, present, inside(scores))
     shares = [[float((one == id_).float().mean()) for id_ in range(4)] for one in labels]
     assert shares[0][3] == shares[1][1] == shares[1][3] == 0
     assert shares[0][0] >= 0.35 and shares[0][1] >= 0.15 and shares[0][2] >= 0.15
@@ -40,13 +54,37 @@ def test_em_adaptive_leaves_scores_that_satisfy_it() -> None:
     scores = torch.zeros(1, 2, 1, 10)
     scores[0, 1, 0, 5:] = 8.0
     scores[0, 0, 0, :5] = 8.0
-    labels = em_adaptive(scores, torch.tensor([[True, True]]))
+    labels = em_adaptive(scores, torch.tensor([[True, True]]), inside(scores))
     assert labels.tolist() == [[[0] * 5 + [1] * 5]]
+
+
+def test_pixels_beyond_the_picture_do_not_count_as_background() -> None:
+    """The right half of a crop is beyond the picture. If it counted, the background would have its share
+    there, and the object all of the picture.
+    """
+    torch.manual_seed(0)
+    scores = torch.randn(1, 2, 20, 20)
+    scores[0, 1] += 3
+    scores[0, 0, :, 10:] += 9
+    picture = torch.zeros(1, 20, 20, dtype=torch.bool)
+    picture[..., :10] = True
+    present = torch.tensor([[True, True]])
+    share = float((em_adaptive(scores, present, picture)[0, :, :10] == 0).float().mean())
+    assert share == pytest.approx(0.4, abs=0.02)
+    everywhere = em_adaptive(scores, present, inside(scores))
+    assert float((everywhere[0, :, :10] == 0).float().mean()) < 0.1
+
+
+def test_a_crop_without_a_pixel_of_the_picture_has_labels_that_do_not_count() -> None:
+    scores = torch.zeros(1, 2, 3, 3)
+    nothing = torch.zeros(1, 3, 3, dtype=torch.bool)
+    assert em_adaptive(scores, torch.tensor([[True, True]]), nothing).shape == (1, 3, 3)
 
 
 def test_many_classes_share_a_picture() -> None:
     torch.manual_seed(0)
-    labels = em_adaptive(torch.randn(1, 8, 30, 30), torch.ones(1, 8, dtype=torch.bool))
+    scores = torch.randn(1, 8, 30, 30)
+    labels = em_adaptive(scores, torch.ones(1, 8, dtype=torch.bool), inside(scores))
     assert set(labels.flatten().tolist()) == set(range(8))
 
 
@@ -78,7 +116,7 @@ def test_a_net_finds_objects_of_which_it_knows_only_that_they_are_there(
     optimizer = torch.optim.SGD(net.parameters(), 1.0, momentum=0.9)
     for _ in range(150):
         scores = net(images)
-        loss = torch.nn.functional.cross_entropy(scores, estimate(scores.detach(), present))
+        loss = torch.nn.functional.cross_entropy(scores, estimate(scores.detach(), present, inside(scores)))
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()

@@ -22,7 +22,7 @@ _Given = Annotated[
         help="PNG whose pixel values are class ids, 255 where unknown; or .npz with an array "
         '"probabilities" or "scores" (classes x height x width) and perhaps "classes" (names) and '
         '"palette", as pixelwise segment --save probabilities writes; or .npy with probabilities; '
-        "with --video a folder of such PNG files, called as the frames are.",
+        "with --video a folder of such PNG files, called NAME.png or NAME_mask.png as the frames are.",
     ),
 ]
 _Output = Annotated[

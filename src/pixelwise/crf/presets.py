@@ -163,7 +163,7 @@ DENSECRF = Preset(
 )
 DEEPLAB = Preset(
     "deeplab",
-    "DeepLab v1's released scripts, single scale (section 5.2 for the ranges)",
+    "DeepLab v1's released scripts, single scale (section 5 for the ranges)",
     5,
     50,
     10,

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from PIL import Image
 
-from pixelwise.core.classes import RGB, Classes
+from pixelwise.core.classes import RGB, Classes, voc_palette
 from pixelwise.core.types import BANDS, VOID, Labels, RGBImage
 from pixelwise.crf import Preset
 from pixelwise.data import LabelledImages
@@ -23,9 +23,9 @@ def model_gallery(
     """A row per picture: the picture, the truth, and the labels of each model, by its title; with `preset`
     also those of each model refined in the CRF.
 
-    A class has the colour that the data gives it in all columns; classes that only a model has keep theirs.
-    Void is cream. Raises DataError for samples that cannot be read or lack what a model sees, ModelError for
-    models that cannot be refined.
+    A class has the colour that the data gives it in all columns. A class that only a model has keeps its own,
+    or gets another if that is taken. Void is cream. Raises DataError for samples that cannot be read or lack
+    what a model sees, ModelError for models that cannot be refined.
     """
     columns = list(predictors.items())
     if preset is not None:
@@ -55,13 +55,23 @@ def _refined(model: Predictor, preset: Preset) -> Predictor:
 def _map(labels: Labels, own: Classes, shown: Classes, legend: dict[str, RGB]) -> Image.Image:
     """The labels in colours; `legend` gets the classes that occur."""
     table = np.full((256, 3), _VOID, np.uint8)
-    known = dict(zip(shown.names, shown.palette, strict=True))
     for id_ in _ids(labels):
         name = own.names[id_]
-        legend.setdefault(name, visible_colour(known.get(name, own.palette[id_])))
+        if name not in legend:
+            legend[name] = _colour(name, own.palette[id_], shown, legend)
         table[id_] = legend[name]
     coloured: RGBImage = table[labels]
     return Image.fromarray(coloured)
+
+
+def _colour(name: str, own: RGB, shown: Classes, legend: Mapping[str, RGB]) -> RGB:
+    """The data's colour of the class, or else the model's `own` or another that no class has."""
+    known = {name: visible_colour(color) for name, color in zip(shown.names, shown.palette, strict=True)}
+    if name in known:
+        return known[name]
+    taken = {*known.values(), *legend.values()}
+    free = (color for color in map(visible_colour, (own, *voc_palette())) if color not in taken)
+    return next(free, visible_colour(own))
 
 
 def _ids(labels: Labels) -> Sequence[int]:

@@ -1,7 +1,8 @@
 """A dense CRF over space and time: the labels of a clip's frames pulled to what moves and what stays.
 
 Pixels are alike by place, frame and colour; the discussion of DeepLab v1 names video as a next step. A clip
-is a folder of frames in the order of their names, and a folder of label files called as the frames are.
+is a folder of frames in the order of their names, and a folder of label files called as the frames are,
+NAME.png, or as `pixelwise segment` calls its masks, NAME_mask.png.
 """
 
 import dataclasses
@@ -21,6 +22,7 @@ from pixelwise.data.sample_files import read_ids
 from pixelwise.data.sources.folder import by_stem
 from pixelwise.inference.crf_refiner import MOST_BYTES, most_vertices, refining_bytes
 
+_MASK = "_mask"
 FRAMES_APART = 3.0
 """The standard deviation of time, in frames."""
 
@@ -46,19 +48,21 @@ def read_clip(frames: Path, labels: Path) -> Clip:
     pictures, maps = by_stem(frames, IMAGE_SUFFIXES), by_stem(labels, IMAGE_SUFFIXES)
     if not pictures:
         raise DataError(f"no pictures in {printable(frames)}", "save the frames of the video there")
-    if missing := sorted(pictures.keys() - maps.keys()):
+    names = sorted(pictures)
+    own = {name: name if name in maps else f"{name}{_MASK}" for name in names}
+    if missing := [name for name in names if own[name] not in maps]:
         raise DataError(
             f"{len(missing)} frames have no labels in {printable(labels)}, {printable(missing[0])} for one",
-            "label files must be called as the frames are",
+            f"label files must be called as the frames are, perhaps with {_MASK} at the end",
         )
-    names = sorted(pictures)
     read: list[RGBImage] = []
     ids: list[Labels] = []
     for name in names:
-        read.append(read_picture(pictures[name]))
-        ids.append(read_ids(maps[name]))
+        picture, label = pictures[name], maps[own[name]]
+        read.append(read_picture(picture))
+        ids.append(read_ids(label))
         size = read[0].shape[:2]
-        for path, found in ((pictures[name], read[-1].shape[:2]), (maps[name], ids[-1].shape)):
+        for path, found in ((picture, read[-1].shape[:2]), (label, ids[-1].shape)):
             if found != size:
                 raise DataError(
                     f"{printable(path)} is {found[1]} x {found[0]} pixels, "

@@ -41,15 +41,16 @@ def iteration_sheet(photo_path: Path, given: Given, refiner: CRFRefiner) -> Imag
     drawn = [cell(overlay(image, labels, given.classes, [], 0.6, outlines=True)) for labels in maps]
     rows: list[Row] = [("labels", drawn)]
     found = _largest(maps, len(given.classes), given.classes.background)
+    names = [f"class {name}" if name.isdecimal() else name for name in given.classes.names]
     for id_ in found:
-        name = given.classes.names[id_]
+        name = names[id_]
         planes = [np.clip(q[id_].astype(np.float64), _SMALLEST, 1 - _SMALLEST) for q in beliefs]
         scores = [np.log(plane) - np.log1p(-plane) for plane in planes]
         low, high = np.percentile(np.stack(scores), (1, 99))
         rows.append((f"{name}: score from {low:.1f} to {high:.1f}", _coloured(scores, low, high)))
         rows.append((f"{name}: belief from 0 to 1", _coloured([q[id_] for q in beliefs], 0.0, 1.0)))
     titles = ["given" if count == 0 else f"iteration {count}" for count in counts]
-    legend = {given.classes.names[id_]: visible_colour(given.classes.palette[id_]) for id_ in found}
+    legend = {names[id_]: visible_colour(given.classes.palette[id_]) for id_ in found}
     return sheet(titles, rows, legend)
 
 

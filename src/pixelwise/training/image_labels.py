@@ -20,12 +20,14 @@ _ROUNDS = 5
 
 
 class Estimate(Protocol):
-    """From scores (N, C, H, W) and the classes that each picture shows (N, C, bool) to labels (N, H, W)."""
+    """Labels (N, H, W) from scores (N, C, H, W), the classes that each picture shows (N, C, bool), and the
+    pixels that belong to the picture (N, H, W, bool).
+    """
 
-    def __call__(self, scores: torch.Tensor, present: torch.Tensor) -> torch.Tensor: ...
+    def __call__(self, scores: torch.Tensor, present: torch.Tensor, inside: torch.Tensor) -> torch.Tensor: ...
 
 
-def em_fixed(scores: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
+def em_fixed(scores: torch.Tensor, present: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
     """EM-Fixed: the scores of classes that a picture shows gain a fixed bias; the best class is the label.
 
     A class that the picture does not show may still win, as in the paper.
@@ -35,10 +37,12 @@ def em_fixed(scores: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
     return (scores + (present * biases)[:, :, None, None]).argmax(1)
 
 
-def em_adaptive(scores: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
-    """EM-Adapt: classes that a picture does not show get no pixel; those that it shows gain a bias so large
-    that they get their share of the pixels at least: 0.4 the background, 0.2 another class, or, where that
-    is more than 0.9 together, so much less.
+def em_adaptive(scores: torch.Tensor, present: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
+    """EM-Adapt: classes that a picture does not show get no pixel. The others gain a bias that gives them at
+    least their share of the picture's pixels: 0.4 for the background, 0.2 for another class. Shares that
+    exceed 0.9 together are reduced to 0.9.
+
+    Pixels beyond the picture do not count: the background would fill its share with them.
     """
     labels = torch.empty_like(scores[:, 0], dtype=torch.int64)
     for place, (own, shown) in enumerate(zip(scores, present, strict=True)):
@@ -48,24 +52,27 @@ def em_adaptive(scores: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
             continue
         shares = torch.where(ids == 0, BACKGROUND_SHARE, FOREGROUND_SHARE)
         shares = shares * min(1.0, 0.9 / float(shares.sum()))
-        labels[place] = ids[_with_shares(own[ids].flatten(1), shares).argmax(0)].reshape(own.shape[1:])
+        biases = _biases(own[ids][:, inside[place]], shares)
+        labels[place] = ids[(own[ids] + biases[:, None, None]).argmax(0)]
     return labels
 
 
-def _with_shares(scores: torch.Tensor, shares: torch.Tensor) -> torch.Tensor:
-    """(K, P) scores with a bias for each row, such that it is the largest in its share of the columns, or
-    nearly: rows in turn, several times, each as little as it needs.
+def _biases(scores: torch.Tensor, shares: torch.Tensor) -> torch.Tensor:
+    """A bias for each row of scores (K, P), with which the row is the largest in nearly its share of the
+    columns: the smallest bias that does so, for the rows in turn, several times.
     """
-    biased = scores.clone()
-    if len(scores) == 1:
-        return biased
+    biased, biases = scores.clone(), scores.new_zeros(len(scores))
+    if len(scores) == 1 or not scores.numel():
+        return biases
     for _ in range(_ROUNDS):
         for row in range(len(scores)):
             others = torch.cat([biased[:row], biased[row + 1 :]]).amax(0)
             lacking = others - biased[row]
             needed = lacking.kthvalue(max(1, round(float(shares[row]) * lacking.numel()))).values
-            biased[row] += needed.clamp(min=0) * 1.0001 + (needed >= 0) * 1e-6
-    return biased
+            more = needed.clamp(min=0) * 1.0001 + (needed >= 0) * 1e-6
+            biased[row] += more
+            biases[row] += more
+    return biases
 
 
 ESTIMATES: Mapping[str, Estimate] = {"em_fixed": em_fixed, "em_adaptive": em_adaptive}

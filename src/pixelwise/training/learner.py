@@ -114,8 +114,9 @@ class Learner:
                 for place, (name, own) in enumerate(by_head(scores, self.heads).items()):
                     if self._estimate is not None:
                         shown = part.present.to(self.fabric.device)
-                        estimated = self._estimate(own.detach().float(), shown).to(target[name].dtype)
-                        target[name] = torch.where(target[name] == VOID, target[name], estimated)
+                        inside = target[name] != VOID
+                        estimated = self._estimate(own.detach().float(), shown, inside)
+                        target[name] = torch.where(inside, estimated.to(target[name].dtype), VOID)
                     if place == 0:
                         own = among(own, part.labelled.to(self.fabric.device))
                     total_of_head = self._loss(own, target[name], self._weights.get(name))

@@ -101,9 +101,10 @@ def refine_video(
     """Refine the labels of a clip in a dense CRF over x, y, t and colour; write palette pictures
     OUTPUT/NAME.png.
 
-    frames, labels: folders whose files have the same names; frames follow each other by name. frames_apart:
-    how far the CRF looks in time, a standard deviation in frames. Raises DataError for clips that cannot be
-    read, ImageError if `output` is there already, unless `overwrite`, or cannot be written into.
+    frames, labels: folders whose files have the same names, or NAME_mask.png as labels; frames follow each
+    other by name. frames_apart: how far the CRF looks in time, a standard deviation in frames. Raises
+    DataError for clips that cannot be read, ImageError if `output` is there already, unless `overwrite`, or
+    cannot be written into.
     """
     place = Path(output)
     if place.exists() and not (overwrite and place.is_dir()):
