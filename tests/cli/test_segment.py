@@ -384,3 +384,25 @@ def test_a_submission_of_other_classes_or_another_ending_is_refused(invoke: Call
     wrong = invoke("segment photos --submission results.tgz")
     assert wrong.exit_code == 1 and "neither the 21 of PASCAL VOC" in wrong.output
     assert invoke("segment photos --submission results.zip").exit_code == 2
+
+
+def test_labels_are_cleaned_and_results_of_another_cleaning_are_not_reused(
+    invoke: Callable[[str], Result],
+) -> None:
+    def names(options: str) -> tuple[list[str], bool]:
+        record = json.loads(invoke(f"segment examples/astronaut.png --json {options}").stdout)
+        return [entry["name"] for entry in record["classes"]], record["skipped"]
+
+    plain, _ = names("")
+    assert len(plain) > 2
+    found = next(name for name in plain if name != "background")
+    kept, skipped = names(f"--only {found}")
+    assert (sorted(kept), skipped) == (sorted(["background", found]), False)
+    assert names(f"--only {found}")[1], "the same cleaning is reused"
+    kept, skipped = names("--min-region 100%")
+    assert (len(kept), skipped) == (2, False), "the largest region that is not background stays"
+    for wrong in ("lots", "200%", "-1", "nan"):
+        refused = invoke(f"segment examples --min-region {wrong}")
+        assert (refused.exit_code, "--min-region" in refused.stderr) == (2, True)
+    unknown = invoke("segment examples --only zebra")
+    assert (unknown.exit_code, "no class is called zebra" in unknown.stderr) == (1, True)

@@ -114,5 +114,5 @@ def test_the_text_tells_cleanings_apart_and_none_is_false() -> None:
     assert not Cleaning()
     assert (
         str(Cleaning(("cat", "dog"), True, True, 0.001))
-        == "only cat,dog; largest; holes filled; regions from 0.001"
+        == "only cat,dog; largest; holes filled; no region below 0.1% of the picture"
     )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from pixelwise.inference.cleaning import Cleaning
     from pixelwise.inference.views import Views
 
 Classes = Annotated[
@@ -53,6 +54,24 @@ Scales = Annotated[
 ]
 Flip = Annotated[
     bool, typer.Option("--flip", help="Test-time augmentation: also average over the mirror image.")
+]
+Only = Annotated[
+    str | None,
+    typer.Option("--only", metavar="LIST", help="Classes to keep, e.g. person,cat; others are background."),
+]
+Largest = Annotated[
+    bool, typer.Option("--largest", help="Keep only the largest region that is not background.")
+]
+FillHoles = Annotated[
+    bool, typer.Option("--fill-holes", help="Background that lies inside one class gets that class.")
+]
+MinRegion = Annotated[
+    str | None,
+    typer.Option(
+        "--min-region",
+        metavar="SHARE",
+        help="Smaller regions join their neighbours: a share of the picture, e.g. 0.1%.",
+    ),
 ]
 Split = Annotated[str | None, typer.Option(help="One split; default: every usual split that exists.")]
 OneSplit = Annotated[str, typer.Option("--split", help="Which split; all: every usual split together.")]
@@ -126,6 +145,21 @@ def chosen_views(scales: str | None, flip: bool) -> "Views":
     except ValueError as problem:
         raise typer.BadParameter(
             f"expected numbers such as 0.75,1,1.25: {problem}", param_hint="--scales"
+        ) from None
+
+
+def chosen_cleaning(only: str | None, largest: bool, fill_holes: bool, min_region: str | None) -> "Cleaning":
+    """What --only, --largest, --fill-holes and --min-region do to the labels."""
+    from pixelwise.inference.cleaning import Cleaning
+
+    text = "0" if min_region is None else min_region.strip()
+    try:
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+        return Cleaning(tuple(listed(only or "")), largest, fill_holes, share)
+    except ValueError:
+        raise typer.BadParameter(
+            f"expected a share of the picture such as 0.1% or 0.001, got {min_region}",
+            param_hint="--min-region",
         ) from None
 
 

@@ -1,5 +1,6 @@
 """From a picture to a segmentation: reading, scoring, results, folders. Only the torch engine needs torch."""
 
+from .cleaning import Cleaning
 from .crf_refiner import CRFRefiner
 from .model_files.model_file import ModelInfo, bundled_names
 from .predictor import Predictor
@@ -7,4 +8,13 @@ from .probabilities import Area
 from .segmentation import Segmentation
 from .views import Views
 
-__all__ = ["Area", "CRFRefiner", "ModelInfo", "Predictor", "Segmentation", "Views", "bundled_names"]
+__all__ = [
+    "Area",
+    "CRFRefiner",
+    "Cleaning",
+    "ModelInfo",
+    "Predictor",
+    "Segmentation",
+    "Views",
+    "bundled_names",
+]

@@ -18,6 +18,7 @@ from pixelwise.core.terminal import printable
 from pixelwise.core.threads import in_order, processors
 from pixelwise.core.types import BANDS, IMAGE, Channel, Scores
 from pixelwise.crf import Preset
+from pixelwise.inference.cleaning import AS_IS, Cleaning
 from pixelwise.inference.crf_refiner import CRFRefiner, Refiner, refined, refined_photo, reserved_bytes
 from pixelwise.inference.engines.engines import Engine
 from pixelwise.inference.engines.registry import open_model, open_module
@@ -65,6 +66,7 @@ class Predictor:
         self.info = info
         self.refiner = refiner
         self.views = views
+        self.cleaning = AS_IS
         self._source, self._partners = source, partners
         model = info.name if identity is None else identity
         model = model if views == SINGLE else f"{model} {views}"
@@ -93,6 +95,16 @@ class Predictor:
         made._partners = Partners.of(folders, isinstance(data, str) and data.startswith("nyud:"))
         return made
 
+    def with_cleaning(self, cleaning: Cleaning) -> "Predictor":
+        """The same model, whose results are cleaned. Raises ValueError if its classes do not allow it."""
+        cleaning.check(self.classes)
+        if cleaning == self.cleaning:
+            return self
+        made = copy(self)
+        made.cleaning = cleaning
+        made.identity = f"{self.identity} {cleaning}"
+        return made
+
     def identity_for(self, path: Path) -> str:
         """As `identity`; where the picture has partners, it tells those apart too."""
         return self.identity if self._partners is None else f"{self.identity} {self._partners.state(path)}"
@@ -111,8 +123,10 @@ class Predictor:
         The EXIF orientation of files is applied; Pillow images and arrays are not rotated. Raises ImageError
         for files that are not readable images, ValueError for arrays of another type or shape.
         """
-        if self.inputs != (IMAGE,):
-            return self._of_inputs(source)
+        result = self._of_photo(source) if self.inputs == (IMAGE,) else self._of_inputs(source)
+        return result.cleaned(self.cleaning) if self.cleaning else result
+
+    def _of_photo(self, source: Source) -> Segmentation:
         photo = read_photo(source, self.info.long_side)
         scores = self.scores(source, photo)
         if scores.shape[0] != len(self.classes):

@@ -9,10 +9,12 @@ from pixelwise.core.errors import ModelError
 from pixelwise.core.threads import processors
 from pixelwise.crf.presets import Preset
 from pixelwise.data.sources.voc import read_list
+from pixelwise.inference.cleaning import AS_IS, Cleaning
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.segment_files import Outcome, Task, listed, plan, run
 from pixelwise.inference.segmentation import KINDS
 from pixelwise.inference.submission import check_submission, write_submission
+from pixelwise.inference.views import SINGLE, Views
 from pixelwise.workflows.loading import load
 
 
@@ -62,25 +64,30 @@ def segment_folder(
     ids: str | Path | None = None,
     engine: str = "auto",
     precision: str = "float32",
+    views: Views = SINGLE,
+    cleaning: Cleaning = AS_IS,
 ) -> list[Outcome]:
     """Segment files, folders (with subfolders) and patterns; save results below `output`.
 
-    model: what `load` takes, or a predictor, which keeps its own threads, CRF, engine and precision. save:
-    any of "mask", "overlay", "cutout" and "probabilities". Pictures that an earlier run finished are skipped,
-    unless `overwrite`. A picture that cannot be segmented becomes an outcome with a `problem`; the others go
-    on. depth, hha: for models that see them, folders of files called as the pictures are. submission: an
-    archive (.tgz) of all masks to write, in the form of PASCAL VOC's server or of CamVid. ids: a text file
-    that lists the pictures to segment by their names without ending. engine, precision: see `load`.
+    model: what `load` takes, or a predictor, which keeps its own threads, CRF, engine, precision and views.
+    save: any of "mask", "overlay", "cutout" and "probabilities". Pictures that an earlier run finished are
+    skipped, unless `overwrite`. A picture that cannot be segmented becomes an outcome with a `problem`; the
+    others go on. depth, hha: for models that see them, folders of files called as the pictures are.
+    submission: an archive (.tgz) of all masks to write, in the form of PASCAL VOC's server or of CamVid. ids:
+    a text file that lists the pictures to segment by their names without ending. engine, precision, views:
+    see `load`. cleaning: what is done to the labels, such as removing small regions.
 
     on_picture is called with the number of pictures done, their total and the outcome. Raises ValueError for
-    another kind in `save`, ImageError if `output` cannot be written into, ModelError as `load` does and for
-    cutouts of a model without a background class.
+    another kind in `save`, ImageError if `output` cannot be written into, ModelError as `load` does, and for
+    cutouts and cleaning that need a class which the model does not have.
     """
     job = prepare_folder(
         *(inputs, output, model, save, crf, overwrite, threads, depth, hha, submission),
         ids=ids,
         engine=engine,
         precision=precision,
+        views=views,
+        cleaning=cleaning,
     )
     outcomes = []
     for outcome in job.run():
@@ -106,6 +113,8 @@ def prepare_folder(
     ids: str | Path | None = None,
     engine: str = "auto",
     precision: str = "float32",
+    views: Views = SINGLE,
+    cleaning: Cleaning = AS_IS,
 ) -> FolderJob:
     """All of `segment_folder` that comes before the first picture: find the pictures and load the model."""
     if unknown := [kind for kind in save if kind not in KINDS]:
@@ -119,12 +128,13 @@ def prepare_folder(
     predictor = (
         model
         if isinstance(model, Predictor)
-        else load(model, threads // workers, crf, engine=engine, precision=precision)
+        else load(model, threads // workers, crf, views, engine, precision)
     )
     seen = {"depth": depth, "hha": hha}
     predictor = predictor.with_partners(
         {name: Path(place) for name, place in seen.items() if place is not None}
     )
+    predictor = _cleaned(predictor, cleaning) if cleaning else predictor
     archive = None if submission is None else Path(submission)
     if archive is not None:
         check_submission(archive, predictor.classes)
@@ -136,3 +146,10 @@ def prepare_folder(
         )
     kinds = tuple(dict.fromkeys(save))
     return FolderJob(predictor, tasks, Path(output), kinds, overwrite, workers, archive, passed_over)
+
+
+def _cleaned(predictor: Predictor, cleaning: Cleaning) -> Predictor:
+    try:
+        return predictor.with_cleaning(cleaning)
+    except ValueError as problem:
+        raise ModelError(str(problem), "pixelwise models lists the classes of the bundled models") from None
