@@ -400,7 +400,7 @@ def test_labels_are_cleaned_and_results_of_another_cleaning_are_not_reused(
     assert (sorted(kept), skipped) == (sorted(["background", found]), False)
     assert names(f"--only {found}")[1], "the same cleaning is reused"
     kept, skipped = names("--min-region 100%")
-    assert (len(kept), skipped) == (2, False), "the largest region that is not background stays"
+    assert (kept, skipped) == ([found], False), "all joins the largest region that is not background"
     for wrong in ("lots", "200%", "-1", "nan"):
         refused = invoke(f"segment examples --min-region {wrong}")
         assert (refused.exit_code, "--min-region" in refused.stderr) == (2, True)
