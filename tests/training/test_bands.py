@@ -184,13 +184,18 @@ def test_resuming_keeps_the_statistics(fields: Path, tmp_path: Path) -> None:
 def test_arrays_with_bands_are_trained_on(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     pairs = [scene(rng, 4) for _ in range(5)]
-    settings = dict(setting.split("=") for setting in (*SETTINGS, *LEARN, "steps=2", "evaluate_every=2"))
+    settings: dict[str, Any] = dict(
+        setting.split("=") for setting in (*SETTINGS, *LEARN, "steps=2", "evaluate_every=2")
+    )
     settings.pop("inputs")
     made = train(
         "finetune", pairs, pairs[:2], tmp_path / "run", class_names=["a", "b"], inputs="bands", **settings
     )
     assert load(made.path)(pairs[0][0]).labels.shape == (48, 64)
-    odd = [pairs[0], (pairs[1][0].astype(np.uint8), pairs[1][1])]
+    odd: list[tuple[npt.NDArray[Any], npt.NDArray[np.uint8]]] = [
+        pairs[0],
+        (pairs[1][0].astype(np.uint8), pairs[1][1]),
+    ]
     with pytest.raises(ValueError, match="image 1 has 4 bands of uint8, but image 0 has 4 bands of uint16"):
         train("finetune", odd, odd, tmp_path / "other", class_names=["a", "b"])
 
