@@ -184,9 +184,8 @@ def test_resuming_keeps_the_statistics(fields: Path, tmp_path: Path) -> None:
 def test_arrays_with_bands_are_trained_on(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     pairs = [scene(rng, 4) for _ in range(5)]
-    settings: dict[str, Any] = dict(
-        setting.split("=") for setting in (*SETTINGS, *LEARN, "steps=2", "evaluate_every=2")
-    )
+    texts = (*SETTINGS, *LEARN, "steps=2", "evaluate_every=2")
+    settings: dict[str, Any] = dict(text.split("=") for text in texts)
     settings.pop("inputs")
     made = train(
         "finetune", pairs, pairs[:2], tmp_path / "run", class_names=["a", "b"], inputs="bands", **settings

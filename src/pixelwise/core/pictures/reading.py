@@ -24,7 +24,7 @@ from pixelwise.core.terminal import printable
 from pixelwise.core.types import RGBImage
 
 Source = str | Path | Image.Image | npt.NDArray[Any]
-"""A file, a Pillow image, or an (H, W, 3) RGB array of uint8; models of bands take (H, W, K) of their type."""
+"""A file, a Pillow image, or an RGB array (H, W, 3) of uint8; models of bands take (H, W, K)."""
 
 FIRST_FRAME = "only the first frame"
 """The note on a file that holds several pictures."""
