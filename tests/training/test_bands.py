@@ -255,6 +255,23 @@ def test_six_bands_are_not_taken_for_two_streams() -> None:
         build_net(recipe, 2, channels=6)
 
 
+def test_a_net_that_starts_from_a_run_of_photos_measures_its_own_statistics(
+    squares: Path, tmp_path: Path
+) -> None:
+    run_recipe(squares, tmp_path, *SETTINGS, "steps=1", "evaluate_every=1", "workers=0")
+    photos = checkpoint.load(tmp_path / checkpoint.LAST).mean
+    recipe = Recipe(name="bands", data="folder:x").override(
+        [*SETTINGS, "inputs=bands", "batch_norm=train", f"init_from={tmp_path}", "backbone_weights=none"]
+    )
+    made = build_net(recipe, 2, channels=5, statistics=BandStatistics((1000.0,) * 5, (200.0,) * 5))
+    state = made.state_dict()
+    assert state["mean"].flatten().tolist() == [1000.0] * 5
+    (first,) = [n for n in photos if n.startswith("backbone") and photos[n].shape != state[n].shape]
+    torch.testing.assert_close(state[first][:, :3], photos[first] * 3 / 5)
+    same = build_net(recipe, 2, channels=3, statistics=BandStatistics((1000.0,) * 3, (200.0,) * 3))
+    assert same.state_dict()["mean"].flatten().tolist() == [1000.0] * 3
+
+
 @pytest.mark.parametrize(
     "settings", [["inputs=bands,depth"], ["inputs=image,bands"], ["inputs=bands", "crf_layer=deeplab"]]
 )
