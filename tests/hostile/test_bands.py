@@ -16,6 +16,8 @@ from pixelwise.core.errors import ImageError
 from pixelwise.core.pictures.bands import read_bands
 from pixelwise.core.pictures.memory_budget import PICTURES
 
+pytestmark = pytest.mark.slow  # trains, exports, or starts many processes
+
 COUNT = int(os.environ.get("PIXELWISE_HOSTILE", "200"))
 
 

@@ -25,6 +25,8 @@ from pixelwise.training.setup.band_statistics import BandStatistics
 from pixelwise.training.setup.recipe_net import build_net
 from pixelwise.workflows import check, export, load, segment_folder, train
 
+pytestmark = pytest.mark.slow  # trains, exports, or starts many processes
+
 tifffile = pytest.importorskip("tifffile", reason="needs tifffile")
 
 LEARN = ("inputs=bands", "steps=50", "evaluate_every=50", "workers=0", "colour=0", "dropout=0", "ema=0.9")

@@ -17,6 +17,8 @@ from pixelwise.training.image_labels import Estimate, em_adaptive, em_fixed
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.sampling.batches import AugmentedImages, Batch
 
+pytestmark = pytest.mark.slow  # trains, exports, or starts many processes
+
 
 def test_em_fixed_adds_5_to_objects_and_3_to_the_background_that_are_shown() -> None:
     scores = torch.tensor([[[[4.0, 6.0, 0.0, 0.0]], [[1.0, 3.0, 0.0, 9.0]], [[0.0, 0.0, 7.0, 0.0]]]])
