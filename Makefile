@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test docs hostile sanitize clean
+.PHONY: demo test docs stub hostile sanitize clean
 
 demo: .venv/base
 	$(BIN)/pixelwise segment examples/*.png --output demo --save mask,overlay,cutout --overwrite
@@ -25,6 +25,10 @@ hostile: .venv/dev
 docs: .venv/docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 	@echo "The documentation is in site/: open site/index.html."
+
+# The types of the compiled core, from the signatures in cpp/bindings. A test compares.
+stub: .venv/dev
+	$(BIN)/python -m nanobind.stubgen -q -m pixelwise._core -o src/pixelwise/_core.pyi
 
 # Memory and undefined behaviour, then threads, whose sanitizer wants addresses that are not randomised.
 sanitize:

@@ -16,6 +16,8 @@ from pixelwise.recipes import get_recipe
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.stages import Chain
 
+pytestmark = pytest.mark.slow  # trains, exports, or starts many processes
+
 BUNDLED = Path(__file__).parent.parent / "src/pixelwise/bundled"
 EXAMPLES = Path(__file__).parent.parent / "examples"
 SHARED = Path(__file__).parent.parent.parent / "shared/data"

@@ -22,6 +22,8 @@ from pixelwise.cli import main
 from pixelwise.inference import bundled_names
 from pixelwise.models import registry
 
+pytestmark = pytest.mark.slow  # trains, exports, or starts many processes
+
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -55,6 +55,7 @@ def test_the_package_says_that_it_is_typed() -> None:
     assert (Path(pixelwise.__file__).parent / "py.typed").is_file()
 
 
+@pytest.mark.slow
 def test_importing_any_module_leaves_the_environment_and_the_allocator_unchanged() -> None:
     code = """
 import ctypes, importlib, os, pkgutil

@@ -20,6 +20,8 @@ from pixelwise.training.recipe import Recipe
 from pixelwise.workflows.exporting import export
 from pixelwise.workflows.training import TrainedRun, prepare
 
+pytestmark = pytest.mark.slow  # trains, exports, or starts many processes
+
 NAMES = ["ground", "square"]
 SMALL: dict[str, Any] = {
     "backbone": "test_efficientnet",

@@ -1,119 +1,116 @@
-"""The compiled core, see cpp/bindings/module.cpp. Arrays are C-contiguous, aligned and never converted."""
-
 from collections.abc import Sequence
+from typing import Annotated
 
-import numpy as np
-import numpy.typing as npt
+import numpy
+from numpy.typing import NDArray
 
-def count_confusion(
-    truth: npt.NDArray[np.uint8],
-    prediction: npt.NDArray[np.uint8],
-    ignore: int,
-    matrix: npt.NDArray[np.int64],
-) -> int: ...
-def label_pixels(
-    scores: npt.NDArray[np.float32],
-    labels: npt.NDArray[np.uint8],
-    pixels: npt.NDArray[np.int64],
-    confidence: npt.NDArray[np.float64],
-) -> None: ...
-def pixel_confidence(scores: npt.NDArray[np.float32], confidence: npt.NDArray[np.float32]) -> None: ...
-def pixel_probabilities(scores: npt.NDArray[np.float32], probabilities: npt.NDArray[np.float32]) -> None: ...
-def keep_largest_region(labels: npt.NDArray[np.uint8], background: int) -> None: ...
-def fill_holes(labels: npt.NDArray[np.uint8], background: int) -> None: ...
-def remove_small_regions(labels: npt.NDArray[np.uint8], smallest: int, background: int | None) -> None: ...
 
-class LatticeTooLarge(MemoryError): ...  # noqa: N818
+def count_confusion(truth: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)], prediction: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)], ignore: int, matrix: Annotated[NDArray[numpy.int64], dict(shape=(None, None), order='C', device='cpu')]) -> int:
+    """
+    Add to matrix[t, p] the pixels of truth t predicted as p; return the index of the first id out of range, or the number of pixels.
+    """
+
+def label_pixels(scores: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu', writable=False)], labels: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), order='C', device='cpu')], pixels: Annotated[NDArray[numpy.int64], dict(shape=(None,), order='C', device='cpu')], confidence: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu')]) -> None:
+    """
+    Interpolate scores (C, h, w) to labels' size (H, W) and fill in the best class per pixel; add per class the pixel count and the sum of their probabilities.
+    """
+
+def pixel_confidence(scores: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu', writable=False)], confidence: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')]) -> None:
+    """
+    Interpolate scores (C, h, w) to confidence's size (H, W) and fill in the probability of the best class.
+    """
+
+def pixel_probabilities(scores: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu', writable=False)], probabilities: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu')]) -> None:
+    """
+    Interpolate scores (C, h, w) to probabilities' size (C, H, W) and take the softmax over classes.
+    """
+
+class LatticeTooLarge(MemoryError):
+    pass
 
 class MeanField:
-    """A dense CRF, see cpp/bindings/crf.cpp. Volumes are (classes, depth, height, width) with any strides."""
+    """
+    A dense CRF; the arrays it takes and fills are (classes, depth, height, width).
+    """
 
-    def __init__(
-        self,
-        shape: tuple[int, ...],
-        classes: int,
-        kernels: Sequence[tuple[npt.NDArray[np.float32], int, float, npt.NDArray[np.float32] | None]],
-        threads: int,
-        instructions: str | None = None,
-        most_vertices: int | None = None,
-    ) -> None: ...
-    def set_unary(self, unary: npt.NDArray[np.float32]) -> int: ...
-    def step(self) -> None: ...
-    def step_from(self, beliefs: npt.NDArray[np.float32]) -> None: ...
-    def beliefs(self, out: npt.NDArray[np.float32]) -> None: ...
-    def labels(self, out: npt.NDArray[np.int32]) -> None: ...
-    def divergence(self) -> float: ...
-    def divergence_of(self, beliefs: npt.NDArray[np.float32]) -> float: ...
-    def message(self, term: int, values: npt.NDArray[np.float32], out: npt.NDArray[np.float32]) -> None: ...
-    @property
-    def vertices(self) -> list[int]: ...
-    @property
-    def threads(self) -> int: ...
+    def __init__(self, shape: tuple[int, int, int], classes: int, kernels: Sequence[tuple[Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], int, float, Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)] | None]], threads: int, instructions: str | None = None, most_vertices: int | None = None) -> None:
+        """
+        kernels: (features (d, pixels), normalization 0 none 1 before 2 after 3 symmetric, weight, label matrix or None). LatticeTooLarge if all lattices together have more than `most_vertices`.
+        """
 
-def instruction_set() -> str: ...
+    def set_unary(self, unary: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None, None), device='cpu', writable=False)]) -> int:
+        """
+        Take energies and start anew; return the index class * pixels + pixel of one that is not finite, or -1.
+        """
+
+    def step(self) -> None:
+        """One iteration."""
+
+    def step_from(self, beliefs: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None, None), device='cpu', writable=False)]) -> None:
+        """One iteration from these beliefs."""
+
+    def beliefs(self, out: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None, None), device='cpu')]) -> None:
+        """Fill in Q."""
+
+    def labels(self, out: Annotated[NDArray[numpy.int32], dict(shape=(None,), order='C', device='cpu')]) -> None:
+        """Fill in the likeliest class of each pixel."""
+
+    def divergence(self) -> float:
+        """The mean-field objective of the present beliefs."""
+
+    def divergence_of(self, beliefs: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None, None), device='cpu', writable=False)]) -> float:
+        """The mean-field objective of these beliefs."""
+
+    def message(self, term: int, values: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None, None), device='cpu', writable=False)], out: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None, None), device='cpu')]) -> None:
+        """Fill in what one kernel makes of these values."""
+
+    @property
+    def vertices(self) -> list[int]:
+        """Lattice vertices of each kernel."""
+
+    @property
+    def threads(self) -> int:
+        """Threads in use."""
+
+def instruction_set() -> str:
+    """The instruction set that is chosen on this processor."""
 
 class Convolution:
-    """A convolution of stride 1, see cpp/conv/convolution.hpp. Images are (N, H, W, channels)."""
+    """
+    A convolution of stride 1 with bias, and perhaps ReLU and 2 x 2 max pooling.
+    """
 
-    def __init__(
-        self,
-        weights: npt.NDArray[np.float32],
-        bias: npt.NDArray[np.float32],
-        padding: int,
-        dilation: int,
-        rectified: bool,
-        pooled: bool,
-        threads: int,
-        instructions: str | None = None,
-    ) -> None: ...
-    def length(self, size: int) -> int: ...
-    def run(self, images: npt.NDArray[np.float32], out: npt.NDArray[np.float32], threads: int) -> None: ...
+    def __init__(self, weights: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None, None), order='C', device='cpu', writable=False)], bias: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu', writable=False)], padding: int, dilation: int, rectified: bool, pooled: bool, threads: int, instructions: str | None = None) -> None: ...
 
-def convolve(
-    images: npt.NDArray[np.float32],
-    weights: npt.NDArray[np.float32],
-    bias: npt.NDArray[np.float32],
-    padding: int,
-    dilation: int,
-    rectified: bool,
-    out: npt.NDArray[np.float32],
-    threads: int,
-    instructions: str | None = None,
-) -> None: ...
-def convolve_back(
-    gradient: npt.NDArray[np.float32],
-    weights: npt.NDArray[np.float32],
-    padding: int,
-    dilation: int,
-    out: npt.NDArray[np.float32],
-    threads: int,
-    instructions: str | None = None,
-) -> None: ...
-def correlate(
-    images: npt.NDArray[np.float32],
-    gradient: npt.NDArray[np.float32],
-    padding: int,
-    dilation: int,
-    out: npt.NDArray[np.float32],
-    threads: int,
-    instructions: str | None = None,
-) -> None: ...
-def cross_entropy(
-    scores: npt.NDArray[np.float32],
-    labels: npt.NDArray[np.uint8],
-    weights: npt.NDArray[np.float32],
-    scale: float,
-    gradient: npt.NDArray[np.float32] | None,
-    threads: int,
-    instructions: str | None = None,
-) -> float: ...
-def correlate_depthwise(
-    images: npt.NDArray[np.float32],
-    gradient: npt.NDArray[np.float32],
-    stride: int,
-    padding: int,
-    dilation: int,
-    out: npt.NDArray[np.float32],
-    threads: int,
-    instructions: str | None = None,
-) -> None: ...
+    def length(self, size: int) -> int:
+        """Rows (or columns) of the result for so many of the image."""
+
+    def run(self, images: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None, None), order='C', device='cpu', writable=False)], out: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None, None), order='C', device='cpu')], threads: int) -> None:
+        """
+        Fill out (N, length(H), length(W), outputs) from the images (N, H, W, inputs).
+        """
+
+def convolve(images: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None, None), order='C', device='cpu', writable=False)], weights: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None, None), order='C', device='cpu', writable=False)], bias: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu', writable=False)], padding: int, dilation: int, rectified: bool, out: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None, None), order='C', device='cpu')], threads: int, instructions: str | None = None) -> None:
+    """
+    Fill out (N, H', W', outputs) from images (N, H, W, inputs) with weights (outputs, inputs, k, k), and perhaps ReLU.
+    """
+
+def convolve_back(gradient: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None, None), order='C', device='cpu', writable=False)], weights: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None, None), order='C', device='cpu', writable=False)], padding: int, dilation: int, out: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None, None), order='C', device='cpu')], threads: int, instructions: str | None = None) -> None:
+    """
+    Fill out (N, H, W, inputs) with the gradient of a convolution's images from that of its results.
+    """
+
+def correlate(images: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None, None), order='C', device='cpu', writable=False)], gradient: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None, None), order='C', device='cpu', writable=False)], padding: int, dilation: int, out: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None, None), order='C', device='cpu')], threads: int, instructions: str | None = None) -> None:
+    """
+    Fill out (outputs, inputs, k, k) with the gradient of a convolution's weights from that of its results.
+    """
+
+def cross_entropy(scores: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], labels: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)], weights: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu', writable=False)], scale: float, gradient: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')] | None, threads: int, instructions: str | None = None) -> float:
+    """
+    The sum over pixels of the weighted cross-entropy of scores (pixels, classes), in nats; fill in the gradient of `scale` times it. Labels of 255 do not count.
+    """
+
+def correlate_depthwise(images: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None, None), order='C', device='cpu', writable=False)], gradient: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None, None), order='C', device='cpu', writable=False)], stride: int, padding: int, dilation: int, out: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu')], threads: int, instructions: str | None = None) -> None:
+    """
+    Fill out (channels, k, k) with the gradient of a depthwise convolution's weights from that of its results.
+    """

@@ -16,6 +16,8 @@ from pixelwise.crf import load_preset
 from pixelwise.crf.parameter_search import Point
 from pixelwise.evaluation.crf_scores import ScoredImages
 
+pytestmark = pytest.mark.slow  # trains, exports, or starts many processes
+
 
 @pytest.fixture
 def invoke(

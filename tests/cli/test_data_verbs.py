@@ -6,10 +6,13 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 from label_files import write_list, write_photo
 from PIL import Image
 
 from pixelwise.data import SOURCES, open_dataset
+
+pytestmark = pytest.mark.slow  # trains, exports, or starts many processes
 
 
 def pixelwise(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":

@@ -49,6 +49,7 @@ def write(images: Path, labels: Path) -> None:
 EVALUATE = "eval default --data folder:my_images --split all"
 
 
+@pytest.mark.slow
 def test_every_verb_ends_with_two_examples_that_succeed(invoke: Invoke) -> None:
     assert invoke(f"{EVALUATE} --report reports/plain").exit_code == 0
     assert invoke(f"{EVALUATE} --crf --report reports/crf").exit_code == 0

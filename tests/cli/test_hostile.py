@@ -11,6 +11,8 @@ from PIL import Image
 
 from pixelwise.core.terminal import printable
 
+pytestmark = pytest.mark.slow  # trains, exports, or starts many processes
+
 # Its own peak: what the system tells of a child (ru_maxrss) begins with the parent's size.
 RUN = """
 import atexit, re, sys

@@ -35,6 +35,8 @@ from pixelwise.models.weights.imagenet import load_imagenet
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.setup.recipe_net import build_net
 
+pytestmark = pytest.mark.slow  # trains, exports, or starts many processes
+
 EXAMPLES = (*models.EXAMPLES, *describe.EXAMPLES, *import_caffe.EXAMPLES)
 
 

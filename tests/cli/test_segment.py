@@ -27,6 +27,8 @@ from pixelwise.inference.crf_refiner import DEFAULT_PRESET
 from pixelwise.inference.model_files.model_file import ModelInfo
 from pixelwise.inference.predictor import Predictor, load
 
+pytestmark = pytest.mark.slow  # trains, exports, or starts many processes
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 HOSTILE_CLASSES = Classes.named(("background", "red\x1b[5m", "green\rblue", "blue\x9b"))
 

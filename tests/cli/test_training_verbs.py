@@ -19,6 +19,8 @@ from pixelwise.training import checkpoint
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.stages import Chain
 
+pytestmark = pytest.mark.slow  # trains, exports, or starts many processes
+
 
 def pixelwise(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(

@@ -14,6 +14,8 @@ from pixelwise.cli.main import app
 from pixelwise.core.classes import Classes
 from pixelwise.core.pictures.reading import read_photo
 
+pytestmark = pytest.mark.slow  # trains, exports, or starts many processes
+
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 

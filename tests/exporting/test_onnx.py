@@ -23,6 +23,8 @@ from pixelwise.models.nets.fcn import fcn
 from pixelwise.models.nets.skip_fcn import Head, SkipFCN
 from pixelwise.models.trunks.timm_trunks import backbone
 
+pytestmark = pytest.mark.slow  # trains, exports, or starts many processes
+
 INFO = ModelInfo("tiny", Classes.named(["background", "cup", "spoon"]), 50, {"mean": [1.0]}, {"steps": 3})
 
 

@@ -16,6 +16,8 @@ from pixelwise.exporting.wrap import wrap_onnx
 from pixelwise.inference.model_files.model_file import ModelInfo
 from pixelwise.inference.normalisation import Normalisation
 
+pytestmark = pytest.mark.slow  # trains, exports, or starts many processes
+
 INFO = ModelInfo("colours", Classes.named(["red", "green", "blue"]), 64)
 RAW = Normalisation(input_range=(0, 255))
 

@@ -14,6 +14,8 @@ from pathlib import Path
 import cases_core
 import pytest
 
+pytestmark = pytest.mark.slow  # trains, exports, or starts many processes
+
 COUNT = int(os.environ.get("PIXELWISE_HOSTILE", "300"))
 SECONDS = 60
 BYTES = 2 * 10**9

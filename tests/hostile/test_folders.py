@@ -7,6 +7,8 @@ import pytest
 from cases_folders import BUILDERS, cases
 from verdicts import broken_rules, left_behind, run
 
+pytestmark = pytest.mark.slow  # trains, exports, or starts many processes
+
 COUNT = int(os.environ.get("PIXELWISE_HOSTILE", "72"))
 LOADED = ("pixelwise.data.checks.check_page", "pixelwise.data.conversion")
 BATCH = 24

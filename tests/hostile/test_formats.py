@@ -7,6 +7,8 @@ import pytest
 from cases_formats import BUILDERS, cases
 from verdicts import broken_rules, left_behind, run
 
+pytestmark = pytest.mark.slow  # trains, exports, or starts many processes
+
 COUNT = int(os.environ.get("PIXELWISE_HOSTILE", "100"))
 LOADED = (
     "pixelwise.crf.masks_from_boxes",

@@ -12,6 +12,8 @@ pytest.importorskip("openvino")
 
 from cases_models import CHANGES, cases
 
+pytestmark = pytest.mark.slow  # trains, exports, or starts many processes
+
 COUNT = int(os.environ.get("PIXELWISE_HOSTILE", "66"))
 BATCH = 110
 ENGINES = ("onnxruntime", "openvino")

@@ -9,6 +9,8 @@ from verdicts import broken_rules, left_behind, run
 
 from pixelwise.core.terminal import printable
 
+pytestmark = pytest.mark.slow  # trains, exports, or starts many processes
+
 COUNT = int(os.environ.get("PIXELWISE_HOSTILE", "200"))
 BATCH = 50
 

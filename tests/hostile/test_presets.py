@@ -7,12 +7,15 @@ import os
 from pathlib import Path
 
 import numpy as np
+import pytest
 from cases_presets import cases
 from PIL import Image
 from verdicts import broken_rules, left_behind, run
 
 from pixelwise.core.errors import PresetError
 from pixelwise.crf import load_preset, refine
+
+pytestmark = pytest.mark.slow  # trains, exports, or starts many processes
 
 COUNT = int(os.environ.get("PIXELWISE_HOSTILE", "300"))
 IMAGE = np.random.default_rng(0).integers(0, 256, (6, 7, 3)).astype(np.uint8)

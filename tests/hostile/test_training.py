@@ -18,6 +18,8 @@ from safetensors.torch import save_file
 from squares_runs import command
 from verdicts import broken_rules, left_behind, run
 
+pytestmark = pytest.mark.slow  # trains, exports, or starts many processes
+
 COUNT = int(os.environ.get("PIXELWISE_HOSTILE", "44"))
 LOADED = (
     "lightning_fabric",

@@ -99,6 +99,7 @@ def in_small(recipe: Recipe, rooms: Path) -> Recipe:
     return replace(recipe, **trunk, **size, **course, **splits, **start)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", recipes.recipe_names())
 def test_a_recipe_trains_and_gives_a_net(name: str, rooms: Path, tmp_path: Path) -> None:
     recipe = recipes.get_recipe(name)

@@ -25,6 +25,8 @@ from pixelwise.training.setup.band_statistics import BandStatistics
 from pixelwise.training.setup.recipe_net import build_net
 from pixelwise.workflows import check, export, load, segment_folder, train
 
+pytestmark = pytest.mark.slow  # trains, exports, or starts many processes
+
 tifffile = pytest.importorskip("tifffile", reason="needs tifffile")
 
 LEARN = ("inputs=bands", "steps=50", "evaluate_every=50", "workers=0", "colour=0", "dropout=0", "ema=0.9")
@@ -184,13 +186,17 @@ def test_resuming_keeps_the_statistics(fields: Path, tmp_path: Path) -> None:
 def test_arrays_with_bands_are_trained_on(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     pairs = [scene(rng, 4) for _ in range(5)]
-    settings = dict(setting.split("=") for setting in (*SETTINGS, *LEARN, "steps=2", "evaluate_every=2"))
+    texts = (*SETTINGS, *LEARN, "steps=2", "evaluate_every=2")
+    settings: dict[str, Any] = dict(text.split("=") for text in texts)
     settings.pop("inputs")
     made = train(
         "finetune", pairs, pairs[:2], tmp_path / "run", class_names=["a", "b"], inputs="bands", **settings
     )
     assert load(made.path)(pairs[0][0]).labels.shape == (48, 64)
-    odd = [pairs[0], (pairs[1][0].astype(np.uint8), pairs[1][1])]
+    odd: list[tuple[npt.NDArray[Any], npt.NDArray[np.uint8]]] = [
+        pairs[0],
+        (pairs[1][0].astype(np.uint8), pairs[1][1]),
+    ]
     with pytest.raises(ValueError, match="image 1 has 4 bands of uint8, but image 0 has 4 bands of uint16"):
         train("finetune", odd, odd, tmp_path / "other", class_names=["a", "b"])
 
@@ -249,6 +255,23 @@ def test_six_bands_are_not_taken_for_two_streams() -> None:
     )
     with pytest.raises(TrainingError, match="six channels are RGB and HHA to a paper's FCN"):
         build_net(recipe, 2, channels=6)
+
+
+def test_a_net_that_starts_from_a_run_of_photos_measures_its_own_statistics(
+    squares: Path, tmp_path: Path
+) -> None:
+    run_recipe(squares, tmp_path, *SETTINGS, "steps=1", "evaluate_every=1", "workers=0")
+    photos = checkpoint.load(tmp_path / checkpoint.LAST).mean
+    recipe = Recipe(name="bands", data="folder:x").override(
+        [*SETTINGS, "inputs=bands", "batch_norm=train", f"init_from={tmp_path}", "backbone_weights=none"]
+    )
+    made = build_net(recipe, 2, channels=5, statistics=BandStatistics((1000.0,) * 5, (200.0,) * 5))
+    state = made.state_dict()
+    assert state["mean"].flatten().tolist() == [1000.0] * 5
+    (first,) = [n for n in photos if n.startswith("backbone") and photos[n].shape != state[n].shape]
+    torch.testing.assert_close(state[first][:, :3], photos[first] * 3 / 5)
+    same = build_net(recipe, 2, channels=3, statistics=BandStatistics((1000.0,) * 3, (200.0,) * 3))
+    assert same.state_dict()["mean"].flatten().tolist() == [1000.0] * 3
 
 
 @pytest.mark.parametrize(

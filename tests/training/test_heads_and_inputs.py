@@ -23,6 +23,8 @@ from pixelwise.training.losses.cross_entropy import cross_entropy
 from pixelwise.training.setup.recipe_net import load_run
 from pixelwise.workflows import export, load
 
+pytestmark = pytest.mark.slow  # trains, exports, or starts many processes
+
 SETTINGS = (
     *("backbone_weights=none", "freeze_stages=0", "dropout=0", "crop=33", "batch_size=4", "ema=0"),
     *("optimizer=adamw", "learning_rate=3e-3", "head_learning_rate=1e-2", "warmup_steps=5", "workers=0"),

@@ -17,6 +17,8 @@ from pixelwise.training.image_labels import Estimate, em_adaptive, em_fixed
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.sampling.batches import AugmentedImages, Batch
 
+pytestmark = pytest.mark.slow  # trains, exports, or starts many processes
+
 
 def inside(scores: torch.Tensor) -> torch.Tensor:
     """Every pixel belongs to the picture."""

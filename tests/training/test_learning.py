@@ -25,6 +25,8 @@ from pixelwise.training.setup.recipe_net import build_net, load_run
 from pixelwise.training.setup.run_start import settled
 from pixelwise.training.stopping import is_best, learns_no_more
 
+pytestmark = pytest.mark.slow  # trains, exports, or starts many processes
+
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 

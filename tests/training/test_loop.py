@@ -19,6 +19,8 @@ from pixelwise.training.loop import train
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.setup.recipe_net import load_run
 
+pytestmark = pytest.mark.slow  # trains, exports, or starts many processes
+
 
 @pytest.fixture(scope="module")
 def uninterrupted(squares: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:

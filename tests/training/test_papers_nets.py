@@ -23,6 +23,8 @@ from pixelwise.training.optimizer import make_optimizer, schedule, set_rates
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.setup.recipe_net import build_net, load_run
 
+pytestmark = pytest.mark.slow  # trains, exports, or starts many processes
+
 SETTINGS = [
     "backbone_weights=none",
     "freeze_stages=0",

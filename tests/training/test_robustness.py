@@ -32,6 +32,8 @@ from squares_runs import (
 from pixelwise.core.errors import DataError, PixelwiseError, TrainingError
 from pixelwise.training import checkpoint
 
+pytestmark = pytest.mark.slow  # trains, exports, or starts many processes
+
 KILLS, STEPS = 10, 160
 EVERY_STEP = ("checkpoint_minutes=0", f"steps={STEPS}", "evaluate_every=80", "workers=0", "batch_size=2")
 

@@ -26,6 +26,8 @@ from pixelwise.training.recipe import Recipe
 from pixelwise.training.setup.recipe_net import load_run
 from pixelwise.training.stages import Chain, read_chain, train_chain
 
+pytestmark = pytest.mark.slow  # trains, exports, or starts many processes
+
 FCN = (
     *("backbone_weights=none", "freeze_stages=0", "crop=33", "batch_size=2", "warmup_steps=0", "workers=0"),
     *("optimizer=sgd", "learning_rate=1e-3", "head_learning_rate=1e-3", "steps=6", "evaluate_every=3"),

@@ -12,6 +12,8 @@ from pixelwise.training.recipe import Recipe
 from pixelwise.training.setup.recipe_net import build_net, load_run
 from pixelwise.training.setup.run_start import settled
 
+pytestmark = pytest.mark.slow  # trains, exports, or starts many processes
+
 PLAIN = ("workers=0", "dropout=0", "optimizer=sgd", "warmup_steps=0", "ema=0", "steps=3")
 
 

@@ -72,7 +72,8 @@ def create(
     """
     entry = entry_of(name)
     if in_channels not in entry.channels and not (entry.bands and in_channels >= 1):
-        raise ValueError(f"{name} takes {', '.join(map(str, entry.channels))} channels, got {in_channels}")
+        taken = "at least 1 channel" if entry.bands else f"{', '.join(map(str, entry.channels))} channels"
+        raise ValueError(f"{name} takes {taken}, got {in_channels}")
     if not takes_weights(entry, weights):
         raise ValueError(f'{name} takes the weights {sources(entry)}, got "{weights}"')
     chooses = "backbone" in entry.settings

@@ -3,11 +3,14 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from pixelwise.core.classes import Classes
+from pixelwise.core.pictures.bands import view_of
 from pixelwise.core.pictures.label_pictures import mask
 from pixelwise.core.pictures.writing import write_picture
+from pixelwise.core.types import Channel, RGBImage
 from pixelwise.data.conversion import write_classes
 from pixelwise.data.sources.folder import classes_file, file_stem, labels_folder
 from pixelwise.training.sampling.batches import Batch
@@ -28,10 +31,18 @@ def save_evidence(
     for number, batch in enumerate(parts):
         for index, id_ in enumerate(batch.ids):
             name = f"{rank}_{number}_{index}_{file_stem(id_)}.png"
-            colours = batch.images[index, :3].permute(1, 2, 0).byte().numpy()
+            colours = _shown(batch.images[index].permute(1, 2, 0).numpy())
             write_picture(place / "images" / name, Image.fromarray(colours))
             for head, entry in classes.items():
                 write_picture(
                     place / labels_folder(head) / name, mask(batch.heads[head][index].numpy(), entry)
                 )
     return place
+
+
+def _shown(stacked: Channel) -> RGBImage:
+    """(H, W, 3) of what a net sees, (H, W, K): the photo, which comes first, or a view of bands."""
+    photo = stacked[..., :3]
+    if photo.shape[2] == 3 and photo.min() >= 0 and photo.max() <= 255:
+        return np.ascontiguousarray(photo.astype(np.uint8))
+    return view_of(stacked)

@@ -320,7 +320,7 @@ def test_late_fusion_averages_the_scores_of_two_streams() -> None:
         ({"backbone": "resnet18"}, "backbone is one of alexnet, vgg16, vgg19, googlenet, not resnet18"),
         ({"stride": 4}, "stride is one of 32, 16, 8, not 4"),
         ({"padding": "valid"}, "padding is one of release, same"),
-        ({"in_channels": 5}, "in_channels is one of 3, 4, 6"),
+        ({"in_channels": 0}, "in_channels is at least 1, not 0"),
     ],
 )
 def test_what_there_is_not_is_refused_with_what_there_is(options: dict[str, object], complaint: str) -> None:

@@ -26,6 +26,8 @@ from pixelwise.training.distributed.processes import connected, count
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.validation import Judge
 
+pytestmark = pytest.mark.slow  # trains, exports, or starts many processes
+
 # Adam would divide rounding errors by tiny gradients.
 SGD = ("optimizer=sgd", "learning_rate=0.1", "head_learning_rate=0.1", "dropout=0", "workers=0", "clip=1")
 

@@ -19,6 +19,8 @@ from pixelwise.training import checkpoint
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.setup.recipe_net import build_net, load_run
 
+pytestmark = pytest.mark.slow  # trains, exports, or starts many processes
+
 WITH_CRF = ("crf_layer=deeplab", "steps=3", "evaluate_every=3", "batch_size=2")
 
 

@@ -124,7 +124,8 @@ def _deep_png(image: Image.Image, path: Path, layout: str, shown: str) -> npt.ND
         _expect_sound(again, shown)
         low = np.asarray(again)
     _expect_sound(image, shown)
-    return (np.asarray(image).astype(np.uint16) << 8) | low
+    deep: Channel = (np.asarray(image).astype(np.uint16) << 8) | low
+    return deep
 
 
 def _expect_sound(image: Image.Image, shown: str) -> None:

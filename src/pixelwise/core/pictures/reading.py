@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,8 +23,8 @@ from pixelwise.core.pictures.pixel_modes import to_rgb
 from pixelwise.core.terminal import printable
 from pixelwise.core.types import RGBImage
 
-Source = str | Path | Image.Image | npt.NDArray[np.uint8]
-"""A file, a Pillow image, or an (H, W, 3) RGB array of uint8."""
+Source = str | Path | Image.Image | npt.NDArray[Any]
+"""A file, a Pillow image, or an RGB array (H, W, 3) of uint8; models of bands take (H, W, K)."""
 
 FIRST_FRAME = "only the first frame"
 """The note on a file that holds several pictures."""

@@ -19,6 +19,7 @@ from pixelwise.models.layers.frozen_batch_norm import freeze_batch_norm
 from pixelwise.models.nets.fcn import HHA_MEAN
 from pixelwise.models.nets.segmentation_net import OneHead, SegmentationNet
 from pixelwise.models.registry import create, entry_of
+from pixelwise.models.surgery.input_channels import for_bands
 from pixelwise.models.surgery.weight_transplant import transplant
 from pixelwise.models.weights.imagenet import load_imagenet, load_imagenet_for_hha
 from pixelwise.models.weights.tensor_files import naming, read_imported
@@ -51,8 +52,11 @@ def build_net(
     if recipe.crf_layer is not None:
         add_crf(net, classes, CRF_PRESETS[recipe.crf_layer])
     if start is not None:
+        tensors = start.tensors if statistics is None else _fitted(start.tensors, net)
         with naming(start.place):
-            report = transplant(start.tensors, net)
+            report = transplant(tensors, net)
+        if statistics is not None and not start.of_bands:
+            statistics.normalise(net)
         note(f"from {recipe.init_from}: {report}")
         if recipe.backbone_weights == "none" and any(name.startswith("backbone.") for name in report.left):
             raise TrainingError(
@@ -68,18 +72,35 @@ def build_net(
 
 @dataclasses.dataclass(frozen=True)
 class _Start:
-    """The initial weights of a net. `batch_norm`: that of their run, or None for a file."""
+    """The initial weights of a net. `batch_norm`: that of their run, or None for a file. `of_bands`: the net
+    takes bands, and its statistics belong to its weights.
+    """
 
     place: str
     tensors: Mapping[str, torch.Tensor]
     batch_norm: str | None
+    of_bands: bool = False
+
+
+def _fitted(tensors: Mapping[str, torch.Tensor], net: SegmentationNet) -> dict[str, torch.Tensor]:
+    """The tensors, with filters of colours fitted to the bands of the net."""
+    places = net.state_dict()
+
+    def fitted(name: str, tensor: torch.Tensor) -> torch.Tensor:
+        place = places.get(name)
+        of_colours = tensor.ndim == 4 and tensor.shape[1] == 3 and name not in ("mean", "std")
+        if not of_colours or place is None or place.ndim != 4 or place.shape[1] == 3:
+            return tensor
+        return for_bands(tensor, place.shape[1])
+
+    return {name: fitted(name, tensor) for name, tensor in tensors.items()}
 
 
 def _start(place: str) -> _Start:
     """Weights of a run folder's net, or of a file that `pixelwise import-caffe` wrote."""
     if Path(place).suffix != ".safetensors":
         state = checkpoint.load(checkpoint.chosen(Path(place)))
-        return _Start(place, state.mean, str(state.recipe["batch_norm"]))
+        return _Start(place, state.mean, str(state.recipe["batch_norm"]), bool(state.numbers))
     tensors = read_imported(Path(place))
     if tensors is None:
         raise TrainingError(

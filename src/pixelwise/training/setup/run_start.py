@@ -41,7 +41,8 @@ counts; steps may grow.
 
 def begin(recipe: Recipe, train_set: LabelledImages, run: Path, resume: bool) -> checkpoint.Checkpoint | None:
     """The state to resume from, or None without `resume`. Raises TrainingError if the folder holds a run that
-    must not be overwritten, no run to resume, or one with other settings or classes.
+    must not be overwritten, no run to resume, or one with other settings, classes
+    or bands.
     """
     if not resume:
         new_folder(run)
@@ -52,6 +53,11 @@ def begin(recipe: Recipe, train_set: LabelledImages, run: Path, resume: bool) ->
     if (before := [checkpoint.classes_from(own).names for own in heads.values()]) != names:
         raise TrainingError(
             f"the run in {run} has the classes {_listed(before)}, but the data now has {_listed(names)}",
+            "resume with the data the run was started with",
+        )
+    if (now := bands_of(train_set, recipe)) is not None and now != BandForm(state.channels, state.numbers):
+        raise TrainingError(
+            f"the run in {run} takes {BandForm(state.channels, state.numbers)}, but the data now has {now}",
             "resume with the data the run was started with",
         )
     return state
