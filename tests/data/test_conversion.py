@@ -16,6 +16,7 @@ from PIL import Image
 
 from pixelwise.core.classes import Classes
 from pixelwise.core.errors import DataError
+from pixelwise.core.files import exclusive
 from pixelwise.data import ClassMap, Entry, LabelledImages, conversion, open_dataset
 from pixelwise.data.conversion import convert
 from pixelwise.data.sample import SEMANTIC
@@ -67,7 +68,9 @@ def test_all_together_is_a_folder_to_train_on(stanford: Path, tmp_path: Path) ->
         convert(data, tmp_path / "out", "all")
 
 
-def test_of_two_processes_one_writes_and_the_other_is_refused(stanford: Path, tmp_path: Path) -> None:
+def test_of_two_processes_one_writes_and_the_other_is_refused(
+    stanford: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The second begins after the first has written a sample; the first goes on when the second waits."""
     data, goal = open_dataset(f"stanford_background:{stanford}", "all"), tmp_path / "out"
     (started, begin), (waits, tell) = os.pipe(), os.pipe()
@@ -76,8 +79,9 @@ def test_of_two_processes_one_writes_and_the_other_is_refused(stanford: Path, tm
         code = 1
         try:
             os.read(started, 1)
-            exclusive = conversion.exclusive
-            conversion.exclusive = lambda folder: os.write(tell, b"x") and exclusive(folder)  # type: ignore[return-value,assignment]
+            monkeypatch.setattr(
+                conversion, "exclusive", lambda folder: os.write(tell, b"x") and exclusive(folder)
+            )
             convert(data, goal, "all")
         except DataError as error:
             code = 7 if "out already exists" in str(error) else 2

@@ -99,11 +99,11 @@ class Audit:
         """Raise DataError with the first few errors, if there are any."""
         if not self.errors:
             return
-        shown = "".join(f"\n  {finding.message}" for finding in self.errors[:10])
-        more = f"\n  and {len(self.errors) - 10} more" if len(self.errors) > 10 else ""
+        more = [f"and {len(self.errors) - 10} more"] if len(self.errors) > 10 else []
         raise DataError(
-            f"{self.dataset.name}: faults {len(self.errors)}{shown}{more}",
+            f"{self.dataset.name}: faults {len(self.errors)}",
             "fix these files, or drop ids with --classes ...,void=ID+ID; `pixelwise check` lists all",
+            [*(finding.message for finding in self.errors[:10]), *more],
         )
 
 
