@@ -1,5 +1,6 @@
 """Any data set becomes a folder that reads the same."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,7 +16,8 @@ from PIL import Image
 
 from pixelwise.core.classes import Classes
 from pixelwise.core.errors import DataError
-from pixelwise.data import ClassMap, Entry, LabelledImages, open_dataset
+from pixelwise.core.files import exclusive
+from pixelwise.data import ClassMap, Entry, LabelledImages, conversion, open_dataset
 from pixelwise.data.conversion import convert
 from pixelwise.data.sample import SEMANTIC
 from pixelwise.data.sources.folder import file_stem
@@ -64,6 +66,51 @@ def test_all_together_is_a_folder_to_train_on(stanford: Path, tmp_path: Path) ->
     assert len(open_dataset(f"folder:{tmp_path / 'out'}", "train")) == 9
     with pytest.raises(DataError, match="out already exists"):
         convert(data, tmp_path / "out", "all")
+
+
+def test_of_two_processes_one_writes_and_the_other_is_refused(
+    stanford: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second begins after the first has written a sample; the first goes on when the second waits."""
+    data, goal = open_dataset(f"stanford_background:{stanford}", "all"), tmp_path / "out"
+    (started, begin), (waits, tell) = os.pipe(), os.pipe()
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            os.read(started, 1)
+            monkeypatch.setattr(
+                conversion, "exclusive", lambda folder: os.write(tell, b"x") and exclusive(folder)
+            )
+            convert(data, goal, "all")
+        except DataError as error:
+            code = 7 if "out already exists" in str(error) else 2
+        finally:
+            os._exit(code)
+    os.close(tell)  # so that a child that never waits ends the reading
+
+    def watch(done: int) -> None:
+        if done == 1:
+            os.write(begin, b"x")
+            assert os.read(waits, 1) == b"x"
+
+    convert(data, goal, "all", watch)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    equal(data, open_dataset(f"folder:{goal}", "all"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["iccv", "out"]
+
+
+def test_what_a_killed_process_left_and_links_do_not_matter(stanford: Path, tmp_path: Path) -> None:
+    data, elsewhere = open_dataset(f"stanford_background:{stanford}", "val"), tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/.val.partial").symlink_to(elsewhere)
+    convert(data, tmp_path / "out", "val")
+    assert [*elsewhere.iterdir()] == []
+    (tmp_path / "again/.val.partial/images").mkdir(parents=True)
+    (tmp_path / "again/.val.partial/images/old.png").write_bytes(b"cut off")
+    convert(data, tmp_path / "again", "val")
+    equal(data, open_dataset(f"folder:{tmp_path / 'again'}", "val"))
 
 
 def test_channels_read_back(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Scores computed once, trials recorded at once, keyed by whatever changes them."""
 
+import io
 import json
 import os
 from pathlib import Path
@@ -137,7 +138,13 @@ def test_a_damaged_file_of_scores_is_named(data: Path, predictor: Predictor) -> 
     images.compute()
     path = images.folder / "scores/00001.npy"
     header = b"{'descr': '<f2', 'fortran_order': False, 'shape': (4, 99999, 9999999), }".ljust(117) + b"\n"
-    for content in (b"no scores", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header):
+    archive = io.BytesIO()
+    np.savez(archive, np.zeros((4, 30, 90), np.float16))
+    for content in (
+        b"no scores",
+        archive.getvalue(),
+        b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header,
+    ):
         path.write_bytes(content)
         with pytest.raises(DataError, match=r"00001.npy cannot be read(.|\n)*remove the file"):
             images.confusion(None)

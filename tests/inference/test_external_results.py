@@ -1,5 +1,6 @@
 """Segmentations of others: what is read, what is refused, what becomes of them."""
 
+import os
 import struct
 import zipfile
 import zlib
@@ -220,7 +221,7 @@ def test_an_npy_file_holds_probabilities(tmp_path: Path) -> None:
         (THIRDS - 1, "start at -0.667"),
         (THIRDS * np.nan, "probabilities hold NaN"),
         (THIRDS * np.inf, "probabilities hold NaN, infinite"),
-        (np.array([[[None]]]), "cannot be read as an .npy file: Object arrays"),
+        (np.array([[[None]]]), "cannot be read as an .npy file: it holds Python objects"),
     ],
 )
 def test_a_faulty_npy_is_refused_by_name(
@@ -234,8 +235,12 @@ def test_a_faulty_npy_is_refused_by_name(
 
 def test_a_damaged_npy_is_refused_whatever_it_declares(tmp_path: Path) -> None:
     path = tmp_path / "x.npy"
-    with pytest.raises(DataError, match="no such file"):
+    with pytest.raises(DataError, match="No such file"):
         read_given(path)
+    os.mkfifo(path)
+    with pytest.raises(DataError, match="it is a device, pipe or socket"):
+        read_given(path)
+    path.unlink()
     np.save(path, THIRDS)
     whole = path.read_bytes()
     lies = [

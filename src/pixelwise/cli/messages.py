@@ -14,8 +14,7 @@ def describe(problem: Exception) -> list[str]:
     if isinstance(problem, ModuleNotFoundError) and problem.name in EXTRAS:
         problem = MissingExtraError(problem.name)
     if isinstance(problem, PixelwiseError):
-        first, *more = problem.message.split("\n  ")  # entries of a list
-        lines = [f"error: {first}", *(f"  {entry}" for entry in more)]
+        lines = [f"error: {problem.message}", *(f"  {entry}" for entry in problem.entries)]
         hint = problem.hint
     else:
         lines = [f"error: unexpected {type(problem).__name__}: {' '.join(str(problem).split())}"]

@@ -1,16 +1,30 @@
 """Exceptions for faults of files, weights and data. Wrong arguments raise ValueError instead."""
 
+from collections.abc import Sequence
+from typing import Any
+
 
 class PixelwiseError(Exception):
-    """Base of all errors here: `message` says what was expected and what came, `hint` what to do."""
+    """Base of all errors here: `message` says what was expected and what came, `hint` what to do. `entries`
+    are the parts of a fault that has several.
+    """
 
-    def __init__(self, message: str, hint: str | None = None) -> None:
-        super().__init__(message if hint is None else f"{message}\nhint: {hint}")
+    def __init__(self, message: str, hint: str | None = None, entries: Sequence[str] = ()) -> None:
+        lines = [message, *(f"  {entry}" for entry in entries), *([] if hint is None else [f"hint: {hint}"])]
+        super().__init__("\n".join(lines))
         self.message = message
         self.hint = hint
+        self.entries = tuple(entries)
 
-    def __reduce__(self) -> tuple[type["PixelwiseError"], tuple[str, str | None]]:
-        return type(self), (self.message, self.hint)  # between processes
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _again, (type(self), self.message, self.hint, self.entries)  # between processes
+
+
+def _again(kind: type[PixelwiseError], *arguments: Any) -> PixelwiseError:
+    """The error, whatever arguments its own class takes."""
+    error = kind.__new__(kind)
+    PixelwiseError.__init__(error, *arguments)
+    return error
 
 
 class ImageError(PixelwiseError):

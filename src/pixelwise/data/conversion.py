@@ -3,15 +3,15 @@
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from pixelwise.core.errors import DataError
-from pixelwise.core.files import write_atomically
+from pixelwise.core.files import exclusive, make_folder, write_atomically
 from pixelwise.core.pictures.endings import IMAGE_SUFFIXES
 from pixelwise.core.pictures.label_pictures import mask
 from pixelwise.core.pictures.writing import write_picture
@@ -34,12 +34,11 @@ def convert(
 
     Pictures that are files are copied unchanged, others become PNG; labels become palette PNG of class ids,
     void 255; extra channels of 8 bits become PNG, others .npy. File names are the ids, see `file_stem`.
-    Raises DataError if the folder to write exists, if `place` has other classes, if a name would not read
-    back the same, or if a sample cannot be read.
+    Raises DataError if the folder to write exists, also if another process has just written it, if `place`
+    has other classes, if a name would not read back the same, or if a sample cannot be read.
     """
     goal = place_of(place, split)
-    if goal.exists():
-        raise DataError(f"{goal} already exists", "choose another folder, or remove it")
+    _expect_absent(goal)
     names = _file_names(dataset)
     lists = {classes_file(head): class_map.classes.names for head, class_map in dataset.heads.items()}
     _expect_plain([split], "split", dataset)
@@ -54,25 +53,50 @@ def convert(
             raise DataError(f"{path} names other classes", "choose another folder")
 
     unfinished = goal.with_name(f".{goal.name}.partial")
-    shutil.rmtree(unfinished, ignore_errors=True)
     try:
-        work = in_order(lambda i: _write(dataset, i, names[i], unfinished), range(len(dataset)), processors())
-        for done, _ in enumerate(work, start=1):
-            if progress is not None:
-                progress(done)
-        if (written := sum(1 for _ in (unfinished / "images").iterdir())) < len(names):
-            raise DataError(
-                f"{len(names)} samples became {written} files",
-                "give samples names that differ even if upper and lower case are the same",
+        with _alone(unfinished, goal):
+            work = in_order(
+                lambda i: _write(dataset, i, names[i], unfinished), range(len(dataset)), processors()
             )
-        for name, classes in lists.items():
-            write_classes((unfinished if goal == place else place) / name, classes)
-        unfinished.replace(goal)
+            for done, _ in enumerate(work, start=1):
+                if progress is not None:
+                    progress(done)
+            if (written := sum(1 for _ in (unfinished / "images").iterdir())) < len(names):
+                raise DataError(
+                    f"{len(names)} samples became {written} files",
+                    "give samples names that differ even if upper and lower case are the same",
+                )
+            for name, classes in lists.items():
+                write_classes((unfinished if goal == place else place) / name, classes)
+            unfinished.replace(goal)
     except BaseException:
-        shutil.rmtree(unfinished, ignore_errors=True)
         with suppress(OSError):  # files from before stay
             place.rmdir()
         raise
+
+
+@contextmanager
+def _alone(unfinished: Path, goal: Path) -> Iterator[None]:
+    """An empty folder for this process alone; others that want to write `goal` wait. It is removed if the
+    block fails. Raises DataError if it cannot be made, or if another process has written `goal`.
+    """
+    if unfinished.is_symlink():
+        unfinished.unlink()
+    make_folder(unfinished, "folder", "folder", DataError)
+    with exclusive(unfinished):
+        try:
+            _expect_absent(goal)
+            for leftover in unfinished.iterdir():  # of a process that was killed
+                shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+            yield
+        except BaseException:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            raise
+
+
+def _expect_absent(goal: Path) -> None:
+    if goal.exists():
+        raise DataError(f"{goal} already exists", "choose another folder, or remove it")
 
 
 def place_of(place: Path, split: str) -> Path:

@@ -1,5 +1,7 @@
 """The files of one sample: pictures, maps of ids and extra channels, each with its own `read`."""
 
+import io
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +13,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from pixelwise.core.errors import DataError, ImageError, MissingExtraError, PixelwiseError
-from pixelwise.core.files import regular_file
+from pixelwise.core.files import open_file, regular_file
 from pixelwise.core.pictures import opening
 from pixelwise.core.pictures.memory_budget import PICTURES
 from pixelwise.core.pictures.reading import read_picture, size_of
@@ -227,13 +229,15 @@ def read_text(path: Path, kind: str, most: int = _MOST_TEXT) -> str:
     `most` bytes.
     """
     try:
-        if regular_file(path).stat().st_size > most:
-            raise DataError(f"the {kind} {path} has more than {most:,} bytes", "is this the right file?")
-        return path.read_text(encoding="utf-8-sig")
+        with io.TextIOWrapper(open_file(path), encoding="utf-8-sig") as file:
+            if os.fstat(file.fileno()).st_size > most:
+                raise DataError(f"the {kind} {path} has more than {most:,} bytes", "is this the right file?")
+            return file.read()
     except FileNotFoundError:
         raise missing(path, kind) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"the {kind} {path} cannot be read: {error}", "it should be text in UTF-8") from None
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"the {kind} {path} cannot be read: {reason}", "it should be text in UTF-8") from None
 
 
 def read_numbers(path: Path, kind: str) -> npt.NDArray[Any]:

@@ -18,12 +18,13 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.core.errors import DataError
-from pixelwise.core.files import regular_file, write_atomically
+from pixelwise.core.files import write_atomically
 from pixelwise.core.terminal import printable
 from pixelwise.core.threads import in_order, processors
 from pixelwise.core.types import RGBImage, Scores
 from pixelwise.crf.parameter_search import Point
 from pixelwise.data import LabelledImages
+from pixelwise.data.formats.npy_arrays import read_array
 from pixelwise.evaluation.evaluation import match_classes
 from pixelwise.evaluation.metrics import confusion
 from pixelwise.inference.crf_refiner import CRFRefiner, Refiner
@@ -133,8 +134,8 @@ class _Kept:
 
     def scores(self, image: RGBImage) -> Scores:
         try:
-            stored = np.load(regular_file(self._path), allow_pickle=False)
-        except (OSError, ValueError, EOFError, MemoryError) as problem:
+            stored = read_array(self._path)
+        except (OSError, ValueError, MemoryError) as problem:
             raise self._damaged(str(problem)) from None
         if stored.dtype != np.float16 or stored.ndim != 3:
             raise self._damaged(f"expected (C, h, w) float16, got {stored.shape} {stored.dtype}")

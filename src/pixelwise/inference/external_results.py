@@ -2,7 +2,6 @@
 
 import zipfile
 from dataclasses import dataclass
-from errno import ENOENT
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from pixelwise.core.pictures.opening import opened
 from pixelwise.core.pictures.reading import Photo, fitting, read_photo
 from pixelwise.core.terminal import printable
 from pixelwise.core.types import VOID, Labels, RGBImage, Scores
+from pixelwise.data.formats.npy_arrays import read_array
 from pixelwise.data.sample_files import read_ids
 from pixelwise.inference.crf_refiner import Refiner, refined, refined_photo, reserved_bytes
 from pixelwise.inference.probabilities import Beliefs, probabilities_of
@@ -222,13 +222,8 @@ def _arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
 def _array(path: Path) -> npt.NDArray[Any]:
     """The array of an .npy file; nothing in it is executed."""
     try:
-        if not path.is_file():
-            raise FileNotFoundError(ENOENT, "no such file")
-        if path.stat().st_size > _MOST_BYTES:
-            raise ValueError(f"it is larger than {_MOST_BYTES:,} bytes")
-        with path.open("rb") as stream:
-            return np.lib.format.read_array(stream, allow_pickle=False)
-    except (OSError, ValueError, EOFError, OverflowError, MemoryError) as problem:
+        return read_array(path, _MOST_BYTES)
+    except (OSError, ValueError, MemoryError) as problem:
         reason = " ".join(str(getattr(problem, "strerror", None) or problem).split())
         raise DataError(
             f"{printable(path)} cannot be read as an .npy file: {printable(reason[:160])}",

@@ -1,32 +1,34 @@
 """The budget: requests wait for room, large ones for being alone, nested ones never."""
 
 import threading
-import time
 
 from pixelwise.core.pictures.memory_budget import Budget
 
 
 def test_concurrent_reservations_never_exceed_the_total() -> None:
     budget, lock = Budget(10), threading.Lock()
-    used, most = 0, 0
+    together = threading.Barrier(2)
+    used, seen = 0, set[int]()
 
-    def work(size: int) -> None:
-        nonlocal used, most
-        for _ in range(20):
+    def work(size: int, meet: bool) -> None:
+        nonlocal used
+        for turn in range(20):
             with budget.reserve(size):
                 with lock:
                     used += size
-                    most = max(most, used)
-                time.sleep(0.0005)
+                    seen.add(used)
+                if meet and turn == 0:
+                    together.wait(60)  # both are inside at once
                 with lock:
                     used -= size
 
-    threads = [threading.Thread(target=work, args=(size,)) for size in (3, 4, 5, 6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert most <= 10
+    for sizes, meet in (((4, 6), True), ((3, 4, 5, 6), False)):
+        threads = [threading.Thread(target=work, args=(size, meet)) for size in sizes]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert max(seen) == 10, "4 and 6 fit together, and nothing more"
 
 
 def test_more_than_the_total_is_granted_when_alone() -> None:

@@ -13,6 +13,7 @@ from pixelwise.core.errors import DataError, ImageError, MissingExtraError, Spli
 from pixelwise.data import Entry, open_dataset
 from pixelwise.data.checks.audit import audit
 from pixelwise.data.checks.sample_check import Look
+from pixelwise.data.mixing import mixed
 from pixelwise.data.sample import SEMANTIC
 from pixelwise.data.spec import open_splits
 
@@ -41,6 +42,15 @@ def test_a_picture_with_two_sets_of_labels_is_an_error(folder: Path) -> None:
         f"1, 2 have the same picture, {folder / 'images/1.jpg'}, but labels of their own"
     ]
     assert found[0].samples == (1, 2)
+
+
+def test_a_picture_may_have_labels_of_other_classes_in_a_second_set(folder: Path) -> None:
+    data = open_dataset(f"folder:{folder}", "all")
+    both = mixed(data, data.select("cup"))
+    assert [entry.image.path for entry in both.entries[:4]] == [
+        entry.image.path for entry in both.entries[4:]
+    ]
+    assert audit(both).errors == []
 
 
 def test_histogram_and_void_share_are_counted(folder: Path) -> None:

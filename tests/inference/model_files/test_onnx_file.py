@@ -109,6 +109,46 @@ def test_what_a_file_may_not_hold_is_named(change: Callable[[Any], object], comp
             engine(content, 1, "foreign.onnx")
 
 
+FLOAT, HALF, DOUBLE = onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.DOUBLE
+BFLOAT = onnx.TensorProto.BFLOAT16
+
+
+def stored(kind: int, field: str, values: list[Any]) -> Any:
+    """A tensor whose numbers are in this field."""
+    tensor = onnx.TensorProto(name="more", data_type=kind, dims=[len(values)])
+    getattr(tensor, field).extend(values)
+    return tensor
+
+
+def with_attribute(model: Any, **attribute: Any) -> None:
+    model.graph.node.append(helper.make_node("Constant", [], ["more"], **attribute))
+
+
+NAN_ANYWHERE: dict[str, Callable[[Any, float, int, int], object]] = {
+    "floats": lambda m, x, *_: m.graph.initializer.append(stored(FLOAT, "float_data", [1.0, x, 2.0])),
+    "doubles": lambda m, x, *_: m.graph.initializer.append(stored(DOUBLE, "double_data", [1.0, x])),
+    "raw doubles": lambda m, x, *_: m.graph.initializer.append(
+        onnx.numpy_helper.from_array(np.array([1.0, x]), "more")
+    ),
+    "halves": lambda m, _, half, __: m.graph.initializer.append(
+        stored(HALF, "int32_data", [0x8000, 5, half, 1])
+    ),
+    "bfloats": lambda m, _, __, bfloat: m.graph.initializer.append(stored(BFLOAT, "int32_data", [bfloat])),
+    "a number": lambda m, x, *_: with_attribute(m, value_float=x),
+    "numbers": lambda m, x, *_: with_attribute(m, value_floats=[1.0, x]),
+}
+
+
+@pytest.mark.parametrize("place", NAN_ANYWHERE)
+def test_nan_is_found_wherever_numbers_are_stored(place: str) -> None:
+    """Nets may turn NaN into 0, so that their scores do not show it."""
+    infinite = changed(lambda model: NAN_ANYWHERE[place](model, -np.inf, 0xFC00, 0xFF80))
+    assert "pixelwise" in checked_metadata(infinite, "foreign.onnx")
+    damaged = changed(lambda model: NAN_ANYWHERE[place](model, np.nan, 0x7E00, 0xFFC1))
+    with pytest.raises(ModelError, match=r"foreign\.onnx holds weights that are NaN"):
+        checked_metadata(damaged, "foreign.onnx")
+
+
 def test_metadata_that_is_not_text_is_refused() -> None:
     content = tiny_model({"pixelwise": "Grün"}).replace("ü".encode(), b"\xff\xfe")
     with pytest.raises(

@@ -60,6 +60,18 @@ def test_a_file_in_place_of_the_folder_and_two_files_of_one_name_are_refused(pic
         partners(picture)
 
 
+def test_pictures_of_one_name_do_not_share_a_file(picture: Path) -> None:
+    save_depth(picture, 1000)
+    other = picture.parent / "other/a.jpg"
+    other.parent.mkdir()
+    other.write_bytes(picture.read_bytes())
+    depth = partners(picture)
+    depth.stacked(picture, ("depth",))
+    depth.stacked(picture, ("depth",))
+    with pytest.raises(DataError, match=r"other/a\.jpg and .*a\.jpg would share the depth .*depth/a\.png"):
+        depth.stacked(other, ("depth",))
+
+
 def test_the_state_changes_with_the_file(picture: Path) -> None:
     save_depth(picture, 1000)
     before = partners(picture).state(picture)

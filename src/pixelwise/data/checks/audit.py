@@ -99,11 +99,11 @@ class Audit:
         """Raise DataError with the first few errors, if there are any."""
         if not self.errors:
             return
-        shown = "".join(f"\n  {finding.message}" for finding in self.errors[:10])
-        more = f"\n  and {len(self.errors) - 10} more" if len(self.errors) > 10 else ""
+        more = [f"and {len(self.errors) - 10} more"] if len(self.errors) > 10 else []
         raise DataError(
-            f"{self.dataset.name}: faults {len(self.errors)}{shown}{more}",
+            f"{self.dataset.name}: faults {len(self.errors)}",
             "fix these files, or drop ids with --classes ...,void=ID+ID; `pixelwise check` lists all",
+            [*(finding.message for finding in self.errors[:10]), *more],
         )
 
 
@@ -147,18 +147,21 @@ def audit(
 
 
 def _repeated(dataset: LabelledImages) -> list[Finding]:
-    """Errors for ids that repeat, and for picture files of several samples, each with its own labels."""
+    """Errors for ids that repeat, and for picture files of several samples, each with its own labels, unless
+    these are of other classes (`Entry.labelled`).
+    """
     repeated = Counter(entry.id for entry in dataset.entries)
     found = [
         Finding("repeated", f"{id_} stands more than once in the list")
         for id_, times in repeated.items()
         if times > 1
     ]
-    owners: dict[str, list[int]] = {}
+    owners: dict[tuple[str, frozenset[int] | None], list[int]] = {}
     for index, entry in enumerate(dataset.entries):
         if isinstance(entry.image, ImageFile) and repeated[entry.id] == 1:
-            owners.setdefault(os.path.abspath(entry.image.path), []).append(index)  # noqa: PTH100  follows no links
-    for path, places in owners.items():
+            path = os.path.abspath(entry.image.path)  # noqa: PTH100  Path.resolve would follow links
+            owners.setdefault((path, entry.labelled), []).append(index)
+    for (path, _), places in owners.items():
         if len(places) > 1:
             named = ", ".join(dataset.entries[index].id for index in places[:5]) + ", ..." * (len(places) > 5)
             message = f"{named} have the same picture, {path}, but labels of their own"

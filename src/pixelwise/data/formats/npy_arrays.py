@@ -13,17 +13,17 @@ from pixelwise.core.pictures.memory_budget import PICTURES
 from pixelwise.core.pictures.pillow_limits import guarded
 
 
-def read_array(path: Path) -> npt.NDArray[Any]:
+def read_array(path: Path, most: int = PICTURES.total) -> npt.NDArray[Any]:
     """The array of a .npy file. Raises OSError if it cannot be read, ValueError if it is not a .npy file, is
-    shorter or longer than its header says, holds Python objects, or exceeds the memory budget for pictures.
+    shorter or longer than its header says, holds Python objects, or has more than `most` bytes.
     """
     with open_file(path) as file, guarded():  # numpy warns about files that Python 2 wrote
         declared = _declared_bytes(file)
         there = os.fstat(file.fileno()).st_size - file.tell()
         if declared != there:
             raise ValueError(f"its header declares {declared} bytes, but it holds {there}")
-        if declared > PICTURES.total:
-            raise ValueError(f"its {declared / 1e9:.1f} GB are more than {PICTURES.total / 1e9:.1f} GB")
+        if declared > most:
+            raise ValueError(f"its {declared / 1e9:.1f} GB are more than {most / 1e9:.1f} GB")
         file.seek(0)
         values: npt.NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
         return values

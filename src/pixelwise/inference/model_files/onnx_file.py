@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from pixelwise.core.errors import ModelError
 from pixelwise.core.terminal import printable
-from pixelwise.inference.model_files.protobuf import Value, fields, numbers
+from pixelwise.inference.model_files.protobuf import Value, fields, numbers, packed_16_bits
 
 
 def _names(text: str) -> frozenset[str]:
@@ -53,18 +53,19 @@ _MODEL_GRAPH, _MODEL_OPSET, _MODEL_METADATA, _MODEL_TRAINING, _MODEL_FUNCTIONS =
 _GRAPH_NODE, _GRAPH_INITIALIZER, _GRAPH_SPARSE = 1, 5, 15
 _NODE_OPERATOR, _NODE_ATTRIBUTE, _NODE_DOMAIN, _NODE_OVERLOAD = 4, 5, 7, 8
 _ATTRIBUTE_TENSOR, _ATTRIBUTE_GRAPH, _ATTRIBUTE_TENSORS, _ATTRIBUTE_GRAPHS = 5, 6, 10, 11
-_ATTRIBUTE_SPARSE, _ATTRIBUTE_SPARSES = 22, 23
-_TENSOR_DIMS, _TENSOR_TYPE, _TENSOR_FLOATS, _TENSOR_RAW, _TENSOR_EXTERNAL, _TENSOR_LOCATION = (
-    1,
-    2,
-    4,
-    9,
-    13,
-    14,
-)
+_ATTRIBUTE_SPARSE, _ATTRIBUTE_SPARSES, _ATTRIBUTE_FLOAT, _ATTRIBUTE_FLOATS = 22, 23, 2, 7
+_TENSOR_DIMS, _TENSOR_TYPE, _TENSOR_EXTERNAL, _TENSOR_LOCATION = 1, 2, 13, 14
+_TENSOR_FLOATS, _TENSOR_HALVES, _TENSOR_RAW, _TENSOR_DOUBLES = 4, 5, 9, 10
 
-_INFINITY: Final = {1: ("<u4", 0x7F80_0000), 10: ("<u2", 0x7C00), 16: ("<u2", 0x7F80)}
-"""Of float32, float16 and bfloat16: the bits as an integer; those of NaN are larger, but for the sign."""
+_FLOAT: Final = 1
+_INFINITY: Final = {
+    _FLOAT: ("<u4", 0x7F80_0000),
+    10: ("<u2", 0x7C00),
+    11: ("<u8", 0x7FF0_0000_0000_0000),
+    16: ("<u2", 0x7F80),
+}
+"""Of float32, float16, float64 and bfloat16: the bits as an integer; those of NaN are larger, but for the
+sign."""
 
 _HINT = 'write model files with "pixelwise export"'
 
@@ -155,11 +156,14 @@ def _check_attribute(attribute: memoryview) -> None:
             raise _RefusedError("holds a graph within a graph (a loop or branch), which is not run")
         elif number in (_ATTRIBUTE_SPARSE, _ATTRIBUTE_SPARSES):
             raise _RefusedError("holds sparse tensors, which are not read")
+        elif number in (_ATTRIBUTE_FLOAT, _ATTRIBUTE_FLOATS):
+            _expect_numbers(_FLOAT, value)
 
 
 def _check_tensor(tensor: memoryview) -> None:
     """Weights must be in the file itself: engines would look for others in the current folder."""
-    elements, kind, stored = 1, 0, memoryview(b"")
+    elements, kind = 1, 0
+    stored: list[Value] = []
     for number, value in fields(tensor):
         if number == _TENSOR_EXTERNAL or (number == _TENSOR_LOCATION and value != 0):
             raise _RefusedError("keeps weights in another file, which is not read: save it as one file")
@@ -168,16 +172,26 @@ def _check_tensor(tensor: memoryview) -> None:
                 elements *= size
         elif number == _TENSOR_TYPE and isinstance(value, int):
             kind = value
-        elif number in (_TENSOR_RAW, _TENSOR_FLOATS) and not isinstance(value, int):
-            stored = value
+        elif number in (_TENSOR_RAW, _TENSOR_FLOATS, _TENSOR_DOUBLES):
+            stored.append(value)
+        elif number == _TENSOR_HALVES:  # numbers of up to three bytes each, and other integers
+            stored += packed_16_bits(value)
     if elements > 16 * len(tensor):  # the densest numbers take two bits
         raise _RefusedError(f"names a tensor of {elements:,} numbers, but does not hold them")
-    if kind in _INFINITY:
-        integers, infinity = _INFINITY[kind]
-        size = np.dtype(integers).itemsize
-        bits: npt.NDArray[Any] = np.frombuffer(stored[: len(stored) // size * size], integers)
-        if (bits & (1 << (8 * size - 1)) - 1 > infinity).any():
-            raise _RefusedError("holds weights that are NaN: take another checkpoint")
+    for value in stored:
+        _expect_numbers(kind, value)
+
+
+def _expect_numbers(kind: int, value: Value) -> None:
+    """Refuse NaN in the bits of a number, or of many, of this kind."""
+    if kind not in _INFINITY:
+        return
+    integers, infinity = _INFINITY[kind]
+    size = np.dtype(integers).itemsize
+    whole = value.to_bytes(8, "little")[:size] if isinstance(value, int) else value
+    bits: npt.NDArray[Any] = np.frombuffer(whole[: len(whole) // size * size], integers)
+    if (bits & (1 << (8 * size - 1)) - 1 > infinity).any():
+        raise _RefusedError("holds weights that are NaN: take another checkpoint")
 
 
 def _message(value: "Value | bytes") -> memoryview:

@@ -5,10 +5,13 @@ Source: protobuf.dev, "Encoding". Groups, which are deprecated, are refused.
 
 from collections.abc import Iterator
 
+import numpy as np
+
 Value = int | memoryview
 """A number as it is stored (floats as their bits), or the bytes of a text or a message."""
 
 _FIXED = {1: 8, 5: 4}
+_PART = 1 << 20  # bytes looked at together
 
 
 def fields(message: memoryview) -> Iterator[tuple[int, Value]]:
@@ -45,6 +48,26 @@ def numbers(value: Value) -> list[int]:
         number, place = _varint(value, place)
         found.append(number)
     return found
+
+
+def packed_16_bits(value: Value) -> Iterator[memoryview]:
+    """The lowest 16 bits of the integers of a repeated field, as little-endian bytes, in parts."""
+    if isinstance(value, int):
+        yield memoryview((value & 0xFFFF).to_bytes(2, "little"))
+        return
+    place = 0
+    while place < len(value):
+        part = np.frombuffer(value[place : place + _PART], np.uint8)
+        ends = np.flatnonzero(part < 0x80)
+        if not ends.size:
+            raise ValueError("it ends in the middle of a number")
+        starts = np.concatenate([[0], ends[:-1] + 1])
+        found = np.zeros(len(ends), np.uint32)
+        for digit in range(3):
+            there = np.minimum(starts + digit, ends)
+            found |= np.where(starts + digit <= ends, part[there] & 0x7F, 0).astype(np.uint32) << (7 * digit)
+        yield memoryview((found & 0xFFFF).astype("<u2").tobytes())
+        place += int(ends[-1]) + 1
 
 
 def _varint(message: memoryview, place: int) -> tuple[int, int]:

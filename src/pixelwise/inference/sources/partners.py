@@ -1,8 +1,9 @@
 """Depth and HHA of pictures, from folders whose files are called as the pictures are."""
 
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,7 @@ class Partners:
     files: Mapping[str, Mapping[str, Path]]
     folders: Mapping[str, Path]
     millimetres: bool = False
+    _pictures: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def of(cls, folders: Mapping[str, Path], millimetres: bool = False) -> "Partners":
@@ -48,7 +50,9 @@ class Partners:
         return cls(files, folders, millimetres)
 
     def path(self, channel: str, picture: Path) -> Path:
-        """The file of that channel for a picture. Raises DataError if there is none."""
+        """The file of that channel for a picture. Raises DataError if there is none, or if another picture of
+        this name, of another folder, has taken it.
+        """
         found = self.files[channel].get(picture.stem)
         if found is None:
             folder = printable(self.folders[channel])
@@ -56,6 +60,13 @@ class Partners:
                 f"{printable(picture)} has no {channel}: {folder} holds no file called "
                 f"{printable(picture.stem)} with the ending of a picture or .npy",
                 f"give every picture its file in the folder that --{channel} names",
+            )
+        own = os.path.abspath(picture)  # noqa: PTH100  Path.resolve would follow links
+        first = self._pictures.setdefault(picture.stem, own)
+        if first != own:
+            raise DataError(
+                f"{printable(picture)} and {printable(first)} would share the {channel} {printable(found)}",
+                "segment pictures of equal names one folder at a time",
             )
         return found
 
