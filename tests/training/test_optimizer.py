@@ -117,6 +117,15 @@ def test_sgd_updates_as_caffe_does_while_rates_change(changes: dict[str, Any]) -
             np.testing.assert_allclose(states[step][name], expected[step], rtol=1e-9, atol=1e-9)
 
 
+def test_head_layers_that_the_net_does_not_train_are_refused() -> None:
+    """All layers would silently learn at the backbone's rate."""
+    for layers in (("fc8",), ("score", "scorr"), ("fixed",)):
+        with pytest.raises(TrainingError, match=f"starts with {layers[-1]}") as caught:
+            make_optimizer(Net(), dataclasses.replace(RECIPE, head_layers=layers))
+        assert caught.value.hint == "head_layers: backbone, score"
+    make_optimizer(Net(), dataclasses.replace(RECIPE, head_layers=("sco", "backbone.b")))
+
+
 def test_a_rate_of_zero_changes_nothing() -> None:
     net, recipe = Net(), dataclasses.replace(RECIPE, optimizer="sgd", learning_rate=0.0)
     optimizer, before = make_optimizer(net, recipe), net.backbone.weight.item()

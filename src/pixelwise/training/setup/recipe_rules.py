@@ -89,7 +89,7 @@ def _rules(recipe: "Recipe") -> list[tuple[bool, str]]:
         ),
         (
             recipe.crf_layer is None or len(recipe.heads) < 2,
-            f"crf_layer refines the classes of one head, got heads={','.join(recipe.heads)}",
+            f"crf_layer refines the classes of one head, got heads={_listed(recipe.heads)}",
         ),
         (
             net is None or takes_weights(net, recipe.backbone_weights),
@@ -121,7 +121,7 @@ def _rules(recipe: "Recipe") -> list[tuple[bool, str]]:
         ),
         (
             recipe.inputs == (IMAGE,) or net is None or len(net.channels) > 1,
-            f"inputs {','.join(recipe.inputs)} need a paper's net, got {recipe.net}",
+            f"inputs {_listed(recipe.inputs)} need a paper's net, got {recipe.net}",
         ),
         (
             recipe.upsampling in ("fixed", "learned") or net is None or "padding" in net.settings,
@@ -133,11 +133,11 @@ def _rules(recipe: "Recipe") -> list[tuple[bool, str]]:
         ),
         (
             bool(recipe.inputs) and len(set(recipe.inputs)) == len(recipe.inputs),
-            f"inputs must name each input of the net once, got {recipe.inputs}",
+            f"inputs must name each input of the net once, got {_listed(recipe.inputs)}",
         ),
         (
             len(recipe.inputs) < 2 or recipe.inputs[0] == IMAGE,
-            f"inputs must name {IMAGE} first, if they are several, got {','.join(recipe.inputs)}",
+            f"inputs must name {IMAGE} first, if they are several, got {_listed(recipe.inputs)}",
         ),
         (
             recipe.image_labels is None
@@ -153,6 +153,10 @@ def _rules(recipe: "Recipe") -> list[tuple[bool, str]]:
             "balance_classes weighs a mean over pixels, so it goes with loss=mean",
         ),
     ]
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return brief(",".join(names))
 
 
 def _quoted(value: object) -> str:
