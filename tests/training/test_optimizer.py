@@ -45,7 +45,7 @@ def test_trunk_head_and_biases_have_their_own_rates() -> None:
 
 
 def test_head_layers_can_be_named() -> None:
-    named = dataclasses.replace(RECIPE, head_layers=("score.b", "fc8"))
+    named = dataclasses.replace(RECIPE, head_layers=("score.b",))
     assert rates(named)["score.weight"][0] == rates(named)["backbone.weight"][0] == 1.0
     assert rates(named)["score.bias"][0] == 10.0
 
