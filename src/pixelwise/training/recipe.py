@@ -114,9 +114,7 @@ class Recipe:
     batch_size: int = 8
     """Pictures per batch and process."""
     accumulate: int = 1
-    """Batches per step; loss and gradients of a step are those of one large batch. The losses dice, lovasz
-    and ohem judge each batch by itself, and their mean counts.
-    """
+    """Batches per step; loss and gradients of a step are those of one large batch."""
     steps: int = 5000
 
     preset: str | None = None

@@ -148,8 +148,8 @@ def deeplab(
     describes the hole algorithm; cells are then those of VGG16 run densely.
     in_channels: 3, or 4 with log depth as the fourth, as in FCN's early fusion: depth as another source of
     evidence, which the paper's discussion names.
-    backbone: "vgg16", or "alexnet", for which the paper has no figures: with the variants whose kernel is not
-    larger than AlexNet's 6x6 fc6, which is decimated to it, and without branches.
+    backbone: "vgg16", or "alexnet", for which the paper has no figures: with the variants whose kernel
+    AlexNet's 6x6 fc6 can be decimated to, and without branches.
     origin: of AlexNet, "caffe" or "torchvision", as for FCN.
     """
     if variant not in VARIANTS:

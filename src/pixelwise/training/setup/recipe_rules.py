@@ -121,7 +121,7 @@ def _rules(recipe: "Recipe") -> list[tuple[bool, str]]:
         ),
         (
             recipe.inputs == (IMAGE,) or net is None or len(net.channels) > 1,
-            f"inputs {_listed(recipe.inputs)} need a paper's net, got {recipe.net}",
+            f"inputs {','.join(recipe.inputs)} need a paper's net, got {recipe.net}",
         ),
         (
             recipe.upsampling in ("fixed", "learned") or net is None or "padding" in net.settings,
