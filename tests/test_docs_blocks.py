@@ -11,6 +11,7 @@ from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -156,7 +157,12 @@ class Tracker:
         self.log(metrics, step)
 
 
-SMALL_RUN = {"backbone": "test_efficientnet", "backbone_weights": "none", "freeze_stages": 0, "workers": 0}
+SMALL_RUN: dict[str, Any] = {
+    "backbone": "test_efficientnet",
+    "backbone_weights": "none",
+    "freeze_stages": 0,
+    "workers": 0,
+}
 SMALL_RUN |= {"context": 8, "hidden": 4, "skips": (16, 8), "crop": 33, "batch_size": 2, "steps": 2}
 
 
@@ -179,7 +185,7 @@ def test_trackers_of_experiments_get_every_step_and_figure(
         log_artifact=tracker.files.append,
         **{part: getattr(tracker, part) for part in ("log", "log_metrics", "summary")},
     )
-    monkeypatch.setitem(sys.modules, name, stand_in)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, name, stand_in)
     exec(compile(block, f"{name} block", "exec"), {})
     steps = [(step, figures) for step, figures in tracker.logged if "loss" in figures]
     assert [step for step, _ in steps] == [1, 2]

@@ -1,6 +1,7 @@
 """What does not fit is refused by name."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from pixelwise.crf import (
     unary_from_labels,
     unary_from_probabilities,
 )
+from pixelwise.crf.potentials import Kernel, Normalization
 
 UNARY, IMAGE = small_case()
 NAN = np.where(np.arange(12) == 7, np.nan, UNARY)
@@ -49,6 +51,14 @@ INFINITE_IMAGE = np.where(np.arange(12)[:, None] == 7, np.inf, IMAGE)
         (lambda: Gaussian((3, 0)), "theta_gamma"),
         (lambda: Gaussian(3, float("inf")), "weight.*inf"),
         (lambda: Gaussian(3, 1e39), "weight"),
+        (lambda: Gaussian(3, -1e30), r"weight must be a number from -1e\+20 to 1e\+20"),
+        (
+            lambda: mean_field(UNARY, [Gaussian(3, 1e15)], compatibility=np.full((3, 3), 1e15)),
+            r"may reach 1e\+20, got 1e\+30",
+        ),
+        (lambda: unary_from_labels(MASK.astype(int), 10**9), "at most 65536, got 1000000000"),
+        (lambda: unary_from_labels(MASK.astype(int), 3, "x"), "confidence.*x"),  # type: ignore[arg-type]
+        (lambda: refine(IMAGE, np.where(MASK, 60_000, 0)), "60001 classes; if labels number objects"),
         (lambda: Gaussian(3, 3, "both"), "normalization.*symmetric.*'both'"),  # type: ignore[arg-type]
         (lambda: mean_field(UNARY, [Gaussian((1, 2, 3))]), "theta_gamma.*2, one for each of the axes"),
         (lambda: mean_field(UNARY, [Gaussian(1e-12)]), r"theta\).*raise them"),
@@ -91,3 +101,21 @@ INFINITE_IMAGE = np.where(np.arange(12)[:, None] == 7, np.inf, IMAGE)
 def test_misuse_is_refused_with_the_reason(call: Callable[[], object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("weight", [1e20, -1e20, 1e-45, 0])
+@pytest.mark.parametrize("normalization", ["symmetric", "none"])
+def test_beliefs_add_up_to_one_with_the_largest_weights(weight: float, normalization: Normalization) -> None:
+    kernels: list[Kernel] = [Gaussian(3, weight, normalization), Bilateral(IMAGE, 80, 13, 10)]
+    q = mean_field(UNARY, kernels, iterations=4)
+    assert np.abs(q.sum(0) - 1).max() < 1e-5
+    costs = np.full((3, 3), 1e10) * (1 - np.eye(3))
+    q = mean_field(UNARY, [Gaussian(3, 1e10)], compatibility=costs, iterations=4)
+    assert np.abs(q.sum(0) - 1).max() < 1e-5
+
+
+def test_a_width_may_be_an_array_of_no_axes() -> None:
+    number: Any = np.array(3.0)
+    kernels: list[Kernel] = [Gaussian(number), Bilateral(IMAGE, number, number)]
+    plain: list[Kernel] = [Gaussian(3.0), Bilateral(IMAGE, 3.0, 3.0)]
+    assert np.array_equal(mean_field(UNARY, kernels), mean_field(UNARY, plain))

@@ -124,6 +124,20 @@ REFUSED: dict[str, tuple[Call, str]] = {
     "negative width": (lambda d, u: run(d, u, "addPairwiseGaussian", -3, 3), "positive"),
     "three widths": (lambda d, u: run(d, u, "addPairwiseGaussian", (3, 3, 3), 3), "one number or two"),
     "infinite compat": (lambda d, u: run(d, u, "addPairwiseGaussian", 3, np.inf), "finite"),
+    "compat beyond floats": (lambda d, u: run(d, u, "addPairwiseGaussian", 3, 1e300), r"to 1e\+20"),
+    "image of NaN": (lambda d, u: u.create_pairwise_bilateral((9, 9), 9, IMAGE * np.nan, 2), "NaN"),
+    "infinite image": (
+        lambda d, u: u.create_pairwise_bilateral((9, 9), 9, np.full((H, W, 3), np.inf), 2),
+        "infinite",
+    ),
+    "complex image": (lambda d, u: u.create_pairwise_bilateral((9, 9), 9, IMAGE * 1j, 2), "real numbers"),
+    "image of objects": (
+        lambda d, u: u.create_pairwise_bilateral((9, 9), 9, IMAGE.astype(object), 2),
+        "real numbers",
+    ),
+    "2.5 labels": (lambda d, u: u.unary_from_labels(LABELS, 2.5, 0.7), "integers of 2 or more"),
+    "a billion labels": (lambda d, u: u.unary_from_labels(LABELS, 10**9, 0.7), "up to 65536"),
+    "confidence as a text": (lambda d, u: u.unary_from_labels(LABELS, 2, "0.7"), "between 0 and 1"),
     "image of 0 to 1": (lambda d, u: run(d, u, "addPairwiseBilateral", 80, 13, IMAGE / 255, 10), "no edges"),
     "image of 16 bits": (
         lambda d, u: run(d, u, "addPairwiseBilateral", 80, 13, IMAGE.astype(np.uint16) * 257, 10),

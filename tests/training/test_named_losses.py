@@ -192,12 +192,13 @@ def test_a_sum_weighs_its_terms() -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("dise", 'there is no loss "dise", expected a sum of cross_entropy, focal, dice, lovasz, ohem'),
-        ("", 'there is no loss ""'),
-        ("dice+", 'there is no loss ""'),
+        ("dise", "there is no loss 'dise', expected a sum of cross_entropy, focal, dice, lovasz, ohem"),
+        ("", "there is no loss ''"),
+        ("dice+", "there is no loss ''"),
         ("-1*dice", "dice needs a weight above 0"),
         ("nan*dice", "dice needs a weight above 0"),
-        ("half*dice", 'got "half"'),
+        ("half*dice", "got 'half'"),
+        ("\x1b[2J", r"there is no loss '\x1b[2J'"),
     ],
 )
 def test_a_recipe_names_what_is_wrong_with_its_losses(text: str, complaint: str) -> None:

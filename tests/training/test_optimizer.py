@@ -45,7 +45,7 @@ def test_trunk_head_and_biases_have_their_own_rates() -> None:
 
 
 def test_head_layers_can_be_named() -> None:
-    named = dataclasses.replace(RECIPE, head_layers=("score.b", "fc8"))
+    named = dataclasses.replace(RECIPE, head_layers=("score.b",))
     assert rates(named)["score.weight"][0] == rates(named)["backbone.weight"][0] == 1.0
     assert rates(named)["score.bias"][0] == 10.0
 
@@ -115,6 +115,15 @@ def test_sgd_updates_as_caffe_does_while_rates_change(changes: dict[str, Any]) -
         expected = caffe_sgd(value, gradients[name], rates, 0.9, 0.0 if bias else 5e-4)
         for step in range(20):
             np.testing.assert_allclose(states[step][name], expected[step], rtol=1e-9, atol=1e-9)
+
+
+def test_head_layers_that_the_net_does_not_train_are_refused() -> None:
+    """All layers would silently learn at the backbone's rate."""
+    for layers in (("fc8",), ("score", "scorr"), ("fixed",)):
+        with pytest.raises(TrainingError, match=f"starts with {layers[-1]}") as caught:
+            make_optimizer(Net(), dataclasses.replace(RECIPE, head_layers=layers))
+        assert caught.value.hint == "head_layers: backbone, score"
+    make_optimizer(Net(), dataclasses.replace(RECIPE, head_layers=("sco", "backbone.b")))
 
 
 def test_a_rate_of_zero_changes_nothing() -> None:

@@ -16,7 +16,14 @@ import numpy.typing as npt
 from pixelwise import _core
 from pixelwise.core.threads import thread_count
 from pixelwise.core.types import VOID
-from pixelwise.crf.potentials import Kernel, Normalization, unary_from_labels, unary_from_probabilities
+from pixelwise.crf.potentials import (
+    HEAVIEST,
+    MAX_CLASSES,
+    Kernel,
+    Normalization,
+    unary_from_labels,
+    unary_from_probabilities,
+)
 from pixelwise.crf.presets import DENSECRF, Preset
 
 Q = npt.NDArray[np.float32]
@@ -25,9 +32,10 @@ Q = npt.NDArray[np.float32]
 LatticeTooLarge = _core.LatticeTooLarge
 
 MAX_PIXELS = 2**31 - 1
-MAX_CLASSES = 65536
 MAX_ITERATIONS = 1_000_000
 """Mean field converges within a few dozen iterations."""
+_MOST_FOUND = 256
+"""The most classes that `refine` takes from labels alone; more are rather the numbers of objects."""
 
 
 def mean_field(
@@ -80,6 +88,11 @@ def refine(
             if known.size == 0:
                 raise ValueError("no pixel has a label, so the number of classes is unknown; pass classes=")
             classes = int(known.max()) + 1
+            if classes > _MOST_FOUND:
+                raise ValueError(
+                    f"the largest label is {classes - 1}, which would make {classes} classes; if labels "
+                    "number objects, give each its class first, or else pass classes="
+                )
             if classes == 1 and known.size < given.size:
                 raise ValueError(
                     f"the only label is 0, all else is {void}, which is void, so there is nothing to decide; "
@@ -253,10 +266,17 @@ def _terms(
                 np.require(kernel.features(shape[1:]), np.float32, ["C", "A"]),
                 get_args(Normalization).index(kernel.normalization),
                 max(float(kernel.weight), 0.0),
-                None if matrix is None else np.float32(kernel.weight) * matrix,
+                None if matrix is None else _weighed(kernel.weight, matrix),
             )
         )
     return terms
+
+
+def _weighed(weight: float, matrix: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    product = float(weight) * matrix.astype(np.float64)
+    if not np.abs(product).max() <= HEAVIEST:
+        raise ValueError(f"weights times compatibility may reach {HEAVIEST:g}, got {np.abs(product).max():g}")
+    return product.astype(np.float32)
 
 
 def _gains(

@@ -7,7 +7,7 @@ exp(-|f_i - f_j|^2 / 2). Source: Krähenbühl and Koltun 2011, equations 2 and 3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Literal, Protocol, get_args
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,11 @@ Features32 = npt.NDArray[np.float32]
 """(d, N), N pixels in row-major order."""
 
 MAX_DIMENSIONS = 16
+MAX_CLASSES = 65536
+HEAVIEST = 1e20
+"""The largest weight of a kernel, and cost of two labels. With larger ones messages leave the range of
+floats, and beliefs no longer add up to 1.
+"""
 
 
 class Kernel(Protocol):
@@ -189,9 +194,11 @@ def unary_from_labels(
     ids = np.asarray(labels)
     if ids.dtype.kind not in "iu":
         raise ValueError(f"labels must be integers, got an array of {ids.dtype}")
-    if isinstance(classes, bool) or not isinstance(classes, Integral) or classes < 1:
-        raise ValueError(f"classes must be a whole number, at least 1, got {classes!r}")
-    if classes > 1 and not 1 / classes < confidence < 1:
+    if isinstance(classes, bool) or not isinstance(classes, Integral) or not 1 <= classes <= MAX_CLASSES:
+        raise ValueError(
+            f"classes must be a whole number, at least 1 and at most {MAX_CLASSES}, got {classes!r}"
+        )
+    if not _is_number(confidence) or (classes > 1 and not 1 / classes < confidence < 1):
         raise ValueError(
             f"confidence must be above 1/classes (here {1 / classes:.3g}) and below 1, got {confidence}"
         )
@@ -216,8 +223,8 @@ def unary_from_labels(
 
 
 def _check_common(kernel: Kernel) -> None:
-    if not _is_number(kernel.weight) or not abs(kernel.weight) <= float(np.finfo(np.float32).max):
-        raise ValueError(f"weight must be a finite number, got {kernel.weight!r}")
+    if not _is_number(kernel.weight) or not abs(kernel.weight) <= HEAVIEST:
+        raise ValueError(f"weight must be a number from -{HEAVIEST:g} to {HEAVIEST:g}, got {kernel.weight!r}")
     if kernel.normalization not in get_args(Normalization):
         raise ValueError(
             f"normalization must be one of {', '.join(get_args(Normalization))}, got {kernel.normalization!r}"
@@ -225,11 +232,14 @@ def _check_common(kernel: Kernel) -> None:
 
 
 def _is_number(value: object) -> bool:
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value[()]
     return isinstance(value, Real | np.number) and not isinstance(value, bool)
 
 
 def _check_width(name: str, width: Width) -> None:
-    values = list(width) if isinstance(width, Sequence | np.ndarray) else [width]
+    several = isinstance(width, Sequence | np.ndarray) and np.ndim(width) > 0
+    values: list[Any] = list(width) if several else [width]  # type: ignore[arg-type]
     for value in values:
         if not _is_number(value) or not 0 < float(value) < np.inf:
             raise ValueError(f"{name} must be positive and finite, got {width!r}")

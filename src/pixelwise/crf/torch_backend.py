@@ -104,8 +104,8 @@ class CRFLayer(nn.Module):
                 f"scores are {tuple(scores.shape[2:])} pixels in size and images {tuple(images.shape[2:])}; "
                 "resample the scores first"
             )
-        pictures = images.detach().movedim(1, 3).cpu()
-        pictures = (pictures.float() if pictures.is_floating_point() else pictures).numpy()
+        pixels = images.detach().movedim(1, 3).cpu()
+        pictures = (pixels.float() if pixels.is_floating_point() else pixels).numpy()
         kernels = [self.preset.kernels(picture) for picture in pictures]
         gaussian = kernels[0][0]
         return mean_field(

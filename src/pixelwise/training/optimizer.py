@@ -5,15 +5,23 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
+from pixelwise.core.errors import TrainingError
 from pixelwise.training.recipe import Recipe
+from pixelwise.training.setup.typed_fields import brief
 
 _LEAST_SHARE = 1e-12
 
 
 def make_optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     """AdamW or SGD over the trained parameters: backbone and decoder with different learning rates, biases
-    with their own rules.
+    with their own rules. Raises TrainingError if the recipe's head_layers name layers that are not trained.
     """
+    trained = [name for name, parameter in net.named_parameters() if parameter.requires_grad]
+    if unknown := [layer for layer in recipe.head_layers if not any(n.startswith(layer) for n in trained)]:
+        raise TrainingError(
+            f"no trained layer of {recipe.net} has a name that starts with {', '.join(map(brief, unknown))}",
+            f"head_layers: {', '.join(dict.fromkeys(name.split('.')[0] for name in trained))}",
+        )
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in net.named_parameters():
         if not parameter.requires_grad:

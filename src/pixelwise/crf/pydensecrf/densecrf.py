@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from pixelwise import _core
 from pixelwise.core.threads import thread_count
-from pixelwise.crf.dense_crf import MAX_CLASSES, MAX_ITERATIONS, MAX_PIXELS, check_single_label
-from pixelwise.crf.potentials import Bilateral, Features, Features32, Gaussian
+from pixelwise.crf.dense_crf import MAX_ITERATIONS, MAX_PIXELS, check_single_label
+from pixelwise.crf.potentials import HEAVIEST, MAX_CLASSES, Bilateral, Features, Features32, Gaussian
 
 Matrix = npt.NDArray[np.float32]
 Compat = float | npt.ArrayLike
@@ -239,6 +239,8 @@ def _whole(value: object) -> int:
 
 
 def _row_column(sxy: float | Sequence[float]) -> float | tuple[float, float]:
+    if isinstance(sxy, np.ndarray) and sxy.ndim == 0:
+        return float(sxy)
     if isinstance(sxy, Sequence | np.ndarray):
         if len(sxy) != 2:
             raise ValueError(f"sxy must be one number or two, for x and y, got {sxy!r}")
@@ -259,8 +261,10 @@ def _gain(compat: Compat, labels: int) -> tuple[float, Matrix | None]:
     given = np.asarray(compat)
     if given.shape == () and given.dtype.kind == "b":
         given = given.astype(np.float32)  # for pydensecrf, as for Python, True is the number 1
-    if given.dtype.kind not in "iuf" or not np.isfinite(given).all():
-        raise ValueError(f"compat must hold finite numbers, got {compat!r}")
+    if given.dtype.kind not in "iuf" or not (abs(given) <= HEAVIEST).all():
+        raise ValueError(
+            f"compat must hold finite numbers from -{HEAVIEST:g} to {HEAVIEST:g}, got {compat!r}"
+        )
     if given.shape == ():
         weight = float(given)
         return (weight, None) if weight >= 0 else (0.0, np.eye(labels, dtype=np.float32) * np.float32(weight))

@@ -3,10 +3,12 @@
 
 import warnings
 from collections.abc import Sequence
+from numbers import Integral, Real
 
 import numpy as np
 import numpy.typing as npt
 
+from pixelwise.crf.potentials import MAX_CLASSES
 from pixelwise.crf.ranges import check_range
 
 Matrix = npt.NDArray[np.float32]
@@ -22,10 +24,14 @@ def unary_from_labels(
     n_labels, including 255 for void.
     """
     ids = np.asarray(labels).ravel()
-    if not 0 < gt_prob < 1:
-        raise ValueError(f"gt_prob must be between 0 and 1, got {gt_prob}")
-    if ids.dtype.kind not in "biu" or n_labels < 2:
-        raise ValueError(f"labels must be integers of 2 or more classes, got {ids.dtype} of {n_labels}")
+    if not isinstance(gt_prob, Real | np.number) or not 0 < gt_prob < 1:
+        raise ValueError(f"gt_prob must be between 0 and 1, got {gt_prob!r}")
+    whole = isinstance(n_labels, Integral) and not isinstance(n_labels, bool)
+    if ids.dtype.kind not in "biu" or not whole or not 2 <= n_labels <= MAX_CLASSES:
+        raise ValueError(
+            f"labels must be integers of 2 or more classes (up to {MAX_CLASSES}), "
+            f"got {ids.dtype} of {n_labels!r}"
+        )
     first = 1 if zero_unsure else 0
     unsure = (ids == 0) & zero_unsure
     strange = ~unsure & ((ids < first) | (ids >= n_labels + first))
@@ -96,6 +102,8 @@ def create_pairwise_bilateral(
     the axis of the image that holds channels; -1 (sic: pydensecrf's) if it has none.
     """
     image = np.asarray(img)
+    if image.dtype.kind not in "biuf" or image.size == 0:
+        raise ValueError(f"the image must hold real numbers, got {image.shape} of {image.dtype}")
     if chdim not in range(-image.ndim, image.ndim):
         raise ValueError(f"chdim must be an axis of the image, which has {image.ndim}, got {chdim!r}")
     planes = image[np.newaxis] if chdim == -1 else np.moveaxis(image, int(chdim), 0)
@@ -107,8 +115,11 @@ def create_pairwise_bilateral(
         )
     widths = np.broadcast_to(widths, len(planes))
     _check_widths(widths)
+    with np.errstate(over="ignore"):
+        channels = planes.astype(np.float32) / widths.reshape(-1, *[1] * (planes.ndim - 1))
+    if not np.isfinite(channels).all():
+        raise ValueError("the image holds NaN, infinite or too large numbers; replace them first")
     check_range(np.moveaxis(planes, 0, -1), widths)
-    channels = planes.astype(np.float32) / widths.reshape(-1, *[1] * (planes.ndim - 1))
     positions = create_pairwise_gaussian(sdims, channels.shape[1:])
     return np.concatenate([positions, channels.reshape(channels.shape[0], -1)])
 

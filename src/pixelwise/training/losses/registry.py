@@ -54,13 +54,14 @@ def parse(text: str) -> list[tuple[float, str]]:
         first, star, second = term.partition("*")
         name, factor = (second.strip(), first.strip()) if star else (first.strip(), "1")
         if name not in list_losses():
-            raise ValueError(f'there is no loss "{name[:40]}", expected a sum of {", ".join(list_losses())}')
+            known = ", ".join(list_losses())
+            raise ValueError(f"there is no loss {name[:40]!a}, expected a sum of {known}")
         try:
             weight = float(factor)
         except ValueError:
             weight = math.nan
         if not 0 < weight <= 1e6:
-            raise ValueError(f'{name} needs a weight above 0 and at most 1,000,000, got "{factor[:40]}"')
+            raise ValueError(f"{name} needs a weight above 0 and at most 1,000,000, got {factor[:40]!a}")
         terms.append((weight, name))
     return terms
 

@@ -89,7 +89,7 @@ def _rules(recipe: RecipeFields) -> list[tuple[bool, str]]:
         ),
         (
             recipe.crf_layer is None or len(recipe.heads) < 2,
-            f"crf_layer refines the classes of one head, got heads={','.join(recipe.heads)}",
+            f"crf_layer refines the classes of one head, got heads={_listed(recipe.heads)}",
         ),
         (
             net is None or takes_weights(net, recipe.backbone_weights),
@@ -142,11 +142,11 @@ def _rules(recipe: RecipeFields) -> list[tuple[bool, str]]:
         ),
         (
             bool(recipe.inputs) and len(set(recipe.inputs)) == len(recipe.inputs),
-            f"inputs must name each input of the net once, got {recipe.inputs}",
+            f"inputs must name each input of the net once, got {_listed(recipe.inputs)}",
         ),
         (
             len(recipe.inputs) < 2 or recipe.inputs[0] == IMAGE,
-            f"inputs must name {IMAGE} first, if they are several, got {','.join(recipe.inputs)}",
+            f"inputs must name {IMAGE} first, if they are several, got {_listed(recipe.inputs)}",
         ),
         (
             recipe.image_labels is None
@@ -162,6 +162,10 @@ def _rules(recipe: RecipeFields) -> list[tuple[bool, str]]:
             "balance_classes weighs a mean over pixels, so it goes with loss=mean",
         ),
     ]
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return brief(",".join(names))
 
 
 def _quoted(value: object) -> str:
