@@ -6,15 +6,15 @@ Trains on 20 pictures of each of VOC's 20 objects and judges on the val split, a
 "full": their masks. "boxes": what boxes-to-masks makes of boxes around the connected parts of the masks (see
 boxes_to_masks.py). "em_adaptive", "em_fixed": the classes that a picture shows, from ImageNet's weights.
 "em_adaptive_fixed": half of the steps with EM-Adapt, the other half with EM-Fixed. Each makes a run below
-FOLDER; one that is there is only judged. Pictures are reduced to 160 pixels.
+FOLDER, which goes on if it was stopped. Pictures are reduced to 160 pixels.
 """
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from boxes_to_masks import boxes_around
 
 import pixelwise
 from pixelwise.crf.masks_from_boxes import masks_from_boxes
@@ -23,9 +23,8 @@ from pixelwise.data.conversion import convert
 from pixelwise.data.sample import SEMANTIC
 from pixelwise.data.sources.boxes import BoxedPicture, DrawnLabels
 from pixelwise.evaluation.metrics.confusion import CONVENTION
-
-sys.path.insert(0, str(Path(__file__).parent))
-from boxes_to_masks import boxes_around
+from pixelwise.training import checkpoint
+from pixelwise.training.checkpoint import LAST
 
 LABELS = ("full", "boxes", "em_adaptive", "em_fixed", "em_adaptive_fixed")
 SETTINGS: dict[str, Any] = {
@@ -67,22 +66,23 @@ def boxed(data: LabelledImages) -> LabelledImages:
 
 
 def train(labels: str, train_set: LabelledImages, val_set: LabelledImages, folder: Path, steps: int) -> Path:
-    """A run with these labels."""
-    run, settings = folder / labels, {**SETTINGS, "steps": steps, "evaluate_every": steps}
-    if run.exists():
-        return run
+    """A run with these labels; one that was stopped goes on."""
+
+    def run(name: str, **settings: Any) -> Path:
+        place = folder / name
+        resume = (place / LAST).exists()
+        return pixelwise.train("finetune", train_set, val_set, place, resume=resume, **settings).path
+
+    whole = {**SETTINGS, "steps": steps, "evaluate_every": steps}
+    if labels == "em_adaptive_fixed":
+        half = {**SETTINGS, "steps": steps // 2, "evaluate_every": steps // 2}
+        first = run("em_adaptive_half", image_labels="em_adaptive", **half)
+        return run(labels, image_labels="em_fixed", init_from=first, **half)
     if labels == "boxes":
-        if not (folder / "masks").exists():
+        if not (folder / "masks/train").exists():
             convert(boxed(train_set), folder / "masks", "train")
         train_set = open_dataset(f"folder:{folder / 'masks'}", "train")
-    elif labels == "em_adaptive_fixed":
-        half = {**settings, "steps": steps // 2, "evaluate_every": steps // 2}
-        first = folder / "em_adaptive_half"
-        pixelwise.train("finetune", train_set, val_set, first, image_labels="em_adaptive", **half)
-        settings = {**half, "image_labels": "em_fixed", "init_from": first}
-    elif labels != "full":
-        settings["image_labels"] = labels
-    return pixelwise.train("finetune", train_set, val_set, run, **settings).path
+    return run(labels, **whole, **({"image_labels": labels} if labels.startswith("em_") else {}))
 
 
 def main() -> None:
@@ -99,10 +99,9 @@ def main() -> None:
     for labels in options.labels:
         run = train(labels, train_set, val_set, options.folder, options.steps)
         judged = pixelwise.evaluate(run, val_set)
-        seconds = pixelwise.load(run, threads=1).info.training["seconds"]
-        low, high = judged.intervals()["mean_iou"]
-        figures = f"{100 * judged.summary()['mean_iou']:.2f} | {100 * low:.1f} to {100 * high:.1f}"
-        print(f"| {labels} | {figures} | {seconds / 60:.0f} min |", flush=True)
+        mean, (low, high) = judged.summary()["mean_iou"], judged.intervals()["mean_iou"]
+        minutes = checkpoint.load(run / LAST).seconds / 60
+        print(f"| {labels} | {mean:.2%} | {low:.1%} to {high:.1%} | {minutes:.0f} min |", flush=True)
     print(f"Convention: {CONVENTION}.")
 
 
