@@ -129,6 +129,29 @@ def chosen_views(scales: str | None, flip: bool) -> "Views":
         ) from None
 
 
+def check_ending(path: Path | None, *endings: str, option: str = "--output", any_case: bool = False) -> None:
+    """Raise BadParameter unless the file to write has one of these endings."""
+    if path is None:
+        return
+    name = path.name.lower() if any_case else path.name
+    if not (path.suffix and name.endswith(endings)):
+        raise typer.BadParameter(
+            f"expected a name that ends in {' or '.join(endings)}, got {path}", param_hint=option
+        )
+
+
+def kinds(save: str) -> tuple[str, ...]:
+    """The kinds of results that --save names. Raises BadParameter for an unknown one."""
+    from pixelwise.inference.segmentation import KINDS
+
+    named = tuple(dict.fromkeys(listed(save)))
+    if unknown := [kind for kind in named if kind not in KINDS]:
+        raise typer.BadParameter(
+            f"expected any of {','.join(KINDS)}, got {','.join(unknown)}", param_hint="--save"
+        )
+    return named
+
+
 def listed(text: str) -> list[str]:
     """The parts of NAME,NAME."""
     return [part.strip() for part in text.split(",") if part.strip()]
@@ -152,26 +175,3 @@ def check_engine(engine: str, precision: str) -> None:
     for value, known, option in ((engine, ENGINES, "--engine"), (precision, PRECISIONS, "--precision")):
         if value not in known:
             raise typer.BadParameter(f"expected one of {', '.join(known)}, got {value}", param_hint=option)
-
-
-def check_ending(path: Path | None, *endings: str, option: str = "--output", any_case: bool = False) -> None:
-    """Raise BadParameter unless the file to write has one of these endings."""
-    if path is None:
-        return
-    name = path.name.lower() if any_case else path.name
-    if not (path.suffix and name.endswith(endings)):
-        raise typer.BadParameter(
-            f"expected a name that ends in {' or '.join(endings)}, got {path}", param_hint=option
-        )
-
-
-def kinds(save: str) -> tuple[str, ...]:
-    """The kinds of results that --save names. Raises BadParameter for an unknown one."""
-    from pixelwise.inference.segmentation import KINDS
-
-    named = tuple(dict.fromkeys(listed(save)))
-    if unknown := [kind for kind in named if kind not in KINDS]:
-        raise typer.BadParameter(
-            f"expected any of {','.join(KINDS)}, got {','.join(unknown)}", param_hint="--save"
-        )
-    return named
