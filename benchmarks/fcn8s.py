@@ -43,7 +43,9 @@ from pixelwise.cpu.inference import for_inference
 from pixelwise.cpu.training import for_training
 from pixelwise.data.sources.voc import VOC_CLASSES
 from pixelwise.exporting.onnx import export_onnx
-from pixelwise.inference.engines.engines import Engine, OpenVinoEngine, TorchEngine
+from pixelwise.inference.engines.engine import Engine
+from pixelwise.inference.engines.openvino import OpenVinoEngine
+from pixelwise.inference.engines.torch import TorchEngine
 from pixelwise.inference.model_files.model_file import ModelInfo
 from pixelwise.models.nets.deeplab import deeplab
 from pixelwise.models.nets.fcn import FCN, fcn

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tiny_model import tiny_info, tiny_model
 
-from pixelwise.inference.engines.engines import OnnxEngine
+from pixelwise.inference.engines.onnx import OnnxEngine
 from pixelwise.inference.predictor import Predictor
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:

@@ -1,6 +1,8 @@
-"""No module imports itself through others, not even inside a function or for types."""
+"""No module imports itself through others, and the base install needs no torch."""
 
 import ast
+import subprocess
+import sys
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -9,6 +11,15 @@ import pytest
 import pixelwise
 
 ROOT = Path(pixelwise.__file__).parent
+WITHOUT_TORCH = ("core", "crf", "data", "evaluation", "inference", "workflows", "cli")
+WITH_TORCH = {
+    "pixelwise.crf.torch_backend",
+    "pixelwise.crf.torch_lattice",
+    "pixelwise.data.transforms",
+    "pixelwise.inference.engines.torch",
+    "pixelwise.inference.model_files.foreign_net",
+    "pixelwise.inference.model_files.net_file",
+}
 
 
 def imported(module: str, source: str, known: frozenset[str]) -> set[str]:
@@ -32,13 +43,18 @@ def expect_no_cycle(sources: dict[str, str]) -> None:
         raise AssertionError(" imports ".join(reversed(problem.args[1]))) from None
 
 
-def test_there_are_no_circular_imports() -> None:
+def modules() -> dict[str, str]:
+    """The source of each module of the package."""
     sources = {}
     for path in ROOT.rglob("*.py"):
         parts = path.relative_to(ROOT.parent).with_suffix("").parts
         sources[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path.read_text(encoding="utf-8")
     assert len(sources) > 200
-    expect_no_cycle(sources)
+    return sources
+
+
+def test_there_are_no_circular_imports() -> None:
+    expect_no_cycle(modules())
 
 
 def test_a_cycle_is_found_in_functions_and_in_imports_for_types() -> None:
@@ -46,3 +62,24 @@ def test_a_cycle_is_found_in_functions_and_in_imports_for_types() -> None:
     typed = "if TYPE_CHECKING:\n    from pixelwise.a import A\n"
     with pytest.raises(AssertionError, match=r"pixelwise\.\w imports pixelwise\.\w imports pixelwise\.\w"):
         expect_no_cycle({"pixelwise.a": late, "pixelwise.b": typed})
+
+
+def test_the_rooms_of_the_base_install_are_imported_without_torch() -> None:
+    names = sorted(name for name in modules() if name.split(".")[1:2] and name.split(".")[1] in WITHOUT_TORCH)
+    assert set(names) > WITH_TORCH
+    code = f"""
+import importlib, sys
+for name in ("torch", "torchvision", "timm", "lightning_fabric", "safetensors", "tensorboard"):
+    sys.modules[name] = None
+for name in {[name for name in names if name not in WITH_TORCH]}:
+    importlib.import_module(name)
+refused = 0
+for name in {sorted(WITH_TORCH)}:
+    try:
+        importlib.import_module(name)
+    except ModuleNotFoundError:
+        refused += 1
+print(refused)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, f"{len(WITH_TORCH)}\n"), done.stderr

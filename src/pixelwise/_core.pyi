@@ -25,6 +25,21 @@ def pixel_probabilities(scores: Annotated[NDArray[numpy.float32], dict(shape=(No
     Interpolate scores (C, h, w) to probabilities' size (C, H, W) and take the softmax over classes.
     """
 
+def keep_largest_region(labels: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), order='C', device='cpu')], background: int) -> None:
+    """
+    Give background to every region (4-connected pixels of one label) of another label but the largest.
+    """
+
+def fill_holes(labels: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), order='C', device='cpu')], background: int) -> None:
+    """
+    Give regions of background inside one label, away from the border of the picture, that label.
+    """
+
+def remove_small_regions(labels: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), order='C', device='cpu')], smallest: int, background: int | None) -> None:
+    """
+    Give regions of fewer than `smallest` pixels the label with which they share the longest border. The largest region that is not background stays.
+    """
+
 class LatticeTooLarge(MemoryError):
     pass
 
@@ -40,7 +55,7 @@ class MeanField:
 
     def set_unary(self, unary: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None, None), device='cpu', writable=False)]) -> int:
         """
-        Take energies and start anew; return the index class * pixels + pixel of one that is not finite, or -1.
+        Take energies and start again; return the index class * pixels + pixel of one that is not finite, or -1.
         """
 
     def step(self) -> None:
@@ -62,7 +77,7 @@ class MeanField:
         """The mean-field objective of these beliefs."""
 
     def message(self, term: int, values: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None, None), device='cpu', writable=False)], out: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None, None), device='cpu')]) -> None:
-        """Fill in what one kernel makes of these values."""
+        """Filter these values with one kernel and write the result."""
 
     @property
     def vertices(self) -> list[int]:
@@ -83,7 +98,7 @@ class Convolution:
     def __init__(self, weights: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None, None), order='C', device='cpu', writable=False)], bias: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu', writable=False)], padding: int, dilation: int, rectified: bool, pooled: bool, threads: int, instructions: str | None = None) -> None: ...
 
     def length(self, size: int) -> int:
-        """Rows (or columns) of the result for so many of the image."""
+        """Rows (or columns) of the result for this many of the image."""
 
     def run(self, images: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None, None), order='C', device='cpu', writable=False)], out: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None, None), order='C', device='cpu')], threads: int) -> None:
         """

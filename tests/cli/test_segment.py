@@ -213,7 +213,7 @@ assert {"load", "Predictor", "Segmentation"} <= set(dir(pixelwise))
 
 STEERED = """
 import os, signal, sys, threading, time
-from pixelwise.inference.engines.engines import OnnxEngine
+from pixelwise.inference.engines.onnx import OnnxEngine
 scores, lock, begun = OnnxEngine.scores, threading.Lock(), 0
 forever = os.environ.get("FOREVER")
 
@@ -358,7 +358,7 @@ def test_scores_that_are_no_numbers_are_refused_with_the_picture_named(
 ) -> None:
     for value in (float("nan"), float("inf"), float("-inf")):
         monkeypatch.setattr(
-            "pixelwise.inference.engines.engines.OnnxEngine.scores",
+            "pixelwise.inference.engines.onnx.OnnxEngine.scores",
             lambda self, image, value=value: np.full((4, *image.shape[:2]), value, np.float32),
         )
         for options in ("", "--json", "--crf"):

@@ -14,7 +14,7 @@ from torch import nn
 from pixelwise.core.classes import Classes
 from pixelwise.core.errors import MissingExtraError, ModelError
 from pixelwise.exporting.onnx import export_onnx
-from pixelwise.inference.engines.engines import OnnxEngine
+from pixelwise.inference.engines.onnx import OnnxEngine
 from pixelwise.inference.model_files.model_file import ModelInfo
 from pixelwise.inference.predictor import load
 from pixelwise.models.layers.frozen_batch_norm import fold_batch_norm, freeze_batch_norm

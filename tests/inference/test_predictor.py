@@ -14,7 +14,8 @@ from tiny_model import CLASSES, tiny_info
 from pixelwise.core.classes import Classes
 from pixelwise.core.errors import ImageError, ModelError
 from pixelwise.core.types import RGBImage, Scores
-from pixelwise.inference.engines.engines import OnnxEngine, TorchEngine
+from pixelwise.inference.engines.onnx import OnnxEngine
+from pixelwise.inference.engines.torch import TorchEngine
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.views import SINGLE, Views
 

@@ -9,7 +9,7 @@ from PIL import Image
 from pixelwise.core.errors import ModelError
 from pixelwise.core.types import RGBImage, Scores
 from pixelwise.inference.crf_refiner import CRFRefiner
-from pixelwise.inference.engines.engines import OnnxEngine
+from pixelwise.inference.engines.onnx import OnnxEngine
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.stage_timing import WARM_UP, Duration, _duration, time_stages, write_photo
 

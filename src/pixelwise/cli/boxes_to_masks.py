@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from pixelwise.cli import options
-from pixelwise.cli.progress import progress
-from pixelwise.core.terminal import say
+from pixelwise.cli.convert_report import show_folder
+from pixelwise.cli.progress import bars
 
 EXAMPLES = (
     "pixelwise boxes-to-masks voc:VOC2012 -o weak --classes background,cat,dog",
@@ -33,21 +33,10 @@ def boxes_to_masks(
     255 void). --split all writes both into OUTPUT itself, and training holds out every tenth picture.
     Nothing is overwritten.
     """
-    from functools import partial
-
-    from pixelwise.crf.masks_from_boxes import masks_from_boxes
-    from pixelwise.crf.presets import load_preset
-    from pixelwise.data.conversion import convert, place_of
-    from pixelwise.data.sources.boxes import open_boxes
-    from pixelwise.data.spec import open_splits
     from pixelwise.inference.crf_refiner import DEFAULT_PRESET
+    from pixelwise.workflows import boxes_to_masks as draw
 
     if not 0 < middle <= 1:
         raise typer.BadParameter(f"expected a share in (0, 1], got {middle}", param_hint="--middle")
-    preset = load_preset(crf_preset or DEFAULT_PRESET)
-    # Several pictures are processed at the same time, one thread each.
-    draw = partial(masks_from_boxes, preset=preset, middle=middle, threads=1)
-    for name, dataset in open_splits(data, split, classes, partial(open_boxes, draw=draw)).items():
-        with progress(f"drawing {name}", len(dataset)) as tell:
-            convert(dataset, output, name, tell)
-        say(f"{len(dataset)} samples in {place_of(output, name)}")
+    with bars("drawing") as tell:
+        draw(data, output, split, classes, middle, crf_preset or DEFAULT_PRESET, tell, show_folder)

@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from pixelwise.cli import options
-from pixelwise.cli.progress import progress
-from pixelwise.core.terminal import say
+from pixelwise.cli.convert_report import show_folder
+from pixelwise.cli.progress import bars
 
 EXAMPLES = (
     "pixelwise convert voc:VOC2012 -o animals --classes background,cat,dog",
@@ -28,12 +28,7 @@ def convert(
     Pictures are copied unchanged. Each split becomes a folder with images/ and labels/, and labels.NAME/
     for other heads. --split all writes these into OUTPUT itself. Nothing is overwritten.
     """
-    from pixelwise.data.conversion import convert as write
-    from pixelwise.data.conversion import place_of
-    from pixelwise.data.spec import open_splits
+    from pixelwise.workflows import convert as write
 
-    for name, dataset in open_splits(data, split, classes).items():
-        chosen = dataset.with_channels(*options.listed(channels))
-        with progress(f"converting {name}", len(chosen)) as tell:
-            write(chosen, output, name, tell)
-        say(f"{len(chosen)} samples in {place_of(output, name)}")
+    with bars("converting") as tell:
+        write(data, output, split, classes, options.listed(channels), tell, show_folder)

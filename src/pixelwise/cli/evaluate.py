@@ -14,6 +14,10 @@ EXAMPLES = (
     "pixelwise eval default --data voc:VOC2012 --split val",
     "pixelwise eval runs/mine --data folder:my_images --report reports/mine",
 )
+_Report = Annotated[
+    Path | None,
+    typer.Option(metavar="FOLDER", help="Write a page with all figures, charts and example images."),
+]
 
 
 def evaluate(
@@ -29,10 +33,7 @@ def evaluate(
     crf_preset: options.CRFPreset = None,
     trimap: options.Trimap = False,
     boundary: options.Boundary = False,
-    report: Annotated[
-        Path | None,
-        typer.Option(metavar="FOLDER", help="Write a page with all figures, charts and example images."),
-    ] = None,
+    report: _Report = None,
     as_json: options.FiguresJSON = False,
     engine: options.Engine = "auto",
     precision: options.Precision = "float32",

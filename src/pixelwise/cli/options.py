@@ -163,6 +163,29 @@ def chosen_cleaning(only: str | None, largest: bool, fill_holes: bool, min_regio
         ) from None
 
 
+def check_ending(path: Path | None, *endings: str, option: str = "--output", any_case: bool = False) -> None:
+    """Raise BadParameter unless the file to write has one of these endings."""
+    if path is None:
+        return
+    name = path.name.lower() if any_case else path.name
+    if not (path.suffix and name.endswith(endings)):
+        raise typer.BadParameter(
+            f"expected a name that ends in {' or '.join(endings)}, got {path}", param_hint=option
+        )
+
+
+def kinds(save: str) -> tuple[str, ...]:
+    """The kinds of results that --save names. Raises BadParameter for an unknown one."""
+    from pixelwise.inference.segmentation import KINDS
+
+    named = tuple(dict.fromkeys(listed(save)))
+    if unknown := [kind for kind in named if kind not in KINDS]:
+        raise typer.BadParameter(
+            f"expected any of {','.join(KINDS)}, got {','.join(unknown)}", param_hint="--save"
+        )
+    return named
+
+
 def listed(text: str) -> list[str]:
     """The parts of NAME,NAME."""
     return [part.strip() for part in text.split(",") if part.strip()]
@@ -189,26 +212,3 @@ def check_engine(engine: str, precision: str) -> None:
         for_inference(precision)
     except ValueError as fault:
         raise typer.BadParameter(str(fault), param_hint="--precision") from None
-
-
-def check_ending(path: Path | None, *endings: str, option: str = "--output", any_case: bool = False) -> None:
-    """Raise BadParameter unless the file to write has one of these endings."""
-    if path is None:
-        return
-    name = path.name.lower() if any_case else path.name
-    if not (path.suffix and name.endswith(endings)):
-        raise typer.BadParameter(
-            f"expected a name that ends in {' or '.join(endings)}, got {path}", param_hint=option
-        )
-
-
-def kinds(save: str) -> tuple[str, ...]:
-    """The kinds of results that --save names. Raises BadParameter for an unknown one."""
-    from pixelwise.inference.segmentation import KINDS
-
-    named = tuple(dict.fromkeys(listed(save)))
-    if unknown := [kind for kind in named if kind not in KINDS]:
-        raise typer.BadParameter(
-            f"expected any of {','.join(KINDS)}, got {','.join(unknown)}", param_hint="--save"
-        )
-    return named

@@ -29,15 +29,8 @@ def preview(
     The augmentations are those that training applies to these samples in its first epochs.
     """
     from pixelwise.core.pictures.writing import write_picture
-    from pixelwise.recipes import get_recipe
-    from pixelwise.training.contact_sheet import preview as draw
-    from pixelwise.training.sampling.batches import augmentation
-    from pixelwise.training.setup.run_start import opened, with_also
-    from pixelwise.training.stages import first_stage
+    from pixelwise.workflows import preview as draw
 
-    chosen = first_stage(get_recipe(recipe).override(settings or []))
-    dataset = with_also(chosen, opened(chosen, chosen.data, chosen.train_split))
-    dataset = dataset.with_channels(*(options.listed(channels) or dataset.channels))
-    sheet = draw(dataset, augmentation(chosen), chosen.seed, pictures, epochs)
-    write_picture(output, sheet)
-    say(f"{min(pictures, len(dataset))} samples of {dataset.name} in {output}")
+    drawn = draw(recipe, settings or [], pictures, epochs, options.listed(channels))
+    write_picture(output, drawn.picture)
+    say(f"{drawn.samples} samples of {drawn.name} in {output}")

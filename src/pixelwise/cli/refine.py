@@ -64,7 +64,8 @@ def refine(
     label between two frames where no channel of the picture changes by 8 grey levels or more.
     """
     from pixelwise.inference.crf_refiner import DEFAULT_PRESET
-    from pixelwise.workflows.refining import ENDINGS, refine_file, refine_video
+    from pixelwise.workflows import refine_file, refine_video
+    from pixelwise.workflows.refining import ENDINGS
 
     asked = (image, given, output, crf_preset or DEFAULT_PRESET, confidence)
     if not video:

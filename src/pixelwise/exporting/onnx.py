@@ -13,7 +13,7 @@ from pixelwise.core.errors import EXTRAS, MissingExtraError, ModelError
 from pixelwise.core.files import write_atomically
 from pixelwise.core.types import IMAGE, Channel
 from pixelwise.exporting.quantizable import make_quantizable
-from pixelwise.inference.engines.engines import OnnxEngine
+from pixelwise.inference.engines.onnx import OnnxEngine
 from pixelwise.inference.model_files.model_file import OUTPUT, ModelInfo
 from pixelwise.models.weights.tensor_files import fault_of
 

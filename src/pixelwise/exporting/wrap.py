@@ -16,7 +16,7 @@ import numpy as np
 from pixelwise.core.errors import EXTRAS, MissingExtraError, ModelError
 from pixelwise.core.files import regular_file, write_atomically
 from pixelwise.core.terminal import printable
-from pixelwise.inference.engines.engines import OnnxEngine
+from pixelwise.inference.engines.onnx import OnnxEngine
 from pixelwise.inference.model_files.model_file import INPUT, MOST_BYTES, OUTPUT, ModelInfo
 from pixelwise.inference.normalisation import Normalisation
 

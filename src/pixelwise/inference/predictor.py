@@ -20,7 +20,7 @@ from pixelwise.core.types import BANDS, IMAGE, Channel, Scores
 from pixelwise.crf import Preset
 from pixelwise.inference.cleaning import AS_IS, Cleaning
 from pixelwise.inference.crf_refiner import CRFRefiner, Refiner, refined, refined_photo, reserved_bytes
-from pixelwise.inference.engines.engines import Engine
+from pixelwise.inference.engines.engine import Engine
 from pixelwise.inference.engines.registry import open_model, open_module
 from pixelwise.inference.model_files.model_file import ModelInfo, bundled_names
 from pixelwise.inference.normalisation import Normalisation

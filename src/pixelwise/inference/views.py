@@ -6,7 +6,7 @@ import numpy as np
 
 from pixelwise.core.types import RGBImage, Scores
 from pixelwise.inference.drawing import resized
-from pixelwise.inference.engines.engines import Engine
+from pixelwise.inference.engines.engine import Engine
 from pixelwise.inference.probabilities import Beliefs, probabilities_of, scores_of
 
 

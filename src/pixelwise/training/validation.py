@@ -13,7 +13,7 @@ from pixelwise.cpu.training import for_training
 from pixelwise.data import LabelledImages
 from pixelwise.evaluation.evaluation import Evaluation, evaluate
 from pixelwise.evaluation.metrics.confusion import Counts
-from pixelwise.inference.engines.engines import TorchEngine
+from pixelwise.inference.engines.torch import TorchEngine
 from pixelwise.inference.model_files.model_file import ModelInfo
 from pixelwise.inference.predictor import Predictor
 from pixelwise.models.nets.segmentation_net import OneHead

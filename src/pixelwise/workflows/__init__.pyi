@@ -1,13 +1,15 @@
 """Whole tasks as functions: what the verbs of the command line call, for scripts and notebooks."""
 
 from .checking import Check, check
+from .clips import RefinedClip, refine_video
+from .converting import boxes_to_masks, convert
 from .crf_search import FoundPreset, search_crf
-from .drawing import gallery
+from .drawing import Preview, gallery, preview
 from .evaluating import compare, evaluate
 from .exporting import Exported, Wrapped, export, wrap
 from .importing import CaffeImport, import_caffe
 from .loading import load
-from .refining import RefinedClip, RefinedFile, refine_file, refine_video
+from .refining import RefinedFile, refine_file
 from .segmenting import segment_folder
 from .training import TrainedRun, train
 
@@ -16,17 +18,21 @@ __all__ = [
     "Check",
     "Exported",
     "FoundPreset",
+    "Preview",
     "RefinedClip",
     "RefinedFile",
     "TrainedRun",
     "Wrapped",
+    "boxes_to_masks",
     "check",
     "compare",
+    "convert",
     "evaluate",
     "export",
     "gallery",
     "import_caffe",
     "load",
+    "preview",
     "refine_file",
     "refine_video",
     "search_crf",

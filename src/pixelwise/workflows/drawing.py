@@ -1,7 +1,9 @@
 """Figures of the papers, of your own models and data."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PIL import Image
 
@@ -11,6 +13,45 @@ from pixelwise.evaluation.model_gallery import model_gallery
 from pixelwise.inference.predictor import Predictor
 from pixelwise.workflows.data import Data, labelled_images
 from pixelwise.workflows.loading import load
+
+if TYPE_CHECKING:
+    from pixelwise.training.recipe import Recipe
+    from pixelwise.training.stages import Chain
+
+
+@dataclass(frozen=True)
+class Preview:
+    """Samples of the data set `name` and their augmentations, one row for each of `samples`."""
+
+    picture: Image.Image
+    name: str
+    samples: int
+
+
+def preview(
+    recipe: "str | Recipe | Chain" = "finetune",
+    settings: Sequence[str] = (),
+    pictures: int = 4,
+    epochs: int = 4,
+    channels: Sequence[str] = (),
+) -> Preview:
+    """Draw samples of a recipe's training split, original and as augmented in its first epochs.
+
+    settings: changes of the recipe, as "field=value". channels: extra ones to show, default those of the
+    data. Raises TrainingError for settings that cannot work, DataError for data that cannot be read.
+    """
+    from pixelwise.recipes import get_recipe
+    from pixelwise.training import contact_sheet
+    from pixelwise.training.sampling.batches import augmentation
+    from pixelwise.training.setup.run_start import opened, with_also
+    from pixelwise.training.stages import first_stage
+
+    named = get_recipe(recipe) if isinstance(recipe, str) else recipe
+    chosen = first_stage(named.override(list(settings)))
+    dataset = with_also(chosen, opened(chosen, chosen.data, chosen.train_split))
+    dataset = dataset.with_channels(*(channels or dataset.channels))
+    sheet = contact_sheet.preview(dataset, augmentation(chosen), chosen.seed, pictures, epochs)
+    return Preview(sheet, dataset.name, min(pictures, len(dataset)))
 
 
 def gallery(

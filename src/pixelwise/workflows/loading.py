@@ -80,8 +80,8 @@ def _load_run(
     from pixelwise.core.files import sha256_of
     from pixelwise.cpu.inference import for_inference
     from pixelwise.inference.crf_refiner import CRFRefiner
-    from pixelwise.inference.engines.engines import TorchEngine
     from pixelwise.inference.engines.registry import identity_of
+    from pixelwise.inference.engines.torch import TorchEngine
     from pixelwise.models.layers.frozen_batch_norm import fold_batch_norm
     from pixelwise.training import checkpoint
     from pixelwise.training.setup.recipe_net import load_run

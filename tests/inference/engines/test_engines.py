@@ -13,7 +13,8 @@ import pytest
 from tiny_model import tiny_model
 
 from pixelwise.core.errors import MissingExtraError, ModelError
-from pixelwise.inference.engines.engines import OnnxEngine, OpenVinoEngine, openvino_core
+from pixelwise.inference.engines.onnx import OnnxEngine
+from pixelwise.inference.engines.openvino import OpenVinoEngine, openvino_core
 from pixelwise.inference.predictor import load
 
 SIZES = [(1, 1), (3, 50), (40, 31)]
@@ -51,7 +52,7 @@ def test_the_first_calls_of_a_process_may_come_at_once(openvino: ModuleType, mod
     """OpenVINO's first look at a tensor must not be that of two threads, which would wait for each other."""
     code = """
 import sys, threading
-from pixelwise.inference.engines.engines import OpenVinoEngine
+from pixelwise.inference.engines.openvino import OpenVinoEngine
 import numpy as np
 engine, start = OpenVinoEngine(sys.argv[1], 1), threading.Barrier(8)
 def first():
@@ -84,7 +85,7 @@ def test_a_signal_is_answered_after_two_engines_have_come_and_gone(
     """OpenVINO gives the process a stack for signals, which must not go with an engine."""
     code = """
 import faulthandler, os, signal, sys
-from pixelwise.inference.engines.engines import OpenVinoEngine
+from pixelwise.inference.engines.openvino import OpenVinoEngine
 import numpy as np
 faulthandler.enable()
 engines = [OpenVinoEngine(sys.argv[1], 1) for _ in range(2)]
@@ -106,10 +107,10 @@ def test_a_forked_process_is_told_to_load_the_model_itself(openvino: ModuleType,
     code = """
 import os, signal, sys
 from pixelwise.core.errors import ModelError
-from pixelwise.inference.engines import engines
+from pixelwise.inference.engines import openvino
 import numpy as np
-engines.processors = lambda: 2
-engine, image = engines.OpenVinoEngine(sys.argv[1], 1), np.zeros((8, 8, 3), np.uint8)
+openvino.processors = lambda: 2
+engine, image = openvino.OpenVinoEngine(sys.argv[1], 1), np.zeros((8, 8, 3), np.uint8)
 engine.scores(image)
 child = os.fork()
 if child == 0:

@@ -110,7 +110,7 @@ def test_a_model_with_other_inputs_is_refused() -> None:
     onnx = pytest.importorskip("onnx")
     model = onnx.load_from_string(tiny_model())
     model.graph.input[0].type.tensor_type.elem_type = onnx.TensorProto.FLOAT
-    from pixelwise.inference.engines.engines import OnnxEngine
+    from pixelwise.inference.engines.onnx import OnnxEngine
 
     with pytest.raises(ModelError, match=r'expected an input "image" uint8 \(N, H, W, 3\)'):
         OnnxEngine(model.SerializeToString(), 1)

@@ -13,7 +13,7 @@ from small_nets import make_catalogue_small, small_fcn, with_random_weights
 
 from pixelwise.core.classes import Classes
 from pixelwise.core.errors import MissingExtraError, ModelError
-from pixelwise.inference.engines.engines import TorchEngine
+from pixelwise.inference.engines.torch import TorchEngine
 from pixelwise.inference.model_files.model_file import ModelInfo
 from pixelwise.inference.model_files.net_file import read_net, write_net
 from pixelwise.inference.predictor import load

@@ -10,7 +10,8 @@ import pytest
 from tiny_model import tiny_model
 
 from pixelwise.core.errors import ModelError
-from pixelwise.inference.engines.engines import OnnxEngine, OpenVinoEngine
+from pixelwise.inference.engines.onnx import OnnxEngine
+from pixelwise.inference.engines.openvino import OpenVinoEngine
 from pixelwise.inference.model_files.onnx_file import OPSETS, checked_metadata
 
 onnx = pytest.importorskip("onnx")

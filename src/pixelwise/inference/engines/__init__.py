@@ -1,1 +1,1 @@
-"""Engines that compute scores: ONNX Runtime, OpenVINO and torch, and the choice among them."""
+"""Engines turn pixels into class scores: ONNX Runtime or OpenVINO for model files, torch for nets."""

@@ -7,7 +7,7 @@ from pixelwise.core.types import RGBImage, Scores
 from pixelwise.crf import LatticeTooLarge
 from pixelwise.crf.learnt import LearntCRF
 from pixelwise.inference.crf_refiner import most_vertices
-from pixelwise.inference.engines.engines import Engine
+from pixelwise.inference.engines.engine import Engine
 
 
 class CRFEngine:

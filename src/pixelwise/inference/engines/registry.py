@@ -14,7 +14,9 @@ from pixelwise.core.files import sha256_of
 from pixelwise.core.precision import for_inference as inference_precision
 from pixelwise.core.threads import thread_count
 from pixelwise.inference.engines.crf_engine import CRFEngine
-from pixelwise.inference.engines.engines import Engine, OnnxEngine, OpenVinoEngine, TorchEngine
+from pixelwise.inference.engines.engine import Engine
+from pixelwise.inference.engines.onnx import OnnxEngine
+from pixelwise.inference.engines.openvino import OpenVinoEngine
 from pixelwise.inference.model_files.model_file import ModelInfo, bundled_names, read_model
 from pixelwise.inference.normalisation import Normalisation
 
@@ -59,6 +61,7 @@ def _open_net(path: Path, threads: int | None, engine: str, precision: str) -> t
         import torch
 
         from pixelwise.cpu.inference import for_inference
+        from pixelwise.inference.engines.torch import TorchEngine
         from pixelwise.inference.model_files.net_file import read_net
     except ModuleNotFoundError as problem:
         if problem.name not in EXTRAS:
@@ -97,6 +100,7 @@ def open_module(
     precision = inference_precision(precision)
     if (engine, precision) not in (("auto", "float32"), ("torch", "float32")):
         raise ValueError(f"a torch module runs in torch in float32, not in {engine} in {precision}")
+    from pixelwise.inference.engines.torch import TorchEngine
     from pixelwise.inference.model_files.foreign_net import ForeignNet
 
     if threads is not None:

@@ -1,0 +1,10 @@
+"""What `pixelwise convert` and `pixelwise boxes-to-masks` print."""
+
+from pathlib import Path
+
+from pixelwise.core.terminal import say
+
+
+def show_folder(place: Path, samples: int) -> None:
+    """Print where a split was written."""
+    say(f"{samples} samples in {place}")

@@ -1,0 +1,82 @@
+"""ONNX Runtime runs model files."""
+
+import functools
+from pathlib import Path
+
+import numpy as np
+
+from pixelwise.core.pictures.memory_budget import PICTURES
+from pixelwise.core.threads import thread_count
+from pixelwise.core.types import RGBImage, Scores
+from pixelwise.inference.engines.contract import check_contract
+from pixelwise.inference.engines.model_failures import content_of, failed, incomplete, only_picture, too_large
+from pixelwise.inference.model_files.model_file import OUTPUT
+from pixelwise.inference.model_files.onnx_file import checked_metadata
+
+
+class OnnxEngine:
+    """ONNX Runtime on the processor.
+
+    `model` is a path or the bytes of a file that keeps the contract of model_file.py, `source` its name in
+    messages. Raises ModelError for files that hold more than onnx_file.py allows, before they are run, and
+    for pictures for which a model exceeds the memory budget. Idle threads sleep instead of spinning, because
+    other threads need the processor (decoding, encoding).
+    """
+
+    def __init__(
+        self, model: "str | Path | bytes", threads: int | None = None, source: str | None = None
+    ) -> None:
+        from onnxruntime import InferenceSession, SessionOptions
+
+        content, self._source = content_of(model, source)
+        self._metadata = checked_metadata(content, self._source)
+        self._threads = thread_count(threads)
+        options = SessionOptions()
+        options.log_severity_level = 4
+        options.intra_op_num_threads = self._threads
+        options.inter_op_num_threads = 1
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        _bound_memory()
+        options.add_session_config_entry("session.use_env_allocators", "1")
+        try:
+            self._session = InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        except Exception as problem:  # ONNX Runtime's exceptions have no common base
+            raise incomplete(self._source, problem) from problem
+        inputs = {entry.name: (entry.type, entry.shape) for entry in self._session.get_inputs()}
+        outputs = {entry.name: (entry.type, entry.shape) for entry in self._session.get_outputs()}
+        self._inputs = check_contract(
+            self._source, self._metadata, inputs, outputs, ("tensor(uint8)", "tensor(float)")
+        )
+
+    @property
+    def threads(self) -> int:
+        return self._threads
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """The metadata properties of the file."""
+        return dict(self._metadata)
+
+    def scores(self, image: RGBImage) -> Scores:
+        try:
+            (scores,) = self._session.run([OUTPUT], self._inputs.feeds(image))
+        except Exception as problem:  # as above
+            if "bfc_arena" in str(problem):
+                raise too_large(self._source, image.shape[:2]) from problem
+            raise failed(self._source, image, problem) from problem
+        return np.ascontiguousarray(only_picture(self._source, np.asarray(scores)), np.float32)
+
+
+@functools.cache
+def _bound_memory() -> None:
+    """Limit the memory that ONNX Runtime takes for activations, in all sessions together."""
+    from onnxruntime import (
+        OrtAllocatorType,
+        OrtArenaCfg,
+        OrtMemoryInfo,
+        OrtMemType,
+        create_and_register_allocator,
+    )
+
+    place = OrtMemoryInfo("Cpu", OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, OrtMemType.DEFAULT)
+    create_and_register_allocator(place, OrtArenaCfg({"max_mem": PICTURES.total}))
