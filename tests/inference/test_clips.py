@@ -90,6 +90,22 @@ def test_the_masks_that_segment_writes_are_labels_of_a_clip(clip: Clips, tmp_pat
     assert np.array_equal(read_clip(frames, labels).labels[3], clip[1][3])
 
 
+def test_the_colours_of_labels_stay(clip: Clips, tmp_path: Path) -> None:
+    frames, labels = write(clip[0], tmp_path)
+    refine_video(frames, labels, tmp_path / "grey")
+    with Image.open(tmp_path / "grey/004.png") as picture:
+        assert picture.convert("RGB").getpixel((0, 31)) == (128, 128, 0), "VOC's for id 3"
+    for path in sorted(labels.iterdir()):
+        with Image.open(path) as picture:
+            picture.load()
+        picture.putpalette([9, 8, 7] * 256)
+        picture.save(path)
+    refine_video(frames, labels, tmp_path / "own")
+    with Image.open(tmp_path / "own/004.png") as picture:
+        assert picture.convert("RGB").getpixel((0, 31)) == (9, 8, 7)
+        assert set(np.unique(np.asarray(picture))) == {3, 7}
+
+
 def test_faults_of_the_folders_are_named(clip: Clips, tmp_path: Path) -> None:
     frames, labels = write(clip[0], tmp_path)
     with pytest.raises(DataError, match="is not a folder"):

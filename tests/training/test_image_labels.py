@@ -126,6 +126,39 @@ def test_a_net_finds_objects_of_which_it_knows_only_that_they_are_there(
     assert float((found[::2] == truth[::2]).float().mean()) > least
 
 
+@pytest.fixture(scope="module")
+def red_or_blue(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pictures with a red square, a blue one or none in turn, in the folder layout."""
+    root = tmp_path_factory.mktemp("red_or_blue")
+    rng = np.random.default_rng(0)
+    for split, count in (("train", 18), ("val", 6)):
+        for kind in ("images", "labels"):
+            (root / split / kind).mkdir(parents=True)
+        for index in range(count):
+            image = rng.integers(0, 80, (48, 64, 3)).astype(np.uint8)
+            labels = np.zeros((48, 64), np.uint8)
+            if shown := index % 3:
+                top, left = rng.integers(0, 20), rng.integers(0, 36)
+                labels[top : top + 28, left : left + 28] = shown
+                image[labels == 1, 0] += 150
+                image[labels == 2, 2] += 150
+            Image.fromarray(image).save(root / split / f"images/{index}.png")
+            Image.fromarray(labels).save(root / split / f"labels/{index}.png")
+    (root / "classes.txt").write_text("background\nred\nblue\n")
+    return root
+
+
+@pytest.mark.slow
+def test_a_deep_net_with_random_weights_learns_from_labels_of_pictures(
+    red_or_blue: Path, tmp_path: Path
+) -> None:
+    rates = ("learning_rate=3e-3", "head_learning_rate=1e-2", "ema=0.9", "dropout=0")
+    crops = ("crop=64", "scale=0.9,1.1", "steps=120", "evaluate_every=120", "workers=0")
+    assert run_recipe(red_or_blue, tmp_path, *SETTINGS, *rates, *crops, "image_labels=em_adaptive")
+    found = checkpoint.load(tmp_path / checkpoint.LAST).history[-1]["mean_iou"]
+    assert found > 0.5, "background alone gives 0.28, masks 0.95"
+
+
 def test_of_a_label_file_only_the_classes_that_it_shows_count(squares: Path, tmp_path: Path) -> None:
     """Labels of one pixel a class train the same net, bit for bit, as whole masks."""
     shutil.copytree(squares, tmp_path / "data")

@@ -21,6 +21,7 @@ from pixelwise.crf import Bilateral, DenseCRF, Gaussian, LatticeTooLarge, Preset
 from pixelwise.data.sample_files import read_ids
 from pixelwise.data.sources.folder import by_stem
 from pixelwise.inference.crf_refiner import MOST_BYTES, most_vertices, refining_bytes
+from pixelwise.inference.external_results import palette_of
 
 _MASK = "_mask"
 FRAMES_APART = 3.0
@@ -29,11 +30,14 @@ FRAMES_APART = 3.0
 
 @dataclasses.dataclass(frozen=True)
 class Clip:
-    """frames (T, H, W, 3) and labels (T, H, W), VOID where unknown; `names` of T files without endings."""
+    """frames (T, H, W, 3) and labels (T, H, W), VOID where unknown; `names` of T files without endings.
+    palette: of the first label file, r, g, b in turn, if it has one.
+    """
 
     names: tuple[str, ...]
     frames: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.uint8]
+    palette: list[int] | None = None
 
 
 def read_clip(frames: Path, labels: Path) -> Clip:
@@ -69,7 +73,7 @@ def read_clip(frames: Path, labels: Path) -> Clip:
                     f"the first frame {size[1]} x {size[0]}",
                     "all frames and labels of a clip must have one size",
                 )
-    return Clip(tuple(names), np.stack(read), np.stack(ids))
+    return Clip(tuple(names), np.stack(read), np.stack(ids), palette_of(maps[own[names[0]]]))
 
 
 def refine_clip(

@@ -149,11 +149,16 @@ def _read_labels(path: Path, confidence: float) -> GivenLabels:
         raise ValueError(
             f"confidence must be above 1/classes (here {1 / ids.size:.3g}) and below 1, got {confidence}"
         )
+    return GivenLabels(labels, ids, Classes.named([str(id_) for id_ in ids]), palette_of(path), confidence)
+
+
+def palette_of(path: Path) -> list[int] | None:
+    """The palette of a label file, of 256 colours as r, g, b in turn; None if it is grey."""
     with opened(path, printable(path)) as image:
-        palette = image.getpalette("RGB") if image.mode == "P" else None
+        palette: list[int] | None = image.getpalette("RGB") if image.mode == "P" else None
     if palette is not None:  # Pillow packs ids into as few bits as a short palette needs
         palette += [channel for color in voc_palette()[len(palette) // 3 :] for channel in color]
-    return GivenLabels(labels, ids, Classes.named([str(id_) for id_ in ids]), palette, confidence)
+    return palette
 
 
 def _read_scores(path: Path) -> GivenScores:

@@ -42,7 +42,7 @@ def refine_video(
     on_frames: Callable[[int], None] | None = None,
 ) -> RefinedClip:
     """Refine the labels of a clip in a dense CRF over x, y, t and colour; write palette pictures
-    OUTPUT/NAME.png.
+    OUTPUT/NAME.png, in the colours of the first label file if it has a palette, else in VOC's.
 
     frames, labels: folders whose files have the same names, or NAME_mask.png as labels; frames follow each
     other by name. frames_apart: how far the CRF looks in time, a standard deviation in frames. Raises
@@ -55,7 +55,7 @@ def refine_video(
     chosen = preset if isinstance(preset, Preset) else load_preset(preset)
     clip = read_clip(Path(frames), Path(labels))
     refined = refine_clip(clip, chosen, confidence, threads, frames_apart, on_frames)
-    palette = [channel for color in voc_palette() for channel in color]
+    palette = clip.palette or [channel for color in voc_palette() for channel in color]
     writes = {}
     for name, ids in zip(clip.names, refined, strict=True):
         picture = Image.fromarray(np.ascontiguousarray(ids))
