@@ -37,7 +37,7 @@ from pixelwise.core.types import VOID
 from pixelwise.cpu.training import for_training
 from pixelwise.data import LabelledImages, open_dataset
 from pixelwise.data.transforms import Augmentation, augment
-from pixelwise.recipes import camvid, people_and_animals
+from pixelwise.recipes import camvid, voc
 from pixelwise.training.losses.cross_entropy import cross_entropy
 from pixelwise.training.optimizer import RunningMean, make_optimizer, schedule, set_rates
 from pixelwise.training.recipe import Recipe
@@ -49,7 +49,7 @@ Maker = Callable[[Recipe, "Crops"], Callable[[], None]]
 RECIPES = {
     "large_fov": camvid.LARGE_FOV_1,
     "fcn8s": camvid.FCN8S,
-    "lite0": dataclasses.replace(people_and_animals.RECIPE, backbone="efficientnet_lite0"),
+    "lite0": dataclasses.replace(voc.RECIPE, backbone="efficientnet_lite0"),
 }
 CLASSES = 21
 
@@ -75,7 +75,7 @@ def main() -> None:
                 RECIPES[name], crop=options.crop, backbone_weights="none", init_from=None, steps=10**6
             )
             compare(name, recipe, images, options.pairs, options.steps)
-        pipeline(Crops(images, augmentation(people_and_animals.RECIPE)), options.pairs)
+        pipeline(Crops(images, augmentation(voc.RECIPE)), options.pairs)
 
 
 def compare(name: str, recipe: Recipe, images: LabelledImages, pairs: int, steps: int) -> None:

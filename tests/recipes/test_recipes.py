@@ -40,7 +40,7 @@ OF_THE_PAPERS = {
 }
 OTHERS = {
     *("camvid_fcn32s_vgg16", "camvid_fcn16s_vgg16", "camvid_fcn8s_vgg16", "camvid_fcn8s_vgg16_stages"),
-    *("camvid_large_fov", "camvid_best", "people_and_animals", "finetune", "finetune_crf"),
+    *("camvid_large_fov", "camvid_best", "finetune", "finetune_crf"),
 }
 SPLITS = {
     "voc": {"train", "val", "train_aug", "trainval_aug", "seg11valid"},
