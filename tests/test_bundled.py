@@ -48,11 +48,19 @@ def test_the_card_describes_the_file_beside_it(name: str) -> None:
         assert described[field], field
 
 
-@pytest.mark.parametrize(("photo", "expected"), [("chelsea.png", "cat"), ("astronaut.png", "person")])
+@pytest.mark.parametrize(
+    ("photo", "expected"),
+    [
+        ("chelsea.png", "cat"),
+        ("astronaut.png", "person"),
+        ("camera.png", "person"),
+        ("grace_hopper.jpg", "person"),
+    ],
+)
 def test_the_examples_show_what_they_show(photo: str, expected: str) -> None:
     found = [area for area in load("default")(EXAMPLES / photo).areas() if area.name != "background"]
     assert found[0].name == expected
-    assert found[0].area > 0.3
+    assert found[0].area > 0.25
 
 
 @pytest.mark.parametrize(

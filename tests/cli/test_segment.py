@@ -37,9 +37,13 @@ HOSTILE_CLASSES = Classes.named(("background", "red\x1b[5m", "green\rblue", "blu
 def invoke(
     bundled: Callable[[], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[str], Result]:
-    """Run a command line in a folder with examples/ and photos/, where the tiny model is the default."""
-    shutil.copytree(EXAMPLES, tmp_path / "examples")
-    shutil.copytree(EXAMPLES, tmp_path / "photos")
+    """Run a command line in a folder with examples/ and photos/, two photos each, where the tiny model is the
+    default.
+    """
+    for folder in ("examples", "photos"):
+        (tmp_path / folder).mkdir()
+        for name in ("README.md", "astronaut.png", "chelsea.png"):
+            shutil.copy(EXAMPLES / name, tmp_path / folder)
     monkeypatch.chdir(tmp_path)
     return lambda line: CliRunner().invoke(app, shlex.split(line))
 
