@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from collections import Counter
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -83,3 +84,10 @@ print(refused)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, f"{len(WITH_TORCH)}\n"), done.stderr
+
+
+def test_no_room_but_verbs_and_kinds_of_data_holds_more_than_fifteen_modules() -> None:
+    rooms = Counter(path.parent.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.py"))
+    assert len(rooms) > 20
+    crowded = {room: count for room, count in rooms.items() if count > 15}
+    assert crowded.keys() <= {"cli", "data/sources"}

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from pixelwise.cli.main import app
 from pixelwise.core.classes import Classes
-from pixelwise.inference.drawing import visible_colour
 from pixelwise.inference.predictor import Predictor
+from pixelwise.inference.results.drawing import visible_colour
 from pixelwise.workflows import gallery
 
 CELL, GAP, TITLE = 220, 6, 22

@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as arrays
 from scipy import ndimage
 
 from pixelwise.core.classes import Classes
-from pixelwise.inference.cleaning import Cleaning
+from pixelwise.inference.results.cleaning import Cleaning
 
 CLASSES = Classes.named(("background", "cat", "dog", "bird"))
 MAPS = arrays.arrays(np.uint8, st.tuples(st.integers(1, 12), st.integers(1, 12)), elements=st.integers(0, 3))

@@ -16,7 +16,7 @@ from tiny_model import CLASSES
 
 from pixelwise.core.errors import ImageError
 from pixelwise.core.pictures.reading import read_photo
-from pixelwise.inference.finished_results import Identity, Ledger, Record, state_of
+from pixelwise.inference.results.finished_results import Identity, Ledger, Record, state_of
 from pixelwise.inference.segment_files import Outcome, Task, plan, run
 from pixelwise.inference.segmentation import Segmentation
 

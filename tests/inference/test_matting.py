@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from pixelwise.inference.matting import cutout
+from pixelwise.inference.results.matting import cutout
 
 Floats = npt.NDArray[np.float64]
 RED, GREEN = np.array([0.8, 0.1, 0.1]), np.array([0.1, 0.7, 0.2])

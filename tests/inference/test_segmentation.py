@@ -12,8 +12,8 @@ from pixelwise.core.classes import Classes, voc_palette
 from pixelwise.core.errors import ImageError
 from pixelwise.core.pictures.label_pictures import mask
 from pixelwise.inference import segmentation
-from pixelwise.inference.drawing import visible_colour
 from pixelwise.inference.probabilities import Area
+from pixelwise.inference.results.drawing import visible_colour
 from pixelwise.inference.segmentation import Segmentation
 
 

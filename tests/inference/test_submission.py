@@ -14,7 +14,7 @@ from pixelwise.data.sources.camvid import CAMVID_COLOURS
 from pixelwise.data.sources.voc import VOC_CLASSES
 from pixelwise.inference.model_files.model_file import ModelInfo
 from pixelwise.inference.predictor import Predictor
-from pixelwise.inference.submission import check_submission, write_submission
+from pixelwise.inference.results.submission import check_submission, write_submission
 from pixelwise.workflows import segment_folder
 
 

@@ -13,7 +13,7 @@ from pixelwise.core.types import VOID
 from pixelwise.data import open_dataset
 from pixelwise.data.transforms import Augmentation
 from pixelwise.training import checkpoint
-from pixelwise.training.image_labels import Estimate, em_adaptive, em_fixed
+from pixelwise.training.losses.image_labels import Estimate, em_adaptive, em_fixed
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.sampling.batches import AugmentedImages, Batch
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from pixelwise.inference.cleaning import Cleaning
+    from pixelwise.inference.results.cleaning import Cleaning
     from pixelwise.inference.views import Views
 
 Classes = Annotated[
@@ -150,7 +150,7 @@ def chosen_views(scales: str | None, flip: bool) -> "Views":
 
 def chosen_cleaning(only: str | None, largest: bool, fill_holes: bool, min_region: str | None) -> "Cleaning":
     """What --only, --largest, --fill-holes and --min-region do to the labels."""
-    from pixelwise.inference.cleaning import Cleaning
+    from pixelwise.inference.results.cleaning import Cleaning
 
     text = "0" if min_region is None else min_region.strip()
     try:

@@ -71,7 +71,7 @@ def segment(
     read as the model's training data was: of nyud:, whole numbers are millimetres. --submission holds
     results/VOC2012/Segmentation/comp5_test_cls/ID.png for VOC's classes, testannot/ID.png for CamVid's.
     """
-    from pixelwise.inference.submission import ENDINGS
+    from pixelwise.inference.results.submission import ENDINGS
     from pixelwise.workflows.segmenting import prepare_folder
 
     start = time.perf_counter()

@@ -1,16 +1,12 @@
 """A sample's picture with all its bands: what a net with inputs=bands sees, and the view shown to people."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pixelwise.core.errors import DataError
 from pixelwise.core.pictures.bands import form_of, read_bands, view_of
-from pixelwise.core.types import BANDS, Channel, RGBImage
-from pixelwise.data.sample_files import ImageFile, Part, image_errors
-
-if TYPE_CHECKING:
-    from pixelwise.data.sample import Entry
+from pixelwise.core.types import Channel, RGBImage
+from pixelwise.data.sample_files import Part, image_errors
 
 
 @dataclass(frozen=True)
@@ -48,14 +44,3 @@ class BandsView:
 
     def read(self) -> RGBImage:
         return view_of(self.bands.read())
-
-
-def has_bands(entry: "Entry") -> bool:
-    """Whether the bands of this sample can be read."""
-    return BANDS in entry.channels or isinstance(entry.image, ImageFile)
-
-
-def with_bands(entry: "Entry", first: Path) -> "Entry":
-    """The sample with its bands as a channel, and with their view as its picture."""
-    bands = entry.channels.get(BANDS) or BandsFile(entry.image.path, first)
-    return replace(entry, image=BandsView(bands), channels={**entry.channels, BANDS: bands})

@@ -14,9 +14,9 @@ from pixelwise.core.classes import Classes
 from pixelwise.core.errors import DataError
 from pixelwise.core.pictures.bands import view_of
 from pixelwise.core.types import BANDS, IMAGE, Channel, FileIds, Labels, RGBImage
-from pixelwise.data.bands import has_bands, with_bands
+from pixelwise.data.bands import BandsFile, BandsView
 from pixelwise.data.class_map import ClassMap
-from pixelwise.data.sample_files import Part, read_part
+from pixelwise.data.sample_files import ImageFile, Part, read_part
 
 SEMANTIC, GEOMETRIC = "semantic", "geometric"
 """The names of heads; a data set with one head has a semantic one."""
@@ -32,6 +32,18 @@ class Entry:
     channels: Mapping[str, Part[Channel]] = field(default_factory=dict)
     labelled: frozenset[int] | None = None
     """The classes of the main head that are labelled in this sample, if not all are."""
+
+    @property
+    def has_bands(self) -> bool:
+        """Whether all bands of the picture can be read."""
+        return BANDS in self.channels or isinstance(self.image, ImageFile)
+
+    def with_bands(self, first: Path) -> "Entry":
+        """The sample with its bands as a channel, and with their view as its picture. `first`: the data set's
+        first picture, whose bands are like those of all others.
+        """
+        bands = self.channels.get(BANDS) or BandsFile(self.image.path, first)
+        return replace(self, image=BandsView(bands), channels={**self.channels, BANDS: bands})
 
 
 @dataclass(frozen=True)
@@ -169,9 +181,10 @@ class LabelledImages:
 
     def _with_bands(self) -> "LabelledImages":
         """The data with the pictures' own bands as the channel BANDS, where the pictures are files."""
-        if not all(map(has_bands, self.entries)):
+        if not all(entry.has_bands for entry in self.entries):
             return self
-        return replace(self, entries=tuple(with_bands(e, self.entries[0].image.path) for e in self.entries))
+        first = self.entries[0].image.path
+        return replace(self, entries=tuple(entry.with_bands(first) for entry in self.entries))
 
     def _with_own_channels(self, names: tuple[str, ...]) -> "LabelledImages":
         everywhere = [set(entry.channels) for entry in self.entries] or [set(names)]

@@ -10,9 +10,9 @@ from pixelwise.core.types import BANDS, VOID, Labels, RGBImage
 from pixelwise.crf import Preset
 from pixelwise.data import LabelledImages
 from pixelwise.inference.crf_refiner import CRFRefiner
-from pixelwise.inference.drawing import visible_colour
 from pixelwise.inference.predictor import Predictor
-from pixelwise.inference.sheet import Row, cell, sheet
+from pixelwise.inference.results.drawing import visible_colour
+from pixelwise.inference.results.sheet import Row, cell, sheet
 
 _VOID: RGB = (224, 224, 192)
 

@@ -1,10 +1,10 @@
 """From a picture to a segmentation: reading, scoring, results, folders. Only the torch engine needs torch."""
 
-from .cleaning import Cleaning
 from .crf_refiner import CRFRefiner
 from .model_files.model_file import ModelInfo, bundled_names
 from .predictor import Predictor
 from .probabilities import Area
+from .results.cleaning import Cleaning
 from .segmentation import Segmentation
 from .views import Views
 

@@ -10,9 +10,9 @@ from PIL import Image
 
 from pixelwise.core.pictures.memory_budget import PICTURES
 from pixelwise.inference.crf_refiner import CRFRefiner, reserved_bytes
-from pixelwise.inference.drawing import overlay, resized, visible_colour
 from pixelwise.inference.external_results import Given, fitting_photo
-from pixelwise.inference.sheet import Row, cell, sheet
+from pixelwise.inference.results.drawing import overlay, resized, visible_colour
+from pixelwise.inference.results.sheet import Row, cell, sheet
 
 SHOWN = (0, 1, 2, 5)
 """Iterations, and the preset's last."""

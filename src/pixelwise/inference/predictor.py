@@ -18,12 +18,12 @@ from pixelwise.core.terminal import printable
 from pixelwise.core.threads import in_order, processors
 from pixelwise.core.types import BANDS, IMAGE, Channel, Scores
 from pixelwise.crf import Preset
-from pixelwise.inference.cleaning import AS_IS, Cleaning
 from pixelwise.inference.crf_refiner import CRFRefiner, Refiner, refined, refined_photo, reserved_bytes
 from pixelwise.inference.engines.engine import Engine
 from pixelwise.inference.engines.registry import open_model, open_module
 from pixelwise.inference.model_files.model_file import ModelInfo, bundled_names
 from pixelwise.inference.normalisation import Normalisation
+from pixelwise.inference.results.cleaning import AS_IS, Cleaning
 from pixelwise.inference.segmentation import Segmentation
 from pixelwise.inference.sources.bands import bands_of
 from pixelwise.inference.sources.partners import Partners

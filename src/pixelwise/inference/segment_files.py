@@ -12,9 +12,9 @@ from pixelwise.core.files import make_folder, remove_abandoned
 from pixelwise.core.pictures.memory_budget import PICTURES
 from pixelwise.core.terminal import printable
 from pixelwise.core.threads import in_order
-from pixelwise.inference.finished_results import Identity, Ledger, Record, Result, state_of
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.probabilities import Area
+from pixelwise.inference.results.finished_results import Identity, Ledger, Record, Result, state_of
 from pixelwise.inference.segmentation import KINDS
 from pixelwise.inference.sources.files import find_pictures
 

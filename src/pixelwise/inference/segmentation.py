@@ -18,10 +18,10 @@ from pixelwise.core.pictures.label_pictures import mask
 from pixelwise.core.pictures.reading import fitting
 from pixelwise.core.pictures.writing import save_picture
 from pixelwise.core.types import Labels, RGBImage, Scores
-from pixelwise.inference import drawing, matting
-from pixelwise.inference.cleaning import AS_IS, Cleaning
 from pixelwise.inference.crf_refiner import CRFRefiner, refined, refined_size, reserved_bytes
 from pixelwise.inference.probabilities import Area, Beliefs, probabilities_of
+from pixelwise.inference.results import drawing, matting
+from pixelwise.inference.results.cleaning import AS_IS, Cleaning
 
 KINDS = {
     "mask": "_mask.png",

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from pixelwise.core.types import RGBImage, Scores
-from pixelwise.inference.drawing import resized
 from pixelwise.inference.engines.engine import Engine
 from pixelwise.inference.probabilities import Beliefs, probabilities_of, scores_of
+from pixelwise.inference.results.drawing import resized
 
 
 @dataclass(frozen=True)

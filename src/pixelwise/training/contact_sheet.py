@@ -12,8 +12,8 @@ from pixelwise.core.classes import RGB, Classes
 from pixelwise.core.types import VOID, Channel, Labels, RGBImage
 from pixelwise.data import LabelledImages
 from pixelwise.data.transforms import Augmentation, augment
-from pixelwise.inference.drawing import overlay, visible_colour
-from pixelwise.inference.sheet import Row, cell, sheet
+from pixelwise.inference.results.drawing import overlay, visible_colour
+from pixelwise.inference.results.sheet import Row, cell, sheet
 
 
 def preview(

@@ -13,9 +13,9 @@ from pixelwise.cpu.training import for_training
 from pixelwise.models.nets.segmentation_net import by_head
 from pixelwise.training.checkpoint import Checkpoint
 from pixelwise.training.distributed.processes import summed
-from pixelwise.training.image_labels import ESTIMATES
 from pixelwise.training.losses.balancing import sampled_by_class
 from pixelwise.training.losses.cell_sampling import LossSampling
+from pixelwise.training.losses.image_labels import ESTIMATES
 from pixelwise.training.losses.labelled_pixels import among, labelled
 from pixelwise.training.losses.registry import total_loss
 from pixelwise.training.optimizer import RunningMean, make_optimizer, schedule, set_rates

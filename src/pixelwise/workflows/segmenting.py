@@ -9,11 +9,11 @@ from pixelwise.core.errors import ModelError
 from pixelwise.core.threads import processors
 from pixelwise.crf.presets import Preset
 from pixelwise.data.sources.voc import read_list
-from pixelwise.inference.cleaning import AS_IS, Cleaning
 from pixelwise.inference.predictor import Predictor
+from pixelwise.inference.results.cleaning import AS_IS, Cleaning
+from pixelwise.inference.results.submission import check_submission, write_submission
 from pixelwise.inference.segment_files import Outcome, Task, listed, plan, run
 from pixelwise.inference.segmentation import KINDS
-from pixelwise.inference.submission import check_submission, write_submission
 from pixelwise.inference.views import SINGLE, Views
 from pixelwise.workflows.loading import load
 

@@ -14,8 +14,8 @@ from pixelwise.core.pictures.reading import fitting
 from pixelwise.core.types import VOID, Labels, RGBImage
 from pixelwise.data import LabelledImages
 from pixelwise.evaluation.evaluation import Evaluation, match_classes
-from pixelwise.inference import drawing
 from pixelwise.inference.predictor import Predictor
+from pixelwise.inference.results import drawing
 
 Rank = Literal["worst", "median", "best"]
 

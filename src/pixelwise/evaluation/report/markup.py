@@ -7,7 +7,7 @@ from PIL import Image
 
 from pixelwise.core.classes import Classes
 from pixelwise.core.pictures.writing import data_url
-from pixelwise.inference.drawing import visible_colour
+from pixelwise.inference.results.drawing import visible_colour
 
 
 def section(title: str, body: str, *notes: str) -> str:

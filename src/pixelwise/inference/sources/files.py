@@ -11,7 +11,7 @@ from pathlib import Path, PurePath
 from pixelwise.core.errors import ImageError, PixelwiseError
 from pixelwise.core.pictures.endings import IMAGE_SUFFIXES
 from pixelwise.core.terminal import printable
-from pixelwise.inference.finished_results import is_result
+from pixelwise.inference.results.finished_results import is_result
 
 # fmt: off
 _PASSED_OVER = {

@@ -134,8 +134,8 @@ class RecipeFields:
     """
     image_labels: str | None = None
     """Learn from labels of whole pictures: of a label file only the classes that it shows count. "em_fixed"
-    or "em_adaptive" estimates the labels of pixels in each step (image_labels.py). Class 0 is the background.
-    For data with one head.
+    or "em_adaptive" estimates the labels of pixels in each step (losses/image_labels.py). Class 0 is the
+    background. For data with one head.
     """
     optimizer: str = "adamw"
     """"adamw" or "sgd"."""

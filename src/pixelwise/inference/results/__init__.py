@@ -1,0 +1,1 @@
+"""What is made of a segmentation: cleaned labels, pictures, files in a folder and the record of them."""
