@@ -14,12 +14,16 @@ MOST_LINES = 50
 
 
 def lengths(source: str) -> dict[str, int]:
-    """Lines of each function of a module, its decorators, signature and docstring included."""
+    """Lines of each function of a module, decorators and signature included, the docstring, its help, left
+    out.
+    """
     found = {}
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
-            found[node.name] = (node.end_lineno or node.lineno) - first + 1
+            text = node.body[0] if ast.get_docstring(node, clean=False) is not None else None
+            help_lines = 0 if text is None else (text.end_lineno or text.lineno) - text.lineno + 1
+            found[node.name] = (node.end_lineno or node.lineno) - first + 1 - help_lines
     return found
 
 
@@ -37,6 +41,9 @@ def test_no_function_of_the_command_line_is_longer_than_50_lines() -> None:
     assert len(main.app.registered_commands) >= 20
 
 
-@pytest.mark.parametrize(("body", "expected"), [("    pass\n", 2), ("    x = 1\n" * 60, 61)])
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [("    pass\n", 2), ("    x = 1\n" * 60, 61), ('    """A\n    B."""\n    pass\n', 2)],
+)
 def test_the_count_includes_the_signature(body: str, expected: int) -> None:
     assert lengths(f"def verb() -> None:\n{body}") == {"verb": expected}
