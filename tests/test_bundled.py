@@ -6,7 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from photo_labels import OBJECTS, VOID, labelled
+from PIL import Image, ImageOps
 
 from pixelwise import load
 from pixelwise.data import open_dataset
@@ -61,6 +64,26 @@ def test_the_examples_show_what_they_show(photo: str, expected: str) -> None:
     found = [area for area in load("default")(EXAMPLES / photo).areas() if area.name != "background"]
     assert found[0].name == expected
     assert found[0].area > 0.25
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_objects_of_photos_with_labels_of_our_own_are_found(name: str) -> None:
+    """Twelve pictures: each photo, its mirror image and a copy of half the size."""
+    predictor = load("default", threads=1)
+    kind, _ = OBJECTS[name]
+    photo, labels = labelled(name, predictor.classes.names.index(kind))
+    half = (photo.width // 2, photo.height // 2)
+    pictures = [
+        (photo, labels),
+        (ImageOps.mirror(photo), np.fliplr(labels)),
+        (photo.resize(half, Image.Resampling.BOX), np.asarray(Image.fromarray(labels).resize(half, 0))),
+    ]
+    for picture, truth in pictures:
+        found = predictor(picture).labels[truth != VOID]
+        right = truth[truth != VOID]
+        both, either = (found == right) & (right > 0), (found == right.max()) | (right > 0)
+        assert both.sum() / either.sum() > 0.9
+        assert (found == right).mean() > 0.93
 
 
 @pytest.mark.parametrize(
