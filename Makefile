@@ -6,7 +6,7 @@ BIN := .venv/bin
 .PHONY: demo test docs stub hostile sanitize clean
 
 demo: .venv/base
-	$(BIN)/pixelwise segment examples --output demo --save mask,overlay,cutout --overwrite --crf-preset densecrf --min-region 1%
+	$(BIN)/pixelwise segment examples --output demo --save mask,overlay,cutout --overwrite --crf --min-region 1%
 	@echo "The overlays are in demo/: open them."
 
 test: .venv/dev

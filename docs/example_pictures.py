@@ -15,7 +15,7 @@ PAPER, SHEET = (255, 255, 255), (222, 232, 240)
 
 def main() -> None:
     """Overlays above cutouts on another background, as `make demo` makes them."""
-    predictor = pixelwise.load("default", crf="densecrf").with_cleaning(Cleaning(min_region=0.01))
+    predictor = pixelwise.load("default", crf="deeplab-coco").with_cleaning(Cleaning(min_region=0.01))
     columns = []
     for name in PHOTOS:
         result = predictor(HERE.parent / "examples" / name)

@@ -37,9 +37,6 @@ FULL_SIZE_PIXELS = 24_000_000
 FULL_SIZE_VALUES = 100_000_000
 """Probabilities with more values (classes x height x width) are saved at the grid's size."""
 
-CUTOUT_PRESET = "densecrf"
-"""The CRF that finds the edges of a cutout if the result has not been refined."""
-
 CUTOUT_CLEANING = Cleaning(min_region=0.01)
 """Applied to a cutout if the result has not been cleaned."""
 
@@ -198,8 +195,8 @@ class Segmentation:
     def cutout(self) -> Image.Image:
         """The photo as RGBA, transparent on the background; ValueError if the classes have no background.
 
-        A result that has not been refined goes through the CRF first, with CUTOUT_PRESET, and one that has
-        not been cleaned loses regions as CUTOUT_CLEANING says. Pixels at the edges, of hair and fur, are as
+        A result that has not been refined goes through the CRF first, with its default preset, and one that
+        has not been cleaned loses regions as CUTOUT_CLEANING says. Pixels at the edges, of hair and fur, are as
         opaque as the object covers them, and have its colour without the old background's.
         """
         if self.classes.background is None:
@@ -214,7 +211,7 @@ class Segmentation:
         if self._refined:
             return photo, labels
         grid = refined_size(self.drawn_size, len(self.classes))
-        refiner = CRFRefiner(CUTOUT_PRESET, threads=1)
+        refiner = CRFRefiner(threads=1)
         scores, _ = refined(refiner, drawing.resized(photo, grid), self.probabilities_at(grid))
         whole = Segmentation(scores, self.drawn_size, self.classes, photo, cleaning=self.cleaning)
         return photo, whole.labels
