@@ -82,8 +82,8 @@ def test_objects_of_photos_with_labels_of_our_own_are_found(name: str) -> None:
         found = predictor(picture).labels[truth != VOID]
         right = truth[truth != VOID]
         both, either = (found == right) & (right > 0), (found == right.max()) | (right > 0)
-        assert both.sum() / either.sum() > 0.9
-        assert (found == right).mean() > 0.93
+        assert both.sum() / either.sum() > 0.85
+        assert (found == right).mean() > 0.9
 
 
 @pytest.mark.parametrize(

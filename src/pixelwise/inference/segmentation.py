@@ -196,8 +196,8 @@ class Segmentation:
         """The photo as RGBA, transparent on the background; ValueError if the classes have no background.
 
         A result that has not been refined goes through the CRF first, with its default preset, and one that
-        has not been cleaned loses regions as CUTOUT_CLEANING says. Pixels at the edges, of hair and fur, are as
-        opaque as the object covers them, and have its colour without the old background's.
+        has not been cleaned loses regions as CUTOUT_CLEANING says. Pixels at the edges, of hair and fur, are
+        as opaque as the object covers them, and have its colour without the old background's.
         """
         if self.classes.background is None:
             raise ValueError("a cutout needs a background class, and this model has none")
