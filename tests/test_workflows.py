@@ -229,7 +229,9 @@ def test_a_run_folder_runs_in_torch_only(trained: TrainedRun) -> None:
 
 def test_arrays_are_checked() -> None:
     image, labels = pairs(1)[0]
-    with pytest.raises(ValueError, match=r"image 0 must be \(H, W, 3\) uint8, got \(40, 56\) uint8"):
+    with pytest.raises(
+        ValueError, match=r"image 0 must be \(H, W, 3\) uint8, RGB, or bands .* got \(40, 56\)"
+    ):
         labelled_arrays([(image[..., 0], labels)], NAMES)
     with pytest.raises(ValueError, match=r"labels 1 must be whole numbers of shape \(40, 56\), got"):
         labelled_arrays([(image, labels), (image, labels[1:])], NAMES)
