@@ -288,6 +288,7 @@ int main(int count, char** arguments) {
     }
     if (all) {
         run_confusion();
+        run_regions();
         run_resampling();
         run_on_one_thread();
     }
