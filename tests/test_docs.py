@@ -22,6 +22,7 @@ PACKAGE = ROOT / "src" / "pixelwise"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
 
 
+@pytest.mark.slow
 def test_the_table_of_models_is_as_printed() -> None:
     pytest.importorskip("torch")
     done = CliRunner().invoke(main.app, ["models"])

@@ -65,6 +65,7 @@ def test_a_cycle_is_found_in_functions_and_in_imports_for_types() -> None:
         expect_no_cycle({"pixelwise.a": late, "pixelwise.b": typed})
 
 
+@pytest.mark.slow
 def test_the_rooms_of_the_base_install_are_imported_without_torch() -> None:
     names = sorted(name for name in modules() if name.split(".")[1:2] and name.split(".")[1] in WITHOUT_TORCH)
     assert set(names) > WITH_TORCH

@@ -60,6 +60,7 @@ def test_every_verb_ends_with_two_examples_that_succeed(invoke: Invoke) -> None:
             assert result.exit_code == 0, (example, result.output)
 
 
+@pytest.mark.slow
 def test_a_report_is_a_page_and_a_record_of_what_json_prints(invoke: Invoke, tmp_path: Path) -> None:
     result = invoke(f"{EVALUATE} --flip --report out/report --json")
     assert result.exit_code == 0, result.output

@@ -92,7 +92,10 @@ def test_the_help_of_every_verb_ends_with_two_examples_of_it(command: CommandInf
     assert [shlex.split(example)[:2] for example in examples] == [["pixelwise", command.name]] * 2
 
 
-@pytest.mark.parametrize("example", EXAMPLES)
+@pytest.mark.parametrize(
+    "example",
+    [pytest.param(line, marks=pytest.mark.slow) if "runs/mine" in line else line for line in EXAMPLES],
+)
 def test_the_example_succeeds(place: Path, example: str) -> None:
     result = CliRunner().invoke(main.app, shlex.split(example)[1:])
     assert result.exit_code == 0, result.output

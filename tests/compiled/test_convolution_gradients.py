@@ -94,6 +94,7 @@ def test_results_and_gradients_are_those_of_float64(
     assert error(found[2], to_weights) < 1e-5
 
 
+@pytest.mark.slow
 def test_errors_stay_small_with_many_channels_and_tiles() -> None:
     """512 channels and 4 x 49 tiles, as conv4 of VGG16 has them; 4 MiB of points hold fewer."""
     rng = np.random.default_rng(0)

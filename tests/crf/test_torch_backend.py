@@ -108,6 +108,7 @@ GRADIENT_CASES: dict[str, tuple[tuple[int, ...], int, list[Kernel]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("normalization", NORMALIZATIONS)
 @pytest.mark.parametrize("case", GRADIENT_CASES)
 def test_gradients_are_those_of_differences(case: str, normalization: Normalization) -> None:

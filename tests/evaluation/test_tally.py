@@ -97,6 +97,7 @@ print(json.dumps([int(tally.confusion.sum()), low, high, len(text), kilobytes]))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from Linux's /proc")
 def test_ten_thousand_label_pairs_with_intervals_and_record_need_less_than_500_mb() -> None:
     done = subprocess.run([sys.executable, "-c", STREAM], capture_output=True, text=True, check=True)

@@ -94,6 +94,7 @@ def kill_at(step: int, output: Path) -> None:
     sys.addaudithook(hook)
 
 
+@pytest.mark.slow
 def test_after_a_kill_at_any_step_the_next_run_gives_the_same_files(tmp_path: Path) -> None:
     path = picture(tmp_path / "in" / "x.png")
     names = ["x_cutout.png", "x_mask.png", "x_overlay.jpg", ".pixelwise/x.json"]

@@ -31,6 +31,7 @@ def on_white(picture: Image.Image) -> Floats:
     return values[..., 3:] * values[..., :3] + 1 - values[..., 3:]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side", [300, 1500])
 def test_opacity_and_colour_of_a_soft_edge_are_found(side: int) -> None:
     alpha = disc(side, side / 75)

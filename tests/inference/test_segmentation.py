@@ -75,6 +75,7 @@ def test_overlay_greys_the_background_and_tints_classes() -> None:
         result.overlay(opacity=2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(1, 1), (3, 200), (200, 3), (40, 60), (400, 600), (2000, 3000)])
 def test_the_legend_is_legible_at_any_size(size: tuple[int, int]) -> None:
     drawn = halves(size).overlay()

@@ -45,6 +45,7 @@ def unsealed(path: Path, **changes: Any) -> None:
     torch.save(content, path)
 
 
+@pytest.mark.slow
 def test_any_bit_that_flips_is_found_and_the_sound_file_named(copy: Path) -> None:
     """At 50 places of last.pt; the checksum's own bytes among them."""
     last, moments = copy / checkpoint.LAST, random.Random(0)
@@ -161,6 +162,7 @@ def pipe(path: Path) -> None:
     os.mkfifo(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["lock", "log.jsonl", "tensorboard"])
 def test_a_pipe_in_the_run_folder_is_refused_and_not_waited_for(
     squares: Path, tmp_path: Path, name: str
@@ -170,6 +172,7 @@ def test_a_pipe_in_the_run_folder_is_refused_and_not_waited_for(
         run_squares(squares, tmp_path, "steps=1", "workers=0")
 
 
+@pytest.mark.slow
 def test_nothing_is_written_through_a_link_in_the_run_folder(squares: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.txt"
     other.write_text("mine")

@@ -167,6 +167,7 @@ def test_training_samples_cells_of_larger_batches(
     assert weights is None
 
 
+@pytest.mark.slow
 def test_whole_pictures_of_other_sizes_are_sampled_in_more_batches_of_one(
     squares: Path, tmp_path: Path, compared: list[tuple[torch.Tensor, torch.Tensor | None]]
 ) -> None:

@@ -217,6 +217,7 @@ def own_loss() -> Iterator[str]:
     del registry._REGISTERED["halved"]
 
 
+@pytest.mark.slow
 def test_a_loss_of_ones_own_trains_a_net_in_a_sum(own_loss: str, squares: Path, tmp_path: Path) -> None:
     assert "halved" in list_losses()
     with pytest.raises(ValueError, match="already a loss"):

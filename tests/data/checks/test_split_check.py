@@ -140,6 +140,7 @@ def test_labels_that_all_lie_wrong_in_one_way_are_named(change: str) -> None:
     assert re.search(change.replace("10 p", r"\d+ p").replace("8 p", r"\d+ p"), findings[0].message)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tag", range(2, 9))
 def test_an_exif_orientation_applied_to_one_side_only_is_found(tmp_path: Path, tag: int) -> None:
     """Square pictures of which every second was taken with the camera turned; their labels lie as stored."""
@@ -255,6 +256,7 @@ def test_the_page_is_whole_in_itself_and_escapes_names(faulty: Path, tmp_path: P
     assert text.count("<img") <= 2 * figures
 
 
+@pytest.mark.slow
 def test_a_browser_shows_the_page(faulty: Path, tmp_path: Path) -> None:
     browser = shutil.which("chromium") or shutil.which("google-chrome")
     if browser is None:

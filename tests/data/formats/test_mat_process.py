@@ -57,6 +57,7 @@ def stub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     mat_process._end()
 
 
+@pytest.mark.slow
 def test_a_file_that_kills_its_reader_is_one_error_and_the_next_is_read(stub: Path) -> None:
     for _ in range(2):
         assert read_mat(stub / "good.mat", "S").tolist() == [[4] * 3] * 2
@@ -69,6 +70,7 @@ def test_a_file_is_not_blamed_for_what_one_before_it_did(stub: Path) -> None:
     assert read_mat(stub / "good.mat", "S").tolist() == [[4] * 3] * 2
 
 
+@pytest.mark.slow
 def test_a_file_that_is_never_read_to_its_end_is_an_error(
     stub: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,6 +124,7 @@ def test_a_forked_process_has_a_reader_of_its_own(tmp_path: Path) -> None:
     assert data.read(1).labels.tolist() == [[1] * 3] * 2
 
 
+@pytest.mark.slow
 def test_the_reader_ends_with_the_process_that_asked_and_says_nothing(tmp_path: Path) -> None:
     write_mat(tmp_path / "a.mat", {"S": np.ones((2, 3), np.uint8)})
     program = (
@@ -170,6 +173,7 @@ def test_numbers_that_are_not_ids_are_refused(tmp_path: Path, values: Any) -> No
         MatFile(tmp_path / "a.mat", "S").read()
 
 
+@pytest.mark.slow
 def test_a_real_file_that_ends_scipy_by_a_signal_is_named_and_the_check_goes_on(tmp_path: Path) -> None:
     root = sbd(tmp_path, 6)
     for index in (0, 3):

@@ -241,6 +241,7 @@ def complaints(spec: str) -> str:
     return "\n".join(found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("build", BUILDERS, ids=lambda build: build.__name__)
 def test_each_damage_is_told_with_the_name_of_the_file(
     build: Callable[[Path], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

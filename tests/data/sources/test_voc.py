@@ -98,6 +98,7 @@ def test_voc_without_the_split_names_those_there_are(voc: Path) -> None:
         open_dataset(f"voc:{voc}", "train")
 
 
+@pytest.mark.slow
 def test_voc_takes_the_lists_the_kit_lacks_from_the_package(voc: Path) -> None:
     assert len(open_dataset(f"voc:{voc}", "train_aug")) == 10_582
     everything = open_dataset(f"voc:{voc}", "trainval_aug").entries

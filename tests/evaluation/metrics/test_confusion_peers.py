@@ -54,6 +54,7 @@ def torch_in_double(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     torch.set_default_dtype(before)
 
 
+@pytest.mark.slow
 def test_equal_to_torchmetrics(torch_in_double: Any) -> None:
     peer = pytest.importorskip("torchmetrics.functional.classification")
     for classes, truth, prediction in cases():
@@ -81,6 +82,7 @@ def test_equal_to_torchmetrics(torch_in_double: Any) -> None:
         assert accuracy == pytest.approx(theirs("accuracy", average="micro"), abs=1e-12)
 
 
+@pytest.mark.slow
 def test_equal_to_scikit_learn() -> None:
     peer = pytest.importorskip("sklearn.metrics")
     for classes, truth, prediction in cases():

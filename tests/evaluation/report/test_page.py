@@ -151,6 +151,7 @@ def browser(tmp_path: Path) -> Browser:
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("width", "height"), [(1280, 1600), (390, 1600)])
 def test_a_browser_renders_the_page(
     written: Path, browser: Browser, tmp_path: Path, width: int, height: int

@@ -141,6 +141,7 @@ BUILDS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("backbone", "stride", "padding"), BUILDS)
 def test_any_size_gives_scores_of_that_size(backbone: str, stride: int, padding: str) -> None:
     net = small(backbone, stride, padding=padding).to("meta")

@@ -23,6 +23,7 @@ SIZES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "size"), SIZES)
 def test_on_an_image_of_the_classifiers_size_the_two_agree(name: str, size: int) -> None:
     net = random_classifier(name)
@@ -73,6 +74,7 @@ def without_padding(net: nn.Module) -> fx.GraphModule:
     return graph
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "size", "stride"), WINDOWS)
 def test_every_window_of_a_larger_image_gets_the_classifiers_scores(
     name: str, size: int, stride: int

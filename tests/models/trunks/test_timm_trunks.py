@@ -66,6 +66,7 @@ strides that are added, attention over a reduced map, and windows, N H W C.
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAMILIES)
 def test_every_family_gives_maps_of_its_strides_and_a_net_for_any_size(name: str) -> None:
     trunk = backbone(name).eval()

@@ -33,6 +33,7 @@ def theirs(name: str) -> dict[str, torch.Tensor]:
     return fill(tensors)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(NETS))
 def test_scores_are_torchfcns(name: str) -> None:
     net = ours(name)
