@@ -1,4 +1,7 @@
-"""Charts of a report as inline SVG, whose colours are the page's CSS variables."""
+"""Charts of a report as inline SVG, whose colours are the page's CSS variables.
+
+By hand, because the base install judges models too, and Matplotlib, larger than all of it, knows no CSS.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

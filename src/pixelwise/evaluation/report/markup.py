@@ -1,4 +1,7 @@
-"""Pieces of HTML that reports are put together from. Texts are escaped here, bodies are HTML already."""
+"""Pieces of HTML that reports are put together from. Texts are escaped here, bodies are HTML already.
+
+Functions and no templates, because what a page holds depends on the data at every step.
+"""
 
 from collections.abc import Iterable, Sequence
 from html import escape

@@ -1,4 +1,7 @@
-"""A picture of what a search found: mean IoU over theta_alpha and theta_beta, for one w1."""
+"""A picture of what a search found: mean IoU over theta_alpha and theta_beta, for one w1.
+
+By hand, for the same reason as charts.py.
+"""
 
 from collections.abc import Sequence
 
