@@ -158,7 +158,7 @@ def test_a_run_of_one_head_that_is_not_the_main_one_is_judged_by_it(
         searched.append(dataset.classes.names)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("pixelwise.evaluation.crf_scores.ScoredImages", scored)
+    monkeypatch.setattr("pixelwise.workflows.crf_search.ScoredImages", scored)
     with pytest.raises(KeyboardInterrupt):
         crf_search(str(run), f"folder:{rooms}", tmp_path / "preset.json")
     assert searched == [("flat", "upright", "open")]
