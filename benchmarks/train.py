@@ -98,7 +98,7 @@ def compare(name: str, recipe: Recipe, images: LabelledImages, pairs: int, steps
 
 
 class Contestant:
-    """A process of its own that trains when it is told to."""
+    """A process of its own that trains on request."""
 
     def __init__(self, maker: Maker, recipe: Recipe, crops: "Crops") -> None:
         spin = os.environ.pop("GOMP_SPINCOUNT", None)

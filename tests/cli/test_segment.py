@@ -122,7 +122,7 @@ def test_pictures_share_the_threads_there_are(
     assert "1024" in invoke("segment examples --threads 1025").stderr
 
 
-def test_crf_refines_and_another_preset_makes_results_anew(
+def test_crf_refines_and_another_preset_makes_new_results(
     invoke: Callable[[str], Result], tmp_path: Path
 ) -> None:
     def run(options: str) -> dict[str, Any]:
@@ -410,5 +410,7 @@ def test_labels_are_cleaned_and_results_of_another_cleaning_are_not_reused(
     for wrong in ("lots", "200%", "-1", "nan"):
         refused = invoke(f"segment examples --min-region {wrong}")
         assert (refused.exit_code, "--min-region" in refused.stderr) == (2, True)
+    empty = invoke("segment examples --only ,")
+    assert (empty.exit_code, "--only" in empty.stderr) == (2, True)
     unknown = invoke("segment examples --only zebra")
     assert (unknown.exit_code, "no class is called zebra" in unknown.stderr) == (1, True)

@@ -149,7 +149,7 @@ std::vector<Floats> run(const Case& of, const Input& input, const Kernels& kerne
     std::vector<std::int32_t> labels(size(pixels), -1);
     field.labels(labels.data());
     for (Index i = 0; i < pixels; ++i) {
-        require(labels[size(i)] >= 0 && labels[size(i)] < of.classes, "a label is no class");
+        require(labels[size(i)] >= 0 && labels[size(i)] < of.classes, "a label is not a class");
         for (int c = 0; c < of.classes; ++c)
             require(q[size(labels[size(i)] * pixels + i)] >= q[size(c * pixels + i)], "a label is not the likeliest");
     }
@@ -167,7 +167,7 @@ std::vector<Floats> run(const Case& of, const Input& input, const Kernels& kerne
         results.push_back(out.rows());
     }
 
-    // A unary that is not finite is refused where it is not; another one starts anew.
+    // A unary that is not finite is refused; another one starts from the beginning.
     Floats spoilt = input.unary;
     const Index bad = static_cast<Index>(spoilt.size()) / 2;
     spoilt[size(bad)] = std::numeric_limits<float>::quiet_NaN();

@@ -1,4 +1,4 @@
-// Drives convolutions, their gradients and the loss, on memory of just the size they are told.
+// Drives convolutions, their gradients and the loss, on memory of exactly the size that they ask for.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -78,7 +78,7 @@ void run_loss(const Kernels& kernels, int classes, Index pixels, int threads) {
     } catch (const std::invalid_argument&) {
         return;
     }
-    require(false, "a label that is no class was taken");
+    require(false, "a label that is not a class was taken");
 }
 
 void run_depthwise(const Kernels& kernels, int kernel, int stride, int threads) {

@@ -139,7 +139,7 @@ def test_a_rate_of_zero_changes_nothing() -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"schedule": "step", "decay_every": 1},  # 0.1^400 is no float
+        {"schedule": "step", "decay_every": 1},  # 0.1^400 is below the smallest float
         {"schedule": "step", "decay_every": 1, "decay_factor": 0.001},
         {"schedule": "poly", "power": 10.0},
         {"schedule": "step", "decay_every": 1, "learning_rate": 1e-300},

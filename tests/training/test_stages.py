@@ -177,7 +177,7 @@ def test_settings_count_in_every_stage_and_faults_name_theirs() -> None:
         stages("steps=0")
 
 
-def test_a_stage_whose_checkpoints_are_damaged_can_begin_anew(
+def test_a_stage_whose_checkpoints_are_damaged_can_start_again(
     sets: tuple[LabelledImages, LabelledImages], tmp_path: Path
 ) -> None:
     assert train_chain(stages("steps=1"), *sets, tmp_path)

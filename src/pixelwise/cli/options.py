@@ -152,10 +152,15 @@ def chosen_cleaning(only: str | None, largest: bool, fill_holes: bool, min_regio
     """What --only, --largest, --fill-holes and --min-region do to the labels."""
     from pixelwise.inference.results.cleaning import Cleaning
 
+    names = tuple(listed(only or ""))
+    if only is not None and not names:
+        raise typer.BadParameter(
+            f"expected names of classes such as person,cat, got {only!a}", param_hint="--only"
+        )
     text = "0" if min_region is None else min_region.strip()
     try:
         share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-        return Cleaning(tuple(listed(only or "")), largest, fill_holes, share)
+        return Cleaning(names, largest, fill_holes, share)
     except ValueError:
         raise typer.BadParameter(
             f"expected a share of the picture such as 0.1% or 0.001, got {min_region}",

@@ -25,7 +25,7 @@ def check_range(image: npt.NDArray[np.generic], widths: npt.NDArray[np.float32])
     the middle nine tenths of a channel's values, so that a few outliers change nothing.
 
     A kernel sees no edges if its theta_beta is at least 1 and at least as large as any value, where all
-    values are small. An image of low contrast is no fault: only the size of its values counts. Grey levels
+    values are small. An image of low contrast passes: only the size of its values counts. Grey levels
     always pass: images of uint8, and whole numbers beyond 0 and 1, however dark or flat they are.
     """
     if image.dtype == np.uint8 or image.size == 0:

@@ -84,7 +84,8 @@ def train(
     with data sets and arrays. resume: go on from the run's last checkpoint, with the recipe and settings that
     it was started with; more `steps` make it longer. on_step is called as on_step(step, loss, rate) after
     each step, on_evaluation as on_evaluation(step, figures) after each evaluation; a checkpoint is saved
-    before an exception of theirs ends the run. settings: fields of the recipe, as steps=400, or epochs=20.
+    before an exception that they raise ends the run. settings: fields of the recipe, as steps=400, or
+    epochs=20.
     Raises TrainingError for settings that cannot work and runs that cannot start, DataError for faults of
     images and labels.
     """
