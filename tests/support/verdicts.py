@@ -89,7 +89,7 @@ def _server() -> "subprocess.Popen[str]":
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
-    atexit.register(server.kill)
+    atexit.register(server.communicate)  # closes its input, at which it ends
     return server
 
 
