@@ -64,6 +64,10 @@ EXTRAS = {
     "onnxscript": "export",
     "openvino": "openvino",
     "tifffile": "tiff",
+    "fastapi": "serve",
+    "uvicorn": "serve",
+    "python_multipart": "serve",
+    "prometheus_client": "serve",
 }
 """The install tier that brings a package which the base tier lacks, by import name."""
 
