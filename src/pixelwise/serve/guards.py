@@ -19,6 +19,9 @@ _log = logging.getLogger("pixelwise.serve")
 OPEN = ("/", "/api", "/health", "/ready", "/openapi.json", "/favicon.ico")
 """Paths that need no API key, beside those below /static: they hold nothing about models or pictures."""
 
+_CLOSE = {"Connection": "close"}
+"""For refusals of a body of which more would come."""
+
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
@@ -80,7 +83,9 @@ class Guards:
 
 
 def too_many_bytes(limits: Limits) -> Refusal:
-    return Refusal(413, f"expected a body of at most {limits.most_bytes:,} bytes", "send a smaller picture")
+    return Refusal(
+        413, f"expected a body of at most {limits.most_bytes:,} bytes", "send a smaller picture", _CLOSE
+    )
 
 
 def _failed(fault: Exception) -> Refusal:
@@ -110,7 +115,7 @@ class _Body:
                     message = await receive()
             except TimeoutError:
                 self._refusal = Refusal(
-                    408, f"the body did not arrive within {self._limits.body_seconds:g} seconds"
+                    408, f"the body did not arrive within {self._limits.body_seconds:g} seconds", None, _CLOSE
                 )
                 return {"type": "http.disconnect"}
             bytes_left -= len(message.get("body", b""))

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Mapping
+from copy import copy
 
 from pixelwise.core.types import RGBImage
 from pixelwise.crf import PRESETS
@@ -10,6 +11,7 @@ from pixelwise.inference.crf_refiner import CRFRefiner
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.results.cleaning import Cleaning
 from pixelwise.inference.segmentation import Segmentation
+from pixelwise.serve.batching import BatchEngine, BatchingEngine
 from pixelwise.serve.metrics import Metrics
 from pixelwise.serve.refusals import Refusal
 
@@ -22,7 +24,8 @@ class Models:
             raise ValueError("expected at least one model")
         for predictor in models.values():
             predictor.expect_photos()
-        self.named, self._metrics = dict(models), metrics
+        self.named = {name: _batching(predictor) for name, predictor in models.items()}
+        self._metrics = metrics
         self._with_crf: dict[tuple[str, str], Predictor] = {}
         self._lock = threading.Lock()
 
@@ -62,3 +65,12 @@ class Models:
                     plain.engine, plain.info, plain.identity, refiner, plain.views
                 )
             return self._with_crf[name, preset]
+
+
+def _batching(predictor: Predictor) -> Predictor:
+    """The same model; pictures that come at the same time are scored together if its engine can do that."""
+    if not isinstance(predictor.engine, BatchEngine):
+        return predictor
+    made = copy(predictor)
+    made.engine = BatchingEngine(predictor.engine)
+    return made

@@ -54,24 +54,33 @@ def run(app: FastAPI, host: str, port: int, on_start: Callable[[str], None]) -> 
 
     port: 0 takes a free one. Raises PixelwiseError if the address cannot be used.
     """
-    config = uvicorn.Config(
-        app,
-        host=host,
-        port=port,
-        http=PromptProtocol,
-        ws="none",
-        lifespan="on",
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        limit_concurrency=MOST_CONNECTIONS,
-        timeout_graceful_shutdown=STOP_SECONDS,
-        h11_max_incomplete_event_size=HEADER_BYTES,
-    )
     with listening_socket(host, port) as listening:
-        host, port = listening.getsockname()[:2]
-        on_start(f"http://{f'[{host}]' if ':' in host else host}:{port}")
-        uvicorn.Server(config).run(sockets=[listening])
+        on_start(address_of(listening))
+        server_of(app).run(sockets=[listening])
+
+
+def server_of(app: FastAPI) -> uvicorn.Server:
+    """A server for sockets that are open already."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            http=PromptProtocol,
+            ws="none",
+            lifespan="on",
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            limit_concurrency=MOST_CONNECTIONS,
+            timeout_graceful_shutdown=STOP_SECONDS,
+            h11_max_incomplete_event_size=HEADER_BYTES,
+        )
+    )
+
+
+def address_of(listening: socket.socket) -> str:
+    """The URL of a socket."""
+    host, port = listening.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
