@@ -90,7 +90,7 @@ class CRFSession:
         self.classes, self.notes = segmented.classes, segmented.notes()
         self._whole, self._threads = whole, threads
         self.size = fitting(segmented.size, NOMINAL_SIDE)
-        self._image = resized(segmented.image, self.size)
+        self._image = resized(whole, self.size)
         self._net = segmented.probabilities_at(self.size)
         self._likely = self._net.reshape(len(self.classes), -1).max(1)
         self._calls = threading.Lock()
