@@ -36,19 +36,22 @@ def test_500_clients_get_right_answers_or_are_told_to_come_back(
 ) -> None:
     requests = pictures(predictor, 50)
     assert len({mask for _, mask in requests}) == 50
-    with serving("--model", str(model_path), "--engine", "onnxruntime") as (address, process):
+    with serving("--model", str(model_path), "--engine", "onnxruntime", "--places", "200") as (
+        address,
+        process,
+    ):
         load(address, requests, clients=50, each=2)  # threads, buffers and caches
         before = resident_megabytes(process)
         found = load(address, requests, clients=500, each=1)
         assert found.wrong == []
         assert found.statuses[200] == len(found.seconds) == 500
-        assert found.statuses.keys() <= {200, 429}
+        assert found.statuses.keys() == {200, 429}
         first = resident_megabytes(process)
-        load(address, requests, clients=200, each=2)
+        load(address, requests, clients=250, each=1)
         assert resident_megabytes(process) - first < 20
         assert first - before < 100
         metrics = httpx.get(f"{address}/metrics").text
-    assert 'pixelwise_pictures_total{model="tiny"} 1000.0' in metrics
+    assert 'pixelwise_pictures_total{model="tiny"} 850.0' in metrics
     assert "pixelwise_places_taken 0.0" in metrics
 
 

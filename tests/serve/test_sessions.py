@@ -109,7 +109,7 @@ def test_a_scribble_makes_its_class_more_or_less_likely_where_the_colours_are_al
     more = session.beliefs(Change(scribbles=[scribble(3, True, (60, 5), (80, 12))]))
     labels = more.argmax(0)
     assert labels[8, 70] == 3
-    assert np.array_equal(labels[:, :30] == 1, before.argmax(0)[:, :30] == 1)
+    assert (labels[:, :30] == before.argmax(0)[:, :30]).mean() > 0.98
 
 
 def test_a_file_has_the_pictures_own_size(tiny: Predictor) -> None:
