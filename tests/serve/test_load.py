@@ -45,7 +45,7 @@ def test_500_clients_get_right_answers_or_are_told_to_come_back(
         found = load(address, requests, clients=500, each=1)
         assert found.wrong == []
         assert found.statuses[200] == len(found.seconds) == 500
-        assert found.statuses.keys() == {200, 429}
+        assert found.statuses.keys() <= {200, 429}
         first = resident_megabytes(process)
         load(address, requests, clients=250, each=1)
         assert resident_megabytes(process) - first < 20

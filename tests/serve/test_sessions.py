@@ -148,7 +148,7 @@ def test_over_http_the_page_gets_labels_and_confidences(
 ) -> None:
     opened = small.post("/v1/sessions", content=encoded(photo)).json()
     assert (opened["height"], opened["width"]) == (60, 90)
-    assert opened["preset"] == {key: getattr(BASE, key) for key in opened["preset"]}
+    assert opened["preset"] == vars(BASE)
     answer = pixels(small, opened["session"], {"iterations": 3})
     labels, confidence = CRFSession(tiny(photo), photo).labels(Change(iterations=3))
     received = np.frombuffer(answer.content, np.uint8).reshape(2, 60, 90)

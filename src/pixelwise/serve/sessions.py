@@ -54,7 +54,7 @@ def router(models: Models, work: Work, limits: Limits, store: SessionStore) -> A
             "classes": list(session.classes.names),
             "palette": [list(colour) for colour in session.classes.palette],
             "background": session.classes.background,
-            "preset": {key: getattr(BASE, key) for key in ("w1", "theta_alpha", "theta_beta", "iterations")},
+            "preset": vars(BASE),
             "notes": session.notes,
         }
 
