@@ -42,8 +42,11 @@ export function python(wanted: Wanted): string {
     lines.push(
       "from pixelwise.crf import Preset",
       "",
-      `preset = Preset("page", "chosen on the page", w1=${w1}, theta_alpha=${theta_alpha}, theta_beta=${theta_beta},`,
-      `                w2=${w2}, theta_gamma=${theta_gamma}, iterations=${iterations}, normalization="${normalization}")`,
+      "preset = Preset(",
+      '    "page", "chosen on the page",',
+      `    w1=${w1}, theta_alpha=${theta_alpha}, theta_beta=${theta_beta}, w2=${w2}, theta_gamma=${theta_gamma},`,
+      `    iterations=${iterations}, normalization="${normalization}",`,
+      ")",
     );
     crf = ", crf=preset";
   } else lines.push("");

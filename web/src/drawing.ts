@@ -17,7 +17,7 @@ export interface Scene {
   cursor: Place | null;
 }
 
-const LONGEST = 1000;
+const [SHORTEST, LONGEST] = [860, 1000]; // of the canvas's long side; a photo is at most doubled
 
 // A dark colour cannot be seen on a photo: it is brightened, and black becomes grey.
 export function visible([red, green, blue]: [number, number, number]): [number, number, number] {
@@ -32,10 +32,10 @@ export function css(colour: [number, number, number]): string {
 }
 
 export function fit(canvas: HTMLCanvasElement, photo: ImageBitmap): void {
-  const scale = Math.min(1, LONGEST / Math.max(photo.width, photo.height));
-  const enlarge = Math.max(scale, Math.min(1.5, 500 / Math.max(photo.width, photo.height)));
-  canvas.width = Math.max(1, Math.round(photo.width * enlarge));
-  canvas.height = Math.max(1, Math.round(photo.height * enlarge));
+  const long = Math.max(photo.width, photo.height);
+  const scale = long > LONGEST ? LONGEST / long : Math.max(1, Math.min(2, SHORTEST / long));
+  canvas.width = Math.max(1, Math.round(photo.width * scale));
+  canvas.height = Math.max(1, Math.round(photo.height * scale));
 }
 
 export function draw(canvas: HTMLCanvasElement, scene: Scene): void {

@@ -76,7 +76,7 @@ async function open(file: Blob, name: string): Promise<void> {
     cursor = null;
     element<HTMLInputElement>("compare").value = "0";
     element("drop").hidden = true;
-    element("work").hidden = element("panel").hidden = false;
+    element("work").hidden = element("panel").hidden = element("code").hidden = false;
     fit(canvas, photo);
     offerClasses();
     show();
@@ -313,7 +313,7 @@ element("examples").addEventListener("click", (event) => {
 });
 element("another").addEventListener("click", () => {
   element("drop").hidden = false;
-  element("work").hidden = element("panel").hidden = true;
+  element("work").hidden = element("panel").hidden = element("code").hidden = true;
   status.textContent = "";
 });
 modelChoice.addEventListener("change", () => {

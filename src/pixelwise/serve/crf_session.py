@@ -28,8 +28,9 @@ BASE = load_preset(DEFAULT_PRESET)
 _POSSIBLE = 0.01
 """A class that has less than this probability everywhere is left out of the CRF, which is faster."""
 
-_STRENGTH = 8.0
-"""What a scribble adds to an energy: a factor of 3000 in probability."""
+_STRENGTH = 15.0
+"""By how much a scribble makes a class likelier than the best other, or less likely: more than kernels of
+usual weights can outvote."""
 
 _COLOURS = 20.0
 """The width of a scribble's effect in grey levels."""
@@ -141,8 +142,11 @@ class CRFSession:
         some = self._net[list(chosen)]
         energies = unary_from_probabilities(some / some.sum(0))
         for scribble in scribbles:
-            sign = -1 if scribble.more else 1
-            energies[chosen.index(scribble.class_id)] += sign * _STRENGTH * self._reach(scribble)
+            own = chosen.index(scribble.class_id)
+            others = np.delete(energies, own, axis=0).min(0)
+            wanted = others - _STRENGTH if scribble.more else others + _STRENGTH
+            changed = energies[own] + self._reach(scribble) * (wanted - energies[own])
+            energies[own] = (np.minimum if scribble.more else np.maximum)(energies[own], changed)
         self._unary = _Unary(chosen, scribbles, energies)
         if self._crf is not None and self._lattice is not None and self._lattice[1] == chosen:
             self._crf.set_unary(energies)

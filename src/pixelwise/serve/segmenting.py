@@ -66,7 +66,7 @@ def router(models: Models, work: Work, limits: Limits) -> APIRouter:
         only: Annotated[str | None, Query(description="Classes to keep, as in cat,dog.")] = None,
         largest: Annotated[bool, Query(description="Keep the largest region only.")] = False,
         fill_holes: Annotated[bool, Query(description="Fill background inside of a class.")] = False,
-        min_region: Annotated[float, Query(ge=0, le=1, description="Smaller regions go: a share.")] = 0.0,
+        min_region: Annotated[float, Query(ge=0, le=1, description="Regions below this share of the picture go.")] = 0.0,
         accept: Accept = "*/*",
     ) -> Response:
         """Segment one picture. The header Accept chooses the result."""
