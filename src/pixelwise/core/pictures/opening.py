@@ -64,15 +64,19 @@ def identified(
         if file.seek(0, io.SEEK_END) == 0:
             raise ImageError(f"{shown}: expected an image, got an empty file")
         file.seek(0)
-        image = stack.enter_context(_identified(file, shown, formats))
+        is_raw = isinstance(source, Path) and source.suffix.lower() in RAW_SUFFIXES
+        try:
+            image = stack.enter_context(_identified(file, shown, formats))
+        except ImageError as problem:
+            raise _raw(shown) if is_raw else problem from None
+        if is_raw and image.format == "TIFF":
+            raise _raw(shown)
         expect_bounded(image, shown)
         yield image
 
 
 def _opened_file(path: Path, shown: str) -> IO[bytes]:
     try:
-        if path.suffix.lower() in RAW_SUFFIXES and path.is_file():
-            raise _raw(shown)
         return open_file(path)
     except FileNotFoundError:
         raise ImageError(f"{shown}: no such file") from None

@@ -1,6 +1,10 @@
 """What a predictor takes besides files, Pillow images and arrays: content of files, tensors, URLs."""
 
+import sys
+from pathlib import Path
 from typing import Any, BinaryIO, Protocol, runtime_checkable
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import numpy as np
 import numpy.typing as npt
@@ -8,11 +12,13 @@ import numpy.typing as npt
 from pixelwise.core.errors import ImageError
 from pixelwise.core.pictures.reading import Encoded, Readable
 from pixelwise.core.terminal import printable
-from pixelwise.inference.sources.urls import fetched, is_url
+from pixelwise.inference.sources.cloud import Store
+from pixelwise.inference.sources.urls import ALLOW, fetched, is_url, scheme_of
 
 MOST_BYTES = 500_000_000
 """Of a file object: its content is kept in memory."""
 
+_STDIN = "standard input"
 _ROUNDING = 0.01  # how far the numbers of a tensor may lie outside 0 to 1: resizing overshoots
 
 
@@ -43,7 +49,7 @@ def readable(source: Source, allow_private_urls: bool = False) -> Readable:
     if isinstance(source, bytes | bytearray):
         return Encoded(bytes(source))
     if isinstance(source, str) and is_url(source):
-        return Encoded(fetched(source, allow_private_urls), source)
+        return read_url(source, allow_private_urls)
     if isinstance(source, np.ndarray):
         return source
     if isinstance(source, Tensor):
@@ -52,6 +58,35 @@ def readable(source: Source, allow_private_urls: bool = False) -> Readable:
         name = getattr(source, "name", None)
         return read_stream(source, name if isinstance(name, str) else "the file object")
     return source
+
+
+def read_url(url: str, allow_private: bool) -> Encoded | Path:
+    """The picture of a URL: of http(s), of a store that fsspec knows; of file:// the path, if allowed.
+
+    Raises ImageError.
+    """
+    if scheme_of(url) in ("http", "https"):
+        return Encoded(fetched(url, allow_private), url)
+    if scheme_of(url) == "file":
+        return path_of(url, allow_private)
+    return Store(url, allow_private).content()
+
+
+def path_of(url: str, allow_private: bool) -> Path:
+    """The path that a file:// URL names. Raises ImageError if that is not allowed."""
+    if not allow_private:
+        raise ImageError(f"{printable(url)}: file:// is not read", f"give the path; or {ALLOW}")
+    return Path(url2pathname(urlsplit(url).path))
+
+
+def read_stdin() -> Encoded:
+    """The picture that is piped into the command. Raises ImageError if there is none."""
+    if sys.stdin is None or sys.stdin.isatty():
+        raise ImageError(
+            f"{_STDIN}: expected a picture, got a terminal",
+            "give it one: pixelwise segment - < photo.jpg",
+        )
+    return read_stream(sys.stdin.buffer, _STDIN)
 
 
 def read_stream(file: Any, name: str) -> Encoded:
@@ -73,10 +108,8 @@ def read_stream(file: Any, name: str) -> Encoded:
     except (OSError, ValueError) as problem:  # ValueError: the file is closed, or not for reading
         raise ImageError(f"{shown}: cannot be read: {printable(problem)}") from problem
     if not parts:
-        raise ImageError(
-            f"{shown}: expected a picture, got no bytes",
-            "if it has just been written, go back to its beginning with seek(0)",
-        )
+        hint = "if it has just been written, go back to its beginning with seek(0)"
+        raise ImageError(f"{shown}: expected a picture, got no bytes", None if name == _STDIN else hint)
     return Encoded(b"".join(parts), name)
 
 
