@@ -137,11 +137,29 @@ class _Connection(http.client.HTTPConnection):
         secure = parts.scheme == "https"
         super().__init__(parts.hostname or "", parts.port or (443 if secure else 80), timeout=timeout)
         self._address, self._secure = address, secure
+        self._line: socket.socket | None = None
+        self._answer: http.client.HTTPResponse | None = None
 
     def connect(self) -> None:
-        self.sock = socket.create_connection((self._address, self.port), self.timeout)
+        self.sock = self._line = socket.create_connection((self._address, self.port), self.timeout)
         if self._secure:
-            self.sock = ssl.create_default_context().wrap_socket(self.sock, server_hostname=self.host)
+            context = ssl.create_default_context()
+            self.sock = self._line = context.wrap_socket(self._line, server_hostname=self.host)
+
+    def answer(self) -> http.client.HTTPResponse:
+        self._answer = self.getresponse()
+        return self._answer
+
+    def cut(self) -> None:
+        """End all waiting for the server, from another thread."""
+        if self._line is not None:  # and not self.sock, which is None while an answer of open end is read
+            with suppress(OSError):
+                self._line.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        super().close()
+        if self._answer is not None:
+            self._answer.close()
 
 
 @contextmanager
@@ -156,8 +174,7 @@ def _connection(parts: SplitResult, address: str, deadline: float, shown: str) -
 
     def cut() -> None:
         late.set()
-        with suppress(OSError, AttributeError):  # AttributeError: closed in the meantime
-            connection.sock.shutdown(socket.SHUT_RDWR)
+        connection.cut()
 
     watch = threading.Timer(max(0.0, left), cut)
     watch.daemon = True
@@ -189,7 +206,7 @@ def _answer(connection: _Connection, parts: SplitResult) -> http.client.HTTPResp
     query = f"?{quote(parts.query, safe='/%:@!$&()*+,;=~-._?')}" if parts.query else ""
     headers = {"Accept": "image/*", "Accept-Encoding": "identity", "User-Agent": "pixelwise"}
     connection.request("GET", path + query, headers=headers)
-    return connection.getresponse()
+    return connection.answer()
 
 
 def _content(answer: http.client.HTTPResponse, most_bytes: int, shown: str) -> bytes:
