@@ -16,7 +16,7 @@ EXAMPLES = (
 _Inputs = Annotated[
     list[str],
     typer.Argument(
-        metavar="INPUT...", help="Pictures, folders (with subfolders), patterns, URLs, or - for stdin."
+        metavar="INPUT...", help="Pictures, videos, folders, patterns, URLs, camera:0, or - for stdin."
     ),
 ]
 _Model = Annotated[str, typer.Option(help="Bundled model, .onnx or .safetensors file, or run folder.")]
@@ -38,6 +38,16 @@ _Submission = Annotated[
 _Frames = Annotated[
     str,
     typer.Option(metavar="first|all", help="Which frames of animations and pages of TIFF files to segment."),
+]
+_Every = Annotated[
+    int, typer.Option("--every", metavar="N", min=1, max=1_000_000, help="Of videos, take one frame of N.")
+]
+_Smooth = Annotated[
+    str | None,
+    typer.Option(
+        metavar="mean|crf",
+        help="Of videos, smooth over time: by a running mean or the space-time CRF.",
+    ),
 ]
 _Private = Annotated[
     bool,
@@ -70,6 +80,8 @@ def segment(
     fill_holes: options.FillHoles = False,
     min_region: options.MinRegion = None,
     frames: _Frames = "first",
+    every: _Every = 1,
+    smooth: _Smooth = None,
     allow_private_urls: _Private = False,
 ) -> None:
     """Segment pictures: print which classes they show, and save masks and overlays.
@@ -89,6 +101,7 @@ def segment(
     results/VOC2012/Segmentation/comp5_test_cls/ID.png for VOC's classes, testannot/ID.png for CamVid's.
     """
     from pixelwise.inference.results.submission import ENDINGS
+    from pixelwise.inference.video.smoothing import SMOOTHINGS
     from pixelwise.workflows.segmenting import FRAMES, segment_folder
 
     start = time.perf_counter()
@@ -104,7 +117,7 @@ def segment(
         precision=precision,
         allow_private_urls=allow_private_urls,
     )
-    with destination(output, kinds, as_json) as (folder, on_picture):
+    with destination(output, kinds, as_json) as (folder, told):
         done = segment_folder(
             inputs,
             folder,
@@ -117,7 +130,9 @@ def segment(
             cleaning=options.chosen_cleaning(only, largest, fill_holes, min_region),
             submission=submission,
             frames=options.one_of(frames, FRAMES, "--frames"),
-            on_picture=on_picture,
+            every=every,
+            smooth=smooth and options.one_of(smooth, SMOOTHINGS, "--smooth"),
+            **told,
             **loading,
         )
     show(done, time.perf_counter() - start)

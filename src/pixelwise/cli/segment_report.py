@@ -1,8 +1,8 @@
 """What `pixelwise segment` prints: each picture with its classes, and a summary."""
 
 import sys
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import typer
 
@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 
     from pixelwise.inference.segment_files import Outcome
     from pixelwise.workflows.segmenting import SegmentedFolder
+
+    class Told(TypedDict, total=False):
+        """Arguments of segment_folder that it calls on the way."""
+
+        on_picture: Callable[[int, int, Outcome], None]
+        on_frame: Callable[[int, int | None], None]
+
 
 _MOST_TABLES = 3  # more pictures get a line each
 _MOST_NAMES = 3  # of files that were left out
@@ -33,26 +40,22 @@ STDOUT = "-"
 
 
 @contextmanager
-def destination(
-    output: "Path", kinds: "Sequence[str]", as_json: bool
-) -> "Iterator[tuple[Path, Callable[[int, int, Outcome], None]]]":
-    """Yields the folder for the results and a function that takes the number done, the total and an outcome.
+def destination(output: "Path", kinds: "Sequence[str]", as_json: bool) -> "Iterator[tuple[Path, Told]]":
+    """Yields the folder for the results and what segment_folder calls on the way.
 
     If `output` is STDOUT, the folder is a temporary one, and its only result goes to standard output. Raises
     BadParameter if there are several `kinds` or `as_json` then.
     """
     if str(output) == STDOUT:
-        with _piped(kinds, as_json) as (folder, on_picture):
-            yield folder, on_picture
+        with _piped(kinds, as_json) as (folder, told):
+            yield folder, told
     else:
-        with _printing(as_json) as on_picture:
-            yield output, on_picture
+        with _printing(as_json) as told:
+            yield output, told
 
 
 @contextmanager
-def _piped(
-    kinds: "Sequence[str]", as_json: bool
-) -> "Iterator[tuple[Path, Callable[[int, int, Outcome], None]]]":
+def _piped(kinds: "Sequence[str]", as_json: bool) -> "Iterator[tuple[Path, Told]]":
     import tempfile
     from pathlib import Path
 
@@ -75,7 +78,7 @@ def _piped(
         results.extend(outcome.outputs.values())
 
     with tempfile.TemporaryDirectory() as folder:
-        yield Path(folder), on_picture
+        yield Path(folder), {"on_picture": on_picture}
         for path in results:
             if path.is_dir():
                 raise ImageError(
@@ -85,11 +88,22 @@ def _piped(
 
 
 @contextmanager
-def _printing(as_json: bool) -> "Iterator[Callable[[int, int, Outcome], None]]":
-    """Yields a function that prints one outcome; it takes the number done and their total too."""
-    with counting("segmenting", "pictures") as tell:
+def _printing(as_json: bool) -> "Iterator[Told]":
+    """Yields a function that prints one outcome, and one that counts the frames of a video."""
+    with counting("segmenting", "pictures") as tell, ExitStack() as one_video:
+        counts: list[Callable[[int, int], None]] = []
+        several: list[bool] = []
+
+        def on_frame(done: int, total: int | None) -> None:
+            if not several and total is not None:  # two bars at a time are not possible
+                if not counts:
+                    counts.append(one_video.enter_context(counting("segmenting", "frames")))
+                counts[0](done, total)
 
         def on_picture(done: int, total: int, outcome: "Outcome") -> None:
+            one_video.close()
+            counts.clear()
+            several.extend([True] if total > 1 else [])
             tell(done, total)
             if outcome.problem is not None:
                 report(outcome.problem)
@@ -98,7 +112,7 @@ def _printing(as_json: bool) -> "Iterator[Callable[[int, int, Outcome], None]]":
             elif outcome.problem is None:
                 (_print_table if total <= _MOST_TABLES else _print_line)(outcome)
 
-        yield on_picture
+        yield {"on_picture": on_picture, "on_frame": on_frame}
 
 
 def show(done: "SegmentedFolder", seconds: float) -> None:
@@ -128,6 +142,8 @@ def _print_json(outcome: "Outcome") -> None:
     record: dict[str, Any] = {"path": str(outcome.path)}
     if outcome.page is not None:
         record["page"] = outcome.page
+    if outcome.frames is not None:
+        record["frames"] = outcome.frames
     if outcome.problem is not None:
         record["error"] = outcome.problem.message
     else:
@@ -159,7 +175,7 @@ def _print_table(outcome: "Outcome") -> None:
     rows = [(f"  {e.name}", f"{e.area:.1%}", f"{e.confidence:.1%}") for e in outcome.areas]
     say(_heading(outcome))
     tables.show(("  class", "area", "confidence"), rows, texts=("  class",))
-    for path in outcome.outputs.values():
+    for path in dict.fromkeys(outcome.outputs.values()):
         say(f"  {path}")
     sys.stdout.flush()
 

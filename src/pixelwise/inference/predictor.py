@@ -28,6 +28,8 @@ from pixelwise.inference.segmentation import Segmentation
 from pixelwise.inference.sources.bands import bands_of
 from pixelwise.inference.sources.given import Source, readable
 from pixelwise.inference.sources.partners import Partners
+from pixelwise.inference.video.frames import check_motion, segmented
+from pixelwise.inference.video.reading import Video
 from pixelwise.inference.views import SINGLE, Views, averaged_scores, sized
 
 if TYPE_CHECKING:
@@ -243,6 +245,25 @@ class Predictor:
             scores, photo.size, self.classes, shown, photo.original, scored.scored_size, photo.notes
         )
 
+    def video(
+        self, source: str | Path, every: int = 1, smooth: str | None = None, workers: int | None = None
+    ) -> Iterator[tuple[float, Segmentation]]:
+        """Segment a video file, or a camera such as "camera:0": yields (time in seconds, result), in order.
+
+        every: one frame of so many. smooth: "mean", a running mean of probabilities, or "crf", the dense CRF
+        over space and time, with the predictor's preset. Frames are upright. `workers` as in `batch`. Raises
+        ImageError if the video cannot be read, or if PyAV is missing.
+        """
+        check_motion(every, smooth)
+        self.expect_photos()
+        with Video(source) as video:
+            for entry in segmented(self, video, every, smooth, 0, self._workers(workers)):
+                yield entry.seconds(video.time_base), entry.result
+
+    def _workers(self, workers: int | None) -> int:
+        wanted = max(2, -(-processors() // self.engine.threads)) if workers is None else workers
+        return min(wanted, 2 * processors())
+
     def batch(self, sources: Iterable[Source], workers: int | None = None) -> Iterator[Segmentation]:
         """Segment many pictures in threads; results come in order, as they are needed.
 
@@ -250,9 +271,7 @@ class Predictor:
         turn comes. By default there are enough workers to keep all processors busy, at least two. A model
         loaded with threads=1 is the most efficient here.
         """
-        if workers is None:
-            workers = max(2, -(-processors() // self.engine.threads))
-        return in_order(self, sources, min(workers, 2 * processors()))
+        return in_order(self, sources, self._workers(workers))
 
 
 def scoring_bytes(size: tuple[int, int], classes: int, scale: float = 1.0) -> int:

@@ -4,10 +4,12 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import groupby
 from pathlib import Path, PurePath
 
 from pixelwise.core.errors import ImageError, PixelwiseError
 from pixelwise.core.files import make_folder, remove_abandoned
+from pixelwise.core.pictures.endings import VIDEO_SUFFIXES
 from pixelwise.core.pictures.memory_budget import PICTURES
 from pixelwise.core.pictures.pages import Page, pages_of
 from pixelwise.core.pictures.reading import Encoded
@@ -20,6 +22,8 @@ from pixelwise.inference.segmentation import KINDS
 from pixelwise.inference.sources.files import PassedOver, find_pictures
 from pixelwise.inference.sources.given import Source
 from pixelwise.inference.sources.urls import name_of
+from pixelwise.inference.video.reading import Video, is_camera
+from pixelwise.inference.video.saving import EVERY_FRAME, Motion, VideoResults, save_video
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,13 @@ class Task:
     page: Page | None = None
 
     @property
+    def is_video(self) -> bool:
+        """Whether this is a video, by the name of its file, or a camera."""
+        return is_camera(self.path) or (
+            isinstance(self.path, Path) and self.path.suffix.lower() in VIDEO_SUFFIXES
+        )
+
+    @property
     def shown(self) -> str:
         """The name for messages."""
         return printable(self.path if self.page is None else self.page)
@@ -49,6 +60,8 @@ class Outcome:
     """The outcome for one picture: if `problem` is set, nothing else is.
 
     path: a URL, or STDIN, if it is not a file. page: which one, from 1, of a file whose pages are segmented.
+    frames: how many of a video were segmented; then sizes are those of the first, `areas` means over frames,
+    and `outputs` the overlaid video and the folder of the other files.
     size, scored_size: (height, width). seconds: from reading to the last file, 0 if `skipped` because an
     earlier run finished it.
     """
@@ -63,6 +76,7 @@ class Outcome:
     notes: list[str] = field(default_factory=list)
     skipped: bool = False
     page: int | None = None
+    frames: int | None = None
 
     @property
     def name(self) -> str:
@@ -129,8 +143,14 @@ def run(
     kinds: Sequence[str] = ("mask", "overlay"),
     overwrite: bool = False,
     workers: int = 1,
+    motion: Motion = EVERY_FRAME,
+    on_frame: Callable[[int, int | None], None] | None = None,
 ) -> Iterator[Outcome]:
-    """Carry out `tasks` in threads and yield their outcomes in order.
+    """Carry out `tasks` in threads and yield their outcomes in order: pictures side by side, videos one at a
+    time, with their frames side by side.
+
+    motion: how videos are segmented. on_frame is called with the number of frames of a video that are done,
+    and their total, if that is known.
 
     A picture is skipped if an earlier run finished it: same file, same model, all `kinds` complete.
     Exceptions become outcomes; ImageError is raised only if `output` cannot be made or written into. Stopping
@@ -140,18 +160,22 @@ def run(
     ledger = Ledger(output)
     for folder in {place.parent for task in tasks for place in (output / task.stem, ledger.path(task.stem))}:
         remove_abandoned(folder)
-    function = partial(_outcome, predictor, ledger, tuple(dict.fromkeys(kinds)), overwrite)
-    yield from in_order(function, tasks, workers)
+    chosen = tuple(dict.fromkeys(kinds))
+    of_picture = partial(_of_picture, predictor, ledger, chosen, overwrite)
+    of_video = partial(_of_video, predictor, ledger, chosen, overwrite, motion, workers, on_frame)
+    for are_videos, group in groupby(tasks, lambda task: task.is_video):
+        if are_videos:
+            yield from (_outcome(of_video, task) for task in group)
+        else:
+            yield from in_order(partial(_outcome, of_picture), group, workers)
 
 
-def _outcome(
-    predictor: Predictor, ledger: Ledger, kinds: tuple[str, ...], overwrite: bool, task: Task
-) -> Outcome:
+def _outcome(function: Callable[[Task], Outcome], task: Task) -> Outcome:
     page = None if task.page is None else task.page.index + 1
     if task.problem is not None:
         return Outcome(task.path, task.problem)
     try:
-        return _finished(predictor, ledger, kinds, overwrite, task)
+        return function(task)
     except ImageError as problem:  # one picture must not stop the others
         return Outcome(task.path, problem, page=page)
     except Exception as problem:
@@ -163,7 +187,7 @@ def _outcome(
         return Outcome(task.path, named, page=page)
 
 
-def _finished(
+def _of_picture(
     predictor: Predictor, ledger: Ledger, kinds: tuple[str, ...], overwrite: bool, task: Task
 ) -> Outcome:
     """The outcome of a task that has no problem yet: of an earlier run, or of segmenting it now."""
@@ -224,4 +248,64 @@ def _from_record(task: Task, output: Path, kinds: tuple[str, ...], result: Resul
         notes=result.notes,
         skipped=True,
         page=None if task.page is None else task.page.index + 1,
+    )
+
+
+def _of_video(
+    predictor: Predictor,
+    ledger: Ledger,
+    kinds: tuple[str, ...],
+    overwrite: bool,
+    motion: Motion,
+    workers: int,
+    on_frame: Callable[[int, int | None], None] | None,
+    task: Task,
+) -> Outcome:
+    """The outcome of a video: of an earlier run, or of segmenting the frames that are not finished."""
+    start = time.perf_counter()
+    predictor.expect_photos()
+    file = task.path if isinstance(task.path, Path) else None
+    with Video(task.path) as video:
+        # A camera never shows the same twice.
+        camera = Identity(task.shown, (time.time_ns(),), "")
+        now = camera if file is None else Identity.of(file, state_of(file))
+        model = f"{predictor.identity} {motion}"
+        known = None if overwrite else ledger.read(task.stem)
+        if known is not None and (known.model != model or known.picture != now):
+            known = None
+        results = VideoResults(ledger.output / task.stem, ledger.scratch(task.stem), kinds)
+        if known is not None and known.result is not None and results.are_complete(known.result.sizes):
+            return _video_outcome(task, known.result, results.outputs(), 0.0, skipped=True)
+        stem = ledger.claim(task.stem, task.place, Record(now, model))
+        results = VideoResults(ledger.output / stem, ledger.scratch(stem), kinds)
+        if known is None or stem != task.stem:
+            results.clear()
+        saved = save_video(predictor, video, file, results, motion, workers, on_frame)
+    progress = saved.progress
+    made = Result(
+        progress.size,
+        progress.scored_size,
+        progress.areas(predictor.classes.names),
+        saved.notes,
+        results.sizes(progress.frames),
+        progress.frames,
+    )
+    ledger.write(stem, Record(now, model, made))
+    results.finish()
+    return _video_outcome(task, made, saved.outputs, time.perf_counter() - start)
+
+
+def _video_outcome(
+    task: Task, result: Result, outputs: dict[str, Path], seconds: float, skipped: bool = False
+) -> Outcome:
+    return Outcome(
+        path=task.path,
+        size=result.size,
+        scored_size=result.scored_size,
+        areas=result.areas,
+        seconds=seconds,
+        outputs=outputs,
+        notes=result.notes,
+        skipped=skipped,
+        frames=result.frames,
     )

@@ -14,6 +14,8 @@ from pixelwise.inference.results.submission import check_submission, write_submi
 from pixelwise.inference.segment_files import Outcome, listed, plan, run
 from pixelwise.inference.segmentation import KINDS
 from pixelwise.inference.sources.files import PassedOver
+from pixelwise.inference.video.frames import check_motion
+from pixelwise.inference.video.saving import Motion
 from pixelwise.workflows.loading import LoadOptions, load, refuse_options
 
 FRAMES = ("first", "all")
@@ -52,6 +54,9 @@ def segment_folder(
     cleaning: Cleaning = AS_IS,
     submission: str | Path | None = None,
     frames: str = "first",
+    every: int = 1,
+    smooth: str | None = None,
+    on_frame: Callable[[int, int | None], None] | None = None,
     on_picture: Callable[[int, int, Outcome], None] | None = None,
     **options: Unpack[LoadOptions],
 ) -> SegmentedFolder:
@@ -66,6 +71,10 @@ def segment_folder(
     write, in the form of PASCAL VOC's server or of CamVid. frames: "all" segments every frame of an animation
     and every page of a TIFF file, as NAME_page0001 and so on; "first" notes that there are more.
 
+    Videos give an overlaid video, NAME_overlay.mp4, with the sound, and the other results of each frame in a
+    folder NAME_frames. every, smooth: see `Predictor.video`. on_frame is called with the number of frames of
+    a video that are done and their total, None if that is not known.
+
     URLs are http(s) ones of pictures, and those of pictures and folders that fsspec knows, such as s3://;
     `output` is a local folder. "-" is a picture on standard input.
 
@@ -78,6 +87,7 @@ def segment_folder(
         raise ValueError(f"save is any of {', '.join(KINDS)}, got {', '.join(unknown)}")
     if frames not in FRAMES:
         raise ValueError(f"frames is one of {', '.join(FRAMES)}, got {frames}")
+    check_motion(every, smooth)
     output = Path(output)
     sources = [inputs] if isinstance(inputs, str | Path) else list(inputs)
     passed_over: PassedOver = {}
@@ -85,7 +95,8 @@ def segment_folder(
     tasks = plan(sources, output, passed_over, all_frames=frames == "all", allow_private_urls=bool(private))
     tasks = tasks if ids is None else listed(tasks, set(read_list(Path(ids))), str(ids))
     threads = options.get("threads") or processors()
-    workers = min(threads, max(1, len(tasks)))
+    side_by_side = threads if any(task.is_video for task in tasks) else len(tasks)
+    workers = min(threads, max(1, side_by_side))
     if isinstance(model, Predictor):
         refuse_options(options)
     else:
@@ -103,7 +114,8 @@ def segment_folder(
             "leave cutout out of --save",
         )
     outcomes = []
-    for outcome in run(predictor, tasks, output, tuple(dict.fromkeys(save)), overwrite, workers):
+    kinds, motion = tuple(dict.fromkeys(save)), Motion(every, smooth)
+    for outcome in run(predictor, tasks, output, kinds, overwrite, workers, motion, on_frame):
         outcomes.append(outcome)
         if on_picture is not None:
             on_picture(len(outcomes), len(tasks), outcome)

@@ -22,6 +22,12 @@ from pixelwise.core.terminal import printable
 from pixelwise.inference.probabilities import Area
 from pixelwise.inference.segmentation import KINDS
 
+FRAMES = "_frames"
+"""The ending of the folder of a video's results, a file for each frame and kind."""
+
+OVERLAID = "_overlay.mp4"
+"""The ending of an overlaid video."""
+
 _FORMAT = 1
 _MOST_BYTES = 1_000_000  # of a record; ours have some kilobytes
 _MOST_HASHED = 2_000_000_000
@@ -63,13 +69,16 @@ class Identity:
 
 @dataclass(frozen=True)
 class Result:
-    """The result of one picture. sizes: the bytes of each file, by kind."""
+    """The result of one picture or video. sizes: the bytes of each file, by kind; of what a video has a file
+    for each frame, their number. frames: how many of a video.
+    """
 
     size: tuple[int, int]
     scored_size: tuple[int, int]
     areas: list[Area]
     notes: list[str]
     sizes: dict[str, int]
+    frames: int | None = None
 
 
 @dataclass(frozen=True)
@@ -170,7 +179,12 @@ class Ledger:
         return None if record is None else record.picture.source
 
     def _occupied(self, stem: PurePath) -> bool:
-        return any(os.path.lexists(f"{self.output / stem}{ending}") for ending in KINDS.values())
+        endings = (*KINDS.values(), FRAMES, OVERLAID)
+        return any(os.path.lexists(f"{self.output / stem}{ending}") for ending in endings)
+
+    def scratch(self, stem: PurePath) -> Path:
+        """A folder for what an unfinished video leaves."""
+        return self._folder / stem.with_name(f"{stem.name}{FRAMES}")
 
     def finished(
         self, stem: PurePath, picture: Path | Identity, model: str, kinds: Sequence[str]
@@ -201,10 +215,11 @@ def stems(place: PurePath) -> Iterator[PurePath]:
 def is_result(path: Path) -> bool:
     """Whether any output folder above `path` has a record of it as a result."""
     absolute = Path(_absolute(path))
+    named = [(absolute, ending) for ending in (*KINDS.values(), OVERLAID)] + [(absolute.parent, FRAMES)]
     stems = [
-        absolute.with_name(absolute.name.removesuffix(ending))
-        for ending in KINDS.values()
-        if absolute.name.endswith(ending) and absolute.name.removesuffix(ending).strip(".")
+        place.with_name(place.name.removesuffix(ending))
+        for place, ending in named
+        if place.name.endswith(ending) and place.name.removesuffix(ending).strip(".")
     ]
     return any(
         Ledger(folder).path(stem.relative_to(folder)).exists() for stem in stems for folder in stem.parents
@@ -241,9 +256,10 @@ def _result(entry: dict[str, Any]) -> Result:
         for area in entry["areas"]
     ]
     sizes = {_text(kind): _whole(size) for kind, size in dict(entry["sizes"]).items()}
-    return Result(
-        (height, width), (scored_height, scored_width), areas, list(map(_text, entry["notes"])), sizes
-    )
+    notes = list(map(_text, entry["notes"]))
+    frames = entry.get("frames")
+    frames = None if frames is None else _whole(frames)
+    return Result((height, width), (scored_height, scored_width), areas, notes, sizes, frames)
 
 
 def _whole(value: object) -> int:

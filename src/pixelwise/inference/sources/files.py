@@ -16,6 +16,7 @@ from pixelwise.inference.results.finished_results import is_result
 from pixelwise.inference.sources.cloud import Store
 from pixelwise.inference.sources.given import path_of, read_stdin, read_url
 from pixelwise.inference.sources.urls import is_url, name_of, scheme_of
+from pixelwise.inference.video.reading import is_camera
 
 # fmt: off
 _OTHERS = frozenset({
@@ -85,6 +86,8 @@ def videos_are_read() -> bool:
 def _expand(given: str | Path, output: Path, passed_over: PassedOver, allow_private: bool) -> Iterator[Found]:
     if given == STDIN:
         yield Found(STDIN, PurePath("stdin"), read=read_stdin)
+    elif is_camera(given) and not Path(given).exists():
+        yield Found(str(given), PurePath(str(given).replace(":", "_").replace("/", "_")))
     elif is_url(given):
         yield from _at_url(str(given), output, passed_over, allow_private)
     else:
