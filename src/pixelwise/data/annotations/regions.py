@@ -140,4 +140,5 @@ def _between(integral: _Values, x: _Values, y: _Values) -> _Values:
     v, u = y - i, x - j
     upper = (1 - u) * integral[i, j] + u * integral[i, j + 1]
     lower = (1 - u) * integral[i + 1, j] + u * integral[i + 1, j + 1]
-    return (1 - v) * upper + v * lower
+    found: _Values = (1 - v) * upper + v * lower
+    return found

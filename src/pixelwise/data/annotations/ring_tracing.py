@@ -181,9 +181,7 @@ def _rings_to_the_left(
     return number[upward[order[found]]]
 
 
-def sums(
-    points: Ring, lengths: npt.NDArray[np.int64], integral: npt.NDArray[Any]
-) -> npt.NDArray[np.float64]:
+def sums(points: Ring, lengths: npt.NDArray[np.int64], integral: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     """The sum of values inside each ring, negative for holes.
 
     points (N, 2): the corners of rings that have these `lengths`, one after another. integral (N): the sum of
@@ -194,7 +192,9 @@ def sums(
     following = np.arange(1, len(points) + 1)
     following[last] = first
     vertical = points[following, 0] == points[:, 0]
-    return np.add.reduceat(np.where(vertical, integral[following] - integral, 0.0), first)
+    found: npt.NDArray[np.float64]
+    found = np.add.reduceat(np.where(vertical, integral[following] - integral, 0.0), first)
+    return found
 
 
 def _paired(order: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -204,7 +204,9 @@ def _paired(order: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     return partner
 
 
-_A, _B, _C, _D = (np.arange(16) >> bit & 1 == 1 for bit in range(4))  # of a code: upper left, upper right, lower left, lower right
+_A, _B, _C, _D = (
+    np.arange(16) >> bit & 1 == 1 for bit in range(4)
+)  # of a code: upper left, upper right, lower left, lower right
 _IS_SADDLE = (_A == _D) & (_B == _C) & (_A != _B)
 _IS_CORNER = (_A ^ _B ^ _C ^ _D) | _IS_SADDLE
 # Of a corner's two segments; of the first corner of a saddle, whose inside is above the horizontal segment.

@@ -10,8 +10,8 @@ from pixelwise.data.formats.outlines import Points
 def simplified(ring: Ring, tolerance: float) -> Ring:
     """Some corners of a closed ring, in order: all that were left out lie within `tolerance` of the rest.
 
-    Rectangles, and rings of which fewer than three corners would stay, are returned unchanged. Raises ValueError for a
-    tolerance that is negative or not a number.
+    Rectangles, and rings of which fewer than three corners would stay, are returned unchanged. Raises
+    ValueError for a tolerance that is negative or not a number.
     """
     if not tolerance >= 0:
         raise ValueError(f"expected a tolerance of at least 0 pixels, got {tolerance}")
@@ -42,4 +42,5 @@ def _distances(points: Points, begin: Points, end: Points) -> npt.NDArray[np.flo
     along = end - begin
     length = float((along**2).sum())
     share = ((points - begin) @ along / length).clip(0, 1) if length else np.zeros(len(points))
-    return np.square(points - begin - share[:, None] * along).sum(axis=1)
+    found: npt.NDArray[np.float64] = np.square(points - begin - share[:, None] * along).sum(axis=1)
+    return found
