@@ -52,6 +52,6 @@ def read_regions(path: Path) -> list[Region]:
         ]
     except Exception as problem:  # numpy and zipfile raise nearly anything on damaged files
         raise ImageError(
-            f"{printable(path)}: the regions of a finished picture cannot be read: {printable(problem)[:160]}",
+            f"{printable(path)}: its regions cannot be read: {printable(problem)[:99]}",
             "make the results again with --overwrite",
         ) from None

@@ -22,7 +22,8 @@ class Region:
     label: the class id. outer, holes: closed rings (N, 2) of corners x, y in pixels, without the first one
     repeated; pixel (0, 0) reaches from 0 to 1. Outer rings go clockwise in the picture, holes the other way.
     area: pixels. box: x, y, width, height. centroid: x, y. confidence: the mean probability of the class,
-    0 to 1, or None if it is unknown. Area, box and centroid are those of the pixels, also of simplified rings.
+    0 to 1, or None if it is unknown. Area, box and centroid are those of the pixels,
+    also if the rings are simplified.
     """
 
     label: int
@@ -63,7 +64,7 @@ def regions_of(
     """All regions of (H, W) labels but VOID and the ids to `skip`, by class, then from left to right.
 
     confidence: (h, w) of the same picture, perhaps smaller; regions get its mean, without pixels that are 0.
-    Raises ImageError if the labels are so speckled that the outlines have more than ring_tracing.MOST_POINTS corners.
+    Raises ImageError if the outlines have more than ring_tracing.MOST_POINTS corners.
     """
     borders = Borders.of(labels)
     present = np.unique(borders.around)  # every region has corners

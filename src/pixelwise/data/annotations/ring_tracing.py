@@ -178,7 +178,8 @@ def _rings_to_the_left(
     keys = corners.points[upward, 0] * height + tops
     order = np.argsort(keys)
     found = np.searchsorted(keys, begin * height + y, side="right", sorter=order) - 1
-    return number[upward[order[found]]]
+    rings: npt.NDArray[np.int64] = number[upward[order[found]]]
+    return rings
 
 
 def sums(points: Ring, lengths: npt.NDArray[np.int64], integral: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
