@@ -4,22 +4,88 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from pixelwise.cli import tables
 from pixelwise.cli.messages import report
 from pixelwise.cli.progress import counting
-from pixelwise.core.terminal import note, say, say_json
+from pixelwise.core.terminal import note, say, say_bytes, say_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from pixelwise.inference.segment_files import Outcome
     from pixelwise.workflows.segmenting import SegmentedFolder
 
 _MOST_TABLES = 3  # more pictures get a line each
+_MOST_NAMES = 3  # of files that were left out
+_FRAMES = "files of several frames, but for the first"
+_ADVICE = {
+    _FRAMES: ": --frames all segments all",
+    "raw photos": ": convert them to JPEG or TIFF",
+    "videos": ': pip install "pixelwise[video]"',
+}
+
+
+STDOUT = "-"
+"""The output that stands for one result on standard output."""
 
 
 @contextmanager
-def printing(as_json: bool) -> "Iterator[Callable[[int, int, Outcome], None]]":
+def destination(
+    output: "Path", kinds: "Sequence[str]", as_json: bool
+) -> "Iterator[tuple[Path, Callable[[int, int, Outcome], None]]]":
+    """Yields the folder for the results and a function that takes the number done, the total and an outcome.
+
+    If `output` is STDOUT, the folder is a temporary one, and its only result goes to standard output. Raises
+    BadParameter if there are several `kinds` or `as_json` then.
+    """
+    if str(output) == STDOUT:
+        with _piped(kinds, as_json) as (folder, on_picture):
+            yield folder, on_picture
+    else:
+        with _printing(as_json) as on_picture:
+            yield output, on_picture
+
+
+@contextmanager
+def _piped(
+    kinds: "Sequence[str]", as_json: bool
+) -> "Iterator[tuple[Path, Callable[[int, int, Outcome], None]]]":
+    import tempfile
+    from pathlib import Path
+
+    from pixelwise.core.errors import ImageError
+
+    if len(kinds) != 1 or as_json:
+        raise typer.BadParameter(
+            "standard output takes one kind of result and no JSON, such as: --save mask -o -",
+            param_hint="--output",
+        )
+    results: list[Path] = []
+
+    def on_picture(done: int, total: int, outcome: "Outcome") -> None:
+        if total > 1:
+            raise ImageError(
+                f"standard output takes one result, and there are {total} pictures", "name a folder"
+            )
+        if outcome.problem is not None:
+            report(outcome.problem)
+        results.extend(outcome.outputs.values())
+
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder), on_picture
+        for path in results:
+            if path.is_dir():
+                raise ImageError(
+                    "standard output takes one file, and this result is a folder", "name a folder"
+                )
+            say_bytes(path.read_bytes())
+
+
+@contextmanager
+def _printing(as_json: bool) -> "Iterator[Callable[[int, int, Outcome], None]]":
     """Yields a function that prints one outcome; it takes the number done and their total too."""
     with counting("segmenting", "pictures") as tell:
 
@@ -48,16 +114,20 @@ def show(done: "SegmentedFolder", seconds: float) -> None:
         if failed:
             parts.append(f"{failed} failed, named above")
         note(f"{', '.join(parts)}; {seconds:.1f} s; results in {done.output}")
-    frames = sum(FIRST_FRAME in outcome.notes for outcome in done.outcomes)
-    for what, count in {"files of several frames, but for the first": frames, **done.passed_over}.items():
-        if count:
-            note(f"not segmented: {what}: {count}")
+    several = [outcome.path for outcome in done.outcomes if FIRST_FRAME in outcome.notes]
+    for what, paths in {_FRAMES: several, **done.passed_over}.items():
+        if paths:
+            named = ", ".join(str(path) for path in paths[:_MOST_NAMES])
+            more = ", ..." if len(paths) > _MOST_NAMES else ""
+            note(f"not segmented: {what}: {len(paths)} ({named}{more}){_ADVICE.get(what, '')}")
     if done.submission is not None:
         note(f"{done.submission}: {len(done.outcomes)} pictures")
 
 
 def _print_json(outcome: "Outcome") -> None:
     record: dict[str, Any] = {"path": str(outcome.path)}
+    if outcome.page is not None:
+        record["page"] = outcome.page
     if outcome.problem is not None:
         record["error"] = outcome.problem.message
     else:
@@ -81,7 +151,8 @@ def _print_json(outcome: "Outcome") -> None:
 def _heading(outcome: "Outcome") -> str:
     facts = [f"{outcome.size[1]}x{outcome.size[0]}", *outcome.notes]
     facts.append("finished before" if outcome.skipped else f"{outcome.seconds:.2f} s")
-    return f"{outcome.path}  ({', '.join(facts)})"
+    page = "" if outcome.page is None else f", page {outcome.page}"
+    return f"{outcome.path}{page}  ({', '.join(facts)})"
 
 
 def _print_table(outcome: "Outcome") -> None:
