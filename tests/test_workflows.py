@@ -1,5 +1,6 @@
 """The public functions on arrays and folders: train, evaluate, compare, check, segment_folder, load."""
 
+import inspect
 import json
 import shutil
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from pixelwise.training import checkpoint
 from pixelwise.training.optimizer import schedule
 from pixelwise.training.recipe import Recipe
 from pixelwise.workflows.exporting import export
+from pixelwise.workflows.loading import LoadOptions
 from pixelwise.workflows.training import TrainedRun, prepare
 
 pytestmark = pytest.mark.slow  # trains, exports, or starts many processes
@@ -173,8 +175,8 @@ def test_a_folder_is_segmented_by_a_list_of_names(trained: TrainedRun, tmp_path:
         Image.fromarray(pairs(1)[0][0]).save(tmp_path / f"in/{name}.png")
     (tmp_path / "some.txt").write_text("c\na\n")
     options: Any = {"save": ["mask"], "ids": tmp_path / "some.txt", "engine": "torch"}
-    outcomes = pixelwise.segment_folder(tmp_path / "in", tmp_path / "out", trained.path, **options)
-    assert [outcome.path.name for outcome in outcomes] == ["a.png", "c.png"]
+    done = pixelwise.segment_folder(tmp_path / "in", tmp_path / "out", trained.path, **options)
+    assert [outcome.path.name for outcome in done.outcomes] == ["a.png", "c.png"]
     with pytest.raises(ModelError, match="is a run folder, which openvino does not run"):
         pixelwise.segment_folder(tmp_path / "in", tmp_path / "out", trained.path, engine="openvino")
 
@@ -203,16 +205,27 @@ def test_a_run_is_exported_and_segments_a_folder(trained: TrainedRun, tmp_path: 
     Image.fromarray(pairs(1)[0][0]).save(tmp_path / "in/a.png")
     (tmp_path / "in/b.png").write_bytes(b"not a picture")
     told: list[tuple[int, int]] = []
-    outcomes = pixelwise.segment_folder(
+    done = pixelwise.segment_folder(
         tmp_path / "in",
         tmp_path / "out",
         exported.path,
         save=["mask"],
         on_picture=lambda done, total, _: told.append((done, total)),
     )
-    assert [outcome.problem is None for outcome in outcomes] == [True, False]
+    assert [outcome.problem is None for outcome in done.outcomes] == [True, False]
+    assert done.failed == done.outcomes[1:]
     assert told == [(1, 2), (2, 2)]
-    assert np.asarray(Image.open(outcomes[0].outputs["mask"])).shape == (40, 56)
+    assert np.asarray(Image.open(done.outcomes[0].outputs["mask"])).shape == (40, 56)
+
+
+def test_functions_that_load_a_model_take_the_arguments_of_load(tmp_path: Path) -> None:
+    arguments = set(inspect.signature(pixelwise.load).parameters)
+    assert set(LoadOptions.__annotations__) <= arguments
+    predictor = pixelwise.load("default", threads=1)
+    with pytest.raises(ValueError, match="crf: a predictor has its own; give such options to load"):
+        pixelwise.segment_folder(tmp_path, tmp_path / "out", predictor, crf="densecrf")
+    with pytest.raises(ValueError, match="threads: a predictor has its own"):
+        pixelwise.evaluate(predictor, pairs(1), class_names=NAMES, threads=1)
 
 
 def test_segment_folder_names_wrong_arguments(tmp_path: Path, trained: TrainedRun) -> None:

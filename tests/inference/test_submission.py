@@ -75,7 +75,7 @@ def test_camvid_gets_the_folder_of_its_test_labels(photos: Path, tmp_path: Path)
 
 def test_the_archive_of_the_same_results_has_the_same_bytes(photos: Path, tmp_path: Path) -> None:
     archive, model = tmp_path / "results.tgz", predictor(VOC_CLASSES)
-    outcomes = segment_folder(photos, tmp_path / "out", model, submission=archive)
+    outcomes = segment_folder(photos, tmp_path / "out", model, submission=archive).outcomes
     first = archive.read_bytes()
     assert write_submission(outcomes[::-1], model.classes, archive) == 2
     assert archive.read_bytes() == first

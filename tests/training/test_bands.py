@@ -126,7 +126,7 @@ def test_segment_writes_masks_of_files_and_names_those_of_other_bands(
     write(tmp_path / "in/b.tif", values[..., :4])
     write(tmp_path / "in/c.tif", values.astype(np.uint8))
     Image.fromarray(values[..., :3].astype(np.uint8)).save(tmp_path / "in/d.png")
-    outcomes = segment_folder(tmp_path / "in", tmp_path / "out", load(model, engine="onnxruntime"))
+    outcomes = segment_folder(tmp_path / "in", tmp_path / "out", load(model, engine="onnxruntime")).outcomes
     assert [outcome.problem is None for outcome in outcomes] == [True, False, False, False]
     mask = np.asarray(Image.open(tmp_path / "out/a_mask.png"))
     assert (mask == np.asarray(Image.open(fields / "val/labels/val0.png"))).mean() > 0.9

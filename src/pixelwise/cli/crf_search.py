@@ -65,7 +65,10 @@ def crf_search(
     ranges = _ranges(grid, w1=w1, theta_alpha=theta_alpha, theta_beta=theta_beta)
     options.check_ending(output, ".json")
     search = prepare_search(
-        *(model, data, output, split),
+        model,
+        data,
+        output,
+        split,
         classes=classes,
         ids=ids,
         ranges=ranges,

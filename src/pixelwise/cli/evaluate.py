@@ -47,22 +47,23 @@ def evaluate(
     """
     from pixelwise.workflows.evaluating import report_on
 
-    options.check_engine(engine, precision)
-    preset, views = options.chosen_preset(crf, crf_preset), options.chosen_views(scales, flip)
+    preset = options.chosen_preset(crf, crf_preset)
+    loading = options.for_load(
+        threads=1, crf=preset, scales=scales, flip=flip, engine=engine, precision=precision
+    )
     details = ("trimap", "class_borders") * trimap + ("boundary",) * boundary
     with bars("evaluating") as tell:
         result = report_on(
-            *(model, data, split),
+            model,
+            data,
+            split,
             report=report,
-            crf=preset,
-            views=views,
-            engine=engine,
-            precision=precision,
             ids=ids,
             head=head,
             classes=classes,
             details=details,
             on_image=tell,
+            **loading,
         )
     if as_json:
         say_json(result)

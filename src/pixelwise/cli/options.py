@@ -8,6 +8,7 @@ import typer
 if TYPE_CHECKING:
     from pixelwise.inference.results.cleaning import Cleaning
     from pixelwise.inference.views import Views
+    from pixelwise.workflows.loading import LoadOptions
 
 Classes = Annotated[
     str | None,
@@ -136,6 +137,31 @@ def chosen_preset(crf: bool, preset: str | None) -> str | None:
     return DEFAULT_PRESET if crf and preset is None else preset
 
 
+def for_load(
+    *,
+    threads: int | None,
+    crf: str | None,
+    scales: str | None,
+    flip: bool,
+    engine: str,
+    precision: str,
+) -> "LoadOptions":
+    """What `load` takes besides the model; crf: of `chosen_preset`. Raises BadParameter for an unknown
+    engine, and for a precision that models do not run in.
+    """
+    from pixelwise.core.precision import for_inference
+    from pixelwise.inference.engines.registry import ENGINES
+
+    if engine not in ENGINES:
+        raise typer.BadParameter(f"expected one of {', '.join(ENGINES)}, got {engine}", param_hint="--engine")
+    try:
+        for_inference(precision)
+    except ValueError as fault:
+        raise typer.BadParameter(str(fault), param_hint="--precision") from None
+    views = chosen_views(scales, flip)
+    return {"threads": threads, "crf": crf, "views": views, "engine": engine, "precision": precision}
+
+
 def chosen_views(scales: str | None, flip: bool) -> "Views":
     """The test-time augmentation that --scales and --flip select."""
     from pixelwise.inference.views import Views
@@ -204,16 +230,3 @@ def parsed_size(text: str) -> tuple[int, int]:
             f"expected HEIGHTxWIDTH, each from 1 to 20000, such as 375x500; got {text}", param_hint="--size"
         )
     return int(sides[0]), int(sides[1])
-
-
-def check_engine(engine: str, precision: str) -> None:
-    """Raise BadParameter for an unknown engine, or a precision that models do not run in."""
-    from pixelwise.core.precision import for_inference
-    from pixelwise.inference.engines.registry import ENGINES
-
-    if engine not in ENGINES:
-        raise typer.BadParameter(f"expected one of {', '.join(ENGINES)}, got {engine}", param_hint="--engine")
-    try:
-        for_inference(precision)
-    except ValueError as fault:
-        raise typer.BadParameter(str(fault), param_hint="--precision") from None

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from pixelwise.cli import options
-from pixelwise.cli.segment_report import show
+from pixelwise.cli.segment_report import printing, show
 
 EXAMPLES = (
     "pixelwise segment examples/chelsea.png",
@@ -72,20 +72,30 @@ def segment(
     results/VOC2012/Segmentation/comp5_test_cls/ID.png for VOC's classes, testannot/ID.png for CamVid's.
     """
     from pixelwise.inference.results.submission import ENDINGS
-    from pixelwise.workflows.segmenting import prepare_folder
+    from pixelwise.workflows.segmenting import segment_folder
 
     start = time.perf_counter()
-    options.check_engine(engine, precision)
     kinds = options.kinds(save)
     options.check_ending(submission, *ENDINGS, option="--submission")
-    job = prepare_folder(
-        *(inputs, output, model, kinds, options.chosen_preset(crf, crf_preset), overwrite, threads),
-        *(depth, hha, submission),
-        ids=ids,
-        engine=engine,
-        precision=precision,
-        views=options.chosen_views(scales, flip),
-        cleaning=options.chosen_cleaning(only, largest, fill_holes, min_region),
+    preset = options.chosen_preset(crf, crf_preset)
+    loading = options.for_load(
+        threads=threads, crf=preset, scales=scales, flip=flip, engine=engine, precision=precision
     )
-    if not show(job, start, as_json):
+    with printing(as_json) as on_picture:
+        done = segment_folder(
+            inputs,
+            output,
+            model,
+            kinds,
+            overwrite=overwrite,
+            ids=ids,
+            depth=depth,
+            hha=hha,
+            cleaning=options.chosen_cleaning(only, largest, fill_holes, min_region),
+            submission=submission,
+            on_picture=on_picture,
+            **loading,
+        )
+    show(done, time.perf_counter() - start)
+    if done.failed:
         raise typer.Exit(1)

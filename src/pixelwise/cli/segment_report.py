@@ -1,51 +1,59 @@
 """What `pixelwise segment` prints: each picture with its classes, and a summary."""
 
 import sys
-import time
-from collections import Counter
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pixelwise.cli import tables
 from pixelwise.cli.messages import report
-from pixelwise.cli.progress import progress
+from pixelwise.cli.progress import counting
 from pixelwise.core.terminal import note, say, say_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
     from pixelwise.inference.segment_files import Outcome
-    from pixelwise.workflows.segmenting import FolderJob
+    from pixelwise.workflows.segmenting import SegmentedFolder
 
 _MOST_TABLES = 3  # more pictures get a line each
 
 
-def show(job: "FolderJob", start: float, as_json: bool) -> bool:
-    """Run the job and print its outcomes as they come. False if a picture could not be segmented.
+@contextmanager
+def printing(as_json: bool) -> "Iterator[Callable[[int, int, Outcome], None]]":
+    """Yields a function that prints one outcome; it takes the number done and their total too."""
+    with counting("segmenting", "pictures") as tell:
 
-    start: the time by `time.perf_counter` from which the summary counts its seconds.
-    """
+        def on_picture(done: int, total: int, outcome: "Outcome") -> None:
+            tell(done, total)
+            if outcome.problem is not None:
+                report(outcome.problem)
+            if as_json:
+                _print_json(outcome)
+            elif outcome.problem is None:
+                (_print_table if total <= _MOST_TABLES else _print_line)(outcome)
+
+        yield on_picture
+
+
+def show(done: "SegmentedFolder", seconds: float) -> None:
+    """Print how many pictures were segmented, in how many seconds, and what was left out."""
     from pixelwise.core.pictures.reading import FIRST_FRAME
 
-    one = _print_json if as_json else _print_table if len(job.tasks) <= _MOST_TABLES else _print_line
-    counts: Counter[str] = Counter()
-    finished: list[Outcome] = []
-    with progress("segmenting", len(job.tasks), "pictures") as tell:
-        for outcome in job.run():
-            finished.append(outcome)
-            tell(len(finished))
-            if outcome.problem is not None:
-                counts["failed"] += 1
-                report(outcome.problem)
-            else:
-                counts["skipped" if outcome.skipped else "segmented"] += 1
-            if outcome.problem is None or as_json:
-                one(outcome)
-    _print_summary(counts, time.perf_counter() - start, job.output)
-    _print_left_out(sum(FIRST_FRAME in outcome.notes for outcome in finished), job.passed_over)
-    if job.submission is not None:
-        note(f"{job.submission}: {job.write_submission(finished)} pictures")
-    return not counts["failed"]
+    skipped = sum(outcome.skipped for outcome in done.outcomes)
+    failed = len(done.failed)
+    if len(done.outcomes) > 1:
+        parts = [f"{len(done.outcomes) - skipped - failed} segmented"]
+        if skipped:
+            parts.append(f"{skipped} finished before (--overwrite makes them again)")
+        if failed:
+            parts.append(f"{failed} failed, named above")
+        note(f"{', '.join(parts)}; {seconds:.1f} s; results in {done.output}")
+    frames = sum(FIRST_FRAME in outcome.notes for outcome in done.outcomes)
+    for what, count in {"files of several frames, but for the first": frames, **done.passed_over}.items():
+        if count:
+            note(f"not segmented: {what}: {count}")
+    if done.submission is not None:
+        note(f"{done.submission}: {len(done.outcomes)} pictures")
 
 
 def _print_json(outcome: "Outcome") -> None:
@@ -88,22 +96,3 @@ def _print_table(outcome: "Outcome") -> None:
 def _print_line(outcome: "Outcome") -> None:
     classes = ", ".join(f"{entry.name} {entry.area:.1%} ({entry.confidence:.0%})" for entry in outcome.areas)
     say(f"{_heading(outcome)}  {classes}")
-
-
-def _print_summary(counts: Counter[str], seconds: float, output: "Path") -> None:
-    if sum(counts.values()) < 2:
-        return
-    parts = [f"{counts['segmented']} segmented"]
-    if counts["skipped"]:
-        parts.append(f"{counts['skipped']} finished before (--overwrite makes them again)")
-    if counts["failed"]:
-        parts.append(f"{counts['failed']} failed, named above")
-    note(f"{', '.join(parts)}; {seconds:.1f} s; results in {output}")
-
-
-def _print_left_out(frames: int, passed_over: "Mapping[str, int]") -> None:
-    """Report what was not segmented."""
-    counts = {"files of several frames, but for the first": frames, **passed_over}
-    for what, count in counts.items():
-        if count:
-            note(f"not segmented: {what}: {count}")

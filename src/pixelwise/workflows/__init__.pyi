@@ -8,9 +8,9 @@ from .drawing import Preview, gallery, preview
 from .evaluating import compare, evaluate
 from .exporting import Exported, Wrapped, export, wrap
 from .importing import CaffeImport, import_caffe
-from .loading import load
+from .loading import LoadOptions, load
 from .refining import RefinedFile, refine_file
-from .segmenting import segment_folder
+from .segmenting import SegmentedFolder, segment_folder
 from .training import TrainedRun, train
 
 __all__ = [
@@ -18,9 +18,11 @@ __all__ = [
     "Check",
     "Exported",
     "FoundPreset",
+    "LoadOptions",
     "Preview",
     "RefinedClip",
     "RefinedFile",
+    "SegmentedFolder",
     "TrainedRun",
     "Wrapped",
     "boxes_to_masks",

@@ -91,7 +91,10 @@ def search_crf(
     `overwrite`; else what `load` and `evaluate` raise.
     """
     begun = prepare_search(
-        *(model, data, output, split),
+        model,
+        data,
+        output,
+        split,
         classes=classes,
         ids=ids,
         ranges=ranges,

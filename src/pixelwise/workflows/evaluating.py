@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from pixelwise.core.errors import ImageError
 from pixelwise.core.files import make_folder
@@ -13,9 +13,8 @@ from pixelwise.evaluation.details import ALL
 from pixelwise.evaluation.evaluation import Evaluation
 from pixelwise.evaluation.evaluation import evaluate as judge
 from pixelwise.inference.predictor import Predictor
-from pixelwise.inference.views import SINGLE, Views
 from pixelwise.workflows.data import Data, labelled_images
-from pixelwise.workflows.loading import load
+from pixelwise.workflows.loading import LoadOptions, load, refuse_options
 
 
 def evaluate(
@@ -28,16 +27,18 @@ def evaluate(
     head: str | None = None,
     details: Collection[str] = (),
     on_image: Callable[[int], None] | None = None,
+    **options: Unpack[LoadOptions],
 ) -> Evaluation:
     """Evaluate a model. The result's `summary()` has pixel accuracy, mean accuracy, mean IoU and
     frequency-weighted IoU; its `to_dict()` has everything.
 
-    model: what `load` takes, or a predictor. data: KIND:PATH, a data set, or a sequence of (image, labels)
-    arrays with `class_names`. Classes are matched by name; those that the model lacks become void.
-    classes: a selection such as "background,animal=cat+dog". head: which labels, if the data has several.
-    details: what else to count, see evaluation.details. on_image is called with the number of images done.
+    model: what `load` takes, with its `options`, such as crf="densecrf"; or a predictor, which has its own.
+    data: KIND:PATH, a data set, or a sequence of (image, labels) arrays with `class_names`. Classes are
+    matched by name; those that the model lacks become void. classes: a selection such as
+    "background,animal=cat+dog". head: which labels, if the data has several. details: what else to count, see
+    evaluation.details. on_image is called with the number of images done.
     """
-    predictor = model if isinstance(model, Predictor) else load(model, threads=1, head=head)
+    predictor = _loaded(model, head, options)
     dataset = as_learnt(labelled_images(data, split, class_names, head), predictor)
     if classes is not None:
         dataset = dataset.select(classes)
@@ -50,15 +51,12 @@ def report_on(
     split: str = "val",
     *,
     report: str | Path | None = None,
-    crf: str | None = None,
-    views: Views = SINGLE,
-    engine: str = "auto",
-    precision: str = "float32",
     ids: Path | None = None,
     head: str | None = None,
     classes: str | None = None,
     details: Collection[str] = (),
     on_image: Callable[[str, int, int], None] | None = None,
+    **options: Unpack[LoadOptions],
 ) -> dict[str, Any]:
     """`evaluate` as plain data, with how it was made, which `pixelwise compare` takes.
 
@@ -67,7 +65,7 @@ def report_on(
     ImageError if the folder cannot be written into, and otherwise what `load` and `evaluate` raise.
     """
     dataset = open_dataset(data, split, None, ids, head)
-    predictor = load(model, 1, crf, views, engine, precision, head)
+    predictor = _loaded(model, head, options)
     dataset = as_learnt(dataset, predictor)
     if classes is not None:
         dataset = dataset.select(classes)
@@ -80,7 +78,7 @@ def report_on(
             on_image(dataset.name, done, len(dataset))
 
     evaluation = judge(predictor, dataset, tell, details)
-    made = {"model": model, "data": dataset.name, "views": str(predictor.views), "crf": crf}
+    made = {"model": model, "data": dataset.name, "views": str(predictor.views), "crf": options.get("crf")}
     result = {**made, **evaluation.to_dict()}
     if report is not None:
         from pixelwise.evaluation.report.gallery import exhibits
@@ -106,6 +104,15 @@ def _record(judged: Evaluation | str | Path, name: str) -> comparison.Record:
     if isinstance(judged, Evaluation):
         return comparison.record_of(judged, name)
     return comparison.load_record(Path(judged))
+
+
+def _loaded(model: Predictor | str | Path, head: str | None, options: LoadOptions) -> Predictor:
+    """One thread for each picture: several are judged at a time."""
+    if not isinstance(model, Predictor):
+        one_thread: LoadOptions = {"threads": 1, **options}
+        return load(model, head=head, **one_thread)
+    refuse_options(options)
+    return model
 
 
 def as_learnt(dataset: LabelledImages, predictor: Predictor) -> LabelledImages:

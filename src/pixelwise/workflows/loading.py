@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from pixelwise.core.classes import Classes
 from pixelwise.core.errors import ModelError
@@ -16,6 +16,16 @@ from pixelwise.inference.views import SINGLE, Views
 
 if TYPE_CHECKING:
     from torch import nn
+
+
+class LoadOptions(TypedDict, total=False):
+    """Arguments of `load` that functions take too if they load a model."""
+
+    threads: int | None
+    crf: Preset | str | Path | None
+    views: Views
+    engine: str
+    precision: str
 
 
 def load(
@@ -53,7 +63,12 @@ def load(
     """
     if not isinstance(model, str | Path) or str(model) in bundled_names() or not Path(model).is_dir():
         return predictor.load(
-            *(model, threads, crf, views, engine, precision),
+            model,
+            threads,
+            crf,
+            views,
+            engine,
+            precision,
             classes=classes,
             mean=mean,
             std=std,
@@ -66,6 +81,12 @@ def load(
             f"{model} is a run folder, which {engine} does not run", "export it to an .onnx file"
         )
     return _load_run(Path(model), threads, crf, views, precision, head)
+
+
+def refuse_options(options: LoadOptions) -> None:
+    """Raise ValueError if there are any beside a predictor, which was loaded already."""
+    if options:
+        raise ValueError(f"{', '.join(options)}: a predictor has its own; give such options to load")
 
 
 def _load_run(
