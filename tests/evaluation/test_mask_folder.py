@@ -165,7 +165,7 @@ def test_a_palette_of_class_colours_in_another_order_is_not_taken_for_ids(data: 
 def test_unknown_colours_are_named(data: str, tmp_path: Path) -> None:
     Image.new("RGB", (4, 1), (1, 2, 3)).save(tmp_path / "masks/a.png")
     grey(tmp_path / "masks/b.png", MASKS["b"])
-    with pytest.raises(DataError, match="a.png holds the colours #010203"):
+    with pytest.raises(DataError, match=r"a\.png holds the colours #010203"):
         pixelwise.evaluate(f"masks:{tmp_path / 'masks'}", data, "all")
 
 
@@ -184,7 +184,7 @@ def test_masks_may_hold_the_ids_of_the_label_files_or_0_and_255(tmp_path: Path, 
     for option in ("foreground=255", "ids=file"):
         result = pixelwise.evaluate(f"masks:{tmp_path / 'masks'},{option}", binary, "all")
         assert result.confusion.tolist() == [[3, 2], [0, 3]]
-    with pytest.raises(DataError, match="masks:.*,foreground=255"):
+    with pytest.raises(DataError, match=r"masks:.*,foreground=255"):
         pixelwise.evaluate(f"masks:{tmp_path / 'masks'}", binary, "all")
 
 
@@ -221,7 +221,7 @@ def test_labels_of_0_and_255_alone_are_not_judged(
 ) -> None:
     for name in TRUTH:
         grey(tmp_path / f"labels/{name}.png", [[0, 255, 255, 0]])
-    with pytest.raises(DataError, match="only class 0 and void.*\n.*foreground=255"):
+    with pytest.raises(DataError, match=r"only class 0 and void.*\n.*foreground=255"):
         pixelwise.evaluate(predictor, data, "all")
 
 

@@ -38,10 +38,11 @@ def evaluate(
     model: what `load` takes, with its `options`, such as crf="densecrf"; or a predictor, which has its own;
     or "masks:FOLDER", a folder with a mask for each picture of the data, called by its id (ID.png,
     ID_mask.png or ID.npy), whose pixels are class ids or the classes' colours. allow_missing: leave out
-    pictures without a mask, which raise DataError otherwise. data: KIND:PATH, a data set, or a sequence of (image, labels) arrays with `class_names`. Classes are
-    matched by name; those that the model lacks become void. classes: a selection such as
-    "background,animal=cat+dog". head: which labels, if the data has several. details: what else to count, see
-    evaluation.details. on_image is called with the number of images done.
+    pictures without a mask, which raise DataError otherwise. data: KIND:PATH, a data set, or a sequence of
+    (image, labels) arrays with `class_names`. Classes are matched by name; those that the model lacks become
+    void. classes: a selection such as "background,animal=cat+dog". head: which labels, if the data has
+    several. details: what else to count, see evaluation.details. on_image is called with the number of images
+    done.
     """
     dataset = labelled_images(data, split, class_names, head)
     judged, dataset = _judged(model, dataset, head, classes, allow_missing, options)
@@ -65,8 +66,9 @@ def report_on(
     """`evaluate` as plain data, with how it was made, which `pixelwise compare` takes.
 
     report: a folder for a page with all details, charts and telling images. ids: a file that lists the images
-    to judge. Of masks:FOLDER it names the pictures that are `missing`. on_image is called with the data's name, the number of images done and their total. Raises
-    ImageError if the folder cannot be written into, and otherwise what `load` and `evaluate` raise.
+    to judge. Of masks:FOLDER it names the pictures that are `missing`. on_image is called with the data's
+    name, the number of images done and their total. Raises ImageError if the folder cannot be written into,
+    and otherwise what `load` and `evaluate` raise.
     """
     dataset = open_dataset(data, split, None, ids, head)
     judged, dataset = _judged(model, dataset, head, classes, allow_missing, options)
