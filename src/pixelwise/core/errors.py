@@ -70,6 +70,10 @@ EXTRAS = {
     "pillow_heif": "heif",
     "av": "video",
     "fsspec": "cloud",
+    "fastapi": "serve",
+    "uvicorn": "serve",
+    "python_multipart": "serve",
+    "prometheus_client": "serve",
 }
 """The install tier that brings a package which the base tier lacks, by import name."""
 
