@@ -319,9 +319,9 @@ def test_a_key_opens_everything_but_the_page(tiny: Predictor, picture: bytes) ->
             for path in ("/v1/segment", "/v1/sessions", "/metrics"):
                 refused = client.post(path, content=picture, headers=headers)
                 assert (refused.status_code, refused.headers["www-authenticate"]) == (401, "Bearer")
-        headers = {"Authorization": "Bearer opensesame"}
-        assert client.post("/v1/segment", content=picture, headers=headers).status_code == 200
-        assert client.get("/metrics", headers=headers).status_code == 200
+        right = {"Authorization": "Bearer opensesame"}
+        assert client.post("/v1/segment", content=picture, headers=right).status_code == 200
+        assert client.get("/metrics", headers=right).status_code == 200
 
 
 def test_an_empty_key_is_an_error(tiny: Predictor) -> None:

@@ -50,6 +50,23 @@ def test_overlay_and_cutout_are_pictures(service: httpx.Client, picture: bytes) 
     assert opaque[:, 12:].max() < 50
 
 
+def test_polygons_come_as_geojson_and_for_labelme(service: httpx.Client, picture: bytes) -> None:
+    found = segment(service, picture, "application/geo+json").json()
+    (feature,) = found["features"]
+    assert (feature["properties"]["class"], feature["properties"]["area"]) == ("red", 300)
+    assert sorted(map(tuple, feature["geometry"]["coordinates"][0][:4])) == [
+        (0, 0),
+        (0, 30),
+        (10, 0),
+        (10, 30),
+    ]
+    query = "?name=../secret/cat.png"
+    labelme = segment(service, picture, "application/json;result=labelme", query).json()
+    assert labelme["imagePath"] == "cat.png"
+    assert (labelme["imageHeight"], labelme["imageWidth"]) == (30, 40)
+    assert [shape["label"] for shape in labelme["shapes"]] == ["red"]
+
+
 def test_a_form_gives_the_same_as_the_body_itself(service: httpx.Client, picture: bytes) -> None:
     form = service.post("/v1/segment", files={"file": ("../../etc/passwd", picture, "text/html")})
     assert form.status_code == 200

@@ -263,7 +263,8 @@ for (const button of document.querySelectorAll<HTMLButtonElement>("#downloads [d
   button.addEventListener("click", () =>
     attempt("Preparing the file ...", async () => {
       const { accept, name } = button.dataset;
-      save(await picture!.session.download(withOnly(), accept!), `${stem()}_${name}`);
+      const wish = { ...withOnly(), name: picture!.name };
+      save(await picture!.session.download(wish, accept!), `${stem()}${name}`);
     }),
   );
 }

@@ -42,6 +42,7 @@ export interface Change {
   iterations: number;
   scribbles: Scribble[];
   only?: string[];
+  name?: string;
 }
 
 export interface Labels {

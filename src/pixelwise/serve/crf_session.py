@@ -54,12 +54,13 @@ class Change(BaseModel):
     """The CRF's parameters and all scribbles so far."""
 
     model_config = ConfigDict(extra="forbid")
-    w1: float = Field(BASE.w1, ge=0, le=1000)
-    theta_alpha: float = Field(BASE.theta_alpha, ge=1, le=1000)
-    theta_beta: float = Field(BASE.theta_beta, ge=1, le=255)
-    iterations: int = Field(BASE.iterations, ge=0, le=50)
-    scribbles: list[Scribble] = Field([], max_length=100)
-    only: list[str] = Field([], max_length=255, description="Classes to keep in files; empty: all.")
+    w1: float = Field(default=BASE.w1, ge=0, le=1000)
+    theta_alpha: float = Field(default=BASE.theta_alpha, ge=1, le=1000)
+    theta_beta: float = Field(default=BASE.theta_beta, ge=1, le=255)
+    iterations: int = Field(default=BASE.iterations, ge=0, le=50)
+    scribbles: list[Scribble] = Field(default=[], max_length=100)
+    only: list[str] = Field(default=[], max_length=255, description="Classes to keep in files; empty: all.")
+    name: str = Field(default="picture.jpg", max_length=255, description="The picture's name, for labelme.")
 
     def preset(self) -> Preset:
         return replace(
