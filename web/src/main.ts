@@ -58,6 +58,7 @@ async function open(file: Blob, name: string): Promise<void> {
   const turn = ++opening;
   document.body.classList.add("busy");
   await attempt("Segmenting ...", async () => {
+    await offered;
     const [photo, session] = await Promise.all([
       createImageBitmap(file, { imageOrientation: "from-image" }).catch(() => {
         throw new Error("this browser cannot show such a file: choose a JPEG, PNG or WebP");
@@ -123,6 +124,15 @@ async function refresh(): Promise<void> {
 
 function show(): void {
   if (picture === null) return;
+  paint();
+  showClasses(element("classes"), found(picture.after), picture.session.opened, chosen, isolate);
+  for (const id of ["undo", "clear"]) element<HTMLButtonElement>(id).disabled = scribbles.length === 0;
+  showCode();
+}
+
+// The canvas alone. While the pointer or the focus moves, no button may be replaced: it would lose a click.
+function paint(): void {
+  if (picture === null) return;
   const checked = document.querySelector<HTMLInputElement>("input[name=view]:checked");
   const scene: Scene = {
     photo: picture.photo,
@@ -137,9 +147,6 @@ function show(): void {
   };
   draw(canvas, scene);
   element("frame").classList.toggle("checked", scene.view === "cutout");
-  showClasses(element("classes"), found(picture.after), scene.opened, chosen, isolate);
-  for (const id of ["undo", "clear"]) element<HTMLButtonElement>(id).disabled = scribbles.length === 0;
-  showCode();
 }
 
 function isolate(id: number): void {
@@ -173,7 +180,7 @@ listen(canvas, {
     readout.value = place === null ? "Point at the picture" : described(place);
     if (byKeyboard || cursor !== null) {
       cursor = byKeyboard ? place : null;
-      show();
+      paint();
     }
   },
   pick: (place) => {
@@ -182,7 +189,7 @@ listen(canvas, {
   },
   sketch: (scribble) => {
     sketched = scribble;
-    show();
+    paint();
   },
   finish: (scribble) => {
     sketched = null;
@@ -208,7 +215,7 @@ function described(place: Place): string {
 
 // Controls
 
-for (const name of ["view", "compare"]) element(name).addEventListener("input", show);
+for (const name of ["view", "compare"]) element(name).addEventListener("input", paint);
 element("pen").addEventListener("input", () => {
   const checked = document.querySelector<HTMLInputElement>("input[name=pen]:checked");
   canvas.classList.toggle("pen", checked?.value !== "look");
@@ -330,6 +337,6 @@ onKeyNeeded(
       dialog.showModal();
     }),
 );
-void attempt("", async () => {
+const offered = attempt("", async () => {
   modelChoice.replaceChildren(...(await models()).map(({ name }) => new Option(name, name)));
 });

@@ -39,6 +39,7 @@ export class Sliders {
       const input = document.createElement("input");
       const says = document.createElement("small");
       label.className = "slider";
+      label.htmlFor = form.name; // or else it would be that of the output, which comes first
       title.textContent = form.title;
       says.textContent = form.says;
       Object.assign(input, { type: "range", id: form.name, min: "0", max: String(form.whole ? form.high : STEPS), step: "1" });
