@@ -33,7 +33,11 @@ def photo() -> npt.NDArray[np.uint8]:
 
 @pytest.fixture
 def session(tiny: Predictor, photo: npt.NDArray[np.uint8]) -> CRFSession:
-    return CRFSession(tiny(photo), photo, threads=1)
+    return opened(tiny, photo)
+
+
+def opened(tiny: Predictor, photo: npt.NDArray[np.uint8]) -> CRFSession:
+    return CRFSession(tiny(photo), photo, lambda: photo, threads=1)
 
 
 def encoded(photo: npt.NDArray[np.uint8]) -> bytes:
@@ -94,7 +98,7 @@ def test_the_order_of_changes_does_not_matter(session: CRFSession, tiny: Predict
         Change(iterations=n, theta_beta=b, scribbles=s) for n in (5, 2) for b in (3, 9) for s in ([], strokes)
     ]
     for change in [*changes, *reversed(changes)]:
-        fresh = CRFSession(tiny(photo), photo, threads=1)
+        fresh = opened(tiny, photo)
         assert np.array_equal(session.beliefs(change), fresh.beliefs(change))
 
 
@@ -114,7 +118,7 @@ def test_a_scribble_makes_its_class_more_or_less_likely_where_the_colours_are_al
 def test_a_file_has_the_pictures_own_size(tiny: Predictor) -> None:
     large = np.zeros((300, 1200, 3), np.uint8)
     large[:, :600, 0] = 200
-    session = CRFSession(tiny(large), large, threads=1)
+    session = opened(tiny, large)
     assert session.size == (125, 500)
     labels = session.segmentation(Change()).labels
     assert labels.shape == (300, 1200)
@@ -145,11 +149,11 @@ def pixels(client: httpx.Client, name: str, change: dict[str, Any]) -> httpx.Res
 def test_over_http_the_page_gets_labels_and_confidences(
     small: httpx.Client, tiny: Predictor, photo: npt.NDArray[np.uint8]
 ) -> None:
-    opened = small.post("/v1/sessions", content=encoded(photo)).json()
-    assert (opened["height"], opened["width"]) == (60, 90)
-    assert opened["preset"] == vars(BASE)
-    answer = pixels(small, opened["session"], {"iterations": 3})
-    labels, confidence = CRFSession(tiny(photo), photo).labels(Change(iterations=3))
+    answered = small.post("/v1/sessions", content=encoded(photo)).json()
+    assert (answered["height"], answered["width"]) == (60, 90)
+    assert answered["preset"] == vars(BASE)
+    answer = pixels(small, answered["session"], {"iterations": 3})
+    labels, confidence = opened(tiny, photo).labels(Change(iterations=3))
     received = np.frombuffer(answer.content, np.uint8).reshape(2, 60, 90)
     assert np.array_equal(received[0], labels)
     assert np.abs(received[1].astype(int) - confidence).max() <= 1

@@ -5,7 +5,7 @@ costs one step.
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -87,10 +87,18 @@ class CRFSession:
     """A segmented picture on a grid whose long side is at most NOMINAL_SIDE, where the widths of a preset are
     pixels. Threads may share it; its calls wait for each other."""
 
-    def __init__(self, segmented: Segmentation, whole: RGBImage, threads: int | None = None) -> None:
-        """`segmented`: the net's result for the picture `whole`."""
+    def __init__(
+        self,
+        segmented: Segmentation,
+        whole: RGBImage,
+        again: Callable[[], RGBImage],
+        threads: int | None = None,
+    ) -> None:
+        """`segmented`: the net's result for the picture `whole`, which is not kept; `again` decodes it again,
+        for overlays and cutouts."""
         self.classes, self.notes = segmented.classes, segmented.notes()
-        self._whole, self._threads = whole, threads
+        self.whole_size = segmented.size
+        self._again, self._threads = again, threads
         self.size = fitting(segmented.size, NOMINAL_SIDE)
         self._image = resized(whole, self.size)
         self._net = segmented.probabilities_at(self.size)
@@ -99,11 +107,6 @@ class CRFSession:
         self._unary: _Unary | None = None
         self._crf: DenseCRF | None = None
         self._lattice: tuple[Preset, tuple[int, ...]] | None = None
-
-    @property
-    def whole_size(self) -> tuple[int, int]:
-        """(height, width) of the picture."""
-        return self._whole.shape[0], self._whole.shape[1]
 
     def beliefs(self, change: Change) -> Beliefs:
         """(C, h, w) after the change's iterations. Raises ValueError for a class that the model lacks, and
@@ -129,7 +132,7 @@ class CRFSession:
         """The result in the picture's own size."""
         scores = scores_of(self.beliefs(change))
         return Segmentation(
-            scores, self.whole_size, self.classes, self._image, lambda: self._whole, scored_size=self.size
+            scores, self.whole_size, self.classes, self._image, self._again, scored_size=self.size
         )
 
     def _with_scribbles(self, scribbles: tuple[Scribble, ...]) -> _Unary:

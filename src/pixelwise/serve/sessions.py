@@ -39,7 +39,7 @@ def router(models: Models, work: Work, limits: Limits, store: SessionStore) -> A
 
         def segmented(content: bytes) -> CRFSession:
             whole = decoded(content, limits)
-            return CRFSession(models.segment(name, whole), whole)
+            return CRFSession(models.segment(name, whole), whole, partial(decoded, content, limits))
 
         with work.place() as place:
             content = await content_of(request, limits)
