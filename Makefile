@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test docs stub hostile sanitize clean
+.PHONY: demo test docs stub page hostile sanitize clean
 
 demo: .venv/base
 	$(BIN)/pixelwise segment examples --output demo --save mask,overlay,cutout --overwrite --crf --min-region 1%
@@ -29,6 +29,11 @@ docs: .venv/docs
 # The types of the compiled core, from the signatures in cpp/bindings. A test compares.
 stub: .venv/dev
 	$(BIN)/python -m nanobind.stubgen -q -m pixelwise._core -o src/pixelwise/_core.pyi
+
+# The page of `pixelwise serve`, from web/ by Vite into src/pixelwise/serve/static. A test compares.
+page:
+	npm --prefix web ci --no-audit --no-fund
+	npm --prefix web run build
 
 # Memory and undefined behaviour, then threads, whose sanitizer wants addresses that are not randomised.
 sanitize:
