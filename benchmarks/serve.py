@@ -3,9 +3,9 @@
     python benchmarks/serve.py [--model default] [--engine auto] [--clients 1,8,64,500] [--each 4]
 
 Each client has a connection of its own and sends photos of 500x375 pixels one after another; after 429 it
-waits as long as Retry-After says. Every mask is compared with that of the first answer. `answered` is the time
-of the tries that were answered, `whole` that from the first try. The last rows time the page's CRF: a changed
-width, which builds the lattice again, and one more iteration, which does not.
+waits as long as Retry-After says. Every mask is compared with that of the first answer. `answered` is the
+time of the tries that were answered, `whole` that from the first try. The last rows time the page's CRF: a
+changed width, which builds the lattice again, and one more iteration, which does not.
 """
 
 import argparse

@@ -25,8 +25,10 @@ from pixelwise.inference.segmentation import Segmentation
 BASE = load_preset(DEFAULT_PRESET)
 """The preset that the sliders start from, and whose other values they leave."""
 
-_POSSIBLE = 0.01
-"""A class that has less than this probability everywhere is left out of the CRF, which is faster."""
+_POSSIBLE = 0.1
+"""A class that has less than this probability everywhere is left out of the CRF, which takes up to half of the
+time then. On the example photos 3 of 100,000 pixels get another label.
+"""
 
 _STRENGTH = 15.0
 """By how much a scribble makes a class likelier than the best other, or less likely: more than kernels of
@@ -111,22 +113,26 @@ class CRFSession:
     def beliefs(self, change: Change) -> Beliefs:
         """(C, h, w) after the change's iterations. Raises ValueError for a class that the model lacks, and
         LatticeTooLarge for noise that takes too much memory."""
+        ids, some = self._possible(change)
+        beliefs = np.zeros((len(self.classes), *self.size), np.float32)
+        beliefs[list(ids)] = some
+        return beliefs
+
+    def labels(self, change: Change) -> tuple[Labels, npt.NDArray[np.uint8]]:
+        """(h, w) class ids, and their probabilities from 0 to 255. Raises as `beliefs` does."""
+        ids, some = self._possible(change)
+        labels = np.array(ids, np.uint8)[some.argmax(0)]
+        return labels, (some.max(0) * 255).round().astype(np.uint8)
+
+    def _possible(self, change: Change) -> tuple[tuple[int, ...], Beliefs]:
+        """The classes that take part, and their beliefs."""
         with self._calls:
             unary = self._with_scribbles(tuple(change.scribbles))
             crf = self._ready(unary, replace(change.preset(), iterations=0))
             if crf.iterations > change.iterations:
                 crf.set_unary(unary.energies)
             crf.step(change.iterations - crf.iterations)
-            some = crf.q
-        beliefs = np.zeros((len(self.classes), *self.size), np.float32)
-        beliefs[list(unary.ids)] = some
-        return beliefs
-
-    def labels(self, change: Change) -> tuple[Labels, npt.NDArray[np.uint8]]:
-        """(h, w) class ids, and their probabilities from 0 to 255."""
-        beliefs = self.beliefs(change)
-        confidence = (beliefs.max(0) * 255).round().astype(np.uint8)
-        return beliefs.argmax(0).astype(np.uint8), confidence
+            return unary.ids, crf.q
 
     def segmentation(self, change: Change) -> Segmentation:
         """The result in the picture's own size."""
