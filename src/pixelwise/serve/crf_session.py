@@ -26,8 +26,8 @@ BASE = load_preset(DEFAULT_PRESET)
 """The preset that the sliders start from, and whose other values they leave."""
 
 _POSSIBLE = 0.1
-"""A class that has less than this probability everywhere is left out of the CRF, which takes up to half of the
-time then. On the example photos 3 of 100,000 pixels get another label.
+"""A class that has less than this probability everywhere is left out of the CRF, which is faster then. On the
+example photos 3 of 100,000 pixels get another label.
 """
 
 _STRENGTH = 15.0
