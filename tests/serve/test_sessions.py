@@ -14,11 +14,12 @@ from running_service import running
 from pixelwise.crf import DenseCRF, mean_field, unary_from_probabilities
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.segmentation import Segmentation
-from pixelwise.serve import Limits, create_app, crf_session
-from pixelwise.serve.crf_session import BASE, Change, CRFSession, Scribble
+from pixelwise.serve import Limits, create_app
 from pixelwise.serve.refusals import Refusal
-from pixelwise.serve.session_store import SessionStore
-from pixelwise.serve.sessions import PIXELS
+from pixelwise.serve.sessions import crf_session
+from pixelwise.serve.sessions.crf_session import BASE, Change, CRFSession, Scribble
+from pixelwise.serve.sessions.operations import PIXELS
+from pixelwise.serve.sessions.store import SessionStore
 
 
 @pytest.fixture(scope="module")

@@ -8,14 +8,14 @@ from fastapi import APIRouter, Query, Request, Response
 
 from pixelwise.crf import LatticeTooLarge
 from pixelwise.inference.results.cleaning import Cleaning
-from pixelwise.serve.crf_session import BASE, Change, CRFSession
 from pixelwise.serve.limits import Limits
 from pixelwise.serve.models import Models
 from pixelwise.serve.pictures import content_of, decoded
 from pixelwise.serve.refusals import RESPONSES, Refusal
 from pixelwise.serve.results import Form, chosen, safe_name
 from pixelwise.serve.segmenting import PICTURE_BODY, RESULTS, Accept, until_gone
-from pixelwise.serve.session_store import SessionStore
+from pixelwise.serve.sessions.crf_session import BASE, Change, CRFSession
+from pixelwise.serve.sessions.store import SessionStore
 from pixelwise.serve.work import Work
 
 PIXELS = "application/octet-stream"
