@@ -56,6 +56,7 @@ let opening = 0;
 
 async function open(file: Blob, name: string): Promise<void> {
   const turn = ++opening;
+  stop();
   document.body.classList.add("busy");
   await attempt("Segmenting ...", async () => {
     await offered;
@@ -225,6 +226,7 @@ element("clear").addEventListener("click", () => setScribbles([]));
 element("back").addEventListener("click", () => sliders.step(-1));
 element("forward").addEventListener("click", () => sliders.step(1));
 element("reset").addEventListener("click", () => {
+  stop();
   if (picture !== null) sliders.start(picture.session.opened.preset);
   void refresh();
 });
