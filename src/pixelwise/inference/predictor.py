@@ -28,8 +28,7 @@ from pixelwise.inference.segmentation import Segmentation
 from pixelwise.inference.sources.bands import bands_of
 from pixelwise.inference.sources.given import Source, readable
 from pixelwise.inference.sources.partners import Partners
-from pixelwise.inference.video.frames import check_motion, segmented
-from pixelwise.inference.video.reading import Video
+from pixelwise.inference.video.frames import check_motion, timed
 from pixelwise.inference.views import SINGLE, Views, averaged_scores, sized
 
 if TYPE_CHECKING:
@@ -256,9 +255,7 @@ class Predictor:
         """
         check_motion(every, smooth)
         self.expect_photos()
-        with Video(source) as video:
-            for entry in segmented(self, video, every, smooth, 0, self._workers(workers)):
-                yield entry.seconds(video.time_base), entry.result
+        return timed(self, source, every, smooth, self._workers(workers))
 
     def _workers(self, workers: int | None) -> int:
         wanted = max(2, -(-processors() // self.engine.threads)) if workers is None else workers

@@ -271,7 +271,9 @@ def _of_video(
         now = camera if file is None else Identity.of(file, state_of(file))
         model = f"{predictor.identity} {motion}"
         known = None if overwrite else ledger.read(task.stem)
-        if known is not None and (known.model != model or known.picture != now):
+        if file is None or (
+            known is not None and not (known.model == model and known.picture.is_still(file))
+        ):
             known = None
         results = VideoResults(ledger.output / task.stem, ledger.scratch(task.stem), kinds)
         if known is not None and known.result is not None and results.are_complete(known.result.sizes):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Protocol
 
 from pixelwise.core.threads import in_order
@@ -19,6 +20,15 @@ class Scorer(Protocol):
     @property
     def refiner(self) -> Refiner | None: ...
     def __call__(self, source: RGBImage) -> Segmentation: ...
+
+
+def timed(
+    predictor: Scorer, source: str | Path, every: int, smooth: str | None, workers: int
+) -> Iterator[tuple[float, Segmentation]]:
+    """(time in seconds, result) of a video's frames, in order, as `segmented` gives them."""
+    with Video(source) as video:
+        for entry in segmented(predictor, video, every, smooth, 0, workers):
+            yield entry.seconds(video.time_base), entry.result
 
 
 def segmented(

@@ -78,6 +78,10 @@ class Video:
             raise
         self.time_base = Fraction(self._stream.time_base or Fraction(1, 1000))
         self.rate = Fraction(self._stream.average_rate or 25)
+        seconds = (self._container.duration or 0) / 1_000_000
+        self.count: int | None = self._stream.frames or round(seconds * self.rate) or None
+        """About how many frames there are, as the file says; None if it does not."""
+        self._announced = "" if self._stream.frames or not seconds else f"{seconds:.1f} s"
         self.size_changes: int | None = None
         self._damaged = 0
         self._ended_early = ""
@@ -95,14 +99,6 @@ class Video:
         self._container.close()
         if self._file is not None:
             self._file.close()
-
-    @property
-    def count(self) -> int | None:
-        """About how many frames there are, as the file says; None if it does not."""
-        if self._stream.frames:
-            return int(self._stream.frames)
-        seconds = (self._container.duration or 0) / 1_000_000
-        return round(seconds * self.rate) or None
 
     def frames(self) -> Iterator[Frame]:
         """All frames in order, with pts that increase. What cannot be decoded is left out; see `notes`.
@@ -130,9 +126,10 @@ class Video:
         if self._ended_early or self._damaged:
             damage = self._ended_early or f"{self._damaged} packets could not be decoded"
             notes.append(f"damaged in part: {damage}")
-        expected = self._stream.frames
-        if expected - self._read > 2 and not self.is_camera:  # headers of AVI are out by one
-            notes.append(f"{self._read} frames of {expected} that its header names")
+        missing = 0 if self.count is None or self.is_camera else self.count - self._read
+        # Headers of AVI are out by one; where only the length is known, the sound may be longer.
+        if missing > (max(5, 0.1 * self._read) if self._announced else 2):
+            notes.append(f"its pictures end after {self._read} frames of {self._announced or self.count}")
         if self.size_changes is not None:
             notes.append(f"its size changes at frame {self.size_changes}")
         return notes
