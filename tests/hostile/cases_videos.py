@@ -41,7 +41,8 @@ def sound_files(draw: Draw, folder: Path) -> dict[str, bytes]:
     for name, codec, tone in (
         ("mp4", "libx264", "aac"), ("mp4_mpeg4", "mpeg4", None), ("mov", "mjpeg", "pcm_s16le"),
         ("mkv", "libx264", "pcm_s16le"), ("mkv_ffv1", "ffv1", None), ("webm", "libvpx", None),
-        ("avi", "mpeg4", "pcm_s16le"), ("mts", "mpeg2video", None), ("flv", "flv", None), ("wmv", "msmpeg4", None),
+        ("avi", "mpeg4", "pcm_s16le"), ("mts", "mpeg2video", None), ("flv", "flv", None),
+        ("wmv", "msmpeg4", None),
     ):  # fmt: skip
         rate = 25 if codec == "mpeg2video" else 10
         path = folder / f"sound.{name.partition('_')[0]}"

@@ -280,6 +280,8 @@ def _of_video(
             return _video_outcome(task, known.result, results.outputs(), 0.0, skipped=True)
         stem = ledger.claim(task.stem, task.place, Record(now, model))
         results = VideoResults(ledger.output / stem, ledger.scratch(stem), kinds)
+        for folder in (results.folder, ledger.scratch(stem)):
+            ledger.expect_inside(folder)
         if known is None or stem != task.stem:
             results.clear()
         saved = save_video(predictor, video, file, results, motion, workers, on_frame)

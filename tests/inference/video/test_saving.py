@@ -1,5 +1,6 @@
 """Videos in an output folder: masks, overlaid videos with sound, resumed runs, nothing half-written."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -269,3 +270,19 @@ def test_a_forged_record_of_progress_is_not_followed(segment: Segment, tmp_path:
         (outcome,) = segment(path)
         assert (outcome.problem, outcome.frames) == (None, 3)
         record.write_text(record_text)
+
+
+@pytest.mark.parametrize("link", ["x_frames", ".pixelwise/x_frames"])
+def test_a_folder_of_results_that_leads_elsewhere_is_not_written_or_cleared(
+    link: str, segment: Segment, tmp_path: Path
+) -> None:
+    path = write_clip(tmp_path / "x.mp4", [plain(RED)] * 2)
+    assert segment(path)[0].problem is None
+    for name in ("x_frames", ".pixelwise/x_frames"):
+        shutil.rmtree(tmp_path / "out" / name, ignore_errors=True)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "000000_mask.png").write_text("mine")
+    (tmp_path / "out" / link).symlink_to(tmp_path / "elsewhere")
+    (outcome,) = segment(path, overwrite=True)
+    assert "is a link that leads out of the output folder" in str(outcome.problem)
+    assert [path.read_text() for path in (tmp_path / "elsewhere").iterdir()] == ["mine"]
