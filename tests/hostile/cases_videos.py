@@ -54,7 +54,7 @@ def sound_files(draw: Draw, folder: Path) -> dict[str, bytes]:
     for kind, options in (("gif", {}), ("png", {}), ("tif", {"compression": "tiff_lzw"}), ("webp", {})):
         file = io.BytesIO()
         form = "TIFF" if kind == "tif" else kind.upper()
-        images[0].save(file, form, save_all=True, append_images=images[1:], **options)  # type: ignore[arg-type]
+        images[0].save(file, form, save_all=True, append_images=images[1:], **options)
         found[kind] = file.getvalue()
     heif: Any = pytest.importorskip("pillow_heif")
     file = io.BytesIO()

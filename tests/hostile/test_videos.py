@@ -4,7 +4,8 @@ import os
 from pathlib import Path
 
 import pytest
-from cases_videos import Case, cases, plain_video
+from cases_pictures import Case
+from cases_videos import cases, plain_video
 from verdicts import broken_rules, left_behind, run
 
 from pixelwise.core.terminal import printable

@@ -153,7 +153,7 @@ def test_videos_without_frames_or_pictures_are_named(tmp_path: Path, monkeypatch
     with pytest.raises(ImageError, match=r"x\.mkv: "):
         read(path)
     monkeypatch.setattr(reading, "MOST_PIXELS", 1000)
-    with pytest.raises(ImageError, match="frames of 48x32 are too large"):
+    with pytest.raises(ImageError, match="a frame of 48x32 is too large"):
         read(write_clip(tmp_path / "y.mp4", [plain(RED)] * 2))
 
 

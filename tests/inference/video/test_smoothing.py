@@ -15,7 +15,7 @@ from pixelwise.crf import load_preset
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.segmentation import Segmentation
 from pixelwise.inference.video import smoothing
-from pixelwise.inference.video.frames import segmented
+from pixelwise.inference.video.frames import affordable_workers, segmented
 from pixelwise.inference.video.reading import Video
 from pixelwise.inference.video.smoothing import Segmented, smoothed
 
@@ -113,3 +113,14 @@ def test_a_predictor_yields_times_and_results(predictor: Predictor, tmp_path: Pa
             predictor.video(path, **wrong)
     with pytest.raises(ImageError, match=r"[Nn]o such file"):
         next(iter(predictor.video(tmp_path / "none.mp4")))
+
+
+def test_large_frames_take_fewer_threads_and_may_be_too_large_to_smooth(
+    tmp_path: Path,
+) -> None:
+    with Video(write_clip(tmp_path / "x.mp4", [plain(RED)] * 2)) as video:
+        assert affordable_workers(video, "crf", 4) == 4, "frames below 4K are no matter"
+        video.pixels = 36_000_000
+        assert [affordable_workers(video, smooth, 4) for smooth in (None, "mean")] == [2, 1]
+        with pytest.raises(ImageError, match=r"x\.mp4: smoothing by crf needs too much memory"):
+            affordable_workers(video, "crf", 4)

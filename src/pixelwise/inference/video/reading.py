@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-MOST_PIXELS = 50_000_000
+MOST_PIXELS = 36_000_000
 """Frames with more, above 8K, are refused."""
+
+_ALWAYS_READ = 9_000_000  # pixels of 4K
 
 _FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,live_flv,mpegts,mpeg,mpegvideo,m4v,asf,ogg,h264,hevc,av1,obu,ivf,"
@@ -83,6 +85,8 @@ class Video:
         """About how many frames there are, as the file says; None if it does not."""
         self._announced = "" if self._stream.frames or not seconds else f"{seconds:.1f} s"
         self.size_changes: int | None = None
+        self.pixels = max(_ALWAYS_READ, self._stream.width * self._stream.height)
+        """The most pixels of a frame: if the size changes, it may grow to this."""
         self._damaged = 0
         self._ended_early = ""
         self._read = 0
@@ -190,11 +194,11 @@ class Video:
         context.thread_count = 2
         return stream
 
-    def _expect_bounded(self, width: int, height: int) -> None:
-        if width * height > MOST_PIXELS:
+    def _expect_bounded(self, width: int, height: int, most: int = MOST_PIXELS) -> None:
+        if width * height > min(most, MOST_PIXELS):
             raise ImageError(
-                f"{self.shown}: frames of {width}x{height} are too large, at most {MOST_PIXELS // 1_000_000} "
-                "megapixels are read"
+                f"{self.shown}: a frame of {width}x{height} is too large, at most "
+                f"{min(most, MOST_PIXELS) // 1_000_000} megapixels are read"
             )
 
     def _decoded(self) -> "Iterator[VideoFrame]":
@@ -217,7 +221,7 @@ class Video:
                 self._damaged += 1
 
     def _upright(self, image: "VideoFrame") -> RGBImage:
-        self._expect_bounded(image.width, image.height)
+        self._expect_bounded(image.width, image.height, self.pixels)
         pixels = np.asarray(image.to_ndarray(format="rgb24"), np.uint8)
         turns = round(image.rotation / 90) % 4
         return np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels
