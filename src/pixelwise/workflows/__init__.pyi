@@ -11,6 +11,7 @@ from .importing import CaffeImport, import_caffe
 from .loading import LoadOptions, load
 from .refining import RefinedFile, refine_file
 from .segmenting import SegmentedFolder, segment_folder
+from .serving import serve
 from .training import TrainedRun, train
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "refine_video",
     "search_crf",
     "segment_folder",
+    "serve",
     "train",
     "wrap",
 ]

@@ -4,13 +4,15 @@ import functools
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
+from pixelwise.core.errors import ModelError
 from pixelwise.core.pictures.memory_budget import PICTURES
 from pixelwise.core.threads import thread_count
-from pixelwise.core.types import RGBImage, Scores
+from pixelwise.core.types import Channel, RGBImage, Scores
 from pixelwise.inference.engines.contract import check_contract
 from pixelwise.inference.engines.model_failures import content_of, failed, incomplete, only_picture, too_large
-from pixelwise.inference.model_files.model_file import OUTPUT
+from pixelwise.inference.model_files.model_file import INPUT, OUTPUT
 from pixelwise.inference.model_files.onnx_file import checked_metadata
 
 
@@ -53,18 +55,36 @@ class OnnxEngine:
         return self._threads
 
     @property
+    def channels(self) -> int:
+        """How many channels all inputs have together."""
+        return sum(self._inputs.channels.values())
+
+    @property
     def metadata(self) -> dict[str, str]:
         """The metadata properties of the file."""
         return dict(self._metadata)
 
     def scores(self, image: RGBImage) -> Scores:
+        scores = self._run(self._inputs.feeds(image), image)
+        return np.ascontiguousarray(only_picture(self._source, scores), np.float32)
+
+    def batch_scores(self, images: npt.NDArray[np.uint8]) -> Scores:
+        """(N, C, h, w) scores of N photos (N, H, W, 3)."""
+        scores = self._run({INPUT: images}, images[0])
+        if scores.ndim != 4 or len(scores) != len(images):
+            raise ModelError(
+                f"{self._source} gives scores of shape {scores.shape} for {len(images)} pictures"
+            )
+        return np.ascontiguousarray(scores, np.float32)
+
+    def _run(self, feeds: dict[str, Channel], image: Channel) -> Scores:
         try:
-            (scores,) = self._session.run([OUTPUT], self._inputs.feeds(image))
+            (scores,) = self._session.run([OUTPUT], feeds)
         except Exception as problem:  # as above
             if "bfc_arena" in str(problem):
                 raise too_large(self._source, image.shape[:2]) from problem
             raise failed(self._source, image, problem) from problem
-        return np.ascontiguousarray(only_picture(self._source, np.asarray(scores)), np.float32)
+        return np.asarray(scores)
 
 
 @functools.cache
