@@ -200,6 +200,8 @@ def _of_picture(
         source, now = content, Identity.of_content(str(task.path), content.content)
     result = None if overwrite else ledger.finished(task.stem, now, model, kinds)
     if result is not None:
+        if task.page is not None:
+            task.page.reader.leave_out(task.page.index)
         return _from_record(task, ledger.output, kinds, result)
     return _segment(predictor, ledger, kinds, task, source, now, model)
 

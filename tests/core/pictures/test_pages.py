@@ -42,6 +42,34 @@ def test_every_page_is_read_in_order_backwards_and_at_random(kind: str, tmp_path
     found[0].reader.close()
 
 
+@pytest.mark.parametrize("kind", ["gif", "tif"])
+def test_an_animation_is_decoded_once_and_its_file_is_closed_at_the_end(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    identified = pages.identified
+    monkeypatch.setattr(pages, "identified", lambda *given: opened.append("") or identified(*given))
+    found = pages_of(several(tmp_path / f"x.{kind}", 12, (300, 200)))
+    photos = []
+    for page in found:
+        photos.append(read_photo(page, 50))
+        if page.index > 1:  # as threads do: two pages are under way
+            assert close(
+                tuple(photos[page.index - 2].original()[5, 5].tolist()), COLOURS[(page.index - 2) % 4]
+            )
+    assert len(opened) == 1 if kind == "gif" else len(opened) <= 12
+    assert found[0].reader._image is None, "the file is closed"
+
+
+def test_pages_that_nobody_asks_for_do_not_keep_the_file_open(tmp_path: Path) -> None:
+    found = pages_of(several(tmp_path / "x.gif"))
+    read_photo(found[3], 50)
+    assert found[0].reader._image is not None
+    for page in found[:3]:
+        page.reader.leave_out(page.index)
+    assert found[0].reader._image is None
+
+
 def test_the_original_of_a_page_is_that_page_at_full_size(tmp_path: Path) -> None:
     found = pages_of(several(tmp_path / "x.tif", size=(600, 400)))
     photo = read_photo(found[2], 60)
