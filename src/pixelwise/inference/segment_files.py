@@ -1,5 +1,6 @@
 """Segment many files into a folder: one outcome per picture. Finished ones are skipped, faults reported."""
 
+import re
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ from pixelwise.inference.sources.given import Source
 from pixelwise.inference.sources.urls import name_of
 from pixelwise.inference.video.reading import Video, is_camera
 from pixelwise.inference.video.saving import EVERY_FRAME, Motion, VideoResults, save_video
+
+_URL_AS_PATH = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+:/")  # a path keeps one of the two slashes
 
 
 @dataclass(frozen=True)
@@ -96,8 +99,13 @@ def plan(
 
     passed_over: receives files in folders that are not read but might be missed, such as raw photos, by kind.
     all_frames: a file of several frames or pages becomes a task for each. Raises ImageError if `output` is
-    not a folder.
+    not a folder of this machine.
     """
+    if _URL_AS_PATH.match(str(output)):
+        raise ImageError(
+            f"{printable(output)}: results go to a folder of this machine, not to a URL",
+            "choose another --output",
+        )
     if output.exists() and not output.is_dir():
         raise ImageError(
             f"{printable(output)}: expected a folder for the results, got a file", "choose another --output"

@@ -2,6 +2,7 @@
 
 import io
 import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from PIL import Image, features
 
 from pixelwise.core.errors import ImageError
 from pixelwise.core.pictures import pages
+from pixelwise.core.pictures.opening import identified
 from pixelwise.core.pictures.pages import Page, Pages, pages_of
 from pixelwise.core.pictures.reading import FIRST_FRAME, read_photo
 
@@ -47,8 +49,12 @@ def test_an_animation_is_decoded_once_and_its_file_is_closed_at_the_end(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[str] = []
-    identified = pages.identified
-    monkeypatch.setattr(pages, "identified", lambda *given: opened.append("") or identified(*given))
+
+    def counted(path: Path, shown: str) -> AbstractContextManager[Image.Image]:
+        opened.append(shown)
+        return identified(path, shown)
+
+    monkeypatch.setattr(pages, "identified", counted)
     found = pages_of(several(tmp_path / f"x.{kind}", 12, (300, 200)))
     photos = []
     for page in found:
@@ -129,6 +135,7 @@ def test_a_damaged_page_is_named_and_the_others_are_read(tmp_path: Path) -> None
             assert problem.message.startswith(f"{path}, page 2: damaged or truncated TIFF image")
             seen.append(None)
     assert seen == [True, None, True, True]
+    assert found[0].reader._image is None, "a page that cannot be read does not keep the file open"
     found[0].reader.close()
 
 

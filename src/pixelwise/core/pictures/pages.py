@@ -90,6 +90,7 @@ class Pages:
                 if not only_look:
                     self._done(index)
             except BaseException:
+                self._left.discard(index)
                 self._close()
                 raise
 
