@@ -76,9 +76,9 @@ def export(
 
     format: "onnx", "openvino" (NAME.xml and NAME.bin) or "torchscript", default by the ending of `output`;
     `load` takes all of them. precision: "float32"; "float16", weights and arithmetic; or "int8", weights and
-    activations, for onnx and openvino. int8 needs `calibration`: a folder of pictures, KIND:PATH, whose
-    training pictures are taken, or files and arrays; of these 48 at most. data, split: labelled pictures on
-    which the mean IoU of float32 and of the file is measured.
+    activations; torchscript is float32 alone. int8 needs `calibration`: a folder of pictures, KIND:PATH,
+    whose training pictures are taken, or files and arrays; of these 48 at most. data, split: labelled
+    pictures on which the mean IoU of float32 and of the file is measured.
 
     Raises ValueError for a format, precision or ending that does not fit, and for a head of anything but a
     run; ModelError for a model that cannot be converted; DataError if there are no pictures to calibrate on.
@@ -181,7 +181,7 @@ def _converted(
     source: _Source, info: ModelInfo, form: str, precision: str, calibration: Calibration | None
 ) -> _Converted:
     if form == "torchscript":
-        return _torchscript(source, info, precision)
+        return _torchscript(source, info)
     found = None
     if source.net is None:
         from pixelwise.exporting.metadata import redescribed
@@ -212,21 +212,17 @@ def _converted(
     return _Converted(files, before, engine.channels, found, recorded)
 
 
-def _torchscript(source: _Source, info: ModelInfo, precision: str) -> _Converted:
+def _torchscript(source: _Source, info: ModelInfo) -> _Converted:
     if source.net is None:
         raise ModelError(
             "TorchScript is made from a net in torch, not from a model file",
             "name the run folder or the .safetensors file; formats for model files: onnx, openvino",
         )
-    from copy import deepcopy
-
     from pixelwise.exporting.onnx import channels_of
     from pixelwise.exporting.torchscript import torchscript_content
     from pixelwise.inference.engines.torch import TorchEngine
 
-    half = precision == "float16"
-    net = deepcopy(source.net) if half else source.net  # in float16 it changes
-    content = torchscript_content(net, info, half)
+    content = torchscript_content(source.net, info)
     before = Predictor(with_crf(TorchEngine(source.net), info), info)
     return _Converted({"": content}, before, sum(channels_of(source.net, info.inputs)), None)
 
