@@ -19,9 +19,9 @@ _MOST_TABLES = 3  # more pictures get a line each
 
 
 @contextmanager
-def printing(as_json: bool) -> "Iterator[Callable[[int, int, Outcome], None]]":
+def printing(as_json: bool, doing: str = "segmenting") -> "Iterator[Callable[[int, int, Outcome], None]]":
     """Yields a function that prints one outcome; it takes the number done and their total too."""
-    with counting("segmenting", "pictures") as tell:
+    with counting(doing, "pictures") as tell:
 
         def on_picture(done: int, total: int, outcome: "Outcome") -> None:
             tell(done, total)
@@ -35,14 +35,14 @@ def printing(as_json: bool) -> "Iterator[Callable[[int, int, Outcome], None]]":
         yield on_picture
 
 
-def show(done: "SegmentedFolder", seconds: float) -> None:
-    """Print how many pictures were segmented, in how many seconds, and what was left out."""
+def show(done: "SegmentedFolder", seconds: float, did: str = "segmented") -> None:
+    """Print how many pictures were segmented, or what was done, in how many seconds; what was left out."""
     from pixelwise.core.pictures.reading import FIRST_FRAME
 
     skipped = sum(outcome.skipped for outcome in done.outcomes)
     failed = len(done.failed)
     if len(done.outcomes) > 1:
-        parts = [f"{len(done.outcomes) - skipped - failed} segmented"]
+        parts = [f"{len(done.outcomes) - skipped - failed} {did}"]
         if skipped:
             parts.append(f"{skipped} finished before (--overwrite makes them again)")
         if failed:
@@ -51,7 +51,7 @@ def show(done: "SegmentedFolder", seconds: float) -> None:
     frames = sum(FIRST_FRAME in outcome.notes for outcome in done.outcomes)
     for what, count in {"files of several frames, but for the first": frames, **done.passed_over}.items():
         if count:
-            note(f"not segmented: {what}: {count}")
+            note(f"not {did}: {what}: {count}")
     if done.submission is not None:
         note(f"{done.submission}: {len(done.outcomes)} pictures")
 

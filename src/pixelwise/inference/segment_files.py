@@ -6,17 +6,26 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePath
+from typing import Protocol
 
 from pixelwise.core.errors import ImageError, PixelwiseError
 from pixelwise.core.files import make_folder, remove_abandoned
 from pixelwise.core.pictures.memory_budget import PICTURES
 from pixelwise.core.terminal import printable
 from pixelwise.core.threads import in_order
-from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.probabilities import Area
 from pixelwise.inference.results.finished_results import Identity, Ledger, Record, Result, state_of
-from pixelwise.inference.segmentation import KINDS
+from pixelwise.inference.segmentation import KINDS, Segmentation
 from pixelwise.inference.sources.files import find_pictures
+
+
+class Segmenter(Protocol):
+    """What segments a picture file: a predictor, or what refines the results of another program."""
+
+    def identity_for(self, path: Path) -> str:
+        """Differs between results of one picture that differ."""
+
+    def __call__(self, path: Path, /) -> Segmentation: ...
 
 
 @dataclass(frozen=True)
@@ -87,7 +96,7 @@ def listed(tasks: Sequence[Task], ids: Collection[str], name: str) -> list[Task]
 
 
 def run(
-    predictor: Predictor,
+    predictor: Segmenter,
     tasks: Sequence[Task],
     output: Path,
     kinds: Sequence[str] = ("mask", "overlay"),
@@ -109,7 +118,7 @@ def run(
 
 
 def _outcome(
-    predictor: Predictor, ledger: Ledger, kinds: tuple[str, ...], overwrite: bool, task: Task
+    predictor: Segmenter, ledger: Ledger, kinds: tuple[str, ...], overwrite: bool, task: Task
 ) -> Outcome:
     if task.problem is not None:
         return Outcome(task.path, task.problem)
@@ -130,7 +139,7 @@ def _outcome(
         return Outcome(task.path, named)
 
 
-def _segment(predictor: Predictor, ledger: Ledger, kinds: tuple[str, ...], task: Task) -> Outcome:
+def _segment(predictor: Segmenter, ledger: Ledger, kinds: tuple[str, ...], task: Task) -> Outcome:
     start = time.perf_counter()
     state = state_of(task.path) if task.path.exists() else ()
     model = predictor.identity_for(task.path)
