@@ -84,8 +84,8 @@ def test_what_is_there_is_not_replaced_unless_asked(invoke: Callable[[str], Resu
             "refine photo.jpg turned.png -o r.png",
             1,
             "error: photo.jpg, upright as its EXIF orientation says: an array of shape (40, 30) does not fit "
-            "a picture of 30 x 40 (height x width): expected probabilities (classes, 30, 40), or of a smaller "
-            "grid such as (classes, 4, 5), or labels (30, 40)\nhint:  rows come before columns",
+            "a picture of 30 x 40 (height x width): expected probabilities (classes, 30, 40), or of a "
+            "smaller grid such as (classes, 4, 5), or labels (30, 40)\nhint:  rows come before columns",
         ),
     ],
 )

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from pixelwise.core.classes import Classes
 from pixelwise.core.errors import ModelError
 from pixelwise.core.files import write_together
+from pixelwise.core.pictures.bands import BandForm
+from pixelwise.core.types import BANDS, IMAGE
 from pixelwise.exporting.calibration import Calibration, Recorder, changed, record
 from pixelwise.exporting.formats import chosen_format
 from pixelwise.inference.engines.crf_engine import CRFEngine
@@ -286,22 +288,27 @@ def wrap(
     input_range: Sequence[float] | None = None,
     multiple: int = 1,
     long_side: int = 512,
+    bands: str | None = None,
 ) -> Wrapped:
     """Make a model file from an ONNX net that was trained elsewhere, for any function that takes a model.
 
     The net has one input, float (N, 3, H, W) or uint8 (N, H, W, 3), of any size or a fixed one, and returns
     scores (N, C, h, w) of any stride, in the order of `classes`. name: what the model calls itself, default
     the file's name. mean, std, input_range, for float inputs, and multiple: see `load`. Pictures are scored
-    at a long side of at most `long_side`. The file is tested before it gets its name. Raises ValueError for
-    another ending than .onnx and for settings that cannot be, ModelError for a net with another interface.
+    at a long side of at most `long_side`. bands: for a net of other channels, see `load`. The file is tested
+    before it gets its name. Raises ValueError for another ending than .onnx and for settings that cannot be,
+    ModelError for a net with another interface.
     """
     from pixelwise.exporting.wrap import wrap_onnx
 
     source, place = Path(net), Path(output)
     if place.suffix != ".onnx":
         raise ValueError(f"expected a name that ends in .onnx, got {place}")
-    normalisation = Normalisation.of(mean, std, input_range)
+    form = None if bands is None else BandForm.parsed(bands)
+    normalisation = Normalisation.of(mean, std, input_range, form)
     known = classes if isinstance(classes, Classes) else Classes.named(list(classes))
-    info = ModelInfo(name or source.stem, known, long_side, dict(normalisation.record()))
+    inputs = (IMAGE,) if form is None else (BANDS,)
+    record = dict(normalisation.record())
+    info = ModelInfo(name or source.stem, known, long_side, record, inputs=inputs, bands=form)
     wrap_onnx(source, info, place, normalisation, multiple)
     return Wrapped(place, known)

@@ -50,10 +50,11 @@ def refine_file(
     probabilities (.npz).
 
     given: a picture of class ids, 255 where unknown, an .npz file as `Segmentation.save` writes it, or an
-    .npy file of probabilities (C, h, w). array: which array of an .npz file that has several. confidence: the probability that a given label is right. iterations:
-    a picture to draw, of labels, scores and beliefs over the iterations. Raises ValueError for another ending
-    and an impossible confidence, ImageError if `output` is there already, unless `overwrite`, DataError for
-    files that cannot be read or do not fit, PresetError for an unknown preset.
+    .npy file of probabilities (C, h, w). array: which array of an .npz file that has several. confidence: the
+    probability that a given label is right. iterations: a picture to draw, of labels, scores and beliefs over
+    the iterations. Raises ValueError for another ending and an impossible confidence, ImageError if `output`
+    is there already, unless `overwrite`, DataError for files that cannot be read or do not fit, PresetError
+    for an unknown preset.
     """
     picture, place = Path(image), Path(output)
     ending = place.suffix.lower()
