@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
 from pathlib import Path, PurePath
+from typing import Protocol
 
 from pixelwise.core.errors import ImageError, PixelwiseError
 from pixelwise.core.files import make_folder, remove_abandoned
@@ -19,7 +20,7 @@ from pixelwise.core.threads import in_order
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.probabilities import Area
 from pixelwise.inference.results.finished_results import Identity, Ledger, Record, Result, state_of
-from pixelwise.inference.segmentation import KINDS
+from pixelwise.inference.segmentation import KINDS, Segmentation
 from pixelwise.inference.sources.files import PassedOver, find_pictures
 from pixelwise.inference.sources.given import Source
 from pixelwise.inference.sources.urls import name_of
@@ -27,6 +28,15 @@ from pixelwise.inference.video.reading import Video, is_camera
 from pixelwise.inference.video.saving import EVERY_FRAME, Motion, VideoResults, save_video
 
 _URL_AS_PATH = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+:/")  # a path keeps one of the two slashes
+
+
+class Segmenter(Protocol):
+    """What segments a picture file: a predictor, or what refines the results of another program."""
+
+    def identity_for(self, path: Path) -> str:
+        """Differs between results of one picture that differ."""
+
+    def __call__(self, source: Source, /) -> Segmentation: ...
 
 
 @dataclass(frozen=True)
@@ -145,7 +155,7 @@ def listed(tasks: Sequence[Task], ids: Collection[str], name: str) -> list[Task]
 
 
 def run(
-    predictor: Predictor,
+    predictor: Segmenter,
     tasks: Sequence[Task],
     output: Path,
     kinds: Sequence[str] = ("mask", "overlay"),
@@ -196,7 +206,7 @@ def _outcome(function: Callable[[Task], Outcome], task: Task) -> Outcome:
 
 
 def _of_picture(
-    predictor: Predictor, ledger: Ledger, kinds: tuple[str, ...], overwrite: bool, task: Task
+    predictor: Segmenter, ledger: Ledger, kinds: tuple[str, ...], overwrite: bool, task: Task
 ) -> Outcome:
     """The outcome of a task that has no problem yet: of an earlier run, or of segmenting it now."""
     path = Path(task.path)
@@ -215,7 +225,7 @@ def _of_picture(
 
 
 def _segment(
-    predictor: Predictor,
+    predictor: Segmenter,
     ledger: Ledger,
     kinds: tuple[str, ...],
     task: Task,
@@ -262,7 +272,7 @@ def _from_record(task: Task, output: Path, kinds: tuple[str, ...], result: Resul
 
 
 def _of_video(
-    predictor: Predictor,
+    predictor: Segmenter,
     ledger: Ledger,
     kinds: tuple[str, ...],
     overwrite: bool,
@@ -272,6 +282,8 @@ def _of_video(
     task: Task,
 ) -> Outcome:
     """The outcome of a video: of an earlier run, or of segmenting the frames that are not finished."""
+    if not isinstance(predictor, Predictor):
+        raise ImageError(f"{task.shown}: a video", "pixelwise refine --video takes a folder of its frames")
     start = time.perf_counter()
     predictor.expect_photos()
     file = task.path if isinstance(task.path, Path) else None

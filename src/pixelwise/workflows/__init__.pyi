@@ -9,7 +9,7 @@ from .evaluating import compare, evaluate
 from .exporting import Exported, Wrapped, export, wrap
 from .importing import CaffeImport, import_caffe
 from .loading import LoadOptions, load
-from .refining import RefinedFile, refine_file
+from .refining import RefinedFile, refine_file, refine_folder
 from .segmenting import SegmentedFolder, segment_folder
 from .serving import serve
 from .training import TrainedRun, train
@@ -37,6 +37,7 @@ __all__ = [
     "load",
     "preview",
     "refine_file",
+    "refine_folder",
     "refine_video",
     "search_crf",
     "segment_folder",
