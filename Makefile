@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test coverage docs stub hostile sanitize wheel clean
+.PHONY: demo test coverage docs stub page hostile sanitize wheel clean
 
 demo: .venv/base
 	$(BIN)/pixelwise segment examples --output demo --save mask,overlay,cutout --overwrite --crf --min-region 1%
@@ -35,6 +35,11 @@ docs: .venv/docs
 # The types of the compiled core, from the signatures in cpp/bindings. A test compares.
 stub: .venv/dev
 	$(BIN)/python -m nanobind.stubgen -q -m pixelwise._core -o src/pixelwise/_core.pyi
+
+# The page of `pixelwise serve`, from web/ by Vite into src/pixelwise/serve/static. A test compares.
+page:
+	npm --prefix web ci --no-audit --no-fund
+	npm --prefix web run build
 
 # Memory and undefined behaviour, then threads, whose sanitizer wants addresses that are not randomised.
 sanitize:

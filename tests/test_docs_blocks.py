@@ -31,6 +31,7 @@ FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 RUNS_COMMANDS = ("tutorials/segment.md", "tutorials/own_net.md", "tutorials/evaluation.md")
 SLOW = ("quantize_static", "quantize_dynamic")
 NOT_RUN = {
+    "docs/service.md: From Python": "a test of its own, with a service",
     "tutorials/whole_way.md: The whole way in Python": "a file with a test of its own",
     "docs/models.md: Your own classifier": "downloads weights",
     "docs/training.md: Weights & Biases, MLflow": "a test of its own, with stand-ins for the trackers",

@@ -26,7 +26,8 @@ class RecordingEngine:
         self.let_go = threading.Event()
 
     def scores(self, image: RGBImage) -> Scores:
-        return self.batch_scores(image[np.newaxis])[0]
+        (scores,) = self.batch_scores(image[np.newaxis])
+        return np.asarray(scores)
 
     def batch_scores(self, images: npt.NDArray[np.uint8]) -> Scores:
         self.sizes.append(len(images))
@@ -66,6 +67,7 @@ def test_calls_that_wait_become_one_batch_with_the_scores_of_each() -> None:
     results = scored_at_once(engine, pictures)
     assert engine.sizes == [1, 5]
     for picture, scores in zip(pictures, results, strict=True):
+        assert not isinstance(scores, Exception)
         assert np.array_equal(scores, picture.transpose(2, 0, 1))
 
 
@@ -74,6 +76,7 @@ def test_images_of_other_sizes_are_other_batches() -> None:
     results = scored_at_once(engine, pictures)
     assert sorted(engine.sizes) == [1, 2, 2]
     for picture, scores in zip(pictures, results, strict=True):
+        assert not isinstance(scores, Exception)
         assert np.array_equal(scores, picture.transpose(2, 0, 1))
 
 

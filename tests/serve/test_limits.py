@@ -5,12 +5,14 @@ import io
 import socket
 import struct
 import threading
+import time
 import zlib
 from collections.abc import Iterator
 
 import httpx
 import numpy as np
 import pytest
+from fastapi import FastAPI, Response
 from PIL import Image
 from running_service import connection, everything, running, until
 from tiny_model import tiny_info
@@ -200,6 +202,32 @@ def test_a_head_that_does_not_arrive_in_time_ends_the_connection(
         assert b"HTTP" not in everything(opened)
 
 
+def test_an_answer_that_is_not_read_is_dropped_and_one_that_is_read_slowly_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(http, "READ_SECONDS", 0.3)
+    monkeypatch.setattr(http, "READ_BYTES", 1000)
+    content, app = bytes(30_000_000), FastAPI()
+
+    @app.get("/large")
+    async def large() -> Response:
+        return Response(content)
+
+    request = b"GET /large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    with running(app) as client:
+        with connection(client) as opened:
+            opened.sendall(request)
+            time.sleep(1.2)
+            assert len(everything(opened)) < len(content)
+        with connection(client) as opened:
+            opened.sendall(request)
+            received = 0
+            while part := opened.recv(8_000_000, socket.MSG_WAITALL):
+                received += len(part)
+                time.sleep(0.2)
+            assert received > len(content)
+
+
 def test_a_huge_head_is_refused(strict: httpx.Client) -> None:
     with connection(strict) as opened:
         with contextlib.suppress(ConnectionError):
@@ -319,9 +347,9 @@ def test_a_key_opens_everything_but_the_page(tiny: Predictor, picture: bytes) ->
             for path in ("/v1/segment", "/v1/sessions", "/metrics"):
                 refused = client.post(path, content=picture, headers=headers)
                 assert (refused.status_code, refused.headers["www-authenticate"]) == (401, "Bearer")
-        headers = {"Authorization": "Bearer opensesame"}
-        assert client.post("/v1/segment", content=picture, headers=headers).status_code == 200
-        assert client.get("/metrics", headers=headers).status_code == 200
+        right = {"Authorization": "Bearer opensesame"}
+        assert client.post("/v1/segment", content=picture, headers=right).status_code == 200
+        assert client.get("/metrics", headers=right).status_code == 200
 
 
 def test_an_empty_key_is_an_error(tiny: Predictor) -> None:

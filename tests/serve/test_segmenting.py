@@ -1,6 +1,7 @@
 """POST /v1/segment answers with the results that the predictor gives."""
 
 import io
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -48,6 +49,23 @@ def test_overlay_and_cutout_are_pictures(service: httpx.Client, picture: bytes) 
     opaque = np.asarray(cutout)[..., 3]
     assert opaque[:, :8].min() > 200
     assert opaque[:, 12:].max() < 50
+
+
+def test_polygons_come_as_geojson_and_for_labelme(service: httpx.Client, picture: bytes) -> None:
+    found = segment(service, picture, "application/geo+json").json()
+    (feature,) = found["features"]
+    assert (feature["properties"]["class"], feature["properties"]["area"]) == ("red", 300)
+    assert sorted(map(tuple, feature["geometry"]["coordinates"][0][:4])) == [
+        (0, 0),
+        (0, 30),
+        (10, 0),
+        (10, 30),
+    ]
+    query = "?name=../secret/cat.png"
+    labelme = segment(service, picture, "application/json;result=labelme", query).json()
+    assert labelme["imagePath"] == "cat.png"
+    assert (labelme["imageHeight"], labelme["imageWidth"]) == (30, 40)
+    assert [shape["label"] for shape in labelme["shapes"]] == ["red"]
 
 
 def test_a_form_gives_the_same_as_the_body_itself(service: httpx.Client, picture: bytes) -> None:
@@ -108,3 +126,19 @@ def test_the_description_names_every_result_and_refusal(service: httpx.Client) -
     assert set(operation["responses"]["200"]["content"]) == {form.content_type for form in FORMS}
     assert {"400", "401", "406", "408", "413", "429", "503"} <= operation["responses"].keys()
     assert "multipart/form-data" in operation["requestBody"]["content"]
+
+
+def test_the_client_in_the_docs_prints_the_classes(
+    service: httpx.Client,
+    picture: bytes,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    docs = (Path(__file__).parents[2] / "docs/service.md").read_text()
+    code = docs.partition("## From Python\n\n```python\n")[2].partition("```")[0]
+    assert "http://127.0.0.1:8000/" in code
+    (tmp_path / "photo.jpg").write_bytes(picture)
+    monkeypatch.chdir(tmp_path)
+    exec(code.replace("http://127.0.0.1:8000/", f"{service.base_url}/"), {})
+    assert capsys.readouterr().out.startswith("background 0.75 0.87")

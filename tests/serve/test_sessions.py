@@ -11,14 +11,15 @@ import pytest
 from PIL import Image
 from running_service import running
 
-from pixelwise.crf import mean_field, unary_from_probabilities
+from pixelwise.crf import DenseCRF, mean_field, unary_from_probabilities
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.segmentation import Segmentation
-from pixelwise.serve import Limits, create_app, crf_session
-from pixelwise.serve.crf_session import BASE, Change, CRFSession, Scribble
+from pixelwise.serve import Limits, create_app
 from pixelwise.serve.refusals import Refusal
-from pixelwise.serve.session_store import SessionStore
-from pixelwise.serve.sessions import PIXELS
+from pixelwise.serve.sessions import crf_session
+from pixelwise.serve.sessions.crf_session import BASE, Change, CRFSession, Scribble
+from pixelwise.serve.sessions.operations import PIXELS
+from pixelwise.serve.sessions.store import SessionStore
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,11 @@ def photo() -> npt.NDArray[np.uint8]:
 
 @pytest.fixture
 def session(tiny: Predictor, photo: npt.NDArray[np.uint8]) -> CRFSession:
-    return CRFSession(tiny(photo), photo, threads=1)
+    return opened(tiny, photo)
+
+
+def opened(tiny: Predictor, photo: npt.NDArray[np.uint8]) -> CRFSession:
+    return CRFSession(tiny(photo), photo, lambda: photo, threads=1)
 
 
 def encoded(photo: npt.NDArray[np.uint8]) -> bytes:
@@ -69,12 +74,11 @@ def test_a_further_iteration_and_a_scribble_keep_the_lattices(
     session: CRFSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = 0
-    plain = crf_session.DenseCRF
 
     def counted(*args: Any, **options: Any) -> Any:
         nonlocal made
         made += 1
-        return plain(*args, **options)
+        return DenseCRF(*args, **options)
 
     monkeypatch.setattr(crf_session, "DenseCRF", counted)
     for change in (
@@ -95,7 +99,7 @@ def test_the_order_of_changes_does_not_matter(session: CRFSession, tiny: Predict
         Change(iterations=n, theta_beta=b, scribbles=s) for n in (5, 2) for b in (3, 9) for s in ([], strokes)
     ]
     for change in [*changes, *reversed(changes)]:
-        fresh = CRFSession(tiny(photo), photo, threads=1)
+        fresh = opened(tiny, photo)
         assert np.array_equal(session.beliefs(change), fresh.beliefs(change))
 
 
@@ -115,7 +119,7 @@ def test_a_scribble_makes_its_class_more_or_less_likely_where_the_colours_are_al
 def test_a_file_has_the_pictures_own_size(tiny: Predictor) -> None:
     large = np.zeros((300, 1200, 3), np.uint8)
     large[:, :600, 0] = 200
-    session = CRFSession(tiny(large), large, threads=1)
+    session = opened(tiny, large)
     assert session.size == (125, 500)
     labels = session.segmentation(Change()).labels
     assert labels.shape == (300, 1200)
@@ -146,11 +150,11 @@ def pixels(client: httpx.Client, name: str, change: dict[str, Any]) -> httpx.Res
 def test_over_http_the_page_gets_labels_and_confidences(
     small: httpx.Client, tiny: Predictor, photo: npt.NDArray[np.uint8]
 ) -> None:
-    opened = small.post("/v1/sessions", content=encoded(photo)).json()
-    assert (opened["height"], opened["width"]) == (60, 90)
-    assert opened["preset"] == {key: getattr(BASE, key) for key in opened["preset"]}
-    answer = pixels(small, opened["session"], {"iterations": 3})
-    labels, confidence = CRFSession(tiny(photo), photo).labels(Change(iterations=3))
+    answered = small.post("/v1/sessions", content=encoded(photo)).json()
+    assert (answered["height"], answered["width"]) == (60, 90)
+    assert answered["preset"] == vars(BASE)
+    answer = pixels(small, answered["session"], {"iterations": 3})
+    labels, confidence = opened(tiny, photo).labels(Change(iterations=3))
     received = np.frombuffer(answer.content, np.uint8).reshape(2, 60, 90)
     assert np.array_equal(received[0], labels)
     assert np.abs(received[1].astype(int) - confidence).max() <= 1

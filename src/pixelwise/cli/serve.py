@@ -37,7 +37,7 @@ def serve(
     most_pixels: Annotated[
         int, typer.Option(min=1, help="Largest picture, checked before it is decoded.")
     ] = 50_000_000,
-    seconds: Annotated[float, typer.Option(min=1, help="Until an answer must be ready.")] = 60.0,
+    seconds: Annotated[int, typer.Option(min=1, max=3600, help="Until an answer must be ready.")] = 60,
     engine: options.Engine = "auto",
     precision: options.Precision = "float32",
 ) -> None:
@@ -50,8 +50,16 @@ def serve(
     """
     from pixelwise.core.threads import processors
     from pixelwise.serve.limits import Limits
-    from pixelwise.workflows.serving import serve
+    from pixelwise.workflows.serving import named, serve
 
+    models = model or ["default"]
+    try:
+        named(models)
+    except ValueError as fault:
+        raise typer.BadParameter(str(fault), param_hint="--model") from None
+    key = os.environ.get(KEY_VARIABLE)
+    if key is not None and not key.strip():
+        raise typer.BadParameter(f"{KEY_VARIABLE} is empty: give it a value, or unset it")
     limits = Limits(
         workers=processors() if workers is None else workers,
         places=places,
@@ -59,9 +67,8 @@ def serve(
         most_pixels=most_pixels,
         answer_seconds=seconds,
     )
-    key = os.environ.get(KEY_VARIABLE)
     serve(
-        model or ["default"],
+        models,
         host,
         port,
         limits,

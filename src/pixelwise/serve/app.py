@@ -9,13 +9,14 @@ from starlette.exceptions import HTTPException
 
 import pixelwise
 from pixelwise.inference.predictor import Predictor
-from pixelwise.serve import page, segmenting, sessions
+from pixelwise.serve import page, segmenting
 from pixelwise.serve.guards import Guards
 from pixelwise.serve.limits import Limits
 from pixelwise.serve.metrics import FORMAT, Metrics
 from pixelwise.serve.models import Models
 from pixelwise.serve.refusals import Refusal
-from pixelwise.serve.session_store import SessionStore
+from pixelwise.serve.sessions import operations
+from pixelwise.serve.sessions.store import SessionStore
 from pixelwise.serve.work import Work
 
 
@@ -51,7 +52,7 @@ def create_app(
     )
     app.add_middleware(Guards, limits=chosen, metrics=metrics, key=key)
     app.include_router(segmenting.router(known, work, chosen))
-    app.include_router(sessions.router(known, work, chosen, store))
+    app.include_router(operations.router(known, work, chosen, store))
     _add_watching(app, metrics)
     _add_refusals(app)
     page.add(app)

@@ -13,7 +13,7 @@ class Fault(BaseModel):
     """The body of every answer from 400 on."""
 
     error: str = Field(description="What was expected and what came.")
-    hint: str | None = Field(None, description="What to do.")
+    hint: str | None = Field(default=None, description="What to do.")
 
 
 class Refusal(Exception):  # noqa: N818 an answer, not a failure of the service

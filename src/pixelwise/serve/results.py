@@ -8,7 +8,12 @@ from pathlib import Path
 
 from PIL import Image
 
+from pixelwise.core.errors import ImageError
 from pixelwise.core.pictures.writing import save_picture
+from pixelwise.core.terminal import printable
+from pixelwise.data.annotations.geojson import geojson
+from pixelwise.data.annotations.labelme import labelme_json
+from pixelwise.data.annotations.regions import AnnotatedPicture, regions_of
 from pixelwise.inference.segmentation import Segmentation
 from pixelwise.serve.refusals import Refusal
 
@@ -21,7 +26,8 @@ class Form:
     media: str
     result: str | None
     says: str
-    body: Callable[[Segmentation], bytes]
+    body: Callable[[Segmentation, str], bytes]
+    """Of the result, and the name of the picture for results that hold it."""
 
     @property
     def content_type(self) -> str:
@@ -75,20 +81,51 @@ def record(result: Segmentation) -> dict[str, object]:
     }
 
 
-def _json(result: Segmentation) -> bytes:
+def _json(result: Segmentation, name: str) -> bytes:
     return json.dumps(record(result), allow_nan=False).encode()
 
 
-def _picture(name: str, draw: Callable[[Segmentation], Image.Image]) -> Callable[[Segmentation], bytes]:
-    def body(result: Segmentation) -> bytes:
+def _picture(
+    ending: str, draw: Callable[[Segmentation], Image.Image]
+) -> Callable[[Segmentation, str], bytes]:
+    def body(result: Segmentation, name: str) -> bytes:
         file = io.BytesIO()
         try:
-            save_picture(file, Path(name), draw(result))
+            save_picture(file, Path(f"result{ending}"), draw(result))
         except ValueError as fault:  # a cutout without a background
             raise Refusal(406, str(fault)) from None
         return file.getvalue()
 
     return body
+
+
+def _regions(result: Segmentation, name: str) -> AnnotatedPicture:
+    """All regions of the labels, with outlines that are exact to a pixel."""
+    try:
+        regions = regions_of(result.labels, result.confidence())
+    except ImageError as fault:
+        raise Refusal(406, fault.message, "leave out regions with min_region") from None
+    simple = tuple(region.simplified(_TOLERANCE) for region in regions)
+    return AnnotatedPicture(Path(name), result.size, simple)
+
+
+def _geojson(result: Segmentation, name: str) -> bytes:
+    return geojson(_regions(result, name), result.classes).encode()
+
+
+def _labelme(result: Segmentation, name: str) -> bytes:
+    return labelme_json(_regions(result, name), result.classes, Path()).encode()
+
+
+_TOLERANCE = 1.0
+"""By how many pixels an outline with fewer corners may differ."""
+
+PICTURE_NAME = "picture.jpg"
+
+
+def safe_name(name: str) -> str:
+    """The last part of a name that a client gave, for results that hold it. No file is opened under it."""
+    return printable(name.replace("\\", "/").rpartition("/")[2]) or PICTURE_NAME
 
 
 FORMS = (
@@ -97,14 +134,16 @@ FORMS = (
         "image/png",
         None,
         "mask: pixel values are class ids, the palette has the colours",
-        _picture("m.png", Segmentation.mask),
+        _picture(".png", Segmentation.mask),
     ),
-    Form("image/jpeg", None, "overlay: the photo, tinted", _picture("o.jpg", Segmentation.overlay)),
+    Form("image/jpeg", None, "overlay: the photo, tinted", _picture(".jpg", Segmentation.overlay)),
     Form(
         "image/png",
         "cutout",
         "cutout: the photo with a transparent background",
-        _picture("c.png", Segmentation.cutout),
+        _picture(".png", Segmentation.cutout),
     ),
+    Form("application/geo+json", None, "polygons: a feature per region, in pixels, y down", _geojson),
+    Form("application/json", "labelme", "polygons for labelme", _labelme),
 )
 """All forms; the first is for clients that accept anything."""

@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import Callable
 
+import h11
 import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -13,6 +14,8 @@ from pixelwise.core.terminal import printable
 
 HEADER_BYTES = 16_384
 HEADER_SECONDS = 10.0
+READ_SECONDS, READ_BYTES = 15.0, 100_000
+"""A client must read so many bytes of its answer in this time, as long as much of it is left."""
 MOST_CONNECTIONS = 1000
 _BACKLOG = 2048
 STOP_SECONDS = 30
@@ -20,9 +23,11 @@ STOP_SECONDS = 30
 
 
 class PromptProtocol(H11Protocol):
-    """HTTP/1.1 that closes a connection when the head of a request does not arrive in time."""
+    """HTTP/1.1 that closes a connection when a request's head does not arrive in time, or its answer is not
+    read."""
 
     _timer: asyncio.TimerHandle | None = None
+    _reading: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -37,7 +42,42 @@ class PromptProtocol(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
+        self._stop_watching()
         super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer bytes that are not HTTP. If they come in a body, the request that waits for it ends too."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            super().send_400_response(msg)
+        else:  # an answer has begun
+            self.transport.abort()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stop_watching()
+
+    def _watch(self) -> None:
+        """Look again whether the client has read some of its answer."""
+        left = self.transport.get_write_buffer_size()
+        self._reading = self.loop.call_later(READ_SECONDS, self._expect_less, left)
+
+    def _expect_less(self, before: int) -> None:
+        if self.transport.get_write_buffer_size() > before - READ_BYTES:
+            self.transport.abort()
+        else:
+            self._watch()
+
+    def _stop_watching(self) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
+            self._reading = None
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
@@ -67,7 +107,7 @@ def server_of(app: FastAPI) -> uvicorn.Server:
             http=PromptProtocol,
             ws="none",
             lifespan="on",
-            log_level="warning",
+            log_level="error",  # a warning per damaged request would fill the log
             access_log=False,
             server_header=False,
             limit_concurrency=MOST_CONNECTIONS,

@@ -9,7 +9,7 @@ from pixelwise.serve.limits import Limits
 from pixelwise.serve.models import Models
 from pixelwise.serve.pictures import content_of, decoded
 from pixelwise.serve.refusals import RESPONSES, Refusal
-from pixelwise.serve.results import FORMS, chosen
+from pixelwise.serve.results import FORMS, PICTURE_NAME, chosen, safe_name
 from pixelwise.serve.work import Work
 
 _BYTES: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
@@ -66,23 +66,30 @@ def router(models: Models, work: Work, limits: Limits) -> APIRouter:
         only: Annotated[str | None, Query(description="Classes to keep, as in cat,dog.")] = None,
         largest: Annotated[bool, Query(description="Keep the largest region only.")] = False,
         fill_holes: Annotated[bool, Query(description="Fill background inside of a class.")] = False,
-        min_region: Annotated[float, Query(ge=0, le=1, description="Smaller regions go: a share.")] = 0.0,
+        min_region: Annotated[
+            float, Query(ge=0, le=1, description="Regions below this share of the picture go.")
+        ] = 0.0,
+        name: Annotated[
+            str, Query(max_length=255, description="The picture's name, for labelme.")
+        ] = PICTURE_NAME,
         accept: Accept = "*/*",
     ) -> Response:
         """Segment one picture. The header Accept chooses the result."""
-        form, name = chosen(accept), models.expect(model)
+        form, chosen_model = chosen(accept), models.expect(model)
         names = tuple(part.strip() for part in (only or "").split(",") if part.strip())
         cleaning = Cleaning(names, largest, fill_holes, min_region)
         try:
-            cleaning.check(models.named[name].classes)
+            cleaning.check(models.named[chosen_model].classes)
         except ValueError as fault:
             raise Refusal(400, str(fault)) from None
         with work.place() as place:
             content = await content_of(request, limits)
-            body = await place.run(
-                lambda: form.body(models.segment(name, decoded(content, limits), crf, cleaning)),
-                gone=lambda: until_gone(request),
-            )
+
+            def job() -> bytes:
+                result = models.segment(chosen_model, decoded(content, limits), crf, cleaning)
+                return form.body(result, safe_name(name))
+
+            body = await place.run(job, gone=lambda: until_gone(request))
         return Response(body, media_type=form.content_type, headers={"Vary": "Accept"})
 
     return made

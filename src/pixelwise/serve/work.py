@@ -61,6 +61,7 @@ class Place:
         submitted = self._threads.submit(job)
         self._job = submitted
         result = asyncio.wrap_future(submitted)
+        result.add_done_callback(_seen)
         leaving = asyncio.ensure_future(gone())
         try:
             both: set[asyncio.Future[Any]] = {result, leaving}
@@ -88,3 +89,9 @@ class Place:
                 loop.call_soon_threadsafe(give_back)
 
         self._job.add_done_callback(ended)
+
+
+def _seen(result: "asyncio.Future[Any]") -> None:
+    """Look at a fault that nobody waits for any more, or asyncio would report it."""
+    if not result.cancelled():
+        result.exception()

@@ -39,12 +39,17 @@ def serve(
             raise
         raise MissingExtraError(problem.name) from None
     chosen = Limits() if limits is None else limits
-    names = [Path(model).stem if Path(model).suffix else Path(model).name for model in models]
-    if repeated := sorted({name for name in names if names.count(name) > 1}):
-        raise ValueError(f"two models are called {', '.join(repeated)}; rename one of the files")
     threads = max(1, processors() // chosen.workers)
     loaded = {
         name: load(model, threads, engine=engine, precision=precision)
-        for name, model in zip(names, models, strict=True)
+        for name, model in named(models).items()
     }
     run(create_app(loaded, chosen, key=key), host, port, on_start)
+
+
+def named(models: Sequence[str | Path]) -> dict[str, str | Path]:
+    """The models by the names that clients see. Raises ValueError for two of one name."""
+    names = [Path(model).stem if Path(model).suffix else Path(model).name for model in models]
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"two models are called {', '.join(repeated)}; rename one of them")
+    return dict(zip(names, models, strict=True))

@@ -8,14 +8,14 @@ from fastapi import APIRouter, Query, Request, Response
 
 from pixelwise.crf import LatticeTooLarge
 from pixelwise.inference.results.cleaning import Cleaning
-from pixelwise.serve.crf_session import BASE, Change, CRFSession
 from pixelwise.serve.limits import Limits
 from pixelwise.serve.models import Models
 from pixelwise.serve.pictures import content_of, decoded
 from pixelwise.serve.refusals import RESPONSES, Refusal
-from pixelwise.serve.results import chosen
+from pixelwise.serve.results import Form, chosen, safe_name
 from pixelwise.serve.segmenting import PICTURE_BODY, RESULTS, Accept, until_gone
-from pixelwise.serve.session_store import SessionStore
+from pixelwise.serve.sessions.crf_session import BASE, Change, CRFSession
+from pixelwise.serve.sessions.store import SessionStore
 from pixelwise.serve.work import Work
 
 PIXELS = "application/octet-stream"
@@ -39,7 +39,7 @@ def router(models: Models, work: Work, limits: Limits, store: SessionStore) -> A
 
         def segmented(content: bytes) -> CRFSession:
             whole = decoded(content, limits)
-            return CRFSession(models.segment(name, whole), whole)
+            return CRFSession(models.segment(name, whole), whole, partial(decoded, content, limits))
 
         with work.place() as place:
             content = await content_of(request, limits)
@@ -54,7 +54,7 @@ def router(models: Models, work: Work, limits: Limits, store: SessionStore) -> A
             "classes": list(session.classes.names),
             "palette": [list(colour) for colour in session.classes.palette],
             "background": session.classes.background,
-            "preset": {key: getattr(BASE, key) for key in ("w1", "theta_alpha", "theta_beta", "iterations")},
+            "preset": vars(BASE),
             "notes": session.notes,
         }
 
@@ -68,7 +68,7 @@ def router(models: Models, work: Work, limits: Limits, store: SessionStore) -> A
         live = accept.strip().lower() == PIXELS
         form = None if live else chosen(accept)
         with work.place() as place:
-            job = partial(_pixels, found, change) if form is None else lambda: form.body(_file(found, change))
+            job = partial(_pixels, found, change) if form is None else partial(_file, found, change, form)
             body = await place.run(job, gone=lambda: until_gone(request))
         if form is None:
             return Response(body, media_type=PIXELS, headers={"Content-Encoding": "gzip", "Vary": "Accept"})
@@ -90,9 +90,10 @@ def _pixels(session: CRFSession, change: Change) -> bytes:
     return gzip.compress(labels.tobytes() + confidence.tobytes(), compresslevel=1)
 
 
-def _file(session: CRFSession, change: Change) -> Any:
+def _file(session: CRFSession, change: Change, form: Form) -> bytes:
     try:
         made = session.segmentation(change)
-        return made.cleaned(Cleaning(only=tuple(change.only))) if change.only else made
+        cleaned = made.cleaned(Cleaning(only=tuple(change.only))) if change.only else made
     except (ValueError, LatticeTooLarge) as fault:
         raise Refusal(400, str(fault)) from None
+    return form.body(cleaned, safe_name(change.name))

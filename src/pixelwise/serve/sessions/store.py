@@ -6,8 +6,8 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-from pixelwise.serve.crf_session import CRFSession
 from pixelwise.serve.refusals import Refusal
+from pixelwise.serve.sessions.crf_session import CRFSession
 
 
 class SessionStore:
