@@ -78,6 +78,10 @@ def test_the_blocks_of_a_section_run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     text = "".join(text for _, text in blocks)
+    if "clip.mp4" in text:
+        from clips import BLUE, RED, plain, write_clip
+
+        write_clip(tmp_path / "clip.mp4", [plain((RED, BLUE)[index // 5]) for index in range(10)])
     for module in ("torch", "torchvision", "openvino"):
         if f"import {module}" in text or f"from {module}" in text:
             pytest.importorskip(module)

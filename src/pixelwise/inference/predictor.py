@@ -28,8 +28,7 @@ from pixelwise.inference.segmentation import Segmentation
 from pixelwise.inference.sources.bands import bands_of
 from pixelwise.inference.sources.given import Source, readable
 from pixelwise.inference.sources.partners import Partners
-from pixelwise.inference.video.frames import check_motion, segmented
-from pixelwise.inference.video.reading import Video
+from pixelwise.inference.video.frames import check_motion, timed
 from pixelwise.inference.views import SINGLE, Views, averaged_scores, sized
 
 if TYPE_CHECKING:
@@ -256,9 +255,7 @@ class Predictor:
         """
         check_motion(every, smooth)
         self.expect_photos()
-        with Video(source) as video:
-            for entry in segmented(self, video, every, smooth, 0, self._workers(workers)):
-                yield entry.seconds(video.time_base), entry.result
+        return timed(self, source, every, smooth, self._workers(workers))
 
     def _workers(self, workers: int | None) -> int:
         wanted = max(2, -(-processors() // self.engine.threads)) if workers is None else workers
@@ -305,6 +302,7 @@ def load(
     input_range: Sequence[float] | None = None,
     long_side: int = 512,
     multiple: int = 1,
+    bands: str | None = None,
 ) -> Predictor:
     """Load a bundled model by name, a model file (.onnx, OpenVINO's .xml, TorchScript's .pt) or net
     (.safetensors) by path, or a torch module.
@@ -313,6 +311,8 @@ def load(
     `input_range`, (0, 1) by default, minus `mean`, divided by `std` (per channel, in the units of that range;
     0 and 1 by default). Sides are padded to a `multiple`. It returns scores (N, C, h, w) of any stride, an
     output with `.logits`, or a dict with "out". Pictures are scored at a long side of at most `long_side`.
+    bands: what a net of other channels takes, such as "4xuint16"; then `input_range` stands for 0 to 255, 0
+    to 65535 or 0 to 1 by the type, and pictures are files or arrays (H, W, 4) with all these bands.
 
     threads: number of threads per picture, default all processors; for a net it sets torch's. crf: refine
     results with a dense CRF with this preset, a name or a file. views: test-time augmentation, scales and
@@ -324,11 +324,12 @@ def load(
     if not isinstance(views, Views):
         raise ValueError(f"expected views as Views(scales=(0.75, 1.0), flip=True), got {views!r}")
     refiner = None if crf is None else CRFRefiner(crf, threads)
-    own = {"classes": classes, "mean": mean, "std": std, "input_range": input_range}
+    own = {"classes": classes, "mean": mean, "std": std, "input_range": input_range, "bands": bands}
     if not isinstance(model, str | Path):
-        normalisation = Normalisation.of(mean, std, input_range)
+        form = None if bands is None else BandForm.parsed(bands)
+        normalisation = Normalisation.of(mean, std, input_range, form)
         made, info, identity = open_module(
-            model, classes, normalisation, long_side, multiple, threads, engine, precision
+            model, classes, normalisation, long_side, multiple, threads, engine, precision, form
         )
         return Predictor(made, info, identity, refiner, views)
     if given := [name for name, value in own.items() if value is not None]:

@@ -8,7 +8,7 @@ from .evaluating import compare, evaluate
 from .exporting import Exported, Wrapped, export, wrap
 from .importing import CaffeImport, import_caffe
 from .loading import LoadOptions, load
-from .refining import RefinedClip, RefinedFile, refine_file, refine_video
+from .refining import RefinedClip, RefinedFile, refine_file, refine_folder, refine_video
 from .segmenting import SegmentedFolder, segment_folder
 from .serving import serve
 from .training import TrainedRun, train
@@ -36,6 +36,7 @@ __all__ = [
     "load",
     "preview",
     "refine_file",
+    "refine_folder",
     "refine_video",
     "search_crf",
     "segment_folder",
