@@ -5,7 +5,6 @@ import io
 import socket
 import struct
 import threading
-import time
 import zlib
 from collections.abc import Iterator
 from unittest.mock import Mock
@@ -205,7 +204,15 @@ def test_a_head_that_does_not_arrive_in_time_ends_the_connection(
 
 def test_an_answer_that_is_not_read_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "READ_SECONDS", 0.1)
-    content, app = bytes(30_000_000), FastAPI()
+    content, app, dropped = bytes(30_000_000), FastAPI(), threading.Event()
+    look = http.PromptProtocol._expect_less
+
+    def watched(protocol: http.PromptProtocol, before: int) -> None:
+        look(protocol, before)
+        if protocol.transport.is_closing():
+            dropped.set()
+
+    monkeypatch.setattr(http.PromptProtocol, "_expect_less", watched)
 
     @app.get("/large")
     async def large() -> Response:
@@ -213,7 +220,7 @@ def test_an_answer_that_is_not_read_is_dropped(monkeypatch: pytest.MonkeyPatch) 
 
     with running(app) as client, connection(client) as opened:
         opened.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        time.sleep(0.5)
+        assert dropped.wait(30)
         assert 0 < len(everything(opened)) < len(content)
 
 
