@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pixelwise.inference.results.cleaning import Cleaning
     from pixelwise.inference.views import Views
     from pixelwise.workflows.loading import LoadOptions
@@ -145,6 +147,7 @@ def for_load(
     flip: bool,
     engine: str,
     precision: str,
+    allow_private_urls: bool = False,
 ) -> "LoadOptions":
     """What `load` takes besides the model; crf: of `chosen_preset`. Raises BadParameter for an unknown
     engine, and for a precision that models do not run in.
@@ -159,7 +162,14 @@ def for_load(
     except ValueError as fault:
         raise typer.BadParameter(str(fault), param_hint="--precision") from None
     views = chosen_views(scales, flip)
-    return {"threads": threads, "crf": crf, "views": views, "engine": engine, "precision": precision}
+    return {
+        "threads": threads,
+        "crf": crf,
+        "views": views,
+        "engine": engine,
+        "precision": precision,
+        "allow_private_urls": allow_private_urls,
+    }
 
 
 def chosen_views(scales: str | None, flip: bool) -> "Views":
@@ -215,6 +225,13 @@ def kinds(save: str) -> tuple[str, ...]:
             f"expected any of {','.join(KINDS)}, got {','.join(unknown)}", param_hint="--save"
         )
     return named
+
+
+def one_of(value: str, allowed: "Sequence[str]", option: str) -> str:
+    """The value itself. Raises BadParameter if it is not allowed."""
+    if value not in allowed:
+        raise typer.BadParameter(f"expected one of {', '.join(allowed)}, got {value}", param_hint=option)
+    return value
 
 
 def listed(text: str) -> list[str]:

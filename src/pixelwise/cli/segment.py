@@ -7,17 +7,22 @@ from typing import Annotated
 import typer
 
 from pixelwise.cli import options
-from pixelwise.cli.segment_report import printing, show
+from pixelwise.cli.segment_report import destination, show
 
 EXAMPLES = (
     "pixelwise segment examples/chelsea.png",
     "pixelwise segment photos --save mask,overlay,cutout --output results --json",
 )
 _Inputs = Annotated[
-    list[str], typer.Argument(metavar="INPUT...", help="Pictures, folders (with subfolders), or patterns.")
+    list[str],
+    typer.Argument(
+        metavar="INPUT...", help="Pictures, videos, folders, patterns, URLs, camera:0, or - for stdin."
+    ),
 ]
 _Model = Annotated[str, typer.Option(help="Bundled model, .onnx or .safetensors file, or run folder.")]
-_Output = Annotated[Path, typer.Option("--output", "-o", help="Folder for the results.")]
+_Output = Annotated[
+    Path, typer.Option("--output", "-o", help="Folder for the results; -: one result to stdout.")
+]
 _Save = Annotated[str, typer.Option(help="What to save, any of: mask,overlay,cutout,probabilities.")]
 _JSON = Annotated[bool, typer.Option("--json", help="Print one JSON object per picture.")]
 _Overwrite = Annotated[bool, typer.Option("--overwrite", help="Make finished results again.")]
@@ -29,6 +34,26 @@ _HHA = Annotated[
 ]
 _Submission = Annotated[
     Path | None, typer.Option(metavar="FILE", help="A .tgz of all masks, as test servers take it.")
+]
+_Frames = Annotated[
+    str,
+    typer.Option(metavar="first|all", help="Which frames of animations and pages of TIFF files to segment."),
+]
+_Every = Annotated[
+    int, typer.Option("--every", metavar="N", min=1, max=1_000_000, help="Of videos, take one frame of N.")
+]
+_Smooth = Annotated[
+    str | None,
+    typer.Option(
+        metavar="mean|crf",
+        help="Of videos, smooth over time: by a running mean or the space-time CRF.",
+    ),
+]
+_Private = Annotated[
+    bool,
+    typer.Option(
+        "--allow-private-urls", help="Also fetch from this machine and the private network; read file://."
+    ),
 ]
 
 
@@ -54,6 +79,10 @@ def segment(
     largest: options.Largest = False,
     fill_holes: options.FillHoles = False,
     min_region: options.MinRegion = None,
+    frames: _Frames = "first",
+    every: _Every = 1,
+    smooth: _Smooth = None,
+    allow_private_urls: _Private = False,
 ) -> None:
     """Segment pictures: print which classes they show, and save masks and overlays.
 
@@ -72,19 +101,26 @@ def segment(
     results/VOC2012/Segmentation/comp5_test_cls/ID.png for VOC's classes, testannot/ID.png for CamVid's.
     """
     from pixelwise.inference.results.submission import ENDINGS
-    from pixelwise.workflows.segmenting import segment_folder
+    from pixelwise.inference.video.smoothing import SMOOTHINGS
+    from pixelwise.workflows.segmenting import FRAMES, segment_folder
 
     start = time.perf_counter()
     kinds = options.kinds(save)
     options.check_ending(submission, *ENDINGS, option="--submission")
     preset = options.chosen_preset(crf, crf_preset)
     loading = options.for_load(
-        threads=threads, crf=preset, scales=scales, flip=flip, engine=engine, precision=precision
+        threads=threads,
+        crf=preset,
+        scales=scales,
+        flip=flip,
+        engine=engine,
+        precision=precision,
+        allow_private_urls=allow_private_urls,
     )
-    with printing(as_json) as on_picture:
+    with destination(output, kinds, as_json) as (folder, told):
         done = segment_folder(
             inputs,
-            output,
+            folder,
             model,
             kinds,
             overwrite=overwrite,
@@ -93,7 +129,10 @@ def segment(
             hha=hha,
             cleaning=options.chosen_cleaning(only, largest, fill_holes, min_region),
             submission=submission,
-            on_picture=on_picture,
+            frames=options.one_of(frames, FRAMES, "--frames"),
+            every=every,
+            smooth=smooth and options.one_of(smooth, SMOOTHINGS, "--smooth"),
+            **told,
             **loading,
         )
     show(done, time.perf_counter() - start)

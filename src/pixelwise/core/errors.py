@@ -64,6 +64,9 @@ EXTRAS = {
     "onnxscript": "export",
     "openvino": "openvino",
     "tifffile": "tiff",
+    "pillow_heif": "heif",
+    "av": "video",
+    "fsspec": "cloud",
 }
 """The install tier that brings a package which the base tier lacks, by import name."""
 

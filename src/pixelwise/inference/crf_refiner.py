@@ -14,7 +14,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from pixelwise.core.errors import ImageError
-from pixelwise.core.pictures.reading import Photo, Source, fitting, read_photo
+from pixelwise.core.pictures.reading import Photo, Readable, fitting, read_photo
 from pixelwise.core.terminal import printable
 from pixelwise.core.threads import thread_count
 from pixelwise.core.types import RGBImage, Scores
@@ -127,7 +127,7 @@ def refined_size(size: tuple[int, int], classes: int) -> tuple[int, int]:
     return size if excess <= 1 else fitting(size, max(1, int(max(size) / excess**0.5)))
 
 
-def refined_photo(source: Source, photo: Photo, classes: int) -> RGBImage:
+def refined_photo(source: Readable, photo: Photo, classes: int) -> RGBImage:
     """The picture at its `refined_size`: `photo`, which was read from `source`, or read again.
 
     Raises ImageError if the file has another size now.

@@ -13,7 +13,7 @@ from pixelwise.core.classes import Classes
 from pixelwise.core.errors import ModelError
 from pixelwise.core.pictures.bands import BandForm, view_of
 from pixelwise.core.pictures.memory_budget import PICTURES
-from pixelwise.core.pictures.reading import Photo, Source, read_photo
+from pixelwise.core.pictures.reading import Photo, Readable, read_photo
 from pixelwise.core.terminal import printable
 from pixelwise.core.threads import in_order, processors
 from pixelwise.core.types import BANDS, IMAGE, Channel, Scores
@@ -26,7 +26,10 @@ from pixelwise.inference.normalisation import Normalisation
 from pixelwise.inference.results.cleaning import AS_IS, Cleaning
 from pixelwise.inference.segmentation import Segmentation
 from pixelwise.inference.sources.bands import bands_of
+from pixelwise.inference.sources.given import Source, readable
 from pixelwise.inference.sources.partners import Partners
+from pixelwise.inference.video.frames import check_motion, segmented
+from pixelwise.inference.video.reading import Video
 from pixelwise.inference.views import SINGLE, Views, averaged_scores, sized
 
 if TYPE_CHECKING:
@@ -67,6 +70,7 @@ class Predictor:
         self.refiner = refiner
         self.views = views
         self.cleaning = AS_IS
+        self.allow_private_urls = False
         self._source, self._partners = source, partners
         model = info.name if identity is None else identity
         model = model if views == SINGLE else f"{model} {views}"
@@ -120,13 +124,19 @@ class Predictor:
         A refiner then takes the picture at its own size, or at the largest size that memory allows: see
         refiner.refined_size.
 
-        The EXIF orientation of files is applied; Pillow images and arrays are not rotated. Raises ImageError
-        for files that are not readable images, ValueError for arrays of another type or shape.
+        source: a path, the http(s) URL of a picture, the content of a picture file or an open binary file, a
+        Pillow image, an RGB array (H, W, 3) of uint8, or a torch tensor (3, H, W) or (H, W, 3) of uint8 or of
+        floats from 0 to 1. The EXIF orientation of files is applied; Pillow images and arrays are not
+        rotated. Raises ImageError for files that are not readable images, ValueError for arrays and tensors
+        of another type or shape.
         """
-        result = self._of_photo(source) if self.inputs == (IMAGE,) else self._of_inputs(source)
+        if self.inputs == (IMAGE,):
+            result = self._of_photo(readable(source, self.allow_private_urls))
+        else:
+            result = self._of_inputs(source)
         return result.cleaned(self.cleaning) if self.cleaning else result
 
-    def _of_photo(self, source: Source) -> Segmentation:
+    def _of_photo(self, source: Readable) -> Segmentation:
         photo = read_photo(source, self.info.long_side)
         scores = self.scores(source, photo)
         if scores.shape[0] != len(self.classes):
@@ -139,7 +149,7 @@ class Predictor:
         )
         return scored if self.refiner is None else self._refined(source, photo, scored, self.refiner)
 
-    def scores(self, source: Source, photo: Photo) -> Scores:
+    def scores(self, source: Readable, photo: Photo) -> Scores:
         """(C, h, w) scores of `photo`, the copy of `source` that read_photo made for info.long_side.
 
         Raises ModelError, before it allocates memory, for a copy that exceeds the memory budget for pictures,
@@ -168,7 +178,7 @@ class Predictor:
             )
         return scores
 
-    def _scores(self, source: Source, photo: Photo, size: tuple[int, int]) -> Scores:
+    def _scores(self, source: Readable, photo: Photo, size: tuple[int, int]) -> Scores:
         if self.views == SINGLE:
             return self.engine.scores(sized(photo.pixels, size))
         whole = photo.pixels.shape[:2] == photo.size
@@ -224,7 +234,9 @@ class Predictor:
             f"judge it on a data set that has them: pixelwise eval; or segment pictures with {given}",
         )
 
-    def _refined(self, source: Source, photo: Photo, scored: Segmentation, refiner: Refiner) -> Segmentation:
+    def _refined(
+        self, source: Readable, photo: Photo, scored: Segmentation, refiner: Refiner
+    ) -> Segmentation:
         closer = refined_photo(source, photo, len(self.classes))
         grid = closer.shape[0], closer.shape[1]
         with PICTURES.reserve(reserved_bytes(grid, len(self.classes))):
@@ -233,6 +245,25 @@ class Predictor:
             scores, photo.size, self.classes, shown, photo.original, scored.scored_size, photo.notes
         )
 
+    def video(
+        self, source: str | Path, every: int = 1, smooth: str | None = None, workers: int | None = None
+    ) -> Iterator[tuple[float, Segmentation]]:
+        """Segment a video file, or a camera such as "camera:0": yields (time in seconds, result), in order.
+
+        every: one frame of so many. smooth: "mean", a running mean of probabilities, or "crf", the dense CRF
+        over space and time, with the predictor's preset. Frames are upright. `workers` as in `batch`. Raises
+        ImageError if the video cannot be read, or if PyAV is missing.
+        """
+        check_motion(every, smooth)
+        self.expect_photos()
+        with Video(source) as video:
+            for entry in segmented(self, video, every, smooth, 0, self._workers(workers)):
+                yield entry.seconds(video.time_base), entry.result
+
+    def _workers(self, workers: int | None) -> int:
+        wanted = max(2, -(-processors() // self.engine.threads)) if workers is None else workers
+        return min(wanted, 2 * processors())
+
     def batch(self, sources: Iterable[Source], workers: int | None = None) -> Iterator[Segmentation]:
         """Segment many pictures in threads; results come in order, as they are needed.
 
@@ -240,9 +271,7 @@ class Predictor:
         turn comes. By default there are enough workers to keep all processors busy, at least two. A model
         loaded with threads=1 is the most efficient here.
         """
-        if workers is None:
-            workers = max(2, -(-processors() // self.engine.threads))
-        return in_order(self, sources, min(workers, 2 * processors()))
+        return in_order(self, sources, self._workers(workers))
 
 
 def scoring_bytes(size: tuple[int, int], classes: int, scale: float = 1.0) -> int:

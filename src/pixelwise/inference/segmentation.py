@@ -136,6 +136,22 @@ class Segmentation:
             cleaning,
         )
 
+    def rescored(self, scores: Scores, refined: bool = False) -> "Segmentation":
+        """The same picture with other scores (C, h, w), such as those smoothed over a video's frames.
+
+        refined: whether a CRF has given them.
+        """
+        return Segmentation(
+            scores,
+            self.size,
+            self.classes,
+            drawing.resized(self.image, (scores.shape[1], scores.shape[2])),
+            self._original,
+            self.scored_size if refined or self._refined else None,
+            self._file_notes,
+            self.cleaning,
+        )
+
     def confidence(self) -> npt.NDArray[np.float32]:
         """(H, W) the probability of each pixel's label, 0 to 1; 0 where cleaning has changed the label."""
         confidence = self._likeliest()

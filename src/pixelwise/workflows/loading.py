@@ -26,6 +26,7 @@ class LoadOptions(TypedDict, total=False):
     views: Views
     engine: str
     precision: str
+    allow_private_urls: bool
 
 
 def load(
@@ -37,6 +38,7 @@ def load(
     precision: str = "float32",
     head: str | None = None,
     *,
+    allow_private_urls: bool = False,
     classes: Classes | Sequence[str] | None = None,
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
@@ -56,13 +58,14 @@ def load(
     refine results with a dense CRF with this preset, a name or a file. views: test-time augmentation, scales
     and mirroring. engine: "auto" takes OpenVINO for model files if it is installed, else ONNX Runtime, and
     torch for nets and run folders. precision: "float32", or "bfloat16" with OpenVINO and torch; "auto" is
-    float32. head: which head of a run with several, default the main one.
+    float32. head: which head of a run with several, default the main one. allow_private_urls: whether the
+    predictor fetches pictures from this machine and its private network too, and reads file:// URLs.
 
     Raises ModelError if there is no such model, its file is damaged, or it does not run with these
     arguments; PresetError for an unknown preset; TrainingError for a damaged run folder.
     """
     if not isinstance(model, str | Path) or str(model) in bundled_names() or not Path(model).is_dir():
-        return predictor.load(
+        loaded = predictor.load(
             model,
             threads,
             crf,
@@ -76,11 +79,14 @@ def load(
             long_side=long_side,
             multiple=multiple,
         )
-    if engine not in ("auto", "torch"):
+    elif engine not in ("auto", "torch"):
         raise ModelError(
             f"{model} is a run folder, which {engine} does not run", "export it to an .onnx file"
         )
-    return _load_run(Path(model), threads, crf, views, precision, head)
+    else:
+        loaded = _load_run(Path(model), threads, crf, views, precision, head)
+    loaded.allow_private_urls = allow_private_urls
+    return loaded
 
 
 def refuse_options(options: LoadOptions) -> None:
