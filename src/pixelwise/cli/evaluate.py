@@ -14,6 +14,17 @@ EXAMPLES = (
     "pixelwise eval default --data voc:VOC2012 --split val",
     "pixelwise eval runs/mine --data folder:my_images --report reports/mine",
 )
+_Judged = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL|masks:FOLDER",
+        help="Bundled model, .onnx or .safetensors file, or run folder; or masks:FOLDER, masks that another "
+        "program made, called ID.png, ID_mask.png or ID.npy by the ids of the pictures.",
+    ),
+]
+_AllowMissing = Annotated[
+    bool, typer.Option("--allow-missing", help="With masks:FOLDER: leave out pictures without a mask.")
+]
 _Report = Annotated[
     Path | None,
     typer.Option(metavar="FOLDER", help="Write a page with all figures, charts and example images."),
@@ -21,7 +32,7 @@ _Report = Annotated[
 
 
 def evaluate(
-    model: options.Model,
+    model: _Judged,
     data: options.Data,
     split: options.OneSplit = "val",
     classes: options.Classes = None,
@@ -33,6 +44,7 @@ def evaluate(
     crf_preset: options.CRFPreset = None,
     trimap: options.Trimap = False,
     boundary: options.Boundary = False,
+    allow_missing: _AllowMissing = False,
     report: _Report = None,
     as_json: options.FiguresJSON = False,
     engine: options.Engine = "auto",
@@ -44,6 +56,10 @@ def evaluate(
     --trimap adds pixel accuracy and mean IoU by distance from void (DeepLab's trimap) and from borders
     between classes, for widths up to 40 pixels; --json prints every width. --report counts everything. It
     writes FOLDER/index.html, a page that works offline, and FOLDER/evaluation.json for pixelwise compare.
+
+    Masks hold class ids of the data (grey or palette PNG, .npy) or the classes' colours.
+    masks:FOLDER,ids=file reads ids as in the data's label files, masks:FOLDER,foreground=255 masks of 0 and
+    255.
     """
     from pixelwise.workflows.evaluating import report_on
 
@@ -52,19 +68,23 @@ def evaluate(
         threads=1, crf=preset, scales=scales, flip=flip, engine=engine, precision=precision
     )
     details = ("trimap", "class_borders") * trimap + ("boundary",) * boundary
-    with bars("evaluating") as tell:
-        result = report_on(
-            model,
-            data,
-            split,
-            report=report,
-            ids=ids,
-            head=head,
-            classes=classes,
-            details=details,
-            on_image=tell,
-            **loading,
-        )
+    try:
+        with bars("evaluating") as tell:
+            result = report_on(
+                model,
+                data,
+                split,
+                report=report,
+                ids=ids,
+                head=head,
+                classes=classes,
+                details=details,
+                allow_missing=allow_missing,
+                on_image=tell,
+                **loading,
+            )
+    except ValueError as problem:
+        raise typer.BadParameter(str(problem), param_hint="MODEL") from None
     if as_json:
         say_json(result)
     else:

@@ -5,6 +5,7 @@ from typing import Any
 from pixelwise.cli import tables
 from pixelwise.core.terminal import say
 
+_MOST_NAMED = 10  # --json has all
 _SHOWN_WIDTHS = (1, 2, 3, 5, 10, 15, 20, 30, 40)
 
 
@@ -22,6 +23,9 @@ def show(result: dict[str, Any]) -> None:
     say(f"{result['images']} images, {result['views']}.{refined} Convention: {result['convention']}.")
     say(f"In brackets: {result['interval_convention']}.")
     say("Of true classes: the other convention, without classes absent from the truth.")
+    if missing := result.get("missing"):
+        named = ", ".join(missing[:_MOST_NAMED]) + ", ..." * (len(missing) > _MOST_NAMED)
+        say(f"Left out, since they have no mask: {len(missing)} images, {named}")
     if result["void"]:
         say(f"Counted as void, since the model has no such class: {', '.join(result['void'])}.")
     for key, name in (("trimap", "trimap"), ("class_borders", "class borders")):

@@ -1,36 +1,68 @@
-"""`pixelwise export`: write a run or a net as one model file."""
+"""`pixelwise export`: write a model for deployment, in a format and a precision."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pixelwise.cli import options
-from pixelwise.core.terminal import note, say
+from pixelwise.cli.export_report import show
 
 EXAMPLES = (
     "pixelwise export runs/mine -o mine.onnx",
-    "pixelwise export runs/mine -o mine.onnx --name mine --long-side 512",
+    "pixelwise export default --precision int8 --calibrate photos -o small.onnx",
 )
+_Run = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL", help="Run folder of pixelwise train, .safetensors of import-caffe, .onnx, or a name."
+    ),
+]
+_Output = Annotated[
+    Path | None, typer.Option("--output", "-o", help="The model file; default: model.onnx, .xml or .pt.")
+]
+_LongSide = Annotated[
+    int | None,
+    typer.Option(min=1, help="Score pictures at most this long, in pixels; default: the recipe's."),
+]
+_Head = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Which head of a run with several; default: the main one."),
+]
+_Format = Annotated[
+    str | None,
+    typer.Option("--format", metavar="NAME", help="onnx, openvino or torchscript; default: by the ending."),
+]
+_Precision = Annotated[str, typer.Option("--precision", metavar="NAME", help="float32, float16 or int8.")]
+_Calibrate = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FOLDER|KIND:PATH",
+        help="For int8: pictures like those the model will see, a few dozen; of KIND:PATH the training ones.",
+    ),
+]
+_Data = Annotated[
+    str | None,
+    typer.Option("--data", metavar="KIND:PATH", help="Measure mean IoU in float32 and in the precision."),
+]
 
 
 def export(
-    run: Annotated[
-        Path,
-        typer.Argument(metavar="RUN", help="Run folder of pixelwise train, or .safetensors of import-caffe."),
-    ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The model file.")] = Path("model.onnx"),
+    run: _Run,
+    output: _Output = None,
     name: Annotated[str | None, typer.Option(help="Name of the model; default: the recipe's.")] = None,
-    long_side: Annotated[
-        int | None,
-        typer.Option(min=1, help="Score pictures at most this long, in pixels; default: the recipe's."),
-    ] = None,
-    head: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Which head of a run with several; default: the main one."),
-    ] = None,
+    long_side: _LongSide = None,
+    head: _Head = None,
+    format: _Format = None,
+    precision: _Precision = "float32",
+    calibrate: _Calibrate = None,
+    data: _Data = None,
+    split: Annotated[str, typer.Option(help="Which split of --data.")] = "val",
 ) -> None:
-    """Write a trained net as an ONNX file for any image size, complete with classes and training record.
+    """Write a model for any image size, complete with classes and training record.
+
+    Formats: ONNX (.onnx), OpenVINO (.xml and .bin) and TorchScript (.pt, from nets in torch); all commands
+    take all of them. int8 makes files smaller, and quicker on some processors; its ranges come from
+    --calibrate.
 
     A net that sees depth or HHA becomes a file with an input for each. A CRF layer travels as the model's own
     CRF, which every engine runs after the net. The file is checked against the net on several odd sizes
@@ -38,12 +70,15 @@ def export(
     """
     from pixelwise.workflows.exporting import export as write
 
-    options.check_ending(output, ".onnx")
-    if run.suffix == ".safetensors" and head is not None:
-        raise typer.BadParameter(f"a net file has one head, so leave it out; got {head}", param_hint="--head")
-    made = write(run, output, name, long_side, head)
-    if made.steps is not None and made.planned is not None and made.steps < made.planned:
-        best = ", the best on the held-out pictures" if made.is_best else ""
-        note(f"note: this is the net after step {made.steps} of {made.planned}{best}")
-    size = output.stat().st_size / 1e6
-    say(f"{output}: {size:.1f} MB; its scores deviate from the net's by {made.deviation:.1e} of their spread")
+    try:
+        made = write(
+            *(run, output, name, long_side, head),
+            format=format,
+            precision=precision,
+            calibration=calibrate,
+            data=data,
+            split=split,
+        )
+    except ValueError as problem:
+        raise typer.BadParameter(str(problem)) from None
+    show(made)

@@ -167,7 +167,7 @@ def parse_spec(spec: str) -> tuple[Source, Path, dict[str, str]]:
             f"write KIND:PATH, for example {example}; the kinds are {', '.join(SOURCES)}",
         )
     source = SOURCES[kind]
-    path, options = _parts(rest)
+    path, options = options_of(rest)
     if unknown := sorted(options.keys() - source.options.keys()):
         known = ", ".join(source.options) or "none"
         raise DataError(
@@ -176,8 +176,8 @@ def parse_spec(spec: str) -> tuple[Source, Path, dict[str, str]]:
     return source, Path(path).expanduser(), options
 
 
-def _parts(rest: str) -> tuple[str, dict[str, str]]:
-    """Path and options of what follows the kind."""
+def options_of(rest: str) -> tuple[str, dict[str, str]]:
+    """The path and the options of PATH,option=value."""
     path, *pairs = re.split(r",([a-z]+)=", rest)
     return path, dict(zip(pairs[::2], pairs[1::2], strict=True))
 
@@ -185,6 +185,6 @@ def _parts(rest: str) -> tuple[str, dict[str, str]]:
 def without_folders(spec: str) -> str:
     """The spec with names instead of paths: paths on a machine are private."""
     kind, _, rest = spec.partition(":")
-    path, options = _parts(rest)
+    path, options = options_of(rest)
     named = [f",{option}={Path(value).name}" for option, value in options.items()]
     return f"{kind}:{Path(path).name}{''.join(named)}"

@@ -19,6 +19,8 @@ from pixelwise.inference.segmentation import Segmentation
 
 BANDS = ("trimap", "class_borders")
 ALL = (*BANDS, "boundary", "calibration", "sizes", "log_loss")
+OF_LABELS = (*BANDS, "boundary", "sizes")
+"""Those that need no probabilities."""
 
 
 class Details:
@@ -39,19 +41,22 @@ class Details:
         """The requested parts."""
         return tuple(name for name in ALL if getattr(self, name) is not None)
 
-    def add(self, read: Labels, truth: Labels, result: Segmentation) -> None:
-        """Count one image: `read` (H, W) in the data set's classes, `truth` in the model's."""
+    def add(self, read: Labels, truth: Labels, labels: Labels, result: Segmentation | None) -> None:
+        """Count one image: `read` (H, W) in the data set's classes, `truth` and `labels`, the prediction, in
+        the model's. `result` is None for a prediction without probabilities, of which OF_LABELS can be
+        counted.
+        """
         if self.trimap is not None:
-            self.trimap.add(void_distance(read), truth, result.labels)
+            self.trimap.add(void_distance(read), truth, labels)
         if self.class_borders is not None:
-            self.class_borders.add(class_border_distance(read), truth, result.labels)
+            self.class_borders.add(class_border_distance(read), truth, labels)
         if self.boundary is not None:
-            self.boundary.add(truth, result.labels)
-        if self.calibration is not None:
-            self.calibration.add(truth, result.labels, result.confidence())
+            self.boundary.add(truth, labels)
+        if self.calibration is not None and result is not None:
+            self.calibration.add(truth, labels, result.confidence())
         if self.sizes is not None:
-            self.sizes.add(truth, result.labels)
-        if self.log_loss is not None:
+            self.sizes.add(truth, labels)
+        if self.log_loss is not None and result is not None:
             self.log_loss.add(truth, result.probabilities_at(result.size))
 
     def merge(self, other: "Details") -> None:

@@ -10,9 +10,10 @@ import numpy as np
 from pixelwise.core.classes import Classes
 from pixelwise.core.errors import DataError, ModelError
 from pixelwise.core.types import VOID, Channel, Labels
-from pixelwise.data import LabelledImages
+from pixelwise.data import LabelledImages, Sample
 from pixelwise.evaluation import bootstrap
-from pixelwise.evaluation.details import Details
+from pixelwise.evaluation.details import OF_LABELS, Details
+from pixelwise.evaluation.mask_folder import MaskFolder
 from pixelwise.evaluation.metrics import confusion
 from pixelwise.evaluation.metrics.confusion import Counts
 from pixelwise.evaluation.tally import Tally
@@ -138,8 +139,12 @@ def match_classes(data: Classes, model: Classes) -> tuple[Labels, tuple[str, ...
     return table, tuple(void)
 
 
+Judged = Predictor | MaskFolder
+"""What can be evaluated: a model, or masks that another program made."""
+
+
 def evaluate(
-    predictor: Predictor,
+    predictor: Judged,
     dataset: LabelledImages,
     progress: Callable[[int], None] | None = None,
     details: Collection[str] = (),
@@ -147,33 +152,58 @@ def evaluate(
     """Segment every image as the predictor does and count; `progress` gets the number of images done.
 
     details: names from details.ALL to count besides the confusion matrix. Raises DataError with the reason if
-    classes do not match, a file is broken, or two images have the same id.
+    classes do not match, a file is broken, two images have the same id, or labels are masks of 0 and 255;
+    ValueError for details that masks do not have.
     """
+    if isinstance(predictor, MaskFolder) and (more := sorted({*details} - {*OF_LABELS})):
+        raise ValueError(f"masks hold no probabilities, which {', '.join(more)} need")
     dataset = dataset.with_inputs(*predictor.inputs)
     table, void = match_classes(dataset.classes, predictor.classes)
     tally, counted = Tally(len(predictor.classes)), Details(len(predictor.classes), details)
-    waiting: deque[tuple[str, Labels]] = deque()
-
-    def images() -> Iterator[Channel]:
-        for index in range(len(dataset)):
-            sample = dataset.read(index)
-            waiting.append((sample.id, sample.labels))
-            yield sample.stacked(predictor.inputs)
-
-    def results() -> Iterator[Segmentation]:
-        try:
-            yield from predictor.batch(images())
-        except ModelError as problem:
-            at = f"{waiting[0][0]}: " if waiting else ""
-            raise ModelError(f"{at}{problem.message}", problem.hint) from problem
-
-    for done, result in enumerate(results(), start=1):
-        image, labels = waiting.popleft()
-        if image in tally.ids:
-            raise DataError(f'{dataset.name} names "{image}" twice', "every image needs a unique id")
-        truth = table[labels]
-        tally.add(image, truth, result.labels)
-        counted.add(labels, truth, result)
+    seen = np.zeros(256, np.bool_)
+    samples = (dataset.read(index) for index in range(len(dataset)))
+    for done, (sample, labels, result) in enumerate(_results(predictor, samples), start=1):
+        if sample.id in tally.ids:
+            raise DataError(f'{dataset.name} names "{sample.id}" twice', "every image needs a unique id")
+        truth = table[sample.labels]
+        tally.add(sample.id, truth, labels)
+        counted.add(sample.labels, truth, labels, result)
+        seen |= np.bincount(sample.labels.reshape(-1), minlength=256) > 0
         if progress is not None:
             progress(done)
+    void_ids = [id_ for id_, class_ in dataset.class_map.table.items() if class_ == VOID]
+    if np.flatnonzero(seen).tolist() == [0, VOID] and void_ids == [VOID] and len(dataset.classes) > 1:
+        raise DataError(
+            f"the labels of {dataset.name} hold only class 0 and void ({VOID}), so there is nothing to judge",
+            f"if these are masks with {VOID} as foreground, add foreground={VOID} to the data",
+        )
     return Evaluation(predictor.classes, void, tally, counted)
+
+
+def _results(
+    judged: Judged, samples: Iterator[Sample]
+) -> Iterator[tuple[Sample, Labels, Segmentation | None]]:
+    """Each sample, the labels predicted for it, and the model's result."""
+    if isinstance(judged, MaskFolder):
+        yield from ((sample, judged.labels(sample), None) for sample in samples)
+        return
+    waiting: deque[Sample] = deque()
+
+    def images() -> Iterator[Channel]:
+        for sample in samples:
+            waiting.append(sample)
+            yield sample.stacked(judged.inputs)
+
+    try:
+        for result in judged.batch(images()):
+            yield waiting.popleft(), result.labels, result
+    except ModelError as problem:
+        at = f"{waiting[0].id}: " if waiting else ""
+        raise ModelError(f"{at}{problem.message}", problem.hint) from problem
+
+
+def labels_of(judged: Judged, sample: Sample) -> Labels:
+    """(H, W) the labels that are predicted for a sample."""
+    if isinstance(judged, MaskFolder):
+        return judged.labels(sample)
+    return judged(sample.stacked(judged.inputs)).labels

@@ -16,6 +16,7 @@ import numpy as np
 from pixelwise.core.errors import EXTRAS, MissingExtraError, ModelError
 from pixelwise.core.files import regular_file, write_atomically
 from pixelwise.core.terminal import printable
+from pixelwise.exporting.metadata import with_metadata
 from pixelwise.inference.engines.onnx import OnnxEngine
 from pixelwise.inference.model_files.model_file import INPUT, MOST_BYTES, OUTPUT, ModelInfo
 from pixelwise.inference.normalisation import Normalisation
@@ -77,10 +78,7 @@ def wrap_onnx(
         raise ModelError(f"{shown} is not a complete ONNX model", "name another file") from None
     seen, scored = _input(net.graph, shown), _output(net.graph, len(info.classes), shown)
     _rebuild(net.graph, seen, scored, normalisation, multiple)
-    del net.metadata_props[:]
-    for key, value in info.to_metadata().items():
-        net.metadata_props.append(onnx.StringStringEntryProto(key=key, value=value))
-    content = net.SerializeToString()
+    content = with_metadata(net, info)
     _try_out(content, len(info.classes), shown)
     write_atomically(path, lambda file: file.write(content))
 

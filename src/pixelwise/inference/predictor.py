@@ -306,7 +306,8 @@ def load(
     long_side: int = 512,
     multiple: int = 1,
 ) -> Predictor:
-    """Load a bundled model by name, a model file (.onnx) or net (.safetensors) by path, or a torch module.
+    """Load a bundled model by name, a model file (.onnx, OpenVINO's .xml, TorchScript's .pt) or net
+    (.safetensors) by path, or a torch module.
 
     A torch module needs the names of its `classes`, in order. It takes RGB (N, 3, H, W), scaled to
     `input_range`, (0, 1) by default, minus `mean`, divided by `std` (per channel, in the units of that range;

@@ -9,10 +9,12 @@ from pixelwise.core.files import make_folder
 from pixelwise.data.sample import LabelledImages
 from pixelwise.data.spec import open_dataset
 from pixelwise.evaluation import comparison
-from pixelwise.evaluation.details import ALL
-from pixelwise.evaluation.evaluation import Evaluation
+from pixelwise.evaluation.details import ALL, OF_LABELS
+from pixelwise.evaluation.evaluation import Evaluation, Judged
 from pixelwise.evaluation.evaluation import evaluate as judge
+from pixelwise.evaluation.mask_folder import MaskFolder, is_masks, open_masks
 from pixelwise.inference.predictor import Predictor
+from pixelwise.inference.views import SINGLE
 from pixelwise.workflows.data import Data, labelled_images
 from pixelwise.workflows.loading import LoadOptions, load, refuse_options
 
@@ -26,23 +28,25 @@ def evaluate(
     classes: str | None = None,
     head: str | None = None,
     details: Collection[str] = (),
+    allow_missing: bool = False,
     on_image: Callable[[int], None] | None = None,
     **options: Unpack[LoadOptions],
 ) -> Evaluation:
-    """Evaluate a model. The result's `summary()` has pixel accuracy, mean accuracy, mean IoU and
-    frequency-weighted IoU; its `to_dict()` has everything.
+    """Evaluate a model, or masks that another program made. The result's `summary()` has pixel accuracy, mean
+    accuracy, mean IoU and frequency-weighted IoU; its `to_dict()` has everything.
 
-    model: what `load` takes, with its `options`, such as crf="densecrf"; or a predictor, which has its own.
-    data: KIND:PATH, a data set, or a sequence of (image, labels) arrays with `class_names`. Classes are
-    matched by name; those that the model lacks become void. classes: a selection such as
-    "background,animal=cat+dog". head: which labels, if the data has several. details: what else to count, see
-    evaluation.details. on_image is called with the number of images done.
+    model: what `load` takes, with its `options`, such as crf="densecrf"; or a predictor, which has its own;
+    or "masks:FOLDER", a folder with a mask for each picture of the data, called by its id (ID.png,
+    ID_mask.png or ID.npy), whose pixels are class ids or the classes' colours. allow_missing: leave out
+    pictures without a mask, which raise DataError otherwise. data: KIND:PATH, a data set, or a sequence of
+    (image, labels) arrays with `class_names`. Classes are matched by name; those that the model lacks become
+    void. classes: a selection such as "background,animal=cat+dog". head: which labels, if the data has
+    several. details: what else to count, see evaluation.details. on_image is called with the number of images
+    done.
     """
-    predictor = _loaded(model, head, options)
-    dataset = as_learnt(labelled_images(data, split, class_names, head), predictor)
-    if classes is not None:
-        dataset = dataset.select(classes)
-    return judge(predictor, dataset, on_image, details)
+    dataset = labelled_images(data, split, class_names, head)
+    judged, dataset = _judged(model, dataset, head, classes, allow_missing, options)
+    return judge(judged, dataset, on_image, details)
 
 
 def report_on(
@@ -55,36 +59,39 @@ def report_on(
     head: str | None = None,
     classes: str | None = None,
     details: Collection[str] = (),
+    allow_missing: bool = False,
     on_image: Callable[[str, int, int], None] | None = None,
     **options: Unpack[LoadOptions],
 ) -> dict[str, Any]:
     """`evaluate` as plain data, with how it was made, which `pixelwise compare` takes.
 
     report: a folder for a page with all details, charts and telling images. ids: a file that lists the images
-    to judge. on_image is called with the data's name, the number of images done and their total. Raises
-    ImageError if the folder cannot be written into, and otherwise what `load` and `evaluate` raise.
+    to judge. Of masks:FOLDER it names the pictures that are `missing`. on_image is called with the data's
+    name, the number of images done and their total. Raises ImageError if the folder cannot be written into,
+    and otherwise what `load` and `evaluate` raise.
     """
     dataset = open_dataset(data, split, None, ids, head)
-    predictor = _loaded(model, head, options)
-    dataset = as_learnt(dataset, predictor)
-    if classes is not None:
-        dataset = dataset.select(classes)
+    judged, dataset = _judged(model, dataset, head, classes, allow_missing, options)
     if report is not None:
         make_folder(Path(report), "report's folder", "--report", ImageError)
-        details = ALL
+        details = OF_LABELS if isinstance(judged, MaskFolder) else ALL
 
     def tell(done: int) -> None:
         if on_image is not None:
             on_image(dataset.name, done, len(dataset))
 
-    evaluation = judge(predictor, dataset, tell, details)
-    made = {"model": model, "data": dataset.name, "views": str(predictor.views), "crf": options.get("crf")}
+    evaluation = judge(judged, dataset, tell, details)
+    made: dict[str, Any] = {"model": model, "data": dataset.name}
+    if isinstance(judged, MaskFolder):
+        made |= {"views": "masks as they were given", "crf": None, "missing": list(judged.missing)}
+    else:
+        made |= {"views": str(judged.views), "crf": options.get("crf")}
     result = {**made, **evaluation.to_dict()}
     if report is not None:
         from pixelwise.evaluation.report.gallery import exhibits
         from pixelwise.evaluation.report.page import write_report
 
-        write_report(Path(report), result, predictor.classes, exhibits(evaluation, predictor, dataset))
+        write_report(Path(report), result, judged.classes, exhibits(evaluation, judged, dataset))
     return result
 
 
@@ -104,6 +111,37 @@ def _record(judged: Evaluation | str | Path, name: str) -> comparison.Record:
     if isinstance(judged, Evaluation):
         return comparison.record_of(judged, name)
     return comparison.load_record(Path(judged))
+
+
+def _judged(
+    model: Predictor | str | Path,
+    dataset: LabelledImages,
+    head: str | None,
+    classes: str | None,
+    allow_missing: bool,
+    options: LoadOptions,
+) -> tuple[Judged, LabelledImages]:
+    """The model or the masks, and the part of the data that it is judged on, with the selected classes."""
+    judged: Judged
+    if is_masks(model):
+        _refuse_changes(options)
+        judged = open_masks(str(model), dataset, classes, allow_missing)
+        if judged.missing:
+            dataset = dataset.only(judged.files, f"{len(judged.missing)} without a mask left out")
+    else:
+        if allow_missing:
+            raise ValueError(f"allow_missing is for masks:FOLDER, got {model}")
+        judged = _loaded(model, head, options)
+        dataset = as_learnt(dataset, judged)
+    return judged, dataset if classes is None else dataset.select(classes)
+
+
+def _refuse_changes(options: LoadOptions) -> None:
+    """Raise ValueError for options that would change masks, which are judged as they are."""
+    neutral = {"threads": options.get("threads"), "crf": None, "views": SINGLE, "engine": "auto"}
+    neutral["precision"] = "float32"
+    if given := [name for name, value in options.items() if value != neutral.get(name)]:
+        raise ValueError(f"{', '.join(given)}: masks are judged as they are; such options are for models")
 
 
 def _loaded(model: Predictor | str | Path, head: str | None, options: LoadOptions) -> Predictor:

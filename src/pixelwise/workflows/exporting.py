@@ -1,72 +1,274 @@
-"""Write a trained net, or an ONNX net from elsewhere, as one model file."""
+"""Write a model in a format and a precision for deployment, or an ONNX net from elsewhere as a model file."""
 
-import dataclasses
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from pixelwise.core.classes import Classes
-from pixelwise.inference.model_files.model_file import ModelInfo
+from pixelwise.core.errors import ModelError
+from pixelwise.core.files import write_together
+from pixelwise.exporting.calibration import Calibration, Recorder, changed, record
+from pixelwise.exporting.formats import chosen_format
+from pixelwise.inference.engines.crf_engine import CRFEngine
+from pixelwise.inference.engines.engine import Engine
+from pixelwise.inference.engines.onnx import OnnxEngine
+from pixelwise.inference.engines.registry import with_crf
+from pixelwise.inference.model_files.model_file import ModelInfo, bundled_names, read_model
+from pixelwise.inference.model_files.onnx_file import checked_metadata
 from pixelwise.inference.normalisation import Normalisation
+from pixelwise.inference.predictor import Predictor
+from pixelwise.workflows.data import Data
+from pixelwise.workflows.evaluating import evaluate
+from pixelwise.workflows.loading import load
+
+if TYPE_CHECKING:
+    from pixelwise.models.nets.segmentation_net import SegmentationNet
 
 
 @dataclass(frozen=True)
 class Exported:
-    """A model file. `deviation`: of its scores from the net's, relative to their spread. `steps` of `planned`
-    is how long the net had learnt; None for nets that are not from a run. is_best: it is the best net by the
-    held-out pictures and not the last.
+    """A model file.
+
+    deviation: of its scores from the net's, relative to their spread; None for int8, which `changed` judges.
+    steps of `planned` is how long the net had learnt; None for nets that are not from a run. is_best: it is
+    the best net by the held-out pictures and not the last. bytes: the size of all files. pictures: how many
+    it was calibrated on; changed: the share of their pixels that have another label than in float32.
+    mean_iou: in float32 and in the file's precision, on `images` of the data that was given.
     """
 
     path: Path
-    deviation: float
+    deviation: float | None
+    steps: int | None = None
+    planned: int | None = None
+    is_best: bool = False
+    format: str = "onnx"
+    precision: str = "float32"
+    bytes: int = 0
+    pictures: int = 0
+    changed: float | None = None
+    mean_iou: tuple[float, float] | None = None
+    images: int = 0
+
+
+def export(
+    run: str | Path,
+    output: str | Path | None = None,
+    name: str | None = None,
+    long_side: int | None = None,
+    head: str | None = None,
+    *,
+    format: str | None = None,
+    precision: str = "float32",
+    calibration: Calibration | None = None,
+    data: Data | None = None,
+    split: str = "val",
+) -> Exported:
+    """Write a model for deployment: the best net of a run folder, a net (.safetensors), a bundled model or a
+    model file (.onnx).
+
+    name: what the model calls itself, default its recipe. long_side: score pictures at most this long, in
+    pixels, default the recipe's. head: which head of a run that has several. A net that sees depth or HHA
+    becomes a file with an input for each; a CRF layer travels as the model's own CRF. The file takes pictures
+    of any size and is compared with the net on several odd sizes before it gets its name.
+
+    format: "onnx", "openvino" (NAME.xml and NAME.bin) or "torchscript", default by the ending of `output`;
+    `load` takes all of them. precision: "float32"; "float16", weights and arithmetic; or "int8", weights and
+    activations, for onnx and openvino. int8 needs `calibration`: a folder of pictures, KIND:PATH, whose
+    training pictures are taken, or files and arrays; of these 48 at most. data, split: labelled pictures on
+    which the mean IoU of float32 and of the file is measured.
+
+    Raises ValueError for a format, precision or ending that does not fit, and for a head of anything but a
+    run; ModelError for a model that cannot be converted; DataError if there are no pictures to calibrate on.
+    """
+    form, place = chosen_format(None if output is None else Path(output), format, precision)
+    if (precision == "int8") != (calibration is not None):
+        raise ValueError(
+            "int8 needs calibration: a folder of pictures like those the model will see, or KIND:PATH"
+            if calibration is None
+            else f"calibration is for int8, got precision {precision}"
+        )
+    if data is not None and precision == "float32":
+        raise ValueError("data measures what float16 and int8 cost; for float32 call evaluate")
+    if place.is_dir():
+        raise ModelError(f"{place} is a folder", f"name the file to write, such as model{place.suffix}")
+    source = _source(run, head)
+    info = replace(source.info, name=name or source.info.name, long_side=long_side or source.info.long_side)
+    info = info if precision == "float32" else replace(info, training={**info.training, "export": precision})
+    made = _converted(source, info, form.name, precision, calibration)
+    with TemporaryDirectory() as folder:
+        candidate = Path(folder) / place.name
+        for ending, content in made.files.items():
+            candidate.with_suffix(ending or place.suffix).write_bytes(content)
+        figures = _figures(made, source, candidate, precision)
+        if data is not None:
+            figures |= _accuracy(made.before, candidate, data, split)
+    paths = {place.with_suffix(ending or place.suffix): content for ending, content in made.files.items()}
+    write_together({path: partial(_write, content) for path, content in paths.items()})
+    return Exported(
+        place,
+        steps=source.steps,
+        planned=source.planned,
+        is_best=source.is_best,
+        format=form.name,
+        precision=precision,
+        bytes=sum(map(len, paths.values())),
+        **figures,
+    )
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A trained net, or the content of a model file."""
+
+    net: "SegmentationNet | None"
+    content: bytes
+    info: ModelInfo
     steps: int | None = None
     planned: int | None = None
     is_best: bool = False
 
 
-def export(
-    run: str | Path,
-    output: str | Path = "model.onnx",
-    name: str | None = None,
-    long_side: int | None = None,
-    head: str | None = None,
-) -> Exported:
-    """Write the best net of a run folder, or a net (.safetensors), as an ONNX file for any image size.
-
-    name: what the model calls itself, default its recipe. long_side: score pictures at most this long, in
-    pixels, default the recipe's. head: which head of a run that has several. A net that sees depth or HHA
-    becomes a file with an input for each; a CRF layer travels as the model's own CRF. The file is compared
-    with the net on several odd sizes before it gets its name. Raises ValueError for another ending than .onnx
-    and for a head of a net file.
-    """
-    from pixelwise.exporting.onnx import export_onnx
+def _source(run: str | Path, head: str | None) -> _Source:
+    path = Path(run)
+    is_file = str(run) in bundled_names() or path.suffix == ".onnx"
+    if (is_file or path.suffix == ".safetensors") and head is not None:
+        raise ValueError(f"a model or net file has one head, so leave out head; got {head}")
+    if is_file:
+        content, source = read_model(run)
+        return _Source(None, content, ModelInfo.from_metadata(checked_metadata(content, source), source))
     from pixelwise.models.layers.frozen_batch_norm import fold_batch_norm
     from pixelwise.models.surgery.border_rows import narrow_borders
 
-    run, output = Path(run), Path(output)
-    if output.suffix != ".onnx":
-        raise ValueError(f"expected a name that ends in .onnx, got {output}")
-    steps = planned = None
-    is_best = False
-    if run.suffix == ".safetensors":
+    if path.suffix == ".safetensors":
         from pixelwise.inference.model_files.net_file import read_net
 
-        if head is not None:
-            raise ValueError(f"a net file has one head, so leave out head; got {head}")
-        net, info = read_net(run)
+        net, info = read_net(path)
+        made = _Source(net, b"", info)
     else:
         from pixelwise.training.checkpoint import BEST, chosen
         from pixelwise.training.setup.crf_layer import take_crf
         from pixelwise.training.setup.recipe_net import load_run
 
-        net, info = load_run(run, head)
-        recipe = info.training["recipe"]
-        info = dataclasses.replace(info, crf=take_crf(net))
-        steps, planned, is_best = info.training["steps"], recipe["steps"], chosen(run).name == BEST
-    info = dataclasses.replace(info, name=name or info.name, long_side=long_side or info.long_side)
+        net, info = load_run(path, head)
+        planned = info.training["recipe"]["steps"]
+        info = replace(info, crf=take_crf(net))
+        made = _Source(net, b"", info, info.training["steps"], planned, chosen(path).name == BEST)
     fold_batch_norm(net)
     narrow_borders(net)
-    return Exported(output, export_onnx(net, info, output), steps, planned, is_best)
+    return made
+
+
+@dataclass(frozen=True)
+class _Converted:
+    """A model in another form.
+
+    files: content by ending, "" for that of the name. before: the model in float32, whose net sees `channels`
+    channels. deviation: of its scores from the net's, if it was compared. recorded: the pictures of a
+    calibration.
+    """
+
+    files: Mapping[str, bytes]
+    before: Predictor
+    channels: int
+    deviation: float | None
+    recorded: Recorder | None = None
+
+
+def _converted(
+    source: _Source, info: ModelInfo, form: str, precision: str, calibration: Calibration | None
+) -> _Converted:
+    if form == "torchscript":
+        return _torchscript(source, info, precision)
+    found = None
+    if source.net is None:
+        from pixelwise.exporting.metadata import redescribed
+
+        content = redescribed(source.content, info)
+    else:
+        from pixelwise.exporting.onnx import onnx_content
+
+        content, found = onnx_content(source.net, info, half_weights=form == "onnx" or precision != "float32")
+    engine = OnnxEngine(content, 1, "the model in float32")
+    recorded = None
+    if calibration is not None:
+        from pixelwise.exporting.reduced_precision import to_int8
+
+        recorded = record(calibration, engine, replace(info, crf=None))
+        content = to_int8(content, info, recorded.seen)
+    elif precision == "float16" and form == "onnx":
+        from pixelwise.exporting.reduced_precision import to_float16
+
+        content = to_float16(content, info)
+    files = {"": content}
+    if form == "openvino":
+        from pixelwise.exporting.openvino import openvino_content
+
+        graph, weights = openvino_content(content, info, precision == "float16")
+        files = {"": graph, ".bin": weights}
+    before = Predictor(with_crf(engine, info), info)
+    return _Converted(files, before, engine.channels, found, recorded)
+
+
+def _torchscript(source: _Source, info: ModelInfo, precision: str) -> _Converted:
+    if source.net is None:
+        raise ModelError(
+            "TorchScript is made from a net in torch, not from a model file",
+            "name the run folder or the .safetensors file; formats for model files: onnx, openvino",
+        )
+    from copy import deepcopy
+
+    from pixelwise.exporting.onnx import channels_of
+    from pixelwise.exporting.torchscript import torchscript_content
+    from pixelwise.inference.engines.torch import TorchEngine
+
+    half = precision == "float16"
+    net = deepcopy(source.net) if half else source.net  # in float16 it changes
+    content = torchscript_content(net, info, half)
+    before = Predictor(with_crf(TorchEngine(source.net), info), info)
+    return _Converted({"": content}, before, sum(channels_of(source.net, info.inputs)), None)
+
+
+def _figures(made: _Converted, source: _Source, candidate: Path, precision: str) -> dict[str, Any]:
+    """How the file's scores differ from float32. Raises ModelError if they do although it is in float32."""
+    from pixelwise.exporting.deviation import deviation, expect_small, noise
+
+    if made.deviation is not None and precision == "float32" and candidate.suffix == ".onnx":
+        return {"deviation": made.deviation}
+    after = _net_of(_loaded(candidate))
+    if made.recorded is not None:
+        share = changed(made.recorded, after)
+        return {"deviation": None, "pictures": len(made.recorded.seen), "changed": share}
+    pictures = noise(made.channels, made.before.info.bands, source.net)
+    found = deviation(_net_of(made.before).scores, after.scores, pictures)
+    if precision == "float32":
+        expect_small(found)
+    return {"deviation": max(found, made.deviation or 0.0)}
+
+
+def _loaded(candidate: Path) -> Predictor:
+    """The file as people load it, in ONNX Runtime if that runs it."""
+    return load(candidate, threads=1, engine="onnxruntime" if candidate.suffix == ".onnx" else "auto")
+
+
+def _net_of(predictor: Predictor) -> Engine:
+    """The model without its CRF."""
+    engine = predictor.engine
+    return engine.engine if isinstance(engine, CRFEngine) else engine
+
+
+def _accuracy(before: Predictor, candidate: Path, data: Data, split: str) -> dict[str, Any]:
+    first, second = (evaluate(model, data, split) for model in (before, _loaded(candidate)))
+    return {
+        "mean_iou": (first.summary()["mean_iou"], second.summary()["mean_iou"]),
+        "images": first.images,
+    }
+
+
+def _write(content: bytes, file: BinaryIO) -> None:
+    file.write(content)
 
 
 @dataclass(frozen=True)

@@ -46,8 +46,8 @@ def load(
     long_side: int = 512,
     multiple: int = 1,
 ) -> Predictor:
-    """Load a bundled model by its name, a model file (.onnx), a net (.safetensors), a run folder, or a torch
-    module.
+    """Load a bundled model by its name, a model file (.onnx, OpenVINO's .xml with its .bin, TorchScript's .pt
+    of pixelwise export), a net (.safetensors), a run folder, or a torch module.
 
     A torch module needs the names of its `classes`, in order. It takes RGB (N, 3, H, W), scaled to
     `input_range`, (0, 1) by default, minus `mean`, divided by `std` (per channel, in the units of that range;

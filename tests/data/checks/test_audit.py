@@ -90,8 +90,17 @@ def test_masks_of_0_and_255_are_recognised(folder: Path, last: list[list[int]]) 
     put(folder, "3", last)
     report = audit(open_dataset(f"folder:{folder}", "all"))
     assert [finding.kind for finding in report.errors] == ["binary"]
-    assert "save them with 1 instead" in report.errors[0].message
+    assert "folder:PATH,foreground=255" in report.errors[0].message
     assert "void" in [finding.kind for finding in report.warnings]
+
+
+def test_masks_whose_foreground_is_named_are_sound(folder: Path) -> None:
+    (folder / "classes.txt").unlink()
+    for index in range(4):
+        put(folder, f"{index}", [[0, 255], [255, 255]])
+    report = audit(open_dataset(f"folder:{folder},foreground=255", "all"))
+    assert report.errors == []
+    assert report.pixels == [4, 12]
 
 
 def test_labels_without_a_labelled_pixel_are_a_fault(folder: Path) -> None:

@@ -50,6 +50,45 @@ def test_folder_may_say_that_0_is_void(folder: Path) -> None:
         open_dataset(f"folder:{folder},zero=nothing", "all")
 
 
+def test_masks_of_two_values_become_background_and_foreground(folder: Path) -> None:
+    (folder / "classes.txt").unlink()
+    write_label(folder / "labels/00.png", [[0, 255]])
+    write_label(folder / "labels/01.png", [[200, 0]])
+    data = open_dataset(f"folder:{folder},foreground=255", "all")
+    assert data.classes.names == ("background", "foreground")
+    assert data.classes.background == 0
+    assert data.read(0).labels.tolist() == [[0, 1]]
+    with pytest.raises(DataError, match=r"01\.png holds the ids 200, but only ids 0, 255 are known"):
+        data.read(1)
+    other = open_dataset(f"folder:{folder},foreground=200", "all")
+    assert other.read(1).labels.tolist() == [[1, 0]]
+    assert other.read(0).labels.tolist() == [[0, 255]]
+
+
+def test_foreground_takes_its_two_names_from_the_list_of_classes(folder: Path) -> None:
+    assert open_dataset(f"folder:{folder},foreground=255", "all").classes.names == ("table", "cup")
+    (folder / "classes.txt").write_text("table\ncup\nspoon\n")
+    with pytest.raises(DataError, match="names 3 classes, but masks with a foreground have two"):
+        open_dataset(f"folder:{folder},foreground=255", "all")
+
+
+@pytest.mark.parametrize("options", ["foreground=cup", "foreground=0", "foreground=-1", "foreground=70000"])
+def test_foreground_is_an_id(folder: Path, options: str) -> None:
+    with pytest.raises(DataError, match="is not the id of an object"):
+        open_dataset(f"folder:{folder},{options}", "all")
+
+
+def test_foreground_and_void_zero_contradict_each_other(folder: Path) -> None:
+    with pytest.raises(DataError, match="with foreground, 0 is the background"):
+        open_dataset(f"folder:{folder},zero=void,foreground=255", "all")
+
+
+def test_a_missing_list_of_classes_names_the_way_for_masks_of_0_and_255(folder: Path) -> None:
+    (folder / "classes.txt").unlink()
+    with pytest.raises(DataError, match="for masks of 0 and 255 add foreground=255"):
+        open_dataset(f"folder:{folder}", "all")
+
+
 def test_folder_with_a_second_head_and_channels_gives_them(folder: Path) -> None:
     (folder / "classes.geometric.txt").write_text("flat\nupright\n")
     (folder / "channels.height").mkdir()

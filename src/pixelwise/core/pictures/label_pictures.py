@@ -7,11 +7,14 @@ from PIL import Image
 from pixelwise.core.classes import Classes, voc_palette
 from pixelwise.core.types import VOID, FileIds, Labels
 
+VOID_COLOUR = (224, 224, 192)
+"""Cream, as in VOC's label files."""
+
 
 def mask(labels: Labels, classes: Classes) -> Image.Image:
     """A palette picture whose pixel values are the labels; unused ids have VOC's colours, VOID is cream."""
     colors = [*classes.palette, *voc_palette()[len(classes) :]]
-    colors[VOID] = (224, 224, 192)
+    colors[VOID] = VOID_COLOUR
     picture = Image.frombuffer(
         "P", (labels.shape[1], labels.shape[0]), np.ascontiguousarray(labels), "raw", "P", 0, 1
     )

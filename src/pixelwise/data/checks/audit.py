@@ -192,7 +192,8 @@ def _faults(count: HeadCount) -> list[tuple[str, str]]:
     if binary:
         message = (
             "the labels hold only 0 and 255, but 255 is void, so there is nothing but class 0; "
-            "if these are masks with 255 as foreground, save them with 1 instead"
+            "if these are masks with 255 as foreground, add foreground=255 to the data, as in "
+            "folder:PATH,foreground=255"
         )
         found.append(("binary", message))
     elif count.ids.total() and not any(count.pixels):

@@ -13,19 +13,21 @@ from pathlib import Path
 
 from pixelwise.core.errors import DataError, SplitError
 from pixelwise.core.terminal import printable
-from pixelwise.data.kind import Source, one_of
+from pixelwise.data.kind import Source
 from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
 from pixelwise.data.sample_files import ChannelFile, IdFile, ImageFile, portable, read_text
-from pixelwise.data.sources.folder import classes_file, held_out, own_classes
+from pixelwise.data.sources.folder import OPTIONS, IdRule, classes_file, held_out
 
 _MOST_BYTES = 200_000_000  # of a list, which takes about 100 bytes per image
 _LONGEST = 4096  # characters of a path
 _FORM = 'write one object per line, such as {"image": ..., "label": ...}'
 
 
-def manifest(root: Path, split: str, classes: str = "", zero: str = "class") -> LabelledImages:
+def manifest(
+    root: Path, split: str, classes: str = "", zero: str = "class", foreground: str = ""
+) -> LabelledImages:
     """The split of the list `root`; `classes` names another file than classes.txt."""
-    void = one_of("zero", zero, ("class", "void")) == "void"
+    rule = IdRule.of(zero, foreground)
     if not root.is_file():
         raise DataError(f"{root} is a folder, not a list", "name the .csv or .jsonl file")
     rows = [(_entry(root, row, line), row.get("split")) for line, row in _rows(root)]
@@ -44,7 +46,7 @@ def manifest(root: Path, split: str, classes: str = "", zero: str = "class") -> 
                 f"{root}: {entry.id} has the heads {list(entry.labels)}, others {names}",
                 "give all lines the same heads",
             )
-    heads = {name: own_classes(own.get(name, root.with_name(classes_file(name))), void) for name in names}
+    heads = {name: rule.classes(own.get(name, root.with_name(classes_file(name)))) for name in names}
     return LabelledImages(f"manifest:{root} {split}", entries, heads)
 
 
@@ -125,9 +127,6 @@ SOURCE = Source(
     "classes.txt",
     get="made by you",
     terms="yours",
-    options={
-        "classes": "file with the names of the classes",
-        "zero": "class (default) or void: what id 0 means",
-    },
+    options={"classes": "file with the names of the classes", **OPTIONS},
     suffixes=(".csv", ".jsonl"),
 )

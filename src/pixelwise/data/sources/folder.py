@@ -7,12 +7,14 @@ channels.NAME/. `pixelwise convert` writes this layout.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from pixelwise.core.classes import Classes, is_one_line
 from pixelwise.core.errors import DataError, SplitError
 from pixelwise.core.pictures.endings import IMAGE_SUFFIXES
+from pixelwise.core.terminal import printable
 from pixelwise.core.types import VOID
 from pixelwise.data.class_map import ClassMap
 from pixelwise.data.kind import Source, one_of
@@ -22,12 +24,59 @@ from pixelwise.data.sample_files import ChannelFile, IdFile, ImageFile, read_tex
 _MOST_BYTES = 2_000_000  # of a list of at most 255 names
 _ONE_A_LINE = "write one name per line; the first line is id 0"
 _CHANNEL_SUFFIXES = IMAGE_SUFFIXES | {".npy"}
+_LARGEST_ID = 65535
 Item = TypeVar("Item")
 
+OPTIONS = {
+    "zero": "class (default) or void: what id 0 means",
+    "foreground": "the id of the object in masks of two values, such as 255; 0 is then the background",
+}
+"""Of all kinds whose labels are your own files of ids."""
 
-def folder(root: Path, split: str, zero: str = "class") -> LabelledImages:
-    """The split of the folder `root`; `zero` says what id 0 is, the first class or "void"."""
-    void = one_of("zero", zero, ("class", "void")) == "void"
+
+@dataclass(frozen=True)
+class IdRule:
+    """What the ids in label files mean: see OPTIONS."""
+
+    zero_is_void: bool = False
+    foreground: int | None = None
+
+    @classmethod
+    def of(cls, zero: str, foreground: str) -> "IdRule":
+        """From the options of a spec. Raises DataError for values that they cannot have."""
+        void = one_of("zero", zero, ("class", "void")) == "void"
+        if not foreground:
+            return cls(void)
+        if not foreground.isdecimal() or not 1 <= int(foreground) <= _LARGEST_ID:
+            raise DataError(
+                f"foreground={printable(foreground[:80])} is not the id of an object",
+                f"write a number from 1 to {_LARGEST_ID}, such as foreground=255",
+            )
+        if void:
+            raise DataError(
+                "foreground and zero=void contradict each other: with foreground, 0 is the background",
+                "leave one of them out",
+            )
+        return cls(False, int(foreground))
+
+    def classes(self, file: Path) -> ClassMap:
+        """The classes that a text file names, one per line, with their ids. Masks with a foreground need no
+        file, and two names if there is one.
+        """
+        if self.foreground is None:
+            return own_classes(file, self.zero_is_void)
+        classes = own_classes(file).classes if file.is_file() else Classes.named(["background", "foreground"])
+        if len(classes) != 2:
+            raise DataError(
+                f"{file} names {len(classes)} classes, but masks with a foreground have two",
+                "name the background and the foreground, or leave foreground out",
+            )
+        return ClassMap(classes, {VOID: VOID} | {0: 0, self.foreground: 1})
+
+
+def folder(root: Path, split: str, zero: str = "class", foreground: str = "") -> LabelledImages:
+    """The split of the folder `root`; `zero` and `foreground`: see OPTIONS."""
+    rule = IdRule.of(zero, foreground)
     own = root / split
     place = next((p for p in (own, root) if (p / "images").is_dir() and (p / "labels").is_dir()), None)
     if place is None:
@@ -42,7 +91,7 @@ def folder(root: Path, split: str, zero: str = "class") -> LabelledImages:
         )
     labels = {SEMANTIC: place / "labels"} | _named(place, "labels")
     entries = entries_of(place / "images", labels, _named(place, "channels"))
-    heads = {head: own_classes(root / classes_file(head), void) for head in labels}
+    heads = {head: rule.classes(root / classes_file(head)) for head in labels}
     chosen = entries if place == own else held_out(entries, split, 10)
     return LabelledImages(f"folder:{root} {split}", chosen, heads)
 
@@ -124,7 +173,7 @@ def own_classes(file: Path, zero_is_void: bool = False) -> ClassMap:
     if not file.is_file():
         raise DataError(
             f"the names of the classes are missing: {file} not found",
-            _ONE_A_LINE,
+            f"{_ONE_A_LINE}; for masks of 0 and 255 add foreground=255 to the data instead",
         )
     try:
         classes = Classes.named(listed_names(file))
@@ -163,5 +212,5 @@ SOURCE = Source(
     layout="images/NAME.jpg, labels/NAME.png (ids, 255 void), classes.txt; or these below train/ and val/",
     get="made by you, or by `pixelwise convert`",
     terms="yours",
-    options={"zero": "class (default) or void: what id 0 means"},
+    options=OPTIONS,
 )

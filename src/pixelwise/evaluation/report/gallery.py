@@ -13,8 +13,7 @@ from pixelwise.core.pictures import label_pictures
 from pixelwise.core.pictures.reading import fitting
 from pixelwise.core.types import VOID, Labels, RGBImage
 from pixelwise.data import LabelledImages
-from pixelwise.evaluation.evaluation import Evaluation, match_classes
-from pixelwise.inference.predictor import Predictor
+from pixelwise.evaluation.evaluation import Evaluation, Judged, labels_of, match_classes
 from pixelwise.inference.results import drawing
 
 Rank = Literal["worst", "median", "best"]
@@ -63,7 +62,7 @@ def chosen(scores: npt.NDArray[np.float64], shown: int = SHOWN) -> list[tuple[in
     return [(index, taken[index]) for index in order if index in taken]
 
 
-def exhibits(evaluation: Evaluation, predictor: Predictor, dataset: LabelledImages) -> Iterator[Exhibit]:
+def exhibits(evaluation: Evaluation, predictor: Judged, dataset: LabelledImages) -> Iterator[Exhibit]:
     """Segment the chosen images once more and draw them; `evaluation` must be of this predictor and data."""
     dataset = dataset.with_inputs(*predictor.inputs)
     table, _ = match_classes(dataset.classes, predictor.classes)
@@ -71,7 +70,7 @@ def exhibits(evaluation: Evaluation, predictor: Predictor, dataset: LabelledImag
     scores, iou = counts.mean_iou(), counts.iou()
     for index, rank in chosen(scores):
         sample = dataset.read(index)
-        truth, prediction = table[sample.labels], predictor(sample.stacked(predictor.inputs)).labels
+        truth, prediction = table[sample.labels], labels_of(predictor, sample)
         known = truth != VOID
         wrong = known & (truth != prediction)
         yield Exhibit(

@@ -53,7 +53,7 @@ def page(content: Content, classes: Classes, shown: Sequence[Exhibit]) -> str:
         _classes(content, classes),
         _confusion(content["confusion"], classes),
         _borders(content),
-        _calibration(content["calibration"]),
+        *([_calibration(content["calibration"])] if "calibration" in content else []),
         _sizes(content["sizes"], classes),
         *(_exhibits(rank, shown, classes) for rank in ("worst", "median", "best")),
     ]
@@ -73,12 +73,20 @@ def _summary(content: Content) -> str:
         "mean IoU of true classes": content["mean_iou_of_true_classes"],
         "mean boundary IoU": boundary["mean_boundary_iou"],
         "mean boundary F1": boundary["mean_boundary_f1"],
-        "calibration error (ECE)": content["calibration"]["ece"],
     }
+    if "calibration" in content:
+        others["calibration error (ECE)"] = content["calibration"]["ece"]
+    notes = []
+    if "log_loss" in content:
+        loss = content["log_loss"]
+        notes.append(f"Cross entropy: {_nats(loss['mean'])}, {loss['convention']}.")
+    if content["void"]:
+        notes.append(f"Counted as void, since the model has no such class: {', '.join(content['void'])}.")
+    if missing := content.get("missing"):
+        notes.append(f"Left out, since they have no mask: {len(missing):,} images, such as {missing[0]}.")
     main = ["mean_iou", *(key for key in SUMMARY if key != "mean_iou")]  # the most important figures first
     large = [_tile(SUMMARY[key], content[key], _range(content["intervals"][key])) for key in main]
     small = [_tile(name, value) for name, value in others.items()]
-    void = f"Counted as void, since the model has no such class: {', '.join(content['void'])}."
     return section(
         "Summary",
         f'<div class="tiles main">{"".join(large)}</div><div class="tiles">{"".join(small)}</div>',
@@ -87,8 +95,7 @@ def _summary(content: Content) -> str:
         "Mean IoU of true classes: the other convention, which leaves out classes that are absent from the "
         "truth even if they are predicted.",
         f"Boundary figures: {boundary['convention']}.",
-        f"Cross entropy: {_nats(content['log_loss']['mean'])}, {content['log_loss']['convention']}.",
-        *([void] if content["void"] else []),
+        *notes,
     )
 
 

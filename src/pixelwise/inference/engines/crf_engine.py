@@ -14,14 +14,14 @@ class CRFEngine:
     """Gives log Q of the CRF where `engine` gives scores. The first three channels are the picture."""
 
     def __init__(self, engine: Engine, crf: LearntCRF) -> None:
-        self._engine, self._crf = engine, crf
+        self.engine, self._crf = engine, crf
 
     @property
     def threads(self) -> int:
-        return self._engine.threads
+        return self.engine.threads
 
     def scores(self, image: RGBImage) -> Scores:
-        scores = self._engine.scores(image)
+        scores = self.engine.scores(image)
         if not (math.isfinite(scores.min()) and math.isfinite(scores.max())):
             return scores  # whoever asked for them reports that
         size = image.shape[0], image.shape[1]

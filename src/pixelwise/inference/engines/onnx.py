@@ -53,6 +53,11 @@ class OnnxEngine:
         return self._threads
 
     @property
+    def channels(self) -> int:
+        """How many channels all inputs have together."""
+        return sum(self._inputs.channels.values())
+
+    @property
     def metadata(self) -> dict[str, str]:
         """The metadata properties of the file."""
         return dict(self._metadata)

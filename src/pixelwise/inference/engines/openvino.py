@@ -18,6 +18,7 @@ from pixelwise.inference.engines.contract import check_contract
 from pixelwise.inference.engines.model_failures import content_of, failed, incomplete, only_picture, too_large
 from pixelwise.inference.model_files.model_file import OUTPUT
 from pixelwise.inference.model_files.onnx_file import checked_metadata
+from pixelwise.inference.model_files.openvino_file import OpenVinoFile
 
 USUAL_SIDE = 512
 """A model file is loaded only if a square picture of this side, in pixels, fits into memory."""
@@ -47,7 +48,7 @@ def _first_core() -> Any:
 
 
 class OpenVinoEngine:
-    """OpenVINO on the processor, for the same files, with the same checks.
+    """OpenVINO on the processor, for the same files, with the same checks, and for its own files.
 
     precision: "float32", or "bfloat16" on processors with such arithmetic; never chosen automatically.
     bundled: the file ships with pixelwise, so its tensors are not checked for pictures of usual size. Scoring
@@ -57,7 +58,7 @@ class OpenVinoEngine:
 
     def __init__(
         self,
-        model: "str | Path | bytes",
+        model: "str | Path | bytes | OpenVinoFile",
         threads: int | None = None,
         source: str | None = None,
         precision: str = "float32",
@@ -67,8 +68,16 @@ class OpenVinoEngine:
             import openvino  # noqa: F401
         except ModuleNotFoundError:
             raise MissingExtraError("openvino") from None
-        content, self._source = content_of(model, source)
-        self._metadata = checked_metadata(content, self._source)
+        parts: tuple[bytes, ...]
+        if isinstance(model, OpenVinoFile):
+            parts, self._source, self._metadata = (
+                (model.graph, model.weights),
+                source or "the model",
+                model.metadata,
+            )
+        else:
+            content, self._source = content_of(model, source)
+            parts, self._metadata = (content,), checked_metadata(content, self._source)
         core = openvino_core()
         self._threads = thread_count(threads)
         precision = for_inference(precision)
@@ -82,7 +91,7 @@ class OpenVinoEngine:
             "NUM_STREAMS": streams,
         }
         try:
-            self._model = core.read_model(model=content)
+            self._model = core.read_model(*parts)
         except RuntimeError as problem:
             raise incomplete(self._source, problem) from problem
         described = [

@@ -17,6 +17,7 @@ from pixelwise.inference.engines.crf_engine import CRFEngine
 from pixelwise.inference.engines.engine import Engine
 from pixelwise.inference.engines.onnx import OnnxEngine
 from pixelwise.inference.engines.openvino import OpenVinoEngine
+from pixelwise.inference.model_files import openvino_file, torchscript_file
 from pixelwise.inference.model_files.model_file import ModelInfo, bundled_names, read_model
 from pixelwise.inference.normalisation import Normalisation
 
@@ -26,14 +27,19 @@ ENGINES = ("auto", "onnxruntime", "openvino", "torch")
 def open_model(
     name_or_path: str | Path, threads: int | None, engine: str, precision: str
 ) -> tuple[Engine, ModelInfo, str]:
-    """The engine for a bundled model by name, a model file (.onnx) or a net (.safetensors), the model's
-    metadata and its identity. See predictor.load.
+    """The engine for a bundled model by name, a model file (.onnx, .xml, .pt) or a net (.safetensors), the
+    model's metadata and its identity. See predictor.load.
     """
     if engine not in ENGINES:
         raise ValueError(f'expected an engine among {", ".join(ENGINES)}, got "{engine}"')
     precision = inference_precision(precision)
-    if Path(name_or_path).suffix == ".safetensors":
-        return _open_net(Path(name_or_path), threads, engine, precision)
+    path = Path(name_or_path)
+    if path.suffix == ".safetensors":
+        return _open_net(path, threads, engine, precision)
+    if path.suffix == openvino_file.ENDING:
+        return _open_openvino(path, threads, engine, precision)
+    if path.suffix in torchscript_file.ENDINGS:
+        return _open_torchscript(path, threads, engine, precision)
     if engine == "torch":
         raise ModelError(f"{name_or_path} is a model file, which torch does not run", "use --engine auto")
     model, source = read_model(name_or_path)
@@ -48,8 +54,46 @@ def open_model(
     else:
         made = OnnxEngine(model, threads, source)
     info = ModelInfo.from_metadata(made.metadata, source)
-    whole: Engine = made if info.crf is None else CRFEngine(made, info.crf)
-    return whole, info, identity_of(info, hashlib.sha256(model).hexdigest(), precision)
+    return with_crf(made, info), info, identity_of(info, hashlib.sha256(model).hexdigest(), precision)
+
+
+def with_crf(engine: Engine, info: ModelInfo) -> Engine:
+    """The engine, followed by the model's own CRF if it has one."""
+    return engine if info.crf is None else CRFEngine(engine, info.crf)
+
+
+def _open_openvino(
+    path: Path, threads: int | None, engine: str, precision: str
+) -> tuple[Engine, ModelInfo, str]:
+    if engine not in ("auto", "openvino"):
+        raise ModelError(f"{path} is an OpenVINO file, which {engine} does not run", "use --engine auto")
+    file = openvino_file.read_openvino(path)
+    made = OpenVinoEngine(file, threads, str(path), precision)
+    info = ModelInfo.from_metadata(file.metadata, str(path))
+    digest = hashlib.sha256(file.graph + file.weights).hexdigest()
+    return with_crf(made, info), info, identity_of(info, digest, precision)
+
+
+def _open_torchscript(
+    path: Path, threads: int | None, engine: str, precision: str
+) -> tuple[Engine, ModelInfo, str]:
+    if (engine, precision) not in (("auto", "float32"), ("torch", "float32")):
+        raise ModelError(
+            f"{path} is a TorchScript file, which runs in torch as it was exported, "
+            f"not in {engine} in {precision}",
+            "leave --engine and --precision out",
+        )
+    file = torchscript_file.read_torchscript(path)
+    info = ModelInfo.from_metadata(file.metadata, str(path))
+    try:
+        from pixelwise.inference.engines.torchscript import TorchScriptEngine
+    except ModuleNotFoundError as problem:
+        if problem.name not in EXTRAS:
+            raise
+        raise MissingExtraError(problem.name) from None
+    made = TorchScriptEngine(file, info, threads, str(path))
+    digest = hashlib.sha256(file.content).hexdigest()
+    return with_crf(made, info), info, identity_of(info, digest, precision)
 
 
 def _open_net(path: Path, threads: int | None, engine: str, precision: str) -> tuple[Engine, ModelInfo, str]:

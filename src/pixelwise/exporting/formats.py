@@ -1,0 +1,57 @@
+"""The formats and precisions that models are exported in."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+PRECISIONS: Final = ("float32", "float16", "int8")
+
+
+@dataclass(frozen=True)
+class Format:
+    """endings: of its files, the usual one first. precisions: in which it can be written."""
+
+    name: str
+    endings: tuple[str, ...]
+    precisions: tuple[str, ...]
+    runs_in: str
+
+
+FORMATS: Final = {
+    entry.name: entry
+    for entry in (
+        Format("onnx", (".onnx",), PRECISIONS, "ONNX Runtime and OpenVINO"),
+        Format("openvino", (".xml",), PRECISIONS, "OpenVINO"),
+        Format("torchscript", (".pt", ".ts", ".torchscript"), PRECISIONS[:2], "torch"),
+    )
+}
+
+
+def chosen_format(output: Path | None, name: str | None, precision: str) -> tuple[Format, Path]:
+    """The format, and the file to write, by default "model" with the format's ending.
+
+    Raises ValueError for an unknown format or precision, for an ending of another format, and for a precision
+    that the format does not have.
+    """
+    if name is not None and name not in FORMATS:
+        raise ValueError(f'format is one of {", ".join(FORMATS)}, got "{name}"')
+    if precision not in PRECISIONS:
+        raise ValueError(f'precision is one of {", ".join(PRECISIONS)}, got "{precision}"')
+    if name is None:
+        fitting = [
+            entry for entry in FORMATS.values() if output is not None and output.suffix in entry.endings
+        ]
+        found = fitting[0] if fitting else FORMATS["onnx"]
+    else:
+        found = FORMATS[name]
+    output = Path(f"model{found.endings[0]}") if output is None else output
+    if output.suffix not in found.endings:
+        known = found.endings if name else [entry.endings[0] for entry in FORMATS.values()]
+        raise ValueError(f"expected a name that ends in {' or '.join(known)}, got {output}")
+    if precision not in found.precisions:
+        raise ValueError(
+            f"{found.name} is written in {' and '.join(found.precisions)}, not in {precision}; "
+            f"formats with {precision}: "
+            + ", ".join(entry.name for entry in FORMATS.values() if precision in entry.precisions)
+        )
+    return found, output

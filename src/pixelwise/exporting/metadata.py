@@ -1,0 +1,27 @@
+"""The metadata of a model file in an ONNX graph."""
+
+from typing import Any
+
+from pixelwise.core.errors import EXTRAS, MissingExtraError
+from pixelwise.inference.model_files.model_file import ModelInfo
+
+
+def with_metadata(model: Any, info: ModelInfo) -> bytes:
+    """The bytes of an ONNX model with this metadata in place of its own."""
+    from onnx import helper
+
+    del model.metadata_props[:]
+    helper.set_model_props(model, info.to_metadata())
+    content: bytes = model.SerializeToString()
+    return content
+
+
+def redescribed(content: bytes, info: ModelInfo) -> bytes:
+    """The bytes of a model file with this metadata in place of its own."""
+    try:
+        import onnx
+    except ModuleNotFoundError as error:
+        if error.name not in EXTRAS:
+            raise
+        raise MissingExtraError(error.name) from None
+    return with_metadata(onnx.load_from_string(content), info)

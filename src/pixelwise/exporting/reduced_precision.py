@@ -1,0 +1,76 @@
+"""Convert a model file to float16, or to int8 by static quantization, with the tools of ONNX Runtime."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from pixelwise.core.errors import EXTRAS, MissingExtraError, ModelError
+from pixelwise.core.terminal import printable
+from pixelwise.core.types import Channel
+from pixelwise.exporting.metadata import with_metadata
+from pixelwise.inference.engines.contract import Inputs
+from pixelwise.inference.model_files.model_file import ModelInfo
+
+
+def to_float16(content: bytes, info: ModelInfo) -> bytes:
+    """The model with weights and arithmetic in float16; pixels and scores keep their types."""
+    with _tools("float16"):
+        import onnx
+        from onnxruntime.transformers.float16 import convert_float_to_float16
+
+        model = convert_float_to_float16(onnx.load_from_string(content), keep_io_types=True)
+        return with_metadata(model, info)
+
+
+def to_int8(content: bytes, info: ModelInfo, pictures: Sequence[Channel]) -> bytes:
+    """The model with weights in int8, a scale for each channel, and activations in uint8, whose ranges are
+    the largest that occur in `pictures` (H, W, K), as the net sees them.
+    """
+    if not pictures:
+        raise ValueError("int8 needs pictures to calibrate on, got none")
+    with _tools("int8"), TemporaryDirectory() as folder:
+        import onnx
+        from onnxruntime.quantization import CalibrationDataReader, QuantFormat, quantize_static
+        from onnxruntime.quantization.shape_inference import quant_pre_process
+
+        graph = onnx.load_from_string(content).graph
+        weights = {tensor.name for tensor in graph.initializer}
+        ports = [port for port in graph.input if port.name not in weights]
+        inputs = Inputs({port.name: port.type.tensor_type.shape.dim[3].dim_value for port in ports})
+
+        class Pictures(CalibrationDataReader):  # type: ignore[misc]
+            """One picture at a time, since their sizes differ."""
+
+            def __init__(self) -> None:
+                self._feeds = map(inputs.feeds, pictures)
+
+            def get_next(self) -> dict[str, Channel] | None:
+                return next(self._feeds, None)
+
+        given, prepared, small = (Path(folder) / f"{name}.onnx" for name in ("given", "prepared", "small"))
+        given.write_bytes(content)
+        quant_pre_process(str(given), str(prepared), skip_symbolic_shape=True)  # it folds casts of weights
+        quantize_static(str(prepared), str(small), Pictures(), quant_format=QuantFormat.QDQ, per_channel=True)
+        return with_metadata(onnx.load(small), info)
+
+
+@contextmanager
+def _tools(precision: str) -> Iterator[None]:
+    """Quiet tools, whose errors become ModelError."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name not in EXTRAS:
+            raise
+        raise MissingExtraError(error.name) from None
+    except (MissingExtraError, ModelError):
+        raise
+    except Exception as problem:  # the tools raise many kinds
+        reason = printable(" ".join(str(problem).split()))[:200] or type(problem).__name__
+        raise ModelError(f"the model cannot be converted to {precision}: {reason}") from problem
+    finally:
+        logging.disable(before)
