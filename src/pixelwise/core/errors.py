@@ -67,6 +67,7 @@ EXTRAS = {
     "pillow_heif": "heif",
     "av": "video",
     "fsspec": "cloud",
+    "rasterio": "geo",
 }
 """The install tier that brings a package which the base tier lacks, by import name."""
 

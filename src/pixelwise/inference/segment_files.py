@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
@@ -215,9 +216,13 @@ def _segment(
 ) -> Outcome:
     start = time.perf_counter()
     state = state_of(now) if isinstance(now, Path) and now.exists() else ()
-    result = predictor(source)
-    picture = Identity.of(now, state) if isinstance(now, Path) else now
-    with PICTURES.reserve(result.saving_bytes(kinds)):
+    tiling = predictor.tiling(source)
+    with ExitStack() as stack:
+        if tiling is not None:  # from scoring to saving, because its scores are large
+            stack.enter_context(PICTURES.reserve(tiling.bytes(len(predictor.classes))))
+        result = predictor(source)
+        stack.enter_context(PICTURES.reserve(result.saving_bytes(kinds)))
+        picture = Identity.of(now, state) if isinstance(now, Path) else now
         areas = result.areas()
         stem = ledger.claim(task.stem, task.place, Record(picture, model))
         outputs = result.save(ledger.output / stem, kinds)
