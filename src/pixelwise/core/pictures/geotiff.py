@@ -68,16 +68,24 @@ class TiffWindows:
         return resized_part(part, (*inner, *outer), size)
 
     def reduced(self, size: tuple[int, int]) -> RGBImage:
-        return self._colours(slice(0, self.size[0]), slice(0, self.size[1]), size)
+        height, width = self.size
+        rows = max(1, _MOST_PART * size[0] // (height * width))  # at a time: GDAL holds all that it averages
+        out = np.empty((*size, 3), np.uint8)
+        for top in range(0, size[0], rows):
+            bottom = min(size[0], top + rows)
+            part = slice(top * height // size[0], -(-bottom * height // size[0]))
+            out[top:bottom] = self._colours(part, slice(0, width), (bottom - top, size[1]))
+        return out
 
     def close(self) -> None:
         self._stack.close()
 
     def _colours(self, rows: slice, columns: slice, size: tuple[int, int]) -> RGBImage:
+        from rasterio import Env
         from rasterio.enums import Resampling
 
         box = ((rows.start, rows.stop), (columns.start, columns.stop))
-        with self._lock, _errors(self._shown):
+        with self._lock, _errors(self._shown), Env(**_SETTINGS):
             values = self._dataset.read(
                 window=box, out_shape=(self._dataset.count, *size), resampling=Resampling.average
             )
@@ -175,7 +183,7 @@ def write_geotiff(file: BinaryIO, labels: Labels, classes: Classes, place: Geore
     }
     if place is not None:
         options |= {"crs": place.crs, "transform": rasterio.Affine(*place.transform)}
-    with _errors("the GeoTIFF mask"), rasterio.MemoryFile() as memory:
+    with _errors("the GeoTIFF mask"), guarded(), rasterio.MemoryFile() as memory:
         with memory.open(**options) as dataset:
             for top in range(0, labels.shape[0], 512):  # rows of tiles
                 rows = labels[top : top + 512]

@@ -105,7 +105,7 @@ def around(start: float, stop: float, target: int, whole: int) -> tuple[slice, i
 
 
 def _is_exact(start: float, stop: float, target: int) -> bool:
-    return start.is_integer() and stop.is_integer() and int(stop - start) == target
+    return start == int(start) and stop == int(stop) and int(stop - start) == target
 
 
 def resized_part(part: RGBImage, box: Box, size: tuple[int, int]) -> RGBImage:
