@@ -23,12 +23,12 @@ from pixelwise.inference.views import Views
 
 
 class StridedNet(nn.Module):
-    """Random convolutions of stride 8 in all, which see 60 pixels around, and scores enlarged to the picture."""
+    """Random convolutions of stride 8 in all, which see 22 pixels around, and scores enlarged to the picture."""
 
     def __init__(self) -> None:
         super().__init__()
         torch.manual_seed(3)
-        sizes = [(3, 16, 2), (16, 16, 2), (16, 16, 2), (16, 4, 1)]
+        sizes = [(3, 16, 2), (16, 16, 2), (16, 4, 2)]
         self.layers = nn.Sequential(
             *itertools.chain.from_iterable(
                 (nn.Conv2d(into, out, 5, stride, 2), nn.ReLU()) for into, out, stride in sizes
@@ -141,7 +141,7 @@ def test_views_cleaning_and_the_crf_work_in_tiles(predictor: Predictor, tmp_path
     seen: list[tuple[int, ...]] = []
     plain = Predictor(predictor.engine, predictor.info, tiles=100)
     result = Predictor(predictor.engine, predictor.info, refiner=Halving(), tiles=100)(picture)
-    assert set(seen) <= {(height, width) for height in range(100, 102) for width in range(100, 102)}
+    assert set(seen) <= {(100, 100), (100, 96), (96, 100), (96, 96)}  # the CRF sees tiles in their own size
     assert len(seen) == 6 and "refined" in " ".join(result.notes())
     assert (result.labels == plain(picture).labels).mean() > 0.9
     views = Predictor(predictor.engine, predictor.info, views=Views((0.75, 1.0), flip=True), tiles=100)

@@ -29,6 +29,7 @@ MOST_BYTES = 450_000_000
 """Blended scores that would take more memory are kept on a coarser grid."""
 
 _OVERLAP = 4  # neighbours share at least about a quarter of a tile
+_BLIND = 3 / 8  # of an overlap, at the border of a tile, do not count
 _ALIGNED = 32  # scored pixels; nets of this stride see each tile in the same phase as the whole picture
 
 
@@ -125,14 +126,15 @@ def _spans(cells: int, tile: int, cell: int) -> tuple[tuple[int, int], ...]:
     overlap = tile // _OVERLAP
     count = max(2, math.ceil((cells - overlap) / max(1, tile - overlap)))
     step = _ALIGNED // math.gcd(_ALIGNED, cell)
-    step = step if 3 * step <= overlap else 1
+    while step > 1 and 3 * step > overlap:  # small tiles
+        step = max(1, step // 2)
     starts = [-(-(number * (cells - tile)) // ((count - 1) * step)) * step for number in range(count)]
     return tuple((start, min(cells, start + tile)) for start in starts)
 
 
 def blending(spans: Sequence[tuple[int, int]], cells: int) -> list[npt.NDArray[np.float32]]:
     """The weight of each span's cells: 1 inside, falling smoothly to 0 towards its neighbours, none in the
-    outer quarter of the overlap, where a tile does not see what is around. The weights of a cell add up to 1.
+    outer part of the overlap, where a tile does not see what is around. The weights of a cell add up to 1.
     """
     weights = np.zeros((len(spans), cells))
     for number, (start, stop) in enumerate(spans):
@@ -143,7 +145,7 @@ def blending(spans: Sequence[tuple[int, int]], cells: int) -> list[npt.NDArray[n
             inside = np.minimum(inside, places)
         if stop < cells:
             inside = np.minimum(inside, places[::-1])
-        ramp = np.clip((inside / reach - 0.25) * 2, 0, 1)
+        ramp = np.clip((inside / reach - _BLIND) / (1 - 2 * _BLIND), 0, 1)
         weights[number, start:stop] = np.maximum(ramp * ramp * (3 - 2 * ramp), 1e-6)
     weights /= weights.sum(0)
     return [weights[number, start:stop].astype(np.float32) for number, (start, stop) in enumerate(spans)]
