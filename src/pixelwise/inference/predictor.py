@@ -37,7 +37,7 @@ from pixelwise.inference.tiles import (
     side_of_tiles,
     tiled_scores,
 )
-from pixelwise.inference.video.frames import check_motion
+from pixelwise.inference.video.frames import check_motion, timed
 from pixelwise.inference.views import SINGLE, Views, averaged_scores, sized
 
 
