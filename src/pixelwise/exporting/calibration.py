@@ -8,7 +8,6 @@ from typing import TypeVar
 import numpy as np
 
 from pixelwise.core.errors import DataError, ModelError, SplitError
-from pixelwise.core.pictures.reading import Source
 from pixelwise.core.types import Channel, Labels, RGBImage, Scores
 from pixelwise.data.sample import LabelledImages
 from pixelwise.data.spec import SOURCES, open_dataset
@@ -16,6 +15,7 @@ from pixelwise.inference.engines.engine import Engine
 from pixelwise.inference.model_files.model_file import ModelInfo
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.sources.files import find_pictures
+from pixelwise.inference.sources.given import Source
 
 MOST_PICTURES = 48
 """More change the ranges of activations hardly, and take a second each."""
