@@ -127,7 +127,7 @@ def plan(
     ledger = Ledger(output)
     taken: set[str] = set()
     tasks = []
-    for found in find_pictures(inputs, output, passed_over, allow_private_urls):
+    for found in find_pictures(inputs, output, passed_over, allow_private_urls, videos=True):
         if found.problem is not None:
             tasks.append(Task(found.path, found.place, found.place, found.problem))
             continue
