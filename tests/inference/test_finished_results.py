@@ -55,7 +55,7 @@ def segment(
 
 
 def segment_tasks(tasks: list[Task], output: Path) -> None:
-    for _ in run(Stub(), tasks, output, ["mask"]):  # type: ignore[arg-type]
+    for _ in run(Stub(), tasks, output, ["mask"]):
         pass
 
 
@@ -157,7 +157,7 @@ def test_two_processes_on_one_folder_make_one_result_a_picture(tmp_path: Path) -
         def work(output: Path = output, reader: int = reader) -> None:
             tasks = plan([inputs], output)  # as if it were alone
             os.read(reader, 1)  # start together
-            outcomes = run(Stub(), tasks, output, ["mask"], workers=3)  # type: ignore[arg-type]
+            outcomes = run(Stub(), tasks, output, ["mask"], workers=3)
             assert all(outcome.problem is None for outcome in outcomes)
 
         children = [forked(work) for _ in range(2)]
