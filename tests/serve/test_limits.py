@@ -5,9 +5,9 @@ import io
 import socket
 import struct
 import threading
-import time
 import zlib
 from collections.abc import Iterator
+from unittest.mock import Mock
 
 import httpx
 import numpy as np
@@ -202,30 +202,36 @@ def test_a_head_that_does_not_arrive_in_time_ends_the_connection(
         assert b"HTTP" not in everything(opened)
 
 
-def test_an_answer_that_is_not_read_is_dropped_and_one_that_is_read_slowly_is_not(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(http, "READ_SECONDS", 0.3)
-    monkeypatch.setattr(http, "READ_BYTES", 1000)
-    content, app = bytes(30_000_000), FastAPI()
+def test_an_answer_that_is_not_read_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "READ_SECONDS", 0.1)
+    content, app, dropped = bytes(30_000_000), FastAPI(), threading.Event()
+    look = http.PromptProtocol._expect_less
+
+    def watched(protocol: http.PromptProtocol, before: int) -> None:
+        look(protocol, before)
+        if protocol.transport.is_closing():
+            dropped.set()
+
+    monkeypatch.setattr(http.PromptProtocol, "_expect_less", watched)
 
     @app.get("/large")
     async def large() -> Response:
         return Response(content)
 
-    request = b"GET /large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-    with running(app) as client:
-        with connection(client) as opened:
-            opened.sendall(request)
-            time.sleep(1.2)
-            assert len(everything(opened)) < len(content)
-        with connection(client) as opened:
-            opened.sendall(request)
-            received = 0
-            while part := opened.recv(8_000_000, socket.MSG_WAITALL):
-                received += len(part)
-                time.sleep(0.2)
-            assert received > len(content)
+    with running(app) as client, connection(client) as opened:
+        opened.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert dropped.wait(30)
+        assert 0 < len(everything(opened)) < len(content)
+
+
+@pytest.mark.parametrize(("left", "dropped"), [(900_000, False), (900_001, True), (1_000_000, True)])
+def test_an_answer_that_is_read_slowly_goes_on(left: int, dropped: bool) -> None:
+    protocol = http.PromptProtocol.__new__(http.PromptProtocol)
+    protocol.transport, protocol.loop = Mock(), Mock()
+    protocol.transport.get_write_buffer_size.return_value = left
+    protocol._expect_less(1_000_000)
+    assert protocol.transport.abort.called == dropped
+    assert protocol.loop.call_later.called != dropped
 
 
 def test_a_huge_head_is_refused(strict: httpx.Client) -> None:
