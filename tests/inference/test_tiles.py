@@ -23,7 +23,7 @@ from pixelwise.inference.views import Views
 
 
 class StridedNet(nn.Module):
-    """Random convolutions of stride 8 in all, which see 22 pixels around, and scores enlarged to the picture."""
+    """Random convolutions of stride 8, which see 22 pixels around; scores enlarged to the picture."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -70,9 +70,7 @@ def test_tiles_differ_from_a_whole_pass_in_at_most_a_thousandth_of_the_pixels() 
 
 
 @pytest.mark.parametrize("tiles", [64, 1000, "auto"])
-def test_a_picture_that_fits_in_a_tile_is_scored_in_one_pass(
-    predictor: Predictor, tiles: int | str
-) -> None:
+def test_a_picture_that_fits_in_a_tile_is_scored_in_one_pass(predictor: Predictor, tiles: int | str) -> None:
     picture = clouds(64, 60)
     once = predictor(picture)
     tiled = Predictor(predictor.engine, predictor.info, tiles=tiles)(picture)
@@ -134,7 +132,9 @@ def test_views_cleaning_and_the_crf_work_in_tiles(predictor: Predictor, tmp_path
     class Halving:
         identity = "halving"
 
-        def __call__(self, image: RGBImage, probabilities: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        def __call__(
+            self, image: RGBImage, probabilities: npt.NDArray[np.float32]
+        ) -> npt.NDArray[np.float32]:
             seen.append(image.shape[:2])
             return probabilities[:, ::2, ::2].copy()
 
@@ -168,7 +168,9 @@ def test_files_arrays_and_turned_photos_give_the_same(predictor: Predictor, tmp_
 
 @pytest.mark.parametrize("tiles", [0, -5, 31, 100.5, "small", "400", True])
 def test_tiles_of_no_side_are_refused(tiles: object) -> None:
-    with pytest.raises(ValueError, match=r'tiles is "auto", or the side of a tile in pixels, at least 32; got'):
+    with pytest.raises(
+        ValueError, match=r'tiles is "auto", or the side of a tile in pixels, at least 32; got'
+    ):
         check_tiles(tiles)  # type: ignore[arg-type]
 
 

@@ -26,7 +26,9 @@ from pixelwise.workflows import load as load_any
 CPU, CUDA, COREML = "CPUExecutionProvider", "CUDAExecutionProvider", "CoreMLExecutionProvider"
 
 
-@pytest.mark.parametrize("text", ["gpu", "cuda:", "cuda:-1", "cuda:x", "cpu:1", "mps:0", "auto:1", "", "CUDA"])
+@pytest.mark.parametrize(
+    "text", ["gpu", "cuda:", "cuda:-1", "cuda:x", "cpu:1", "mps:0", "auto:1", "", "CUDA"]
+)
 def test_an_unknown_device_is_refused_with_the_known_ones(text: str) -> None:
     with pytest.raises(ValueError, match="expected a device: auto, cpu, cuda, cuda:1, mps or xpu, got"):
         Device.of(text)
@@ -39,7 +41,9 @@ def test_onnx_runtime_gets_the_provider_of_the_device() -> None:
     assert providers(Device("cpu"), [CUDA, CPU]) == [CPU]
     assert providers(Device("cuda", 1), [CUDA, CPU]) == [(CUDA, {"device_id": 1}), CPU]
     assert providers(Device("mps"), [COREML, CPU]) == [COREML, CPU]
-    with pytest.raises(ModelError, match=f"cuda:1 was asked for, but this ONNX Runtime has no {CUDA}, only {CPU}"):
+    with pytest.raises(
+        ModelError, match=f"cuda:1 was asked for, but this ONNX Runtime has no {CUDA}, only {CPU}"
+    ):
         providers(Device("cuda", 1), [CPU])
     with pytest.raises(ModelError, match="ONNX Runtime does not run on xpu"):
         providers(Device("xpu"), [CUDA, CPU])
@@ -90,7 +94,7 @@ def test_asking_for_a_missing_gpu_fails_before_anything_is_read(model_path: Path
     assert "onnxruntime-gpu" in str(caught.value.hint)
     with pytest.raises(ModelError, match="OpenVINO does not run on cuda"):
         load(model_path, engine="openvino", device="cuda")
-    with pytest.raises(ModelError, match="torch .* sees only cpu"):
+    with pytest.raises(ModelError, match=r"torch .* sees only cpu"):
         load_any(torch.nn.Conv2d(3, 4, 1), classes=CLASSES, device="cuda")
     with pytest.raises(ValueError, match="expected a device"):
         load(model_path, device="gpu")
