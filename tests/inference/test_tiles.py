@@ -23,7 +23,7 @@ from pixelwise.inference.views import Views
 
 
 class StridedNet(nn.Module):
-    """Random convolutions of stride 8 in all, which see 22 pixels around, and scores enlarged to the picture."""
+    """Random convolutions of stride 8, which see 22 pixels around; scores enlarged to the picture."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -114,6 +114,14 @@ TrainingPrecision = Annotated[
         "--precision", metavar="NAME", help="As --set precision=NAME: float32, bfloat16, float16 or auto."
     ),
 ]
+Accelerator = Annotated[
+    str | None,
+    typer.Option(
+        "--accelerator",
+        metavar="NAME",
+        help="As --set accelerator=NAME: cpu, gpu, or auto (a GPU if there is one).",
+    ),
+]
 JSON = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 FiguresJSON = Annotated[bool, typer.Option("--json", help="Print one JSON object, figures in [0, 1].")]
 Threads = Annotated[

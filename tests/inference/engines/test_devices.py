@@ -94,7 +94,7 @@ def test_asking_for_a_missing_gpu_fails_before_anything_is_read(model_path: Path
     assert "onnxruntime-gpu" in str(caught.value.hint)
     with pytest.raises(ModelError, match="OpenVINO does not run on cuda"):
         load(model_path, engine="openvino", device="cuda")
-    with pytest.raises(ModelError, match="torch .* sees only cpu"):
+    with pytest.raises(ModelError, match=r"torch .* sees only cpu"):
         load_any(torch.nn.Conv2d(3, 4, 1), classes=CLASSES, device="cuda")
     with pytest.raises(ValueError, match="expected a device"):
         load(model_path, device="gpu")

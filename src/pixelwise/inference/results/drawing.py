@@ -61,8 +61,8 @@ def visible_colour(color: RGB) -> RGB:
 
 
 def line_width(size: tuple[int, ...]) -> int:
-    """Pixels of an outline's width in a picture of (height, width): a 450th of its longer side, but beyond 1350
-    pixels only half a pixel more for each doubling, since people look at parts of large pictures.
+    """Pixels of an outline's width in a picture of (height, width): a 450th of its longer side, but beyond
+    1350 pixels only half a pixel more for each doubling, since people look at parts of large pictures.
     """
     longer = max(size)
     return max(1, round(longer / 450 if longer <= 1350 else 3 + log2(longer / 1350) / 2))
