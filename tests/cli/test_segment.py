@@ -24,8 +24,9 @@ from pixelwise.cli.main import app
 from pixelwise.core.classes import Classes
 from pixelwise.crf import PRESETS
 from pixelwise.inference.crf_refiner import DEFAULT_PRESET
+from pixelwise.inference.loading import load
 from pixelwise.inference.model_files.model_file import ModelInfo
-from pixelwise.inference.predictor import Predictor, load
+from pixelwise.inference.predictor import Predictor
 
 pytestmark = pytest.mark.slow  # trains, exports, or starts many processes
 
@@ -115,7 +116,7 @@ def test_pictures_share_the_threads_there_are(
         return load(model, 1, *rest, **named)
 
     each: list[int] = []
-    monkeypatch.setattr("pixelwise.inference.predictor.load", loaded)
+    monkeypatch.setattr("pixelwise.inference.loading.load", loaded)
     for options in ("chelsea.png --threads 8", "*.png --threads 8", "*.png --threads 3", "*.png --threads 1"):
         assert invoke(f"segment examples/{options}").exit_code == 0
     assert each == [8, 8 // 2, 3 // 2, 1]

@@ -23,7 +23,7 @@ _Model = Annotated[str, typer.Option(help="Bundled model, .onnx or .safetensors 
 _Output = Annotated[
     Path, typer.Option("--output", "-o", help="Folder for the results; -: one result to stdout.")
 ]
-_Save = Annotated[str, typer.Option(help="What to save, any of: mask,overlay,cutout,probabilities.")]
+_Save = Annotated[str, typer.Option(help="What to save, any of: mask,overlay,cutout,probabilities,geotiff.")]
 _JSON = Annotated[bool, typer.Option("--json", help="Print one JSON object per picture.")]
 _Overwrite = Annotated[bool, typer.Option("--overwrite", help="Make finished results again.")]
 _Depth = Annotated[
@@ -75,6 +75,9 @@ def segment(
     submission: _Submission = None,
     scales: options.Scales = None,
     flip: options.Flip = False,
+    long_side: options.LongSide = None,
+    tiles: options.Tiles = None,
+    device: options.Device = "auto",
     only: options.Only = None,
     largest: options.Largest = False,
     fill_holes: options.FillHoles = False,
@@ -89,8 +92,9 @@ def segment(
     Reads AVIF, BMP, GIF, HEIC, JPEG, JPEG 2000, PCX, PNG, PPM, PSD, QOI, SGI, Sun, TGA, TIFF and WebP, up to
     400 megapixels; the first frame of several, unless --frames all; EXIF orientation is applied. Results of
     NAME.jpg are OUTPUT/NAME_mask.png (class ids in the picture's size, as a palette PNG), NAME_overlay.jpg,
-    NAME_cutout.png (background transparent) and NAME_probabilities.npz (float16, C x H x W). A run that was
-    interrupted or is repeated skips what is finished. Exit code 1 if a picture could not be segmented.
+    NAME_cutout.png (background transparent), NAME_probabilities.npz (float16, C x H x W) and NAME_mask.tif (a
+    GeoTIFF, with the coordinate system of the picture). A run that was interrupted or is repeated skips what
+    is finished. Exit code 1 if a picture could not be segmented.
 
     Results of NAME.mp4 are OUTPUT/NAME_overlay.mp4, with its sound, and NAME_frames/000000_mask.png and so
     on. camera:0 is the first camera; Ctrl-C ends it. URLs may be http(s) ones of pictures, or those of files
@@ -99,6 +103,10 @@ def segment(
     With --crf a fully connected CRF sees the picture in its own size (beyond 2.4 megapixels with 7 classes:
     on the largest copy that takes 800 MB), and all results are of its beliefs. Cutouts are always
     refined, and lose regions below 1 % of the picture, unless the labels are cleaned in another way.
+
+    --tiles PIXELS cuts pictures whose longer side exceeds that number into tiles of this side, each of which
+    is scored, and refined with --crf, like a picture. auto: pictures more than four times as long as the
+    model's long side are cut into tiles of twice that long side.
 
     Files in the folders of --depth and --hha are called as their pictures are and have their size. Depth is
     read as the model's training data was: of nyud:, whole numbers are millimetres. --submission holds
@@ -119,6 +127,9 @@ def segment(
         flip=flip,
         engine=engine,
         precision=precision,
+        long_side=long_side,
+        tiles=tiles,
+        device=device,
         allow_private_urls=allow_private_urls,
     )
     with destination(output, kinds, as_json) as (folder, told):

@@ -74,6 +74,7 @@ EXTRAS = {
     "uvicorn": "serve",
     "python_multipart": "serve",
     "prometheus_client": "serve",
+    "rasterio": "geo",
 }
 """The install tier that brings a package which the base tier lacks, by import name."""
 

@@ -44,6 +44,10 @@ class FolderRefiner:
         given = self.given(path)
         return f"refine {self._refiner.identity} {self._confidence} {self._array} {given} {state_of(given)}"
 
+    def held_bytes(self, source: Source) -> int:
+        """None that the CRF does not reserve itself."""
+        return 0
+
     def __call__(self, picture: Source, /) -> Segmentation:
         """The refined segmentation of a picture file. Raises DataError for a file that cannot be read or does
         not fit.

@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
@@ -35,6 +36,9 @@ class Segmenter(Protocol):
 
     def identity_for(self, path: Path) -> str:
         """Differs between results of one picture that differ."""
+
+    def held_bytes(self, source: Source) -> int:
+        """Memory that a picture takes from scoring until its result is saved."""
 
     def __call__(self, source: Source, /) -> Segmentation: ...
 
@@ -123,7 +127,7 @@ def plan(
     ledger = Ledger(output)
     taken: set[str] = set()
     tasks = []
-    for found in find_pictures(inputs, output, passed_over, allow_private_urls):
+    for found in find_pictures(inputs, output, passed_over, allow_private_urls, videos=True):
         if found.problem is not None:
             tasks.append(Task(found.path, found.place, found.place, found.problem))
             continue
@@ -235,9 +239,11 @@ def _segment(
 ) -> Outcome:
     start = time.perf_counter()
     state = state_of(now) if isinstance(now, Path) and now.exists() else ()
-    result = predictor(source)
-    picture = Identity.of(now, state) if isinstance(now, Path) else now
-    with PICTURES.reserve(result.saving_bytes(kinds)):
+    with ExitStack() as stack:
+        stack.enter_context(PICTURES.reserve(predictor.held_bytes(source)))
+        result = predictor(source)
+        stack.enter_context(PICTURES.reserve(result.saving_bytes(kinds)))
+        picture = Identity.of(now, state) if isinstance(now, Path) else now
         areas = result.areas()
         stem = ledger.claim(task.stem, task.place, Record(picture, model))
         outputs = result.save(ledger.output / stem, kinds)

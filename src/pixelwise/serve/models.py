@@ -8,10 +8,10 @@ from copy import copy
 from pixelwise.core.types import RGBImage
 from pixelwise.crf import PRESETS
 from pixelwise.inference.crf_refiner import CRFRefiner
+from pixelwise.inference.engines.batching import BatchEngine, Batching
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.results.cleaning import Cleaning
 from pixelwise.inference.segmentation import Segmentation
-from pixelwise.serve.batching import BatchEngine, BatchingEngine
 from pixelwise.serve.metrics import Metrics
 from pixelwise.serve.refusals import Refusal
 
@@ -72,5 +72,5 @@ def _batching(predictor: Predictor) -> Predictor:
     if not isinstance(predictor.engine, BatchEngine):
         return predictor
     made = copy(predictor)
-    made.engine = BatchingEngine(predictor.engine)
+    made.engine = Batching(predictor.engine)
     return made

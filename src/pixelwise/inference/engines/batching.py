@@ -5,29 +5,28 @@ batches grow with the load, and a single call never waits for others to come.
 """
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-import numpy as np
-import numpy.typing as npt
-
 from pixelwise.core.threads import processors
 from pixelwise.core.types import RGBImage, Scores
+from pixelwise.inference.engines.devices import device_of
 from pixelwise.inference.engines.engine import Engine
 
-MOST_PIXELS = 8 * 512 * 512
+MOST_TOGETHER = 8
+MOST_PIXELS = MOST_TOGETHER * 512 * 512
 """Larger batches are split: they take memory and gain nothing."""
 
 
 @runtime_checkable
 class BatchEngine(Engine, Protocol):
-    """An engine that scores several images of one size in one call."""
+    """An engine that scores several pictures of one size in one call."""
 
-    def batch_scores(self, images: npt.NDArray[np.uint8]) -> Scores:
-        """(N, C, H, W) scores of N images (N, H, W, 3)."""
+    def batch_scores(self, images: Sequence[RGBImage]) -> Sequence[Scores]:
+        """The scores of each image."""
 
 
 @dataclass(eq=False)
@@ -38,19 +37,23 @@ class _Call:
     scores: Future[Scores] = field(default_factory=Future)
 
 
-class BatchingEngine:
-    """An engine around another, for calls from many threads. As many batches run at a time as there are
-    processors for."""
+class Batching:
+    """An engine around another, for calls from many threads. On the CPU as many batches run at a time as
+    there are processors for, on a GPU one.
+    """
 
     def __init__(self, engine: BatchEngine) -> None:
         self._engine = engine
-        self._slots = threading.Semaphore(max(1, processors() // engine.threads))
+        self.device = device_of(engine)
+        slots = max(1, processors() // engine.threads) if self.device == "cpu" else 1
+        self._slots = threading.Semaphore(slots)
         self._lock = threading.Lock()
         self._waiting: list[_Call] = []
 
     @property
     def threads(self) -> int:
-        return self._engine.threads
+        """Those of the engine; one on a GPU, so that many threads bring it pictures."""
+        return self._engine.threads if self.device == "cpu" else 1
 
     def scores(self, image: RGBImage) -> Scores:
         call = _Call(image)
@@ -64,23 +67,35 @@ class BatchingEngine:
     def _batch(self, call: _Call) -> list[_Call]:
         """This call and others that wait with images of its size; none if the call was taken already."""
         height, width = call.image.shape[:2]
+        most = max(1, min(MOST_TOGETHER, MOST_PIXELS // (height * width)))
         with self._lock:
             if call not in self._waiting:
                 return []
             alike = [other for other in self._waiting if other.image.shape == call.image.shape]
             alike.remove(call)
-            batch = [call, *alike[: max(1, MOST_PIXELS // (height * width)) - 1]]
+            batch = [call, *alike[: most - 1]]
             self._waiting = [other for other in self._waiting if other not in batch]
         return batch
 
     def _run(self, batch: list[_Call]) -> None:
-        """Score a batch; if that fails, each image by itself, so that a fault is that of its own image."""
+        """Score a batch; if that fails, each image by itself: memory may suffice for one, and a fault is that
+        of its own image.
+        """
         found: Iterable[Scores | None] = [None] * len(batch)
         if len(batch) > 1:
             with suppress(Exception):
-                found = self._engine.batch_scores(np.stack([call.image for call in batch]))
+                found = self._engine.batch_scores([call.image for call in batch])
         for call, scores in zip(batch, found, strict=True):
             try:  # a view would keep the whole batch in memory
                 call.scores.set_result(self._engine.scores(call.image) if scores is None else scores.copy())
             except Exception as fault:
                 call.scores.set_exception(fault)
+
+
+def together(engine: Engine) -> int:
+    """How many threads should bring an engine tiles of one picture: several if it batches them on a GPU."""
+    inner = getattr(engine, "engine", None)
+    for candidate in (engine, inner):
+        if isinstance(candidate, Batching) and candidate.device != "cpu":
+            return MOST_TOGETHER
+    return 1

@@ -1,19 +1,19 @@
 """Calls that wait while the engine is at work are scored together, and each gets its own scores."""
 
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from running_service import until
 from tiny_model import tiny_model
 
 from pixelwise.core.errors import ModelError
 from pixelwise.core.types import RGBImage, Scores
+from pixelwise.inference.engines import batching
+from pixelwise.inference.engines.batching import BatchEngine, Batching
 from pixelwise.inference.engines.onnx import OnnxEngine
-from pixelwise.serve import batching
-from pixelwise.serve.batching import BatchEngine, BatchingEngine
 
 
 class RecordingEngine:
@@ -26,16 +26,14 @@ class RecordingEngine:
         self.let_go = threading.Event()
 
     def scores(self, image: RGBImage) -> Scores:
-        (scores,) = self.batch_scores(image[np.newaxis])
-        return np.asarray(scores)
+        return self.batch_scores([image])[0]
 
-    def batch_scores(self, images: npt.NDArray[np.uint8]) -> Scores:
+    def batch_scores(self, images: Sequence[RGBImage]) -> list[Scores]:
         self.sizes.append(len(images))
         assert self.let_go.wait(30)
-        if (images[:, 0, 0, 0] == 255).any():
+        if any(image[0, 0, 0] == 255 for image in images):
             raise ModelError("fails")
-        scores: Scores = images.transpose(0, 3, 1, 2).astype(np.float32)
-        return scores
+        return [image.transpose(2, 0, 1).astype(np.float32) for image in images]
 
 
 def images(count: int, size: tuple[int, int] = (4, 5)) -> list[RGBImage]:
@@ -45,7 +43,7 @@ def images(count: int, size: tuple[int, int] = (4, 5)) -> list[RGBImage]:
 
 def scored_at_once(engine: RecordingEngine, pictures: list[RGBImage]) -> list[Scores | Exception]:
     """The first call is at work when the others come."""
-    together = BatchingEngine(engine)
+    together = Batching(engine)
 
     def score(picture: RGBImage) -> Scores | Exception:
         try:
@@ -99,7 +97,7 @@ def test_onnx_runtime_scores_a_batch_as_it_scores_each(size: tuple[int, int]) ->
     engine = OnnxEngine(tiny_model(), 1)
     assert isinstance(engine, BatchEngine)
     pictures = images(3, size)
-    for scores, picture in zip(engine.batch_scores(np.stack(pictures)), pictures, strict=True):
+    for scores, picture in zip(engine.batch_scores(pictures), pictures, strict=True):
         assert np.allclose(scores, engine.scores(picture), atol=1e-5)
 
 
@@ -111,7 +109,7 @@ def test_torch_scores_a_batch_as_it_scores_each() -> None:
     engine = TorchEngine(torch.nn.Conv2d(3, 5, 3, padding=1).eval())
     assert isinstance(engine, BatchEngine)
     pictures = images(3, (9, 8))
-    batch = engine.batch_scores(np.stack(pictures))
-    assert batch.shape == (3, 5, 9, 8)
+    batch = engine.batch_scores(pictures)
+    assert [one.shape for one in batch] == [(5, 9, 8)] * 3
     for scores, picture in zip(batch, pictures, strict=True):
         assert np.allclose(scores, engine.scores(picture), atol=1e-3)
