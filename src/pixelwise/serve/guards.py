@@ -66,6 +66,8 @@ class Guards:
 
     def _refused(self, scope: Scope) -> Refusal | None:
         headers, path = Headers(scope=scope), scope["path"]
+        if "\0" in path:  # which no file system takes
+            return Refusal(404, "Not Found")
         if self._key is not None and path not in OPEN and not path.startswith("/static/"):
             scheme, _, given = headers.get("authorization", "").partition(" ")
             right = hmac.compare_digest(given.strip().encode(), self._key)

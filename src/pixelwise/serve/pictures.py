@@ -1,5 +1,6 @@
 """Read pictures from the bodies of requests."""
 
+from python_multipart.exceptions import FormParserError
 from starlette.datastructures import UploadFile
 from starlette.requests import ClientDisconnect, Request
 
@@ -27,6 +28,8 @@ async def content_of(request: Request, limits: Limits) -> bytes:
             content = await request.body()
         else:
             content = await _from_form(request, limits)
+    except FormParserError:
+        raise Refusal(400, "expected a form (multipart/form-data), got damaged data", _ACCEPTED) from None
     except ClientDisconnect:
         raise Refusal(499, "the client has closed the connection") from None
     if not content:
