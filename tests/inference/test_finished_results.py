@@ -51,7 +51,7 @@ def picture(path: Path, color: tuple[int, int, int] = RED) -> Path:
 def segment(
     *inputs: Path, output: Path, predictor: Stub | None = None, kinds: list[str] = KINDS
 ) -> list[Outcome]:
-    return list(run(predictor or Stub(), plan(inputs, output), output, kinds))  # type: ignore[arg-type]
+    return list(run(predictor or Stub(), plan(inputs, output), output, kinds))
 
 
 def segment_tasks(tasks: list[Task], output: Path) -> None:
