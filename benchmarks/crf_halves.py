@@ -6,7 +6,8 @@ The split is cut into two halves, every other id in order. Parameters are search
 crf-search` does and judged on the other; the counts of both are added, so that every picture is judged once.
 Prints Markdown: the presets, the metrics over all pictures with the CRF's gain and its confidence, and the
 curves near void and near class borders. The published presets are judged on all pictures for comparison.
-FOLDER keeps scores and trials: an interrupted run goes on from there.
+FOLDER keeps scores and trials: an interrupted run goes on from there. --plot FILE.png draws the curves near
+void, as figure 5 of Chen et al. 2015 has them; it needs matplotlib.
 """
 
 import argparse
@@ -37,9 +38,12 @@ from pixelwise.evaluation.metrics.trimap import (
 )
 from pixelwise.evaluation.report.search_surface import draw_surface
 from pixelwise.inference.crf_refiner import CRFRefiner
-from pixelwise.inference.predictor import Predictor, load
+from pixelwise.inference.loading import load
+from pixelwise.inference.predictor import Predictor
 
 WIDTHS = (1, 3, 5, 10, 20, 40)
+MOST = 40
+PLOTTED = ("no CRF", "CRF, found on the other half")
 RESAMPLES = 5000
 THICK = 11  # pixels; VOC's border lines are 5 wide, where they meet a little more
 
@@ -50,6 +54,7 @@ def main() -> None:
     parser.add_argument("data")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--split", default="val")
+    parser.add_argument("--plot", type=Path)
     options = parser.parse_args()
 
     dataset = open_dataset(options.data, options.split)
@@ -71,6 +76,27 @@ def main() -> None:
     print_metrics(runs)
     for name, convention in (("trimap", TRIMAP_CONVENTION), ("class_borders", BORDER_CONVENTION)):
         print_curves(name, convention, runs)
+    if options.plot is not None:
+        plot_trimap({name: runs[name] for name in PLOTTED}, predictor.info.name, options.plot)
+
+
+def plot_trimap(runs: dict[str, list[Evaluation]], model: str, path: Path) -> None:
+    """Mean IoU and pixel accuracy within 1 to 40 pixels of void, a line a run."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.8), layout="constrained")
+    widths = range(1, MOST + 1)
+    for axes, (key, title) in zip(
+        figure.subplots(1, 2), (("mean_iou", "mean IoU"), ("pixel_accuracy", "pixel accuracy")), strict=True
+    ):
+        for label, run in runs.items():
+            rows = total_bands(run, "trimap").curve(widths)
+            axes.plot(widths, [100 * row[key] for row in rows], label=label)
+        axes.set(xlabel="width of the band around void, pixels", ylabel=f"{title}, %", xlim=(0, MOST))
+        axes.grid(alpha=0.3)
+        axes.legend()
+    figure.suptitle(f"{model}: pixels near void borders")
+    figure.savefig(path, dpi=110)
 
 
 def print_void(dataset: LabelledImages) -> None:

@@ -82,8 +82,8 @@ class Released {
 };
 
 // The dispatch table of an instruction set, by default the best one that the processor runs.
-inline const pixelwise::Kernels& kernels_named(const std::optional<std::string>& instructions) {
-    const pixelwise::Kernels* kernels = pixelwise::find_kernels(instructions ? instructions->c_str() : nullptr);
-    require(kernels != nullptr, "this processor does not run these instructions, or they were not built in");
-    return *kernels;
+inline const pixelwise::Routines& routines_named(const std::optional<std::string>& instructions) {
+    const pixelwise::Routines* routines = pixelwise::find_routines(instructions ? instructions->c_str() : nullptr);
+    require(routines != nullptr, "this processor does not run these instructions, or they were not built in");
+    return *routines;
 }

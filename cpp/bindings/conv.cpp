@@ -22,8 +22,8 @@ class ConvolutionHandle {
   public:
     ConvolutionHandle(Array<const float, 4> weights, Array<const float, 1> bias, int padding, int dilation, bool rectified,
                       bool pooled, int threads, const std::optional<std::string>& instructions) {
-        const std::size_t outputs = weights.shape(0), inputs = weights.shape(1), kernel = weights.shape(2);
-        require(kernel == weights.shape(3) && kernel >= 3 && kernel <= 7, "the kernel is not square of 3 to 7 taps");
+        const std::size_t outputs = weights.shape(0), inputs = weights.shape(1), filter_size = weights.shape(2);
+        require(filter_size == weights.shape(3) && filter_size >= 3 && filter_size <= 7, "the filter is not square of 3 to 7 taps");
         const bool few = inputs <= pixelwise::few_channels;
         require(outputs > 0 && inputs > 0 && outputs % pixelwise::channel_step == 0 &&
                     (few || inputs % pixelwise::channel_step == 0) && outputs <= 65536 && inputs <= 65536,
@@ -32,13 +32,13 @@ class ConvolutionHandle {
         require(padding >= 0 && padding <= 65536 && dilation >= 1 && dilation <= 65536,
                 "padding or dilation are out of range");
         require_threads(threads);
-        require(!pooled || (dilation == 1 && kernel % 2 == 1 && !few), "pooling needs an odd kernel without dilation");
+        require(!pooled || (dilation == 1 && filter_size % 2 == 1 && !few), "pooling needs an odd filter without dilation");
         require(!few || dilation == 1, "at most 8 inputs are not convolved with dilation");
-        const pixelwise::Kernels& kernels = kernels_named(instructions);
+        const pixelwise::Routines& routines = routines_named(instructions);
         nb::gil_scoped_release released;
         convolution_ = std::make_unique<pixelwise::Convolution>(
-            kernels, weights.data(), bias.data(), static_cast<int>(outputs), static_cast<int>(inputs),
-            static_cast<int>(kernel), padding, dilation, rectified, pooled, threads);
+            routines, weights.data(), bias.data(), static_cast<int>(outputs), static_cast<int>(inputs),
+            static_cast<int>(filter_size), padding, dilation, rectified, pooled, threads);
     }
 
     std::ptrdiff_t length(std::ptrdiff_t in) const {
@@ -51,7 +51,7 @@ class ConvolutionHandle {
         require(size(in, 3) == convolution_->inputs() && size(out, 3) == convolution_->outputs(),
                 "in or out has other channels than the convolution");
         const std::ptrdiff_t rows = convolution_->length(sizes.height), columns = convolution_->length(sizes.width);
-        require(rows > 0 && columns > 0, "the kernel is larger than the padded image");
+        require(rows > 0 && columns > 0, "the filter is larger than the padded image");
         require(size(out, 0) == sizes.count && size(out, 1) == rows && size(out, 2) == columns,
                 "out is not (N, length(height), length(width), outputs)");
         require_threads(threads);
@@ -63,16 +63,16 @@ class ConvolutionHandle {
     std::unique_ptr<const pixelwise::Convolution> convolution_;
 };
 
-// The layer of weights (outputs, inputs, kernel, kernel) between images and results, which are both (N, H, W, channels).
+// The layer of weights (outputs, inputs, filter_size, filter_size) between images and results, which are both (N, H, W, channels).
 template <class Weights, class Images, class Results>
 pixelwise::ConvolutionLayer layer_of(const Weights& weights, const Images& images, const Results& results, int padding,
                                      int dilation) {
     require(size(weights, 2) == size(weights, 3) && size(weights, 2) >= 3 && size(weights, 2) <= 7,
-            "the kernel is not square of 3 to 7 taps");
+            "the filter is not square of 3 to 7 taps");
     require(padding >= 0 && padding <= 65536 && dilation >= 1 && dilation <= 65536, "padding or dilation are out of range");
     const pixelwise::ConvolutionLayer layer = {size(weights, 0), size(weights, 1), static_cast<int>(size(weights, 2)),
                                                padding, dilation};
-    require(layer.transposed().padding >= 0, "the padding is larger than the kernel");
+    require(layer.transposed().padding >= 0, "the padding is larger than the filter");
     require(layer.outputs > 0 && layer.inputs > 0 && layer.outputs % pixelwise::channel_step == 0 &&
                 layer.inputs % pixelwise::channel_step == 0 && layer.outputs <= 65536 && layer.inputs <= 65536,
             "the channels are not multiples of 32");
@@ -95,12 +95,12 @@ void convolve(Array<const float, 4> images, Array<const float, 4> weights, Array
     const auto layer = layer_of(weights, images, out, padding, dilation);
     require(size(bias, 0) == layer.outputs, "bias is not one number per output channel");
     require_threads(threads);
-    const auto& kernels = *kernels_named(instructions).convolution;
+    const auto& routines = *routines_named(instructions).convolution;
     nb::gil_scoped_release released;
     const auto sizes = sizes_of(images);
     const int side = best_side(layer, sizes);
-    weigh_kernels(kernels, layer, side, weights.data(), false, points(), threads);
-    convolve(kernels, layer, side, points().data(), {bias.data(), rectified, false}, images.data(), sizes, out.data(),
+    weigh_filters(routines, layer, side, weights.data(), false, points(), threads);
+    convolve(routines, layer, side, points().data(), {bias.data(), rectified, false}, images.data(), sizes, out.data(),
              threads);
 }
 
@@ -108,13 +108,13 @@ void convolve_back(Array<const float, 4> gradient, Array<const float, 4> weights
                    Array<float, 4> out, int threads, const std::optional<std::string>& instructions) {
     const auto layer = layer_of(weights, out, gradient, padding, dilation).transposed();
     require_threads(threads);
-    const auto& kernels = *kernels_named(instructions).convolution;
+    const auto& routines = *routines_named(instructions).convolution;
     nb::gil_scoped_release released;
     const auto sizes = sizes_of(gradient);
     const int side = best_side(layer, sizes);
     const std::vector<float> zeros(static_cast<std::size_t>(layer.outputs), 0.0f);
-    weigh_kernels(kernels, layer, side, weights.data(), true, points(), threads);
-    convolve(kernels, layer, side, points().data(), {zeros.data(), false, false}, gradient.data(), sizes, out.data(),
+    weigh_filters(routines, layer, side, weights.data(), true, points(), threads);
+    convolve(routines, layer, side, points().data(), {zeros.data(), false, false}, gradient.data(), sizes, out.data(),
              threads);
 }
 
@@ -122,10 +122,10 @@ void correlate(Array<const float, 4> images, Array<const float, 4> gradient, int
                Array<float, 4> out, int threads, const std::optional<std::string>& instructions) {
     const auto layer = layer_of(out, images, gradient, padding, dilation);
     require_threads(threads);
-    const auto& kernels = *kernels_named(instructions).convolution;
+    const auto& routines = *routines_named(instructions).convolution;
     nb::gil_scoped_release released;
     const auto sizes = sizes_of(images);
-    correlate(kernels, layer, best_side(layer, sizes), images.data(), sizes, gradient.data(), out.data(), threads);
+    correlate(routines, layer, best_side(layer, sizes), images.data(), sizes, gradient.data(), out.data(), threads);
 }
 
 }  // namespace

@@ -72,7 +72,7 @@ class CrfHandle {
             terms.push_back({static_cast<int>(features.shape(0)), features.data(),
                              static_cast<pixelwise::Normalization>(normalization), weight, matrix});
         }
-        const pixelwise::Kernels& chosen = kernels_named(instructions);
+        const pixelwise::Routines& chosen = routines_named(instructions);
         const Released released;
         field_ = std::make_unique<pixelwise::MeanField>(sizes, classes, terms, threads, chosen,
                                                         most_vertices.value_or(PTRDIFF_MAX));
@@ -152,6 +152,6 @@ void bind_crf(nb::module_& module) {
              "Filter these values with one kernel and write the result.")
         .def_prop_ro("vertices", &CrfHandle::vertices, "Lattice vertices of each kernel.")
         .def_prop_ro("threads", &CrfHandle::threads, "Threads in use.");
-    module.def("instruction_set", [] { return std::string(pixelwise::find_kernels()->name); },
+    module.def("instruction_set", [] { return std::string(pixelwise::find_routines()->name); },
                "The instruction set that is chosen on this processor.");
 }

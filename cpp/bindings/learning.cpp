@@ -13,19 +13,19 @@ double cross_entropy(Array<const float, 2> scores, Array<const std::uint8_t, 1> 
     require(!gradient || (gradient->shape(0) == scores.shape(0) && gradient->shape(1) == scores.shape(1)),
             "the gradient is not as large as the scores");
     require_threads(threads);
-    const pixelwise::Kernels& kernels = kernels_named(instructions);
+    const pixelwise::Routines& routines = routines_named(instructions);
     nb::gil_scoped_release released;
     const pixelwise::ScoredPixels pixels = {scores.data(), labels.data(), weights.data(),
                                             static_cast<int>(scores.shape(1))};
-    return pixelwise::cross_entropy(kernels, pixels, static_cast<std::ptrdiff_t>(scores.shape(0)), scale,
+    return pixelwise::cross_entropy(routines, pixels, static_cast<std::ptrdiff_t>(scores.shape(0)), scale,
                                     gradient ? gradient->data() : nullptr, threads);
 }
 
 void correlate_depthwise(Array<const float, 4> images, Array<const float, 4> gradient, int stride, int padding,
                          int dilation, Array<float, 3> out, int threads, const std::optional<std::string>& instructions) {
     const pixelwise::DepthwiseLayer layer = {size(out, 0), static_cast<int>(out.shape(1)), stride, padding, dilation};
-    require(out.shape(1) == out.shape(2) && (layer.kernel == 3 || layer.kernel == 5),
-            "the kernel is not square of 3 or 5 taps");
+    require(out.shape(1) == out.shape(2) && (layer.filter_size == 3 || layer.filter_size == 5),
+            "the filter is not square of 3 or 5 taps");
     require(layer.channels > 0 && layer.channels % pixelwise::depthwise_step == 0, "the channels are not multiples of 16");
     require(stride >= 1 && stride <= 65536 && padding >= 0 && padding <= 65536 && dilation >= 1 && dilation <= 65536,
             "stride, padding or dilation are out of range");
@@ -33,15 +33,15 @@ void correlate_depthwise(Array<const float, 4> images, Array<const float, 4> gra
     const pixelwise::DepthwiseMaps maps = {images.data(),   gradient.data(), size(images, 0),  size(images, 1),
                                            size(images, 2), size(gradient, 1), size(gradient, 2)};
     const auto length = [&](std::ptrdiff_t in) {
-        const std::ptrdiff_t room = in + 2 * std::ptrdiff_t{padding} - std::ptrdiff_t{dilation} * (layer.kernel - 1) - 1;
+        const std::ptrdiff_t room = in + 2 * std::ptrdiff_t{padding} - std::ptrdiff_t{dilation} * (layer.filter_size - 1) - 1;
         return room < 0 ? 0 : room / stride + 1;
     };
     require(size(images, 3) == layer.channels && size(gradient, 3) == layer.channels && size(gradient, 0) == maps.count &&
                 maps.out_height == length(maps.height) && maps.out_width == length(maps.width),
-            "images and gradient do not fit the kernel");
-    const pixelwise::Kernels& kernels = kernels_named(instructions);
+            "images and gradient do not fit the filter");
+    const pixelwise::Routines& routines = routines_named(instructions);
     nb::gil_scoped_release released;
-    pixelwise::correlate_depthwise(kernels, layer, maps, out.data(), threads);
+    pixelwise::correlate_depthwise(routines, layer, maps, out.data(), threads);
 }
 
 }  // namespace

@@ -37,23 +37,23 @@ bool runs_avx512() { return has(1 << 5 | 1 << 16 | 1 << 17 | 1 << 30 | static_ca
 #endif
 #endif
 
-const Kernels* named(const char* name) {
+const Routines* named(const char* name) {
 #if defined(PIXELWISE_WITH_AVX512)
-    if (std::strcmp(name, "avx512") == 0 && runs_avx512()) return &avx512::kernels;
+    if (std::strcmp(name, "avx512") == 0 && runs_avx512()) return &avx512::routines;
 #endif
 #if defined(PIXELWISE_WITH_AVX2)
-    if (std::strcmp(name, "avx2") == 0 && runs_avx2()) return &avx2::kernels;
+    if (std::strcmp(name, "avx2") == 0 && runs_avx2()) return &avx2::routines;
 #endif
-    return std::strcmp(name, "baseline") == 0 ? &baseline::kernels : nullptr;
+    return std::strcmp(name, "baseline") == 0 ? &baseline::routines : nullptr;
 }
 
 }  // namespace
 
-const Kernels* find_kernels(const char* force) {
+const Routines* find_routines(const char* force) {
     if (force) return named(force);
-    if (const Kernels* found = named("avx512")) return found;
-    if (const Kernels* found = named("avx2")) return found;
-    return &baseline::kernels;
+    if (const Routines* found = named("avx512")) return found;
+    if (const Routines* found = named("avx2")) return found;
+    return &baseline::routines;
 }
 
 }  // namespace pixelwise

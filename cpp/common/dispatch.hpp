@@ -50,11 +50,11 @@ struct Pixels {
 
 // The steps of winograd.hpp. Tiles have side x side numbers per channel, called points; a tile's points lie `stride` apart.
 // Channels are grouped in panels of `columns` channels.
-struct ConvolutionKernels {
+struct ConvolutionRoutines {
     int rows, columns;  // the block of products that stays in registers
 
-    // The points of filters from their taps (kernel * kernel, columns).
-    void (*weigh)(int side, int kernel, const float* taps, float* out, std::ptrdiff_t stride);
+    // The points of filters from their taps (filter_size * filter_size, columns).
+    void (*weigh)(int side, int filter_size, const float* taps, float* out, std::ptrdiff_t stride);
 
     // The points of a tile of the image, zeros outside; panels lie `panel` apart.
     void (*gather)(int side, const Pixels<const float>& tile, float* out, std::ptrdiff_t stride, std::ptrdiff_t panel);
@@ -72,10 +72,10 @@ struct ConvolutionKernels {
         bool rectified, pooled;
         std::ptrdiff_t full_height, full_width;
     };
-    void (*scatter)(int side, int kernel, const float* products, std::ptrdiff_t stride, const Results& results);
+    void (*scatter)(int side, int filter_size, const float* products, std::ptrdiff_t stride, const Results& results);
 
     // `scatter` transposed: the gradient of the products from that of the tile's results, zeros outside.
-    void (*spread)(int side, int kernel, const Pixels<const float>& tile, float* out, std::ptrdiff_t stride,
+    void (*spread)(int side, int filter_size, const Pixels<const float>& tile, float* out, std::ptrdiff_t stride,
                    std::ptrdiff_t panel);
 
     // c[i, j] (+= if `add`, else =) sum over k < depth of a[k, i] b[k, j], for `count` rows and `columns` columns; a is
@@ -84,7 +84,7 @@ struct ConvolutionKernels {
                       float* c, std::ptrdiff_t c_stride, bool add);
 
     // `weigh` transposed: the gradient of taps from that of the filters' points.
-    void (*unweigh)(int side, int kernel, const float* products, std::ptrdiff_t stride, float* taps);
+    void (*unweigh)(int side, int filter_size, const float* products, std::ptrdiff_t stride, float* taps);
 };
 
 constexpr int most_classes = 256;
@@ -100,7 +100,7 @@ struct ScoredPixels {
 
 struct DepthwiseLayer {
     std::ptrdiff_t channels;
-    int kernel, stride, padding, dilation;  // kernel: 3 or 5
+    int filter_size, stride, padding, dilation;  // filter_size: 3 or 5
 };
 
 // in: (count, height, width, channels); gradient, that of the results: (count, out_height, out_width, channels).
@@ -110,15 +110,15 @@ struct DepthwiseMaps {
 };
 
 // The loops of learning.hpp.
-struct LearningKernels {
+struct LearningRoutines {
     double (*cross_entropy)(const ScoredPixels& pixels, std::ptrdiff_t count, float scale, float* gradient);
 
-    // For the channels from `begin` to `end`, multiples of depthwise_step; sums: (channels / step, kernel * kernel, step).
+    // For the channels from `begin` to `end`, multiples of depthwise_step; sums: (channels / step, filter_size * filter_size, step).
     void (*correlate_depthwise)(const DepthwiseLayer& layer, const DepthwiseMaps& maps, std::ptrdiff_t begin,
                                 std::ptrdiff_t end, float* sums);
 };
 
-struct Kernels {
+struct Routines {
     const char* name;
 
     // The simplex of each point: simplex (dimensions, stride) holds, per axis, its base point minus the rank of that
@@ -156,12 +156,12 @@ struct Kernels {
     void (*pick)(const float* from, const std::int32_t* order, std::int32_t first, int count, int width, float* to);
     void (*place)(const float* from, const std::int32_t* order, std::int32_t first, int count, int width, float* to);
 
-    const ConvolutionKernels* convolution;
-    const LearningKernels* learning;
+    const ConvolutionRoutines* convolution;
+    const LearningRoutines* learning;
 };
 
 // The dispatch table of the best set that this processor runs. `force` ("baseline", "avx2", "avx512") overrides the
 // choice; the result is nullptr if that set is unknown, was not built in or does not run here.
-const Kernels* find_kernels(const char* force = nullptr);
+const Routines* find_routines(const char* force = nullptr);
 
 }  // namespace pixelwise

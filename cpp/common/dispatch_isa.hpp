@@ -22,9 +22,9 @@
     void correlate(std::ptrdiff_t count, std::ptrdiff_t depth, const float* a,          \
                    std::ptrdiff_t a_panel, const float* b, float* c,                    \
                    std::ptrdiff_t c_stride, bool add);                                  \
-    extern const ConvolutionKernels convolution_kernels;                                \
-    extern const LearningKernels learning_kernels;                                      \
-    extern const Kernels kernels;                                                       \
+    extern const ConvolutionRoutines convolution_routines;                                \
+    extern const LearningRoutines learning_routines;                                      \
+    extern const Routines routines;                                                       \
     }
 
 namespace pixelwise {

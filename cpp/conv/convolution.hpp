@@ -14,10 +14,10 @@ constexpr int few_channels = 8;  // the number of inputs is at most this, or a m
 
 class Convolution {
   public:
-    // weights: (outputs, inputs, kernel, kernel); they and the bias (outputs) are copied. kernel: 3 to 7.
+    // weights: (outputs, inputs, filter_size, filter_size); they and the bias (outputs) are copied. filter_size: 3 to 7.
     // pooled: 2 x 2 max pooling of stride 2, rounded up at the border, follows; only for dilation 1 and filters of 3, 5, 7.
     // Few inputs allow neither pooling nor dilation.
-    Convolution(const Kernels& kernels, const float* weights, const float* bias, int outputs, int inputs, int kernel,
+    Convolution(const Routines& routines, const float* weights, const float* bias, int outputs, int inputs, int filter_size,
                 int padding, int dilation, bool rectified, bool pooled, int threads);
 
     std::ptrdiff_t outputs() const { return layer_.outputs; }
@@ -32,7 +32,7 @@ class Convolution {
     bool few() const { return layer_.inputs <= few_channels; }
     void run_rows(const float* in, const ImageSizes& sizes, float* out, int threads) const;
 
-    const ConvolutionKernels& kernels_;
+    const ConvolutionRoutines& routines_;
     ConvolutionLayer layer_;
     bool rectified_, pooled_;
     Buffer<float> bias_;

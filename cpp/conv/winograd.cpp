@@ -13,7 +13,7 @@ using Index = std::ptrdiff_t;
 constexpr Index least_block = Index{4} << 20, weights_per_block = 4;  // bytes, and a ratio
 // Extra distance between the points of a tile, so that they do not compete for the same few cache lines.
 constexpr Index apart = 48;
-constexpr int largest_kernel = 7, most_columns = 32;
+constexpr int largest_filter = 7, most_columns = 32;
 
 Index parts(Index whole, Index size) { return (whole + size - 1) / size; }
 
@@ -23,7 +23,7 @@ class Tiling {
   public:
     Tiling(const ConvolutionLayer& layer, const ImageSizes& sizes, int side)
         : step_(layer.dilation),
-          size_((side + 1 - layer.kernel) * step_),
+          size_((side + 1 - layer.filter_size) * step_),
           height_(layer.length(sizes.height)),
           width_(layer.length(sizes.width)),
           phases_down_(std::min(step_, height_)),
@@ -73,30 +73,30 @@ float* scratch(Index floats) {
 }  // namespace
 
 int best_side(const ConvolutionLayer& layer, const ImageSizes& sizes) {
-    if (layer.kernel != 3) return usual_side;
+    if (layer.filter_size != 3) return usual_side;
     return Tiling(layer, sizes, 6).count * 36 < Tiling(layer, sizes, 8).count * 64 ? 6 : 8;
 }
 
-void weigh_kernels(const ConvolutionKernels& kernels, const ConvolutionLayer& layer, int side, const float* weights,
+void weigh_filters(const ConvolutionRoutines& routines, const ConvolutionLayer& layer, int side, const float* weights,
                    bool flipped, Buffer<float>& points, int threads) {
-    const Index columns = kernels.columns, taps = Index{layer.kernel} * layer.kernel, size = layer.outputs * layer.inputs;
+    const Index columns = routines.columns, taps = Index{layer.filter_size} * layer.filter_size, size = layer.outputs * layer.inputs;
     const std::size_t needed = static_cast<std::size_t>(side * side * (size + apart));
     if (points.size() < needed) points.resize(needed);
     const Index output_step = taps * (flipped ? 1 : layer.inputs), input_step = taps * (flipped ? layer.outputs : 1);
     run_team(threads, [&](Member& member) {
-        float panel[largest_kernel * largest_kernel * most_columns];  // (taps, columns)
+        float panel[largest_filter * largest_filter * most_columns];  // (taps, columns)
         const auto mine = member.share(layer.outputs / columns * layer.inputs);
         for (Index i = mine.begin; i < mine.end; ++i) {
             const float* const from = weights + i / layer.inputs * columns * output_step + i % layer.inputs * input_step;
             for (Index o = 0; o < columns; ++o)
                 for (Index t = 0; t < taps; ++t)
                     panel[t * columns + o] = from[o * output_step + (flipped ? taps - 1 - t : t)];
-            kernels.weigh(side, layer.kernel, panel, points.data() + i * columns, size + apart);
+            routines.weigh(side, layer.filter_size, panel, points.data() + i * columns, size + apart);
         }
     });
 }
 
-void convolve(const ConvolutionKernels& kernels, const ConvolutionLayer& layer, int side, const float* points,
+void convolve(const ConvolutionRoutines& routines, const ConvolutionLayer& layer, int side, const float* points,
               const Finish& finish, const float* in, const ImageSizes& sizes, float* out, int threads) {
     const Tiling tiling(layer, sizes, side);
     const Index inputs = layer.inputs, outputs = layer.outputs, tile_size = Index{side} * side;
@@ -104,7 +104,7 @@ void convolve(const ConvolutionKernels& kernels, const ConvolutionLayer& layer, 
     const Index given_height = finish.pooled ? parts(out_height, 2) : out_height;
     const Index given_width = finish.pooled ? parts(out_width, 2) : out_width;
 
-    const Index rows = kernels.rows, columns = kernels.columns, panels = outputs / columns, number = sizeof(float);
+    const Index rows = routines.rows, columns = routines.columns, panels = outputs / columns, number = sizeof(float);
     const Index bytes = std::max(least_block, tile_size * inputs * outputs * number / weights_per_block);
     const Index block = block_of(tiling.count, bytes, tile_size * (inputs + outputs) * number, rows);
     const Index in_stride = block * inputs + apart, out_stride = block * outputs + apart;
@@ -117,7 +117,7 @@ void convolve(const ConvolutionKernels& kernels, const ConvolutionLayer& layer, 
             const auto mine = member.share(count);
             for (Index t = mine.begin; t < mine.end; ++t) {
                 const auto place = tiling(first + t);
-                kernels.gather(side, tiling.pixels(place, in, sizes.height, sizes.width, inputs, layer.padding),
+                routines.gather(side, tiling.pixels(place, in, sizes.height, sizes.width, inputs, layer.padding),
                                transformed + t * inputs, in_stride, columns);
             }
             if (member.index == 0)  // the last block of rows may be incomplete
@@ -128,7 +128,7 @@ void convolve(const ConvolutionKernels& kernels, const ConvolutionLayer& layer, 
             const auto my_panels = member.share(tile_size * panels);
             for (Index p = my_panels.begin; p < my_panels.end; ++p) {
                 const Index i = p / panels, panel = p % panels;
-                kernels.multiply(filled, inputs, transformed + i * in_stride, inputs,
+                routines.multiply(filled, inputs, transformed + i * in_stride, inputs,
                                  points + i * points_stride + panel * inputs * columns,
                                  products + i * out_stride + panel * columns, outputs);
             }
@@ -137,7 +137,7 @@ void convolve(const ConvolutionKernels& kernels, const ConvolutionLayer& layer, 
                 const auto place = tiling(first + t);
                 if (tiling.empty(place)) continue;
                 const auto tile = tiling.pixels(place, out, given_height, given_width, outputs);
-                kernels.scatter(side, layer.kernel, products + t * outputs, out_stride,
+                routines.scatter(side, layer.filter_size, products + t * outputs, out_stride,
                                 {tile, finish.bias, finish.rectified, finish.pooled, out_height, out_width});
             }
             member.wait();
@@ -145,12 +145,12 @@ void convolve(const ConvolutionKernels& kernels, const ConvolutionLayer& layer, 
     });
 }
 
-void correlate(const ConvolutionKernels& kernels, const ConvolutionLayer& layer, int side, const float* in,
+void correlate(const ConvolutionRoutines& routines, const ConvolutionLayer& layer, int side, const float* in,
                const ImageSizes& sizes, const float* gradient, float* out, int threads) {
     const Tiling tiling(layer, sizes, side);
     const Index inputs = layer.inputs, outputs = layer.outputs, tile_size = Index{side} * side;
     const Index out_height = layer.length(sizes.height), out_width = layer.length(sizes.width);
-    const Index columns = kernels.columns, panels = inputs / columns, taps = Index{layer.kernel} * layer.kernel;
+    const Index columns = routines.columns, panels = inputs / columns, taps = Index{layer.filter_size} * layer.filter_size;
     const Index number = sizeof(float), sums_stride = outputs * inputs + apart;
     const Index bytes = std::max(least_block, tile_size * sums_stride * number);
     const Index block = block_of(tiling.count, bytes, tile_size * (inputs + outputs) * number, 1);
@@ -164,25 +164,25 @@ void correlate(const ConvolutionKernels& kernels, const ConvolutionLayer& layer,
             const auto mine = member.share(count);
             for (Index t = mine.begin; t < mine.end; ++t) {
                 const auto place = tiling(first + t);
-                kernels.gather(side, tiling.pixels(place, in, sizes.height, sizes.width, inputs, layer.padding),
+                routines.gather(side, tiling.pixels(place, in, sizes.height, sizes.width, inputs, layer.padding),
                                transformed + t * columns, in_stride, block * columns);
-                kernels.spread(side, layer.kernel, tiling.pixels(place, gradient, out_height, out_width, outputs),
+                routines.spread(side, layer.filter_size, tiling.pixels(place, gradient, out_height, out_width, outputs),
                                spread + t * columns, out_stride, block * columns);
             }
             member.wait();
             const auto my_panels = member.share(tile_size * panels);
             for (Index p = my_panels.begin; p < my_panels.end; ++p) {
                 const Index i = p / panels, panel = p % panels;
-                kernels.correlate(outputs, count, spread + i * out_stride, block * columns,
+                routines.correlate(outputs, count, spread + i * out_stride, block * columns,
                                   transformed + i * in_stride + panel * block * columns,
                                   sums + i * sums_stride + panel * columns, inputs, first > 0);
             }
             member.wait();
         }
-        float found[largest_kernel * largest_kernel * most_columns];  // (taps, columns)
+        float found[largest_filter * largest_filter * most_columns];  // (taps, columns)
         const auto mine = member.share(outputs * panels);
         for (Index i = mine.begin; i < mine.end; ++i) {
-            kernels.unweigh(side, layer.kernel, sums + i * columns, sums_stride, found);
+            routines.unweigh(side, layer.filter_size, sums + i * columns, sums_stride, found);
             for (Index c = 0; c < columns; ++c)
                 for (Index t = 0; t < taps; ++t) out[(i * columns + c) * taps + t] = found[t * columns + c];
         }

@@ -16,13 +16,13 @@ constexpr int usual_side = 8;     // of tiles; 6 is for filters of size 3 only
 
 struct ConvolutionLayer {
     std::ptrdiff_t outputs, inputs;  // channels
-    int kernel, padding, dilation;
+    int filter_size, padding, dilation;
 
     // The number of output rows (or columns) for `size`; not positive if the filter is larger than the padded image.
-    std::ptrdiff_t length(std::ptrdiff_t in) const { return in + 2 * padding - std::ptrdiff_t{dilation} * (kernel - 1); }
+    std::ptrdiff_t length(std::ptrdiff_t in) const { return in + 2 * padding - std::ptrdiff_t{dilation} * (filter_size - 1); }
     // The layer that maps the gradient of the results to that of the images.
     ConvolutionLayer transposed() const {
-        return {inputs, outputs, kernel, (kernel - 1) * dilation - padding, dilation};
+        return {inputs, outputs, filter_size, (filter_size - 1) * dilation - padding, dilation};
     }
 };
 
@@ -30,7 +30,7 @@ struct ImageSizes {
     std::ptrdiff_t count, height, width;
 };
 
-// The steps after the sums of products: see ConvolutionKernels::Results.
+// The steps after the sums of products: see ConvolutionRoutines::Results.
 struct Finish {
     const float* bias;  // (outputs)
     bool rectified, pooled;
@@ -39,17 +39,17 @@ struct Finish {
 // The side of tiles that needs the fewest products.
 int best_side(const ConvolutionLayer& layer, const ImageSizes& sizes);
 
-// The filters' points, (side * side, outputs / columns, inputs, columns), from weights (outputs, inputs, kernel, kernel), or,
-// if `flipped`, from (inputs, outputs, kernel, kernel) with taps in reverse order.
-void weigh_kernels(const ConvolutionKernels& kernels, const ConvolutionLayer& layer, int side, const float* weights,
+// The filters' points, (side * side, outputs / columns, inputs, columns), from weights (outputs, inputs, filter_size, filter_size), or,
+// if `flipped`, from (inputs, outputs, filter_size, filter_size) with taps in reverse order.
+void weigh_filters(const ConvolutionRoutines& routines, const ConvolutionLayer& layer, int side, const float* weights,
                    bool flipped, Buffer<float>& points, int threads);
 
 // in: (count, height, width, inputs), out: (count, length(height), length(width), outputs), or half as large if pooled.
-void convolve(const ConvolutionKernels& kernels, const ConvolutionLayer& layer, int side, const float* points,
+void convolve(const ConvolutionRoutines& routines, const ConvolutionLayer& layer, int side, const float* points,
               const Finish& finish, const float* in, const ImageSizes& sizes, float* out, int threads);
 
-// gradient: that of the results; out: that of the weights (outputs, inputs, kernel, kernel).
-void correlate(const ConvolutionKernels& kernels, const ConvolutionLayer& layer, int side, const float* in,
+// gradient: that of the results; out: that of the weights (outputs, inputs, filter_size, filter_size).
+void correlate(const ConvolutionRoutines& routines, const ConvolutionLayer& layer, int side, const float* in,
                const ImageSizes& sizes, const float* gradient, float* out, int threads);
 
 }  // namespace pixelwise

@@ -13,9 +13,9 @@ struct Sizes {
 
 // Calls `work` with the sizes as a type.
 template <class Work>
-PIXELWISE_INLINE void with_sizes(int side, int kernel, const Work& work) {
+PIXELWISE_INLINE void with_sizes(int side, int filter_size, const Work& work) {
     if (side == 6) return work(Sizes<6, 3>());
-    switch (kernel) {
+    switch (filter_size) {
         case 3: return work(Sizes<8, 3>());
         case 4: return work(Sizes<8, 4>());
         case 5: return work(Sizes<8, 5>());
@@ -46,8 +46,8 @@ void weigh_taps(const float* taps, float* out, Index stride) {
     }
 }
 
-void weigh(int side, int kernel, const float* taps, float* out, Index stride) {
-    with_sizes(side, kernel, [&](auto sizes) { weigh_taps<sizes.taps, sizes.side>(taps, out, stride); });
+void weigh(int side, int filter_size, const float* taps, float* out, Index stride) {
+    with_sizes(side, filter_size, [&](auto sizes) { weigh_taps<sizes.taps, sizes.side>(taps, out, stride); });
 }
 
 template <int Taps, int Side>
@@ -72,8 +72,8 @@ void unweigh_taps(const float* products, Index stride, float* taps) {
     }
 }
 
-void unweigh(int side, int kernel, const float* products, Index stride, float* taps) {
-    with_sizes(side, kernel, [&](auto sizes) { unweigh_taps<sizes.taps, sizes.side>(products, stride, taps); });
+void unweigh(int side, int filter_size, const float* products, Index stride, float* taps) {
+    with_sizes(side, filter_size, [&](auto sizes) { unweigh_taps<sizes.taps, sizes.side>(products, stride, taps); });
 }
 
 // The `Count` x `Count` numbers of a tile, starting at its first, with zeros outside the image.
@@ -140,14 +140,14 @@ void gather(int side, const Pixels<const float>& tile, float* out, Index stride,
     side == 6 ? map_tile<Forward<6>>(tile, out, stride, panel) : map_tile<Forward<8>>(tile, out, stride, panel);
 }
 
-void spread(int side, int kernel, const Pixels<const float>& tile, float* out, Index stride, Index panel) {
-    with_sizes(side, kernel, [&](auto sizes) {
+void spread(int side, int filter_size, const Pixels<const float>& tile, float* out, Index stride, Index panel) {
+    with_sizes(side, filter_size, [&](auto sizes) {
         map_tile<Spread<sizes.side, sizes.results>>(tile, out, stride, panel);
     });
 }
 
 template <int Side, int Size>
-void scatter_tile(const float* products, Index stride, const ConvolutionKernels::Results& results) {
+void scatter_tile(const float* products, Index stride, const ConvolutionRoutines::Results& results) {
     const Pixels<float>& tile = results.tile;
     const auto fitting = [&](Index full, Index first) {
         const Index count = (full - first + tile.step - 1) / tile.step;
@@ -188,16 +188,25 @@ void scatter_tile(const float* products, Index stride, const ConvolutionKernels:
     }
 }
 
-void scatter(int side, int kernel, const float* products, Index stride, const ConvolutionKernels::Results& results) {
-    with_sizes(side, kernel,
+void scatter(int side, int filter_size, const float* products, Index stride, const ConvolutionRoutines::Results& results) {
+    with_sizes(side, filter_size,
                [&](auto sizes) { scatter_tile<sizes.side, sizes.results>(products, stride, results); });
 }
 
 }  // namespace
 
-extern const ConvolutionKernels convolution_kernels;
-const ConvolutionKernels convolution_kernels = {block_rows, block_columns, &weigh,     &gather, &multiply,
-                                                &scatter,   &spread,       &correlate, &unweigh};
+extern const ConvolutionRoutines convolution_routines;
+const ConvolutionRoutines convolution_routines = {
+    .rows = block_rows,
+    .columns = block_columns,
+    .weigh = &weigh,
+    .gather = &gather,
+    .multiply = &multiply,
+    .scatter = &scatter,
+    .spread = &spread,
+    .correlate = &correlate,
+    .unweigh = &unweigh,
+};
 
 }  // namespace PIXELWISE_ISA
 }  // namespace pixelwise

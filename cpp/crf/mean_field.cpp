@@ -36,10 +36,10 @@ void by_corners(std::vector<SweepView>& terms) {
 }
 
 std::vector<PairwiseTerm> build_terms(const std::vector<Pairwise>& pairwise, const Tiles& tiles, int width, int threads,
-                                      const Kernels& kernels, Index most_vertices) {
+                                      const Routines& routines, Index most_vertices) {
     std::vector<PairwiseTerm> terms;
     for (const Pairwise& term : pairwise) try {
-            terms.emplace_back(term, tiles, width, kernels, threads, most_vertices);
+            terms.emplace_back(term, tiles, width, routines, threads, most_vertices);
             most_vertices -= terms.back().lattice().vertices();
         } catch (const std::invalid_argument& error) {
             throw std::invalid_argument("kernel " + std::to_string(terms.size()) + ": " + error.what());
@@ -50,11 +50,11 @@ std::vector<PairwiseTerm> build_terms(const std::vector<Pairwise>& pairwise, con
 }  // namespace
 
 MeanField::MeanField(const Shape& shape, int classes, const std::vector<Pairwise>& pairwise, int threads,
-                     const Kernels& kernels, Index most_vertices)
-    : shape_(shape), classes_(classes), threads_(threads_worth(threads, shape.pixels())), kernels_(kernels),
+                     const Routines& routines, Index most_vertices)
+    : shape_(shape), classes_(classes), threads_(threads_worth(threads, shape.pixels())), routines_(routines),
       width_((classes + 7) / 8 * 8) {
     const Tiles tiles(shape);
-    terms_ = build_terms(pairwise, tiles, width_, threads_, kernels, most_vertices);
+    terms_ = build_terms(pairwise, tiles, width_, threads_, routines, most_vertices);
 
     // The lattice with the most dimensions costs most, so pixels are ordered for it.
     std::size_t deepest = 0;
@@ -66,7 +66,7 @@ MeanField::MeanField(const Shape& shape, int classes, const std::vector<Pairwise
 
     for (std::size_t k = 0; k < terms_.size(); ++k)
         terms_[k].prepare(pairwise[k], order, tiles, k == deepest, classes_, threads_);
-    pixels_.emplace(shape, classes, std::move(order), kernels);
+    pixels_.emplace(shape, classes, std::move(order), routines);
     for (int t = 0; t < threads_; ++t) scratch_.emplace_back(width_, terms_.size());
     messages_.reserve(terms_.size());
 }
@@ -89,7 +89,7 @@ const float* MeanField::given(const Strided<const float>& values, const Tiles::T
 }
 
 const float* MeanField::own_beliefs(const Tiles::Tile& tile, Scratch& scratch) const {
-    kernels_.beliefs(messages_.data(), static_cast<int>(messages_.size()), tile.first, tile.pixels(), width_,
+    routines_.beliefs(messages_.data(), static_cast<int>(messages_.size()), tile.first, tile.pixels(), width_,
                      unary_.data() + tile.first * width_, scratch.beliefs.data());
     return scratch.beliefs.data();
 }
@@ -156,7 +156,7 @@ void MeanField::blur(Member& member, std::size_t first, std::size_t last) {
             const std::vector<Link>& links = term.lattice().chain(j);
             const auto range = member.share(static_cast<Index>(links.size()));
             const Index begin = chain_start(links, range.begin), end = chain_start(links, range.end);
-            kernels_.blur(links.data() + begin, end - begin, term.rows(term.sums[0]));
+            routines_.blur(links.data() + begin, end - begin, term.rows(term.sums[0]));
         }
         member.wait();
     }
@@ -181,19 +181,19 @@ void MeanField::filter(const Source& source, std::size_t first, std::size_t last
         for (std::size_t k = first; k < last; ++k)
             own.onto.push_back(terms_[k].to_splat(terms_[k].sums[size(member.index)]));
         for_tiles(member, [&](const Tiles::Tile& tile, Scratch& scratch) {
-            kernels_.splat(own.onto.data(), static_cast<int>(own.onto.size()), tile.first, tile.pixels(), width_,
+            routines_.splat(own.onto.data(), static_cast<int>(own.onto.size()), tile.first, tile.pixels(), width_,
                            source(tile, scratch));
         });
         member.wait();
         for (int t = 1; t < member.size; ++t) {
-            for (std::size_t k = first; k < last; ++k) terms_[k].merge(member, t, kernels_);
+            for (std::size_t k = first; k < last; ++k) terms_[k].merge(member, t, routines_);
             member.wait();
         }
         blur(member, first, last);
         for (std::size_t k = first; k < last; ++k) {
             if (terms_[k].matrix.size() == 0) continue;
             const auto rows = member.share(terms_[k].lattice().vertices());
-            kernels_.transform(terms_[k].rows(terms_[k].sums[0]), rows.begin, rows.end, terms_[k].matrix.data(),
+            routines_.transform(terms_[k].rows(terms_[k].sums[0]), rows.begin, rows.end, terms_[k].matrix.data(),
                                own.row.data());
         }
     });
@@ -226,7 +226,7 @@ void MeanField::message(std::size_t term, const Strided<const float>& values, co
         for_tiles(member, [&](const Tiles::Tile& tile, Scratch& scratch) {
             float* const rows = scratch.rows.data();
             std::fill_n(rows, tile.pixels() * width_, 0.0f);
-            kernels_.slice(&view, 1, tile.first, tile.pixels(), width_, rows, rows);
+            routines_.slice(&view, 1, tile.first, tile.pixels(), width_, rows, rows);
             for (int i = 0; i < tile.pixels() * width_; ++i) rows[i] *= 1.0f / log2_e;
             pixels_->put(tile, rows, out, scratch.planes);
         });
@@ -263,7 +263,7 @@ double MeanField::objective(const Source& source) {
         for_tiles(member, [&](const Tiles::Tile& tile, Scratch& scratch) {
             const float* const beliefs = source(tile, scratch);
             const int count = tile.pixels();
-            kernels_.slice(filtered.data(), static_cast<int>(filtered.size()), tile.first, count, width_,
+            routines_.slice(filtered.data(), static_cast<int>(filtered.size()), tile.first, count, width_,
                            unary_.data() + tile.first * width_, scratch.rows.data());
             double total = 0.0;
             for (int i = 0; i < count; ++i)

@@ -20,7 +20,7 @@ class MeanField {
     // Throws std::invalid_argument if features cannot be used, LatticeTooLarge if all lattices together have more vertices
     // than `most_vertices`, std::bad_alloc, std::system_error. After an exception in one of its functions an object is
     // unchanged, except that set_unary() leaves it without unary.
-    MeanField(const Shape& shape, int classes, const std::vector<Pairwise>& terms, int threads, const Kernels& kernels,
+    MeanField(const Shape& shape, int classes, const std::vector<Pairwise>& terms, int threads, const Routines& routines,
               std::ptrdiff_t most_vertices = PTRDIFF_MAX);
 
     // Takes energies (negative log-probabilities) and starts again from softmax(-unary). Returns where the first one
@@ -82,7 +82,7 @@ class MeanField {
 
     Shape shape_;
     int classes_, threads_;
-    const Kernels& kernels_;
+    const Routines& routines_;
     std::vector<PairwiseTerm> terms_;
     std::optional<PixelRows> pixels_;
     std::vector<Scratch> scratch_;  // one per thread

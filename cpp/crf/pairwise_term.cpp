@@ -14,9 +14,9 @@ std::size_t size(Index count) { return static_cast<std::size_t>(count); }
 
 }  // namespace
 
-PairwiseTerm::PairwiseTerm(const Pairwise& pairwise, const Tiles& tiles, int width, const Kernels& kernels, int threads,
+PairwiseTerm::PairwiseTerm(const Pairwise& pairwise, const Tiles& tiles, int width, const Routines& routines, int threads,
                            Index most_vertices)
-    : lattice_(pairwise.dimensions, pairwise.features, tiles, kernels, threads, most_vertices), width_(width) {}
+    : lattice_(pairwise.dimensions, pairwise.features, tiles, routines, threads, most_vertices), width_(width) {}
 
 void PairwiseTerm::prepare(const Pairwise& pairwise, const std::vector<std::int32_t>& order, const Tiles& tiles, bool runs,
                            int classes, int threads) {
@@ -62,13 +62,13 @@ void PairwiseTerm::scale_weights(const Pairwise& pairwise, Index pixels, int thr
     });
 }
 
-void PairwiseTerm::merge(const Member& member, int thread, const Kernels& kernels) {
+void PairwiseTerm::merge(const Member& member, int thread, const Routines& routines) {
     const std::vector<std::int32_t>& called = lattice_.called(thread);
     const auto range = member.share(static_cast<Index>(called.size()));
     for (Index begin = range.begin, end; begin < range.end; begin = end) {
         // Vertices that this thread found first are adjacent in both orders.
         for (end = begin + 1; end < range.end && called[size(end)] == called[size(end - 1)] + 1;) ++end;
-        kernels.move_add(sums[0].data() + Index{called[size(begin)]} * width_, sums[size(thread)].data() + begin * width_,
+        routines.move_add(sums[0].data() + Index{called[size(begin)]} * width_, sums[size(thread)].data() + begin * width_,
                          (end - begin) * width_);
     }
 }

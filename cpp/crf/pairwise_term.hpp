@@ -27,7 +27,7 @@ struct Pairwise {
 class PairwiseTerm {
   public:
     // `width`: of a row of values. To be followed by prepare().
-    PairwiseTerm(const Pairwise& pairwise, const Tiles& tiles, int width, const Kernels& kernels, int threads,
+    PairwiseTerm(const Pairwise& pairwise, const Tiles& tiles, int width, const Routines& routines, int threads,
                  std::ptrdiff_t most_vertices);
 
     const Lattice& lattice() const { return lattice_; }
@@ -43,7 +43,7 @@ class PairwiseTerm {
     Buffer<float> matrix;              // of labels, by columns, (width, width), or empty
 
     // Adds a share of a thread's sums to those of the first, and makes it 0.
-    void merge(const Member& member, int thread, const Kernels& kernels);
+    void merge(const Member& member, int thread, const Routines& routines);
 
     std::ptrdiff_t floats() const { return lattice_.vertices() * width_; }
     Rows rows(Buffer<float>& of) const { return {of.data(), lattice_.vertices(), width_}; }

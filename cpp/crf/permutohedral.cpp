@@ -34,7 +34,7 @@ Tiles::Tiles(const Shape& shape) : shape_(shape) {
             }
 }
 
-Lattice::Lattice(int dimensions, const float* features, const Tiles& tiles, const Kernels& kernels, int threads,
+Lattice::Lattice(int dimensions, const float* features, const Tiles& tiles, const Routines& routines, int threads,
                  std::ptrdiff_t most_vertices)
     : dimensions_(dimensions) {
     std::vector<Interval> extents;
@@ -44,11 +44,11 @@ Lattice::Lattice(int dimensions, const float* features, const Tiles& tiles, cons
     }
     const LatticeFields fields(dimensions, extents);
     if (fields.words == 1)
-        build<1>(features, tiles, kernels, threads, fields, most_vertices);
+        build<1>(features, tiles, routines, threads, fields, most_vertices);
     else if (fields.words == 2)
-        build<2>(features, tiles, kernels, threads, fields, most_vertices);
+        build<2>(features, tiles, routines, threads, fields, most_vertices);
     else
-        build<8>(features, tiles, kernels, threads, fields, most_vertices);
+        build<8>(features, tiles, routines, threads, fields, most_vertices);
 }
 
 namespace {
@@ -72,7 +72,7 @@ void pack(const std::vector<Field>& fields, const std::int32_t* coordinates, int
 }  // namespace
 
 template <int Words>
-void Lattice::build(const float* features, const Tiles& tiles, const Kernels& kernels, int threads,
+void Lattice::build(const float* features, const Tiles& tiles, const Routines& routines, int threads,
                     const LatticeFields& fields, std::ptrdiff_t most_vertices) {
     const int d = dimensions_;
     const std::ptrdiff_t pixels = tiles.pixels();
@@ -114,7 +114,7 @@ void Lattice::build(const float* features, const Tiles& tiles, const Kernels& ke
                     std::memcpy(&room.points[static_cast<std::size_t>(k * block + at)], features + k * pixels + pixel,
                                 static_cast<std::size_t>(width) * sizeof(float));
                 });
-            kernels.locate({d, room.points.data(), scale.data(), count, block}, room.found.data(), room.weight.data());
+            routines.locate({d, room.points.data(), scale.data(), count, block}, room.found.data(), room.weight.data());
             for (int k = 0; k <= d; ++k)
                 std::copy_n(&room.weight[static_cast<std::size_t>(k * block)], count,
                             weight_.data() + tile.first * corners() + k * count);

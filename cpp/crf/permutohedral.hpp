@@ -63,7 +63,7 @@ class Lattice {
   public:
     // features: (dimensions, pixels), finite, in standard deviations. Throws std::invalid_argument if they are not
     // finite or are so far apart that floats cannot distinguish neighbouring vertices, or LatticeTooLarge.
-    Lattice(int dimensions, const float* features, const Tiles& tiles, const Kernels& kernels, int threads,
+    Lattice(int dimensions, const float* features, const Tiles& tiles, const Routines& routines, int threads,
             std::ptrdiff_t most_vertices);
 
     int dimensions() const { return dimensions_; }
@@ -101,7 +101,7 @@ class Lattice {
 
   private:
     template <int Words>
-    void build(const float* features, const Tiles& tiles, const Kernels& kernels, int threads, const LatticeFields& fields,
+    void build(const float* features, const Tiles& tiles, const Routines& routines, int threads, const LatticeFields& fields,
                std::ptrdiff_t most_vertices);
     template <int Words>
     void link(const SimplexNumbers<Words>& all, const LatticeFields& fields, int threads);

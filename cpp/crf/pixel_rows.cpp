@@ -21,9 +21,9 @@ T* corner(const Strided<T>& volume, const Tiles::Tile& tile) {
 
 }  // namespace
 
-PixelRows::PixelRows(const Shape& shape, int classes, std::vector<std::int32_t> order, const Kernels& kernels)
+PixelRows::PixelRows(const Shape& shape, int classes, std::vector<std::int32_t> order, const Routines& routines)
     : shape_(shape), tiles_(shape), classes_(classes), width_(fill_up(classes, 8)), order_(std::move(order)),
-      kernels_(kernels) {}
+      routines_(routines) {}
 
 PixelRows::Scratch::Scratch(int width) : planes(size(width * plane_step)), rows(size(Index{Tiles::most_pixels} * width)) {
     std::fill_n(planes.data(), planes.size(), 0.0f);
@@ -46,16 +46,16 @@ void PixelRows::take(const Tiles::Tile& tile, const Strided<const float>& from, 
 }
 
 void PixelRows::to_rows(const Tiles::Tile& tile, Scratch& scratch, float* rows) const {
-    kernels_.transpose(scratch.plane(0), Scratch::plane_step, width_, fill_up(tile.pixels(), 4), scratch.rows.data(),
+    routines_.transpose(scratch.plane(0), Scratch::plane_step, width_, fill_up(tile.pixels(), 4), scratch.rows.data(),
                        width_);
-    kernels_.pick(scratch.rows.data(), order_.data() + tile.first, static_cast<std::int32_t>(tile.first), tile.pixels(),
+    routines_.pick(scratch.rows.data(), order_.data() + tile.first, static_cast<std::int32_t>(tile.first), tile.pixels(),
                   width_, rows);
 }
 
 void PixelRows::put(const Tiles::Tile& tile, const float* rows, const Strided<float>& to, Scratch& scratch) const {
-    kernels_.place(rows, order_.data() + tile.first, static_cast<std::int32_t>(tile.first), tile.pixels(), width_,
+    routines_.place(rows, order_.data() + tile.first, static_cast<std::int32_t>(tile.first), tile.pixels(), width_,
                    scratch.rows.data());
-    kernels_.transpose(scratch.rows.data(), width_, fill_up(tile.pixels(), 4), width_, scratch.plane(0),
+    routines_.transpose(scratch.rows.data(), width_, fill_up(tile.pixels(), 4), width_, scratch.plane(0),
                        Scratch::plane_step);
     float* const first = corner(to, tile);
     for (int c = 0; c < classes_; ++c) {

@@ -20,7 +20,7 @@ struct Strided {
 class PixelRows {
   public:
     // `order`: as Lattice::grouped() returns it.
-    PixelRows(const Shape& shape, int classes, std::vector<std::int32_t> order, const Kernels& kernels);
+    PixelRows(const Shape& shape, int classes, std::vector<std::int32_t> order, const Routines& routines);
 
     // Working memory of one thread.
     struct Scratch {
@@ -52,7 +52,7 @@ class PixelRows {
     Tiles tiles_;
     int classes_, width_;
     std::vector<std::int32_t> order_;
-    const Kernels& kernels_;
+    const Routines& routines_;
 };
 
 }  // namespace pixelwise

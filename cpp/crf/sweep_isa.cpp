@@ -23,7 +23,7 @@ PIXELWISE_INLINE void for_corners(const SweepView& term, const Work& work) {
 }
 
 // Calls work(first term, their Corners, whether they are the last) for groups of terms that are sliced in one go: DeepLab's
-// two kernels, one of position and one of position and colour, so that the loads of one hide the latency of the other.
+// two routines, one of position and one of position and colour, so that the loads of one hide the latency of the other.
 template <class Work>
 PIXELWISE_INLINE void for_groups(const SweepView* terms, int count, const Work& work) {
     if (count == 0) return work(terms, Corners<>(), true);
@@ -245,9 +245,22 @@ void beliefs(const SweepView* terms, int term_count, Index begin, int count, int
 #define PIXELWISE_TEXT(isa) #isa
 #define PIXELWISE_NAME(isa) PIXELWISE_TEXT(isa)
 
-extern const Kernels kernels;
-const Kernels kernels = {PIXELWISE_NAME(PIXELWISE_ISA), &locate, &slice, &beliefs, &splat, &blur, &move_add, &transform, &transpose,
-                         &pick, &place, &convolution_kernels, &learning_kernels};
+extern const Routines routines;
+const Routines routines = {
+    .name = PIXELWISE_NAME(PIXELWISE_ISA),
+    .locate = &locate,
+    .slice = &slice,
+    .beliefs = &beliefs,
+    .splat = &splat,
+    .blur = &blur,
+    .move_add = &move_add,
+    .transform = &transform,
+    .transpose = &transpose,
+    .pick = &pick,
+    .place = &place,
+    .convolution = &convolution_routines,
+    .learning = &learning_routines,
+};
 
 }  // namespace PIXELWISE_ISA
 }  // namespace pixelwise

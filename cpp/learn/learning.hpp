@@ -9,11 +9,11 @@ namespace pixelwise {
 // (pixels, classes), unless null: that of `scale` times the sum, with respect to the scores. Throws std::invalid_argument,
 // naming the id, if another label is not a class.
 constexpr int ignored = 255;
-double cross_entropy(const Kernels& kernels, const ScoredPixels& pixels, std::ptrdiff_t count, float scale, float* gradient,
+double cross_entropy(const Routines& routines, const ScoredPixels& pixels, std::ptrdiff_t count, float scale, float* gradient,
                      int threads);
 
-// out: (channels, kernel, kernel).
-void correlate_depthwise(const Kernels& kernels, const DepthwiseLayer& layer, const DepthwiseMaps& maps, float* out,
+// out: (channels, filter_size, filter_size).
+void correlate_depthwise(const Routines& routines, const DepthwiseLayer& layer, const DepthwiseMaps& maps, float* out,
                          int threads);
 
 }  // namespace pixelwise

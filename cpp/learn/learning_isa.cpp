@@ -132,14 +132,17 @@ void correlate_channels(const DepthwiseLayer& layer, const DepthwiseMaps& maps, 
 }
 
 void correlate_depthwise(const DepthwiseLayer& layer, const DepthwiseMaps& maps, Index begin, Index end, float* sums) {
-    layer.kernel == 3 ? correlate_channels<3>(layer, maps, begin, end, sums)
+    layer.filter_size == 3 ? correlate_channels<3>(layer, maps, begin, end, sums)
                       : correlate_channels<5>(layer, maps, begin, end, sums);
 }
 
 }  // namespace
 
-extern const LearningKernels learning_kernels;
-const LearningKernels learning_kernels = {&cross_entropy, &correlate_depthwise};
+extern const LearningRoutines learning_routines;
+const LearningRoutines learning_routines = {
+    .cross_entropy = &cross_entropy,
+    .correlate_depthwise = &correlate_depthwise,
+};
 
 }  // namespace PIXELWISE_ISA
 }  // namespace pixelwise

@@ -125,7 +125,7 @@ def test_misuse_is_refused() -> None:
         ((images, weights[:, :, :2].copy(), bias, 1, 1, False, gradient, 1), "not square"),
         ((images, weights[:40].copy(), bias, 1, 1, False, gradient, 1), "multiples of 32"),
         ((images, weights, bias[:5].copy(), 1, 1, False, gradient, 1), "one number per output"),
-        ((images, weights, bias, 3, 1, False, gradient, 1), "larger than the kernel"),
+        ((images, weights, bias, 3, 1, False, gradient, 1), "larger than the filter"),
         ((images, weights, bias, 1, 0, False, gradient, 1), "out of range"),
         ((images, weights, bias, 0, 1, False, gradient, 1), "do not fit"),
         ((images[:1].copy(), weights, bias, 1, 1, False, gradient, 1), "do not fit"),

@@ -135,9 +135,9 @@ Floats beliefs_of(MeanField& field, int layout) {
 }
 
 // All calls of one object; the beliefs after three iterations, and after them messages of each term.
-std::vector<Floats> run(const Case& of, const Input& input, const Kernels& kernels, int threads) {
+std::vector<Floats> run(const Case& of, const Input& input, const Routines& routines, int threads) {
     const Index pixels = of.shape.pixels();
-    MeanField field(of.shape, of.classes, input.pairwise(of), threads, kernels);
+    MeanField field(of.shape, of.classes, input.pairwise(of), threads, routines);
     require(field.threads() >= 1 && field.threads() <= threads, "a wrong number of threads");
     const Volume unary(of.shape, input.unary, threads % Volume::layouts);
     require(field.set_unary(unary.view()) == -1, "a finite unary was refused");
@@ -179,16 +179,16 @@ std::vector<Floats> run(const Case& of, const Input& input, const Kernels& kerne
     return results;
 }
 
-std::vector<const Kernels*> sets;  // to be driven
+std::vector<const Routines*> sets;  // to be driven
 
 void run_all(const Case& of, int most_threads) {
     const Input input(of);
     std::vector<Floats> first;  // of the first set, on one thread
-    for (const Kernels* kernels : sets) {
+    for (const Routines* routines : sets) {
         std::vector<Floats> serial;
         for (int threads = 1; threads <= most_threads; ++threads) {
-            context = std::string(kernels->name) + ", " + std::to_string(threads) + " threads, " + of.name();
-            const std::vector<Floats> found = run(of, input, *kernels, threads);
+            context = std::string(routines->name) + ", " + std::to_string(threads) + " threads, " + of.name();
+            const std::vector<Floats> found = run(of, input, *routines, threads);
             if (serial.empty()) serial = found;
             if (first.empty()) first = found;
             for (std::size_t k = 0; k < found.size(); ++k) {
@@ -203,11 +203,11 @@ void run_all(const Case& of, int most_threads) {
 void run_side_by_side(const Case& of) {
     const Input input(of);
     context = "side by side, " + of.name();
-    const std::vector<Floats> expected = run(of, input, *find_kernels(), 1);
+    const std::vector<Floats> expected = run(of, input, *find_routines(), 1);
     std::vector<std::vector<Floats>> found(3);
     std::vector<std::thread> threads;
     for (std::vector<Floats>& own : found)
-        threads.emplace_back([&] { own = run(of, input, *find_kernels(), 2); });
+        threads.emplace_back([&] { own = run(of, input, *find_routines(), 2); });
     for (std::thread& thread : threads) thread.join();
     for (const std::vector<Floats>& own : found) require_near(own[0], expected[0], 1e-4f, "beliefs");
 }
@@ -223,14 +223,14 @@ void run_refusals() {
                 input.features[1][size(of.shape.pixels() / 2)] = bad;
                 bool refused = false;
                 try {
-                    MeanField(of.shape, of.classes, input.pairwise(of), threads, *find_kernels());
+                    MeanField(of.shape, of.classes, input.pairwise(of), threads, *find_routines());
                 } catch (const std::invalid_argument& error) {
                     refused = std::string(error.what()).find("kernel 1") != std::string::npos;
                 }
                 require(refused, "was not refused");
             }
     context = "instruction sets";
-    require(find_kernels() != nullptr && find_kernels("pentium") == nullptr, "an unknown one was found");
+    require(find_routines() != nullptr && find_routines("pentium") == nullptr, "an unknown one was found");
 }
 
 void run_lattices() {
@@ -239,7 +239,7 @@ void run_lattices() {
             const Shape shape{1, 7, 50 + d};
             context = "lattice of " + std::to_string(d) + " dimensions";
             const Floats features = Random(static_cast<unsigned>(d)).normals(d * shape.pixels(), 2.0f);
-            const Lattice lattice(d, features.data(), Tiles(shape), *find_kernels(), threads, PTRDIFF_MAX);
+            const Lattice lattice(d, features.data(), Tiles(shape), *find_routines(), threads, PTRDIFF_MAX);
             require(lattice.corners() == d + 1 && lattice.vertices() >= lattice.corners(), "too few vertices");
             Floats out(size(shape.pixels()));
             lattice.filter_ones(out.data());
@@ -281,10 +281,10 @@ void run_on_threads() {
 int main(int count, char** arguments) {
     const bool all = count < 2 || std::string(arguments[1]) != "threads";
     for (const char* name : {"baseline", "avx2", "avx512"}) {
-        const Kernels* kernels = find_kernels(name);
-        const bool driven = kernels && (all || kernels == find_kernels());
-        std::printf("%s: %s\n", name, driven ? "driven" : kernels ? "left out" : "does not run here");
-        if (driven) sets.push_back(kernels);
+        const Routines* routines = find_routines(name);
+        const bool driven = routines && (all || routines == find_routines());
+        std::printf("%s: %s\n", name, driven ? "driven" : routines ? "left out" : "does not run here");
+        if (driven) sets.push_back(routines);
     }
     if (all) {
         run_confusion();

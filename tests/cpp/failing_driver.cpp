@@ -101,7 +101,7 @@ Floats beliefs_of(MeanField& field) {
 }
 
 Floats after_two_steps(const Sample& sample) {
-    MeanField field(shape, classes, sample.terms, threads, *find_kernels());
+    MeanField field(shape, classes, sample.terms, threads, *find_routines());
     require(field.threads() == threads, "a wrong number of threads");
     require(field.set_unary(sample.view(sample.unary)) == -1, "a finite unary was refused");
     field.step();
@@ -114,11 +114,11 @@ void run_out_of_memory() {
     const Floats expected = after_two_steps(sample);
 
     context = "memory runs out while a lattice is built";
-    const int built = fail_at_each([&] { MeanField(shape, classes, sample.terms, threads, *find_kernels()); });
+    const int built = fail_at_each([&] { MeanField(shape, classes, sample.terms, threads, *find_routines()); });
     require(built > 100, "too few allocations failed", built);
 
     context = "memory runs out in a step";
-    MeanField field(shape, classes, sample.terms, threads, *find_kernels());
+    MeanField field(shape, classes, sample.terms, threads, *find_routines());
     require(fail_at_each([&] { field.set_unary(sample.view(sample.unary)); }) > 0, "nothing failed");
     require(fail_at_each([&] { field.step(); }) > 0, "nothing failed");
     require(fail_at_each([&] { field.step(); }) > 0, "nothing failed");
@@ -131,12 +131,12 @@ void run_out_of_memory() {
     const Floats x = random.normals(9 * 13 * 32, 1.0f), w = random.normals(32 * 32 * 9, 0.1f), bias(32);
     Floats out(x.size()), sums(48 * 9);
     fail_at_each([&] {
-        const Convolution convolution(*find_kernels(), w.data(), bias.data(), 32, 32, 3, 1, 1, true, false, threads);
+        const Convolution convolution(*find_routines(), w.data(), bias.data(), 32, 32, 3, 1, 1, true, false, threads);
         convolution.run(x.data(), {1, 9, 13}, out.data(), threads);
     });
     fail_at_each([&] {
         const Floats maps(48 * 64, 1.0f);
-        correlate_depthwise(*find_kernels(), {48, 3, 1, 1, 1}, {maps.data(), maps.data(), 1, 8, 8, 8, 8}, sums.data(), threads);
+        correlate_depthwise(*find_routines(), {48, 3, 1, 1, 1}, {maps.data(), maps.data(), 1, 8, 8, 8, 8}, sums.data(), threads);
     });
 }
 
@@ -163,8 +163,8 @@ void run_interrupts() {
     const Sample sample;
     const Floats expected = after_two_steps(sample);
     context = "interrupted";
-    require(interrupted([&] { MeanField(shape, classes, sample.terms, threads, *find_kernels()); }), "building went on");
-    MeanField field(shape, classes, sample.terms, threads, *find_kernels());
+    require(interrupted([&] { MeanField(shape, classes, sample.terms, threads, *find_routines()); }), "building went on");
+    MeanField field(shape, classes, sample.terms, threads, *find_routines());
     require(interrupted([&] { field.set_unary(sample.view(sample.unary)); }), "the unary was taken");
     require(field.set_unary(sample.view(sample.unary)) == -1, "a finite unary was refused");
     for (int step = 0; step < 2; ++step) {
@@ -176,7 +176,7 @@ void run_interrupts() {
     context = "too many vertices";
     bool refused = false;
     try {
-        MeanField(shape, classes, sample.terms, threads, *find_kernels(), 100);
+        MeanField(shape, classes, sample.terms, threads, *find_routines(), 100);
     } catch (const LatticeTooLarge&) {
         refused = true;
     }

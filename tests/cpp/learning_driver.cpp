@@ -20,7 +20,7 @@ double product(const Floats& a, const Floats& b) {
 }
 
 // <gradient, conv(x, w)> is linear in x and in w, so it is also <x, its gradient> and <w, its gradient>.
-void run_gradients(const Kernels& kernels, const ConvolutionLayer& layer, const ImageSizes& sizes, int threads) {
+void run_gradients(const Routines& routines, const ConvolutionLayer& layer, const ImageSizes& sizes, int threads) {
     Random random(0);
     const Index out_height = layer.length(sizes.height), out_width = layer.length(sizes.width);
     const Index taps = Index{layer.kernel} * layer.kernel;
@@ -28,16 +28,16 @@ void run_gradients(const Kernels& kernels, const ConvolutionLayer& layer, const 
     const Floats w = random.normals(layer.outputs * layer.inputs * taps, 0.1f);
     const Floats gradient = random.normals(sizes.count * out_height * out_width * layer.outputs, 1.0f);
     const Floats zeros(size(std::max(layer.outputs, layer.inputs)));
-    const ConvolutionKernels& own = *kernels.convolution;
+    const ConvolutionRoutines& own = *routines.convolution;
     Floats results(gradient.size()), to_x(x.size()), to_w(w.size());
     Buffer<float> points;
     const int side = best_side(layer, sizes);
-    weigh_kernels(own, layer, side, w.data(), false, points, threads);
+    weigh_filters(own, layer, side, w.data(), false, points, threads);
     convolve(own, layer, side, points.data(), {zeros.data(), false, false}, x.data(), sizes, results.data(), threads);
     const ConvolutionLayer back = layer.transposed();
     const ImageSizes result_sizes = {sizes.count, out_height, out_width};
     const int back_side = best_side(back, result_sizes);
-    weigh_kernels(own, back, back_side, w.data(), true, points, threads);
+    weigh_filters(own, back, back_side, w.data(), true, points, threads);
     convolve(own, back, back_side, points.data(), {zeros.data(), false, false}, gradient.data(), result_sizes, to_x.data(),
              threads);
     correlate(own, layer, side, x.data(), sizes, gradient.data(), to_w.data(), threads);
@@ -46,10 +46,10 @@ void run_gradients(const Kernels& kernels, const ConvolutionLayer& layer, const 
     require(std::abs(product(w, to_w) - expected) < 1e-3 * scale, "the gradient of weights is wrong", expected);
 }
 
-void run_inference(const Kernels& kernels, int inputs, int kernel, bool pooled, int threads) {
+void run_inference(const Routines& routines, int inputs, int kernel, bool pooled, int threads) {
     Random random(0);
     const Floats w = random.normals(Index{32} * inputs * kernel * kernel, 0.1f), bias = random.normals(32, 1.0f);
-    const Convolution convolution(kernels, w.data(), bias.data(), 32, inputs, kernel, kernel / 2, 1, true, pooled, threads);
+    const Convolution convolution(routines, w.data(), bias.data(), 32, inputs, kernel, kernel / 2, 1, true, pooled, threads);
     const ImageSizes sizes = {2, 9, 13};
     const Floats x = random.normals(sizes.count * sizes.height * sizes.width * inputs, 1.0f);
     Floats out(size(sizes.count * convolution.length(sizes.height) * convolution.length(sizes.width) * 32));
@@ -57,14 +57,14 @@ void run_inference(const Kernels& kernels, int inputs, int kernel, bool pooled, 
     require(*std::min_element(out.begin(), out.end()) >= 0.0f, "a rectified result is negative");
 }
 
-void run_loss(const Kernels& kernels, int classes, Index pixels, int threads) {
+void run_loss(const Routines& routines, int classes, Index pixels, int threads) {
     Random random(0);
     const Floats scores = random.normals(pixels * classes, 3.0f), weights(size(classes), 1.0f);
     std::vector<std::uint8_t> labels(size(pixels));
     for (std::uint8_t& label : labels) label = static_cast<std::uint8_t>(random.below(4) ? random.below(classes) : ignored);
     Floats gradient(scores.size(), 1.0f);
     const ScoredPixels scored = {scores.data(), labels.data(), weights.data(), classes};
-    const double loss = cross_entropy(kernels, scored, pixels, 1.0f, gradient.data(), threads);
+    const double loss = cross_entropy(routines, scored, pixels, 1.0f, gradient.data(), threads);
     require(loss > -1e-3, "the loss is negative", loss);
     for (Index i = 0; i < pixels; ++i) {
         double sum = 0.0;
@@ -74,20 +74,20 @@ void run_loss(const Kernels& kernels, int classes, Index pixels, int threads) {
     if (classes == 255) return;
     labels.back() = 254;
     try {
-        cross_entropy(kernels, scored, pixels, 1.0f, nullptr, threads);
+        cross_entropy(routines, scored, pixels, 1.0f, nullptr, threads);
     } catch (const std::invalid_argument&) {
         return;
     }
     require(false, "a label that is not a class was taken");
 }
 
-void run_depthwise(const Kernels& kernels, int kernel, int stride, int threads) {
+void run_depthwise(const Routines& routines, int kernel, int stride, int threads) {
     Random random(0);
     const DepthwiseLayer layer = {48, kernel, stride, kernel / 2, 1};
     const Index height = 7, width = 10, out_height = (height - 1) / stride + 1, out_width = (width - 1) / stride + 1;
     const Floats x(size(2 * height * width * 48), 1.0f), gradient = random.normals(2 * out_height * out_width * 48, 1.0f);
     Floats out(size(Index{48} * kernel * kernel));
-    correlate_depthwise(kernels, layer, {x.data(), gradient.data(), 2, height, width, out_height, out_width}, out.data(),
+    correlate_depthwise(routines, layer, {x.data(), gradient.data(), 2, height, width, out_height, out_width}, out.data(),
                         threads);
     double sum = 0.0;  // the tap in the middle sees a 1 everywhere
     for (std::size_t i = 0; i < gradient.size(); i += 48) sum += static_cast<double>(gradient[i]);
@@ -97,18 +97,18 @@ void run_depthwise(const Kernels& kernels, int kernel, int stride, int threads) 
 
 }  // namespace
 
-void run_learning(const std::vector<const Kernels*>& sets) {
-    for (const Kernels* kernels : sets)
+void run_learning(const std::vector<const Routines*>& sets) {
+    for (const Routines* routines : sets)
         for (const int threads : {1, 3}) {
-            context = std::string("learning with ") + kernels->name;
-            for (const int kernel : {3, 4, 5, 6, 7}) run_gradients(*kernels, {64, 32, kernel, 1, 1}, {2, 9, 20}, threads);
-            run_gradients(*kernels, {32, 32, 3, 12, 12}, {1, 5, 31}, threads);
-            run_gradients(*kernels, {32, 64, 3, 2, 2}, {3, 13, 1}, threads);
-            run_gradients(*kernels, {256, 256, 3, 1, 1}, {1, 40, 41}, threads);  // more than a block of tiles
-            for (const int inputs : {3, 32}) run_inference(*kernels, inputs, 3, inputs == 32, threads);
+            context = std::string("learning with ") + routines->name;
+            for (const int kernel : {3, 4, 5, 6, 7}) run_gradients(*routines, {64, 32, kernel, 1, 1}, {2, 9, 20}, threads);
+            run_gradients(*routines, {32, 32, 3, 12, 12}, {1, 5, 31}, threads);
+            run_gradients(*routines, {32, 64, 3, 2, 2}, {3, 13, 1}, threads);
+            run_gradients(*routines, {256, 256, 3, 1, 1}, {1, 40, 41}, threads);  // more than a block of tiles
+            for (const int inputs : {3, 32}) run_inference(*routines, inputs, 3, inputs == 32, threads);
             for (const int classes : {1, 5, 16, 21, 33, 255})
-                for (const Index pixels : {1, 2, 50}) run_loss(*kernels, classes, pixels, threads);
+                for (const Index pixels : {1, 2, 50}) run_loss(*routines, classes, pixels, threads);
             for (const int stride : {1, 2})
-                for (const int kernel : {3, 5}) run_depthwise(*kernels, kernel, stride, threads);
+                for (const int kernel : {3, 5}) run_depthwise(*routines, kernel, stride, threads);
         }
 }

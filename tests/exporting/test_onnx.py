@@ -15,8 +15,8 @@ from pixelwise.core.classes import Classes
 from pixelwise.core.errors import MissingExtraError, ModelError
 from pixelwise.exporting.onnx import export_onnx
 from pixelwise.inference.engines.onnx import OnnxEngine
+from pixelwise.inference.loading import load
 from pixelwise.inference.model_files.model_file import ModelInfo
-from pixelwise.inference.predictor import load
 from pixelwise.models.layers.frozen_batch_norm import fold_batch_norm, freeze_batch_norm
 from pixelwise.models.nets.deeplab import deeplab
 from pixelwise.models.nets.fcn import fcn

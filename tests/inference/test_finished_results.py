@@ -19,6 +19,7 @@ from pixelwise.core.pictures.reading import read_photo
 from pixelwise.inference.results.finished_results import Identity, Ledger, Record, state_of
 from pixelwise.inference.segment_files import Outcome, Task, plan, run
 from pixelwise.inference.segmentation import Segmentation
+from pixelwise.inference.sources.given import Source
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 KINDS = ["mask", "overlay", "cutout"]
@@ -33,9 +34,13 @@ class Stub:
     def identity_for(self, path: Path) -> str:
         return self.identity
 
-    def __call__(self, path: Path) -> Segmentation:
+    def held_bytes(self, source: Source) -> int:
+        return 0
+
+    def __call__(self, source: Source, /) -> Segmentation:
         self.calls += 1
-        photo = read_photo(path, 64)
+        assert isinstance(source, Path)
+        photo = read_photo(source, 64)
         scores = np.concatenate(
             [np.full((1, *photo.pixels.shape[:2]), 100.0), np.moveaxis(photo.pixels, 2, 0)]
         )

@@ -12,12 +12,12 @@ from PIL import Image
 from tiny_model import tiny_info
 
 from pixelwise.core.errors import ImageError, ModelError
-from pixelwise.core.pictures.reading import Source
 from pixelwise.core.types import RGBImage, Scores
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.results.finished_results import Identity, Ledger, Record, state_of
 from pixelwise.inference.segment_files import Outcome, plan, run
 from pixelwise.inference.segmentation import Segmentation
+from pixelwise.inference.sources.given import Source
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 
@@ -55,7 +55,7 @@ def segment(counting: Counting, tmp_path: Path) -> Segment:
 
 
 def names(outcomes: list[Outcome]) -> list[str]:
-    return [outcome.path.name for outcome in outcomes]
+    return [Path(outcome.path).name for outcome in outcomes]
 
 
 def test_folders_are_mirrored_and_other_files_left_alone(segment: Segment, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from pixelwise.core.errors import ImageError
 from pixelwise.core.pictures.label_pictures import mask
 from pixelwise.inference import segmentation
 from pixelwise.inference.probabilities import Area
-from pixelwise.inference.results.drawing import visible_colour
+from pixelwise.inference.results.drawing import line_width, visible_colour
 from pixelwise.inference.segmentation import Segmentation
 
 
@@ -130,7 +130,7 @@ def test_very_large_pictures_are_drawn_at_the_scored_size_and_say_so(
 
 def test_unknown_kinds_are_refused(tmp_path: Path) -> None:
     with pytest.raises(
-        ValueError, match="expected kinds among mask, overlay, cutout, probabilities, got masks"
+        ValueError, match="expected kinds among mask, overlay, cutout, probabilities, geotiff, got masks"
     ):
         halves().save(tmp_path / "x", ["masks"])
 
@@ -156,3 +156,8 @@ def test_a_place_below_a_file_is_named_as_what_cannot_be_written(tmp_path: Path)
     (tmp_path / "taken").write_text("a file")
     with pytest.raises(ImageError, match=r"cannot write .*taken/result.png: "):
         files.write_atomically(tmp_path / "taken/result.png", lambda file: file.write(b""))
+
+
+def test_outlines_stay_thin_in_large_pictures() -> None:
+    widths = {side: line_width((side * 3 // 4, side)) for side in (100, 500, 1350, 2700, 5000, 20_000)}
+    assert widths == {100: 1, 500: 1, 1350: 3, 2700: 4, 5000: 4, 20_000: 5}

@@ -47,8 +47,10 @@ def evaluate(
     allow_missing: _AllowMissing = False,
     report: _Report = None,
     as_json: options.FiguresJSON = False,
+    long_side: options.LongSide = None,
     engine: options.Engine = "auto",
     precision: options.Precision = "float32",
+    device: options.Device = "auto",
 ) -> None:
     """Evaluate a model: pixel accuracy, mean accuracy, mean IoU, frequency-weighted IoU, with 95 % intervals.
 
@@ -65,7 +67,14 @@ def evaluate(
 
     preset = options.chosen_preset(crf, crf_preset)
     loading = options.for_load(
-        threads=1, crf=preset, scales=scales, flip=flip, engine=engine, precision=precision
+        threads=1,
+        crf=preset,
+        scales=scales,
+        flip=flip,
+        engine=engine,
+        precision=precision,
+        long_side=long_side,
+        device=device,
     )
     details = ("trimap", "class_borders") * trimap + ("boundary",) * boundary
     try:

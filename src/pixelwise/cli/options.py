@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pixelwise.inference.results.cleaning import Cleaning
     from pixelwise.inference.views import Views
     from pixelwise.workflows.loading import LoadOptions
@@ -112,6 +114,14 @@ TrainingPrecision = Annotated[
         "--precision", metavar="NAME", help="As --set precision=NAME: float32, bfloat16, float16 or auto."
     ),
 ]
+Accelerator = Annotated[
+    str | None,
+    typer.Option(
+        "--accelerator",
+        metavar="NAME",
+        help="As --set accelerator=NAME: cpu, gpu, or auto (a GPU if there is one).",
+    ),
+]
 JSON = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 FiguresJSON = Annotated[bool, typer.Option("--json", help="Print one JSON object, figures in [0, 1].")]
 Threads = Annotated[
@@ -127,6 +137,34 @@ Engine = Annotated[
 ]
 Precision = Annotated[
     str, typer.Option("--precision", metavar="NAME", help="float32 (auto), or bfloat16 (OpenVINO and torch).")
+]
+
+LongSide = Annotated[
+    int | None,
+    typer.Option(
+        "--long-side",
+        metavar="PIXELS",
+        min=1,
+        max=20_000,
+        help="Score pictures at most this long; default: the model's own size.",
+    ),
+]
+Tiles = Annotated[
+    str | None,
+    typer.Option(
+        "--tiles",
+        metavar="auto|PIXELS",
+        help="Score larger pictures in overlapping tiles of this side; auto: if they are much larger than "
+        "what the model sees.",
+    ),
+]
+Device = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        metavar="NAME",
+        help="cpu, cuda, cuda:1, mps or xpu; auto: CUDA if the engine can use it, else cpu.",
+    ),
 ]
 
 
@@ -145,11 +183,16 @@ def for_load(
     flip: bool,
     engine: str,
     precision: str,
+    long_side: int | None = None,
+    tiles: str | None = None,
+    device: str = "auto",
+    allow_private_urls: bool = False,
 ) -> "LoadOptions":
     """What `load` takes besides the model; crf: of `chosen_preset`. Raises BadParameter for an unknown
-    engine, and for a precision that models do not run in.
+    engine or device, for a precision that models do not run in, and for tiles of no side.
     """
     from pixelwise.core.precision import for_inference
+    from pixelwise.inference.engines import devices
     from pixelwise.inference.engines.registry import ENGINES
 
     if engine not in ENGINES:
@@ -158,8 +201,32 @@ def for_load(
         for_inference(precision)
     except ValueError as fault:
         raise typer.BadParameter(str(fault), param_hint="--precision") from None
+    try:
+        devices.Device.of(device)
+    except ValueError as fault:
+        raise typer.BadParameter(str(fault), param_hint="--device") from None
     views = chosen_views(scales, flip)
-    return {"threads": threads, "crf": crf, "views": views, "engine": engine, "precision": precision}
+    return {
+        "threads": threads,
+        "crf": crf,
+        "views": views,
+        "engine": engine,
+        "precision": precision,
+        "long_side": long_side,
+        "tiles": chosen_tiles(tiles),
+        "device": device,
+        "allow_private_urls": allow_private_urls,
+    }
+
+
+def chosen_tiles(text: str | None) -> str | int | None:
+    """What --tiles selects: None, "auto" or a side in pixels."""
+    from pixelwise.inference.tiles import check_tiles
+
+    try:
+        return check_tiles(int(text) if text is not None and text.removeprefix("-").isdecimal() else text)
+    except ValueError as problem:
+        raise typer.BadParameter(str(problem), param_hint="--tiles") from None
 
 
 def chosen_views(scales: str | None, flip: bool) -> "Views":
@@ -215,6 +282,13 @@ def kinds(save: str) -> tuple[str, ...]:
             f"expected any of {','.join(KINDS)}, got {','.join(unknown)}", param_hint="--save"
         )
     return named
+
+
+def one_of(value: str, allowed: "Sequence[str]", option: str) -> str:
+    """The value itself. Raises BadParameter if it is not allowed."""
+    if value not in allowed:
+        raise typer.BadParameter(f"expected one of {', '.join(allowed)}, got {value}", param_hint=option)
+    return value
 
 
 def listed(text: str) -> list[str]:

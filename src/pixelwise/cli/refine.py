@@ -112,8 +112,8 @@ def _folder(
     from pixelwise.workflows import refine_folder
 
     start = time.perf_counter()
-    with printing(False, "refining") as on_picture:
-        done = refine_folder(*asked, overwrite, threads, array, save=save, on_picture=on_picture)
+    with printing(False, "refining") as told:
+        done = refine_folder(*asked, overwrite, threads, array, save=save, on_picture=told["on_picture"])
     show(done, time.perf_counter() - start, "refined")
     if done.failed:
         raise typer.Exit(1)

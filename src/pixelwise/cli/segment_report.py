@@ -1,29 +1,109 @@
 """What `pixelwise segment` prints: each picture with its classes, and a summary."""
 
 import sys
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any, TypedDict
+
+import typer
 
 from pixelwise.cli import tables
 from pixelwise.cli.messages import report
 from pixelwise.cli.progress import counting
-from pixelwise.core.terminal import note, say, say_json
+from pixelwise.core.terminal import note, say, say_bytes, say_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from pixelwise.inference.segment_files import Outcome
     from pixelwise.workflows.segmenting import SegmentedFolder
 
+    class Told(TypedDict, total=False):
+        """Arguments of segment_folder that it calls on the way."""
+
+        on_picture: Callable[[int, int, Outcome], None]
+        on_frame: Callable[[int, int | None], None]
+
+
 _MOST_TABLES = 3  # more pictures get a line each
+_MOST_NAMES = 3  # of files that were left out
+_FRAMES = "files of several frames, but for the first"
+_ADVICE = {
+    _FRAMES: ": --frames all segments all",
+    "raw photos": ": convert them to JPEG or TIFF",
+    "videos": ': pip install "pixelwise[video]"',
+}
+
+
+STDOUT = "-"
+"""The output that stands for one result on standard output."""
 
 
 @contextmanager
-def printing(as_json: bool, doing: str = "segmenting") -> "Iterator[Callable[[int, int, Outcome], None]]":
-    """Yields a function that prints one outcome; it takes the number done and their total too."""
-    with counting(doing, "pictures") as tell:
+def destination(output: "Path", kinds: "Sequence[str]", as_json: bool) -> "Iterator[tuple[Path, Told]]":
+    """Yields the folder for the results and what segment_folder calls on the way.
+
+    If `output` is STDOUT, the folder is a temporary one, and its only result goes to standard output. Raises
+    BadParameter if there are several `kinds` or `as_json` then.
+    """
+    if str(output) == STDOUT:
+        with _piped(kinds, as_json) as (folder, told):
+            yield folder, told
+    else:
+        with printing(as_json) as told:
+            yield output, told
+
+
+@contextmanager
+def _piped(kinds: "Sequence[str]", as_json: bool) -> "Iterator[tuple[Path, Told]]":
+    import tempfile
+    from pathlib import Path
+
+    from pixelwise.core.errors import ImageError
+
+    if len(kinds) != 1 or as_json:
+        raise typer.BadParameter(
+            "standard output takes one kind of result and no JSON, such as: --save mask -o -",
+            param_hint="--output",
+        )
+    results: list[Path] = []
+
+    def on_picture(done: int, total: int, outcome: "Outcome") -> None:
+        if total > 1:
+            raise ImageError(
+                f"standard output takes one result, and there are {total} pictures", "name a folder"
+            )
+        if outcome.problem is not None:
+            report(outcome.problem)
+        results.extend(outcome.outputs.values())
+
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder), {"on_picture": on_picture}
+        for path in results:
+            if path.is_dir():
+                raise ImageError(
+                    "standard output takes one file, and this result is a folder", "name a folder"
+                )
+            say_bytes(path.read_bytes())
+
+
+@contextmanager
+def printing(as_json: bool, doing: str = "segmenting") -> "Iterator[Told]":
+    """Yields a function that prints one outcome, and one that counts the frames of a video."""
+    with counting(doing, "pictures") as tell, ExitStack() as one_video:
+        counts: list[Callable[[int, int], None]] = []
+        several: list[bool] = []
+
+        def on_frame(done: int, total: int | None) -> None:
+            if not several and total is not None:  # two bars at a time are not possible
+                if not counts:
+                    counts.append(one_video.enter_context(counting("segmenting", "frames")))
+                counts[0](done, total)
 
         def on_picture(done: int, total: int, outcome: "Outcome") -> None:
+            one_video.close()
+            counts.clear()
+            several.extend([True] if total > 1 else [])
             tell(done, total)
             if outcome.problem is not None:
                 report(outcome.problem)
@@ -32,7 +112,7 @@ def printing(as_json: bool, doing: str = "segmenting") -> "Iterator[Callable[[in
             elif outcome.problem is None:
                 (_print_table if total <= _MOST_TABLES else _print_line)(outcome)
 
-        yield on_picture
+        yield {"on_picture": on_picture, "on_frame": on_frame}
 
 
 def show(done: "SegmentedFolder", seconds: float, did: str = "segmented") -> None:
@@ -48,16 +128,22 @@ def show(done: "SegmentedFolder", seconds: float, did: str = "segmented") -> Non
         if failed:
             parts.append(f"{failed} failed, named above")
         note(f"{', '.join(parts)}; {seconds:.1f} s; results in {done.output}")
-    frames = sum(FIRST_FRAME in outcome.notes for outcome in done.outcomes)
-    for what, count in {"files of several frames, but for the first": frames, **done.passed_over}.items():
-        if count:
-            note(f"not {did}: {what}: {count}")
+    several = [outcome.path for outcome in done.outcomes if FIRST_FRAME in outcome.notes]
+    for what, paths in {_FRAMES: several, **done.passed_over}.items():
+        if paths:
+            named = ", ".join(str(path) for path in paths[:_MOST_NAMES])
+            more = ", ..." if len(paths) > _MOST_NAMES else ""
+            note(f"not {did}: {what}: {len(paths)} ({named}{more}){_ADVICE.get(what, '')}")
     if done.submission is not None:
         note(f"{done.submission}: {len(done.outcomes)} pictures")
 
 
 def _print_json(outcome: "Outcome") -> None:
     record: dict[str, Any] = {"path": str(outcome.path)}
+    if outcome.page is not None:
+        record["page"] = outcome.page
+    if outcome.frames is not None:
+        record["frames"] = outcome.frames
     if outcome.problem is not None:
         record["error"] = outcome.problem.message
     else:
@@ -81,14 +167,15 @@ def _print_json(outcome: "Outcome") -> None:
 def _heading(outcome: "Outcome") -> str:
     facts = [f"{outcome.size[1]}x{outcome.size[0]}", *outcome.notes]
     facts.append("finished before" if outcome.skipped else f"{outcome.seconds:.2f} s")
-    return f"{outcome.path}  ({', '.join(facts)})"
+    page = "" if outcome.page is None else f", page {outcome.page}"
+    return f"{outcome.path}{page}  ({', '.join(facts)})"
 
 
 def _print_table(outcome: "Outcome") -> None:
     rows = [(f"  {e.name}", f"{e.area:.1%}", f"{e.confidence:.1%}") for e in outcome.areas]
     say(_heading(outcome))
     tables.show(("  class", "area", "confidence"), rows, texts=("  class",))
-    for path in outcome.outputs.values():
+    for path in dict.fromkeys(outcome.outputs.values()):
         say(f"  {path}")
     sys.stdout.flush()
 

@@ -26,6 +26,7 @@ def train(
     nodes: options.Nodes = 1,
     find_rate: options.FindRate = False,
     precision: options.TrainingPrecision = None,
+    accelerator: options.Accelerator = None,
 ) -> None:
     """Train a net on labelled images, after an audit of all labels.
 
@@ -41,7 +42,8 @@ def train(
         raise typer.Exit(launcher.launch(devices, nodes, sys.argv[1:]))
     from pixelwise.workflows.training import prepare
 
-    given = [*(settings or []), *([f"precision={precision}"] if precision else [])]
+    named = {"precision": precision, "accelerator": accelerator}
+    given = [*(settings or []), *(f"{name}={value}" for name, value in named.items() if value)]
     with one_tells(launcher.is_first_here()), bars("checking") as tell:
         training = prepare(recipe, given, output, resume=resume, on_image=tell)
     with one_tells(launcher.is_first()):

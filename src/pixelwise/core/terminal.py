@@ -44,10 +44,29 @@ def say(*lines: str) -> None:
     except BrokenPipeError:
         raise
     except OSError as problem:
+        raise _unwritable(problem) from None
+
+
+def _unwritable(problem: OSError) -> PixelwiseError:
+    if sys.stdout is not None:
         discard(sys.stdout)
-        raise PixelwiseError(
-            f"cannot write to the standard output: {problem.strerror or problem}", "free space on its disk"
-        ) from None
+    return PixelwiseError(
+        f"cannot write to the standard output: {problem.strerror or problem}", "free space on its disk"
+    )
+
+
+def say_bytes(content: bytes) -> None:
+    """Write bytes, such as a picture, to stdout. Raises as `say` does."""
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as problem:
+        raise _unwritable(problem) from None
 
 
 def say_json(record: object) -> None:

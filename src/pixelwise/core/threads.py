@@ -2,7 +2,7 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from numbers import Integral
 from typing import TypeVar
@@ -36,7 +36,9 @@ def thread_count(threads: int | None) -> int:
     return min(int(threads), processors())
 
 
-def in_order(function: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:
+def in_order(
+    function: Callable[[Item], Result], items: Iterable[Item], workers: int
+) -> Generator[Result, None, None]:
     """Yield function(item) for every item, in order, computed by `workers` threads.
 
     At most two items per worker are taken from `items` before the oldest result is fetched, so that an

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
@@ -72,6 +73,23 @@ def mean_field(
         q = logits.log_softmax(1) if log else logits.softmax(1)
         refined.append(q.T.reshape(energies.shape))
     return torch.stack(refined)
+
+
+def refined_on(
+    device: str, unary: npt.NDArray[np.float32], kernels: Sequence[Kernel], iterations: int
+) -> npt.NDArray[np.float32]:
+    """Probabilities (C, *shape) of one picture, computed on a device. Raises LatticeTooLarge if its memory
+    does not suffice.
+    """
+    try:
+        with torch.inference_mode():
+            energies = torch.from_numpy(np.ascontiguousarray(unary)).to(device)
+            q = mean_field(energies[None], [kernels], iterations=iterations)[0]
+            refined: npt.NDArray[np.float32] = q.cpu().numpy()
+    except torch.cuda.OutOfMemoryError as problem:
+        torch.cuda.empty_cache()
+        raise dense_crf.LatticeTooLarge(str(problem)) from None
+    return refined
 
 
 class CRFLayer(nn.Module):

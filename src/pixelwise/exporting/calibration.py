@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 
 from pixelwise.core.errors import DataError, ModelError, SplitError
-from pixelwise.core.pictures.reading import Source
+from pixelwise.core.pictures.reading import Readable
 from pixelwise.core.types import Channel, Labels, RGBImage, Scores
 from pixelwise.data.sample import LabelledImages
 from pixelwise.data.spec import SOURCES, open_dataset
@@ -20,7 +20,7 @@ from pixelwise.inference.sources.files import find_pictures
 MOST_PICTURES = 48
 """More change the ranges of activations hardly, and take a second each."""
 
-Calibration = str | Path | LabelledImages | Sequence[Source]
+Calibration = str | Path | LabelledImages | Sequence[Readable]
 """KIND:PATH, a folder or a picture, a data set, or files and arrays."""
 
 Item = TypeVar("Item")
@@ -87,7 +87,7 @@ def _training_pictures(spec: str) -> LabelledImages:
         return open_dataset(spec, "all")
 
 
-def _files(place: str | Path) -> list[Source]:
+def _files(place: str | Path) -> list[Readable]:
     """The pictures of a folder, or one file. Raises DataError if there are none."""
     found = find_pictures([place], Path(place) / ".none")
     if fault := next((entry.problem for entry in found if entry.problem is not None), None):

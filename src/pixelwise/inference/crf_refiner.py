@@ -14,7 +14,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from pixelwise.core.errors import ImageError
-from pixelwise.core.pictures.reading import Photo, Source, fitting, read_photo
+from pixelwise.core.pictures.reading import Photo, Readable, fitting, read_photo
 from pixelwise.core.terminal import printable
 from pixelwise.core.threads import thread_count
 from pixelwise.core.types import RGBImage, Scores
@@ -48,10 +48,17 @@ class Refiner(Protocol):
 class CRFRefiner:
     """Mean field in the fully connected CRF of a preset."""
 
-    def __init__(self, preset: "Preset | str | Path" = DEFAULT_PRESET, threads: int | None = None) -> None:
-        """preset: also the name of one, or a file. threads: None takes all processors."""
+    def __init__(
+        self,
+        preset: "Preset | str | Path" = DEFAULT_PRESET,
+        threads: int | None = None,
+        device: str = "cpu",
+    ) -> None:
+        """preset: also the name of one, or a file. threads: None takes all processors. device: "cuda:0" and
+        so on compute in torch on that GPU.
+        """
         self.preset = preset if isinstance(preset, Preset) else load_preset(preset)
-        self._threads = thread_count(threads)
+        self._threads, self._device = thread_count(threads), device
 
     @property
     def identity(self) -> str:
@@ -63,9 +70,25 @@ class CRFRefiner:
         A lattice takes more memory the more the colours of a picture differ. Where noise would take more
         than MOST_BYTES, a reduced copy is refined.
         """
+        if self._device != "cpu":
+            return self._on_device(image, probabilities)
         crf = self._crf(image, probabilities)
         crf.step(self.preset.iterations)
         return crf.q
+
+    def _on_device(self, image: RGBImage, probabilities: Beliefs) -> Beliefs:
+        from pixelwise.crf.torch_backend import refined_on
+
+        size = image.shape[0], image.shape[1]
+        preset = self.preset.for_size(size)
+        unary = unary_from_probabilities(probabilities)
+        try:
+            return refined_on(self._device, unary, preset.kernels(image), preset.iterations)
+        except LatticeTooLarge:
+            smaller = fitting(size, int(max(size) / 2**0.5))
+            return self._on_device(
+                _resized(image, smaller), np.stack([_resized(plane, smaller) for plane in probabilities])
+            )
 
     def after(self, image: RGBImage, probabilities: Beliefs, iterations: Sequence[int]) -> Iterator[Beliefs]:
         """Beliefs after each of these numbers of iterations, which increase; 0: as given. Else as when
@@ -127,7 +150,7 @@ def refined_size(size: tuple[int, int], classes: int) -> tuple[int, int]:
     return size if excess <= 1 else fitting(size, max(1, int(max(size) / excess**0.5)))
 
 
-def refined_photo(source: Source, photo: Photo, classes: int) -> RGBImage:
+def refined_photo(source: Readable, photo: Photo, classes: int) -> RGBImage:
     """The picture at its `refined_size`: `photo`, which was read from `source`, or read again.
 
     Raises ImageError if the file has another size now.

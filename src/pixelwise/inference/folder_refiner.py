@@ -10,6 +10,7 @@ from pixelwise.inference.crf_refiner import CRFRefiner
 from pixelwise.inference.external_results import read_given, refine_given
 from pixelwise.inference.results.finished_results import state_of
 from pixelwise.inference.segmentation import Segmentation
+from pixelwise.inference.sources.given import Source
 
 _TAILS = ("", "_probabilities", "_mask")
 _NAMED = "call them as the pictures: NAME.npz, NAME.npy, NAME.png, NAME_probabilities.npz or NAME_mask.png"
@@ -43,9 +44,15 @@ class FolderRefiner:
         given = self.given(path)
         return f"refine {self._refiner.identity} {self._confidence} {self._array} {given} {state_of(given)}"
 
-    def __call__(self, picture: Path, /) -> Segmentation:
-        """The refined segmentation of a picture. Raises DataError for a file that cannot be read or does not
-        fit.
+    def held_bytes(self, source: Source) -> int:
+        """None that the CRF does not reserve itself."""
+        return 0
+
+    def __call__(self, picture: Source, /) -> Segmentation:
+        """The refined segmentation of a picture file. Raises DataError for a file that cannot be read or does
+        not fit.
         """
+        if not isinstance(picture, Path):
+            raise DataError("results are refined for picture files, and this is none")
         given = read_given(self.given(picture), self._confidence, self._array)
         return refine_given(picture, given, self._refiner)

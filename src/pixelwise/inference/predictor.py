@@ -3,8 +3,8 @@
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -13,24 +13,32 @@ from pixelwise.core.classes import Classes
 from pixelwise.core.errors import ModelError
 from pixelwise.core.pictures.bands import BandForm, view_of
 from pixelwise.core.pictures.memory_budget import PICTURES
-from pixelwise.core.pictures.reading import Photo, Source, read_photo
+from pixelwise.core.pictures.pages import Page
+from pixelwise.core.pictures.reading import Encoded, Photo, Readable, read_photo
+from pixelwise.core.pictures.windows import Box, Windows, size_before_reading
 from pixelwise.core.terminal import printable
 from pixelwise.core.threads import in_order, processors
 from pixelwise.core.types import BANDS, IMAGE, Channel, Scores
-from pixelwise.crf import Preset
-from pixelwise.inference.crf_refiner import CRFRefiner, Refiner, refined, refined_photo, reserved_bytes
+from pixelwise.inference.crf_refiner import Refiner, refined, refined_photo, refined_size, reserved_bytes
+from pixelwise.inference.engines.batching import together
 from pixelwise.inference.engines.engine import Engine
-from pixelwise.inference.engines.registry import open_model, open_module
-from pixelwise.inference.model_files.model_file import ModelInfo, bundled_names
-from pixelwise.inference.normalisation import Normalisation
+from pixelwise.inference.model_files.model_file import ModelInfo
+from pixelwise.inference.probabilities import Beliefs, probabilities_of, scores_of
 from pixelwise.inference.results.cleaning import AS_IS, Cleaning
 from pixelwise.inference.segmentation import Segmentation
 from pixelwise.inference.sources.bands import bands_of
+from pixelwise.inference.sources.given import Source, readable
 from pixelwise.inference.sources.partners import Partners
+from pixelwise.inference.tiles import (
+    Tiling,
+    check_tiles,
+    opened_windows,
+    shown_on_grid,
+    side_of_tiles,
+    tiled_scores,
+)
+from pixelwise.inference.video.frames import check_motion, timed
 from pixelwise.inference.views import SINGLE, Views, averaged_scores, sized
-
-if TYPE_CHECKING:
-    from torch import nn
 
 
 class Predictor:
@@ -46,30 +54,35 @@ class Predictor:
         inputs: Sequence[str] | None = None,
         source: str | None = None,
         partners: Partners | None = None,
+        tiles: str | int | None = None,
     ) -> None:
         """`identity` tells models of one name apart: results of another model, `refiner` or `views` are not
         reused. `inputs`: what the net sees, default info.inputs. Where that is not the image alone, sources
         are arrays (H, W, K) of these side by side, or files whose `partners` hold the rest, or files with
         `info.bands`; then `views` is single and `refiner` None. `source`: the file or folder that the model
-        came from, for messages.
+        came from, for messages. tiles: how large pictures are cut, see tiles.py.
         """
         self._shown = f'model "{printable(info.name)}"' + (f" ({source})" if source else "")
         self.inputs = info.inputs if inputs is None else tuple(inputs)
         if BANDS in self.inputs and (self.inputs != (BANDS,) or info.bands is None):
             raise ModelError(f"{self._shown} does not say which bands it takes", "export it again")
-        if self.inputs != (IMAGE,) and (refiner is not None or views != SINGLE):
+        plain = refiner is None and views == SINGLE and tiles is None
+        if self.inputs != (IMAGE,) and not plain:
             raise ModelError(
-                f"{self._shown} sees {' and '.join(self.inputs)}: no CRF and no views for such",
-                "leave out --crf, --scales and --flip",
+                f"{self._shown} sees {' and '.join(self.inputs)}: no CRF, views or tiles for such models",
+                "leave out --crf, --scales, --flip and --tiles",
             )
         self.engine = engine
         self.info = info
         self.refiner = refiner
         self.views = views
+        self.tiles = check_tiles(tiles)
         self.cleaning = AS_IS
+        self.allow_private_urls = False
         self._source, self._partners = source, partners
         model = info.name if identity is None else identity
         model = model if views == SINGLE else f"{model} {views}"
+        model = model if tiles is None else f"{model} tiles {tiles}"
         self.identity = model if refiner is None else f"{model} {refiner.identity}"
 
     def with_partners(self, folders: Mapping[str, Path]) -> "Predictor":
@@ -120,26 +133,90 @@ class Predictor:
         A refiner then takes the picture at its own size, or at the largest size that memory allows: see
         refiner.refined_size.
 
-        The EXIF orientation of files is applied; Pillow images and arrays are not rotated. Raises ImageError
-        for files that are not readable images, ValueError for arrays of another type or shape.
+        source: a path, the http(s) URL of a picture, the content of a picture file or an open binary file, a
+        Pillow image, an RGB array (H, W, 3) of uint8, or a torch tensor (3, H, W) or (H, W, 3) of uint8 or of
+        floats from 0 to 1. The EXIF orientation of files is applied; Pillow images and arrays are not
+        rotated. Raises ImageError for files that are not readable images, ValueError for arrays and tensors
+        of another type or shape.
         """
-        result = self._of_photo(source) if self.inputs == (IMAGE,) else self._of_inputs(source)
+        if self.inputs == (IMAGE,):
+            result = self._of_photo(readable(source, self.allow_private_urls))
+        else:
+            result = self._of_inputs(source)
+        result.path = Path(source) if isinstance(source, str | Path) else None
         return result.cleaned(self.cleaning) if self.cleaning else result
 
-    def _of_photo(self, source: Source) -> Segmentation:
+    def held_bytes(self, source: Source) -> int:
+        """Memory that a picture takes from scoring until its result is saved: the scores of its tiles."""
+        tiling = self.tiling(source)
+        return 0 if tiling is None else tiling.bytes(len(self.classes))
+
+    def tiling(self, source: Source) -> Tiling | None:
+        """The tiles in which a picture is scored; None if it is scored in one pass.
+
+        Raises ImageError if the source is a file that is not a picture.
+        """
+        if self.tiles is None or not isinstance(
+            source, str | Path | Image.Image | np.ndarray | Encoded | Page
+        ):
+            return None
+        size = size_before_reading(source)
+        side = side_of_tiles(self.tiles, size, self.info.long_side)
+        return None if side is None else Tiling.of(size, side, self.info)
+
+    def _of_photo(self, source: Readable) -> Segmentation:
+        if (tiling := self.tiling(source)) is not None:
+            return self._of_tiles(source, tiling)
         photo = read_photo(source, self.info.long_side)
-        scores = self.scores(source, photo)
-        if scores.shape[0] != len(self.classes):
-            raise ModelError(
-                f"{self._shown} names {len(self.classes)} classes but scores {scores.shape[0]}",
-                "export it again",
-            )
+        scores = self._named(self.scores(source, photo))
         scored = Segmentation(
             scores, photo.size, self.classes, photo.pixels, photo.original, file_notes=photo.notes
         )
         return scored if self.refiner is None else self._refined(source, photo, scored, self.refiner)
 
-    def scores(self, source: Source, photo: Photo) -> Scores:
+    def _named(self, scores: Scores) -> Scores:
+        if scores.shape[0] != len(self.classes):
+            raise ModelError(
+                f"{self._shown} names {len(self.classes)} classes but scores {scores.shape[0]}",
+                "export it again",
+            )
+        return scores
+
+    def _of_tiles(self, source: Readable, tiling: Tiling) -> Segmentation:
+        """The result of a picture in tiles, each of which is scored, and refined, like a picture."""
+        self._scored_size((tiling.side, tiling.side))  # if memory allows that
+        closest = max(self.views.scales) if self.refiner is None else math.inf
+        with (
+            PICTURES.reserve(tiling.bytes(len(self.classes))),
+            opened_windows(source, tiling.long_side(closest)) as windows,
+        ):
+            tiling = tiling.turned(windows.size)
+            believe = partial(self._tile, windows)
+            scores = tiled_scores(tiling, len(self.classes), believe, together(self.engine))
+            shown = shown_on_grid(windows, tiling.grid)
+            notes = (*windows.notes, f"scored {tiling}")
+            whole = None if self.refiner is None else tiling.grid
+            result = Segmentation(scores, windows.size, self.classes, shown, windows.original, whole, notes)
+        result.scored_size = tiling.scored_whole
+        return result
+
+    def _tile(self, windows: Windows, box: Box, size: tuple[int, int], cells: tuple[int, int]) -> Beliefs:
+        """Probabilities on `cells` of the part `box` of a picture, which is scored at `size`."""
+        native = math.ceil(box[2] - box[0]), math.ceil(box[3] - box[1])
+        if self.views == SINGLE:
+            scores = self.engine.scores(windows.read(box, size))
+        else:
+            scale = max(1.0, min(max(self.views.scales), max(native) / max(size)))
+            closer = windows.read(box, (round(size[0] * scale), round(size[1] * scale)))
+            scores = averaged_scores(self.engine, closer, size, self.views)
+        scores = self._named(self._finite(scores))
+        if self.refiner is not None:
+            grid = refined_size(native, len(self.classes))
+            refined_beliefs = self.refiner(windows.read(box, grid), probabilities_of(scores, grid))
+            scores = scores_of(refined_beliefs)
+        return probabilities_of(scores, cells)
+
+    def scores(self, source: Readable, photo: Photo) -> Scores:
         """(C, h, w) scores of `photo`, the copy of `source` that read_photo made for info.long_side.
 
         Raises ModelError, before it allocates memory, for a copy that exceeds the memory budget for pictures,
@@ -168,7 +245,7 @@ class Predictor:
             )
         return scores
 
-    def _scores(self, source: Source, photo: Photo, size: tuple[int, int]) -> Scores:
+    def _scores(self, source: Readable, photo: Photo, size: tuple[int, int]) -> Scores:
         if self.views == SINGLE:
             return self.engine.scores(sized(photo.pixels, size))
         whole = photo.pixels.shape[:2] == photo.size
@@ -224,7 +301,9 @@ class Predictor:
             f"judge it on a data set that has them: pixelwise eval; or segment pictures with {given}",
         )
 
-    def _refined(self, source: Source, photo: Photo, scored: Segmentation, refiner: Refiner) -> Segmentation:
+    def _refined(
+        self, source: Readable, photo: Photo, scored: Segmentation, refiner: Refiner
+    ) -> Segmentation:
         closer = refined_photo(source, photo, len(self.classes))
         grid = closer.shape[0], closer.shape[1]
         with PICTURES.reserve(reserved_bytes(grid, len(self.classes))):
@@ -233,6 +312,23 @@ class Predictor:
             scores, photo.size, self.classes, shown, photo.original, scored.scored_size, photo.notes
         )
 
+    def video(
+        self, source: str | Path, every: int = 1, smooth: str | None = None, workers: int | None = None
+    ) -> Iterator[tuple[float, Segmentation]]:
+        """Segment a video file, or a camera such as "camera:0": yields (time in seconds, result), in order.
+
+        every: one frame of so many. smooth: "mean", a running mean of probabilities, or "crf", the dense CRF
+        over space and time, with the predictor's preset. Frames are upright. `workers` as in `batch`. Raises
+        ImageError if the video cannot be read, or if PyAV is missing.
+        """
+        check_motion(every, smooth)
+        self.expect_photos()
+        return timed(self, source, every, smooth, self._workers(workers))
+
+    def _workers(self, workers: int | None) -> int:
+        wanted = max(2, -(-processors() // self.engine.threads)) if workers is None else workers
+        return min(wanted, 2 * processors())
+
     def batch(self, sources: Iterable[Source], workers: int | None = None) -> Iterator[Segmentation]:
         """Segment many pictures in threads; results come in order, as they are needed.
 
@@ -240,9 +336,7 @@ class Predictor:
         turn comes. By default there are enough workers to keep all processors busy, at least two. A model
         loaded with threads=1 is the most efficient here.
         """
-        if workers is None:
-            workers = max(2, -(-processors() // self.engine.threads))
-        return in_order(self, sources, min(workers, 2 * processors()))
+        return in_order(self, sources, self._workers(workers))
 
 
 def scoring_bytes(size: tuple[int, int], classes: int, scale: float = 1.0) -> int:
@@ -260,54 +354,3 @@ def resampled(channels: Channel, size: tuple[int, int]) -> Channel:
     planes = [Image.fromarray(plane) for plane in np.moveaxis(channels.astype(np.float32), 2, 0)]
     fitted = [plane.resize((width, height), Image.Resampling.BILINEAR) for plane in planes]
     return np.stack([np.asarray(plane) for plane in fitted], axis=2)
-
-
-def load(
-    model: "str | Path | nn.Module" = "default",
-    threads: int | None = None,
-    crf: Preset | str | Path | None = None,
-    views: Views = SINGLE,
-    engine: str = "auto",
-    precision: str = "float32",
-    *,
-    classes: Classes | Sequence[str] | None = None,
-    mean: Sequence[float] | None = None,
-    std: Sequence[float] | None = None,
-    input_range: Sequence[float] | None = None,
-    long_side: int = 512,
-    multiple: int = 1,
-    bands: str | None = None,
-) -> Predictor:
-    """Load a bundled model by name, a model file (.onnx, OpenVINO's .xml, TorchScript's .pt) or net
-    (.safetensors) by path, or a torch module.
-
-    A torch module needs the names of its `classes`, in order. It takes RGB (N, 3, H, W), scaled to
-    `input_range`, (0, 1) by default, minus `mean`, divided by `std` (per channel, in the units of that range;
-    0 and 1 by default). Sides are padded to a `multiple`. It returns scores (N, C, h, w) of any stride, an
-    output with `.logits`, or a dict with "out". Pictures are scored at a long side of at most `long_side`.
-    bands: what a net of other channels takes, such as "4xuint16"; then `input_range` stands for 0 to 255, 0
-    to 65535 or 0 to 1 by the type, and pictures are files or arrays (H, W, 4) with all these bands.
-
-    threads: number of threads per picture, default all processors; for a net it sets torch's. crf: refine
-    results with a dense CRF with this preset, a name or a file. views: test-time augmentation, scales and
-    mirroring. engine, one of registry.ENGINES: by default OpenVINO for model files if it is installed, else
-    ONNX Runtime; nets run in torch. precision: "float32", or "bfloat16" with OpenVINO and torch; "auto" is
-    float32. Raises ModelError, with the list of models, if there is no such model, its file is damaged or of
-    another kind, or it does not run with these arguments; PresetError for an unknown preset.
-    """
-    if not isinstance(views, Views):
-        raise ValueError(f"expected views as Views(scales=(0.75, 1.0), flip=True), got {views!r}")
-    refiner = None if crf is None else CRFRefiner(crf, threads)
-    own = {"classes": classes, "mean": mean, "std": std, "input_range": input_range, "bands": bands}
-    if not isinstance(model, str | Path):
-        form = None if bands is None else BandForm.parsed(bands)
-        normalisation = Normalisation.of(mean, std, input_range, form)
-        made, info, identity = open_module(
-            model, classes, normalisation, long_side, multiple, threads, engine, precision, form
-        )
-        return Predictor(made, info, identity, refiner, views)
-    if given := [name for name, value in own.items() if value is not None]:
-        raise ValueError(f"{', '.join(given)}: a model file has these itself; only a torch module takes them")
-    made, info, identity = open_model(model, threads, engine, precision)
-    source = None if str(model) in bundled_names() else printable(model)
-    return Predictor(made, info, identity, refiner, views, source=source)

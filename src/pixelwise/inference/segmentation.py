@@ -14,6 +14,7 @@ from pixelwise import _core
 from pixelwise.core.classes import Classes
 from pixelwise.core.errors import ModelError
 from pixelwise.core.files import write_atomically, write_together
+from pixelwise.core.pictures.geotiff import georeference_of, write_geotiff
 from pixelwise.core.pictures.label_pictures import mask
 from pixelwise.core.pictures.reading import fitting
 from pixelwise.core.pictures.writing import save_picture
@@ -28,6 +29,7 @@ KINDS = {
     "overlay": "_overlay.jpg",
     "cutout": "_cutout.png",
     "probabilities": "_probabilities.npz",
+    "geotiff": "_mask.tif",
 }
 """The kinds of results, and the ending of each file name."""
 
@@ -90,6 +92,8 @@ class Segmentation:
         self._refined = scored_size is not None
         self.scored_size = self.grid_size if scored_size is None else scored_size
         """(height, width) of the copy that the net scored."""
+        self.path: Path | None = None
+        """The file that the picture came from."""
 
     def __repr__(self) -> str:
         found = ", ".join(f"{entry.name} {entry.area:.0%}" for entry in self.areas()[:4])
@@ -125,7 +129,7 @@ class Segmentation:
 
         Probabilities stay. The confidence of a class is that of its pixels which the cleaning did not change.
         """
-        return Segmentation(
+        result = Segmentation(
             self.scores,
             self.size,
             self.classes,
@@ -134,6 +138,24 @@ class Segmentation:
             self.scored_size if self._refined else None,
             self._file_notes,
             cleaning,
+        )
+        result.scored_size, result.path = self.scored_size, self.path
+        return result
+
+    def rescored(self, scores: Scores, refined: bool = False) -> "Segmentation":
+        """The same picture with other scores (C, h, w), such as those smoothed over a video's frames.
+
+        refined: whether a CRF has given them.
+        """
+        return Segmentation(
+            scores,
+            self.size,
+            self.classes,
+            drawing.resized(self.image, (scores.shape[1], scores.shape[2])),
+            self._original,
+            self.scored_size if refined or self._refined else None,
+            self._file_notes,
+            self.cleaning,
         )
 
     def confidence(self) -> npt.NDArray[np.float32]:
@@ -231,8 +253,8 @@ class Segmentation:
         return drawing.resized(self.image, self.drawn_size), small.labels
 
     def save(self, target: str | Path, kinds: Sequence[str] = ("mask", "overlay")) -> dict[str, Path]:
-        """Write those of TARGET_mask.png, _overlay.jpg, _cutout.png and _probabilities.npz that `kinds`
-        names.
+        """Write those of TARGET_mask.png, _overlay.jpg, _cutout.png, _probabilities.npz and _mask.tif that
+        `kinds` names. The GeoTIFF has the picture's coordinate system and transform, if the file has them.
 
         Folders are created. The files appear under their names together, when all are complete. Returns the
         path by kind; `notes` says which are smaller than the picture. Raises ImageError if a file cannot be
@@ -242,11 +264,14 @@ class Segmentation:
         if unknown:
             raise ValueError(f"expected kinds among {', '.join(KINDS)}, got {', '.join(unknown)}")
         paths = {kind: Path(f"{target}{KINDS[kind]}") for kind in kinds}
+        place = georeference_of(self.path) if "geotiff" in kinds and self.path is not None else None
         drawn = {"mask": self.mask, "overlay": self.overlay, "cutout": self.cutout}
 
         def write(kind: str, file: BinaryIO) -> None:
             if kind == "probabilities":
                 self._write_probabilities(file)
+            elif kind == "geotiff":
+                write_geotiff(file, self.labels, self.classes, place)
             else:
                 save_picture(file, paths[kind], drawn[kind]())
 

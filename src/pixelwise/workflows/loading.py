@@ -9,7 +9,7 @@ from pixelwise.core.errors import ModelError
 from pixelwise.core.precision import for_inference as inference_precision
 from pixelwise.core.threads import spin_briefly
 from pixelwise.crf.presets import Preset
-from pixelwise.inference import predictor
+from pixelwise.inference import loading
 from pixelwise.inference.model_files.model_file import bundled_names
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.views import SINGLE, Views
@@ -26,6 +26,10 @@ class LoadOptions(TypedDict, total=False):
     views: Views
     engine: str
     precision: str
+    long_side: int | None
+    tiles: str | int | None
+    device: str
+    allow_private_urls: bool
 
 
 def load(
@@ -37,13 +41,16 @@ def load(
     precision: str = "float32",
     head: str | None = None,
     *,
+    allow_private_urls: bool = False,
     classes: Classes | Sequence[str] | None = None,
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
     input_range: Sequence[float] | None = None,
-    long_side: int = 512,
+    long_side: int | None = None,
     multiple: int = 1,
     bands: str | None = None,
+    tiles: str | int | None = None,
+    device: str = "auto",
 ) -> Predictor:
     """Load a bundled model by its name, a model file (.onnx, OpenVINO's .xml with its .bin, TorchScript's .pt
     of pixelwise export), a net (.safetensors), a run folder, or a torch module.
@@ -51,7 +58,7 @@ def load(
     A torch module needs the names of its `classes`, in order. It takes RGB (N, 3, H, W), scaled to
     `input_range`, (0, 1) by default, minus `mean`, divided by `std` (per channel, in the units of that range;
     0 and 1 by default). Sides are padded to a `multiple`. It returns scores (N, C, h, w) of any stride, an
-    output with `.logits`, or a dict with "out". Pictures are scored at a long side of at most `long_side`.
+    output with `.logits`, or a dict with "out".
     bands: what a net of other channels takes, such as "4xuint16"; then `input_range` stands for 0 to 255, 0
     to 65535 or 0 to 1 by the type, and pictures are files or arrays (H, W, 4) with all these bands.
 
@@ -61,11 +68,19 @@ def load(
     torch for nets and run folders. precision: "float32", or "bfloat16" with OpenVINO and torch; "auto" is
     float32. head: which head of a run with several, default the main one.
 
+    long_side: pictures are scored at a long side of at most so many pixels; default the model's own, and 512
+    for a torch module. tiles: score pictures whose longer side exceeds this number of pixels in tiles of this
+    side, which overlap, and blend their probabilities; "auto": score pictures that are more than four times
+    as long as the model's long side in tiles of twice that long side; None: never. device: "cpu", "cuda",
+    "cuda:1", "mps" (Apple) or "xpu" (Intel); "auto" takes CUDA if the engine can use it, else the processor;
+    a torch module stays where it is. allow_private_urls: whether the
+    predictor fetches pictures from this machine and its private network too, and reads file:// URLs.
+
     Raises ModelError if there is no such model, its file is damaged, or it does not run with these
     arguments; PresetError for an unknown preset; TrainingError for a damaged run folder.
     """
     if not isinstance(model, str | Path) or str(model) in bundled_names() or not Path(model).is_dir():
-        return predictor.load(
+        loaded = loading.load(
             model,
             threads,
             crf,
@@ -79,12 +94,17 @@ def load(
             long_side=long_side,
             multiple=multiple,
             bands=bands,
+            tiles=tiles,
+            device=device,
         )
-    if engine not in ("auto", "torch"):
+    elif engine not in ("auto", "torch"):
         raise ModelError(
             f"{model} is a run folder, which {engine} does not run", "export it to an .onnx file"
         )
-    return _load_run(Path(model), threads, crf, views, precision, head)
+    else:
+        loaded = _load_run(Path(model), threads, crf, views, precision, head, long_side, tiles, device)
+    loaded.allow_private_urls = allow_private_urls
+    return loaded
 
 
 def refuse_options(options: LoadOptions) -> None:
@@ -100,22 +120,26 @@ def _load_run(
     views: Views,
     precision: str,
     head: str | None,
+    long_side: int | None,
+    tiles: str | int | None,
+    device: str,
 ) -> Predictor:
     spin_briefly()
     from pixelwise.core.files import sha256_of
-    from pixelwise.cpu.inference import for_inference
     from pixelwise.inference.crf_refiner import CRFRefiner
+    from pixelwise.inference.engines.devices import Device, crf_device
     from pixelwise.inference.engines.registry import identity_of
-    from pixelwise.inference.engines.torch import TorchEngine
+    from pixelwise.inference.engines.torch import net_engine
     from pixelwise.models.layers.frozen_batch_norm import fold_batch_norm
     from pixelwise.training import checkpoint
     from pixelwise.training.setup.recipe_net import load_run
 
-    precision = inference_precision(precision)
+    precision, place = inference_precision(precision), Device.of(device)
     net, info = load_run(run, head)
-    refiner = None if crf is None else CRFRefiner(crf, threads)
     fold_batch_norm(net)
-    engine = TorchEngine(for_inference(net, precision))
+    engine = net_engine(net, precision, place)
+    refiner = None if crf is None else CRFRefiner(crf, threads, crf_device(engine))
     identity = identity_of(info, sha256_of(checkpoint.chosen(run)), precision)
     identity = identity if head is None else f"{identity} {head}"
-    return Predictor(engine, info, identity, refiner, views, source=str(run))
+    info, identity = loading.at_long_side(info, identity, long_side)
+    return Predictor(engine, info, identity, refiner, views, source=str(run), tiles=tiles)

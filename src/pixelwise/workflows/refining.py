@@ -1,22 +1,31 @@
-"""Labels or probabilities of a picture, from any source, refined along its edges."""
+"""Labels or probabilities from any source, refined: of a picture along its edges, of a clip over time too."""
 
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
+import numpy as np
+from PIL import Image
+
+from pixelwise.core.classes import voc_palette
 from pixelwise.core.errors import DataError, ImageError
-from pixelwise.core.pictures.writing import write_picture
+from pixelwise.core.files import write_together
+from pixelwise.core.pictures.writing import save_picture, write_picture
 from pixelwise.core.terminal import printable
 from pixelwise.core.threads import processors
-from pixelwise.crf.presets import Preset
+from pixelwise.crf.presets import Preset, load_preset
+from pixelwise.evaluation.metrics.flicker import flicker
+from pixelwise.inference.clips import FRAMES_APART, read_clip, refine_clip
 from pixelwise.inference.crf_refiner import DEFAULT_PRESET, CRFRefiner
 from pixelwise.inference.external_results import read_given, refine_given
 from pixelwise.inference.folder_refiner import FolderRefiner
 from pixelwise.inference.iterations import iteration_sheet
 from pixelwise.inference.segment_files import Outcome, plan, run
 from pixelwise.inference.segmentation import KINDS
+from pixelwise.inference.sources.files import PassedOver
 from pixelwise.workflows.segmenting import SegmentedFolder
 
 ENDINGS = (".png", ".npz")
@@ -105,7 +114,7 @@ def refine_folder(
     folder, place = Path(photos), Path(output)
     if not folder.is_dir():
         raise DataError(f"{printable(folder)} is not a folder", "for a single picture use refine_file")
-    passed_over: Counter[str] = Counter()
+    passed_over: PassedOver = {}
     tasks = plan([folder], place, passed_over)
     threads = threads or processors()
     workers = min(threads, max(1, len(tasks)))
@@ -116,3 +125,55 @@ def refine_folder(
         if on_picture is not None:
             on_picture(len(outcomes), len(tasks), outcome)
     return SegmentedFolder(tuple(outcomes), place, passed_over)
+
+
+@dataclass(frozen=True)
+class RefinedClip:
+    """The folder of a clip's new labels; flicker `before` and `after`, see evaluation.metrics.flicker."""
+
+    path: Path
+    frames: int
+    before: float
+    after: float
+
+
+def refine_video(
+    frames: str | Path,
+    labels: str | Path,
+    output: str | Path,
+    preset: Preset | str | Path = DEFAULT_PRESET,
+    confidence: float = 0.7,
+    frames_apart: float = FRAMES_APART,
+    overwrite: bool = False,
+    threads: int | None = None,
+    on_frames: Callable[[int], None] | None = None,
+) -> RefinedClip:
+    """Refine the labels of a clip in a dense CRF over x, y, t and colour; write palette pictures
+    OUTPUT/NAME.png, in the colours of the first label file if it has a palette, else in VOC's.
+
+    frames, labels: folders whose files have the same names, or NAME_mask.png as labels; frames follow each
+    other by name. frames_apart: how far the CRF looks in time, a standard deviation in frames. Raises
+    DataError for clips that cannot be read, ImageError if `output` is there already, unless `overwrite`, or
+    cannot be written into.
+    """
+    place = Path(output)
+    if place.exists() and not (overwrite and place.is_dir()):
+        raise ImageError(f"{printable(place)} is there already", "--overwrite replaces it, if it is a folder")
+    chosen = preset if isinstance(preset, Preset) else load_preset(preset)
+    clip = read_clip(Path(frames), Path(labels))
+    refined = refine_clip(clip, chosen, confidence, threads, frames_apart, on_frames)
+    palette = clip.palette or [channel for color in voc_palette() for channel in color]
+    writes = {}
+    for name, ids in zip(clip.names, refined, strict=True):
+        picture = Image.fromarray(np.ascontiguousarray(ids))
+        picture.putpalette(palette)
+        path = place / f"{name}.png"
+        writes[path] = partial(_write, path, picture)
+    write_together(writes)
+    return RefinedClip(
+        place, len(clip.names), flicker(clip.frames, clip.labels), flicker(clip.frames, refined)
+    )
+
+
+def _write(path: Path, picture: Image.Image, file: BinaryIO) -> None:
+    save_picture(file, path, picture)

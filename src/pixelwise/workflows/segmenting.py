@@ -1,7 +1,6 @@
 """Segment many pictures and save the results in a folder."""
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Unpack
@@ -14,20 +13,26 @@ from pixelwise.inference.results.cleaning import AS_IS, Cleaning
 from pixelwise.inference.results.submission import check_submission, write_submission
 from pixelwise.inference.segment_files import Outcome, listed, plan, run
 from pixelwise.inference.segmentation import KINDS
+from pixelwise.inference.sources.files import PassedOver
+from pixelwise.inference.video.frames import check_motion
+from pixelwise.inference.video.saving import Motion
 from pixelwise.workflows.loading import LoadOptions, load, refuse_options
+
+FRAMES = ("first", "all")
+"""Which frames or pages of a file are segmented."""
 
 
 @dataclass(frozen=True)
 class SegmentedFolder:
     """What `segment_folder` did: the outcome of each picture, in order.
 
-    passed_over: how many files in the input folders are not segmented, by kind, such as videos. submission:
+    passed_over: files in the input folders that are not segmented, by kind, such as raw photos. submission:
     the archive of all masks, if one was asked for.
     """
 
     outcomes: tuple[Outcome, ...]
     output: Path
-    passed_over: Mapping[str, int]
+    passed_over: PassedOver
     submission: Path | None = None
 
     @property
@@ -48,10 +53,14 @@ def segment_folder(
     hha: str | Path | None = None,
     cleaning: Cleaning = AS_IS,
     submission: str | Path | None = None,
+    frames: str = "first",
+    every: int = 1,
+    smooth: str | None = None,
+    on_frame: Callable[[int, int | None], None] | None = None,
     on_picture: Callable[[int, int, Outcome], None] | None = None,
     **options: Unpack[LoadOptions],
 ) -> SegmentedFolder:
-    """Segment files, folders (with subfolders) and patterns; save results below `output`.
+    """Segment files, folders (with subfolders), patterns and URLs; save results below `output`.
 
     model: what `load` takes, with its `options`, such as crf="densecrf" or threads=1; or a predictor, which
     has its own. save: any of "mask", "overlay", "cutout" and "probabilities". Pictures that an earlier run
@@ -59,7 +68,15 @@ def segment_folder(
     `problem`; the others go on. ids: a text file that lists the pictures to segment by their names without
     ending. depth, hha: for models that see them, folders of files called as the pictures are. cleaning: what
     is done to the labels, such as removing small regions. submission: an archive (.tgz) of all masks to
-    write, in the form of PASCAL VOC's server or of CamVid.
+    write, in the form of PASCAL VOC's server or of CamVid. frames: "all" segments every frame of an animation
+    and every page of a TIFF file, as NAME_page0001 and so on; "first" notes that there are more.
+
+    Videos give an overlaid video, NAME_overlay.mp4, with the sound, and the other results of each frame in a
+    folder NAME_frames. every, smooth: see `Predictor.video`. on_frame is called with the number of frames of
+    a video that are done and their total, None if that is not known.
+
+    URLs are http(s) ones of pictures, and those of pictures and folders that fsspec knows, such as s3://;
+    `output` is a local folder. "-" is a picture on standard input.
 
     on_picture is called with the number of pictures done, their total and the outcome. Raises ValueError for
     another kind in `save`, and for options beside a predictor; ImageError if `output` cannot be written into,
@@ -68,13 +85,18 @@ def segment_folder(
     """
     if unknown := [kind for kind in save if kind not in KINDS]:
         raise ValueError(f"save is any of {', '.join(KINDS)}, got {', '.join(unknown)}")
+    if frames not in FRAMES:
+        raise ValueError(f"frames is one of {', '.join(FRAMES)}, got {frames}")
+    check_motion(every, smooth)
     output = Path(output)
     sources = [inputs] if isinstance(inputs, str | Path) else list(inputs)
-    passed_over: Counter[str] = Counter()
-    tasks = plan(sources, output, passed_over)
+    passed_over: PassedOver = {}
+    private = model.allow_private_urls if isinstance(model, Predictor) else options.get("allow_private_urls")
+    tasks = plan(sources, output, passed_over, all_frames=frames == "all", allow_private_urls=bool(private))
     tasks = tasks if ids is None else listed(tasks, set(read_list(Path(ids))), str(ids))
     threads = options.get("threads") or processors()
-    workers = min(threads, max(1, len(tasks)))
+    side_by_side = threads if any(task.is_video for task in tasks) else len(tasks)
+    workers = min(threads, max(1, side_by_side))
     if isinstance(model, Predictor):
         refuse_options(options)
     else:
@@ -92,7 +114,8 @@ def segment_folder(
             "leave cutout out of --save",
         )
     outcomes = []
-    for outcome in run(predictor, tasks, output, tuple(dict.fromkeys(save)), overwrite, workers):
+    kinds, motion = tuple(dict.fromkeys(save)), Motion(every, smooth)
+    for outcome in run(predictor, tasks, output, kinds, overwrite, workers, motion, on_frame):
         outcomes.append(outcome)
         if on_picture is not None:
             on_picture(len(outcomes), len(tasks), outcome)

@@ -15,7 +15,7 @@ from tiny_model import tiny_model
 from pixelwise.core.errors import MissingExtraError, ModelError
 from pixelwise.inference.engines.onnx import OnnxEngine
 from pixelwise.inference.engines.openvino import OpenVinoEngine, openvino_core
-from pixelwise.inference.predictor import load
+from pixelwise.inference.loading import load
 
 SIZES = [(1, 1), (3, 50), (40, 31)]
 

@@ -14,9 +14,9 @@ from small_nets import make_catalogue_small, small_fcn, with_random_weights
 from pixelwise.core.classes import Classes
 from pixelwise.core.errors import MissingExtraError, ModelError
 from pixelwise.inference.engines.torch import TorchEngine
+from pixelwise.inference.loading import load
 from pixelwise.inference.model_files.model_file import ModelInfo
 from pixelwise.inference.model_files.net_file import read_net, write_net
-from pixelwise.inference.predictor import load
 from pixelwise.models.weights.tensor_files import NET, read_metadata
 
 INFO = ModelInfo("small", Classes.named(["background", *"abcd"]), 64, {"mean": [1.0]}, {"imported_from": "x"})

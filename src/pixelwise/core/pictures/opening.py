@@ -6,15 +6,16 @@ memory for decoding fits into memory_budget.PICTURES. All this is checked before
 
 import functools
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
 from PIL import Image, UnidentifiedImageError
 
-from pixelwise.core.errors import ImageError
+from pixelwise.core.errors import ImageError, MissingExtraError
 from pixelwise.core.files import open_file
+from pixelwise.core.pictures.endings import RAW_SUFFIXES
 from pixelwise.core.pictures.memory_budget import PICTURES
 from pixelwise.core.pictures.pillow_limits import MAX_PIXELS, guarded
 from pixelwise.core.terminal import library_messages, printable
@@ -27,7 +28,7 @@ FORMATS = (
 # fmt: on
 """The formats that are read, by Pillow's names; MPO comes with JPEG. Pillow's others start programs (EPS,
 WMF), open pictures inside them without these checks (ICO, ICNS, IPTC), unpack without a bound (FITS), or are
-not for photos."""
+not for photos. HEIC is read too if pillow_heif is installed."""
 
 MAX_SIDE = 100_000
 """Pictures with a longer side are refused: decoders keep a table of rows."""
@@ -49,12 +50,27 @@ def opened(source: Path | IO[bytes], shown: str, formats: tuple[str, ...] = FORM
     Raises ImageError for what is not a file, not a picture of `formats`, some or all of FORMATS, or larger
     than MAX_PIXELS and MAX_SIDE allow. `decode` it within the block.
     """
-    with guarded(), ExitStack() as stack:
+    with guarded(), identified(source, shown, formats) as image:
+        yield image
+
+
+@contextmanager
+def identified(
+    source: Path | IO[bytes], shown: str, formats: tuple[str, ...] = FORMATS
+) -> Iterator[Image.Image]:
+    """As `opened`, for files that stay open from one call to the next: only calls are `guarded` then."""
+    with ExitStack() as stack:
         file = stack.enter_context(_opened_file(source, shown) if isinstance(source, Path) else source)
         if file.seek(0, io.SEEK_END) == 0:
             raise ImageError(f"{shown}: expected an image, got an empty file")
         file.seek(0)
-        image = stack.enter_context(_identified(file, shown, formats))
+        is_raw = isinstance(source, Path) and source.suffix.lower() in RAW_SUFFIXES
+        try:
+            image = stack.enter_context(_identified(file, shown, formats))
+        except ImageError as problem:
+            raise _raw(shown) if is_raw else problem from None
+        if is_raw and image.format == "TIFF":
+            raise _raw(shown)
         expect_bounded(image, shown)
         yield image
 
@@ -73,16 +89,53 @@ def _opened_file(path: Path, shown: str) -> IO[bytes]:
 
 
 def _identified(file: IO[bytes], shown: str, formats: tuple[str, ...]) -> Image.Image:
+    head = file.read(32)
+    file.seek(0)
     try:
-        return Image.open(file, formats=[name for name in formats if name in _formats_here()])
+        if formats is FORMATS and is_heic(head):
+            return _heic(file, shown)
+        image = Image.open(file, formats=[name for name in formats if name in _formats_here()])
     except UnidentifiedImageError:
         file.seek(0)
         hint = None if formats is FORMATS else f"formats that are read: {', '.join(formats)}"
         raise ImageError(f"{shown}: expected an image, got {_kind(file.read(512))}", hint) from None
     except Image.DecompressionBombError:
         raise ImageError(_too_many_pixels(shown)) from None
+    except ImageError:
+        raise
     except Exception as problem:  # decoders raise nearly anything on damaged files
         raise ImageError(f"{shown}: damaged image: {_reason(problem)}") from problem
+    if head.startswith(_CANON) or _DNG_VERSION in getattr(image, "tag_v2", {}):
+        raise _raw(shown)
+    return image
+
+
+def _heic(file: IO[bytes], shown: str) -> Image.Image:
+    """A HEIC photo, by pillow_heif. It is opened without the registry of Pillow, which belongs to users."""
+    try:
+        from pillow_heif import HeifImageFile
+    except ModuleNotFoundError:
+        missing = MissingExtraError("pillow_heif")
+        raise ImageError(
+            f"{shown}: a HEIC photo; {missing.message}", f"{missing.hint}, or convert it to JPEG"
+        ) from None
+    made: Callable[[IO[bytes]], Image.Image] = HeifImageFile
+    try:
+        return made(file)
+    except Exception as problem:  # decoders raise nearly anything on damaged files
+        raise ImageError(f"{shown}: damaged HEIC photo: {_reason(problem)}") from problem
+
+
+def is_heic(head: bytes) -> bool:
+    """Whether a file that begins so is a HEIC photo."""
+    return head[4:8] == b"ftyp" and head[8:12] in _HEIC
+
+
+def _raw(shown: str) -> ImageError:
+    return ImageError(
+        f"{shown}: expected an image, got a raw photo of a camera, which has to be developed first",
+        "convert it to JPEG or TIFF, for example with darktable-cli, RawTherapee or magick IN.nef OUT.jpg",
+    )
 
 
 @functools.cache
@@ -114,9 +167,14 @@ def decode(image: Image.Image, shown: str) -> list[str]:
     Returns the decoder's complaints if the picture is usable nevertheless. Raises ImageError.
     """
     said: list[str] = []
+    size = image.size
     try:
         with library_messages() if image.format == "TIFF" else _silence() as said:
             image.load()
+        if image.format == "HEIF" and image.size != size:
+            raise ValueError(
+                f"the header says {size[0]}x{size[1]}, the picture is {image.width}x{image.height}"
+            )
     except Image.DecompressionBombError:
         raise ImageError(_too_many_pixels(shown)) from None
     except MemoryError:
@@ -181,7 +239,11 @@ def _too_many_pixels(shown: str, size: tuple[int, int] | None = None) -> str:
 
 
 _OTHER_TIFF = "a damaged TIFF, or one of other bands than colours and alpha, which inputs=bands reads"
+_RAW = "a raw photo of a camera: convert it to JPEG or TIFF"
+_CANON = b"II*\x00\x10\x00\x00\x00CR"
+_DNG_VERSION = 50706  # a tag of TIFF
 _MAGIC = {
+    _CANON: _RAW,
     b"%!PS": "an EPS or PostScript file: convert it to PNG",
     b"\xc5\xd0\xd3\xc6": "an EPS file: convert it to PNG",
     b"\xd7\xcd\xc6\x9a": "a WMF drawing: convert it to PNG",
@@ -200,6 +262,11 @@ _MAGIC = {
     b"II*\x00": _OTHER_TIFF,
     b"MM\x00*": _OTHER_TIFF,
     b"RIFF": "a damaged WebP, or RIFF audio or video",
+    b"FUJIFILMCCD-RAW": _RAW,
+    b"IIRO": _RAW,
+    b"IIU\x00": _RAW,
+    b"FOVb": _RAW,
+    b"\x1aE\xdf\xa3": "a video",
     b"\x7fELF": "a program",
 }
 _HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")
@@ -211,7 +278,9 @@ def _kind(head: bytes) -> str:
         if head.startswith(magic):
             return name
     if head[4:8] == b"ftyp":
-        return "a HEIC photo: convert it to JPEG" if head[8:12] in _HEIC else "a video, or a damaged AVIF"
+        if head[8:12] == b"crx ":
+            return _RAW
+        return "a HEIC photo: convert it to JPEG" if is_heic(head) else "a video, or a damaged AVIF"
     text = head.decode("latin-1")
     if all(c.isprintable() or c in "\r\n\t" for c in text):
         return "HTML or XML text" if text.lstrip().startswith("<") else "text"

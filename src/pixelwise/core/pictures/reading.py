@@ -1,12 +1,14 @@
 """Read pictures into RGB, no larger than needed and in bounded memory.
 
-EXIF orientation is applied; the first frame of an animation is read; transparent pixels are blended with
-white. A decoded picture is never copied as a whole: it is converted and averaged in strips.
+EXIF orientation is applied; the first frame of an animation is read, unless a Page asks for another;
+transparent pixels are blended with white. A decoded picture is never copied as a whole: it is converted and
+averaged in strips.
 """
 
 import io
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,13 +20,28 @@ from PIL import ExifTags, Image
 from pixelwise.core.errors import ImageError
 from pixelwise.core.pictures.memory_budget import PICTURES
 from pixelwise.core.pictures.opening import decode, decoding_bytes, expect_affordable, expect_bounded, opened
+from pixelwise.core.pictures.pages import Page, holds_several
 from pixelwise.core.pictures.pillow_limits import guarded
 from pixelwise.core.pictures.pixel_modes import to_rgb
 from pixelwise.core.terminal import printable
 from pixelwise.core.types import RGBImage
 
-Source = str | Path | Image.Image | npt.NDArray[Any]
-"""A file, a Pillow image, or an RGB array (H, W, 3) of uint8; models of bands take (H, W, K)."""
+
+@dataclass(frozen=True)
+class Encoded:
+    """The content of a picture file that is in memory, and its name for messages."""
+
+    content: bytes = field(repr=False)
+    name: str = "the bytes"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+Readable = str | Path | Encoded | Page | Image.Image | npt.NDArray[Any]
+"""A file, one of its pages, the content of a file, a Pillow image, or an RGB array (H, W, 3) of uint8; models
+of bands take (H, W, K).
+"""
 
 FIRST_FRAME = "only the first frame"
 """The note on a file that holds several pictures."""
@@ -58,17 +75,20 @@ class Photo:
     notes: tuple[str, ...] = ()
 
 
-def read_photo(source: Source, long_side: int) -> Photo:
+def read_photo(source: Readable, long_side: int) -> Photo:
     """A copy of `source` whose longer side has at most `long_side` pixels.
 
     Files are turned upright; Pillow images and (H, W, 3) uint8 arrays are not, so that results fit them.
     Raises ImageError for files that are not readable images, ValueError for other arrays.
     """
     notes: list[str] = []
-    if isinstance(source, str | Path):
-        path = Path(source)
-        pixels, size, notes = _read_file(path, long_side, printable(path))
-        again = partial(_read_again, path, size)
+    if isinstance(source, Page) and source.is_frame:
+        whole = _read_file(source, None, printable(source))[0]
+        return replace(read_photo(whole, long_side), original=partial(np.asarray, whole))
+    if isinstance(source, str | Path | Encoded | Page):
+        file = Path(source) if isinstance(source, str) else source
+        pixels, size, notes = _read_file(file, long_side, printable(file))
+        again = partial(_read_again, file, size)
     else:
         image = source if isinstance(source, Image.Image) else _array_image(source)
         pixels, size = _read_open(image, long_side, _name(image))
@@ -84,7 +104,7 @@ def read_picture(path: Path) -> RGBImage:
 
 def read_embedded(content: bytes, name: str) -> RGBImage:
     """A picture inside another file as read_picture gives it; `name` is for messages."""
-    return _read_file(io.BytesIO(content), None, name)[0]
+    return _read_file(Encoded(content, name), None, name)[0]
 
 
 def size_of(path: Path) -> tuple[int, int]:
@@ -127,10 +147,10 @@ def _array_image(array: npt.NDArray[np.uint8]) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(array))
 
 
-def _read_again(path: Path, size: tuple[int, int]) -> RGBImage:
-    pixels, now, _ = _read_file(path, None, printable(path))
+def _read_again(file: Path | Encoded | Page, size: tuple[int, int]) -> RGBImage:
+    pixels, now, _ = _read_file(file, None, printable(file))
     if now != size:
-        raise ImageError(f"{printable(path)}: the file has changed while it was being segmented", "try again")
+        raise ImageError(f"{printable(file)}: the file has changed while it was being segmented", "try again")
     return pixels
 
 
@@ -138,18 +158,25 @@ def _convert_again(image: Image.Image) -> RGBImage:
     return _read_open(image, None, _name(image))[0]
 
 
+def _opened(source: Path | Encoded | Page, shown: str) -> AbstractContextManager[Image.Image]:
+    if isinstance(source, Page):
+        return source.opened()
+    return opened(io.BytesIO(source.content) if isinstance(source, Encoded) else source, shown)
+
+
 def _read_file(
-    source: Path | io.BytesIO, long_side: int | None, shown: str
+    source: Path | Encoded | Page, long_side: int | None, shown: str
 ) -> tuple[RGBImage, tuple[int, int], list[str]]:
     """Pixels, (height, width) of the original, notes."""
-    with opened(source, shown) as image:
-        notes = _frames_left_out(image)
+    with _opened(source, shown) as image:
+        notes = [] if isinstance(source, Page) or not holds_several(image) else [FIRST_FRAME]
         plan = _plan(image, long_side, shown, draft=image.format in ("JPEG", "MPO"))
         with PICTURES.reserve(plan.bytes):
             notes += decode(image, shown)
             pixels = _converted(image, plan, shown)
             turn = turn_of(image)
-            image.close()  # free the memory before the reservation ends
+            if not isinstance(source, Page):
+                image.close()  # free the memory before the reservation ends
     if turn is None:
         return pixels, plan.size, notes
     turned = np.ascontiguousarray(np.asarray(Image.fromarray(pixels).transpose(turn)))
@@ -163,14 +190,6 @@ def _read_open(image: Image.Image, long_side: int | None, shown: str) -> tuple[R
         with PICTURES.reserve(plan.bytes):
             decode(image, shown)
             return _converted(image, plan, shown), plan.size
-
-
-def _frames_left_out(image: Image.Image) -> list[str]:
-    """A note if only the first of several pictures in a file is read. In MPO and PSD the first is the whole
-    one.
-    """
-    several = image.format not in ("MPO", "PSD") and getattr(image, "is_animated", False)
-    return [FIRST_FRAME] if several else []
 
 
 def turn_of(image: Image.Image) -> Image.Transpose | None:

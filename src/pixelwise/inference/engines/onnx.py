@@ -1,21 +1,23 @@
 """ONNX Runtime runs model files."""
 
 import functools
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from pixelwise.core.pictures.memory_budget import PICTURES
 from pixelwise.core.threads import thread_count
-from pixelwise.core.types import RGBImage, Scores
+from pixelwise.core.types import Channel, RGBImage, Scores
 from pixelwise.inference.engines.contract import check_contract
+from pixelwise.inference.engines.devices import PROCESSOR, Device, expect_provider, onnx_providers
 from pixelwise.inference.engines.model_failures import content_of, failed, incomplete, only_picture, too_large
 from pixelwise.inference.model_files.model_file import OUTPUT
 from pixelwise.inference.model_files.onnx_file import checked_metadata
 
 
 class OnnxEngine:
-    """ONNX Runtime on the processor.
+    """ONNX Runtime, on the processor or a GPU.
 
     `model` is a path or the bytes of a file that keeps the contract of model_file.py, `source` its name in
     messages. Raises ModelError for files that hold more than onnx_file.py allows, before they are run, and
@@ -24,9 +26,13 @@ class OnnxEngine:
     """
 
     def __init__(
-        self, model: "str | Path | bytes", threads: int | None = None, source: str | None = None
+        self,
+        model: "str | Path | bytes",
+        threads: int | None = None,
+        source: str | None = None,
+        device: Device = PROCESSOR,
     ) -> None:
-        from onnxruntime import InferenceSession, SessionOptions
+        from onnxruntime import InferenceSession, SessionOptions, get_available_providers
 
         content, self._source = content_of(model, source)
         self._metadata = checked_metadata(content, self._source)
@@ -38,10 +44,12 @@ class OnnxEngine:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         _bound_memory()
         options.add_session_config_entry("session.use_env_allocators", "1")
+        providers = onnx_providers(device, get_available_providers())
         try:
-            self._session = InferenceSession(content, options, providers=["CPUExecutionProvider"])
+            self._session = InferenceSession(content, options, providers=providers)
         except Exception as problem:  # ONNX Runtime's exceptions have no common base
             raise incomplete(self._source, problem) from problem
+        self.device = expect_provider(device, providers, self._session.get_providers())
         inputs = {entry.name: (entry.type, entry.shape) for entry in self._session.get_inputs()}
         outputs = {entry.name: (entry.type, entry.shape) for entry in self._session.get_outputs()}
         self._inputs = check_contract(
@@ -62,14 +70,32 @@ class OnnxEngine:
         """The metadata properties of the file."""
         return dict(self._metadata)
 
+    @property
+    def takes_batches(self) -> bool:
+        """Whether the graph takes any number of pictures at a time."""
+        return not any(isinstance(entry.shape[0], int) for entry in self._session.get_inputs())
+
+    def batch_scores(self, images: Sequence[RGBImage]) -> list[Scores]:
+        """The scores of pictures of one size. Raises ModelError."""
+        feeds = [self._inputs.feeds(image) for image in images]
+        joined = {name: np.concatenate([feed[name] for feed in feeds]) for name in feeds[0]}
+        return [
+            np.ascontiguousarray(only_picture(self._source, scores[np.newaxis]), np.float32)
+            for scores in self._run(joined, images[0])
+        ]
+
     def scores(self, image: RGBImage) -> Scores:
+        scores = self._run(self._inputs.feeds(image), image)
+        return np.ascontiguousarray(only_picture(self._source, scores), np.float32)
+
+    def _run(self, feeds: dict[str, Channel], image: RGBImage) -> Channel:
         try:
-            (scores,) = self._session.run([OUTPUT], self._inputs.feeds(image))
+            (scores,) = self._session.run([OUTPUT], feeds)
         except Exception as problem:  # as above
             if "bfc_arena" in str(problem):
                 raise too_large(self._source, image.shape[:2]) from problem
             raise failed(self._source, image, problem) from problem
-        return np.ascontiguousarray(only_picture(self._source, np.asarray(scores)), np.float32)
+        return np.asarray(scores)
 
 
 @functools.cache

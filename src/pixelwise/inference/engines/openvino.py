@@ -15,6 +15,7 @@ from pixelwise.core.precision import for_inference
 from pixelwise.core.threads import processors, thread_count
 from pixelwise.core.types import RGBImage, Scores
 from pixelwise.inference.engines.contract import check_contract
+from pixelwise.inference.engines.devices import PROCESSOR, Device, openvino_device
 from pixelwise.inference.engines.model_failures import content_of, failed, incomplete, only_picture, too_large
 from pixelwise.inference.model_files.model_file import OUTPUT
 from pixelwise.inference.model_files.onnx_file import checked_metadata
@@ -48,7 +49,8 @@ def _first_core() -> Any:
 
 
 class OpenVinoEngine:
-    """OpenVINO on the processor, for the same files, with the same checks, and for its own files.
+    """OpenVINO on the processor or a GPU of Intel, for the same files with the same checks, and
+    for its own files.
 
     precision: "float32", or "bfloat16" on processors with such arithmetic; never chosen automatically.
     bundled: the file ships with pixelwise, so its tensors are not checked for pictures of usual size. Scoring
@@ -63,6 +65,7 @@ class OpenVinoEngine:
         source: str | None = None,
         precision: str = "float32",
         bundled: bool = False,
+        device: Device = PROCESSOR,
     ) -> None:
         try:
             import openvino  # noqa: F401
@@ -79,17 +82,25 @@ class OpenVinoEngine:
             content, self._source = content_of(model, source)
             parts, self._metadata = (content,), checked_metadata(content, self._source)
         core = openvino_core()
+        place = openvino_device(device, core.available_devices)
+        self.device = "cpu" if place == "CPU" else f"xpu:{device.index}"
         self._threads = thread_count(threads)
         precision = for_inference(precision)
-        if precision == "bfloat16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        if (
+            place == "CPU"
+            and precision == "bfloat16"
+            and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        ):
             raise ModelError("this processor has no arithmetic in bfloat16", "use --precision float32")
         streams = max(1, processors() // self._threads)  # as many calls at a time as there are processors for
         self._home = os.getpid() if streams > 1 else None  # a single stream runs in the thread that calls
-        options = {
+        options: dict[str, Any] = {
             "INFERENCE_PRECISION_HINT": "f32" if precision == "float32" else "bf16",
             "INFERENCE_NUM_THREADS": streams * self._threads,
             "NUM_STREAMS": streams,
         }
+        if place != "CPU":
+            del options["INFERENCE_NUM_THREADS"]  # of the processor alone
         try:
             self._model = core.read_model(*parts)
         except RuntimeError as problem:
@@ -102,7 +113,7 @@ class OpenVinoEngine:
         self._room = USUAL_SIDE if bundled else 0
         self._expect_room((USUAL_SIDE, USUAL_SIDE))
         try:
-            self._net = core.compile_model(self._model, "CPU", options)
+            self._net = core.compile_model(self._model, place, options)
         except RuntimeError as problem:
             raise incomplete(self._source, problem) from problem
         self._requests = threading.local()

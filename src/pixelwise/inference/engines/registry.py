@@ -1,7 +1,6 @@
 """Choose the engine for a model, by the kind of its file, the installed packages and the user's wish."""
 
 import hashlib
-import importlib.util
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +15,9 @@ from pixelwise.core.pictures.bands import BandForm
 from pixelwise.core.precision import for_inference as inference_precision
 from pixelwise.core.threads import thread_count
 from pixelwise.core.types import BANDS, IMAGE
+from pixelwise.inference.engines.batching import Batching
 from pixelwise.inference.engines.crf_engine import CRFEngine
+from pixelwise.inference.engines.devices import Device, auto_engine, torch_device
 from pixelwise.inference.engines.engine import Engine
 from pixelwise.inference.engines.onnx import OnnxEngine
 from pixelwise.inference.engines.openvino import OpenVinoEngine
@@ -31,36 +32,38 @@ ENGINES = ("auto", "onnxruntime", "openvino", "torch")
 
 
 def open_model(
-    name_or_path: str | Path, threads: int | None, engine: str, precision: str
+    name_or_path: str | Path, threads: int | None, engine: str, precision: str, device: str = "auto"
 ) -> tuple[Engine, ModelInfo, str]:
     """The engine for a bundled model by name, a model file (.onnx, .xml, .pt) or a net (.safetensors), the
-    model's metadata and its identity. See predictor.load.
+    model's metadata and its identity. See inference/loading.py.
     """
     if engine not in ENGINES:
         raise ValueError(f'expected an engine among {", ".join(ENGINES)}, got "{engine}"')
-    precision = inference_precision(precision)
+    precision, place = inference_precision(precision), Device.of(device)
     path = Path(name_or_path)
     if path.suffix == ".safetensors":
-        return _open_net(path, threads, engine, precision)
+        return _open_net(path, threads, engine, precision, place)
     if path.suffix == openvino_file.ENDING:
-        return _open_openvino(path, threads, engine, precision)
+        return _open_openvino(path, threads, engine, precision, place)
     if path.suffix in torchscript_file.ENDINGS:
-        return _open_torchscript(path, threads, engine, precision)
+        return _open_torchscript(path, threads, engine, precision, place)
     if engine == "torch":
         raise ModelError(f"{name_or_path} is a model file, which torch does not run", "use --engine auto")
     model, source = read_model(name_or_path)
     if engine == "auto":
-        engine = "openvino" if importlib.util.find_spec("openvino") else "onnxruntime"
+        engine = auto_engine(place, precision)
     if engine == "onnxruntime" and precision != "float32":
         raise ModelError(f"ONNX Runtime computes in float32, not in {precision}", "use the engine openvino")
     made: OnnxEngine | OpenVinoEngine
     if engine == "openvino":
         bundled = str(name_or_path) in bundled_names()
-        made = OpenVinoEngine(model, threads, source, precision, bundled)
+        made = OpenVinoEngine(model, threads, source, precision, bundled, place)
     else:
-        made = OnnxEngine(model, threads, source)
+        made = OnnxEngine(model, threads, source, place)
     info = ModelInfo.from_metadata(made.metadata, source)
-    return with_crf(made, info), info, identity_of(info, hashlib.sha256(model).hexdigest(), precision)
+    batched = isinstance(made, OnnxEngine) and made.device != "cpu" and made.takes_batches
+    whole = Batching(made) if isinstance(made, OnnxEngine) and batched else made
+    return with_crf(whole, info), info, identity_of(info, hashlib.sha256(model).hexdigest(), precision)
 
 
 def with_crf(engine: Engine, info: ModelInfo) -> Engine:
@@ -69,19 +72,19 @@ def with_crf(engine: Engine, info: ModelInfo) -> Engine:
 
 
 def _open_openvino(
-    path: Path, threads: int | None, engine: str, precision: str
+    path: Path, threads: int | None, engine: str, precision: str, device: Device
 ) -> tuple[Engine, ModelInfo, str]:
     if engine not in ("auto", "openvino"):
         raise ModelError(f"{path} is an OpenVINO file, which {engine} does not run", "use --engine auto")
     file = openvino_file.read_openvino(path)
-    made = OpenVinoEngine(file, threads, str(path), precision)
+    made = OpenVinoEngine(file, threads, str(path), precision, device=device)
     info = ModelInfo.from_metadata(file.metadata, str(path))
     digest = hashlib.sha256(file.graph + file.weights).hexdigest()
     return with_crf(made, info), info, identity_of(info, digest, precision)
 
 
 def _open_torchscript(
-    path: Path, threads: int | None, engine: str, precision: str
+    path: Path, threads: int | None, engine: str, precision: str, device: Device
 ) -> tuple[Engine, ModelInfo, str]:
     if (engine, precision) not in (("auto", "float32"), ("torch", "float32")):
         raise ModelError(
@@ -97,12 +100,14 @@ def _open_torchscript(
         if problem.name not in EXTRAS:
             raise
         raise MissingExtraError(problem.name) from None
-    made = TorchScriptEngine(file, info, threads, str(path))
+    made = TorchScriptEngine(file, info, threads, str(path), device)
     digest = hashlib.sha256(file.content).hexdigest()
     return with_crf(made, info), info, identity_of(info, digest, precision)
 
 
-def _open_net(path: Path, threads: int | None, engine: str, precision: str) -> tuple[Engine, ModelInfo, str]:
+def _open_net(
+    path: Path, threads: int | None, engine: str, precision: str, device: Device
+) -> tuple[Engine, ModelInfo, str]:
     if engine not in ("auto", "torch"):
         raise ModelError(
             f"{path} is a net, which {engine} does not run", "convert it to a model file: pixelwise export"
@@ -110,8 +115,7 @@ def _open_net(path: Path, threads: int | None, engine: str, precision: str) -> t
     try:
         import torch
 
-        from pixelwise.cpu.inference import for_inference
-        from pixelwise.inference.engines.torch import TorchEngine
+        from pixelwise.inference.engines.torch import net_engine
         from pixelwise.inference.model_files.net_file import read_net
     except ModuleNotFoundError as problem:
         if problem.name not in EXTRAS:
@@ -120,7 +124,7 @@ def _open_net(path: Path, threads: int | None, engine: str, precision: str) -> t
     if threads is not None:
         torch.set_num_threads(thread_count(threads))
     net, info = read_net(path)
-    return TorchEngine(for_inference(net, precision)), info, identity_of(info, sha256_of(path), precision)
+    return net_engine(net, precision, device), info, identity_of(info, sha256_of(path), precision)
 
 
 def open_module(
@@ -132,11 +136,12 @@ def open_module(
     threads: int | None,
     engine: str,
     precision: str,
+    device: str = "auto",
     bands: BandForm | None = None,
 ) -> tuple[Engine, ModelInfo, str]:
-    """The engine for any torch module, which is tested on a small picture; see predictor.load.
+    """The engine for any torch module, which is tested on a small picture; see inference/loading.py.
 
-    The net runs unchanged, in evaluation mode, on its own device.
+    The net runs unchanged, in evaluation mode. With the device "auto" it stays where it is.
     """
     torch = sys.modules.get("torch")  # who has a net has imported torch
     if torch is None or not isinstance(module, torch.nn.Module):
@@ -163,7 +168,11 @@ def open_module(
     _expect_channels(module, normalisation.channels)
     parameter = next(module.parameters(), None)
     net = ForeignNet(module, normalisation, multiple).eval()
-    net = net if parameter is None else net.to(parameter.device)
+    place = Device.of(device)
+    if place.kind != "auto":
+        net = net.to(torch_device(place, torch))
+    elif parameter is not None:
+        net = net.to(parameter.device)
     made = TorchEngine(net)
     try:
         scored = len(made.scores(np.zeros((65, 97, normalisation.channels), np.uint8)))
@@ -181,7 +190,8 @@ def open_module(
         digest.update(
             tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes() if tensor.ndim else b""
         )
-    return made, info, identity_of(info, digest.hexdigest(), precision)
+    whole: Engine = made if made.device == "cpu" else Batching(made)
+    return whole, info, identity_of(info, digest.hexdigest(), precision)
 
 
 def _expect_channels(module: "nn.Module", channels: int) -> None:

@@ -1,6 +1,7 @@
 """Draw labels: overlay and legend."""
 
 from collections.abc import Sequence
+from math import log2
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont
@@ -59,9 +60,17 @@ def visible_colour(color: RGB) -> RGB:
     return round(color[0] * scale), round(color[1] * scale), round(color[2] * scale)
 
 
+def line_width(size: tuple[int, ...]) -> int:
+    """Pixels of an outline's width in a picture of (height, width): a 450th of its longer side, but beyond
+    1350 pixels only half a pixel more for each doubling, since people look at parts of large pictures.
+    """
+    longer = max(size)
+    return max(1, round(longer / 450 if longer <= 1350 else 3 + log2(longer / 1350) / 2))
+
+
 def _outline(picture: Image.Image, labels: Labels) -> None:
     """White lines along borders between labels, with a soft dark margin for light backgrounds."""
-    width = max(1, round(max(labels.shape) / 450))
+    width = line_width(labels.shape)
     border = Image.fromarray(borders(labels))
     line = border.filter(ImageFilter.MaxFilter(2 * (width // 2) + 1)) if width > 1 else border
     glow = line.filter(ImageFilter.GaussianBlur(1.5 * width)).point(lambda value: min(255, value * 2) * 0.55)

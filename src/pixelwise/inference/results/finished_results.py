@@ -5,11 +5,13 @@ reserve the names) and again after the last. So an interrupted run continues whe
 pictures never share a name.
 """
 
+import hashlib
 import json
 import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from itertools import count, dropwhile, islice
 from pathlib import Path, PurePath
 from typing import Any
@@ -20,6 +22,12 @@ from pixelwise.core.terminal import printable
 from pixelwise.inference.probabilities import Area
 from pixelwise.inference.segmentation import KINDS
 
+FRAMES = "_frames"
+"""The ending of the folder of a video's results, a file for each frame and kind."""
+
+OVERLAID = "_overlay.mp4"
+"""The ending of an overlaid video."""
+
 _FORMAT = 1
 _MOST_BYTES = 1_000_000  # of a record; ours have some kilobytes
 _MOST_HASHED = 2_000_000_000
@@ -29,8 +37,9 @@ _MOST_HASHED = 2_000_000_000
 class Identity:
     """The identity of a picture file and of its content.
 
-    source: its absolute path. state: see state_of. sha256: of its content, compared if the state has
-    changed; empty if the picture changed while it was read, or is too large to be read twice.
+    source: its absolute path, or the URL of what is not a file. state: see state_of. sha256: of its content,
+    compared if the state has changed; empty if the picture changed while it was read, or is too large to be
+    read twice. Of a URL only the content counts: its state is its length.
     """
 
     source: str
@@ -40,26 +49,36 @@ class Identity:
     @classmethod
     def of(cls, path: Path, state: tuple[int, ...]) -> "Identity":
         """The identity of a picture that has just been read in this `state`. Raises OSError."""
-        digest = sha256_of(path) if state[0] <= _MOST_HASHED and state == state_of(path) else ""
+        digest = _digest(path, state) if state[0] <= _MOST_HASHED and state == state_of(path) else ""
         return cls(_absolute(path), state, digest)
 
-    def is_still(self, path: Path) -> bool:
+    @classmethod
+    def of_content(cls, source: str, content: bytes) -> "Identity":
+        """The identity of a picture that is not a file."""
+        return cls(source, (len(content),), hashlib.sha256(content).hexdigest())
+
+    def is_still(self, now: "Path | Identity") -> bool:
         """Whether this is the same picture with the same content."""
-        state = state_of(path)
+        if isinstance(now, Identity):
+            return self == now
+        path, state = now, state_of(now)
         if self.source != _absolute(path) or state[0] != self.state[0]:
             return False
-        return state == self.state or (self.sha256 != "" and sha256_of(path) == self.sha256)
+        return state == self.state or (self.sha256 != "" and _digest(path, state) == self.sha256)
 
 
 @dataclass(frozen=True)
 class Result:
-    """The result of one picture. sizes: the bytes of each file, by kind."""
+    """The result of one picture or video. sizes: the bytes of each file, by kind; of what a video has a file
+    for each frame, their number. frames: how many of a video.
+    """
 
     size: tuple[int, int]
     scored_size: tuple[int, int]
     areas: list[Area]
     notes: list[str]
     sizes: dict[str, int]
+    frames: int | None = None
 
 
 @dataclass(frozen=True)
@@ -108,7 +127,7 @@ class Ledger:
         content = record.to_json().encode()
         write_atomically(self.path(stem), lambda file: file.write(content))
 
-    def stem_for(self, path: Path, place: PurePath, taken: set[str]) -> PurePath:
+    def stem_for(self, path: Path | str, place: PurePath, taken: set[str]) -> PurePath:
         """Choose a stem for the results of `path`, found at `place`, and add it to `taken`.
 
         This is the picture's stem from an earlier run, or else the first of `stems` that is free. Names of
@@ -131,7 +150,7 @@ class Ledger:
         """
         folders = [(self.output / stem).parent, self.path(stem).parent]
         for folder in folders:
-            self._expect_inside(folder)
+            self.expect_inside(folder)
             make_folder(folder, "folder", "--output", ImageError)
         with exclusive(folders[1]):  # one process checks and writes at a time
             names = dropwhile(lambda name: name != stem, stems(place))
@@ -139,7 +158,8 @@ class Ledger:
             self.write(claimed, record)
         return claimed
 
-    def _expect_inside(self, folder: Path) -> None:
+    def expect_inside(self, folder: Path) -> None:
+        """Raise ImageError if the folder is a link to a place outside the output folder."""
         if not folder.resolve().is_relative_to(self.output.resolve()):
             raise ImageError(
                 f"{printable(folder)} is a link that leads out of the output folder",
@@ -152,7 +172,7 @@ class Ledger:
         """
         owner = self._owner(stem)
         if owner is not None:
-            return owner == source or not os.path.lexists(owner)
+            return owner == source or not (_is_elsewhere(owner) or os.path.lexists(owner))
         return self.path(stem).is_file() or not (os.path.lexists(self.path(stem)) or self._occupied(stem))
 
     def _owner(self, stem: PurePath) -> str | None:
@@ -160,9 +180,16 @@ class Ledger:
         return None if record is None else record.picture.source
 
     def _occupied(self, stem: PurePath) -> bool:
-        return any(os.path.lexists(f"{self.output / stem}{ending}") for ending in KINDS.values())
+        endings = (*KINDS.values(), FRAMES, OVERLAID)
+        return any(os.path.lexists(f"{self.output / stem}{ending}") for ending in endings)
 
-    def finished(self, stem: PurePath, path: Path, model: str, kinds: Sequence[str]) -> Result | None:
+    def scratch(self, stem: PurePath) -> Path:
+        """A folder for what an unfinished video leaves."""
+        return self._folder / stem.with_name(f"{stem.name}{FRAMES}")
+
+    def finished(
+        self, stem: PurePath, picture: Path | Identity, model: str, kinds: Sequence[str]
+    ) -> Result | None:
         """The recorded result, if picture and model are unchanged and all files of `kinds` are complete."""
         record = self.read(stem)
         if record is None or record.result is None or record.model != model:
@@ -171,7 +198,7 @@ class Ledger:
             for kind in kinds:
                 if Path(f"{self.output / stem}{KINDS[kind]}").stat().st_size != record.result.sizes[kind]:
                     return None
-            return record.result if record.picture.is_still(path) else None
+            return record.result if record.picture.is_still(picture) else None
         except (OSError, KeyError):
             return None
 
@@ -189,18 +216,31 @@ def stems(place: PurePath) -> Iterator[PurePath]:
 def is_result(path: Path) -> bool:
     """Whether any output folder above `path` has a record of it as a result."""
     absolute = Path(_absolute(path))
+    named = [(absolute, ending) for ending in (*KINDS.values(), OVERLAID)] + [(absolute.parent, FRAMES)]
     stems = [
-        absolute.with_name(absolute.name.removesuffix(ending))
-        for ending in KINDS.values()
-        if absolute.name.endswith(ending) and absolute.name.removesuffix(ending).strip(".")
+        place.with_name(place.name.removesuffix(ending))
+        for place, ending in named
+        if place.name.endswith(ending) and place.name.removesuffix(ending).strip(".")
     ]
     return any(
         Ledger(folder).path(stem.relative_to(folder)).exists() for stem in stems for folder in stem.parents
     )
 
 
-def _absolute(path: Path) -> str:
-    return os.path.abspath(path)  # noqa: PTH100  Path.resolve would follow links
+def _absolute(path: Path | str) -> str:
+    """The absolute path of a file; a URL stays as it is."""
+    return path if isinstance(path, str) else os.path.abspath(path)  # noqa: PTH100  resolve would follow links
+
+
+def _is_elsewhere(source: str) -> bool:
+    """Whether a record's source is not a file: no absolute path."""
+    return not os.path.isabs(source)  # noqa: PTH117  a text of a record
+
+
+@lru_cache(maxsize=16)
+def _digest(path: Path, state: tuple[int, ...]) -> str:
+    """The digest of a file in that state, which the pages of a file share."""
+    return sha256_of(path)
 
 
 def state_of(path: Path) -> tuple[int, ...]:
@@ -217,9 +257,10 @@ def _result(entry: dict[str, Any]) -> Result:
         for area in entry["areas"]
     ]
     sizes = {_text(kind): _whole(size) for kind, size in dict(entry["sizes"]).items()}
-    return Result(
-        (height, width), (scored_height, scored_width), areas, list(map(_text, entry["notes"])), sizes
-    )
+    notes = list(map(_text, entry["notes"]))
+    frames = entry.get("frames")
+    frames = None if frames is None else _whole(frames)
+    return Result((height, width), (scored_height, scored_width), areas, notes, sizes, frames)
 
 
 def _whole(value: object) -> int:

@@ -56,10 +56,10 @@ def write_submission(outcomes: Sequence[Outcome], classes: Classes, path: Path) 
         )
     masks: dict[str, Path] = {}
     for outcome in outcomes:
-        name = f"{folder}/{outcome.path.stem}.png"
+        name = f"{folder}/{outcome.name}.png"
         if name in masks:
             raise ImageError(
-                f"no submission: two pictures are called {printable(outcome.path.stem)}",
+                f"no submission: two pictures are called {printable(outcome.name)}",
                 "name one folder only",
             )
         masks[name] = outcome.outputs["mask"]

@@ -1,67 +1,158 @@
-"""Find the pictures of a command's inputs: files, folders and patterns."""
+"""Find the pictures of a command's inputs: files, folders, patterns, URLs and standard input."""
 
 import fnmatch
 import glob
 import os
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path, PurePath
 
 from pixelwise.core.errors import ImageError, PixelwiseError
-from pixelwise.core.pictures.endings import IMAGE_SUFFIXES
+from pixelwise.core.pictures.endings import IMAGE_SUFFIXES, RAW_SUFFIXES, VIDEO_SUFFIXES
+from pixelwise.core.pictures.reading import Encoded
 from pixelwise.core.terminal import printable
 from pixelwise.inference.results.finished_results import is_result
+from pixelwise.inference.sources.cloud import Store
+from pixelwise.inference.sources.given import path_of, read_stdin, read_url
+from pixelwise.inference.sources.urls import is_url, name_of, scheme_of
+from pixelwise.inference.video.reading import is_camera
 
 # fmt: off
-_PASSED_OVER = {
-    "videos": (".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts",
-               ".ogv", ".webm", ".wmv"),
-    "raw photos": (".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dng", ".erf", ".kdc", ".mrw", ".nef", ".nrw",
-                   ".orf", ".pef", ".raf", ".raw", ".rw2", ".sr2", ".srf", ".srw", ".x3f"),
-    "pictures of other formats": (".cur", ".dcm", ".dds", ".emf", ".eps", ".exr", ".fit", ".fits", ".hdr",
-                                  ".icns", ".ico", ".jxl", ".jxr", ".svg", ".wmf", ".xcf"),
-}
+_OTHERS = frozenset({
+    ".cur", ".dcm", ".dds", ".emf", ".eps", ".exr", ".fit", ".fits", ".hdr", ".icns", ".ico", ".jxl", ".jxr",
+    ".svg", ".wmf", ".xcf",
+})
 # fmt: on
-_KIND_PASSED_OVER = {ending: kind for kind, endings in _PASSED_OVER.items() for ending in endings}
+_KIND_PASSED_OVER = {
+    **dict.fromkeys(VIDEO_SUFFIXES, "videos"),
+    **dict.fromkeys(RAW_SUFFIXES, "raw photos"),
+    **dict.fromkeys(_OTHERS, "pictures of other formats"),
+}
+
+PassedOver = dict[str, list[Path | str]]
+"""Files that are left out but might be missed, by kind: raw photos, pictures of formats that are not read,
+links to folders; videos where the extra is missing.
+"""
+
+STDIN = "-"
+"""The input that stands for a picture on standard input."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """A file to read, with its path relative to its input folder, or the problem with an input."""
+    """A file to read, with its path relative to its input folder, or the problem with an input.
 
-    path: Path
+    path: the URL of what is not a file of this machine, or STDIN; then `read` gives its content.
+    """
+
+    path: Path | str
     place: PurePath
     problem: PixelwiseError | None = None
+    read: Callable[[], Encoded] | None = None
+
+
+_NO_PICTURES = "no pictures in this folder"
+_ENDINGS = "files in folders must end in .jpg, .png, .tif, ..."
+
+
+@dataclass(frozen=True)
+class _Search:
+    """What is looked for. endings: of the files in folders."""
+
+    output: Path
+    passed_over: PassedOver
+    endings: frozenset[str]
+    allow_private: bool
 
 
 def find_pictures(
-    inputs: Sequence[str | Path], output: Path, passed_over: "Counter[str] | None" = None
+    inputs: Sequence[str | Path],
+    output: Path,
+    passed_over: PassedOver | None = None,
+    allow_private_urls: bool = False,
+    videos: bool = False,
 ) -> list[Found]:
     """All pictures of `inputs`, each once, in a fixed order: as given, folders sorted by name.
 
-    A folder yields its files and those of its subfolders that have a picture's extension, but no hidden
-    files, none in the folder `output`, and no results of this or another run. Links to folders are not
-    followed. `passed_over` counts, by kind, files that are left out but might be missed: videos, raw photos,
-    pictures of formats that are not read, links to folders. An input that does not exist, or holds neither
-    pictures nor results, becomes one entry with a problem.
+    A folder yields its files and those of its subfolders that have a picture's extension, with `videos` also
+    a video's if PyAV is installed, but no hidden files, none in the folder `output`, and no results of this
+    or another run. Links to folders are not followed. Inputs may be URLs too, of a picture, or of a folder if
+    fsspec knows their scheme. An input that does not exist, or holds neither pictures nor results, becomes
+    one entry with a problem.
     """
-    counted: Counter[str] = Counter() if passed_over is None else passed_over
+    wanted = IMAGE_SUFFIXES | VIDEO_SUFFIXES if videos and videos_are_read() else IMAGE_SUFFIXES
+    search = _Search(output, {} if passed_over is None else passed_over, wanted, allow_private_urls)
     found: dict[str, Found] = {}
     for given in inputs:
-        for entry in _expand(given, output, counted):
-            found.setdefault(os.path.abspath(entry.path), entry)  # noqa: PTH100  Path.resolve would follow links
+        for entry in _expand(given, search):
+            found.setdefault(key_of(entry.path), entry)
     return list(found.values())
 
 
-def _expand(given: str | Path, output: Path, passed_over: Counter[str]) -> Iterator[Found]:
+def key_of(path: Path | str) -> str:
+    """What tells a file from others: its absolute path; of what is not a file, the URL itself."""
+    return path if isinstance(path, str) else os.path.abspath(path)  # noqa: PTH100  resolve would follow links
+
+
+def videos_are_read() -> bool:
+    """Whether the package that reads videos is installed."""
+    return find_spec("av") is not None
+
+
+def _expand(given: str | Path, search: _Search) -> Iterator[Found]:
+    if given == STDIN:
+        yield Found(STDIN, PurePath("stdin"), read=read_stdin)
+    elif is_camera(given) and not Path(given).exists():
+        yield Found(str(given), PurePath(str(given).replace(":", "_").replace("/", "_")))
+    elif is_url(given):
+        yield from _at_url(str(given), search)
+    else:
+        yield from _on_disk(given, search)
+
+
+def _at_url(url: str, search: _Search) -> Iterator[Found]:
+    try:
+        if scheme_of(url) in ("http", "https"):
+            yield _remote(url, PurePath(name_of(url)), search)
+        elif scheme_of(url) == "file":
+            yield from _on_disk(path_of(url, search.allow_private), search)
+        else:
+            yield from _in_store(url, search)
+    except PixelwiseError as problem:
+        yield Found(url, PurePath(name_of(url)), problem)
+
+
+def _in_store(url: str, search: _Search) -> Iterator[Found]:
+    files = list(Store(url, search.allow_private).files())
+    count = 0
+    for address, place in files:
+        kind = _KIND_PASSED_OVER.get(place.suffix.lower())
+        if place.suffix.lower() in IMAGE_SUFFIXES or len(files) == 1:
+            count += 1
+            yield _remote(address, place, search)
+        elif kind is not None:
+            search.passed_over.setdefault(kind, []).append(address)
+    if count == 0:
+        raise ImageError(f"{printable(url)}: {_NO_PICTURES}", _ENDINGS)
+
+
+def _remote(url: str, place: PurePath, search: _Search) -> Found:
+    def read() -> Encoded:
+        content = read_url(url, search.allow_private)
+        return content if isinstance(content, Encoded) else Encoded(content.read_bytes(), url)
+
+    return Found(url, place, read=read)
+
+
+def _on_disk(given: str | Path, search: _Search) -> Iterator[Found]:
     path = Path(given)
     try:
         is_folder, exists = path.is_dir(), os.path.lexists(path)
     except (OSError, ValueError):  # names that no file can have
         is_folder = exists = False
     if is_folder:
-        yield from _walk(path, output, passed_over)
+        yield from _walk(path, search)
     elif exists:
         yield Found(path, PurePath(path.name))
     elif glob.has_magic(str(given)):
@@ -74,13 +165,13 @@ def _expand(given: str | Path, output: Path, passed_over: Counter[str]) -> Itera
             yield Found(match, match.relative_to(root))
         for match in matches:
             if match.is_dir() and "**" not in path.parts:
-                yield from _walk(match, output, passed_over)
+                yield from _walk(match, search)
     else:
         yield _nothing(path, "no such file or folder")
 
 
-def _walk(folder: Path, output: Path, passed_over: Counter[str]) -> Iterator[Found]:
-    avoided = _number(output)
+def _walk(folder: Path, search: _Search) -> Iterator[Found]:
+    avoided, passed_over = _number(search.output), search.passed_over
     faults: list[OSError] = []
     count = 0
     left = [folder]  # and not os.walk, which fails for deep trees in Python 3.11
@@ -91,22 +182,20 @@ def _walk(folder: Path, output: Path, passed_over: Counter[str]) -> Iterator[Fou
         left += sorted((path for path in folders if _number(path) != avoided), reverse=True)
         for path in sorted({here / entry.name for entry in entries}.difference(folders)):
             if path.is_dir():
-                passed_over["links to folders"] += 1
+                passed_over.setdefault("links to folders", []).append(path)
                 continue
             ending = path.suffix.lower()
             ours = is_result(path)
-            is_picture = ending in IMAGE_SUFFIXES
+            is_picture = ending in search.endings
             count += ours or is_picture
             if is_picture and not ours:
                 yield Found(path, path.relative_to(folder))
             elif not ours and ending in _KIND_PASSED_OVER:
-                passed_over[_KIND_PASSED_OVER[ending]] += 1
+                passed_over.setdefault(_KIND_PASSED_OVER[ending], []).append(path)
     for fault in faults:
         yield _nothing(Path(fault.filename or folder), f"cannot read this folder: {fault.strerror}")
     if count == 0 and not faults:
-        yield _nothing(
-            folder, "no pictures in this folder", "files in folders must end in .jpg, .png, .tif, ..."
-        )
+        yield _nothing(folder, _NO_PICTURES, _ENDINGS)
 
 
 def matching(pattern: Path) -> list[Path]:

@@ -1,0 +1,226 @@
+"""TIFF files by parts, and their place on the map, through rasterio (GDAL)."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any, BinaryIO
+
+import numpy as np
+from PIL import Image
+
+from pixelwise.core.classes import Classes
+from pixelwise.core.errors import ImageError, MissingExtraError
+from pixelwise.core.files import open_file
+from pixelwise.core.pictures.opening import opened
+from pixelwise.core.pictures.pages import holds_several
+from pixelwise.core.pictures.pillow_limits import guarded
+from pixelwise.core.pictures.reading import FIRST_FRAME
+from pixelwise.core.pictures.tiff_bands import TIFF
+from pixelwise.core.pictures.windows import Box, around, resized_part
+from pixelwise.core.terminal import printable
+from pixelwise.core.types import Labels, RGBImage
+
+MOST_BLOCK = 100_000_000
+"""Bytes of the largest strip or tile of a file that is read by parts."""
+
+_MOST_PART = 16_000_000  # pixels of a part that is read before it is resized
+_WHITE_IS_ZERO, _ORIENTATION, _EXTRA, _UNASSOCIATED = 262, 274, 338, 2
+_SETTINGS = {"GDAL_CACHEMAX": 64, "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"}  # megabytes; no other files
+
+
+@dataclass(frozen=True)
+class Georeference:
+    """Where a picture lies on the map.
+
+    crs: the coordinate system as WKT, or none. transform: a, b, c, d, e, f of x = a column + b row + c,
+    y = d column + e row + f.
+    """
+
+    crs: str | None
+    transform: tuple[float, ...]
+
+
+class TiffWindows:
+    """Windows of an open TIFF of 8-bit grey, RGB or RGBA, which is blended with white."""
+
+    def __init__(self, dataset: Any, path: Path, notes: tuple[str, ...], stack: ExitStack) -> None:
+        self._dataset, self._shown, self._stack = dataset, printable(path), stack
+        self.original = partial(_read_whole, path)
+        self.size, self.notes = (dataset.height, dataset.width), notes
+        self._lock = threading.Lock()
+
+    def read(self, box: Box, size: tuple[int, int]) -> RGBImage:
+        rows, above = around(box[0], box[2], size[0], self.size[0])
+        columns, before = around(box[1], box[3], size[1], self.size[1])
+        height, width = rows.stop - rows.start, columns.stop - columns.start
+        if height * width > _MOST_PART:  # the mean of cells first, then the exact size
+            shrink = max(1.0, min((box[2] - box[0]) / size[0], (box[3] - box[1]) / size[1]) / 2)
+            part = self._colours(rows, columns, (round(height / shrink), round(width / shrink)))
+        else:
+            part = self._colours(rows, columns, (height, width))
+        down, across = part.shape[0] / height, part.shape[1] / width
+        inner = ((box[0] - above) * down, (box[1] - before) * across)
+        outer = ((box[2] - above) * down, (box[3] - before) * across)
+        return resized_part(part, (*inner, *outer), size)
+
+    def reduced(self, size: tuple[int, int]) -> RGBImage:
+        height, width = self.size
+        rows = max(1, _MOST_PART * size[0] // (height * width))  # at a time: GDAL holds all that it averages
+        out = np.empty((*size, 3), np.uint8)
+        for top in range(0, size[0], rows):
+            bottom = min(size[0], top + rows)
+            part = slice(top * height // size[0], -(-bottom * height // size[0]))
+            out[top:bottom] = self._colours(part, slice(0, width), (bottom - top, size[1]))
+        return out
+
+    def close(self) -> None:
+        self._stack.close()
+
+    def _colours(self, rows: slice, columns: slice, size: tuple[int, int]) -> RGBImage:
+        from rasterio import Env
+        from rasterio.enums import Resampling
+
+        box = ((rows.start, rows.stop), (columns.start, columns.stop))
+        with self._lock, _errors(self._shown), Env(**_SETTINGS):
+            values = self._dataset.read(
+                window=box, out_shape=(self._dataset.count, *size), resampling=Resampling.average
+            )
+        image: RGBImage = np.moveaxis(values[:3] if len(values) >= 3 else values[:1].repeat(3, 0), 0, 2)
+        if len(values) in (2, 4):
+            opaque = values[-1][..., np.newaxis].astype(np.uint16)
+            image = ((image * opaque + 255 * (255 - opaque) + 127) // 255).astype(np.uint8)
+        return np.ascontiguousarray(image)
+
+
+def tiff_windows(path: Path) -> TiffWindows | None:
+    """The parts of a TIFF whose colours need no conversion; None for other files, and without rasterio.
+
+    Raises ImageError for a file that cannot be read.
+    """
+    shown = printable(path)
+    if not _is_tiff(path):
+        return None
+    rasterio = _rasterio()
+    if rasterio is None:
+        return None
+    with opened(path, shown) as image:
+        if not _is_plain(image):
+            return None
+        size, bands = (image.height, image.width), len(image.getbands())
+        notes = (FIRST_FRAME,) if holds_several(image) else ()
+    stack = ExitStack()
+    dataset = stack.enter_context(_dataset(rasterio, path, shown))
+    block = max(height * width for height, width in dataset.block_shapes) * bands
+    fits = (dataset.height, dataset.width) == size and dataset.count == bands
+    if not fits or set(dataset.dtypes) != {"uint8"} or block > MOST_BLOCK:
+        stack.close()
+        return None
+    return TiffWindows(dataset, path, notes, stack)
+
+
+def _read_whole(path: Path) -> RGBImage:
+    windows = tiff_windows(path)
+    if windows is None:
+        raise ImageError(f"{printable(path)}: the file has changed while it was being segmented", "try again")
+    with closing(windows):
+        return windows.reduced(windows.size)
+
+
+def _is_tiff(path: Path) -> bool:
+    try:
+        with open_file(path) as file:
+            return file.read(4) in TIFF
+    except (OSError, ValueError):
+        return False  # opening.py names the reason
+
+
+def _is_plain(image: Image.Image) -> bool:
+    """Whether the samples of a TIFF are the colours as they are seen."""
+    tags = getattr(image, "tag_v2", {})
+    alpha = image.mode in ("LA", "RGBA")
+    return (
+        image.mode in ("L", "LA", "RGB", "RGBA")
+        and tags.get(_ORIENTATION, 1) == 1
+        and tags.get(_WHITE_IS_ZERO) != 0
+        and (not alpha or tuple(tags.get(_EXTRA, ())) == (_UNASSOCIATED,))
+    )
+
+
+def georeference_of(path: Path) -> Georeference | None:
+    """Where a file lies on the map; None if it does not say. Raises MissingExtraError, ImageError."""
+    rasterio = _rasterio()
+    if rasterio is None:
+        raise MissingExtraError("rasterio")
+    if not _is_tiff(path):
+        return None
+    with _dataset(rasterio, path, printable(path)) as dataset:
+        crs = None if dataset.crs is None else dataset.crs.to_wkt()
+        transform = tuple(dataset.transform)[:6]
+    return None if crs is None and transform == (1, 0, 0, 0, 1, 0) else Georeference(crs, transform)
+
+
+def write_geotiff(file: BinaryIO, labels: Labels, classes: Classes, place: Georeference | None) -> None:
+    """Write labels (H, W) as a GeoTIFF of class ids with a colour table and the names of the classes, in
+    tiles, compressed without loss. Raises MissingExtraError.
+    """
+    rasterio = _rasterio()
+    if rasterio is None:
+        raise MissingExtraError("rasterio")
+    options: dict[str, Any] = {
+        "driver": "GTiff",
+        "height": labels.shape[0],
+        "width": labels.shape[1],
+        "count": 1,
+        "dtype": "uint8",
+        "compress": "deflate",
+        "tiled": True,
+        "blockxsize": 512,
+        "blockysize": 512,
+    }
+    if place is not None:
+        options |= {"crs": place.crs, "transform": rasterio.Affine(*place.transform)}
+    with _errors("the GeoTIFF mask"), guarded(), rasterio.MemoryFile() as memory:
+        with memory.open(**options) as dataset:
+            for top in range(0, labels.shape[0], 512):  # rows of tiles
+                rows = labels[top : top + 512]
+                dataset.write(rows, 1, window=((top, top + len(rows)), (0, labels.shape[1])))
+            dataset.write_colormap(1, {index: (*colour, 255) for index, colour in enumerate(classes.palette)})
+            dataset.update_tags(1, **{f"class_{index}": name for index, name in enumerate(classes.names)})
+        memory.seek(0)
+        while part := memory.read(1 << 20):
+            file.write(part)
+
+
+def _rasterio() -> ModuleType | None:
+    """The package, or None if it is not installed."""
+    try:
+        import rasterio
+        import rasterio.windows
+    except ModuleNotFoundError:
+        return None
+    module: ModuleType = rasterio
+    return module
+
+
+@contextmanager
+def _dataset(rasterio: ModuleType, path: Path, shown: str) -> Iterator[Any]:
+    """A file of the driver for TIFF, open for reading. No other file is looked at."""
+    with _errors(shown), guarded(), rasterio.Env(**_SETTINGS):
+        dataset = rasterio.open(path.resolve(), driver="GTiff", sharing=False)
+    with dataset:
+        yield dataset
+
+
+@contextmanager
+def _errors(shown: str) -> Iterator[None]:
+    from rasterio.errors import RasterioError
+
+    try:
+        yield
+    except (RasterioError, ValueError, OSError) as problem:
+        reason = printable(" ".join(str(problem.__cause__ or problem).split()))[:160]
+        raise ImageError(f"{shown}: damaged or truncated TIFF image: {reason}") from problem

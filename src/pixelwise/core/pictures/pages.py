@@ -1,0 +1,134 @@
+"""The pictures of a file that holds several: frames of animations, pages of TIFF files."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from PIL import Image
+
+from pixelwise.core.errors import ImageError
+from pixelwise.core.pictures.endings import SEVERAL_SUFFIXES
+from pixelwise.core.pictures.opening import expect_bounded, identified, opened
+from pixelwise.core.pictures.pillow_limits import guarded
+from pixelwise.core.terminal import printable
+
+MOST_PAGES = 20_000
+"""Of a file with more, as forged ones have, only the first ones are read."""
+
+
+_LARGEST_FRAME = 16_000_000  # pixels
+
+
+def holds_several(image: Image.Image) -> bool:
+    """Whether an open file holds several pictures. In MPO and PSD the first is the whole one."""
+    return image.format not in ("MPO", "PSD") and bool(getattr(image, "is_animated", False))
+
+
+@dataclass(frozen=True)
+class Page:
+    """One picture of a file that holds several, counted from 0."""
+
+    reader: "Pages"
+    index: int
+
+    def __str__(self) -> str:
+        return f"{self.reader.path}, page {self.index + 1}"
+
+    @property
+    def is_frame(self) -> bool:
+        """Whether it is a frame of an animation, of usual size: those are read one after the other, and going
+        back means to begin again. Raises ImageError.
+        """
+        with self.reader.at(self.index, only_look=True) as image:
+            return image.format != "TIFF" and image.width * image.height <= _LARGEST_FRAME
+
+    @contextmanager
+    def opened(self) -> Iterator[Image.Image]:
+        """The picture, not yet decoded; other pages of its file wait while the block runs. ImageError."""
+        with self.reader.at(self.index) as image:
+            yield image
+
+
+@dataclass(eq=False)
+class Pages:
+    """Reads the pages of a file. A frame of an animation builds on those before it, so the file stays open
+    from one page to the next and begins again only for an earlier page. It is closed when all pages have been
+    asked for: a folder may hold more files than may be open.
+    """
+
+    path: Path
+    _left: set[int] = field(default_factory=set, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _kept: ExitStack = field(default_factory=ExitStack, repr=False)
+    _image: Image.Image | None = field(default=None, repr=False)
+
+    def pages(self) -> list[Page]:
+        """All pages. Raises ImageError if the file cannot be read."""
+        shown = printable(self.path)
+        with opened(self.path, shown) as image:
+            try:
+                count = int(getattr(image, "n_frames", 1)) if holds_several(image) else 1
+            except Exception as problem:  # decoders raise nearly anything on damaged files
+                raise ImageError(f"{shown}: damaged {image.format}: its pages cannot be counted") from problem
+        self._left = set(range(min(count, MOST_PAGES)))
+        return [Page(self, index) for index in sorted(self._left)]
+
+    @contextmanager
+    def at(self, index: int, only_look: bool = False) -> Iterator[Image.Image]:
+        """The open file at a page; `only_look`: it will be asked for again. Raises ImageError."""
+        shown = f"{printable(self.path)}, page {index + 1}"
+        with self._lock:
+            try:
+                with guarded():
+                    if self._image is None or self._image.tell() > index:
+                        self._kept.close()
+                        self._image = self._kept.enter_context(identified(self.path, shown))
+                    self._seek(self._image, index, shown)
+                    yield self._image
+                if not only_look:
+                    self._done(index)
+            except BaseException:
+                self._left.discard(index)
+                self._close()
+                raise
+
+    def leave_out(self, index: int) -> None:
+        """Nobody will ask for this page."""
+        with self._lock:
+            self._done(index)
+
+    def _done(self, index: int) -> None:
+        self._left.discard(index)
+        if not self._left:
+            self._close()
+
+    def close(self) -> None:
+        """Close the file; the next page opens it again."""
+        with self._lock:
+            self._close()
+
+    def _close(self) -> None:
+        self._image = None
+        self._kept.close()
+
+    def _seek(self, image: Image.Image, index: int, shown: str) -> None:
+        try:
+            image.seek(index)
+        except Exception as problem:
+            raise ImageError(f"{shown}: damaged {image.format}: this page cannot be found") from problem
+        expect_bounded(image, shown)
+
+
+def pages_of(path: Path) -> list[Page]:
+    """The pages of a file that holds several, else none. A file that cannot be read has none either: reading
+    it will report the fault.
+    """
+    if path.suffix.lower() not in SEVERAL_SUFFIXES:
+        return []
+    try:
+        found = Pages(path).pages()
+    except ImageError:
+        return []
+    return found if len(found) > 1 else []

@@ -1,0 +1,98 @@
+"""Load a predictor from a model's name, a file or a torch module."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pixelwise.core.classes import Classes
+from pixelwise.core.pictures.bands import BandForm
+from pixelwise.core.terminal import printable
+from pixelwise.crf import Preset
+from pixelwise.inference.crf_refiner import CRFRefiner
+from pixelwise.inference.engines.devices import crf_device
+from pixelwise.inference.engines.registry import open_model, open_module
+from pixelwise.inference.model_files.model_file import ModelInfo, bundled_names
+from pixelwise.inference.normalisation import Normalisation
+from pixelwise.inference.predictor import Predictor
+from pixelwise.inference.tiles import check_tiles
+from pixelwise.inference.views import SINGLE, Views
+
+if TYPE_CHECKING:
+    from torch import nn
+
+MODULE_LONG_SIDE = 512
+"""The long side of pictures for a torch module, if the caller does not say."""
+
+
+def load(
+    model: "str | Path | nn.Module" = "default",
+    threads: int | None = None,
+    crf: Preset | str | Path | None = None,
+    views: Views = SINGLE,
+    engine: str = "auto",
+    precision: str = "float32",
+    *,
+    classes: Classes | Sequence[str] | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    input_range: Sequence[float] | None = None,
+    long_side: int | None = None,
+    multiple: int = 1,
+    bands: str | None = None,
+    tiles: str | int | None = None,
+    device: str = "auto",
+) -> Predictor:
+    """Load a bundled model by name, a model file (.onnx, OpenVINO's .xml, TorchScript's .pt) or net
+    (.safetensors) by path, or a torch module.
+
+    A torch module needs the names of its `classes`, in order. It takes RGB (N, 3, H, W), scaled to
+    `input_range`, (0, 1) by default, minus `mean`, divided by `std` (per channel, in the units of that range;
+    0 and 1 by default). Sides are padded to a `multiple`. It returns scores (N, C, h, w) of any stride, an
+    output with `.logits`, or a dict with "out". bands: what a net of other channels takes, such as
+    "4xuint16"; then `input_range` stands for 0 to 255, 0 to 65535 or 0 to 1 by the type, and pictures are
+    files or arrays (H, W, 4) with all these bands.
+
+    threads: number of threads per picture, default all processors; for a net it sets torch's. crf: refine
+    results with a dense CRF with this preset, a name or a file. views: test-time augmentation, scales and
+    mirroring. engine, one of registry.ENGINES: by default OpenVINO for model files if it is installed, else
+    ONNX Runtime; nets run in torch. precision: "float32", or "bfloat16" with OpenVINO and torch; "auto" is
+    float32. long_side, tiles, device: see workflows.load. Raises ModelError, with the list of models, if
+    there is no such model, its file is damaged or of another kind, or it does not run with these arguments;
+    PresetError for an unknown preset.
+    """
+    if not isinstance(views, Views):
+        raise ValueError(f"expected views as Views(scales=(0.75, 1.0), flip=True), got {views!r}")
+    tiles = check_tiles(tiles)
+    own = {"classes": classes, "mean": mean, "std": std, "input_range": input_range, "bands": bands}
+    if not isinstance(model, str | Path):
+        form = None if bands is None else BandForm.parsed(bands)
+        normalisation = Normalisation.of(mean, std, input_range, form)
+        made, info, identity = open_module(
+            model,
+            classes,
+            normalisation,
+            MODULE_LONG_SIDE if long_side is None else long_side,
+            multiple,
+            threads,
+            engine,
+            precision,
+            device,
+            form,
+        )
+        refiner = None if crf is None else CRFRefiner(crf, threads, crf_device(made))
+        return Predictor(made, info, identity, refiner, views, tiles=tiles)
+    if given := [name for name, value in own.items() if value is not None]:
+        raise ValueError(f"{', '.join(given)}: a model file has these itself; only a torch module takes them")
+    made, info, identity = open_model(model, threads, engine, precision, device)
+    info, identity = at_long_side(info, identity, long_side)
+    refiner = None if crf is None else CRFRefiner(crf, threads, crf_device(made))
+    source = None if str(model) in bundled_names() else printable(model)
+    return Predictor(made, info, identity, refiner, views, source=source, tiles=tiles)
+
+
+def at_long_side(info: ModelInfo, identity: str, long_side: int | None) -> tuple[ModelInfo, str]:
+    """The model that scores pictures at this long side, and its identity; None: at its own."""
+    if long_side is None or long_side == info.long_side:
+        return info, identity
+    return replace(info, long_side=long_side), f"{identity} long side {long_side}"

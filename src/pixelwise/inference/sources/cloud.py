@@ -1,0 +1,82 @@
+"""Pictures of cloud storage and other places that fsspec knows by URL: s3://, gs://, az:// and more."""
+
+from collections.abc import Iterator
+from pathlib import PurePath, PurePosixPath
+from typing import Any
+
+from pixelwise.core.errors import ImageError, MissingExtraError
+from pixelwise.core.pictures.reading import Encoded
+from pixelwise.core.terminal import printable
+from pixelwise.inference.sources.urls import ALLOW, MOST_BYTES, scheme_of
+
+_STORES = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oci", "oss", "hf", "memory"})
+"""Schemes whose servers are public or chosen by the user's own settings. Others may reach into the own
+network or the disk: they must be allowed, as private addresses must."""
+
+
+class Store:
+    """The file system that a URL names."""
+
+    def __init__(self, url: str, allow_private: bool = False) -> None:
+        """Raises ImageError if the URL is not understood or not allowed, or if a package is missing."""
+        self.shown = printable(url)
+        scheme = scheme_of(url)
+        if not allow_private and (scheme not in _STORES or "::" in url):
+            raise ImageError(
+                f"{self.shown}: {printable(scheme)}:// is not read",
+                f"give a path; or {ALLOW}, if you trust it",
+            )
+        try:
+            from fsspec.core import url_to_fs
+        except ModuleNotFoundError:
+            missing = MissingExtraError("fsspec")
+            raise ImageError(f"{self.shown}: {missing.message}", missing.hint) from None
+        self.scheme = scheme
+        try:
+            self._system, self._path = url_to_fs(url)
+        except Exception as problem:  # of any file system's library
+            raise self._fault(problem) from problem
+
+    def files(self) -> Iterator[tuple[str, PurePath]]:
+        """(URL, path relative to the folder) of the file itself, or of all files below the folder, sorted.
+
+        Hidden ones are left out. Raises ImageError.
+        """
+        try:
+            if self._system.isfile(self._path):
+                yield self._url(self._path), PurePath(PurePosixPath(self._path).name)
+                return
+            found = sorted(self._system.find(self._path))
+        except Exception as problem:  # of any file system's library
+            raise self._fault(problem) from problem
+        if not found:
+            raise ImageError(f"{self.shown}: no such file or folder, or it is empty")
+        root = self._path.rstrip("/")
+        for path in found:
+            place = PurePosixPath(path.removeprefix(root).lstrip("/"))
+            if not any(part.startswith(".") for part in place.parts):
+                yield self._url(path), PurePath(*place.parts)
+
+    def content(self) -> Encoded:
+        """The content of the file. Raises ImageError if it cannot be read or is too large."""
+        try:
+            with self._system.open(self._path, "rb") as file:
+                content: bytes = file.read(MOST_BYTES + 1)
+        except Exception as problem:  # of any file system's library
+            raise self._fault(problem) from problem
+        if len(content) > MOST_BYTES:
+            raise ImageError(
+                f"{self.shown}: expected at most {MOST_BYTES // 1_000_000} MB, got more", "download it first"
+            )
+        return Encoded(content, self.shown)
+
+    def _url(self, path: str) -> str:
+        return str(self._system.unstrip_protocol(path))
+
+    def _fault(self, problem: Exception) -> ImageError:
+        if isinstance(problem, FileNotFoundError):
+            return ImageError(f"{self.shown}: no such file or folder")
+        reason: Any = getattr(problem, "strerror", None) or str(problem) or type(problem).__name__
+        hint = f"install the package of fsspec for {printable(self.scheme)}://, such as s3fs or gcsfs"
+        missing = isinstance(problem, ImportError)
+        return ImageError(f"{self.shown}: {printable(reason)[:200]}", hint if missing else None)

@@ -1,0 +1,245 @@
+"""Fetch pictures from http(s) URLs that nobody vouches for.
+
+A URL may name a service of the own network, or redirect to one (server-side request forgery). So the address
+of every host is looked up once and checked, and the connection goes to that very address: a name that changes
+its address between the check and the connection (DNS rebinding) gains nothing. Size and time are limited.
+"""
+
+import http.client
+import ipaddress
+import re
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import PurePosixPath
+from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
+
+from pixelwise.core.errors import ImageError
+from pixelwise.core.terminal import printable
+
+MOST_BYTES = 200_000_000
+"""Of one picture."""
+
+SECONDS = 60.0
+"""For one picture, redirects included."""
+
+ALLOW = "allow it with --allow-private-urls, in Python with allow_private_urls=True"
+
+_SILENCE = 15.0  # seconds without a byte
+_REDIRECTS = 5
+_PART = 65_536
+_URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")  # two letters at least: C:// is a drive
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_LONGEST_NAME = 120
+
+
+def is_url(source: object) -> bool:
+    """Whether this is the URL of something: text that begins with a scheme and ://."""
+    return isinstance(source, str) and _URL.match(source) is not None
+
+
+def scheme_of(url: str) -> str:
+    """http of http://..., in lower case."""
+    return url.partition("://")[0].lower()
+
+
+def name_of(url: str) -> str:
+    """The last part of the path of a URL, as the name of a file; the host if the path is empty."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "picture"
+    last = PurePosixPath(unquote(parts.path).replace("\\", "/")).name or parts.netloc.rpartition("@")[2]
+    name = "".join(c if c.isprintable() and c not in ':*?"<>|' else "_" for c in last).lstrip(".")
+    stem, dot, ending = name.rpartition(".")
+    short = f"{stem[:_LONGEST_NAME]}{dot}{ending[:20]}" if stem else name[:_LONGEST_NAME]
+    return short or "picture"
+
+
+def fetched(
+    url: str, allow_private: bool = False, most_bytes: int = MOST_BYTES, seconds: float = SECONDS
+) -> bytes:
+    """The content of an http(s) URL. Proxies that the environment names are not used.
+
+    allow_private: whether the host may be this machine or one of its private network. Raises ImageError for
+    other schemes and private addresses, for answers other than 200, for content that is too large, too slow,
+    shorter than announced, compressed in transit, or said to be text, audio or video.
+    """
+    deadline = time.monotonic() + seconds
+    shown, here = _shown(url), url
+    for _ in range(_REDIRECTS + 1):
+        parts = _parts(here, shown)
+        addresses = _addresses(parts, shown, allow_private)
+        with _connection(parts, addresses, deadline, shown) as connection:
+            answer = _answer(connection, parts)
+            if answer.status in (301, 302, 303, 307, 308):
+                here = urljoin(here, answer.headers.get("Location") or "")
+                continue
+            return _content(answer, most_bytes, shown)
+    raise ImageError(f"{shown}: more than {_REDIRECTS} redirects, the last to {_shown(here)}")
+
+
+def _shown(url: str) -> str:
+    """The URL for messages, without a password."""
+    return printable(re.sub(r"//[^/@]*@", "//", url))
+
+
+def _parts(url: str, shown: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port  # a wrong port is a ValueError
+    except ValueError as problem:
+        raise ImageError(f"{shown}: not a URL: {printable(problem)}") from None
+    if parts.scheme not in ("http", "https") or not host:
+        raise ImageError(f"{shown}: expected the http(s) URL of a picture, got {_shown(url)}")
+    if parts.username is not None:
+        raise ImageError(f"{shown}: URLs with a user name are not fetched", "download the picture first")
+    return parts
+
+
+def _addresses(parts: SplitResult, shown: str, allow_private: bool) -> list[str]:
+    """The addresses to connect to, the first that answers; all of them must be public."""
+    host = parts.hostname or ""
+    try:
+        found = socket.getaddrinfo(host, parts.port or parts.scheme, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as problem:
+        reason = getattr(problem, "strerror", None) or problem
+        raise ImageError(f"{shown}: no address of {printable(host)}: {printable(reason)}") from None
+    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    private = [] if allow_private else [address for address in addresses if not is_public(address)]
+    if private:
+        raise ImageError(
+            f"{shown}: {printable(host)} is {private[0]}, a private address, which is not fetched from",
+            f"if you trust the URL, {ALLOW}",
+        )
+    return addresses
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address belongs to the public internet, and so do the IPv4 addresses within it."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
+        if inner is None and ip in _NAT64:
+            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+        if inner is not None:
+            return is_public(str(inner))
+    return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified)
+
+
+class _Connection(http.client.HTTPConnection):
+    """Connects to one of the addresses that were checked, whatever the host's name means by now."""
+
+    def __init__(self, parts: SplitResult, addresses: list[str], timeout: float) -> None:
+        secure = parts.scheme == "https"
+        super().__init__(parts.hostname or "", parts.port or (443 if secure else 80), timeout=timeout)
+        self._addresses, self._secure = addresses, secure
+        self._line: socket.socket | None = None
+        self._answer: http.client.HTTPResponse | None = None
+
+    def connect(self) -> None:
+        self.sock = self._line = self._first_that_answers()
+        if self._secure:
+            context = ssl.create_default_context()
+            self.sock = self._line = context.wrap_socket(self._line, server_hostname=self.host)
+
+    def _first_that_answers(self) -> socket.socket:
+        *others, last = self._addresses
+        for address in others:  # of IPv6 perhaps, which this machine may not reach
+            with suppress(OSError):
+                return socket.create_connection((address, self.port), self.timeout)
+        return socket.create_connection((last, self.port), self.timeout)
+
+    def answer(self) -> http.client.HTTPResponse:
+        self._answer = self.getresponse()
+        return self._answer
+
+    def cut(self) -> None:
+        """End all waiting for the server, from another thread."""
+        if self._line is not None:  # and not self.sock, which is None while an answer of open end is read
+            with suppress(OSError):
+                self._line.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        super().close()
+        if self._answer is not None:
+            self._answer.close()
+
+
+@contextmanager
+def _connection(
+    parts: SplitResult, addresses: list[str], deadline: float, shown: str
+) -> Iterator[_Connection]:
+    """An open connection, which is cut at the deadline: a server may send a byte now and then for ever.
+
+    Faults of the network and of HTTP within the block become an ImageError.
+    """
+    left = deadline - time.monotonic()
+    connection = _Connection(parts, addresses, max(0.01, min(_SILENCE, left)))
+    late = threading.Event()
+
+    def cut() -> None:
+        late.set()
+        connection.cut()
+
+    watch = threading.Timer(max(0.0, left), cut)
+    watch.daemon = True
+    watch.start()
+    try:
+        yield connection
+        if late.is_set():
+            raise TimeoutError
+    except (OSError, http.client.HTTPException, ValueError) as problem:
+        slow = late.is_set() or isinstance(problem, TimeoutError)
+        reason = "the server is too slow" if slow else _reason(problem)
+        raise ImageError(f"{shown}: cannot be fetched: {reason}") from None
+    except ImageError:
+        if late.is_set():
+            raise ImageError(f"{shown}: cannot be fetched: the server is too slow") from None
+        raise
+    finally:
+        watch.cancel()
+        connection.close()
+
+
+def _reason(problem: Exception) -> str:
+    reason = getattr(problem, "strerror", None) or str(problem)
+    return printable(reason or type(problem).__name__)[:160]
+
+
+def _answer(connection: _Connection, parts: SplitResult) -> http.client.HTTPResponse:
+    path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")
+    query = f"?{quote(parts.query, safe='/%:@!$&()*+,;=~-._?')}" if parts.query else ""
+    headers = {"Accept": "image/*", "Accept-Encoding": "identity", "User-Agent": "pixelwise"}
+    connection.request("GET", path + query, headers=headers)
+    return connection.answer()
+
+
+def _content(answer: http.client.HTTPResponse, most_bytes: int, shown: str) -> bytes:
+    if answer.status != 200:
+        raise ImageError(f"{shown}: the server answered {answer.status} {printable(answer.reason)}"[:300])
+    encoding = answer.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding not in ("", "identity"):
+        raise ImageError(f"{shown}: the server sent {printable(encoding)[:40]} data, though asked for none")
+    kind = answer.headers.get_content_type() if answer.headers.get("Content-Type") else "image/*"
+    if kind.partition("/")[0] in ("text", "video", "audio"):
+        hint = "download it and segment the file" if kind.startswith("video/") else None
+        raise ImageError(f"{shown}: expected an image, got {printable(kind)[:60]}", hint)
+    length = answer.headers.get("Content-Length", "")
+    expected = int(length) if length.isdecimal() and len(length) < 20 and not answer.chunked else None
+    limit = f"expected at most {most_bytes // 1_000_000} MB"
+    if expected is not None and expected > most_bytes:
+        raise ImageError(f"{shown}: {limit}, got {expected // 1_000_000} MB", "download it first")
+    content = bytearray()
+    while part := answer.read(_PART):
+        content += part
+        if len(content) > most_bytes:
+            raise ImageError(f"{shown}: {limit}, got more", "download it first")
+    if expected is not None and len(content) < expected:
+        raise ImageError(f"{shown}: the server announced {expected} bytes and sent {len(content)}")
+    if not content:
+        raise ImageError(f"{shown}: expected a picture, got no bytes")
+    return bytes(content)

@@ -1,0 +1,232 @@
+"""Frames of video files and cameras, by PyAV: upright, as RGB, with their times.
+
+FFmpeg also reads playlists and scripts that name other files and servers. Only containers of video are opened
+here, from a file that is open already, without any protocol.
+"""
+
+import io
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pixelwise.core.errors import ImageError, MissingExtraError
+from pixelwise.core.files import open_file
+from pixelwise.core.terminal import printable
+from pixelwise.core.types import RGBImage
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+MOST_PIXELS = 36_000_000
+"""Frames with more, above 8K, are refused."""
+
+_ALWAYS_READ = 9_000_000  # pixels of 4K
+
+_FORMATS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,live_flv,mpegts,mpeg,mpegvideo,m4v,asf,ogg,h264,hevc,av1,obu,ivf,"
+    "dv,mxf,nut,rm,yuv4mpegpipe"
+)
+CONTAINERS = {"format_whitelist": _FORMATS, "protocol_whitelist": "none"}
+"""Options for av.open."""
+
+_CAMERA = re.compile(r"camera:(.+)")
+_SYSTEMS = {"linux": "v4l2", "darwin": "avfoundation", "win32": "dshow"}
+
+
+def is_camera(source: object) -> bool:
+    """Whether this names a camera, such as camera:0."""
+    return isinstance(source, str) and _CAMERA.fullmatch(source) is not None
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A frame. index: counted from 0 over the video. pts: its time, in units of the video's time_base."""
+
+    index: int
+    pts: int
+    pixels: RGBImage
+
+
+class Video:
+    """An open video; a context manager. Notes on faults are complete when the frames have been read."""
+
+    def __init__(self, source: str | Path) -> None:
+        """`source`: a file, or a camera such as camera:0. Raises ImageError if it holds no video that can be
+        read, or if PyAV is missing.
+        """
+        self.shown = printable(source)
+        try:
+            import av
+        except ModuleNotFoundError:
+            missing = MissingExtraError("av")
+            raise ImageError(f"{self.shown}: a video; {missing.message}", missing.hint) from None
+        self._av: Any = av
+        self.is_camera = is_camera(source)
+        self._file: io.BufferedReader | None = None
+        self._container = self._opened(source)
+        try:
+            self._stream = self._video_stream()
+        except BaseException:
+            self.close()
+            raise
+        self.time_base = Fraction(self._stream.time_base or Fraction(1, 1000))
+        self.rate = Fraction(self._stream.average_rate or 25)
+        seconds = (self._container.duration or 0) / 1_000_000
+        self.count: int | None = self._stream.frames or round(seconds * self.rate) or None
+        """About how many frames there are, as the file says; None if it does not."""
+        self._announced = "" if self._stream.frames or not seconds else f"{seconds:.1f} s"
+        self.size_changes: int | None = None
+        self.pixels = max(_ALWAYS_READ, self._stream.width * self._stream.height)
+        """The most pixels of a frame: if the size changes, it may grow to this."""
+        self._damaged = 0
+        self._ended_early = ""
+        self._read = 0
+
+    def __enter__(self) -> "Video":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._container.close()
+        if self._file is not None:
+            self._file.close()
+
+    def frames(self) -> Iterator[Frame]:
+        """All frames in order, with pts that increase. What cannot be decoded is left out; see `notes`.
+
+        Raises ImageError if there is no frame at all, or one is too large.
+        """
+        last: int | None = None
+        size: tuple[int, ...] = ()
+        for image in self._decoded():
+            pts = image.pts if image.pts is not None else (0 if last is None else last + 1)
+            last = pts if last is None else max(pts, last + 1)
+            pixels = self._upright(image)
+            if size and pixels.shape[:2] != size and self.size_changes is None:
+                self.size_changes = self._read
+            size = pixels.shape[:2]
+            self._read += 1
+            yield Frame(self._read - 1, last, pixels)
+        if self._read == 0:
+            reason = self._ended_early or "it is empty or damaged"
+            raise ImageError(f"{self.shown}: no frame of this video can be decoded: {reason}")
+
+    def notes(self) -> list[str]:
+        """What a user should know about the file after its frames have been read."""
+        notes = []
+        if self._ended_early or self._damaged:
+            damage = self._ended_early or f"{self._damaged} packets could not be decoded"
+            notes.append(f"damaged in part: {damage}")
+        missing = 0 if self.count is None or self.is_camera else self.count - self._read
+        # Headers of AVI are out by one; where only the length is known, the sound may be longer.
+        if missing > (max(5, 0.1 * self._read) if self._announced else 2):
+            notes.append(f"its pictures end after {self._read} frames of {self._announced or self.count}")
+        if self.size_changes is not None:
+            notes.append(f"its size changes at frame {self.size_changes}")
+        return notes
+
+    def _opened(self, source: str | Path) -> "InputContainer":
+        try:
+            if self.is_camera:
+                return self._camera(str(source))
+            self._file = open_file(Path(source))
+            opened: InputContainer = self._av.open(
+                self._file, "r", container_options=CONTAINERS, metadata_errors="ignore"
+            )
+            return opened
+        except (self._av.FFmpegError, OSError, ValueError) as problem:
+            if self._file is not None:
+                self._file.close()
+            if isinstance(problem, self._av.FFmpegError):
+                what = "the camera cannot be opened" if self.is_camera else "a damaged video, or another file"
+                raise ImageError(f"{self.shown}: {what}: {_reason(problem)}") from None
+            raise ImageError(f"{self.shown}: {_reason(problem)}") from None
+
+    def _camera(self, source: str) -> "InputContainer":
+        name = source.partition(":")[2]
+        system = next((own for start, own in _SYSTEMS.items() if sys.platform.startswith(start)), "v4l2")
+        if system == "v4l2":
+            device = f"/dev/video{name}" if name.isdecimal() else name
+        elif system == "dshow":
+            device = f"video={self._named(name) if name.isdecimal() else name}"
+        else:
+            device = name
+        opened: InputContainer = self._av.open(device, "r", format=system, timeout=20.0)
+        return opened
+
+    def _named(self, number: str) -> str:
+        """The name of a camera of Windows, which opens cameras by their names."""
+        cameras = [
+            device for device in self._av.enumerate_input_devices("dshow") if "video" in device.media_types
+        ]
+        if int(number) >= len(cameras):
+            raise ImageError(f"{self.shown}: there are {len(cameras)} cameras, counted from 0")
+        return str(cameras[int(number)].name)
+
+    def _video_stream(self) -> "VideoStream":
+        streams: list[VideoStream] = [
+            stream
+            for stream in self._container.streams.video
+            if not int(stream.disposition) & int(self._av.stream.Disposition.attached_pic)
+        ]
+        if not streams:
+            raise ImageError(f"{self.shown}: this file holds no video, perhaps only sound")
+        stream = streams[0]
+        context = stream.codec_context
+        if context is None:
+            raise ImageError(f"{self.shown}: the video's codec is unknown", "convert it to H.264")
+        self._expect_bounded(context.width, context.height)
+        context.options = {"max_pixels": str(MOST_PIXELS)}
+        context.thread_type = "AUTO"
+        context.thread_count = 2
+        return stream
+
+    def _expect_bounded(self, width: int, height: int, most: int = MOST_PIXELS) -> None:
+        if width * height > min(most, MOST_PIXELS):
+            raise ImageError(
+                f"{self.shown}: a frame of {width}x{height} is too large, at most "
+                f"{min(most, MOST_PIXELS) // 1_000_000} megapixels are read"
+            )
+
+    def _decoded(self) -> "Iterator[VideoFrame]":
+        packets = self._container.demux(self._stream)
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                return
+            except self._av.BlockingIOError:  # a camera without a new picture
+                continue
+            except (self._av.FFmpegError, OSError, ValueError) as problem:
+                self._ended_early = _reason(problem)
+                return
+            try:
+                yield from packet.decode()
+            except self._av.EOFError:
+                return
+            except (self._av.FFmpegError, ValueError):
+                self._damaged += 1
+
+    def _upright(self, image: "VideoFrame") -> RGBImage:
+        self._expect_bounded(image.width, image.height, self.pixels)
+        pixels = np.asarray(image.to_ndarray(format="rgb24"), np.uint8)
+        turns = round(image.rotation / 90) % 4
+        return np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels
+
+
+def _reason(problem: Exception) -> str:
+    text = getattr(problem, "strerror", None) or str(problem) or type(problem).__name__
+    return printable(text)[:160]

@@ -1,0 +1,275 @@
+"""Save the results of a video: a folder with files for each frame, and an overlaid video.
+
+Work goes in parts of PART frames. After each, a small file beside the part says how far the run is, so an
+interrupted one goes on there. The overlaid video gets its name when it is complete.
+"""
+
+import json
+import math
+import shutil
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain, islice, takewhile
+from pathlib import Path
+
+import numpy as np
+
+from pixelwise.core.errors import ImageError
+from pixelwise.core.files import open_file, write_atomically
+from pixelwise.core.pictures.memory_budget import PICTURES
+from pixelwise.core.terminal import printable
+from pixelwise.core.threads import in_order
+from pixelwise.core.types import RGBImage
+from pixelwise.inference.predictor import Predictor
+from pixelwise.inference.probabilities import Area
+from pixelwise.inference.results.finished_results import FRAMES, OVERLAID
+from pixelwise.inference.segmentation import KINDS
+from pixelwise.inference.video.frames import segmented
+from pixelwise.inference.video.reading import Video
+from pixelwise.inference.video.smoothing import Segmented
+from pixelwise.inference.video.writing import encode_part, join_parts
+
+PART = 50
+"""Frames that are finished together."""
+
+OVERLAY = "overlay"
+"""The kind that becomes a video; the others are files of each frame."""
+
+_MOST_BYTES = 1_000_000  # of the file that says how far a run is
+
+
+@dataclass(frozen=True)
+class Motion:
+    """How videos are segmented. every: one frame of so many. smooth: one of SMOOTHINGS, or None."""
+
+    every: int = 1
+    smooth: str | None = None
+
+    def __str__(self) -> str:
+        return f"every {self.every} smooth {self.smooth}"
+
+
+EVERY_FRAME = Motion()
+
+
+@dataclass
+class Progress:
+    """How far a run is: frames that are finished, and what they show.
+
+    size, scored_size, shown_size: (height, width) of the first frame, of its scored copy and of its overlay.
+    pixels, confidence: sums over frames of the shares of the classes, and of those times their confidence.
+    """
+
+    frames: int = 0
+    size: tuple[int, int] = (0, 0)
+    scored_size: tuple[int, int] = (0, 0)
+    shown_size: tuple[int, int] | None = None
+    pixels: list[float] = field(default_factory=list)
+    confidence: list[float] = field(default_factory=list)
+
+    def add(self, entry: Segmented, areas: Sequence[Area], classes: int, shown_size: tuple[int, ...]) -> None:
+        """Count a frame."""
+        if not self.pixels:
+            self.pixels, self.confidence = [0.0] * classes, [0.0] * classes
+            self.size, self.scored_size = entry.result.size, entry.result.scored_size
+            self.shown_size = (shown_size[0], shown_size[1])
+        self.frames += 1
+        for area in areas:
+            self.pixels[area.id] += area.area
+            self.confidence[area.id] += area.area * area.confidence
+
+    def areas(self, names: Sequence[str]) -> list[Area]:
+        """The classes found, largest first: mean share of a frame, mean confidence."""
+        found = [
+            Area(index, names[index], share / self.frames, self.confidence[index] / share)
+            for index, share in enumerate(self.pixels)
+            if share > 0
+        ]
+        return sorted(found, key=lambda area: (-area.area, area.id))
+
+
+@dataclass(frozen=True)
+class SavedVideo:
+    """What was saved: see Progress; outputs and notes as for pictures."""
+
+    progress: Progress
+    outputs: dict[str, Path]
+    notes: list[str]
+
+
+class VideoResults:
+    """Where the results of one video are."""
+
+    def __init__(self, target: Path, scratch: Path, kinds: Sequence[str]) -> None:
+        """`target`: their path without endings. scratch: a folder for parts."""
+        self.kinds = tuple(kinds)
+        self.of_frames = tuple(kind for kind in kinds if kind != OVERLAY)
+        self.folder = Path(f"{target}{FRAMES}")
+        self.overlay = Path(f"{target}{OVERLAID}")
+        self._scratch = scratch
+
+    def outputs(self) -> dict[str, Path]:
+        return {kind: self.overlay if kind == OVERLAY else self.folder for kind in self.kinds}
+
+    def sizes(self, frames: int) -> dict[str, int]:
+        """What tells complete results from others: the bytes of the video, the number of frames."""
+        return {kind: self.overlay.stat().st_size if kind == OVERLAY else frames for kind in self.kinds}
+
+    def are_complete(self, sizes: dict[str, int]) -> bool:
+        """Whether all results of an earlier run are there."""
+        try:
+            return all(
+                (self.overlay.stat().st_size if kind == OVERLAY else self._count(kind)) == sizes[kind]
+                for kind in self.kinds
+            )
+        except (OSError, KeyError):
+            return False
+
+    def _count(self, kind: str) -> int:
+        return sum(1 for path in self.folder.iterdir() if _is_of(path, kind))
+
+    def part(self, number: int) -> Path:
+        return self._scratch / f"{number:06}.part"
+
+    def progress(self) -> Progress:
+        """How far an earlier run was with these kinds; nothing if that cannot be read."""
+        try:
+            with open_file(self._scratch / "progress.json") as file:
+                known = json.loads(file.read(_MOST_BYTES))
+            if known.pop("kinds") != list(self.kinds):
+                return Progress()
+            found = Progress(**known)
+            found.size, found.scored_size = _size(found.size), _size(found.scored_size)
+            found.shown_size = _size(found.shown_size or ())
+            sums = [*map(float, found.pixels), *map(float, found.confidence)]
+            whole = found.frames > 0 and found.frames % PART == 0 and len(sums) == 2 * len(found.pixels)
+            whole = whole and all(map(math.isfinite, sums))
+            parts = range(found.frames // PART) if OVERLAY in self.kinds else ()
+            return found if whole and all(self.part(n).is_file() for n in parts) else Progress()
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            return Progress()
+
+    def record(self, progress: Progress) -> None:
+        content = json.dumps({"kinds": self.kinds, **vars(progress)}).encode()
+        write_atomically(self._scratch / "progress.json", lambda file: file.write(content))
+
+    def clear(self) -> None:
+        """Remove what an earlier run with another video or model has left, and its frames."""
+        self.finish()
+        with suppress(OSError):
+            for path in self.folder.iterdir():
+                if any(_is_of(path, kind) for kind in KINDS):
+                    path.unlink()
+
+    def finish(self) -> None:
+        """Remove the parts."""
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+
+def save_video(
+    predictor: Predictor,
+    video: Video,
+    original: Path | None,
+    results: VideoResults,
+    motion: Motion,
+    workers: int,
+    on_frame: Callable[[int, int | None], None] | None = None,
+) -> SavedVideo:
+    """Segment a video and save its results, after the frames that an earlier run finished.
+
+    original: the file, whose sound the overlaid video keeps; None for a camera, which Ctrl-C ends. on_frame
+    is called with the number of frames done and their total, if that is known. Raises ImageError.
+    """
+    progress = results.progress()
+    total = None if video.count is None else -(-video.count // motion.every)
+    found = segmented(predictor, video, motion.every, motion.smooth, progress.frames, workers)
+    saved = in_order(partial(_saved_frame, results), found, workers)
+
+    def counted() -> Iterator[tuple[int, RGBImage]]:
+        """The times and overlays of a part, whose frames are counted on the way."""
+        for entry, areas, shown in chain(first, islice(ending, PART - 1)):
+            progress.add(entry, areas, len(predictor.classes), shown.shape[:2])
+            if on_frame is not None:
+                on_frame(progress.frames, total)
+            yield entry.pts, shown
+
+    with closing(saved), _ctrl_c_ends(video) as stopped:
+        ending = takewhile(lambda _: not stopped(), saved)
+        while first := list(islice(ending, 1)):
+            number, size = progress.frames // PART, progress.shown_size or first[0][2].shape[:2]
+            if OVERLAY in results.kinds:
+                write = partial(encode_part, frames=counted(), time_base=video.time_base, size=size)
+                write_atomically(results.part(number), write)
+            else:
+                deque(counted(), maxlen=0)
+            if progress.frames % PART:
+                break
+            results.record(progress)
+    if progress.frames == 0:
+        raise ImageError(f"{video.shown}: no frame of this video can be decoded")
+    if OVERLAY in results.kinds:
+        parts = [results.part(number) for number in range(-(-progress.frames // PART))]
+        shown = printable(results.overlay)
+        write_atomically(results.overlay, lambda file: join_parts(file, parts, original, shown))
+    return SavedVideo(progress, results.outputs(), _notes(video, motion, progress))
+
+
+Saved = tuple[Segmented, list[Area], RGBImage]
+
+
+@contextmanager
+def _ctrl_c_ends(video: Video) -> Iterator[Callable[[], bool]]:
+    """Yields a function that says whether Ctrl-C has been pressed, for a camera: that ends it, as the end of
+    a file ends a video. A second Ctrl-C interrupts as usual.
+    """
+    if not video.is_camera or threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    pressed = threading.Event()
+
+    def press(*_: object) -> None:
+        if pressed.is_set():
+            raise KeyboardInterrupt
+        pressed.set()
+
+    before = signal.signal(signal.SIGINT, press)
+    try:
+        yield pressed.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _saved_frame(results: VideoResults, entry: Segmented) -> Saved:
+    result = entry.result
+    with PICTURES.reserve(result.saving_bytes(results.kinds)):
+        if results.of_frames:
+            result.save(results.folder / f"{entry.index:06}", results.of_frames)
+        wanted = OVERLAY in results.kinds
+        shown = np.asarray(result.overlay(legend=False)) if wanted else np.empty((0, 0, 3), np.uint8)
+        return entry, result.areas(), shown
+
+
+def _notes(video: Video, motion: Motion, progress: Progress) -> list[str]:
+    notes = [
+        f"{progress.frames} frames"
+        if motion.every == 1
+        else f"{progress.frames} frames, every {motion.every}"
+    ]
+    if motion.smooth is not None:
+        notes.append("smoothed over time by " + ("the CRF" if motion.smooth == "crf" else "a running mean"))
+    return notes + video.notes()
+
+
+def _is_of(path: Path, kind: str) -> bool:
+    stem = path.name.removesuffix(KINDS[kind])
+    return stem != path.name and stem.isdecimal()
+
+
+def _size(value: Sequence[int]) -> tuple[int, int]:
+    height, width = value
+    return int(height), int(width)

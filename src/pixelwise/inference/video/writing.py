@@ -1,0 +1,169 @@
+"""Write a video in parts and join them with the sound of the original.
+
+A part is complete or not there, so an interrupted run goes on after the last one. All parts have the same
+settings and keep the times of the original's frames; joining copies their packets.
+"""
+
+import heapq
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+from PIL import Image
+
+from pixelwise.core.errors import ImageError
+from pixelwise.core.files import open_file
+from pixelwise.core.terminal import printable
+from pixelwise.core.types import RGBImage
+from pixelwise.inference.video.reading import CONTAINERS
+
+if TYPE_CHECKING:
+    from av.audio.stream import AudioStream
+    from av.container import InputContainer, OutputContainer
+    from av.packet import Packet
+
+_PART = "nut"  # FFmpeg's own container: it keeps any time base
+_COPIED = frozenset({"aac", "mp3", "mp2", "ac3", "eac3", "alac", "opus", "flac", "dts"})
+"""Codecs of sound that MP4 holds; others are encoded again."""
+
+_BT709 = 1
+
+
+def encode_part(
+    file: BinaryIO, frames: Iterable[tuple[int, RGBImage]], time_base: Fraction, size: tuple[int, int]
+) -> None:
+    """Write frames, with their pts in units of `time_base`, as H.264 of (height, width) `size`."""
+    import av
+
+    with av.open(file, "w", format=_PART) as out:
+        stream: Any = out.add_stream(_encoder(), rate=25, options=_settings())
+        stream.width, stream.height = even(size[1]), even(size[0])
+        stream.pix_fmt = "yuv420p"
+        context = stream.codec_context
+        context.time_base = time_base
+        context.colorspace = context.color_primaries = context.color_trc = _BT709
+        context.flags |= int(av.codec.context.Flags.global_header)
+        for pts, pixels in frames:
+            frame: Any = av.VideoFrame.from_ndarray(_padded(pixels, size), format="rgb24")
+            frame = frame.reformat(format="yuv420p", dst_colorspace="itu709")
+            frame.pts, frame.time_base = pts, time_base
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode())
+
+
+def join_parts(file: BinaryIO, parts: Sequence[Path], original: Path | None, shown: str) -> None:
+    """Write an MP4 of the parts' pictures and the sound of `original`. Raises ImageError if that fails."""
+    import av
+
+    try:
+        with ExitStack() as stack:
+            out = stack.enter_context(av.open(file, "w", format="mp4"))
+            first = stack.enter_context(_reading(parts[0], stack))
+            pictures: Any = out.add_stream_from_template(first.streams.video[0])
+            sources = [_pictures(parts, pictures)]
+            if original is not None:
+                sound = stack.enter_context(_reading(original, stack))
+                if sound.streams.audio:
+                    sources.append(_sound(sound, sound.streams.audio[0], out))
+            for _, packet in heapq.merge(*sources, key=lambda entry: entry[0]):
+                out.mux(packet)
+    except (av.FFmpegError, ValueError) as problem:
+        reason = getattr(problem, "strerror", None) or problem
+        raise ImageError(f"{shown}: the overlaid video cannot be written: {printable(reason)}") from problem
+
+
+def even(side: int) -> int:
+    """The next even number: colours of a video have half its resolution."""
+    return side + side % 2
+
+
+def _encoder() -> str:
+    import av
+
+    return "libx264" if "libx264" in av.codecs_available else "mpeg4"
+
+
+def _settings() -> dict[str, str]:
+    """No frame depends on a later one (bf), so that parts can follow each other."""
+    own = {"crf": "20", "preset": "veryfast"} if _encoder() == "libx264" else {"qscale": "3"}
+    return {"bf": "0", **own}
+
+
+def _padded(pixels: RGBImage, size: tuple[int, int]) -> RGBImage:
+    """The frame in the video's size, resized if its own is another, with an edge repeated if that is odd."""
+    if pixels.shape[:2] != size:
+        pixels = np.asarray(Image.fromarray(pixels).resize((size[1], size[0])))
+    extra = [(0, size[0] % 2), (0, size[1] % 2), (0, 0)]
+    return np.ascontiguousarray(np.pad(pixels, extra, mode="edge"))
+
+
+def _reading(path: Path, stack: ExitStack) -> "InputContainer":
+    import av
+
+    opened: InputContainer = av.open(
+        stack.enter_context(open_file(path)), "r", container_options=CONTAINERS, metadata_errors="ignore"
+    )
+    return opened
+
+
+def _pictures(parts: Sequence[Path], stream: Any) -> "Iterator[tuple[float, Packet[Any]]]":
+    for path in parts:
+        with ExitStack() as stack:
+            part = stack.enter_context(_reading(path, stack))
+            for packet in part.demux(part.streams.video[0]):
+                if packet.dts is not None:
+                    packet.stream = stream
+                    yield float(packet.dts * packet.time_base), packet
+
+
+def _sound(
+    source: "InputContainer", stream: "AudioStream", out: "OutputContainer"
+) -> "Iterator[tuple[float, Packet[Any]]]":
+    if stream.codec_context is None:  # of an unknown codec
+        return iter(())
+    if stream.codec_context.name in _COPIED:
+        return _copied(source, stream, out.add_stream_from_template(stream))
+    return _encoded(source, stream, out.add_stream("aac", rate=stream.codec_context.sample_rate))
+
+
+def _copied(
+    source: "InputContainer", stream: "AudioStream", copy: Any
+) -> "Iterator[tuple[float, Packet[Any]]]":
+    for packet in _intact(source, stream):
+        if packet.dts is not None and packet.size:
+            packet.stream = copy
+            yield float(packet.dts * packet.time_base), packet
+
+
+def _encoded(
+    source: "InputContainer", stream: "AudioStream", made: Any
+) -> "Iterator[tuple[float, Packet[Any]]]":
+    import av
+
+    for packet in _intact(source, stream):
+        try:
+            for frame in packet.decode():
+                for done in made.encode(frame):
+                    yield float((done.dts or 0) * done.time_base), done
+        except av.InvalidDataError:  # a damaged piece of sound
+            continue
+    for done in made.encode():
+        yield float((done.dts or 0) * done.time_base), done
+
+
+def _intact(source: "InputContainer", stream: "AudioStream") -> "Iterator[Any]":
+    """The packets up to the end of the file, or to where it is damaged."""
+    import av
+
+    last: int | None = None
+    try:
+        for packet in source.demux(stream):
+            if packet.dts is not None and last is not None and packet.dts <= last:
+                continue  # MP4 refuses times that do not increase
+            last = packet.dts if packet.dts is not None else last
+            yield packet
+    except av.FFmpegError:
+        return

@@ -1,0 +1,113 @@
+"""Folders and files that fsspec knows, tested with its file system in memory."""
+
+import io
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from pixelwise.core.errors import ImageError
+from pixelwise.inference.predictor import Predictor
+from pixelwise.inference.segment_files import plan, run
+from pixelwise.inference.sources import cloud
+from pixelwise.inference.sources.cloud import Store
+from pixelwise.inference.sources.files import PassedOver
+
+fsspec = pytest.importorskip("fsspec")
+
+
+@pytest.fixture
+def stored() -> Iterator[None]:
+    """memory://shop/ with pictures, a video and others."""
+    system = fsspec.filesystem("memory")
+    file = io.BytesIO()
+    Image.new("RGB", (6, 4), (255, 0, 0)).save(file, "PNG")
+    for name in ("a.png", "sub/a.png", "sub/b.PNG", ".hidden.png", ".cache/c.png"):
+        system.pipe(f"/shop/{name}", file.getvalue())
+    for name in ("clip.mp4", "d.nef", "notes.txt", "broken.jpg"):
+        system.pipe(f"/shop/{name}", b"words")
+    yield
+    system.rm("/shop", recursive=True)
+
+
+@pytest.mark.usefixtures("stored")
+def test_a_folder_is_mirrored_and_each_file_is_read_by_its_url(predictor: Predictor, tmp_path: Path) -> None:
+    passed_over: PassedOver = {}
+    tasks = plan(["memory://shop"], tmp_path / "out", passed_over)
+    outcomes = list(run(predictor, tasks, tmp_path / "out", ("mask",)))
+    made = sorted(str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*_mask.png"))
+    assert made == ["a_mask.png", "sub/a_mask.png", "sub/b_mask.png"]
+    problems = [str(outcome.problem) for outcome in outcomes if outcome.problem is not None]
+    assert problems == ["memory:///shop/broken.jpg: expected an image, got text"]
+    assert passed_over == {"videos": ["memory:///shop/clip.mp4"], "raw photos": ["memory:///shop/d.nef"]}
+    again = list(run(predictor, tasks, tmp_path / "out", ("mask",)))
+    assert [outcome.skipped for outcome in again] == [outcome.problem is None for outcome in outcomes]
+
+
+@pytest.mark.usefixtures("stored")
+def test_one_file_is_read_whatever_its_ending(predictor: Predictor, tmp_path: Path) -> None:
+    assert predictor("memory://shop/a.png").areas()[0].name == "red"
+    (task,) = plan(["memory://shop/notes.txt"], tmp_path / "out")
+    assert task.problem is None
+    with pytest.raises(ImageError, match=r"memory://shop/notes\.txt: expected an image, got text"):
+        predictor("memory://shop/notes.txt")
+
+
+@pytest.mark.usefixtures("stored")
+def test_what_is_missing_or_too_large_is_named(
+    predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for url in ("memory://shop/none.png", "memory://nothing"):
+        (task,) = plan([url], tmp_path / "out")
+        assert str(task.problem) == f"{url}: no such file or folder, or it is empty"
+        with pytest.raises(ImageError, match="no such file or folder"):
+            predictor(url)
+    monkeypatch.setattr(cloud, "MOST_BYTES", 20)
+    with pytest.raises(ImageError, match=r"memory://shop/a\.png: expected at most 0 MB, got more"):
+        predictor("memory://shop/a.png")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "file:///etc/hostname", "local:///etc/hostname", "ftp://127.0.0.1/a.png", "sftp://127.0.0.1/a.png",
+        "simplecache::file:///etc/hostname", "zip://a.png::file:///x.zip", "memory://a.png::file:///x.zip",
+        "data://a", "unheard-of://a",
+    ],
+)  # fmt: skip
+def test_other_schemes_and_chains_are_refused_unless_allowed(
+    url: str, predictor: Predictor, tmp_path: Path
+) -> None:
+    (task,) = plan([url], tmp_path / "out")
+    assert task.problem is not None
+    assert "not read" in str(task.problem) or "no such file" in str(task.problem)
+    if "://" in url.partition("::")[0]:
+        with pytest.raises(ImageError, match="--allow-private-urls"):
+            predictor(url)
+
+
+def test_a_missing_package_is_named_with_the_command_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "fsspec", None)
+    monkeypatch.setitem(sys.modules, "fsspec.core", None)
+    with pytest.raises(
+        ImageError, match=r'fsspec, which is not installed\nhint: pip install "pixelwise\[cloud\]"'
+    ):
+        Store("s3://bucket/a.png")
+
+
+def test_a_scheme_whose_package_is_missing_or_unknown_is_named() -> None:
+    with pytest.raises(ImageError, match="unheard-of"):
+        Store("unheard-of://a", allow_private=True)
+
+
+@pytest.mark.usefixtures("stored")
+def test_a_folder_without_pictures_is_named(tmp_path: Path) -> None:
+    system = fsspec.filesystem("memory")
+    for name in ("a.txt", "b.nef"):
+        system.pipe(f"/shop/words/{name}", b"words")
+    (task,) = plan(["memory://shop/words"], tmp_path / "out")
+    assert str(task.problem).startswith("memory://shop/words: no pictures in this folder")
