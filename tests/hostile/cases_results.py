@@ -60,7 +60,7 @@ def _content(ending: str, draw: random.Random) -> tuple[bytes, str]:
     elif kind == "integers":
         array = np.arange(int(np.prod(shape))).reshape(shape) % 3  # type: ignore[assignment]
     elif kind == "texts":
-        array = np.full(shape, "text")  # type: ignore[assignment]
+        array = np.full(shape, "text")
     elif kind == "objects":
         array = np.full(shape, None)
     if ending == ".npy":
