@@ -57,11 +57,20 @@ def test_500_clients_get_right_answers_or_are_told_to_come_back(
     assert "pixelwise_places_taken 0.0" in metrics
 
 
-def test_the_command_stops_at_a_signal(model_path: Path) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, -signal.SIGTERM), (signal.SIGINT, 0)])
+def test_the_command_takes_a_key_from_the_environment_and_stops_at_a_signal(
+    model_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, code: int
+) -> None:
+    monkeypatch.setenv("PIXELWISE_API_KEY", "opensesame")
     with serving("--model", str(model_path)) as (address, process):
         assert httpx.get(f"{address}/ready").json() == {"status": "ready"}
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == -signal.SIGTERM
+        assert httpx.get(f"{address}/v1/models").status_code == 401
+        named = httpx.get(f"{address}/v1/models", headers={"Authorization": "Bearer opensesame"}).json()
+        assert [model["name"] for model in named] == ["tiny"]
+        process.send_signal(number)
+        assert process.wait(60) == code
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
         with pytest.raises(httpx.ConnectError):
             httpx.get(f"{address}/ready")
 

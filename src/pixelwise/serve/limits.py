@@ -9,9 +9,9 @@ from pixelwise.core.threads import processors
 class Limits:
     """most_bytes: of a request's body. most_pixels: of a picture, checked before it is decoded. workers:
     threads that segment. places: requests that may be read, wait or run at a time; the next one gets 429.
-    body_seconds: until a body has arrived.
-    answer_seconds: until an answer is ready. sessions: pictures that the page may have open; the one that was
-    not used for longest is closed first. session_seconds: until an unused one is closed.
+    body_seconds: until a body has arrived. answer_seconds: until an answer is ready. sessions: pictures that
+    the page may have open; the one that was not used for longest is closed first. session_seconds: until an
+    unused one is closed.
 
     Raises ValueError for numbers that are not positive.
     """

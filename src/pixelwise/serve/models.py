@@ -60,10 +60,9 @@ class Models:
             raise Refusal(400, f"no CRF preset is called {preset!a}", f"there are {', '.join(PRESETS)}")
         with self._lock:
             if (name, preset) not in self._with_crf:
-                refiner = CRFRefiner(PRESETS[preset], plain.engine.threads)
-                self._with_crf[name, preset] = Predictor(
-                    plain.engine, plain.info, plain.identity, refiner, plain.views
-                )
+                refining = copy(plain)
+                refining.refiner = CRFRefiner(PRESETS[preset], plain.engine.threads)
+                self._with_crf[name, preset] = refining
             return self._with_crf[name, preset]
 
 

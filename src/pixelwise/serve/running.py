@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 
 import h11
 import uvicorn
@@ -96,7 +97,8 @@ def run(app: FastAPI, host: str, port: int, on_start: Callable[[str], None]) -> 
     """
     with listening_socket(host, port) as listening:
         on_start(address_of(listening))
-        server_of(app).run(sockets=[listening])
+        with suppress(KeyboardInterrupt):  # uvicorn raises it again when it has stopped
+            server_of(app).run(sockets=[listening])
 
 
 def server_of(app: FastAPI) -> uvicorn.Server:

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from pixelwise.core.errors import EXTRAS, MissingExtraError
 from pixelwise.core.threads import processors
-from pixelwise.workflows.loading import load
+from pixelwise.workflows.loading import LoadOptions, load
 
 if TYPE_CHECKING:
     from pixelwise.serve import Limits
@@ -19,15 +19,15 @@ def serve(
     limits: "Limits | None" = None,
     *,
     key: str | None = None,
-    engine: str = "auto",
-    precision: str = "float32",
     on_start: Callable[[str], None] = lambda address: None,
+    **loading: Unpack[LoadOptions],
 ) -> None:
     """Segment pictures that are sent over HTTP, and show a page to try the CRF, until SIGTERM or Ctrl-C.
 
     models: as for `load`; the first is the default. Clients call a file model.onnx "model", and see no path.
     port: 0 takes a free one; on_start gets the address. key: clients must send it as `Authorization: Bearer
-    KEY`. engine, precision: as for `load`. Needs the extra `serve`: raises MissingExtraError without it.
+    KEY`. loading: as for `load`; threads: by default the workers share the processors. Needs the extra
+    `serve`: raises MissingExtraError without it.
 
     Raises ValueError for two models of one name, PixelwiseError if the address cannot be used, and what
     `load` raises.
@@ -39,11 +39,9 @@ def serve(
             raise
         raise MissingExtraError(problem.name) from None
     chosen = Limits() if limits is None else limits
-    threads = max(1, processors() // chosen.workers)
-    loaded = {
-        name: load(model, threads, engine=engine, precision=precision)
-        for name, model in named(models).items()
-    }
+    if loading.get("threads") is None:
+        loading["threads"] = max(1, processors() // chosen.workers)
+    loaded = {name: load(model, **loading) for name, model in named(models).items()}
     run(create_app(loaded, chosen, key=key), host, port, on_start)
 
 

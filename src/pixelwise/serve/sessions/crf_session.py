@@ -186,12 +186,15 @@ class CRFSession:
         if len(inside) == 0:
             return reach
         samples = inside[np.linspace(0, len(inside) - 1, _SAMPLES).astype(int)]
-        rows, columns = np.arange(height, dtype=np.float32), np.arange(width, dtype=np.float32)
-        colours, wide = self._image.astype(np.float32), 3 * scribble.radius + 10
+        wide = 3 * scribble.radius + 10
         for row, column in samples:
-            near = ((rows[:, None] - row) ** 2 + (columns - column) ** 2) / (2 * wide**2)
-            alike = np.square(colours - colours[row, column]).sum(2) / (2 * _COLOURS**2)
-            np.maximum(reach, np.exp(-near - alike), out=reach)
+            top, left = (max(0, int(place - 3 * wide)) for place in (row, column))
+            window = np.s_[top : int(row + 3 * wide), left : int(column + 3 * wide)]
+            colours = self._image[window].astype(np.float32)
+            rows, columns = np.ogrid[top : top + len(colours), left : left + colours.shape[1]]
+            near = ((rows - row) ** 2 + (columns - column) ** 2) / (2 * wide**2)
+            alike = np.square(colours - self._image[row, column]).sum(2) / (2 * _COLOURS**2)
+            reach[window] = np.maximum(reach[window], np.exp(-near - alike))
         return reach
 
 
