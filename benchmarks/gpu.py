@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 
 import pixelwise
 from pixelwise.core.errors import PixelwiseError
