@@ -38,7 +38,8 @@ from pixelwise.evaluation.metrics.trimap import (
 )
 from pixelwise.evaluation.report.search_surface import draw_surface
 from pixelwise.inference.crf_refiner import CRFRefiner
-from pixelwise.inference.predictor import Predictor, load
+from pixelwise.inference.loading import load
+from pixelwise.inference.predictor import Predictor
 
 WIDTHS = (1, 3, 5, 10, 20, 40)
 MOST = 40
