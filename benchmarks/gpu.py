@@ -1,4 +1,4 @@
-"""A GPU of NVIDIA beside the processor: train, segment, eval and the CRF; speed and equality, in five minutes.
+"""A GPU of NVIDIA beside the processor: train, eval, segment and CRF; speed and equality, in five minutes.
 
     python benchmarks/gpu.py [--device cuda] [--images 40] [--steps 30]
 
@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -97,9 +98,7 @@ def judging(runs: dict[str, Path], samples: list[Any], device: str) -> None:
     found, seconds = {}, {}
     for place in ("cpu", device):
         judge = pixelwise.load(runs["cpu"], device=place)
-        seconds[place], evaluation = timed(
-            lambda judge=judge: pixelwise.evaluate(judge, samples, class_names=CLASSES)
-        )
+        seconds[place], evaluation = timed(partial(pixelwise.evaluate, judge, samples, class_names=CLASSES))
         found[place] = evaluation.summary()["mean_iou"]
     show(f"eval of {len(samples)} pictures", seconds["cpu"], seconds[device])
     print(f"    mean IoU: {found['cpu']:.4f} on the processor, {found[device]:.4f} on {device}")
@@ -116,13 +115,15 @@ def segmenting(what: str, model: Any, samples: list[Any], device: str, engine: s
     seconds, labels = {}, {}
     for place, predictor in predictors.items():
         list(predictor.batch(pictures[:9]))  # warms up
-        seconds[place], labels[place] = timed(
-            lambda predictor=predictor: [result.labels for result in predictor.batch(pictures)]
-        )
+        seconds[place], labels[place] = timed(partial(labels_of, predictor, pictures))
     show(f"{what}, {len(pictures)} pictures", seconds["cpu"], seconds[device])
     pairs = zip(labels["cpu"], labels[device], strict=True)
     differing = np.mean([(one != other).mean() for one, other in pairs])
     print(f"    labels differ in {100 * differing:.4f} % of the pixels")
+
+
+def labels_of(predictor: pixelwise.Predictor, pictures: list[RGBImage]) -> list[Labels]:
+    return [result.labels for result in predictor.batch(pictures)]
 
 
 def crf(device: str) -> None:
@@ -134,7 +135,7 @@ def crf(device: str) -> None:
     for place in ("cpu", device):
         refiner = CRFRefiner(DENSECRF, device=place)
         refiner(image, beliefs)
-        seconds[place], found[place] = timed(lambda refiner=refiner: refiner(image, beliefs))
+        seconds[place], found[place] = timed(partial(refiner, image, beliefs))
     show("dense CRF, 500x375, 21 classes", seconds["cpu"], seconds[device])
     print(f"    largest difference of a probability: {np.abs(found['cpu'] - found[device]).max():.1e}")
 

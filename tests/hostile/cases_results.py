@@ -6,6 +6,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -52,15 +53,15 @@ def _content(ending: str, draw: random.Random) -> tuple[bytes, str]:
     shapes = ((3, *SIZE), (3, 12, 16), SIZE, (*SIZE, 3), (1, 3, *SIZE), (3, 0, 0), (300, 2, 2), (), (3, 9, 9))
     shape = draw.choice(shapes)
     kind = draw.choice(("probabilities", "negative", "nan", "huge", "integers", "texts", "objects"))
-    array = np.full(shape, 1 / 3, np.float32)
+    array: Any = np.full(shape, 1 / 3, np.float32)
     if kind == "negative":
         array = -array
     elif kind in ("nan", "huge"):
         array = array * np.float32({"nan": np.nan, "huge": 3e38}[kind])
     elif kind == "integers":
-        array = np.arange(int(np.prod(shape))).reshape(shape) % 3  # type: ignore[assignment]
+        array = np.arange(int(np.prod(shape))).reshape(shape) % 3
     elif kind == "texts":
-        array = np.full(shape, "text")  # type: ignore[assignment]
+        array = np.full(shape, "text")
     elif kind == "objects":
         array = np.full(shape, None)
     if ending == ".npy":

@@ -1,5 +1,6 @@
 """`pixelwise eval`: evaluate a model on a labelled split."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -77,21 +78,10 @@ def evaluate(
         device=device,
     )
     details = ("trimap", "class_borders") * trimap + ("boundary",) * boundary
+    judge = partial(report_on, model, data, split, report=report, ids=ids, head=head, classes=classes)
     try:
         with bars("evaluating") as tell:
-            result = report_on(
-                model,
-                data,
-                split,
-                report=report,
-                ids=ids,
-                head=head,
-                classes=classes,
-                details=details,
-                allow_missing=allow_missing,
-                on_image=tell,
-                **loading,
-            )
+            result = judge(details=details, allow_missing=allow_missing, on_image=tell, **loading)
     except ValueError as problem:
         raise typer.BadParameter(str(problem), param_hint="MODEL") from None
     if as_json:

@@ -12,13 +12,13 @@ import numpy as np
 
 from pixelwise.core.classes import Classes
 from pixelwise.core.errors import DataError
+from pixelwise.core.named_files import NamedFiles
 from pixelwise.core.pictures.endings import IMAGE_SUFFIXES
 from pixelwise.core.pictures.label_pictures import VOID_COLOUR
 from pixelwise.core.terminal import printable
 from pixelwise.core.types import IMAGE, VOID, FileIds, Labels
 from pixelwise.data.class_map import ClassMap, id_counts, parse_classes
 from pixelwise.data.kind import one_of
-from pixelwise.data.named_files import NamedFiles
 from pixelwise.data.sample import LabelledImages, Sample
 from pixelwise.data.sample_files import ColourFile, IdFile, opened, packed, part_errors, read_numbers
 from pixelwise.data.sources.folder import IdRule, file_stem

@@ -197,7 +197,8 @@ def _read_scores(path: Path, array: str | None) -> GivenScores:
             "replace them first",
         )
     if name not in _BEFORE_SOFTMAX:
-        total = scores.sum(axis=0)
+        with np.errstate(over="ignore"):
+            total = scores.sum(axis=0)
         if scores.min() < 0 or abs(total - 1).max() > 0.05:
             raise DataError(
                 f"{printable(path)}: the probabilities of a pixel must be at least 0 and add up to 1, here "

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from pixelwise.core.errors import DataError
+from pixelwise.core.named_files import NamedFiles
 from pixelwise.core.pictures.endings import IMAGE_SUFFIXES
 from pixelwise.core.terminal import printable
-from pixelwise.data.named_files import NamedFiles
 from pixelwise.inference.crf_refiner import CRFRefiner
 from pixelwise.inference.external_results import read_given, refine_given
 from pixelwise.inference.results.finished_results import state_of

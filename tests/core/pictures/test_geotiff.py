@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-rasterio = pytest.importorskip("rasterio", reason="needs rasterio")
+pytest.importorskip("rasterio", reason="needs rasterio")
 
-
+import rasterio
 from tiny_model import CLASSES
 
 from pixelwise.core.errors import ImageError, MissingExtraError
@@ -47,19 +47,24 @@ def write(path: Path, values: RGBImage, **options: Any) -> None:
     ],
 )
 def test_parts_of_a_tiff_are_those_of_the_whole(tmp_path: Path, options: dict[str, Any]) -> None:
-    write(tmp_path / "x.tif", noise(), **options)
+    picture = noise()
+    if "jpeg" in options.values():  # decoders of JPEG differ where colours change from pixel to pixel
+        picture = np.array(Image.fromarray(noise(9, 13)).resize((130, 90), Image.Resampling.BICUBIC))
+    write(tmp_path / "x.tif", picture, **options)
     whole = read_picture(tmp_path / "x.tif").astype(int)
+    most = 40 if "jpeg" in options.values() else 1
     windows = tiff_windows(tmp_path / "x.tif")
     assert windows is not None
     with closing(windows):
         assert windows.size == (90, 130)
         for top, left, bottom, right in ((0, 0, 90, 130), (10, 20, 47, 101), (89, 129, 90, 130)):
             part = windows.read((top, left, bottom, right), (bottom - top, right - left))
-            assert np.abs(part - whole[top:bottom, left:right]).max() <= 2  # JPEG's colours round differently
+            assert np.abs(part - whole[top:bottom, left:right]).max() <= most
         held = HeldPicture(whole.astype(np.uint8), 130)
         box = (3.5, 10.25, 80.5, 120.75)
-        assert np.abs(windows.read(box, (20, 30)).astype(int) - held.read(box, (20, 30))).max() <= 2
-    assert np.abs(windows.original() - whole).max() <= 2
+        assert np.abs(windows.read(box, (20, 30)).astype(int) - held.read(box, (20, 30))).max() <= most
+    assert np.abs(windows.original() - whole).max() <= most
+    assert np.abs(windows.original() - whole).mean() < 3
 
 
 def test_transparent_pixels_become_white_and_grey_becomes_rgb(tmp_path: Path) -> None:
@@ -150,7 +155,7 @@ def test_a_tiff_that_lies_about_its_size_is_one_error_that_names_it(
     content = (tmp_path / "x.tif").read_bytes()
     (tmp_path / "lie.tif").write_bytes(_with_tag(_with_tag(content, 256, side), 257, side))
     tiled = Predictor(predictor.engine, predictor.info, tiles=1000)
-    with pytest.raises(ImageError, match="lie.tif"):
+    with pytest.raises(ImageError, match=r"lie\.tif"):
         tiled(tmp_path / "lie.tif")
 
 
@@ -161,5 +166,5 @@ def test_truncated_tiles_are_one_error_that_names_the_file(tmp_path: Path, predi
     tiled = Predictor(predictor.engine, predictor.info, tiles=100)
     for share in (0.2, 0.5, 0.9):
         (tmp_path / "cut.tif").write_bytes(content[: int(share * len(content))])
-        with pytest.raises(ImageError, match="cut.tif"):
+        with pytest.raises(ImageError, match=r"cut\.tif"):
             tiled(tmp_path / "cut.tif")

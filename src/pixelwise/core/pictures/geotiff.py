@@ -1,5 +1,6 @@
 """TIFF files by parts, and their place on the map, through rasterio (GDAL)."""
 
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -202,6 +203,9 @@ def _rasterio() -> ModuleType | None:
         import rasterio.windows
     except ModuleNotFoundError:
         return None
+    logger = logging.getLogger("rasterio")
+    if not logger.handlers:  # it would write to stderr what becomes an error here
+        logger.addHandler(logging.NullHandler())
     module: ModuleType = rasterio
     return module
 
