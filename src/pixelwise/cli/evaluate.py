@@ -67,16 +67,7 @@ def evaluate(
     from pixelwise.workflows.evaluating import report_on
 
     preset = options.chosen_preset(crf, crf_preset)
-    loading = options.for_load(
-        threads=1,
-        crf=preset,
-        scales=scales,
-        flip=flip,
-        engine=engine,
-        precision=precision,
-        long_side=long_side,
-        device=device,
-    )
+    loading = options.for_load(1, preset, scales, flip, engine, precision, long_side, device=device)
     details = ("trimap", "class_borders") * trimap + ("boundary",) * boundary
     judge = partial(report_on, model, data, split, report=report, ids=ids, head=head, classes=classes)
     try:
@@ -84,9 +75,6 @@ def evaluate(
             result = judge(details=details, allow_missing=allow_missing, on_image=tell, **loading)
     except ValueError as problem:
         raise typer.BadParameter(str(problem), param_hint="MODEL") from None
-    if as_json:
-        say_json(result)
-    else:
-        show(result)
+    (say_json if as_json else show)(result)
     if report is not None:
         note(f"report: {report / 'index.html'}")

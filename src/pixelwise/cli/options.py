@@ -176,7 +176,6 @@ def chosen_preset(crf: bool, preset: str | None) -> str | None:
 
 
 def for_load(
-    *,
     threads: int | None,
     crf: str | None,
     scales: str | None,

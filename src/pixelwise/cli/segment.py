@@ -121,16 +121,7 @@ def segment(
     options.check_ending(submission, *ENDINGS, option="--submission")
     preset = options.chosen_preset(crf, crf_preset)
     loading = options.for_load(
-        threads=threads,
-        crf=preset,
-        scales=scales,
-        flip=flip,
-        engine=engine,
-        precision=precision,
-        long_side=long_side,
-        tiles=tiles,
-        device=device,
-        allow_private_urls=allow_private_urls,
+        threads, preset, scales, flip, engine, precision, long_side, tiles, device, allow_private_urls
     )
     with destination(output, kinds, as_json) as (folder, told):
         done = segment_folder(

@@ -18,7 +18,7 @@ from pixelwise.core.pictures.reading import Encoded, Photo, Readable, read_photo
 from pixelwise.core.pictures.windows import Box, Windows, size_before_reading
 from pixelwise.core.terminal import printable
 from pixelwise.core.threads import in_order, processors
-from pixelwise.core.types import BANDS, IMAGE, Channel, Scores
+from pixelwise.core.types import BANDS, IMAGE, Scores
 from pixelwise.inference.crf_refiner import Refiner, refined, refined_photo, refined_size, reserved_bytes
 from pixelwise.inference.engines.batching import together
 from pixelwise.inference.engines.engine import Engine
@@ -26,7 +26,7 @@ from pixelwise.inference.model_files.model_file import ModelInfo
 from pixelwise.inference.probabilities import Beliefs, probabilities_of, scores_of
 from pixelwise.inference.results.cleaning import AS_IS, Cleaning
 from pixelwise.inference.segmentation import Segmentation
-from pixelwise.inference.sources.bands import bands_of
+from pixelwise.inference.sources.bands import bands_of, resampled
 from pixelwise.inference.sources.given import Source, readable
 from pixelwise.inference.sources.partners import Partners
 from pixelwise.inference.tiles import (
@@ -344,13 +344,3 @@ def scoring_bytes(size: tuple[int, int], classes: int, scale: float = 1.0) -> in
     first layer and scores.
     """
     return round(size[0] * size[1] * (100 * scale**2 + 8 * classes))
-
-
-def resampled(channels: Channel, size: tuple[int, int]) -> Channel:
-    """(H, W, K) of any type, resized to `size` channel by channel, as float32."""
-    if channels.shape[:2] == size:
-        return channels.astype(np.float32)
-    height, width = size
-    planes = [Image.fromarray(plane) for plane in np.moveaxis(channels.astype(np.float32), 2, 0)]
-    fitted = [plane.resize((width, height), Image.Resampling.BILINEAR) for plane in planes]
-    return np.stack([np.asarray(plane) for plane in fitted], axis=2)

@@ -33,3 +33,13 @@ def bands_of(source: object, expected: BandForm) -> Channel:
             f"{what} has {found}, but the model takes {expected}; segment pictures like those it learnt from"
         )
     return bands
+
+
+def resampled(channels: Channel, size: tuple[int, int]) -> Channel:
+    """(H, W, K) of any type, resized to `size` channel by channel, as float32."""
+    if channels.shape[:2] == size:
+        return channels.astype(np.float32)
+    height, width = size
+    planes = [Image.fromarray(plane) for plane in np.moveaxis(channels.astype(np.float32), 2, 0)]
+    fitted = [plane.resize((width, height), Image.Resampling.BILINEAR) for plane in planes]
+    return np.stack([np.asarray(plane) for plane in fitted], axis=2)
