@@ -48,8 +48,8 @@ def test_a_net_comes_back_as_it_was(path: Path) -> None:
 def test_a_module_that_no_extra_brings_is_named_as_missing(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "pixelwise.cpu.inference", None)
-    with pytest.raises(ModuleNotFoundError, match=r"pixelwise\.cpu\.inference"):
+    monkeypatch.setitem(sys.modules, "pixelwise.inference.engines.torch", None)
+    with pytest.raises(ModuleNotFoundError, match=r"pixelwise\.inference\.engines\.torch"):
         load(path)
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(MissingExtraError, match=r'pip install "pixelwise\[train\]"'):
