@@ -1,11 +1,15 @@
 """Images a second, from file to saved mask: the bundled model beside torchvision's mobile nets.
 
     python benchmarks/segment.py [FOLDER] [--images 20] [--pairs 5]
+    python benchmarks/segment.py --clip [--frames 100]
 
 Ours is what `pixelwise segment FOLDER --save mask` runs. The peers run as their documentation shows: PIL,
 the weights' own preset (shorter side 520), eager float32, one image at a time, scores resized to the image,
 argmax, mask saved. Their weights are random here, which does not change their speed. Contestants take turns
 on the same images; ratios are of the two times of one turn.
+
+--clip: frames a second of a video of 1280x720, which is made from a photo of the folder: what
+`pixelwise segment clip.mp4 --save KINDS` runs, from the file to masks or the overlaid video.
 
 `--tiles` compares one picture of 4000x3000, put together from the folder's, in tiles of 800 pixels: beside a
 plain loop over overlapping windows of that side, each of which torchvision's preset makes the net's size.
@@ -26,7 +30,7 @@ from PIL import Image
 from torchvision.models import segmentation
 from torchvision.transforms._presets import SemanticSegmentation
 
-from pixelwise import load
+from pixelwise import load, segment_folder
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.segment_files import plan, run
 
@@ -40,8 +44,13 @@ def main() -> None:
         "--images", type=int, default=20, help="how many of the folder, repeated if it has fewer"
     )
     parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--clip", action="store_true", help="a video of 720p instead of images")
+    parser.add_argument("--frames", type=int, default=100, help="how many the video has")
     parser.add_argument("--tiles", action="store_true", help="a picture of 4000x3000 in tiles")
     options = parser.parse_args()
+    if options.clip:
+        clip(options.folder, options.frames)
+        return
     found = sorted(p for p in options.folder.iterdir() if p.suffix.lower() in (".jpg", ".jpeg", ".png"))
     sources = [found[i % len(found)] for i in range(options.images)]
 
@@ -83,6 +92,42 @@ def main() -> None:
                 end="",
             )
         print()
+
+
+def clip(folder: Path, frames: int) -> None:
+    """Print how many frames of a video are segmented a second, for several ways to do it."""
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "clip.mp4"
+        make_clip(
+            path, next(p for p in sorted(folder.iterdir()) if p.suffix.lower() in (".jpg", ".png")), frames
+        )
+        predictor = load("default", threads=1)
+        for save, smooth in (("mask", None), ("overlay", None), ("mask", "mean"), ("mask", "crf")):
+            output = Path(scratch) / f"{save}_{smooth}"
+            start = time.perf_counter()
+            done = segment_folder(path, output, predictor, [save], smooth=smooth)
+            seconds = time.perf_counter() - start
+            if done.failed or done.outcomes[0].frames != frames:
+                raise RuntimeError(f"the clip failed: {done.outcomes[0].problem}")
+            how = save if smooth is None else f"{save}, smoothed: {smooth}"
+            print(f"{how:30} {frames / seconds:6.1f} frames/s of 1280x720")
+
+
+def make_clip(path: Path, photo: Path, frames: int) -> None:
+    """Write a video of 1280x720 in which a camera moves over a photo."""
+    import av
+
+    whole = Image.open(photo).convert("RGB")
+    height = whole.width * 9 / 16
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 1280, 720, "yuv420p"
+        for index in range(frames):
+            top = (whole.height - height) * index / max(1, frames - 1)
+            box = (0, top, whole.width, top + height)
+            view = whole.resize((1280, 720), Image.Resampling.BICUBIC, box)
+            out.mux(stream.encode(av.VideoFrame.from_image(view)))
+        out.mux(stream.encode())
 
 
 def in_tiles(found: list[Path], pairs: int, side: int = 800) -> None:

@@ -31,6 +31,7 @@ FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 RUNS_COMMANDS = ("tutorials/segment.md", "tutorials/own_net.md", "tutorials/evaluation.md")
 SLOW = ("quantize_static", "quantize_dynamic")
 NOT_RUN = {
+    "docs/service.md: From Python": "a test of its own, with a service",
     "tutorials/whole_way.md: The whole way in Python": "a file with a test of its own",
     "docs/models.md: Your own classifier": "downloads weights",
     "docs/training.md: Weights & Biases, MLflow": "a test of its own, with stand-ins for the trackers",
@@ -77,6 +78,10 @@ def test_the_blocks_of_a_section_run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     text = "".join(text for _, text in blocks)
+    if "clip.mp4" in text:
+        from clips import BLUE, RED, plain, write_clip
+
+        write_clip(tmp_path / "clip.mp4", [plain((RED, BLUE)[index // 5]) for index in range(10)])
     for module in ("torch", "torchvision", "openvino"):
         if f"import {module}" in text or f"from {module}" in text:
             pytest.importorskip(module)

@@ -18,6 +18,7 @@ WITH_TORCH = {
     "pixelwise.crf.torch_lattice",
     "pixelwise.data.transforms",
     "pixelwise.inference.engines.torch",
+    "pixelwise.inference.engines.torchscript",
     "pixelwise.inference.model_files.foreign_net",
     "pixelwise.inference.model_files.net_file",
 }

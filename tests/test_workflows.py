@@ -176,7 +176,7 @@ def test_a_folder_is_segmented_by_a_list_of_names(trained: TrainedRun, tmp_path:
     (tmp_path / "some.txt").write_text("c\na\n")
     options: Any = {"save": ["mask"], "ids": tmp_path / "some.txt", "engine": "torch"}
     done = pixelwise.segment_folder(tmp_path / "in", tmp_path / "out", trained.path, **options)
-    assert [outcome.path.name for outcome in done.outcomes] == ["a.png", "c.png"]
+    assert [outcome.name for outcome in done.outcomes] == ["a", "c"]
     with pytest.raises(ModelError, match="is a run folder, which openvino does not run"):
         pixelwise.segment_folder(tmp_path / "in", tmp_path / "out", trained.path, engine="openvino")
 

@@ -139,8 +139,8 @@ class Merging {
         : regions_(regions), smallest_(smallest), kept_(regions.largest_besides(background)) {
         const std::size_t count = regions.all.size();
         for (std::size_t i = 0; i < count; ++i) sets_.add();
-        first_.assign(count + 1, 0);
-        next_.assign(count, -1);
+        first_ = std::vector<std::size_t>(count + 1, 0);
+        next_ = std::vector<Number>(count, -1);
         last_.resize(count);
         for (std::size_t i = 0; i < count; ++i) last_[i] = static_cast<Number>(i);
         regions.visit_borders([&](Number one, Number other, Number) {

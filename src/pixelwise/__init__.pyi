@@ -16,6 +16,7 @@ from . import (
     inspect,
     models,
     recipes,
+    serve,
     training,
     workflows,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "models",
     "recipes",
     "segment_folder",
+    "serve",
     "train",
     "training",
     "workflows",

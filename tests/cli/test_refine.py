@@ -83,8 +83,9 @@ def test_what_is_there_is_not_replaced_unless_asked(invoke: Callable[[str], Resu
         (
             "refine photo.jpg turned.png -o r.png",
             1,
-            "error: photo.jpg is 40 x 30 pixels, upright as its EXIF orientation says, but what is to be "
-            "refined 30 x 40\nhint:  labels must have the picture's size",
+            "error: photo.jpg, upright as its EXIF orientation says: an array of shape (40, 30) does not fit "
+            "a picture of 30 x 40 (height x width): expected probabilities (classes, 30, 40), or of a "
+            "smaller grid such as (classes, 4, 5), or labels (30, 40)\nhint:  rows come before columns",
         ),
     ],
 )
@@ -95,3 +96,70 @@ def test_mistakes_get_one_clear_error(
     assert (result.exit_code, message in result.stderr) == (code, True), result.stderr
     assert not list(Path().glob("r.*"))
     assert not list(Path().glob("*.partial"))
+
+
+@pytest.fixture
+def folders(invoke: Callable[[str], Result]) -> Callable[[str], Result]:
+    """photos/ with three pictures, one in a subfolder, and found/ with something for each."""
+    for name in ("a", "b", "deep/c"):
+        path = Path("photos") / f"{name}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(Path("photo.jpg").read_bytes())
+    Path("found/deep").mkdir(parents=True)
+    Image.open("labels.png").save("found/a.png")
+    with np.load("photo_probabilities.npz") as saved:
+        probabilities = saved["probabilities"].astype(np.float32)
+    np.save("found/b.npy", probabilities[:, ::2, ::2])
+    np.savez("found/deep/c_probabilities.npz", softmax=probabilities)
+    return invoke
+
+
+EDGE = np.arange(40) >= 20
+
+
+def test_a_folder_is_refined_file_by_file(folders: Callable[[str], Result]) -> None:
+    done = folders("refine photos found -o out --save mask,overlay --threads 1")
+    assert done.exit_code == 0, done.output
+    assert "3 refined" in done.stderr
+    for name, foreground in (("a", 15), ("b", 1), ("deep/c", 1)):
+        with Image.open(f"out/{name}_mask.png") as picture:
+            assert (np.asarray(picture) == foreground * EDGE).mean() > 0.97
+        assert Path(f"out/{name}_overlay.jpg").exists()
+
+
+def test_a_folder_is_finished_where_it_stopped(folders: Callable[[str], Result]) -> None:
+    assert folders("refine photos found -o out --threads 1").exit_code == 0
+    times = {path: path.stat().st_mtime_ns for path in Path("out").glob("*_mask.png")}
+    np.save("found/b.npy", np.load("found/b.npy")[::-1])
+    again = folders("refine photos found -o out --threads 1")
+    assert "1 refined, 2 finished before" in again.stderr
+    changed = [path.name for path, time in times.items() if path.stat().st_mtime_ns != time]
+    assert changed == ["b_mask.png"]
+    with Image.open("out/b_mask.png") as picture:
+        assert (np.asarray(picture) == ~EDGE).mean() > 0.97
+    assert "3 refined;" in folders("refine photos found -o out --threads 1 --confidence 0.8").stderr
+
+
+def test_a_bad_file_does_not_stop_the_others(folders: Callable[[str], Result]) -> None:
+    Path("found/b.npy").write_bytes(b"no array")
+    Path("found/deep/c_probabilities.npz").unlink()
+    done = folders("refine photos found -o out --threads 1")
+    assert done.exit_code == 1
+    assert "error: photos/b.jpg: found/b.npy cannot be read as an .npy file" in done.stderr
+    assert "error: photos/deep/c.jpg: there is nothing for it in found" in done.stderr
+    assert "1 refined, 2 failed" in done.stderr
+    assert sorted(path.name for path in Path("out").rglob("*.png")) == ["a_mask.png"]
+
+
+def test_folders_need_a_folder_of_results(folders: Callable[[str], Result]) -> None:
+    done = folders("refine photos labels.png -o out")
+    assert (done.exit_code, "error: labels.png is not a folder" in done.stderr) == (1, True)
+    done = folders("refine photos found -o out --save video")
+    assert done.exit_code == 2
+    np.savez("two.npz", first=np.load("found/b.npy"), second=np.load("found/b.npy"))
+    done = folders("refine photo.jpg two.npz -o r.png")
+    assert (
+        "error: two.npz holds several arrays: first, second\nhint:  name one of them: --array NAME"
+        in done.stderr
+    )
+    assert folders("refine photo.jpg two.npz -o r.png --array second").exit_code == 0

@@ -173,7 +173,7 @@ def test_exit_codes(invoke: Callable[[str], Result], line: str, code: int, messa
 def test_unexpected_errors_take_one_line_unless_debugging(
     invoke: Callable[[str], Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pixelwise.workflows.segmenting.plan", lambda *_: 1 / 0)
+    monkeypatch.setattr("pixelwise.workflows.segmenting.plan", lambda *_, **__: 1 / 0)
     short = invoke("segment examples")
     assert short.exit_code == 1
     assert short.stderr.splitlines() == [
@@ -338,8 +338,9 @@ def test_names_from_strangers_reach_the_terminal_escaped(tmp_path: Path) -> None
 
 
 def test_what_is_left_out_is_named_at_the_end_with_a_count(
-    invoke: Callable[[str], Result], tmp_path: Path
+    invoke: Callable[[str], Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
     frames = [Image.new("RGB", (6, 4), color) for color in ("red", "blue", "green")]
     for name in ("a.gif", "b.gif"):
         frames[0].save(tmp_path / "photos" / name, save_all=True, append_images=frames[1:])
@@ -350,11 +351,12 @@ def test_what_is_left_out_is_named_at_the_end_with_a_count(
     assert result.exit_code == 0
     assert result.stdout.count("only the first frame") == 2
     assert sorted(result.stderr.splitlines()[1:]) == [
-        "not segmented: files of several frames, but for the first: 2",
-        "not segmented: links to folders: 1",
-        "not segmented: pictures of other formats: 1",
-        "not segmented: raw photos: 1",
-        "not segmented: videos: 2",
+        "not segmented: files of several frames, but for the first: 2 (photos/a.gif, photos/b.gif): "
+        "--frames all segments all",
+        "not segmented: links to folders: 1 (photos/round)",
+        "not segmented: pictures of other formats: 1 (photos/f.eps)",
+        "not segmented: raw photos: 1 (photos/e.nef): convert them to JPEG or TIFF",
+        'not segmented: videos: 2 (photos/c.MOV, photos/d.mp4): pip install "pixelwise[video]"',
     ]
 
 

@@ -187,3 +187,11 @@ def test_a_raw_photo_is_named_whether_alone_or_in_a_folder(invoke: Invoke, tmp_p
     alone = invoke("in/b.nef")
     assert alone.exit_code == 1
     assert "in/b.nef: expected an image, got a raw photo" in alone.stderr and "darktable-cli" in alone.stderr
+
+
+@pytest.mark.parametrize("output", ["s3://bucket/results", "memory://results", "https://host/results"])
+def test_results_do_not_go_to_a_url(output: str, invoke: Invoke, tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(png())
+    done = invoke("a.png", "--output", output)
+    assert (done.exit_code, "results go to a folder of this machine" in done.stderr) == (1, True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "bundled"]

@@ -29,7 +29,7 @@ def test_an_endless_source_is_read_only_a_little_ahead() -> None:
     stream = in_order(str, numbers(), workers=2)
     assert [next(stream), next(stream)] == ["1", "2"]
     assert taken <= 5  # the first that was read, and at most two per worker before the second was fetched
-    stream.close()  # type: ignore[attr-defined]
+    stream.close()
 
 
 def test_an_error_is_raised_in_its_turn_and_ends_the_threads() -> None:

@@ -174,8 +174,51 @@ def test_wrap_is_a_public_function_with_the_settings_of_load(tmp_path: Path) -> 
     assert (load(by_file)(quarters()).labels == predictor(quarters()).labels).all()
     with pytest.raises(ValueError, match=r"ends in \.onnx, got"):
         wrap(tmp_path / "net.onnx", names, tmp_path / "mine.bin")
-    with pytest.raises(ValueError, match="std is three numbers above 0"):
+    with pytest.raises(ValueError, match="std is 3 numbers above 0"):
         wrap(tmp_path / "net.onnx", names, output, std=(1, 0, 1))
     with pytest.raises(ModelError, match=r"expected scores \(N, 2, h, w\) of 2 classes"):
         wrap(tmp_path / "net.onnx", names[:2], tmp_path / "other.onnx")
     assert not (tmp_path / "other.onnx").exists()
+
+
+def banded(sizes: tuple[Any, Any, Any, Any] = ("n", 5, "h", "w"), kind: int = TensorProto.FLOAT) -> Any:
+    """A net of five bands: the scores of two classes are the means of the first two and of the others."""
+    weight = np.array([[0.5, 0.5, 0, 0, 0], [0, 0, 1 / 3, 1 / 3, 1 / 3]], np.float32)[:, :, None, None]
+    nodes = [
+        helper.make_node("Cast", ["x"], ["floats"], to=TensorProto.FLOAT),
+        helper.make_node("Conv", ["floats", "weight"], ["y"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "banded",
+        [helper.make_tensor_value_info("x", kind, sizes)],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 2, "i", "j"])],
+        [numpy_helper.from_array(weight, "weight")],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+def test_a_net_of_other_channels_takes_bands(engine: str, tmp_path: Path) -> None:
+    if engine == "openvino":
+        pytest.importorskip("openvino")
+    (tmp_path / "net.onnx").write_bytes(banded().SerializeToString())
+    made = wrap(tmp_path / "net.onnx", ["first", "last"], tmp_path / "mine.onnx", bands="5xuint16")
+    bands = np.zeros((6, 8, 5), np.uint16)
+    bands[:, :4, :2] = 40_000
+    bands[:, 4:, 2:] = 65_535
+    result = load(made.path, engine=engine)(bands)
+    assert result.labels.tolist() == [[0] * 4 + [1] * 4] * 6
+    assert result.scores[0, 0, 0] == pytest.approx(40_000 / 65_535, abs=1e-4)
+
+
+def test_channels_that_do_not_fit_name_the_way(tmp_path: Path) -> None:
+    (tmp_path / "net.onnx").write_bytes(banded().SerializeToString())
+    with pytest.raises(ModelError, match=r"expected one input \(N, 3, H, W\)(.|\n)*--bands 4xuint16"):
+        wrap(tmp_path / "net.onnx", ["first", "last"], tmp_path / "mine.onnx")
+    with pytest.raises(ModelError, match=r"expected one input \(N, 4, H, W\)"):
+        wrap(tmp_path / "net.onnx", ["first", "last"], tmp_path / "mine.onnx", bands="4xuint16")
+    (tmp_path / "net.onnx").write_bytes(banded(kind=TensorProto.UINT8).SerializeToString())
+    with pytest.raises(ModelError, match="takes uint8, but the bands are 5 bands of uint16"):
+        wrap(tmp_path / "net.onnx", ["first", "last"], tmp_path / "mine.onnx", bands="5xuint16")
+    assert [path.name for path in tmp_path.iterdir()] == ["net.onnx"]

@@ -71,7 +71,7 @@ def test_ids_and_palette_stay_and_void_is_filled(mode: str, tmp_path: Path) -> N
     path = save_labels(tmp_path / "l.png", labels, mode)
     given = read_given(path)
     result = refine_given(save_photo(tmp_path / "x.png", image), given, CRFRefiner("densecrf", 1))
-    picture = given.mask(result)
+    picture = result.mask()
     assert picture.mode == mode
     assert (np.asarray(picture) == np.where(np.arange(40) < 20, 2, 200)).all()
     if mode == "P":
@@ -93,7 +93,7 @@ def test_a_short_palette_does_not_cut_ids(tmp_path: Path) -> None:
             file.write(struct.pack(">I", len(content)) + name + content + check)
     given = read_given(path)
     result = refine_given(save_photo(tmp_path / "x.png", np.zeros((1, 4, 3), np.uint8)), given, Unchanged())
-    given.mask(result).save(path)
+    result.mask().save(path)
     with Image.open(path) as saved:
         assert np.asarray(saved).tolist() == [[0, 1, 2, 3]]
         assert saved.convert("RGB").getpixel((0, 0)) == (9, 9, 9)
@@ -112,7 +112,7 @@ def test_what_segment_saves_is_read_back_with_names_and_colours(
     np.testing.assert_allclose(given.probabilities((33, 50)), saved.probabilities, atol=1e-3)
     result = refine_given(save_photo(tmp_path / "x.png", image), given, Unchanged())
     assert (result.labels == saved.labels).mean() > 0.99  # float16
-    assert given.mask(result).convert("RGB").getpixel((0, 0)) in saved.classes.palette
+    assert result.mask().convert("RGB").getpixel((0, 0)) in saved.classes.palette
 
 
 def test_probabilities_of_a_reduced_size_are_interpolated_as_scores_are(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_a_large_picture_is_refined_on_a_copy(tmp_path: Path, monkeypatch: pytes
     photo = save_photo(tmp_path / "x.png", np.zeros((60, 80, 3), np.uint8))
     result = refine_given(photo, given, refiner)
     assert refiner.shape == (30, 40, 3)
-    assert (np.asarray(given.mask(result)) == labels).all()
+    assert (np.asarray(result.mask()) == labels).all()
     assert result.notes(["probabilities"]) == ["refined on a copy reduced to 40x30"]
 
 
@@ -147,7 +147,9 @@ def test_the_photo_is_upright_as_segment_has_it(tmp_path: Path) -> None:
     upright = read_given(save_labels(tmp_path / "l.png", np.zeros((40, 20), np.uint8)))
     assert refine_given(tmp_path / "x.jpg", upright, Unchanged()).size == (40, 20)
     lying = read_given(save_labels(tmp_path / "l.png", np.zeros((20, 40), np.uint8)))
-    with pytest.raises(DataError, match=r"x.jpg is 20 x 40 pixels, upright .* refined 40 x 20"):
+    with pytest.raises(
+        DataError, match=r"x.jpg, upright .* shape \(20, 40\) does not fit a picture of 40 x 20"
+    ):
         refine_given(tmp_path / "x.jpg", lying, Unchanged())
 
 
@@ -157,7 +159,9 @@ THIRDS = np.full((3, 2, 2), 1 / 3, np.float32)
 @pytest.mark.parametrize(
     ("arrays", "complaint"),
     [
-        ({"q": THIRDS}, "holds neither probabilities nor scores"),
+        ({}, "holds no array of probabilities or scores"),
+        ({"q": THIRDS, "r": THIRDS}, r"holds several arrays: q, r\nhint: name one of them: --array NAME"),
+        ({"q": THIRDS * 2}, "add up to 2 to 2(.|\n)*save them under the name"),
         ({"probabilities": THIRDS[0]}, r"\(classes, height, width\) floats .* got \(2, 2\) of float32"),
         ({"probabilities": THIRDS.astype(int)}, "got .* of int64"),
         ({"probabilities": THIRDS * 2}, "add up to 2 to 2(.|\n)*save them under the name"),
@@ -180,6 +184,24 @@ def test_a_faulty_npz_is_refused_by_name(
     with pytest.raises(DataError, match=complaint) as caught:
         read_given(path)
     assert "x.npz" in caught.value.message
+
+
+def test_a_single_array_may_have_any_name_and_several_are_chosen_by_theirs(tmp_path: Path) -> None:
+    scores = np.random.default_rng(1).normal(size=(3, 4, 6)).astype(np.float32)
+    p = np.exp(scores) / np.exp(scores).sum(0)
+    path = tmp_path / "x.npz"
+    for arrays in (
+        {"softmax_out": p},
+        {"logits": scores},
+        {"a": p, "scores": scores},
+        {"arr_0": p, "classes": np.array(["x", "y", "z"])},
+    ):
+        np.savez(path, **arrays)
+        np.testing.assert_allclose(read_given(path).probabilities((4, 6)), p, atol=1e-5)
+    np.savez(path, a=p[::-1], b=p)
+    np.testing.assert_allclose(read_given(path, array="b").probabilities((4, 6)), p, atol=1e-5)
+    with pytest.raises(DataError, match=r"x\.npz has no array c\nhint: there are: a, b"):
+        read_given(path, array="c")
 
 
 def test_files_that_are_no_npz_are_refused(tmp_path: Path) -> None:

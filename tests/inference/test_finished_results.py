@@ -19,6 +19,7 @@ from pixelwise.core.pictures.reading import read_photo
 from pixelwise.inference.results.finished_results import Identity, Ledger, Record, state_of
 from pixelwise.inference.segment_files import Outcome, Task, plan, run
 from pixelwise.inference.segmentation import Segmentation
+from pixelwise.inference.sources.given import Source
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 KINDS = ["mask", "overlay", "cutout"]
@@ -33,9 +34,13 @@ class Stub:
     def identity_for(self, path: Path) -> str:
         return self.identity
 
-    def __call__(self, path: Path) -> Segmentation:
+    def held_bytes(self, source: Source) -> int:
+        return 0
+
+    def __call__(self, source: Source, /) -> Segmentation:
         self.calls += 1
-        photo = read_photo(path, 64)
+        assert isinstance(source, Path)
+        photo = read_photo(source, 64)
         scores = np.concatenate(
             [np.full((1, *photo.pixels.shape[:2]), 100.0), np.moveaxis(photo.pixels, 2, 0)]
         )
@@ -51,11 +56,11 @@ def picture(path: Path, color: tuple[int, int, int] = RED) -> Path:
 def segment(
     *inputs: Path, output: Path, predictor: Stub | None = None, kinds: list[str] = KINDS
 ) -> list[Outcome]:
-    return list(run(predictor or Stub(), plan(inputs, output), output, kinds))  # type: ignore[arg-type]
+    return list(run(predictor or Stub(), plan(inputs, output), output, kinds))
 
 
 def segment_tasks(tasks: list[Task], output: Path) -> None:
-    for _ in run(Stub(), tasks, output, ["mask"]):  # type: ignore[arg-type]
+    for _ in run(Stub(), tasks, output, ["mask"]):
         pass
 
 
@@ -157,7 +162,7 @@ def test_two_processes_on_one_folder_make_one_result_a_picture(tmp_path: Path) -
         def work(output: Path = output, reader: int = reader) -> None:
             tasks = plan([inputs], output)  # as if it were alone
             os.read(reader, 1)  # start together
-            outcomes = run(Stub(), tasks, output, ["mask"], workers=3)  # type: ignore[arg-type]
+            outcomes = run(Stub(), tasks, output, ["mask"], workers=3)
             assert all(outcome.problem is None for outcome in outcomes)
 
         children = [forked(work) for _ in range(2)]

@@ -55,7 +55,7 @@ def segment(counting: Counting, tmp_path: Path) -> Segment:
 
 
 def names(outcomes: list[Outcome]) -> list[str]:
-    return [outcome.path.name for outcome in outcomes]
+    return [Path(outcome.path).name for outcome in outcomes]
 
 
 def test_folders_are_mirrored_and_other_files_left_alone(segment: Segment, tmp_path: Path) -> None:

@@ -127,7 +127,7 @@ def test_a_head_is_exported(two_heads: Path, tmp_path: Path, rooms: Path) -> Non
     from pixelwise.cli.export import export
 
     for head, names in (("geometric", ("flat", "upright", "open")), (None, ("floor", "wall"))):
-        export(two_heads, tmp_path / "model.onnx", head=head)
+        export(str(two_heads), tmp_path / "model.onnx", head=head)
         predictor = load(tmp_path / "model.onnx")
         assert predictor.classes.names == names
         assert predictor(rooms / "images/00.png").scores.shape[0] == len(names)
@@ -142,7 +142,7 @@ def test_a_run_of_one_head_that_is_not_the_main_one_is_judged_by_it(
 
     run = tmp_path / "run"
     assert run_recipe(rooms, run, *TINY, "heads=geometric", "workers=0", "steps=1")
-    export(run, tmp_path / "model.onnx")
+    export(str(run), tmp_path / "model.onnx")
     for model, head in ((run, "geometric"), (run, None), (tmp_path / "model.onnx", None)):
         capsys.readouterr()
         eval_command(str(model), f"folder:{rooms}", head=head, as_json=True)

@@ -1,5 +1,6 @@
 """`pixelwise eval`: evaluate a model on a labelled split."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -68,21 +69,10 @@ def evaluate(
     preset = options.chosen_preset(crf, crf_preset)
     loading = options.for_load(1, preset, scales, flip, engine, precision, long_side, device=device)
     details = ("trimap", "class_borders") * trimap + ("boundary",) * boundary
+    judge = partial(report_on, model, data, split, report=report, ids=ids, head=head, classes=classes)
     try:
         with bars("evaluating") as tell:
-            result = report_on(
-                model,
-                data,
-                split,
-                report=report,
-                ids=ids,
-                head=head,
-                classes=classes,
-                details=details,
-                allow_missing=allow_missing,
-                on_image=tell,
-                **loading,
-            )
+            result = judge(details=details, allow_missing=allow_missing, on_image=tell, **loading)
     except ValueError as problem:
         raise typer.BadParameter(str(problem), param_hint="MODEL") from None
     (say_json if as_json else show)(result)

@@ -9,7 +9,7 @@ from pixelwise.cli.export_report import show
 
 EXAMPLES = (
     "pixelwise export runs/mine -o mine.onnx",
-    "pixelwise export default --precision int8 --calibrate photos -o small.onnx",
+    "pixelwise export runs/mine --precision int8 --calibrate folder:my_images -o small.onnx",
 )
 _Run = Annotated[
     str,

@@ -19,7 +19,8 @@ def show(made: "Exported") -> None:
     if (made.format, made.precision) != ("onnx", "float32"):
         said.append(f"{made.format} in {made.precision}")
     if made.deviation is not None:
-        said.append(f"its scores deviate from the net's by {made.deviation:.1e} of their spread")
+        whose = "the net's" if made.precision == "float32" else "those in float32"
+        said.append(f"its scores deviate from {whose} by {made.deviation:.1e} of their spread")
     say(f"{made.path}: {'; '.join(said)}")
     if made.changed is not None:
         say(

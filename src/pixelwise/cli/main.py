@@ -33,6 +33,7 @@ from pixelwise.cli import (
     preview,
     refine,
     segment,
+    serve,
     timing,
     train,
     upper_bound,
@@ -159,6 +160,7 @@ USE, DATA, TRAIN, JUDGE, CRF, PAPERS = (
     "The papers' nets",
 )
 _add(USE, "segment", segment.segment, segment.EXAMPLES)
+_add(USE, "serve", serve.serve, serve.EXAMPLES)
 _add(USE, "models", models.models, models.EXAMPLES)
 _add(USE, "wrap", wrap.wrap, wrap.EXAMPLES)
 _add(DATA, "data", data.data, data.EXAMPLES)

@@ -1,5 +1,6 @@
 """`pixelwise refine`: refine labels or probabilities along the edges of their picture."""
 
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +14,10 @@ EXAMPLES = (
     "pixelwise refine photo.jpg photo_probabilities.npz -o refined.npz --overwrite",
 )
 _Image = Annotated[
-    Path, typer.Argument(metavar="IMAGE", help="The picture; with --video a folder of frames.")
+    Path,
+    typer.Argument(
+        metavar="IMAGE", help="The picture, or a folder of them; with --video a folder of frames."
+    ),
 ]
 _Given = Annotated[
     Path,
@@ -21,8 +25,9 @@ _Given = Annotated[
         metavar="LABELS|NPZ|NPY",
         help="PNG whose pixel values are class ids, 255 where unknown; or .npz with an array "
         '"probabilities" or "scores" (classes x height x width) and perhaps "classes" (names) and '
-        '"palette", as pixelwise segment --save probabilities writes; or .npy with probabilities; '
-        "with --video a folder of such PNG files, called NAME.png or NAME_mask.png as the frames are.",
+        '"palette", as pixelwise segment --save probabilities writes, or one array of any name; or .npy with '
+        "probabilities; or a folder of such files called as the pictures: NAME.png, NAME_mask.png, NAME.npy, "
+        "NAME.npz, NAME_probabilities.npz.",
     ),
 ]
 _Output = Annotated[
@@ -30,7 +35,7 @@ _Output = Annotated[
     typer.Option(
         *("--output", "-o"),
         metavar="OUT",
-        help=".png for labels, .npz for probabilities; with --video a folder.",
+        help=".png for labels, .npz for probabilities; for folders and --video a folder.",
     ),
 ]
 _Confidence = Annotated[float, typer.Option(help="Confidence in the given labels, as a probability.")]
@@ -38,6 +43,12 @@ _Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it
 _Iterations = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Draw labels, score and belief maps over the iterations (.png)."),
+]
+_Array = Annotated[
+    str | None, typer.Option("--array", metavar="NAME", help="Which array of an .npz file with several.")
+]
+_Save = Annotated[
+    str, typer.Option(metavar="KINDS", help="For folders: any of mask, overlay, cutout, probabilities.")
 ]
 _Video = Annotated[
     bool, typer.Option("--video", help="Refine a clip over space and time; measure its flicker.")
@@ -54,11 +65,16 @@ def refine(
     threads: options.Threads = None,
     show_iterations: _Iterations = None,
     video: _Video = False,
+    array: _Array = None,
+    save: _Save = "mask",
 ) -> None:
     """Refine a segmentation from any source with a dense CRF.
 
     Labels keep their ids and their palette; pixels of 255 get the label that fits best, and no class appears
     that the file does not have. Probabilities of a reduced size are interpolated to the picture's.
+
+    For a folder of pictures, results are OUT/NAME_mask.png and so on. A run that was interrupted or is
+    repeated skips what is finished. Exit code 1 if a picture could not be refined.
 
     With --video, pixels of neighbouring frames are alike too. Flicker is the share of pixels that change
     label between two frames where no channel of the picture changes by 8 grey levels or more.
@@ -68,17 +84,36 @@ def refine(
     from pixelwise.workflows.refining import ENDINGS
 
     asked = (image, given, output, crf_preset or DEFAULT_PRESET, confidence)
-    if not video:
-        options.check_ending(output, *ENDINGS, any_case=True)
     try:
         if video:
             clip = refine_video(*asked, overwrite=overwrite, threads=threads)
+            say(
+                f"{clip.path}: {clip.frames} frames; flicker {clip.before:.2%} before, {clip.after:.2%} after"
+            )
+        elif image.is_dir():
+            _folder(asked, overwrite, threads, array, options.kinds(save))
         else:
-            made = refine_file(*asked, overwrite, threads, show_iterations)
+            options.check_ending(output, *ENDINGS, any_case=True)
+            made = refine_file(*asked, overwrite, threads, show_iterations, array)
+            notes = ", ".join([f"{made.size[1]}x{made.size[0]}", *made.notes])
+            say(f"{made.path}  ({notes}, {made.seconds:.2f} s)")
     except ValueError as problem:
         raise typer.BadParameter(str(problem), param_hint="--confidence") from None
-    if video:
-        say(f"{clip.path}: {clip.frames} frames; flicker {clip.before:.2%} before, {clip.after:.2%} after")
-    else:
-        notes = ", ".join([f"{made.size[1]}x{made.size[0]}", *made.notes])
-        say(f"{made.path}  ({notes}, {made.seconds:.2f} s)")
+
+
+def _folder(
+    asked: tuple[Path, Path, Path, str, float],
+    overwrite: bool,
+    threads: int | None,
+    array: str | None,
+    save: tuple[str, ...],
+) -> None:
+    from pixelwise.cli.segment_report import printing, show
+    from pixelwise.workflows import refine_folder
+
+    start = time.perf_counter()
+    with printing(False, "refining") as told:
+        done = refine_folder(*asked, overwrite, threads, array, save=save, on_picture=told["on_picture"])
+    show(done, time.perf_counter() - start, "refined")
+    if done.failed:
+        raise typer.Exit(1)

@@ -1,4 +1,4 @@
-"""`pixelwise segment`: photos in, masks and overlays out."""
+"""`pixelwise segment`: photos and videos in, masks and overlays out."""
 
 import time
 from pathlib import Path
@@ -87,14 +87,18 @@ def segment(
     smooth: _Smooth = None,
     allow_private_urls: _Private = False,
 ) -> None:
-    """Segment pictures: print which classes they show, and save masks and overlays.
+    """Segment pictures and videos: print which classes they show, and save masks and overlays.
 
-    Reads AVIF, BMP, GIF, JPEG, JPEG 2000, PCX, PNG, PPM, PSD, QOI, SGI, Sun, TGA, TIFF and WebP, up to 400
-    megapixels; the first frame of several; EXIF orientation is applied. Results of NAME.jpg are
-    OUTPUT/NAME_mask.png (class ids in the picture's size, as a palette PNG), NAME_overlay.jpg,
+    Reads AVIF, BMP, GIF, HEIC, JPEG, JPEG 2000, PCX, PNG, PPM, PSD, QOI, SGI, Sun, TGA, TIFF and WebP, up to
+    400 megapixels; the first frame of several, unless --frames all; EXIF orientation is applied. Results of
+    NAME.jpg are OUTPUT/NAME_mask.png (class ids in the picture's size, as a palette PNG), NAME_overlay.jpg,
     NAME_cutout.png (background transparent), NAME_probabilities.npz (float16, C x H x W) and NAME_mask.tif (a
     GeoTIFF, with the coordinate system of the picture). A run that was interrupted or is repeated skips what
     is finished. Exit code 1 if a picture could not be segmented.
+
+    Results of NAME.mp4 are OUTPUT/NAME_overlay.mp4, with its sound, and NAME_frames/000000_mask.png and so
+    on. camera:0 is the first camera; Ctrl-C ends it. URLs may be http(s) ones of pictures, or those of files
+    and folders in cloud storage, such as s3://. With --output - one result goes to standard output.
 
     With --crf a fully connected CRF sees the picture in its own size (beyond 2.4 megapixels with 7 classes:
     on the largest copy that takes 800 MB), and all results are of its beliefs. Cutouts are always

@@ -50,7 +50,7 @@ def destination(output: "Path", kinds: "Sequence[str]", as_json: bool) -> "Itera
         with _piped(kinds, as_json) as (folder, told):
             yield folder, told
     else:
-        with _printing(as_json) as told:
+        with printing(as_json) as told:
             yield output, told
 
 
@@ -88,9 +88,9 @@ def _piped(kinds: "Sequence[str]", as_json: bool) -> "Iterator[tuple[Path, Told]
 
 
 @contextmanager
-def _printing(as_json: bool) -> "Iterator[Told]":
+def printing(as_json: bool, doing: str = "segmenting") -> "Iterator[Told]":
     """Yields a function that prints one outcome, and one that counts the frames of a video."""
-    with counting("segmenting", "pictures") as tell, ExitStack() as one_video:
+    with counting(doing, "pictures") as tell, ExitStack() as one_video:
         counts: list[Callable[[int, int], None]] = []
         several: list[bool] = []
 
@@ -115,14 +115,14 @@ def _printing(as_json: bool) -> "Iterator[Told]":
         yield {"on_picture": on_picture, "on_frame": on_frame}
 
 
-def show(done: "SegmentedFolder", seconds: float) -> None:
-    """Print how many pictures were segmented, in how many seconds, and what was left out."""
+def show(done: "SegmentedFolder", seconds: float, did: str = "segmented") -> None:
+    """Print how many pictures were segmented, or what was done, in how many seconds; what was left out."""
     from pixelwise.core.pictures.reading import FIRST_FRAME
 
     skipped = sum(outcome.skipped for outcome in done.outcomes)
     failed = len(done.failed)
     if len(done.outcomes) > 1:
-        parts = [f"{len(done.outcomes) - skipped - failed} segmented"]
+        parts = [f"{len(done.outcomes) - skipped - failed} {did}"]
         if skipped:
             parts.append(f"{skipped} finished before (--overwrite makes them again)")
         if failed:
@@ -133,7 +133,7 @@ def show(done: "SegmentedFolder", seconds: float) -> None:
         if paths:
             named = ", ".join(str(path) for path in paths[:_MOST_NAMES])
             more = ", ..." if len(paths) > _MOST_NAMES else ""
-            note(f"not segmented: {what}: {len(paths)} ({named}{more}){_ADVICE.get(what, '')}")
+            note(f"not {did}: {what}: {len(paths)} ({named}{more}){_ADVICE.get(what, '')}")
     if done.submission is not None:
         note(f"{done.submission}: {len(done.outcomes)} pictures")
 

@@ -23,11 +23,15 @@ _Classes = Annotated[
 ]
 _Output = Annotated[Path, typer.Option("--output", "-o", help="The model file.")]
 _Mean = Annotated[
-    str, typer.Option(metavar="R,G,B", help="Subtracted from pixels, in the units of --input-range.")
+    str | None, typer.Option(metavar="R,G,B", help="Subtracted from pixels, in the units of --input-range.")
 ]
-_Std = Annotated[str, typer.Option(metavar="R,G,B", help="Pixels are divided by this after that.")]
+_Std = Annotated[str | None, typer.Option(metavar="R,G,B", help="Pixels are divided by this after that.")]
 _Range = Annotated[
     str, typer.Option(metavar="LOW,HIGH", help="Values of black and white before the mean is subtracted.")
+]
+_Bands = Annotated[
+    str | None,
+    typer.Option(metavar="COUNTxTYPE", help="What a net of other channels takes, such as 4xuint16."),
 ]
 _Multiple = Annotated[
     int, typer.Option(min=1, max=1024, help="Pad pictures to sides that are a multiple of this, in pixels.")
@@ -40,9 +44,10 @@ def wrap(
     net: _Net,
     classes: _Classes,
     output: _Output = Path("model.onnx"),
-    mean: _Mean = "0,0,0",
-    std: _Std = "1,1,1",
+    mean: _Mean = None,
+    std: _Std = None,
     input_range: _Range = "0,1",
+    bands: _Bands = None,
     multiple: _Multiple = 1,
     long_side: _LongSide = 512,
     name: _Name = None,
@@ -59,11 +64,12 @@ def wrap(
     try:
         made = make(
             *(net, _names(classes), output, name),
-            mean=_numbers(mean, "--mean"),
-            std=_numbers(std, "--std"),
+            mean=None if mean is None else _numbers(mean, "--mean"),
+            std=None if std is None else _numbers(std, "--std"),
             input_range=_numbers(input_range, "--input-range"),
             multiple=multiple,
             long_side=long_side,
+            bands=bands,
         )
     except ValueError as problem:
         raise typer.BadParameter(str(problem)) from problem

@@ -60,6 +60,9 @@ EXTRAS = {
     "tensorboard": "train",
     "scipy": "train",
     "h5py": "train",
+    "yaml": "train",
+    "matplotlib": "notebook",
+    "tqdm": "notebook",
     "onnx": "export",
     "onnxscript": "export",
     "openvino": "openvino",
@@ -67,6 +70,10 @@ EXTRAS = {
     "pillow_heif": "heif",
     "av": "video",
     "fsspec": "cloud",
+    "fastapi": "serve",
+    "uvicorn": "serve",
+    "python_multipart": "serve",
+    "prometheus_client": "serve",
     "rasterio": "geo",
 }
 """The install tier that brings a package which the base tier lacks, by import name."""

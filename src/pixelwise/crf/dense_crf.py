@@ -8,7 +8,7 @@ approximations; exact.py computes the same without them.
 
 import threading
 from collections.abc import Sequence
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,7 @@ from pixelwise.crf.potentials import (
     unary_from_probabilities,
 )
 from pixelwise.crf.presets import DENSECRF, Preset
+from pixelwise.crf.shapes import fits, shape_fault
 
 Q = npt.NDArray[np.float32]
 """(C, *shape) probabilities; those of a pixel add up to 1."""
@@ -34,6 +35,9 @@ LatticeTooLarge = _core.LatticeTooLarge
 MAX_PIXELS = 2**31 - 1
 MAX_ITERATIONS = 1_000_000
 """Mean field converges within a few dozen iterations."""
+_FLOOR = 1e-8
+"""Of probabilities that are interpolated; float16 has no smaller one."""
+
 _MOST_FOUND = 256
 """The most classes that `refine` takes from labels alone; more are rather the numbers of objects."""
 
@@ -77,11 +81,13 @@ def refine(
 
     image: (H, W) or (H, W, channels) with values from 0 to 255. The second argument is either (C, H, W)
     probabilities (floats) or (H, W) labels (integers). A label is right with probability `confidence`; `void`
-    makes all classes equally likely. `classes` (default: the largest label + 1) is only for labels. Volumes,
-    (D, H, W), work too. Raises ValueError for arguments that do not fit together, and for input that would
+    makes all classes equally likely. `classes` (default: the largest label + 1) is only for labels.
+    Probabilities of a smaller grid (C, h, w), as nets give them, are interpolated. Volumes, (D, H, W), work
+    too. Raises ValueError for arguments that do not fit together, and for input that would
     silently have no effect: an image of 0 to 1 or of 16 bits, or labels with no ids but 0 and `void`.
     """
     picture, given = np.asarray(image), np.asarray(probabilities_or_labels)
+    given = _fitted(given, picture)
     if given.dtype.kind in "iu":
         known = given[given != void] if void is not None else given
         if classes is None:
@@ -105,6 +111,23 @@ def refine(
             raise ValueError(f"probabilities have {len(unary)} classes along axis 0, not classes={classes}")
     steps = preset.iterations if iterations is None else iterations
     return mean_field(unary, preset.kernels(picture), iterations=steps, threads=threads)
+
+
+def _fitted(given: npt.NDArray[Any], picture: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Labels or probabilities at the size of the picture, interpolated if they are of a smaller grid; those
+    of volumes unchanged.
+    """
+    size, floats = picture.shape[:2], given.dtype.kind == "f"
+    if picture.ndim not in (2, 3) or given.ndim != 2 + floats:
+        return given
+    if given.shape[-2:] == size:
+        return given
+    if not floats or not fits(given.shape, size):
+        raise ValueError("; ".join(shape_fault(given.shape, size)))
+    scores = -unary_from_probabilities(given, _FLOOR)
+    fitted = np.empty((len(given), *size), np.float32)
+    _core.pixel_probabilities(np.ascontiguousarray(scores), fitted)
+    return fitted
 
 
 class DenseCRF:

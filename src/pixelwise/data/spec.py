@@ -25,6 +25,7 @@ from pixelwise.data.sources import (
     sift_flow,
     stanford_background,
     voc,
+    yolo,
 )
 
 _MODULES = (
@@ -41,6 +42,7 @@ _MODULES = (
     coco,
     labelme,
     cvat,
+    yolo,
 )
 SOURCES: dict[str, Source] = {module.SOURCE.kind: module.SOURCE for module in _MODULES}
 """Every kind of data set by its name."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from pixelwise.core.classes import Classes
 from pixelwise.core.errors import DataError
+from pixelwise.core.named_files import NamedFiles
 from pixelwise.core.pictures.endings import IMAGE_SUFFIXES
 from pixelwise.core.pictures.label_pictures import VOID_COLOUR
 from pixelwise.core.terminal import printable
@@ -112,15 +113,16 @@ def open_masks(
         )
     if not folder.is_dir():
         raise DataError(f"the masks are not there: {printable(folder)} is not a folder", _NAMED)
-    there = _by_name(folder)
-    files = {entry.id: found for entry in dataset.entries if (found := _mask_of(entry.id, there)) is not None}
+    there = NamedFiles.of(folder, ENDINGS)
+    named = {entry.id: there.find(_names(entry.id), ("", "_mask")) for entry in dataset.entries}
+    files = {id_: path for id_, path in named.items() if path is not None}
     missing = tuple(entry.id for entry in dataset.entries if entry.id not in files)
     if missing and (not files or not allow_missing):
-        named = ", ".join(map(printable, missing[:_MOST_NAMED])) + ", ..." * (len(missing) > _MOST_NAMED)
+        shown = ", ".join(map(printable, missing[:_MOST_NAMED])) + ", ..." * (len(missing) > _MOST_NAMED)
         others = "" if not files else "; --allow-missing judges the others"
         raise DataError(
             f"{len(missing)} of {len(dataset)} pictures of {dataset.name} have no mask in "
-            f"{printable(folder)}: {named}",
+            f"{printable(folder)}: {shown}",
             f"{_NAMED}, with the id of the picture{others}",
         )
     classes, judged = _judged(dataset.classes, selected)
@@ -128,28 +130,9 @@ def open_masks(
     return MaskFolder(folder, classes, files, missing, ids, _colours(dataset.classes), judged)
 
 
-def _by_name(folder: Path) -> dict[str, list[Path]]:
-    """The files of masks by their path below the folder, without ending."""
-    found: dict[str, list[Path]] = {}
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in ENDINGS and path.is_file():
-            found.setdefault(path.relative_to(folder).with_suffix("").as_posix(), []).append(path)
-    return found
-
-
-def _mask_of(id_: str, there: Mapping[str, list[Path]]) -> Path | None:
-    """The file of a picture's mask. Raises DataError if there are two."""
-    for name in (id_, file_stem(id_), id_.rpartition("/")[2]):
-        for own in (name, f"{name}_mask"):
-            paths = there.get(own, [])
-            if len(paths) > 1:
-                raise DataError(
-                    f"{printable(paths[0])} and {printable(paths[1])} differ only in their ending",
-                    "keep one of them",
-                )
-            if paths:
-                return paths[0]
-    return None
+def _names(id_: str) -> tuple[str, ...]:
+    """What a file may be called for a picture with this id, which may name a folder too."""
+    return id_, file_stem(id_), id_.rpartition("/")[2]
 
 
 def _meaning(data: ClassMap, options: Mapping[str, str]) -> ClassMap:

@@ -13,7 +13,6 @@ CHECKED_SIZES = ((1, 1), (7, 300), (33, 32), (97, 131), (240, 321))
 MOST = 0.02
 """The largest deviation of a file in float32."""
 
-_HIGHEST = {"uint8": 255, "uint16": 65535, "float32": 1}
 Score = Callable[[Channel], Scores]
 
 
@@ -29,7 +28,7 @@ def noise(channels: int, bands: BandForm | None = None, net: Any = None) -> Iter
         if bands is None:
             yield random.integers(0, 256, size, np.uint8)
         elif net is None:
-            yield random.random(size, np.float32) * np.float32(_HIGHEST[bands.numbers])
+            yield random.random(size, np.float32) * np.float32(bands.highest)
         else:
             mean, std = (getattr(net, name).flatten().numpy() for name in ("mean", "std"))
             likely: Channel = mean + std * random.standard_normal(size, np.float32)

@@ -14,15 +14,14 @@ class Format:
     name: str
     endings: tuple[str, ...]
     precisions: tuple[str, ...]
-    runs_in: str
 
 
 FORMATS: Final = {
     entry.name: entry
     for entry in (
-        Format("onnx", (".onnx",), PRECISIONS, "ONNX Runtime and OpenVINO"),
-        Format("openvino", (".xml",), PRECISIONS, "OpenVINO"),
-        Format("torchscript", (".pt", ".ts", ".torchscript"), PRECISIONS[:2], "torch"),
+        Format("onnx", (".onnx",), PRECISIONS),
+        Format("openvino", (".xml",), PRECISIONS),
+        Format("torchscript", (".pt", ".ts", ".torchscript"), ("float32",)),
     )
 }
 

@@ -15,20 +15,8 @@ from pixelwise.inference.model_files.model_file import ModelInfo
 from pixelwise.inference.model_files.torchscript_file import CHANNELS
 
 
-class _Half(nn.Module):
-    """A net whose weights and arithmetic are float16, with scores in float32."""
-
-    def __init__(self, net: nn.Module) -> None:
-        super().__init__()
-        self.net = net.half()
-
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
-        scores: torch.Tensor = self.net(image).float()
-        return scores
-
-
-def torchscript_content(net: nn.Module, info: ModelInfo, half: bool = False) -> bytes:
-    """The archive of a net in evaluation mode; `half` changes the net itself to float16.
+def torchscript_content(net: nn.Module, info: ModelInfo) -> bytes:
+    """The archive of a net in evaluation mode.
 
     The module takes what an ONNX file takes, (N, H, W, 3) uint8 or an array for each input, of any size, and
     gives scores (N, C, H, W) float32. Raises ModelError for a net that cannot be traced.
@@ -42,10 +30,13 @@ def torchscript_content(net: nn.Module, info: ModelInfo, half: bool = False) -> 
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # torch calls TorchScript deprecated
         try:
-            whole = FileInterface(_Half(net) if half else net).eval()
+            whole = FileInterface(net).eval()
             traced = torch.jit.trace(whole, examples, check_trace=False)  # type: ignore[no-untyped-call]
             torch.jit.save(traced, written, _extra_files=notes)
         except RuntimeError as problem:
             reason = printable(" ".join(str(problem).split()))[:200]
-            raise ModelError(f"the net cannot be written as TorchScript: {reason}") from problem
+            raise ModelError(
+                f"the net cannot be written as TorchScript: {reason}",
+                "torch.jit.trace has to follow it; --format onnx takes more nets",
+            ) from problem
     return written.getvalue()

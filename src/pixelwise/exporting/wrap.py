@@ -50,7 +50,7 @@ def wrap_onnx(
     """
     try:
         import onnx
-        from onnx import compose, inliner, version_converter
+        from onnx import TensorProto, compose, inliner, version_converter
     except ModuleNotFoundError as error:
         if error.name not in EXTRAS:
             raise
@@ -76,10 +76,17 @@ def wrap_onnx(
         if type(problem).__name__ != "DecodeError":
             raise
         raise ModelError(f"{shown} is not a complete ONNX model", "name another file") from None
-    seen, scored = _input(net.graph, shown), _output(net.graph, len(info.classes), shown)
-    _rebuild(net.graph, seen, scored, normalisation, multiple)
+    seen, scored = (
+        _input(net.graph, shown, normalisation.channels),
+        _output(net.graph, len(info.classes), shown),
+    )
+    if seen.kind == TensorProto.UINT8 and normalisation.highest != 255:
+        raise ModelError(
+            f"{shown} takes uint8, but the bands are {info.bands}", "export it with a float input"
+        )
+    _rebuild(net.graph, seen, scored, normalisation, multiple, info.inputs[0])
     content = with_metadata(net, info)
-    _try_out(content, len(info.classes), shown)
+    _try_out(content, len(info.classes), normalisation.channels, shown)
     write_atomically(path, lambda file: file.write(content))
 
 
@@ -95,8 +102,8 @@ def _ports(entries: Sequence[Any]) -> list[_Port]:
     return found
 
 
-def _input(graph: Any, shown: str) -> _Port:
-    """The one input that is not a weight."""
+def _input(graph: Any, shown: str, channels: int) -> _Port:
+    """The one input that is not a weight; it takes so many channels."""
     from onnx import TensorProto
 
     weights = {tensor.name for tensor in graph.initializer}
@@ -104,12 +111,14 @@ def _input(graph: Any, shown: str) -> _Port:
     if (
         len(ports) != 1
         or len(ports[0].sizes) != 4
-        or 3 not in (ports[0].sizes[1], ports[0].sizes[3])
+        or channels not in (ports[0].sizes[1], ports[0].sizes[3])
         or TensorProto.DataType.Name(ports[0].kind) not in ("FLOAT", "FLOAT16", "DOUBLE", "UINT8")
     ):
         given = ", ".join(f"{printable(port.name.removeprefix('net/'))} {port.sizes}" for port in ports)
         raise ModelError(
-            f"{shown}: expected one input (N, 3, H, W) or (N, H, W, 3), got {given or 'none'}", _HINT
+            f"{shown}: expected one input (N, {channels}, H, W) or (N, H, W, {channels}), "
+            f"got {given or 'none'}",
+            f"{_HINT}; for other channels than red, green and blue name the bands, such as --bands 4xuint16",
         )
     return ports[0]
 
@@ -128,7 +137,9 @@ def _output(graph: Any, classes: int, shown: str) -> _Port:
     return fitting[0]
 
 
-def _rebuild(graph: Any, seen: _Port, scored: _Port, normalisation: Normalisation, multiple: int) -> None:
+def _rebuild(
+    graph: Any, seen: _Port, scored: _Port, normalisation: Normalisation, multiple: int, name: str
+) -> None:
     """Give the graph the input and output of a model file."""
     from onnx import TensorProto, helper, numpy_helper
 
@@ -136,12 +147,13 @@ def _rebuild(graph: Any, seen: _Port, scored: _Port, normalisation: Normalisatio
         graph.initializer.append(numpy_helper.from_array(np.asarray(values, kind), name))
         return name
 
-    channels_last = seen.sizes[3] == 3 and seen.sizes[1] != 3
+    channels = normalisation.channels
+    channels_last = seen.sizes[3] == channels and seen.sizes[1] != channels
     height, width = seen.sizes[1:3] if channels_last else seen.sizes[2:4]
     factor, offset = normalisation.factor_and_offset()
-    node, shape = helper.make_node, (1, 3, 1, 1)
+    node, shape = helper.make_node, (1, channels, 1, 1)
     before = [
-        node("Cast", [INPUT], ["pixels"], to=TensorProto.FLOAT),
+        node("Cast", [name], ["pixels"], to=TensorProto.FLOAT),
         node("Transpose", ["pixels"], ["planes"], perm=[0, 3, 1, 2]),
         node("Shape", ["planes"], ["size"], start=2, end=4),
     ]
@@ -189,9 +201,10 @@ def _rebuild(graph: Any, seen: _Port, scored: _Port, normalisation: Normalisatio
         after += [node("Concat", ["kept", "size"], ["full"], axis=0), _resize("raw", "full", OUTPUT)]
     nodes = [*before, *graph.node, *after]
     classes = scored.sizes[1] if len(scored.sizes) == 4 else None
+    kind = TensorProto.UINT8 if name == INPUT else TensorProto.FLOAT
     ports = {
         "node": nodes,
-        "input": [helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["n", "height", "width", 3])],
+        "input": [helper.make_tensor_value_info(name, kind, ["n", "height", "width", channels])],
         "output": [
             helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["n", classes or "c", "height", "width"])
         ],
@@ -213,11 +226,11 @@ def _resize(name: str, sizes: str, result: str) -> Any:
     )
 
 
-def _try_out(content: bytes, classes: int, shown: str) -> None:
+def _try_out(content: bytes, classes: int, channels: int, shown: str) -> None:
     """Run the file on pictures of two sizes. Raises ModelError unless it returns scores of the classes."""
     engine = OnnxEngine(content, source=shown)
     for size in CHECKED_SIZES:
-        scores = engine.scores(np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8))
+        scores = engine.scores(np.random.default_rng(0).integers(0, 256, (*size, channels), np.uint8))
         if scores.shape != (classes, *size):
             raise ModelError(
                 f"{shown} scores {scores.shape[0]} classes, but {classes} are named",

@@ -12,12 +12,12 @@ from PIL import Image
 from pixelwise.core.classes import RGB, Classes, voc_palette
 from pixelwise.core.errors import DataError
 from pixelwise.core.files import open_file
-from pixelwise.core.pictures.label_pictures import mask
 from pixelwise.core.pictures.memory_budget import PICTURES
 from pixelwise.core.pictures.opening import opened
-from pixelwise.core.pictures.reading import Photo, fitting, read_photo
+from pixelwise.core.pictures.reading import Photo, read_photo
 from pixelwise.core.terminal import printable
 from pixelwise.core.types import VOID, Labels, RGBImage, Scores
+from pixelwise.crf.shapes import fits, shape_fault
 from pixelwise.data.formats.npy_arrays import read_array
 from pixelwise.data.sample_files import read_ids
 from pixelwise.inference.crf_refiner import Refiner, refined, refined_photo, reserved_bytes
@@ -26,8 +26,9 @@ from pixelwise.inference.segmentation import Segmentation
 
 _FIRST_LOOK = 2048  # pixels; most pictures are refined at this size or below, so that they are read once
 _WRITTEN = 'write such files with "pixelwise segment --save probabilities"'
-_NAMES = ("scores", "probabilities", "classes", "palette")
-_MEMBERS = frozenset(f"{name}{ending}" for name in _NAMES for ending in ("", ".npy"))
+_BEFORE_SOFTMAX = ("scores", "logits")
+_BESIDE = ("classes", "palette")
+_MOST_NAMED = 10
 _MOST_BYTES = 800_000_000  # of these arrays together
 _FLOOR = 1e-8  # float16 has no smaller probability
 
@@ -46,7 +47,13 @@ class GivenLabels:
     palette: list[int] | None
     confidence: float
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(H, W)."""
+        return self.labels.shape
+
     def fits(self, size: tuple[int, int]) -> bool:
+        """Whether they are labels of a picture of this size."""
         return self.labels.shape == size
 
     def probabilities(self, size: tuple[int, int]) -> Beliefs:
@@ -65,13 +72,6 @@ class GivenLabels:
             return plane
         return np.asarray(Image.fromarray(plane).resize((size[1], size[0]), Image.Resampling.BOX))
 
-    def mask(self, result: Segmentation) -> Image.Image:
-        """The labels of `result` in the file's format: its ids, and its palette if it has one."""
-        picture = Image.fromarray(self.ids[result.labels])
-        if self.palette is not None:
-            picture.putpalette(self.palette)
-        return picture
-
 
 @dataclass(frozen=True)
 class GivenScores:
@@ -80,31 +80,49 @@ class GivenScores:
     scores: Scores
     classes: Classes
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(C, h, w)."""
+        return self.scores.shape
+
     def fits(self, size: tuple[int, int]) -> bool:
-        height, width = self.scores.shape[1:]
-        return (height, width) in (size, fitting(size, max(height, width)))
+        """Whether they are of a picture of this size, or of a reduced copy of it."""
+        return fits(self.scores.shape, size)
 
     def probabilities(self, size: tuple[int, int]) -> Beliefs:
         """(C, *size) softmax of the interpolated scores."""
         return probabilities_of(self.scores, size)
 
-    def mask(self, result: Segmentation) -> Image.Image:
-        """The labels of `result` in the colours of the classes."""
-        return mask(result.labels, self.classes)
-
 
 Given = GivenLabels | GivenScores
 
 
-def read_given(path: Path, confidence: float = 0.7) -> Given:
+class RefinedLabels(Segmentation):
+    """Refined labels of a file, whose mask has the file's ids, and its palette if it has one."""
+
+    def __init__(self, given: GivenLabels, scores: Scores, photo: Photo, shown: RGBImage) -> None:
+        super().__init__(scores, photo.size, given.classes, shown, photo.original, photo.size)
+        self._given = given
+
+    def mask(self) -> Image.Image:
+        """The labels as a picture whose pixel values are the file's ids."""
+        picture = Image.fromarray(self._given.ids[self.labels])
+        if self._given.palette is not None:
+            picture.putpalette(self._given.palette)
+        return picture
+
+
+def read_given(path: Path, confidence: float = 0.7, array: str | None = None) -> Given:
     """A label file (ids as in data sets, 255 is void), or an .npz file as `Segmentation.save` writes it.
 
     The latter holds `probabilities` or `scores` (C, h, w), of any size with the shape of the picture, and
-    optionally names of `classes` and a `palette` (C, 3). An .npy file holds only probabilities. Raises
-    DataError, naming the file, for anything else; ValueError unless 1/classes < confidence < 1.
+    optionally names of `classes` and a `palette` (C, 3). A single array may have any name; of several,
+    `array` names the one to take. Arrays called "scores" or "logits" come before the softmax. An .npy file
+    holds only probabilities. Raises DataError, naming the file, for anything else; ValueError unless
+    1/classes < confidence < 1.
     """
     arrays = path.suffix.lower() in (".npz", ".npy")
-    return _read_scores(path) if arrays else _read_labels(path, confidence)
+    return _read_scores(path, array) if arrays else _read_labels(path, confidence)
 
 
 def refine_given(photo_path: Path, given: Given, refiner: Refiner) -> Segmentation:
@@ -116,6 +134,8 @@ def refine_given(photo_path: Path, given: Given, refiner: Refiner) -> Segmentati
     grid = closer.shape[0], closer.shape[1]
     with PICTURES.reserve(reserved_bytes(grid, len(given.classes))):
         scores, shown = refined(refiner, closer, given.probabilities(grid))
+    if isinstance(given, GivenLabels):
+        return RefinedLabels(given, scores, photo, shown)
     return Segmentation(scores, photo.size, given.classes, shown, photo.original, photo.size)
 
 
@@ -123,12 +143,8 @@ def fitting_photo(photo_path: Path, given: Given) -> tuple[Photo, RGBImage]:
     """The picture, and the copy of it that is refined. Raises DataError if its size does not fit."""
     photo = read_photo(photo_path, _FIRST_LOOK)
     if not given.fits(photo.size):
-        shape = given.labels.shape if isinstance(given, GivenLabels) else given.scores.shape[1:]
-        raise DataError(
-            f"{printable(photo_path)} is {photo.size[1]} x {photo.size[0]} pixels, upright as its EXIF "
-            f"orientation says, but what is to be refined {shape[1]} x {shape[0]}",
-            "labels must have the picture's size, probabilities and scores its shape",
-        )
+        message, hint = shape_fault(given.shape, photo.size)
+        raise DataError(f"{printable(photo_path)}, upright as its EXIF orientation says: {message}", hint)
     return photo, refined_photo(photo_path, photo, len(given.classes))
 
 
@@ -161,29 +177,28 @@ def palette_of(path: Path) -> list[int] | None:
     return palette
 
 
-def _read_scores(path: Path) -> GivenScores:
-    content = {"probabilities": _array(path)} if path.suffix.lower() == ".npy" else _arrays(path)
-    name = "scores" if "scores" in content else "probabilities"
-    if name not in content:
-        raise DataError(
-            f"{printable(path)} holds neither probabilities nor scores",
-            f"give the array the name probabilities or scores; {_WRITTEN}",
-        )
+def _read_scores(path: Path, array: str | None) -> GivenScores:
+    if path.suffix.lower() == ".npy":
+        content, name = {"probabilities": _array(path)}, "probabilities"
+    else:
+        content, name = _arrays(path, array)
     values = content[name]
     if values.ndim != 3 or values.size == 0 or values.dtype.kind != "f" or values.shape[0] >= VOID:
         raise DataError(
-            f"{printable(path)}: {name} must be (classes, height, width) floats of up to {VOID - 1} classes, "
-            f"got {values.shape} of {values.dtype}",
-            _WRITTEN,
+            f"{printable(path)}: {printable(name)} must be (classes, height, width) floats of up to "
+            f"{VOID - 1} classes, got {values.shape} of {values.dtype}",
+            f"for a batch of one picture save array[0]; {_WRITTEN}",
         )
     with np.errstate(over="ignore"):
         scores = np.ascontiguousarray(values, np.float32)
     if not np.isfinite(scores).all():
         raise DataError(
-            f"{printable(path)}: {name} hold NaN, infinite or too large numbers", "replace them first"
+            f"{printable(path)}: {printable(name)} hold NaN, infinite or too large numbers",
+            "replace them first",
         )
-    if name == "probabilities":
-        total = scores.sum(axis=0)
+    if name not in _BEFORE_SOFTMAX:
+        with np.errstate(over="ignore"):
+            total = scores.sum(axis=0)
         if scores.min() < 0 or abs(total - 1).max() > 0.05:
             raise DataError(
                 f"{printable(path)}: the probabilities of a pixel must be at least 0 and add up to 1, here "
@@ -197,23 +212,29 @@ def _read_scores(path: Path) -> GivenScores:
         raise DataError(f"{printable(path)}: {problem}", _WRITTEN) from None
 
 
-def _arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
-    """The arrays of an .npz file that are needed; nothing in it is executed."""
+def _arrays(path: Path, array: str | None) -> tuple[dict[str, npt.NDArray[Any]], str]:
+    """The arrays of an .npz file that are needed, and the name of the one with probabilities or scores;
+    nothing in the file is executed.
+    """
     try:
         with open_file(path) as stream:
             if not zipfile.is_zipfile(stream):
                 raise ValueError("it is not an archive of arrays")
             with zipfile.ZipFile(stream) as archive:
-                wanted = [entry for entry in archive.infolist() if entry.filename in _MEMBERS]
-                size = sum(entry.file_size for entry in wanted)
+                sizes = {entry.filename.removesuffix(".npy"): entry.file_size for entry in archive.infolist()}
+            name = _chosen([name for name in sizes if name not in _BESIDE], array, path)
+            wanted = [name, *(beside for beside in _BESIDE if beside in sizes)]
+            size = sum(sizes[entry] for entry in wanted)
             if size > _MOST_BYTES:
                 raise ValueError(f"its arrays take {size:,} bytes, more than the limit of {_MOST_BYTES:,}")
             file = np.load(stream, allow_pickle=False)
-            arrays = {name: file[name] for name in _NAMES if name in file}
-            for name, array in arrays.items():
-                if not isinstance(array, np.ndarray):  # a member without .npy comes as bytes
-                    raise ValueError(f"{name} is not an array")
-            return arrays
+            arrays = {entry: file[entry] for entry in wanted}
+            for entry, values in arrays.items():
+                if not isinstance(values, np.ndarray):  # a member without .npy comes as bytes
+                    raise ValueError(f"{printable(entry)} is not an array")
+            return arrays, name
+    except DataError:
+        raise
     except FileNotFoundError:
         raise DataError(f"{printable(path)}: no such file", "check its name and place") from None
     except Exception as problem:  # archives are damaged in many ways
@@ -222,6 +243,21 @@ def _arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
             f"{printable(path)} cannot be read as an .npz file: {reason[:160] or type(problem).__name__}",
             _WRITTEN,
         ) from None
+
+
+def _chosen(names: list[str], array: str | None, path: Path) -> str:
+    """The array to take. Raises DataError with the names there are if that is not clear."""
+    usual = next((name for name in (*_BEFORE_SOFTMAX, "probabilities") if name in names), None)
+    chosen = array or usual or (names[0] if len(names) == 1 else None)
+    if chosen is not None and chosen in names:
+        return chosen
+    there = ", ".join(printable(name[:80]) for name in names[:_MOST_NAMED])
+    there += ", ..." * (len(names) > _MOST_NAMED)
+    if not names:
+        raise DataError(f"{printable(path)} holds no array of probabilities or scores", _WRITTEN)
+    if array is None:
+        raise DataError(f"{printable(path)} holds several arrays: {there}", "name one of them: --array NAME")
+    raise DataError(f"{printable(path)} has no array {printable(array[:80])}", f"there are: {there}")
 
 
 def _array(path: Path) -> npt.NDArray[Any]:

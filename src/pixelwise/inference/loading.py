@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pixelwise.core.classes import Classes
+from pixelwise.core.pictures.bands import BandForm
 from pixelwise.core.terminal import printable
 from pixelwise.crf import Preset
 from pixelwise.inference.crf_refiner import CRFRefiner
@@ -38,6 +39,7 @@ def load(
     input_range: Sequence[float] | None = None,
     long_side: int | None = None,
     multiple: int = 1,
+    bands: str | None = None,
     tiles: str | int | None = None,
     device: str = "auto",
 ) -> Predictor:
@@ -47,7 +49,9 @@ def load(
     A torch module needs the names of its `classes`, in order. It takes RGB (N, 3, H, W), scaled to
     `input_range`, (0, 1) by default, minus `mean`, divided by `std` (per channel, in the units of that range;
     0 and 1 by default). Sides are padded to a `multiple`. It returns scores (N, C, h, w) of any stride, an
-    output with `.logits`, or a dict with "out".
+    output with `.logits`, or a dict with "out". bands: what a net of other channels takes, such as
+    "4xuint16"; then `input_range` stands for 0 to 255, 0 to 65535 or 0 to 1 by the type, and pictures are
+    files or arrays (H, W, 4) with all these bands.
 
     threads: number of threads per picture, default all processors; for a net it sets torch's. crf: refine
     results with a dense CRF with this preset, a name or a file. views: test-time augmentation, scales and
@@ -60,9 +64,10 @@ def load(
     if not isinstance(views, Views):
         raise ValueError(f"expected views as Views(scales=(0.75, 1.0), flip=True), got {views!r}")
     tiles = check_tiles(tiles)
-    own = {"classes": classes, "mean": mean, "std": std, "input_range": input_range}
+    own = {"classes": classes, "mean": mean, "std": std, "input_range": input_range, "bands": bands}
     if not isinstance(model, str | Path):
-        normalisation = Normalisation.of(mean, std, input_range)
+        form = None if bands is None else BandForm.parsed(bands)
+        normalisation = Normalisation.of(mean, std, input_range, form)
         made, info, identity = open_module(
             model,
             classes,
@@ -73,6 +78,7 @@ def load(
             engine,
             precision,
             device,
+            form,
         )
         refiner = None if crf is None else CRFRefiner(crf, threads, crf_device(made))
         return Predictor(made, info, identity, refiner, views, tiles=tiles)

@@ -7,47 +7,57 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from pixelwise.core.pictures.bands import BandForm
+
 
 @dataclass(frozen=True)
 class Normalisation:
-    """Pixels from 0 to 255 become (low + pixel / 255 * (high - low) - mean) / std.
+    """Pixels from 0 to `highest` become (low + pixel / highest * (high - low) - mean) / std.
 
-    `mean` and `std` (red, green, blue) are in the units of `input_range`: torchvision's nets take
-    mean (0.485, 0.456, 0.406), std (0.229, 0.224, 0.225) and the range (0, 1).
+    `mean` and `std`, a number for each channel (red, green and blue, or bands), are in the units of
+    `input_range`: torchvision's nets take mean (0.485, 0.456, 0.406), std (0.229, 0.224, 0.225) and the range
+    (0, 1).
     """
 
     mean: tuple[float, ...] = (0.0, 0.0, 0.0)
     std: tuple[float, ...] = (1.0, 1.0, 1.0)
     input_range: tuple[float, ...] = (0.0, 1.0)
+    highest: int = 255
+    channels: int = 3
 
     def __post_init__(self) -> None:
         for name, values, length in (
-            ("mean", self.mean, 3),
-            ("std", self.std, 3),
+            ("mean", self.mean, self.channels),
+            ("std", self.std, self.channels),
             ("input_range", self.input_range, 2),
         ):
             if len(values) != length or not all(math.isfinite(value) for value in values):
                 raise ValueError(f"{name} is {length} numbers, got {', '.join(map(str, values))}")
         if min(self.std) <= 0:
-            raise ValueError(f"std is three numbers above 0, got {', '.join(map(str, self.std))}")
+            raise ValueError(f"std is {self.channels} numbers above 0, got {', '.join(map(str, self.std))}")
         if self.input_range[0] >= self.input_range[1]:
             raise ValueError(f"input_range is (low, high), got {self.input_range}")
 
     @classmethod
     def of(
-        cls, mean: Sequence[float] | None, std: Sequence[float] | None, input_range: Sequence[float] | None
+        cls,
+        mean: Sequence[float] | None,
+        std: Sequence[float] | None,
+        input_range: Sequence[float] | None,
+        bands: BandForm | None = None,
     ) -> "Normalisation":
-        """The normalisation, with defaults for values that are None."""
+        """The normalisation of photos or of bands, with defaults for values that are None."""
+        form = bands or BandForm(3, "uint8")
         given = {"mean": mean, "std": std, "input_range": input_range}
-        return cls(
-            **{name: tuple(map(float, values)) for name, values in given.items() if values is not None}
-        )
+        default = {"mean": (0.0,) * form.count, "std": (1.0,) * form.count}
+        values = {name: tuple(map(float, entry)) for name, entry in given.items() if entry is not None}
+        return cls(**{**default, **values}, highest=form.highest, channels=form.count)
 
     def factor_and_offset(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """(3,) scale and offset: the net takes pixels * scale + offset."""
+        """(channels,) scale and offset: the net takes pixels * scale + offset."""
         low, high = self.input_range
         mean, std = np.array(self.mean), np.array(self.std)
-        return ((high - low) / 255 / std).astype(np.float32), ((low - mean) / std).astype(np.float32)
+        return ((high - low) / self.highest / std).astype(np.float32), ((low - mean) / std).astype(np.float32)
 
     def record(self) -> dict[str, list[float]]:
         """The record for a model file."""

@@ -37,8 +37,7 @@ from pixelwise.inference.tiles import (
     side_of_tiles,
     tiled_scores,
 )
-from pixelwise.inference.video.frames import check_motion, segmented
-from pixelwise.inference.video.reading import Video
+from pixelwise.inference.video.frames import check_motion, timed
 from pixelwise.inference.views import SINGLE, Views, averaged_scores, sized
 
 
@@ -146,6 +145,11 @@ class Predictor:
             result = self._of_inputs(source)
         result.path = Path(source) if isinstance(source, str | Path) else None
         return result.cleaned(self.cleaning) if self.cleaning else result
+
+    def held_bytes(self, source: Source) -> int:
+        """Memory that a picture takes from scoring until its result is saved: the scores of its tiles."""
+        tiling = self.tiling(source)
+        return 0 if tiling is None else tiling.bytes(len(self.classes))
 
     def tiling(self, source: Source) -> Tiling | None:
         """The tiles in which a picture is scored; None if it is scored in one pass.
@@ -319,9 +323,7 @@ class Predictor:
         """
         check_motion(every, smooth)
         self.expect_photos()
-        with Video(source) as video:
-            for entry in segmented(self, video, every, smooth, 0, self._workers(workers)):
-                yield entry.seconds(video.time_base), entry.result
+        return timed(self, source, every, smooth, self._workers(workers))
 
     def _workers(self, workers: int | None) -> int:
         wanted = max(2, -(-processors() // self.engine.threads)) if workers is None else workers

@@ -1,5 +1,6 @@
 """Segment many files into a folder: one outcome per picture. Finished ones are skipped, faults reported."""
 
+import re
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack
@@ -7,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
 from pathlib import Path, PurePath
+from typing import Protocol
 
 from pixelwise.core.errors import ImageError, PixelwiseError
 from pixelwise.core.files import make_folder, remove_abandoned
@@ -19,12 +21,26 @@ from pixelwise.core.threads import in_order
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.probabilities import Area
 from pixelwise.inference.results.finished_results import Identity, Ledger, Record, Result, state_of
-from pixelwise.inference.segmentation import KINDS
+from pixelwise.inference.segmentation import KINDS, Segmentation
 from pixelwise.inference.sources.files import PassedOver, find_pictures
 from pixelwise.inference.sources.given import Source
 from pixelwise.inference.sources.urls import name_of
 from pixelwise.inference.video.reading import Video, is_camera
 from pixelwise.inference.video.saving import EVERY_FRAME, Motion, VideoResults, save_video
+
+_URL_AS_PATH = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+:/")  # a path keeps one of the two slashes
+
+
+class Segmenter(Protocol):
+    """What segments a picture file: a predictor, or what refines the results of another program."""
+
+    def identity_for(self, path: Path) -> str:
+        """Differs between results of one picture that differ."""
+
+    def held_bytes(self, source: Source) -> int:
+        """Memory that a picture takes from scoring until its result is saved."""
+
+    def __call__(self, source: Source, /) -> Segmentation: ...
 
 
 @dataclass(frozen=True)
@@ -97,8 +113,13 @@ def plan(
 
     passed_over: receives files in folders that are not read but might be missed, such as raw photos, by kind.
     all_frames: a file of several frames or pages becomes a task for each. Raises ImageError if `output` is
-    not a folder.
+    not a folder of this machine.
     """
+    if _URL_AS_PATH.match(str(output)):
+        raise ImageError(
+            f"{printable(output)}: results go to a folder of this machine, not to a URL",
+            "choose another --output",
+        )
     if output.exists() and not output.is_dir():
         raise ImageError(
             f"{printable(output)}: expected a folder for the results, got a file", "choose another --output"
@@ -106,7 +127,7 @@ def plan(
     ledger = Ledger(output)
     taken: set[str] = set()
     tasks = []
-    for found in find_pictures(inputs, output, passed_over, allow_private_urls):
+    for found in find_pictures(inputs, output, passed_over, allow_private_urls, videos=True):
         if found.problem is not None:
             tasks.append(Task(found.path, found.place, found.place, found.problem))
             continue
@@ -138,7 +159,7 @@ def listed(tasks: Sequence[Task], ids: Collection[str], name: str) -> list[Task]
 
 
 def run(
-    predictor: Predictor,
+    predictor: Segmenter,
     tasks: Sequence[Task],
     output: Path,
     kinds: Sequence[str] = ("mask", "overlay"),
@@ -189,7 +210,7 @@ def _outcome(function: Callable[[Task], Outcome], task: Task) -> Outcome:
 
 
 def _of_picture(
-    predictor: Predictor, ledger: Ledger, kinds: tuple[str, ...], overwrite: bool, task: Task
+    predictor: Segmenter, ledger: Ledger, kinds: tuple[str, ...], overwrite: bool, task: Task
 ) -> Outcome:
     """The outcome of a task that has no problem yet: of an earlier run, or of segmenting it now."""
     path = Path(task.path)
@@ -201,12 +222,14 @@ def _of_picture(
         source, now = content, Identity.of_content(str(task.path), content.content)
     result = None if overwrite else ledger.finished(task.stem, now, model, kinds)
     if result is not None:
+        if task.page is not None:
+            task.page.reader.leave_out(task.page.index)
         return _from_record(task, ledger.output, kinds, result)
     return _segment(predictor, ledger, kinds, task, source, now, model)
 
 
 def _segment(
-    predictor: Predictor,
+    predictor: Segmenter,
     ledger: Ledger,
     kinds: tuple[str, ...],
     task: Task,
@@ -216,10 +239,8 @@ def _segment(
 ) -> Outcome:
     start = time.perf_counter()
     state = state_of(now) if isinstance(now, Path) and now.exists() else ()
-    tiling = predictor.tiling(source)
     with ExitStack() as stack:
-        if tiling is not None:  # from scoring to saving, because its scores are large
-            stack.enter_context(PICTURES.reserve(tiling.bytes(len(predictor.classes))))
+        stack.enter_context(PICTURES.reserve(predictor.held_bytes(source)))
         result = predictor(source)
         stack.enter_context(PICTURES.reserve(result.saving_bytes(kinds)))
         picture = Identity.of(now, state) if isinstance(now, Path) else now
@@ -257,7 +278,7 @@ def _from_record(task: Task, output: Path, kinds: tuple[str, ...], result: Resul
 
 
 def _of_video(
-    predictor: Predictor,
+    predictor: Segmenter,
     ledger: Ledger,
     kinds: tuple[str, ...],
     overwrite: bool,
@@ -267,6 +288,8 @@ def _of_video(
     task: Task,
 ) -> Outcome:
     """The outcome of a video: of an earlier run, or of segmenting the frames that are not finished."""
+    if not isinstance(predictor, Predictor):
+        raise ImageError(f"{task.shown}: a video", "pixelwise refine --video takes a folder of its frames")
     start = time.perf_counter()
     predictor.expect_photos()
     file = task.path if isinstance(task.path, Path) else None
@@ -276,13 +299,17 @@ def _of_video(
         now = camera if file is None else Identity.of(file, state_of(file))
         model = f"{predictor.identity} {motion}"
         known = None if overwrite else ledger.read(task.stem)
-        if known is not None and (known.model != model or known.picture != now):
+        if file is None or (
+            known is not None and not (known.model == model and known.picture.is_still(file))
+        ):
             known = None
         results = VideoResults(ledger.output / task.stem, ledger.scratch(task.stem), kinds)
         if known is not None and known.result is not None and results.are_complete(known.result.sizes):
             return _video_outcome(task, known.result, results.outputs(), 0.0, skipped=True)
         stem = ledger.claim(task.stem, task.place, Record(now, model))
         results = VideoResults(ledger.output / stem, ledger.scratch(stem), kinds)
+        for folder in (results.folder, ledger.scratch(stem)):
+            ledger.expect_inside(folder)
         if known is None or stem != task.stem:
             results.clear()
         saved = save_video(predictor, video, file, results, motion, workers, on_frame)

@@ -1,7 +1,6 @@
 """Whole tasks as functions: what the verbs of the command line call, for scripts and notebooks."""
 
 from .checking import Check, check
-from .clips import RefinedClip, refine_video
 from .converting import boxes_to_masks, convert
 from .crf_search import FoundPreset, search_crf
 from .drawing import Preview, gallery, preview
@@ -9,8 +8,9 @@ from .evaluating import compare, evaluate
 from .exporting import Exported, Wrapped, export, wrap
 from .importing import CaffeImport, import_caffe
 from .loading import LoadOptions, load
-from .refining import RefinedFile, refine_file
+from .refining import RefinedClip, RefinedFile, refine_file, refine_folder, refine_video
 from .segmenting import SegmentedFolder, segment_folder
+from .serving import serve
 from .training import TrainedRun, train
 
 __all__ = [
@@ -36,9 +36,11 @@ __all__ = [
     "load",
     "preview",
     "refine_file",
+    "refine_folder",
     "refine_video",
     "search_crf",
     "segment_folder",
+    "serve",
     "train",
     "wrap",
 ]

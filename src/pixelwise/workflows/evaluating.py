@@ -1,5 +1,6 @@
 """Evaluate models on labelled images, and compare them."""
 
+import inspect
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, Unpack
@@ -14,7 +15,6 @@ from pixelwise.evaluation.evaluation import Evaluation, Judged
 from pixelwise.evaluation.evaluation import evaluate as judge
 from pixelwise.evaluation.mask_folder import MaskFolder, is_masks, open_masks
 from pixelwise.inference.predictor import Predictor
-from pixelwise.inference.views import SINGLE
 from pixelwise.workflows.data import Data, labelled_images
 from pixelwise.workflows.loading import LoadOptions, load, refuse_options
 
@@ -138,8 +138,8 @@ def _judged(
 
 def _refuse_changes(options: LoadOptions) -> None:
     """Raise ValueError for options that would change masks, which are judged as they are."""
-    neutral = {"threads": options.get("threads"), "crf": None, "views": SINGLE, "engine": "auto"}
-    neutral["precision"] = "float32"
+    default = inspect.signature(load).parameters
+    neutral = {name: default[name].default for name in options} | {"threads": options.get("threads")}
     if given := [name for name, value in options.items() if value != neutral.get(name)]:
         raise ValueError(f"{', '.join(given)}: masks are judged as they are; such options are for models")
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from pixelwise.core.classes import Classes
 from pixelwise.core.errors import ModelError
 from pixelwise.core.files import write_together
+from pixelwise.core.pictures.bands import BandForm
+from pixelwise.core.types import BANDS, IMAGE
 from pixelwise.exporting.calibration import Calibration, Recorder, changed, record
 from pixelwise.exporting.formats import chosen_format
 from pixelwise.inference.engines.crf_engine import CRFEngine
@@ -76,9 +78,9 @@ def export(
 
     format: "onnx", "openvino" (NAME.xml and NAME.bin) or "torchscript", default by the ending of `output`;
     `load` takes all of them. precision: "float32"; "float16", weights and arithmetic; or "int8", weights and
-    activations, for onnx and openvino. int8 needs `calibration`: a folder of pictures, KIND:PATH, whose
-    training pictures are taken, or files and arrays; of these 48 at most. data, split: labelled pictures on
-    which the mean IoU of float32 and of the file is measured.
+    activations; torchscript is float32 alone. int8 needs `calibration`: a folder of pictures, KIND:PATH,
+    whose training pictures are taken, or files and arrays; of these 48 at most. data, split: labelled
+    pictures on which the mean IoU of float32 and of the file is measured.
 
     Raises ValueError for a format, precision or ending that does not fit, and for a head of anything but a
     run; ModelError for a model that cannot be converted; DataError if there are no pictures to calibrate on.
@@ -181,7 +183,7 @@ def _converted(
     source: _Source, info: ModelInfo, form: str, precision: str, calibration: Calibration | None
 ) -> _Converted:
     if form == "torchscript":
-        return _torchscript(source, info, precision)
+        return _torchscript(source, info)
     found = None
     if source.net is None:
         from pixelwise.exporting.metadata import redescribed
@@ -212,21 +214,17 @@ def _converted(
     return _Converted(files, before, engine.channels, found, recorded)
 
 
-def _torchscript(source: _Source, info: ModelInfo, precision: str) -> _Converted:
+def _torchscript(source: _Source, info: ModelInfo) -> _Converted:
     if source.net is None:
         raise ModelError(
             "TorchScript is made from a net in torch, not from a model file",
             "name the run folder or the .safetensors file; formats for model files: onnx, openvino",
         )
-    from copy import deepcopy
-
     from pixelwise.exporting.onnx import channels_of
     from pixelwise.exporting.torchscript import torchscript_content
     from pixelwise.inference.engines.torch import TorchEngine
 
-    half = precision == "float16"
-    net = deepcopy(source.net) if half else source.net  # in float16 it changes
-    content = torchscript_content(net, info, half)
+    content = torchscript_content(source.net, info)
     before = Predictor(with_crf(TorchEngine(source.net), info), info)
     return _Converted({"": content}, before, sum(channels_of(source.net, info.inputs)), None)
 
@@ -290,22 +288,27 @@ def wrap(
     input_range: Sequence[float] | None = None,
     multiple: int = 1,
     long_side: int = 512,
+    bands: str | None = None,
 ) -> Wrapped:
     """Make a model file from an ONNX net that was trained elsewhere, for any function that takes a model.
 
     The net has one input, float (N, 3, H, W) or uint8 (N, H, W, 3), of any size or a fixed one, and returns
     scores (N, C, h, w) of any stride, in the order of `classes`. name: what the model calls itself, default
     the file's name. mean, std, input_range, for float inputs, and multiple: see `load`. Pictures are scored
-    at a long side of at most `long_side`. The file is tested before it gets its name. Raises ValueError for
-    another ending than .onnx and for settings that cannot be, ModelError for a net with another interface.
+    at a long side of at most `long_side`. bands: for a net of other channels, see `load`. The file is tested
+    before it gets its name. Raises ValueError for another ending than .onnx and for settings that cannot be,
+    ModelError for a net with another interface.
     """
     from pixelwise.exporting.wrap import wrap_onnx
 
     source, place = Path(net), Path(output)
     if place.suffix != ".onnx":
         raise ValueError(f"expected a name that ends in .onnx, got {place}")
-    normalisation = Normalisation.of(mean, std, input_range)
+    form = None if bands is None else BandForm.parsed(bands)
+    normalisation = Normalisation.of(mean, std, input_range, form)
     known = classes if isinstance(classes, Classes) else Classes.named(list(classes))
-    info = ModelInfo(name or source.stem, known, long_side, dict(normalisation.record()))
+    inputs = (IMAGE,) if form is None else (BANDS,)
+    record = dict(normalisation.record())
+    info = ModelInfo(name or source.stem, known, long_side, record, inputs=inputs, bands=form)
     wrap_onnx(source, info, place, normalisation, multiple)
     return Wrapped(place, known)

@@ -48,6 +48,7 @@ def load(
     input_range: Sequence[float] | None = None,
     long_side: int | None = None,
     multiple: int = 1,
+    bands: str | None = None,
     tiles: str | int | None = None,
     device: str = "auto",
 ) -> Predictor:
@@ -58,6 +59,8 @@ def load(
     `input_range`, (0, 1) by default, minus `mean`, divided by `std` (per channel, in the units of that range;
     0 and 1 by default). Sides are padded to a `multiple`. It returns scores (N, C, h, w) of any stride, an
     output with `.logits`, or a dict with "out".
+    bands: what a net of other channels takes, such as "4xuint16"; then `input_range` stands for 0 to 255, 0
+    to 65535 or 0 to 1 by the type, and pictures are files or arrays (H, W, 4) with all these bands.
 
     threads: number of threads per picture, default all processors; nets and run folders use torch's. crf:
     refine results with a dense CRF with this preset, a name or a file. views: test-time augmentation, scales
@@ -90,6 +93,7 @@ def load(
             input_range=input_range,
             long_side=long_side,
             multiple=multiple,
+            bands=bands,
             tiles=tiles,
             device=device,
         )

@@ -1,15 +1,32 @@
-"""Labels or probabilities of a picture, from any source, refined along its edges."""
+"""Labels or probabilities from any source, refined: of a picture along its edges, of a clip over time too."""
 
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
-from pixelwise.core.errors import ImageError
-from pixelwise.core.pictures.writing import write_picture
-from pixelwise.crf.presets import Preset
+import numpy as np
+from PIL import Image
+
+from pixelwise.core.classes import voc_palette
+from pixelwise.core.errors import DataError, ImageError
+from pixelwise.core.files import write_together
+from pixelwise.core.pictures.writing import save_picture, write_picture
+from pixelwise.core.terminal import printable
+from pixelwise.core.threads import processors
+from pixelwise.crf.presets import Preset, load_preset
+from pixelwise.evaluation.metrics.flicker import flicker
+from pixelwise.inference.clips import FRAMES_APART, read_clip, refine_clip
 from pixelwise.inference.crf_refiner import DEFAULT_PRESET, CRFRefiner
 from pixelwise.inference.external_results import read_given, refine_given
+from pixelwise.inference.folder_refiner import FolderRefiner
 from pixelwise.inference.iterations import iteration_sheet
+from pixelwise.inference.segment_files import Outcome, plan, run
+from pixelwise.inference.segmentation import KINDS
+from pixelwise.inference.sources.files import PassedOver
+from pixelwise.workflows.segmenting import SegmentedFolder
 
 ENDINGS = (".png", ".npz")
 """Of the files that `refine_file` writes: labels, and probabilities."""
@@ -36,15 +53,17 @@ def refine_file(
     overwrite: bool = False,
     threads: int | None = None,
     iterations: str | Path | None = None,
+    array: str | None = None,
 ) -> RefinedFile:
     """Refine a file of labels or probabilities along the edges of its picture; write labels (.png) or
     probabilities (.npz).
 
     given: a picture of class ids, 255 where unknown, an .npz file as `Segmentation.save` writes it, or an
-    .npy file of probabilities (C, h, w). confidence: the probability that a given label is right. iterations:
-    a picture to draw, of labels, scores and beliefs over the iterations. Raises ValueError for another ending
-    and an impossible confidence, ImageError if `output` is there already, unless `overwrite`, DataError for
-    files that cannot be read or do not fit, PresetError for an unknown preset.
+    .npy file of probabilities (C, h, w). array: which array of an .npz file that has several. confidence: the
+    probability that a given label is right. iterations: a picture to draw, of labels, scores and beliefs over
+    the iterations. Raises ValueError for another ending and an impossible confidence, ImageError if `output`
+    is there already, unless `overwrite`, DataError for files that cannot be read or do not fit, PresetError
+    for an unknown preset.
     """
     picture, place = Path(image), Path(output)
     ending = place.suffix.lower()
@@ -54,13 +73,107 @@ def refine_file(
         raise ImageError(f"{place} is there already", "--overwrite replaces it")
     refiner = CRFRefiner(preset, threads)
     start = time.perf_counter()
-    before = read_given(Path(given), confidence)
+    before = read_given(Path(given), confidence, array)
     result = refine_given(picture, before, refiner)
     if iterations is not None:
         write_picture(Path(iterations), iteration_sheet(picture, before, refiner))
     if ending == ".png":
-        write_picture(place, before.mask(result))
+        write_picture(place, result.mask())
     else:
         result.save_probabilities(place)
     notes = result.notes(["mask" if ending == ".png" else "probabilities"])
     return RefinedFile(place, result.size, tuple(notes), time.perf_counter() - start)
+
+
+def refine_folder(
+    photos: str | Path,
+    given: str | Path,
+    output: str | Path,
+    preset: Preset | str | Path = DEFAULT_PRESET,
+    confidence: float = 0.7,
+    overwrite: bool = False,
+    threads: int | None = None,
+    array: str | None = None,
+    *,
+    save: Sequence[str] = ("mask",),
+    on_picture: Callable[[int, int, Outcome], None] | None = None,
+) -> SegmentedFolder:
+    """Refine labels or probabilities of all pictures of a folder and its subfolders.
+
+    given: a folder with a file for each picture, called as it is: NAME.png, NAME.npy, NAME.npz, NAME_mask.png
+    or NAME_probabilities.npz. save: any of "mask", which keeps the ids and the palette of given labels,
+    "overlay", "cutout" and "probabilities"; files are called as `segment_folder` calls them. Pictures that an
+    earlier run finished are skipped, unless `overwrite`. A picture without a file, or with one that cannot be
+    read or does not fit, becomes an outcome with a `problem`; the others go on. on_picture is called with the
+    number of pictures done, their total and the outcome. Raises ValueError for another kind in `save`,
+    ImageError if `output` cannot be written into, DataError unless `photos` and `given` are folders,
+    PresetError for an unknown preset.
+    """
+    if unknown := [kind for kind in save if kind not in KINDS]:
+        raise ValueError(f"save is any of {', '.join(KINDS)}, got {', '.join(unknown)}")
+    folder, place = Path(photos), Path(output)
+    if not folder.is_dir():
+        raise DataError(f"{printable(folder)} is not a folder", "for a single picture use refine_file")
+    passed_over: PassedOver = {}
+    tasks = plan([folder], place, passed_over)
+    threads = threads or processors()
+    workers = min(threads, max(1, len(tasks)))
+    refiner = FolderRefiner(folder, Path(given), CRFRefiner(preset, threads // workers), confidence, array)
+    outcomes = []
+    for outcome in run(refiner, tasks, place, save, overwrite, workers):
+        outcomes.append(outcome)
+        if on_picture is not None:
+            on_picture(len(outcomes), len(tasks), outcome)
+    return SegmentedFolder(tuple(outcomes), place, passed_over)
+
+
+@dataclass(frozen=True)
+class RefinedClip:
+    """The folder of a clip's new labels; flicker `before` and `after`, see evaluation.metrics.flicker."""
+
+    path: Path
+    frames: int
+    before: float
+    after: float
+
+
+def refine_video(
+    frames: str | Path,
+    labels: str | Path,
+    output: str | Path,
+    preset: Preset | str | Path = DEFAULT_PRESET,
+    confidence: float = 0.7,
+    frames_apart: float = FRAMES_APART,
+    overwrite: bool = False,
+    threads: int | None = None,
+    on_frames: Callable[[int], None] | None = None,
+) -> RefinedClip:
+    """Refine the labels of a clip in a dense CRF over x, y, t and colour; write palette pictures
+    OUTPUT/NAME.png, in the colours of the first label file if it has a palette, else in VOC's.
+
+    frames, labels: folders whose files have the same names, or NAME_mask.png as labels; frames follow each
+    other by name. frames_apart: how far the CRF looks in time, a standard deviation in frames. Raises
+    DataError for clips that cannot be read, ImageError if `output` is there already, unless `overwrite`, or
+    cannot be written into.
+    """
+    place = Path(output)
+    if place.exists() and not (overwrite and place.is_dir()):
+        raise ImageError(f"{printable(place)} is there already", "--overwrite replaces it, if it is a folder")
+    chosen = preset if isinstance(preset, Preset) else load_preset(preset)
+    clip = read_clip(Path(frames), Path(labels))
+    refined = refine_clip(clip, chosen, confidence, threads, frames_apart, on_frames)
+    palette = clip.palette or [channel for color in voc_palette() for channel in color]
+    writes = {}
+    for name, ids in zip(clip.names, refined, strict=True):
+        picture = Image.fromarray(np.ascontiguousarray(ids))
+        picture.putpalette(palette)
+        path = place / f"{name}.png"
+        writes[path] = partial(_write, path, picture)
+    write_together(writes)
+    return RefinedClip(
+        place, len(clip.names), flicker(clip.frames, clip.labels), flicker(clip.frames, refined)
+    )
+
+
+def _write(path: Path, picture: Image.Image, file: BinaryIO) -> None:
+    save_picture(file, path, picture)

@@ -2,6 +2,7 @@
 
 import io
 import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from PIL import Image, features
 
 from pixelwise.core.errors import ImageError
 from pixelwise.core.pictures import pages
+from pixelwise.core.pictures.opening import identified
 from pixelwise.core.pictures.pages import Page, Pages, pages_of
 from pixelwise.core.pictures.reading import FIRST_FRAME, read_photo
 
@@ -40,6 +42,38 @@ def test_every_page_is_read_in_order_backwards_and_at_random(kind: str, tmp_path
     assert read_photo(found[1], 64).notes == ()
     assert read_photo(tmp_path / f"x.{kind}", 64).notes == (FIRST_FRAME,)
     found[0].reader.close()
+
+
+@pytest.mark.parametrize("kind", ["gif", "tif"])
+def test_an_animation_is_decoded_once_and_its_file_is_closed_at_the_end(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+
+    def counted(path: Path, shown: str) -> AbstractContextManager[Image.Image]:
+        opened.append(shown)
+        return identified(path, shown)
+
+    monkeypatch.setattr(pages, "identified", counted)
+    found = pages_of(several(tmp_path / f"x.{kind}", 12, (300, 200)))
+    photos = []
+    for page in found:
+        photos.append(read_photo(page, 50))
+        if page.index > 1:  # as threads do: two pages are under way
+            assert close(
+                tuple(photos[page.index - 2].original()[5, 5].tolist()), COLOURS[(page.index - 2) % 4]
+            )
+    assert len(opened) == 1 if kind == "gif" else len(opened) <= 12
+    assert found[0].reader._image is None, "the file is closed"
+
+
+def test_pages_that_nobody_asks_for_do_not_keep_the_file_open(tmp_path: Path) -> None:
+    found = pages_of(several(tmp_path / "x.gif"))
+    read_photo(found[3], 50)
+    assert found[0].reader._image is not None
+    for page in found[:3]:
+        page.reader.leave_out(page.index)
+    assert found[0].reader._image is None
 
 
 def test_the_original_of_a_page_is_that_page_at_full_size(tmp_path: Path) -> None:
@@ -101,6 +135,7 @@ def test_a_damaged_page_is_named_and_the_others_are_read(tmp_path: Path) -> None
             assert problem.message.startswith(f"{path}, page 2: damaged or truncated TIFF image")
             seen.append(None)
     assert seen == [True, None, True, True]
+    assert found[0].reader._image is None, "a page that cannot be read does not keep the file open"
     found[0].reader.close()
 
 

@@ -141,7 +141,7 @@ def test_pictures_of_one_size_are_scored_together_and_each_gets_its_own() -> Non
         first = pool.submit(batching.scores, pictures[0])
         assert engine.entered.wait(20)
         rest = [pool.submit(batching.scores, picture) for picture in pictures[1:]]
-        while len(batching._queue) < len(rest):
+        while len(batching._waiting) < len(rest):
             threading.Event().wait(0.001)
         engine.go.set()
         found = [future.result() for future in [first, *rest]]

@@ -137,3 +137,53 @@ def test_normalisation_has_torchvision_s_meaning() -> None:
     assert (128 * factor + offset).tolist() == pytest.approx(
         [(128 / 255 - m) / s for m, s in zip(IMAGENET["mean"], IMAGENET["std"], strict=True)], abs=1e-5
     )
+
+
+class Brightest(nn.Module):
+    """Scores of five bands, for two classes: the mean of the first two, and of the others."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(5, 2, 1, bias=False)
+        weight = torch.tensor([[0.5, 0.5, 0, 0, 0], [0, 0, 1 / 3, 1 / 3, 1 / 3]])
+        self.conv.weight.data = weight[:, :, None, None]
+
+    def forward(self, x: torch.Tensor) -> Any:
+        return self.conv(x)
+
+
+def test_a_net_of_other_channels_takes_bands() -> None:
+    predictor = load(Brightest().eval(), classes=["first", "last"], bands="5xuint16", mean=(0.5,) * 5)
+    bands = np.zeros((6, 8, 5), np.uint16)
+    bands[:, :4, :2] = 40_000
+    bands[:, 4:, 2:] = 65_535
+    result = predictor(bands)
+    assert result.labels.tolist() == [[0] * 4 + [1] * 4] * 6
+    assert result.scores[1, 0, 7] == pytest.approx(0.5)  # 65535 is 1, minus the mean
+    assert result.scores[0, 0, 0] == pytest.approx(40_000 / 65_535 - 0.5, abs=1e-4)
+    with pytest.raises(ModelError, match="has 3 bands of uint8, but the model takes 5 bands of uint16"):
+        predictor(quarters())
+
+
+@pytest.mark.parametrize(
+    ("bands", "error", "message"),
+    [
+        (None, ModelError, r'takes 5 channels, but pictures have 3\nhint: .*bands="5xuint16"'),
+        ("4xuint8", ModelError, "takes 5 channels, but pictures have 4"),
+        ("5xint4", ValueError, "bands are COUNTxTYPE, such as 4xuint16"),
+        ("five", ValueError, "bands are COUNTxTYPE, such as 4xuint16"),
+        ("0xuint8", ValueError, "a picture has 1 to 1024 bands, got 0"),
+    ],
+)
+def test_a_net_of_other_channels_is_never_fed_photos(
+    bands: str | None, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        load(Brightest().eval(), classes=["first", "last"], bands=bands)
+
+
+def test_bands_need_a_mean_and_std_each() -> None:
+    with pytest.raises(ValueError, match=r"mean is 5 numbers, got 0\.5, 0\.5, 0\.5"):
+        load(Brightest().eval(), classes=["first", "last"], bands="5xuint16", mean=(0.5, 0.5, 0.5))
+    with pytest.raises(ValueError, match="bands: a model file has these itself"):
+        load("default", bands="5xuint16")

@@ -102,3 +102,12 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(
 def test_a_scheme_whose_package_is_missing_or_unknown_is_named() -> None:
     with pytest.raises(ImageError, match="unheard-of"):
         Store("unheard-of://a", allow_private=True)
+
+
+@pytest.mark.usefixtures("stored")
+def test_a_folder_without_pictures_is_named(tmp_path: Path) -> None:
+    system = fsspec.filesystem("memory")
+    for name in ("a.txt", "b.nef"):
+        system.pipe(f"/shop/words/{name}", b"words")
+    (task,) = plan(["memory://shop/words"], tmp_path / "out")
+    assert str(task.problem).startswith("memory://shop/words: no pictures in this folder")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pixelwise.inference.sources.files import find_pictures, matching
+from pixelwise.inference.sources.files import PassedOver, find_pictures, matching
 
 
 @pytest.fixture
@@ -70,3 +70,20 @@ def test_a_tree_deeper_than_pythons_stack_is_searched(tree: Path) -> None:
     finally:
         sys.setrecursionlimit(limit)
     assert matches == [entry.path for entry in found] == [deep / "x.png"]
+
+
+def test_videos_are_found_only_if_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a.png", "b.mp4", "c.MOV"):
+        (tmp_path / name).touch()
+
+    def names(**options: bool) -> list[str]:
+        found = find_pictures([tmp_path], tmp_path / "out", passed_over, **options)
+        return [Path(entry.path).name for entry in found]
+
+    passed_over: PassedOver = {}
+    assert names() == ["a.png"]
+    assert {kind: len(paths) for kind, paths in passed_over.items()} == {"videos": 2}
+    monkeypatch.setattr("pixelwise.inference.sources.files.videos_are_read", lambda: True)
+    assert names(videos=True) == ["a.png", "b.mp4", "c.MOV"]
+    monkeypatch.setattr("pixelwise.inference.sources.files.videos_are_read", lambda: False)
+    assert names(videos=True) == ["a.png"]

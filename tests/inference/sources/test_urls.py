@@ -138,6 +138,24 @@ def test_the_connection_goes_to_the_address_that_was_checked(monkeypatch: pytest
     assert (asked, reached) == (["rebinding.test"], [("8.8.8.8", 80)])
 
 
+def test_an_address_that_does_not_answer_is_followed_by_the_next(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = int(server.url.rpartition(":")[2])
+    tried: list[str] = []
+
+    def connection(address: tuple[str, int], _: float) -> socket.socket:
+        tried.append(address[0])
+        if address[0] != "9.9.9.9":
+            raise OSError(101, "Network is unreachable")
+        return connect(("127.0.0.1", port))
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolver({"two.test": ["8.8.8.8", "9.9.9.9"]}))
+    monkeypatch.setattr(socket, "create_connection", connection)
+    assert fetched("http://two.test/red.png") == png()
+    assert tried == ["8.8.8.8", "9.9.9.9"]
+
+
 def test_a_host_with_one_private_address_among_others_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", resolver({"both.test": ["8.8.8.8", "10.0.0.1"]}))
     with pytest.raises(ImageError, match=r"both\.test is 10\.0\.0\.1, a private address"):

@@ -48,6 +48,21 @@ class BandForm:
         return f"{self.count} band{'s' * (self.count > 1)} of {self.numbers}"
 
     @classmethod
+    def parsed(cls, text: str) -> "BandForm":
+        """The form that a text such as "4xuint16" names. Raises ValueError for other texts."""
+        count, _, numbers = text.strip().partition("x")
+        if not count.isdecimal() or numbers not in NUMBERS:
+            raise ValueError(
+                f"bands are COUNTxTYPE, such as 4xuint16, of types {', '.join(NUMBERS)}; got {text[:60]!r}"
+            )
+        return cls(int(count), numbers)
+
+    @property
+    def highest(self) -> int:
+        """The largest number that a band can hold, 1 for float32."""
+        return {"uint8": 255, "uint16": 65535, "float32": 1}[self.numbers]
+
+    @classmethod
     def of(cls, bands: Channel) -> "BandForm":
         """The form of (H, W, K). Raises ValueError for other arrays and other numbers."""
         if bands.ndim != 3 or 0 in bands.shape:

@@ -18,6 +18,9 @@ MOST_PAGES = 20_000
 """Of a file with more, as forged ones have, only the first ones are read."""
 
 
+_LARGEST_FRAME = 16_000_000  # pixels
+
+
 def holds_several(image: Image.Image) -> bool:
     """Whether an open file holds several pictures. In MPO and PSD the first is the whole one."""
     return image.format not in ("MPO", "PSD") and bool(getattr(image, "is_animated", False))
@@ -33,6 +36,14 @@ class Page:
     def __str__(self) -> str:
         return f"{self.reader.path}, page {self.index + 1}"
 
+    @property
+    def is_frame(self) -> bool:
+        """Whether it is a frame of an animation, of usual size: those are read one after the other, and going
+        back means to begin again. Raises ImageError.
+        """
+        with self.reader.at(self.index, only_look=True) as image:
+            return image.format != "TIFF" and image.width * image.height <= _LARGEST_FRAME
+
     @contextmanager
     def opened(self) -> Iterator[Image.Image]:
         """The picture, not yet decoded; other pages of its file wait while the block runs. ImageError."""
@@ -43,10 +54,12 @@ class Page:
 @dataclass(eq=False)
 class Pages:
     """Reads the pages of a file. A frame of an animation builds on those before it, so the file stays open
-    from one page to the next and begins again only for an earlier page.
+    from one page to the next and begins again only for an earlier page. It is closed when all pages have been
+    asked for: a folder may hold more files than may be open.
     """
 
     path: Path
+    _left: set[int] = field(default_factory=set, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _kept: ExitStack = field(default_factory=ExitStack, repr=False)
     _image: Image.Image | None = field(default=None, repr=False)
@@ -59,11 +72,12 @@ class Pages:
                 count = int(getattr(image, "n_frames", 1)) if holds_several(image) else 1
             except Exception as problem:  # decoders raise nearly anything on damaged files
                 raise ImageError(f"{shown}: damaged {image.format}: its pages cannot be counted") from problem
-        return [Page(self, index) for index in range(min(count, MOST_PAGES))]
+        self._left = set(range(min(count, MOST_PAGES)))
+        return [Page(self, index) for index in sorted(self._left)]
 
     @contextmanager
-    def at(self, index: int) -> Iterator[Image.Image]:
-        """The open file at a page. Raises ImageError."""
+    def at(self, index: int, only_look: bool = False) -> Iterator[Image.Image]:
+        """The open file at a page; `only_look`: it will be asked for again. Raises ImageError."""
         shown = f"{printable(self.path)}, page {index + 1}"
         with self._lock:
             try:
@@ -73,9 +87,22 @@ class Pages:
                         self._image = self._kept.enter_context(identified(self.path, shown))
                     self._seek(self._image, index, shown)
                     yield self._image
+                if not only_look:
+                    self._done(index)
             except BaseException:
+                self._left.discard(index)
                 self._close()
                 raise
+
+    def leave_out(self, index: int) -> None:
+        """Nobody will ask for this page."""
+        with self._lock:
+            self._done(index)
+
+    def _done(self, index: int) -> None:
+        self._left.discard(index)
+        if not self._left:
+            self._close()
 
     def close(self) -> None:
         """Close the file; the next page opens it again."""

@@ -8,7 +8,7 @@ averaged in strips.
 import io
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -82,6 +82,9 @@ def read_photo(source: Readable, long_side: int) -> Photo:
     Raises ImageError for files that are not readable images, ValueError for other arrays.
     """
     notes: list[str] = []
+    if isinstance(source, Page) and source.is_frame:
+        whole = _read_file(source, None, printable(source))[0]
+        return replace(read_photo(whole, long_side), original=partial(np.asarray, whole))
     if isinstance(source, str | Path | Encoded | Page):
         file = Path(source) if isinstance(source, str) else source
         pixels, size, notes = _read_file(file, long_side, printable(file))

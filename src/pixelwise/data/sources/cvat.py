@@ -46,15 +46,16 @@ class CvatShapes:
         return painted(self.path, self.image, self.size, self.objects)
 
 
-def cvat(root: Path, split: str) -> LabelledImages:
+def cvat(root: Path, split: str, images: str = "") -> LabelledImages:
     """The split of the unpacked export `root`, or of an annotations.xml; folder.py defines the splits.
+    `images` is the folder of the pictures of an annotations.xml.
 
     An export of masks may have lists of ids, ImageSets/Segmentation/SPLIT.txt. CVAT also lists pictures
     without a mask, which nobody has labelled; these are left out.
     """
     file = root if root.is_file() else root / "annotations.xml"
     if file.is_file():
-        entries, class_map = _read_xml(file)
+        entries, class_map = _read_xml(file, Path(images).expanduser() if images else None)
         chosen = held_out(entries, split, 10)
     elif (root / "labelmap.txt").is_file():
         entries, class_map = _read_masks(root), _read_label_map(root / "labelmap.txt")
@@ -67,7 +68,7 @@ def cvat(root: Path, split: str) -> LabelledImages:
     return LabelledImages(f"cvat:{root} {split}", chosen, {SEMANTIC: class_map})
 
 
-def _read_xml(file: Path) -> tuple[tuple[Entry, ...], ClassMap]:
+def _read_xml(file: Path, photos: Path | None) -> tuple[tuple[Entry, ...], ClassMap]:
     tree = read_xml(file, "annotation file")
     if tree.find("track") is not None or tree.find("image") is None:
         what = "tracks, as CVAT for video" if tree.find("track") is not None else "no <image>"
@@ -86,7 +87,7 @@ def _read_xml(file: Path) -> tuple[tuple[Entry, ...], ClassMap]:
             "add them to <labels>, or correct them",
         )
     times = Counter(picture.name for picture in pictures)
-    entries = tuple(_xml_entry(picture, file, ids, times[picture.name] > 1) for picture in pictures)
+    entries = tuple(_xml_entry(picture, file, photos, ids, times[picture.name] > 1) for picture in pictures)
     expect_distinct(
         file,
         "picture",
@@ -96,11 +97,15 @@ def _read_xml(file: Path) -> tuple[tuple[Entry, ...], ClassMap]:
     return entries, ClassMap.identity(classes)
 
 
-def _xml_entry(picture: CvatPicture, file: Path, ids: Mapping[str, int], with_subset: bool) -> Entry:
+def _xml_entry(
+    picture: CvatPicture, file: Path, photos: Path | None, ids: Mapping[str, int], with_subset: bool
+) -> Entry:
     """The sample of a picture, whose id begins `with_subset` if other subsets have a picture of that name."""
     places = [file.parent / "images" / picture.name, file.parent / picture.name]
     if picture.subset:
         places.insert(0, file.parent / "images" / picture.subset / picture.name)
+    if photos is not None:
+        places = [photos / picture.name]
     image = ImageFile(next((place for place in places if place.is_file()), places[0]))
     objects = tuple(
         Object(ids[label], f"{label} ({called})", drawn, undrawn)
@@ -174,5 +179,6 @@ SOURCE = Source(
     "(Segmentation mask 1.1)",
     get="made by you with https://www.cvat.ai",
     terms="yours",
+    options={"images": "the folder of the pictures of an annotations.xml"},
     suffixes=(".xml",),
 )

@@ -1,87 +1,101 @@
-"""Score pictures together on a GPU, which is faster for several than for one after the other."""
+"""Calls of an engine that come at the same time, scored as one batch.
+
+While the engine is at work, further calls wait. The next batch takes those that have pictures of one size. So
+batches grow with the load, and a single call never waits for others to come.
+"""
 
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
 
+from pixelwise.core.threads import processors
 from pixelwise.core.types import RGBImage, Scores
+from pixelwise.inference.engines.devices import device_of
 from pixelwise.inference.engines.engine import Engine
 
 MOST_TOGETHER = 8
+MOST_PIXELS = MOST_TOGETHER * 512 * 512
+"""Larger batches are split: they take memory and gain nothing."""
 
 
+@runtime_checkable
 class BatchEngine(Engine, Protocol):
     """An engine that scores several pictures of one size in one call."""
 
-    @property
-    def device(self) -> str:
-        """Such as "cuda:0"."""
-
-    def batch_scores(self, images: Sequence[RGBImage]) -> list[Scores]:
+    def batch_scores(self, images: Sequence[RGBImage]) -> Sequence[Scores]:
         """The scores of each image."""
 
 
 @dataclass(eq=False)
-class _Waiting:
+class _Call:
+    """One image, and what becomes of it."""
+
     image: RGBImage
-    scores: Scores | None = None
-    problem: Exception | None = None
+    scores: Future[Scores] = field(default_factory=Future)
 
 
 class Batching:
-    """Scores the pictures that threads bring while the GPU is busy in its next call, those of one size
-    together, at most MOST_TOGETHER.
+    """An engine around another, for calls from many threads. On the CPU as many batches run at a time as
+    there are processors for, on a GPU one.
     """
 
-    threads = 1
-
     def __init__(self, engine: BatchEngine) -> None:
-        self.engine = engine
-        self._queue: list[_Waiting] = []
-        self._adding, self._running = threading.Lock(), threading.Lock()
+        self._engine = engine
+        self.device = device_of(engine)
+        slots = max(1, processors() // engine.threads) if self.device == "cpu" else 1
+        self._slots = threading.Semaphore(slots)
+        self._lock = threading.Lock()
+        self._waiting: list[_Call] = []
 
     @property
-    def device(self) -> str:
-        return self.engine.device
+    def threads(self) -> int:
+        """Those of the engine; one on a GPU, so that many threads bring it pictures."""
+        return self._engine.threads if self.device == "cpu" else 1
 
     def scores(self, image: RGBImage) -> Scores:
-        own = _Waiting(image)
-        with self._adding:
-            self._queue.append(own)
-        with self._running:
-            if own.scores is None and own.problem is None:
-                self._run(self._next(own))
-        if own.problem is not None:
-            raise own.problem
-        if own.scores is None:
-            raise RuntimeError("a picture was left out of its batch")
-        return own.scores
+        call = _Call(image)
+        with self._lock:
+            self._waiting.append(call)
+        with self._slots:
+            if batch := self._batch(call):
+                self._run(batch)
+        return call.scores.result()  # another thread may have taken the call, and be at work
 
-    def _next(self, own: _Waiting) -> list[_Waiting]:
-        """The picture and others of its size that wait, which leave the queue."""
-        with self._adding:
-            others = [
-                entry for entry in self._queue if entry.image.shape == own.image.shape and entry is not own
-            ]
-            chosen = [own, *others[: MOST_TOGETHER - 1]]
-            self._queue = [entry for entry in self._queue if entry not in chosen]
-        return chosen
+    def _batch(self, call: _Call) -> list[_Call]:
+        """This call and others that wait with images of its size; none if the call was taken already."""
+        height, width = call.image.shape[:2]
+        most = max(1, min(MOST_TOGETHER, MOST_PIXELS // (height * width)))
+        with self._lock:
+            if call not in self._waiting:
+                return []
+            alike = [other for other in self._waiting if other.image.shape == call.image.shape]
+            alike.remove(call)
+            batch = [call, *alike[: most - 1]]
+            self._waiting = [other for other in self._waiting if other not in batch]
+        return batch
 
-    def _run(self, batch: list[_Waiting]) -> None:
-        try:
-            found = self.engine.batch_scores([entry.image for entry in batch])
-            for entry, scores in zip(batch, found, strict=True):
-                entry.scores = scores
-        except Exception as problem:
-            if len(batch) == 1:
-                batch[0].problem = problem
-                return
-            for entry in batch:  # memory may suffice for one, or one of them is at fault
-                self._run([entry])
+    def _run(self, batch: list[_Call]) -> None:
+        """Score a batch; if that fails, each image by itself: memory may suffice for one, and a fault is that
+        of its own image.
+        """
+        found: Iterable[Scores | None] = [None] * len(batch)
+        if len(batch) > 1:
+            with suppress(Exception):
+                found = self._engine.batch_scores([call.image for call in batch])
+        for call, scores in zip(batch, found, strict=True):
+            try:  # a view would keep the whole batch in memory
+                call.scores.set_result(self._engine.scores(call.image) if scores is None else scores.copy())
+            except Exception as fault:
+                call.scores.set_exception(fault)
 
 
 def together(engine: Engine) -> int:
-    """How many threads should bring an engine tiles of one picture: several if it batches them."""
+    """How many threads should bring an engine tiles of one picture: several if it batches them on a GPU."""
     inner = getattr(engine, "engine", None)
-    return MOST_TOGETHER if isinstance(engine, Batching) or isinstance(inner, Batching) else 1
+    for candidate in (engine, inner):
+        if isinstance(candidate, Batching) and candidate.device != "cpu":
+            return MOST_TOGETHER
+    return 1

@@ -4,14 +4,17 @@ import hashlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pixelwise.core.classes import Classes
 from pixelwise.core.errors import EXTRAS, MissingExtraError, ModelError
 from pixelwise.core.files import sha256_of
+from pixelwise.core.pictures.bands import BandForm
 from pixelwise.core.precision import for_inference as inference_precision
 from pixelwise.core.threads import thread_count
+from pixelwise.core.types import BANDS, IMAGE
 from pixelwise.inference.engines.batching import Batching
 from pixelwise.inference.engines.crf_engine import CRFEngine
 from pixelwise.inference.engines.devices import Device, auto_engine, torch_device
@@ -21,6 +24,9 @@ from pixelwise.inference.engines.openvino import OpenVinoEngine
 from pixelwise.inference.model_files import openvino_file, torchscript_file
 from pixelwise.inference.model_files.model_file import ModelInfo, bundled_names, read_model
 from pixelwise.inference.normalisation import Normalisation
+
+if TYPE_CHECKING:
+    from torch import nn
 
 ENGINES = ("auto", "onnxruntime", "openvino", "torch")
 
@@ -131,6 +137,7 @@ def open_module(
     engine: str,
     precision: str,
     device: str = "auto",
+    bands: BandForm | None = None,
 ) -> tuple[Engine, ModelInfo, str]:
     """The engine for any torch module, which is tested on a small picture; see inference/loading.py.
 
@@ -155,7 +162,10 @@ def open_module(
     if threads is not None:
         torch.set_num_threads(thread_count(threads))
     known = classes if isinstance(classes, Classes) else Classes.named(list(classes))
-    info = ModelInfo(type(module).__name__, known, long_side, dict(normalisation.record()))
+    record = dict(normalisation.record())
+    inputs = (IMAGE,) if bands is None else (BANDS,)
+    info = ModelInfo(type(module).__name__, known, long_side, record, inputs=inputs, bands=bands)
+    _expect_channels(module, normalisation.channels)
     parameter = next(module.parameters(), None)
     net = ForeignNet(module, normalisation, multiple).eval()
     place = Device.of(device)
@@ -165,7 +175,7 @@ def open_module(
         net = net.to(parameter.device)
     made = TorchEngine(net)
     try:
-        scored = len(made.scores(np.zeros((65, 97, 3), np.uint8)))
+        scored = len(made.scores(np.zeros((65, 97, normalisation.channels), np.uint8)))
     except RuntimeError as problem:
         raise ModelError(
             f"the net fails on a picture of 65x97: {' '.join(str(problem).split())[:200]}",
@@ -182,6 +192,16 @@ def open_module(
         )
     whole: Engine = made if made.device == "cpu" else Batching(made)
     return whole, info, identity_of(info, digest.hexdigest(), precision)
+
+
+def _expect_channels(module: "nn.Module", channels: int) -> None:
+    """Raise ModelError if the first convolution takes another number of channels than pictures have."""
+    sizes = [layer.in_channels for layer in module.modules() if hasattr(layer, "in_channels")]
+    if sizes and sizes[0] not in (0, channels) and isinstance(sizes[0], int):  # 0: a lazy layer
+        raise ModelError(
+            f"the net takes {sizes[0]} channels, but pictures have {channels}",
+            f'say what they hold: load(net, ..., bands="{sizes[0]}xuint16"), with uint8, uint16 or float32',
+        )
 
 
 def identity_of(info: ModelInfo, digest: str, precision: str) -> str:

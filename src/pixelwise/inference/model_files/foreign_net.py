@@ -11,9 +11,10 @@ from pixelwise.inference.normalisation import Normalisation
 
 
 class ForeignNet(nn.Module):
-    """RGB (N, 3, H, W) from 0 to 255 in, class scores (N, C, H, W) out, whatever the net's own stride is.
+    """RGB (N, 3, H, W) from 0 to 255, or bands (N, K, H, W), in; class scores (N, C, H, W) out, whatever the
+    net's own stride is.
 
-    The net takes normalised (N, 3, H, W), padded at the right and the bottom to sides that are a multiple of
+    The net takes them normalised, padded at the right and the bottom to sides that are a multiple of
     `multiple`, and gives scores as a tensor, as `.logits` (transformers) or as ["out"] (torchvision).
     """
 
@@ -27,8 +28,8 @@ class ForeignNet(nn.Module):
         self.net = net
         self.multiple = multiple
         factor, offset = normalisation.factor_and_offset()
-        self.register_buffer("factor", torch.from_numpy(factor).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("offset", torch.from_numpy(offset).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("factor", torch.from_numpy(factor).view(1, -1, 1, 1), persistent=False)
+        self.register_buffer("offset", torch.from_numpy(offset).view(1, -1, 1, 1), persistent=False)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         height, width = image.shape[-2:]

@@ -31,20 +31,24 @@ CHANNELS: Final = "channels"
 _MOST_CODE: Final = 20_000_000
 _FORWARD: Final = re.compile(r"forward\d*")
 _FUNCTIONS: Final = _names("""
-    _convolution abs adaptive_avg_pool2d adaptive_max_pool2d add add_ addmm arange avg_pool2d baddbmm
-    batch_norm bmm broadcast_to cat celu chunk clamp clamp_ clamp_max clamp_min constant_pad_nd contiguous
-    conv2d conv_transpose2d cos detach div div_ dropout einsum elu embedding eq erf exp expand expand_as
-    feature_dropout flatten flip floor floor_divide full full_like gather ge gelu glu group_norm gt
-    hardsigmoid hardswish hardswish_ hardtanh hardtanh_ index index_select instance_norm layer_norm le
-    leaky_relu leaky_relu_ linear linspace log log_softmax logical_and lt masked_fill matmul max
-    max_pool2d maximum mean meshgrid min minimum mish mm mul mul_ narrow ne neg new_full new_zeros
-    ones ones_like pad permute pow prelu reciprocal reflection_pad2d relu relu6 relu_ relu6_ remainder
-    repeat replication_pad2d reshape roll round rsqrt rsub scaled_dot_product_attention select sigmoid
-    sigmoid_ silu silu_ sin size slice softmax softplus split split_with_sizes sqrt squeeze stack sub sub_
-    sum t tanh tile to transpose type_as unbind unfold unsqueeze upsample_bicubic2d upsample_bilinear2d
-    upsample_nearest2d var var_mean view where zeros zeros_like
+    _convolution abs adaptive_avg_pool2d adaptive_max_pool2d add add_ addmm arange avg_pool1d avg_pool2d
+    avg_pool3d baddbmm batch_norm bitwise_and bitwise_not bitwise_or bmm broadcast_to cat celu chunk
+    clamp clamp_ clamp_max clamp_min constant_pad_nd contiguous conv2d conv_transpose2d cos cumsum detach
+    div div_ dropout einsum elu embedding eq erf exp expand expand_as feature_dropout fill_ flatten flip
+    floor floor_divide full full_like gather ge gelu glu group_norm gt hardsigmoid hardswish hardswish_
+    hardtanh hardtanh_ index index_select instance_norm layer_norm le leaky_relu leaky_relu_
+    linalg_vector_norm linear linspace log log_softmax logical_and logical_not logical_or lt masked_fill
+    matmul max max_pool1d max_pool2d max_pool3d maximum mean meshgrid min minimum mish mm mul mul_ narrow
+    ne neg new_full new_zeros ones ones_like pad permute pow prelu reciprocal reflection_pad2d relu relu6
+    relu6_ relu_ remainder repeat replication_pad2d reshape roll round rsqrt rsub
+    scaled_dot_product_attention select sigmoid sigmoid_ silu silu_ sin size slice softmax softplus split
+    split_with_sizes sqrt squeeze stack sub sub_ sum t tanh tile to transpose type_as unbind unfold
+    unsqueeze upsample_bicubic2d upsample_bilinear2d upsample_nearest2d var var_mean view where zeros
+    zeros_like
 """)
-_OPERATORS: Final = frozenset({"ops.prim.NumToTensor", "ops.prim.TupleUnpack", "ops.prim.device"})
+_OPERATORS: Final = frozenset(
+    {"ops.prim.NumToTensor", "ops.prim.TupleUnpack", "ops.prim.device", "torch.device"}
+)
 _BUILT_IN: Final = _names("annotate bool float getattr int len unchecked_cast uninitialized")
 _HINT: Final = 'write such files with "pixelwise export --format torchscript"'
 
@@ -126,8 +130,8 @@ def _check_code(text: str) -> None:
 
 def _is_allowed(function: str) -> bool:
     space, _, name = function.rpartition(".")
-    if space == "torch":
-        return name in _FUNCTIONS
+    if space == "torch" and name in _FUNCTIONS:
+        return True
     if space.startswith(("ops", "torch")):
         return function in _OPERATORS
     return function in _BUILT_IN or (space != "" and _FORWARD.fullmatch(name) is not None)

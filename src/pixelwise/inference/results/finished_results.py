@@ -150,7 +150,7 @@ class Ledger:
         """
         folders = [(self.output / stem).parent, self.path(stem).parent]
         for folder in folders:
-            self._expect_inside(folder)
+            self.expect_inside(folder)
             make_folder(folder, "folder", "--output", ImageError)
         with exclusive(folders[1]):  # one process checks and writes at a time
             names = dropwhile(lambda name: name != stem, stems(place))
@@ -158,7 +158,8 @@ class Ledger:
             self.write(claimed, record)
         return claimed
 
-    def _expect_inside(self, folder: Path) -> None:
+    def expect_inside(self, folder: Path) -> None:
+        """Raise ImageError if the folder is a link to a place outside the output folder."""
         if not folder.resolve().is_relative_to(self.output.resolve()):
             raise ImageError(
                 f"{printable(folder)} is a link that leads out of the output folder",

@@ -52,23 +52,40 @@ class Found:
     read: Callable[[], Encoded] | None = None
 
 
+_NO_PICTURES = "no pictures in this folder"
+_ENDINGS = "files in folders must end in .jpg, .png, .tif, ..."
+
+
+@dataclass(frozen=True)
+class _Search:
+    """What is looked for. endings: of the files in folders."""
+
+    output: Path
+    passed_over: PassedOver
+    endings: frozenset[str]
+    allow_private: bool
+
+
 def find_pictures(
     inputs: Sequence[str | Path],
     output: Path,
     passed_over: PassedOver | None = None,
     allow_private_urls: bool = False,
+    videos: bool = False,
 ) -> list[Found]:
-    """All pictures and videos of `inputs`, each once, in a fixed order: as given, folders sorted by name.
+    """All pictures of `inputs`, each once, in a fixed order: as given, folders sorted by name.
 
-    A folder yields its files and those of its subfolders that have a picture's or a video's extension, but no
-    hidden files, none in the folder `output`, and no results of this or another run. Links to folders are not
-    followed. Inputs may be URLs too, of a picture, or of a folder if fsspec knows their scheme. An input that
-    does not exist, or holds neither pictures nor results, becomes one entry with a problem.
+    A folder yields its files and those of its subfolders that have a picture's extension, with `videos` also
+    a video's if PyAV is installed, but no hidden files, none in the folder `output`, and no results of this
+    or another run. Links to folders are not followed. Inputs may be URLs too, of a picture, or of a folder if
+    fsspec knows their scheme. An input that does not exist, or holds neither pictures nor results, becomes
+    one entry with a problem.
     """
-    left_out: PassedOver = {} if passed_over is None else passed_over
+    wanted = IMAGE_SUFFIXES | VIDEO_SUFFIXES if videos and videos_are_read() else IMAGE_SUFFIXES
+    search = _Search(output, {} if passed_over is None else passed_over, wanted, allow_private_urls)
     found: dict[str, Found] = {}
     for given in inputs:
-        for entry in _expand(given, output, left_out, allow_private_urls):
+        for entry in _expand(given, search):
             found.setdefault(key_of(entry.path), entry)
     return list(found.values())
 
@@ -83,51 +100,59 @@ def videos_are_read() -> bool:
     return find_spec("av") is not None
 
 
-def _expand(given: str | Path, output: Path, passed_over: PassedOver, allow_private: bool) -> Iterator[Found]:
+def _expand(given: str | Path, search: _Search) -> Iterator[Found]:
     if given == STDIN:
         yield Found(STDIN, PurePath("stdin"), read=read_stdin)
     elif is_camera(given) and not Path(given).exists():
         yield Found(str(given), PurePath(str(given).replace(":", "_").replace("/", "_")))
     elif is_url(given):
-        yield from _at_url(str(given), output, passed_over, allow_private)
+        yield from _at_url(str(given), search)
     else:
-        yield from _on_disk(given, output, passed_over)
+        yield from _on_disk(given, search)
 
 
-def _at_url(url: str, output: Path, passed_over: PassedOver, allow_private: bool) -> Iterator[Found]:
+def _at_url(url: str, search: _Search) -> Iterator[Found]:
     try:
         if scheme_of(url) in ("http", "https"):
-            yield _remote(url, PurePath(name_of(url)), allow_private)
+            yield _remote(url, PurePath(name_of(url)), search)
         elif scheme_of(url) == "file":
-            yield from _on_disk(path_of(url, allow_private), output, passed_over)
+            yield from _on_disk(path_of(url, search.allow_private), search)
         else:
-            files = list(Store(url, allow_private).files())
-            for address, place in files:
-                kind = _KIND_PASSED_OVER.get(place.suffix.lower())
-                if place.suffix.lower() in IMAGE_SUFFIXES or len(files) == 1:
-                    yield _remote(address, place, allow_private)
-                elif kind is not None:
-                    passed_over.setdefault(kind, []).append(address)
+            yield from _in_store(url, search)
     except PixelwiseError as problem:
         yield Found(url, PurePath(name_of(url)), problem)
 
 
-def _remote(url: str, place: PurePath, allow_private: bool) -> Found:
+def _in_store(url: str, search: _Search) -> Iterator[Found]:
+    files = list(Store(url, search.allow_private).files())
+    count = 0
+    for address, place in files:
+        kind = _KIND_PASSED_OVER.get(place.suffix.lower())
+        if place.suffix.lower() in IMAGE_SUFFIXES or len(files) == 1:
+            count += 1
+            yield _remote(address, place, search)
+        elif kind is not None:
+            search.passed_over.setdefault(kind, []).append(address)
+    if count == 0:
+        raise ImageError(f"{printable(url)}: {_NO_PICTURES}", _ENDINGS)
+
+
+def _remote(url: str, place: PurePath, search: _Search) -> Found:
     def read() -> Encoded:
-        content = read_url(url, allow_private)
+        content = read_url(url, search.allow_private)
         return content if isinstance(content, Encoded) else Encoded(content.read_bytes(), url)
 
     return Found(url, place, read=read)
 
 
-def _on_disk(given: str | Path, output: Path, passed_over: PassedOver) -> Iterator[Found]:
+def _on_disk(given: str | Path, search: _Search) -> Iterator[Found]:
     path = Path(given)
     try:
         is_folder, exists = path.is_dir(), os.path.lexists(path)
     except (OSError, ValueError):  # names that no file can have
         is_folder = exists = False
     if is_folder:
-        yield from _walk(path, output, passed_over)
+        yield from _walk(path, search)
     elif exists:
         yield Found(path, PurePath(path.name))
     elif glob.has_magic(str(given)):
@@ -140,13 +165,13 @@ def _on_disk(given: str | Path, output: Path, passed_over: PassedOver) -> Iterat
             yield Found(match, match.relative_to(root))
         for match in matches:
             if match.is_dir() and "**" not in path.parts:
-                yield from _walk(match, output, passed_over)
+                yield from _walk(match, search)
     else:
         yield _nothing(path, "no such file or folder")
 
 
-def _walk(folder: Path, output: Path, passed_over: PassedOver) -> Iterator[Found]:
-    avoided, with_videos = _number(output), videos_are_read()
+def _walk(folder: Path, search: _Search) -> Iterator[Found]:
+    avoided, passed_over = _number(search.output), search.passed_over
     faults: list[OSError] = []
     count = 0
     left = [folder]  # and not os.walk, which fails for deep trees in Python 3.11
@@ -161,7 +186,7 @@ def _walk(folder: Path, output: Path, passed_over: PassedOver) -> Iterator[Found
                 continue
             ending = path.suffix.lower()
             ours = is_result(path)
-            is_picture = ending in IMAGE_SUFFIXES or (with_videos and ending in VIDEO_SUFFIXES)
+            is_picture = ending in search.endings
             count += ours or is_picture
             if is_picture and not ours:
                 yield Found(path, path.relative_to(folder))
@@ -170,9 +195,7 @@ def _walk(folder: Path, output: Path, passed_over: PassedOver) -> Iterator[Found
     for fault in faults:
         yield _nothing(Path(fault.filename or folder), f"cannot read this folder: {fault.strerror}")
     if count == 0 and not faults:
-        yield _nothing(
-            folder, "no pictures in this folder", "files in folders must end in .jpg, .png, .tif, ..."
-        )
+        yield _nothing(folder, _NO_PICTURES, _ENDINGS)
 
 
 def matching(pattern: Path) -> list[Path]:

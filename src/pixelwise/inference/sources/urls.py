@@ -72,8 +72,8 @@ def fetched(
     shown, here = _shown(url), url
     for _ in range(_REDIRECTS + 1):
         parts = _parts(here, shown)
-        address = _address(parts, shown, allow_private)
-        with _connection(parts, address, deadline, shown) as connection:
+        addresses = _addresses(parts, shown, allow_private)
+        with _connection(parts, addresses, deadline, shown) as connection:
             answer = _answer(connection, parts)
             if answer.status in (301, 302, 303, 307, 308):
                 here = urljoin(here, answer.headers.get("Location") or "")
@@ -100,22 +100,22 @@ def _parts(url: str, shown: str) -> SplitResult:
     return parts
 
 
-def _address(parts: SplitResult, shown: str, allow_private: bool) -> str:
-    """The address to connect to; all addresses of the host must be public."""
+def _addresses(parts: SplitResult, shown: str, allow_private: bool) -> list[str]:
+    """The addresses to connect to, the first that answers; all of them must be public."""
     host = parts.hostname or ""
     try:
         found = socket.getaddrinfo(host, parts.port or parts.scheme, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as problem:
         reason = getattr(problem, "strerror", None) or problem
         raise ImageError(f"{shown}: no address of {printable(host)}: {printable(reason)}") from None
-    addresses = [str(entry[4][0]) for entry in found]
+    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
     private = [] if allow_private else [address for address in addresses if not is_public(address)]
     if private:
         raise ImageError(
             f"{shown}: {printable(host)} is {private[0]}, a private address, which is not fetched from",
             f"if you trust the URL, {ALLOW}",
         )
-    return addresses[0]
+    return addresses
 
 
 def is_public(address: str) -> bool:
@@ -131,20 +131,27 @@ def is_public(address: str) -> bool:
 
 
 class _Connection(http.client.HTTPConnection):
-    """Connects to an address that has been checked, whatever the host's name means by now."""
+    """Connects to one of the addresses that were checked, whatever the host's name means by now."""
 
-    def __init__(self, parts: SplitResult, address: str, timeout: float) -> None:
+    def __init__(self, parts: SplitResult, addresses: list[str], timeout: float) -> None:
         secure = parts.scheme == "https"
         super().__init__(parts.hostname or "", parts.port or (443 if secure else 80), timeout=timeout)
-        self._address, self._secure = address, secure
+        self._addresses, self._secure = addresses, secure
         self._line: socket.socket | None = None
         self._answer: http.client.HTTPResponse | None = None
 
     def connect(self) -> None:
-        self.sock = self._line = socket.create_connection((self._address, self.port), self.timeout)
+        self.sock = self._line = self._first_that_answers()
         if self._secure:
             context = ssl.create_default_context()
             self.sock = self._line = context.wrap_socket(self._line, server_hostname=self.host)
+
+    def _first_that_answers(self) -> socket.socket:
+        *others, last = self._addresses
+        for address in others:  # of IPv6 perhaps, which this machine may not reach
+            with suppress(OSError):
+                return socket.create_connection((address, self.port), self.timeout)
+        return socket.create_connection((last, self.port), self.timeout)
 
     def answer(self) -> http.client.HTTPResponse:
         self._answer = self.getresponse()
@@ -163,13 +170,15 @@ class _Connection(http.client.HTTPConnection):
 
 
 @contextmanager
-def _connection(parts: SplitResult, address: str, deadline: float, shown: str) -> Iterator[_Connection]:
+def _connection(
+    parts: SplitResult, addresses: list[str], deadline: float, shown: str
+) -> Iterator[_Connection]:
     """An open connection, which is cut at the deadline: a server may send a byte now and then for ever.
 
     Faults of the network and of HTTP within the block become an ImageError.
     """
     left = deadline - time.monotonic()
-    connection = _Connection(parts, address, max(0.01, min(_SILENCE, left)))
+    connection = _Connection(parts, addresses, max(0.01, min(_SILENCE, left)))
     late = threading.Event()
 
     def cut() -> None:

@@ -2,15 +2,22 @@
 
 from collections.abc import Callable, Generator, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Protocol
 
+from pixelwise.core.errors import ImageError
 from pixelwise.core.threads import in_order
 from pixelwise.core.types import RGBImage
 from pixelwise.crf import Preset, load_preset
 from pixelwise.inference.crf_refiner import DEFAULT_PRESET, CRFRefiner, Refiner
 from pixelwise.inference.segmentation import Segmentation
 from pixelwise.inference.video.reading import Frame, Video
-from pixelwise.inference.video.smoothing import SMOOTHINGS, Segmented, context, smoothed
+from pixelwise.inference.video.smoothing import HELD, SMOOTHINGS, Segmented, context, smoothed
+
+MOST_BYTES = 1_000_000_000
+"""Of frames in memory."""
+
+_PER_WORKER = 4  # frames that are segmented or saved, or wait for it
 
 
 class Scorer(Protocol):
@@ -19,6 +26,15 @@ class Scorer(Protocol):
     @property
     def refiner(self) -> Refiner | None: ...
     def __call__(self, source: RGBImage) -> Segmentation: ...
+
+
+def timed(
+    predictor: Scorer, source: str | Path, every: int, smooth: str | None, workers: int
+) -> Iterator[tuple[float, Segmentation]]:
+    """(time in seconds, result) of a video's frames, in order, as `segmented` gives them."""
+    with Video(source) as video:
+        for entry in segmented(predictor, video, every, smooth, 0, workers):
+            yield entry.seconds(video.time_base), entry.result
 
 
 def segmented(
@@ -31,6 +47,7 @@ def segmented(
     """
     check_motion(every, smooth)
     start = context(smooth, first)
+    workers = affordable_workers(video, smooth, workers)
     results = in_order(partial(_segmented, predictor), _kept(video, every, start), workers)
     try:
         for entry in smoothed(results, smooth, _preset(predictor.refiner)):
@@ -38,6 +55,21 @@ def segmented(
                 yield entry
     finally:
         results.close()
+
+
+def affordable_workers(video: Video, smooth: str | None, workers: int) -> int:
+    """As many of `workers` as keep the frames that are in memory within MOST_BYTES.
+
+    Raises ImageError if frames are too large for smoothing even with one.
+    """
+    frames = MOST_BYTES // (3 * video.pixels)
+    spare = (frames - HELD[smooth]) // _PER_WORKER
+    if spare < 1 and smooth is not None:
+        raise ImageError(
+            f"{video.shown}: smoothing by {smooth} needs too much memory for frames of this size",
+            "smooth by mean, or reduce the video" if smooth == "crf" else "leave out smoothing",
+        )
+    return max(1, min(workers, spare))
 
 
 def check_motion(every: int, smooth: str | None) -> None:

@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-MOST_PIXELS = 50_000_000
+MOST_PIXELS = 36_000_000
 """Frames with more, above 8K, are refused."""
+
+_ALWAYS_READ = 9_000_000  # pixels of 4K
 
 _FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,live_flv,mpegts,mpeg,mpegvideo,m4v,asf,ogg,h264,hevc,av1,obu,ivf,"
@@ -78,7 +80,13 @@ class Video:
             raise
         self.time_base = Fraction(self._stream.time_base or Fraction(1, 1000))
         self.rate = Fraction(self._stream.average_rate or 25)
+        seconds = (self._container.duration or 0) / 1_000_000
+        self.count: int | None = self._stream.frames or round(seconds * self.rate) or None
+        """About how many frames there are, as the file says; None if it does not."""
+        self._announced = "" if self._stream.frames or not seconds else f"{seconds:.1f} s"
         self.size_changes: int | None = None
+        self.pixels = max(_ALWAYS_READ, self._stream.width * self._stream.height)
+        """The most pixels of a frame: if the size changes, it may grow to this."""
         self._damaged = 0
         self._ended_early = ""
         self._read = 0
@@ -95,14 +103,6 @@ class Video:
         self._container.close()
         if self._file is not None:
             self._file.close()
-
-    @property
-    def count(self) -> int | None:
-        """About how many frames there are, as the file says; None if it does not."""
-        if self._stream.frames:
-            return int(self._stream.frames)
-        seconds = (self._container.duration or 0) / 1_000_000
-        return round(seconds * self.rate) or None
 
     def frames(self) -> Iterator[Frame]:
         """All frames in order, with pts that increase. What cannot be decoded is left out; see `notes`.
@@ -130,9 +130,10 @@ class Video:
         if self._ended_early or self._damaged:
             damage = self._ended_early or f"{self._damaged} packets could not be decoded"
             notes.append(f"damaged in part: {damage}")
-        expected = self._stream.frames
-        if expected - self._read > 2 and not self.is_camera:  # headers of AVI are out by one
-            notes.append(f"{self._read} frames of {expected} that its header names")
+        missing = 0 if self.count is None or self.is_camera else self.count - self._read
+        # Headers of AVI are out by one; where only the length is known, the sound may be longer.
+        if missing > (max(5, 0.1 * self._read) if self._announced else 2):
+            notes.append(f"its pictures end after {self._read} frames of {self._announced or self.count}")
         if self.size_changes is not None:
             notes.append(f"its size changes at frame {self.size_changes}")
         return notes
@@ -193,11 +194,11 @@ class Video:
         context.thread_count = 2
         return stream
 
-    def _expect_bounded(self, width: int, height: int) -> None:
-        if width * height > MOST_PIXELS:
+    def _expect_bounded(self, width: int, height: int, most: int = MOST_PIXELS) -> None:
+        if width * height > min(most, MOST_PIXELS):
             raise ImageError(
-                f"{self.shown}: frames of {width}x{height} are too large, at most {MOST_PIXELS // 1_000_000} "
-                "megapixels are read"
+                f"{self.shown}: a frame of {width}x{height} is too large, at most "
+                f"{min(most, MOST_PIXELS) // 1_000_000} megapixels are read"
             )
 
     def _decoded(self) -> "Iterator[VideoFrame]":
@@ -220,7 +221,7 @@ class Video:
                 self._damaged += 1
 
     def _upright(self, image: "VideoFrame") -> RGBImage:
-        self._expect_bounded(image.width, image.height)
+        self._expect_bounded(image.width, image.height, self.pixels)
         pixels = np.asarray(image.to_ndarray(format="rgb24"), np.uint8)
         turns = round(image.rotation / 90) % 4
         return np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels

@@ -5,13 +5,16 @@ interrupted one goes on there. The overlaid video gets its name when it is compl
 """
 
 import json
+import math
 import shutil
+import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import chain, islice
+from itertools import chain, islice, takewhile
 from pathlib import Path
 
 import numpy as np
@@ -144,7 +147,8 @@ class VideoResults:
             found.size, found.scored_size = _size(found.size), _size(found.scored_size)
             found.shown_size = _size(found.shown_size or ())
             sums = [*map(float, found.pixels), *map(float, found.confidence)]
-            whole = found.frames % PART == 0 and len(sums) == 2 * len(found.pixels)
+            whole = found.frames > 0 and found.frames % PART == 0 and len(sums) == 2 * len(found.pixels)
+            whole = whole and all(map(math.isfinite, sums))
             parts = range(found.frames // PART) if OVERLAY in self.kinds else ()
             return found if whole and all(self.part(n).is_file() for n in parts) else Progress()
         except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
@@ -194,8 +198,8 @@ def save_video(
                 on_frame(progress.frames, total)
             yield entry.pts, shown
 
-    with closing(saved):
-        ending = _stoppable(saved, video)
+    with closing(saved), _ctrl_c_ends(video) as stopped:
+        ending = takewhile(lambda _: not stopped(), saved)
         while first := list(islice(ending, 1)):
             number, size = progress.frames // PART, progress.shown_size or first[0][2].shape[:2]
             if OVERLAY in results.kinds:
@@ -218,13 +222,26 @@ def save_video(
 Saved = tuple[Segmented, list[Area], RGBImage]
 
 
-def _stoppable(drawn: Iterator[Saved], video: Video) -> Iterator[Saved]:
-    """The same; Ctrl-C ends a camera as the end of a file ends a video."""
+@contextmanager
+def _ctrl_c_ends(video: Video) -> Iterator[Callable[[], bool]]:
+    """Yields a function that says whether Ctrl-C has been pressed, for a camera: that ends it, as the end of
+    a file ends a video. A second Ctrl-C interrupts as usual.
+    """
+    if not video.is_camera or threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    pressed = threading.Event()
+
+    def press(*_: object) -> None:
+        if pressed.is_set():
+            raise KeyboardInterrupt
+        pressed.set()
+
+    before = signal.signal(signal.SIGINT, press)
     try:
-        yield from drawn
-    except KeyboardInterrupt:
-        if not video.is_camera:
-            raise
+        yield pressed.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _saved_frame(results: VideoResults, entry: Segmented) -> Saved:

@@ -30,6 +30,10 @@ _TOGETHER = 6
 """Frames that the CRF refines at a time, beside _AROUND on each side."""
 
 
+HELD = {None: 0, "mean": 2 * _BESIDE + 1, "crf": _TOGETHER + 2 * _AROUND}
+"""How many frames each way of smoothing keeps in memory."""
+
+
 @dataclass(frozen=True)
 class Segmented:
     """The result for a frame. number: counted from 0 over the frames that are segmented; index: over all.

@@ -1,0 +1,56 @@
+"""GeoJSON: a feature per region, in pixels or, with an affine transform, in the coordinates of a map.
+
+Source: RFC 7946; the member "crs", which that leaves out, is of GeoJSON 2008 and read by GDAL and QGIS.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from pixelwise.core.classes import Classes
+from pixelwise.core.terminal import printable
+from pixelwise.data.annotations.regions import AnnotatedPicture
+
+Affine = Sequence[float]
+"""a, b, c, d, e, f of x = a column + b row + c, y = d column + e row + f, as rasterio orders them."""
+
+
+def geojson(
+    picture: AnnotatedPicture, classes: Classes, transform: Affine | None = None, crs: str | None = None
+) -> str:
+    """The text of a feature collection.
+
+    Coordinates are x, y: of pixels, y down, unless `transform` leads to a map's. crs: the map's coordinate
+    system, such as "EPSG:32633". Properties are class, id, area (pixels) and confidence.
+    """
+    a, b, c, d, e, f = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0) if transform is None else tuple(transform)[:6]
+    matrix, offset = np.array([[a, d], [b, e]], np.float64), np.array([c, f], np.float64)
+    turned = a * e - b * d < 0  # outer rings go counter-clockwise where y points up
+
+    def placed(ring: Any) -> Any:
+        closed = np.concatenate([ring, ring[:1]])
+        points = closed @ matrix + offset if transform is not None else closed
+        return (points[::-1] if turned else points).tolist()
+
+    features = [
+        {
+            "type": "Feature",
+            "properties": {
+                "class": classes.names[region.label],
+                "id": region.label,
+                "area": region.area,
+                "confidence": region.confidence,
+            },
+            "geometry": {"type": "Polygon", "coordinates": [placed(ring) for ring in region.rings]},
+        }
+        for region in picture.regions
+        if region.label != classes.background
+    ]
+    content: dict[str, Any] = {"type": "FeatureCollection", "picture": printable(picture.path.name)}
+    if crs is not None:
+        authority, colon, code = crs.partition(":")
+        name = f"urn:ogc:def:crs:{authority}::{code}" if colon and authority.isalpha() else crs
+        content["crs"] = {"type": "name", "properties": {"name": name}}
+    return json.dumps(content | {"features": features}, allow_nan=False)

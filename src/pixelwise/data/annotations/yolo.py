@@ -1,0 +1,50 @@
+"""YOLO's text files for segmentation: a line per region, its class and its outline as shares of the sides.
+
+An outline has no holes there. A hole is joined to the outer ring by a bridge of no width, which is walked in
+both directions. Classes are counted without the background. Source: docs.ultralytics.com/datasets/segment.
+"""
+
+import json
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.core.classes import Classes
+from pixelwise.data.annotations.names import class_names
+from pixelwise.data.annotations.regions import AnnotatedPicture, Region
+
+
+def yolo_text(picture: AnnotatedPicture, classes: Classes) -> str:
+    """The lines of a picture."""
+    ids = [id_ for id_ in range(len(classes)) if id_ != classes.background]
+    sides = np.array([picture.size[1], picture.size[0]], np.float64)
+    lines = []
+    for region in picture.regions:
+        if region.label in ids:
+            shares = (keyholed(region) / sides).reshape(-1).tolist()
+            lines.append(f"{ids.index(region.label)} {' '.join(f'{share:.9g}' for share in shares)}\n")
+    return "".join(lines)
+
+
+def yolo_yaml(classes: Classes) -> str:
+    """The names for data.yaml. Texts in JSON are texts in YAML."""
+    names = [name for id_, name in enumerate(class_names(classes)) if id_ != classes.background]
+    quoted = (json.dumps(name).replace("\x7f", "\\x7f") for name in names)
+    return "names:\n" + "".join(f"  {id_}: {name}\n" for id_, name in enumerate(quoted))
+
+
+def keyholed(region: Region) -> npt.NDArray[np.int64]:
+    """The region as one ring: each hole is joined to the nearest corner of the outer ring."""
+    outer = region.outer
+    joined: dict[int, list[npt.NDArray[np.int64]]] = {}
+    for hole in region.holes:
+        nearest = int(np.square(outer - hole[0]).sum(axis=1).argmin())
+        joined.setdefault(nearest, []).append(hole)
+    parts = []
+    done = 0
+    for corner in sorted(joined):
+        parts.append(outer[done : corner + 1])
+        for hole in joined[corner]:
+            parts += [hole, hole[:1], outer[corner : corner + 1]]
+        done = corner + 1
+    return np.concatenate([*parts, outer[done:]])

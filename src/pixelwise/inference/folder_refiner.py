@@ -1,0 +1,58 @@
+"""Refine what other programs found in the pictures of a folder: stands in for a predictor."""
+
+from pathlib import Path
+
+from pixelwise.core.errors import DataError
+from pixelwise.core.named_files import NamedFiles
+from pixelwise.core.pictures.endings import IMAGE_SUFFIXES
+from pixelwise.core.terminal import printable
+from pixelwise.inference.crf_refiner import CRFRefiner
+from pixelwise.inference.external_results import read_given, refine_given
+from pixelwise.inference.results.finished_results import state_of
+from pixelwise.inference.segmentation import Segmentation
+from pixelwise.inference.sources.given import Source
+
+_TAILS = ("", "_probabilities", "_mask")
+_NAMED = "call them as the pictures: NAME.npz, NAME.npy, NAME.png, NAME_probabilities.npz or NAME_mask.png"
+
+
+class FolderRefiner:
+    """Refines labels or probabilities below `folder`, called as the pictures below `photos` are.
+
+    Raises DataError if `folder` is not a folder.
+    """
+
+    def __init__(
+        self, photos: Path, folder: Path, refiner: CRFRefiner, confidence: float, array: str | None
+    ) -> None:
+        if not folder.is_dir():
+            raise DataError(f"{printable(folder)} is not a folder", f"beside a folder of pictures, {_NAMED}")
+        self._photos, self._refiner = photos, refiner
+        self._confidence, self._array = confidence, array
+        self._files = NamedFiles.of(folder, IMAGE_SUFFIXES | {".npy", ".npz"})
+
+    def given(self, picture: Path) -> Path:
+        """The file of labels or probabilities of a picture. Raises DataError if there is none."""
+        name = picture.relative_to(self._photos).with_suffix("").as_posix()
+        found = self._files.find([name], _TAILS)
+        if found is None:
+            raise DataError(f"there is nothing for it in {printable(self._files.folder)}", _NAMED)
+        return found
+
+    def identity_for(self, path: Path) -> str:
+        """Differs between results that differ: by the given file, the CRF and the confidence."""
+        given = self.given(path)
+        return f"refine {self._refiner.identity} {self._confidence} {self._array} {given} {state_of(given)}"
+
+    def held_bytes(self, source: Source) -> int:
+        """None that the CRF does not reserve itself."""
+        return 0
+
+    def __call__(self, picture: Source, /) -> Segmentation:
+        """The refined segmentation of a picture file. Raises DataError for a file that cannot be read or does
+        not fit.
+        """
+        if not isinstance(picture, Path):
+            raise DataError("results are refined for picture files, and this is none")
+        given = read_given(self.given(picture), self._confidence, self._array)
+        return refine_given(picture, given, self._refiner)

@@ -1,0 +1,101 @@
+"""The operations on pictures: GET /v1/models, and POST /v1/segment, which answers with one result."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Request, Response
+
+from pixelwise.inference.results.cleaning import Cleaning
+from pixelwise.serve.limits import Limits
+from pixelwise.serve.models import Models
+from pixelwise.serve.pictures import content_of, decoded
+from pixelwise.serve.refusals import RESPONSES, Refusal
+from pixelwise.serve.results import FORMS, PICTURE_NAME, chosen, safe_name
+from pixelwise.serve.work import Work
+
+_BYTES: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
+PICTURE_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "description": "The content of a picture file, or a form with it in the field file.",
+        "content": {
+            "image/*": _BYTES,
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {"file": _BYTES["schema"]},
+                }
+            },
+        },
+    }
+}
+"""How OpenAPI documents the body of an operation that reads a picture."""
+
+RESULTS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "; ".join(f"{form.content_type}: {form.says}" for form in FORMS),
+        "content": {form.content_type: _BYTES if form is not FORMS[0] else {} for form in FORMS},
+    },
+    **RESPONSES,
+}
+Accept = Annotated[str, Header(description="The media type of the result.")]
+
+
+def router(models: Models, work: Work, limits: Limits) -> APIRouter:
+    """The operations that need no session."""
+    made = APIRouter(prefix="/v1", tags=["pictures"])
+
+    @made.get("/models")
+    async def list_models() -> list[dict[str, Any]]:
+        """The models, the default first: names, classes and their colours."""
+        return [
+            {
+                "name": name,
+                "classes": list(predictor.classes.names),
+                "palette": [list(colour) for colour in predictor.classes.palette],
+                "background": predictor.classes.background,
+            }
+            for name, predictor in models.named.items()
+        ]
+
+    @made.post("/segment", responses=RESULTS, openapi_extra=PICTURE_BODY, response_class=Response)
+    async def segment(
+        request: Request,
+        model: Annotated[str | None, Query(description="Default: the first of /v1/models.")] = None,
+        crf: Annotated[str | None, Query(description="Refine with the CRF of this preset.")] = None,
+        only: Annotated[str | None, Query(description="Classes to keep, as in cat,dog.")] = None,
+        largest: Annotated[bool, Query(description="Keep the largest region only.")] = False,
+        fill_holes: Annotated[bool, Query(description="Fill background inside of a class.")] = False,
+        min_region: Annotated[
+            float, Query(ge=0, le=1, description="Regions below this share of the picture go.")
+        ] = 0.0,
+        name: Annotated[
+            str, Query(max_length=255, description="The picture's name, for labelme.")
+        ] = PICTURE_NAME,
+        accept: Accept = "*/*",
+    ) -> Response:
+        """Segment one picture. The header Accept chooses the result."""
+        form, chosen_model = chosen(accept), models.expect(model)
+        names = tuple(part.strip() for part in (only or "").split(",") if part.strip())
+        cleaning = Cleaning(names, largest, fill_holes, min_region)
+        try:
+            cleaning.check(models.named[chosen_model].classes)
+        except ValueError as fault:
+            raise Refusal(400, str(fault)) from None
+        with work.place() as place:
+            content = await content_of(request, limits)
+
+            def job() -> bytes:
+                result = models.segment(chosen_model, decoded(content, limits), crf, cleaning)
+                return form.body(result, safe_name(name))
+
+            body = await place.run(job, gone=lambda: until_gone(request))
+        return Response(body, media_type=form.content_type, headers={"Vary": "Accept"})
+
+    return made
+
+
+async def until_gone(request: Request) -> None:
+    """Return when the client, whose body has arrived, closes the connection."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

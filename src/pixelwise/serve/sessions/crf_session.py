@@ -1,0 +1,201 @@
+"""One picture that the page has open: the net's beliefs, and a CRF that is changed and stepped.
+
+The lattices are kept until a width or weight changes, the unary until a scribble does. So a further iteration
+costs one step.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw
+from pydantic import BaseModel, ConfigDict, Field
+
+from pixelwise.core.pictures.reading import fitting
+from pixelwise.core.types import Labels, RGBImage
+from pixelwise.crf import DenseCRF, Preset, load_preset, unary_from_probabilities
+from pixelwise.crf.presets import NOMINAL_SIDE
+from pixelwise.inference.crf_refiner import DEFAULT_PRESET, most_vertices
+from pixelwise.inference.probabilities import Beliefs, scores_of
+from pixelwise.inference.results.drawing import resized
+from pixelwise.inference.segmentation import Segmentation
+
+BASE = load_preset(DEFAULT_PRESET)
+"""The preset that the sliders start from, and whose other values they leave."""
+
+_POSSIBLE = 0.1
+"""A class that has less than this probability everywhere is left out of the CRF, which is faster then. On the
+example photos 3 of 100,000 pixels get another label.
+"""
+
+_STRENGTH = 15.0
+"""By how much a scribble makes a class likelier than the best other, or less likely: more than kernels of
+usual weights can outvote."""
+
+_COLOURS = 20.0
+"""The width of a scribble's effect in grey levels."""
+
+_SAMPLES = 12
+"""Points of a scribble whose surroundings and colours it reaches."""
+
+
+class Scribble(BaseModel):
+    """A stroke of the pen, in pixels of the session's picture. It also reaches the surroundings that have its
+    colours, the less the farther they are."""
+
+    model_config = ConfigDict(extra="forbid")
+    class_id: int = Field(ge=0, lt=255)
+    more: bool = Field(description="Whether the class becomes more likely, or less.")
+    radius: float = Field(ge=1, le=100)
+    points: list[tuple[float, float]] = Field(min_length=1, max_length=1000, description="x, y")
+
+
+class Change(BaseModel):
+    """The CRF's parameters and all scribbles so far."""
+
+    model_config = ConfigDict(extra="forbid")
+    w1: float = Field(default=BASE.w1, ge=0, le=1000)
+    theta_alpha: float = Field(default=BASE.theta_alpha, ge=1, le=1000)
+    theta_beta: float = Field(default=BASE.theta_beta, ge=1, le=255)
+    iterations: int = Field(default=BASE.iterations, ge=0, le=50)
+    scribbles: list[Scribble] = Field(default=[], max_length=100)
+    only: list[str] = Field(default=[], max_length=255, description="Classes to keep in files; empty: all.")
+    name: str = Field(default="picture.jpg", max_length=255, description="The picture's name, for labelme.")
+
+    def preset(self) -> Preset:
+        return replace(
+            BASE,
+            name="page",
+            source="chosen on the page of pixelwise serve",
+            w1=self.w1,
+            theta_alpha=self.theta_alpha,
+            theta_beta=self.theta_beta,
+            iterations=self.iterations,
+        )
+
+
+@dataclass(frozen=True)
+class _Unary:
+    """Energies of the classes `ids` with these scribbles."""
+
+    ids: tuple[int, ...]
+    scribbles: tuple[Scribble, ...]
+    energies: npt.NDArray[np.float32]
+
+
+class CRFSession:
+    """A segmented picture on a grid whose long side is at most NOMINAL_SIDE, where the widths of a preset are
+    pixels. Threads may share it; its calls wait for each other."""
+
+    def __init__(
+        self,
+        segmented: Segmentation,
+        whole: RGBImage,
+        again: Callable[[], RGBImage],
+        threads: int | None = None,
+    ) -> None:
+        """`segmented`: the net's result for the picture `whole`, which is not kept; `again` decodes it again,
+        for overlays and cutouts."""
+        self.classes, self.notes = segmented.classes, segmented.notes()
+        self.whole_size = segmented.size
+        self._again, self._threads = again, threads
+        self.size = fitting(segmented.size, NOMINAL_SIDE)
+        self._image = resized(whole, self.size)
+        self._net = segmented.probabilities_at(self.size)
+        self._likely = self._net.reshape(len(self.classes), -1).max(1)
+        self._calls = threading.Lock()
+        self._unary: _Unary | None = None
+        self._crf: DenseCRF | None = None
+        self._lattice: tuple[Preset, tuple[int, ...]] | None = None
+
+    def beliefs(self, change: Change) -> Beliefs:
+        """(C, h, w) after the change's iterations. Raises ValueError for a class that the model lacks, and
+        LatticeTooLarge for noise that takes too much memory."""
+        ids, some = self._possible(change)
+        beliefs = np.zeros((len(self.classes), *self.size), np.float32)
+        beliefs[list(ids)] = some
+        return beliefs
+
+    def labels(self, change: Change) -> tuple[Labels, npt.NDArray[np.uint8]]:
+        """(h, w) class ids, and their probabilities from 0 to 255. Raises as `beliefs` does."""
+        ids, some = self._possible(change)
+        labels = np.array(ids, np.uint8)[some.argmax(0)]
+        return labels, (some.max(0) * 255).round().astype(np.uint8)
+
+    def _possible(self, change: Change) -> tuple[tuple[int, ...], Beliefs]:
+        """The classes that take part, and their beliefs."""
+        with self._calls:
+            unary = self._with_scribbles(tuple(change.scribbles))
+            crf = self._ready(unary, replace(change.preset(), iterations=0))
+            if crf.iterations > change.iterations:
+                crf.set_unary(unary.energies)
+            crf.step(change.iterations - crf.iterations)
+            return unary.ids, crf.q
+
+    def segmentation(self, change: Change) -> Segmentation:
+        """The result in the picture's own size."""
+        scores = scores_of(self.beliefs(change))
+        return Segmentation(
+            scores, self.whole_size, self.classes, self._image, self._again, scored_size=self.size
+        )
+
+    def _with_scribbles(self, scribbles: tuple[Scribble, ...]) -> _Unary:
+        if self._unary is not None and self._unary.scribbles == scribbles:
+            return self._unary
+        if wrong := [s.class_id for s in scribbles if s.class_id >= len(self.classes)]:
+            raise ValueError(f"expected class ids below {len(self.classes)}, got {wrong[0]}")
+        ids = set(np.flatnonzero(self._likely >= _POSSIBLE).tolist())
+        ids |= set(np.argsort(-self._likely)[:2].tolist()) | {scribble.class_id for scribble in scribbles}
+        chosen = tuple(sorted(ids))
+        some = self._net[list(chosen)]
+        energies = unary_from_probabilities(some / some.sum(0))
+        for scribble in scribbles:
+            own = chosen.index(scribble.class_id)
+            others = np.delete(energies, own, axis=0).min(0)
+            wanted = others - _STRENGTH if scribble.more else others + _STRENGTH
+            changed = energies[own] + self._reach(scribble) * (wanted - energies[own])
+            energies[own] = (np.minimum if scribble.more else np.maximum)(energies[own], changed)
+        self._unary = _Unary(chosen, scribbles, energies)
+        if self._crf is not None and self._lattice is not None and self._lattice[1] == chosen:
+            self._crf.set_unary(energies)
+        return self._unary
+
+    def _ready(self, unary: _Unary, preset: Preset) -> DenseCRF:
+        """The CRF for these parameters, with the lattices of the last call if they are the same."""
+        if self._crf is None or self._lattice != (preset, unary.ids):
+            self._crf = None  # frees the old lattices first
+            self._crf = DenseCRF(
+                unary.energies,
+                preset.kernels(self._image),
+                threads=self._threads,
+                most_vertices=most_vertices(self.size, len(unary.ids)),
+            )
+            self._lattice = preset, unary.ids
+        return self._crf
+
+    def _reach(self, scribble: Scribble) -> npt.NDArray[np.float32]:
+        """(h, w) from 0 to 1: 1 on the stroke, less around it where colours are alike."""
+        height, width = self.size
+        drawn = Image.new("L", (width, height))
+        _stroke(ImageDraw.Draw(drawn), scribble.points, scribble.radius)
+        stroke = np.asarray(drawn) > 0
+        reach = stroke.astype(np.float32)
+        inside = np.argwhere(stroke)
+        if len(inside) == 0:
+            return reach
+        samples = inside[np.linspace(0, len(inside) - 1, _SAMPLES).astype(int)]
+        rows, columns = np.arange(height, dtype=np.float32), np.arange(width, dtype=np.float32)
+        colours, wide = self._image.astype(np.float32), 3 * scribble.radius + 10
+        for row, column in samples:
+            near = ((rows[:, None] - row) ** 2 + (columns - column) ** 2) / (2 * wide**2)
+            alike = np.square(colours - colours[row, column]).sum(2) / (2 * _COLOURS**2)
+            np.maximum(reach, np.exp(-near - alike), out=reach)
+        return reach
+
+
+def _stroke(draw: ImageDraw.ImageDraw, points: Sequence[tuple[float, float]], radius: float) -> None:
+    draw.line([*points, points[-1]], fill=1, width=max(1, round(2 * radius)))
+    for x, y in points:
+        draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=1)

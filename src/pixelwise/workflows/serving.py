@@ -1,0 +1,55 @@
+"""Load models and serve them over HTTP."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pixelwise.core.errors import EXTRAS, MissingExtraError
+from pixelwise.core.threads import processors
+from pixelwise.workflows.loading import load
+
+if TYPE_CHECKING:
+    from pixelwise.serve import Limits
+
+
+def serve(
+    models: Sequence[str | Path] = ("default",),
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    limits: "Limits | None" = None,
+    *,
+    key: str | None = None,
+    engine: str = "auto",
+    precision: str = "float32",
+    on_start: Callable[[str], None] = lambda address: None,
+) -> None:
+    """Segment pictures that are sent over HTTP, and show a page to try the CRF, until SIGTERM or Ctrl-C.
+
+    models: as for `load`; the first is the default. Clients call a file model.onnx "model", and see no path.
+    port: 0 takes a free one; on_start gets the address. key: clients must send it as `Authorization: Bearer
+    KEY`. engine, precision: as for `load`. Needs the extra `serve`: raises MissingExtraError without it.
+
+    Raises ValueError for two models of one name, PixelwiseError if the address cannot be used, and what
+    `load` raises.
+    """
+    try:
+        from pixelwise.serve import Limits, create_app, run
+    except ModuleNotFoundError as problem:
+        if problem.name not in EXTRAS:
+            raise
+        raise MissingExtraError(problem.name) from None
+    chosen = Limits() if limits is None else limits
+    threads = max(1, processors() // chosen.workers)
+    loaded = {
+        name: load(model, threads, engine=engine, precision=precision)
+        for name, model in named(models).items()
+    }
+    run(create_app(loaded, chosen, key=key), host, port, on_start)
+
+
+def named(models: Sequence[str | Path]) -> dict[str, str | Path]:
+    """The models by the names that clients see. Raises ValueError for two of one name."""
+    names = [Path(model).stem if Path(model).suffix else Path(model).name for model in models]
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"two models are called {', '.join(repeated)}; rename one of them")
+    return dict(zip(names, models, strict=True))

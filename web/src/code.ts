@@ -1,0 +1,61 @@
+// The command line and the Python lines that give the page's result.
+
+import type { Change, Preset } from "./service";
+
+export const PRESET_FILE = "page.json";
+
+export interface Wanted {
+  model: string;
+  file: string;
+  preset: Preset;
+  change: Change;
+}
+
+function quoted(text: string): string {
+  return /^[\w.,/-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+function changed({ preset, change }: Wanted): Preset {
+  const { w1, theta_alpha, theta_beta, iterations } = change;
+  return { ...preset, w1, theta_alpha, theta_beta, iterations };
+}
+
+export function presetText(wanted: Wanted): string {
+  const named = { ...changed(wanted), name: "page", source: "chosen on the page of pixelwise serve" };
+  return `${JSON.stringify({ format: 1, ...named }, null, 2)}\n`;
+}
+
+export function command(wanted: Wanted): string {
+  const parts = ["pixelwise segment", quoted(wanted.file)];
+  if (wanted.model !== "default") parts.push("--model", quoted(wanted.model));
+  if (wanted.change.iterations > 0) parts.push("--crf-preset", PRESET_FILE);
+  if (wanted.change.only?.length) parts.push("--only", quoted(wanted.change.only.join(",")));
+  parts.push("--save mask,overlay,cutout");
+  return parts.join(" ");
+}
+
+export function python(wanted: Wanted): string {
+  const { w1, theta_alpha, theta_beta, w2, theta_gamma, iterations, normalization } = changed(wanted);
+  const lines = ["import pixelwise"];
+  let crf = "";
+  if (iterations > 0) {
+    lines.push(
+      "from pixelwise.crf import Preset",
+      "",
+      "preset = Preset(",
+      '    "page", "chosen on the page",',
+      `    w1=${w1}, theta_alpha=${theta_alpha}, theta_beta=${theta_beta}, w2=${w2}, theta_gamma=${theta_gamma},`,
+      `    iterations=${iterations}, normalization="${normalization}",`,
+      ")",
+    );
+    crf = ", crf=preset";
+  } else lines.push("");
+  lines.push(`predictor = pixelwise.load(${JSON.stringify(wanted.model)}${crf})`);
+  lines.push(`result = predictor(${JSON.stringify(wanted.file)})`);
+  if (wanted.change.only?.length) {
+    lines.splice(1, 0, "from pixelwise.inference import Cleaning");
+    lines.push(`result = result.cleaned(Cleaning(only=(${wanted.change.only.map((name) => `${JSON.stringify(name)},`).join(" ")})))`);
+  }
+  lines.push('result.save("result", ["mask", "overlay", "cutout"])');
+  return lines.join("\n");
+}

@@ -1,0 +1,344 @@
+// The page: a photo, its labels, and a CRF that follows the sliders and the pen.
+
+import { command, presetText, PRESET_FILE, python, type Wanted } from "./code";
+import { found, percent, showClasses } from "./classes";
+import { draw, fit, type Place, type Scene, type View } from "./drawing";
+import { listen } from "./pen";
+import { type Change, type Labels, models, onKeyNeeded, type Scribble, Session } from "./service";
+import { Sliders } from "./sliders";
+
+const element = <Kind extends HTMLElement>(id: string) => document.getElementById(id) as Kind;
+const canvas = element<HTMLCanvasElement>("canvas");
+const status = element("status");
+const readout = element<HTMLOutputElement>("readout");
+const modelChoice = element<HTMLSelectElement>("model");
+const sliders = new Sliders(element("sliders"), () => void refresh());
+
+interface Picture {
+  session: Session;
+  photo: ImageBitmap;
+  name: string;
+  before: Labels;
+  after: Labels;
+}
+
+let picture: Picture | null = null;
+let scribbles: Scribble[] = [];
+let sketched: Scribble | null = null;
+let chosen = new Set<number>();
+let cursor: Place | null = null;
+let playing: number | null = null;
+
+function change(): Change {
+  return { ...sliders.values, scribbles };
+}
+
+function withOnly(): Change {
+  const names = [...chosen].map((id) => picture!.session.opened.classes[id]!);
+  return names.length > 0 ? { ...change(), only: names } : change();
+}
+
+async function attempt(what: string, job: () => Promise<void>): Promise<void> {
+  status.textContent = what;
+  status.classList.remove("fault");
+  try {
+    await job();
+    if (status.textContent === what) status.textContent = "";
+  } catch (fault) {
+    status.textContent = fault instanceof Error ? fault.message : String(fault);
+    status.classList.add("fault");
+  }
+}
+
+// Pictures
+
+let opening = 0;
+
+async function open(file: Blob, name: string): Promise<void> {
+  const turn = ++opening;
+  stop();
+  document.body.classList.add("busy");
+  await attempt("Segmenting ...", async () => {
+    await offered;
+    const [photo, session] = await Promise.all([
+      createImageBitmap(file, { imageOrientation: "from-image" }).catch(() => {
+        throw new Error("this browser cannot show such a file: choose a JPEG, PNG or WebP");
+      }),
+      Session.open(file, modelChoice.value),
+    ]);
+    if (turn !== opening) return session.close();
+    sliders.start(session.opened.preset);
+    const before = await session.labels({ ...sliders.values, iterations: 0, scribbles: [] });
+    const after = await session.labels({ ...sliders.values, scribbles: [] });
+    if (turn !== opening) return session.close();
+    picture?.session.close();
+    picture = { session, photo, name, before, after };
+    scribbles = [];
+    chosen = new Set();
+    cursor = null;
+    element<HTMLInputElement>("compare").value = "0";
+    element("drop").hidden = true;
+    element("work").hidden = element("panel").hidden = element("code").hidden = false;
+    fit(canvas, photo);
+    offerClasses();
+    show();
+    canvas.focus({ preventScroll: true });
+    status.textContent = session.opened.notes.join("; ");
+  });
+  if (turn === opening) document.body.classList.remove("busy");
+}
+
+function offerClasses(): void {
+  const { opened } = picture!.session;
+  const choice = element<HTMLSelectElement>("pen-class");
+  const present = found(picture!.after).map(({ id }) => id);
+  const ids = [...new Set([...present, ...opened.classes.keys()])];
+  choice.replaceChildren(...ids.map((id) => new Option(opened.classes[id], String(id))));
+  const first = ids.find((id) => id !== opened.background);
+  if (first !== undefined) choice.value = String(first);
+}
+
+// Redrawing: one request at a time; what has changed meanwhile is asked for when it is answered.
+
+let asking = false;
+let stale = false;
+
+async function refresh(): Promise<void> {
+  showCode();
+  stale = true;
+  if (asking || picture === null) return;
+  asking = true;
+  await attempt("", async () => {
+    while (stale && picture !== null) {
+      stale = false;
+      const now = picture;
+      const began = performance.now();
+      const after = await now.session.labels(change());
+      if (picture !== now) continue;
+      now.after = after;
+      element<HTMLOutputElement>("time").value = `${Math.round(performance.now() - began)} ms`;
+      show();
+    }
+  });
+  asking = false;
+}
+
+function show(): void {
+  if (picture === null) return;
+  paint();
+  showClasses(element("classes"), found(picture.after), picture.session.opened, chosen, isolate);
+  for (const id of ["undo", "clear"]) element<HTMLButtonElement>(id).disabled = scribbles.length === 0;
+  showCode();
+}
+
+// The canvas alone. While the pointer or the focus moves, no button may be replaced: it would lose a click.
+function paint(): void {
+  if (picture === null) return;
+  const checked = document.querySelector<HTMLInputElement>("input[name=view]:checked");
+  const scene: Scene = {
+    photo: picture.photo,
+    opened: picture.session.opened,
+    before: picture.before,
+    after: picture.after,
+    view: (checked?.value ?? "overlay") as View,
+    divided: Number(element<HTMLInputElement>("compare").value) / 100,
+    chosen,
+    scribbles: sketched === null ? scribbles : [...scribbles, sketched],
+    cursor,
+  };
+  draw(canvas, scene);
+  element("frame").classList.toggle("checked", scene.view === "cutout");
+}
+
+function isolate(id: number): void {
+  if (!chosen.delete(id)) chosen.add(id);
+  show();
+}
+
+function wanted(): Wanted {
+  const { session, name } = picture!;
+  return { model: session.opened.model, file: name, preset: session.opened.preset, change: withOnly() };
+}
+
+function showCode(): void {
+  if (picture === null) return;
+  const note = scribbles.length > 0 ? "\n# without the scribbles, which only the page knows" : "";
+  element("command").textContent = command(wanted()) + note;
+  element("python").textContent = python(wanted()) + note;
+}
+
+// The picture under the pointer
+
+listen(canvas, {
+  size: () => picture && { width: picture.session.opened.width, height: picture.session.opened.height },
+  pen: () => ({
+    mode: document.querySelector<HTMLInputElement>("input[name=pen]:checked")?.value ?? "look",
+    classId: Number(element<HTMLSelectElement>("pen-class").value),
+    radius: Number(element<HTMLInputElement>("pen-width").value) / 2,
+  }),
+  look: (place, byKeyboard) => {
+    if (picture === null) return;
+    readout.value = place === null ? "Point at the picture" : described(place);
+    if (byKeyboard || cursor !== null) {
+      cursor = byKeyboard ? place : null;
+      paint();
+    }
+  },
+  pick: (place) => {
+    isolate(at(place).id);
+    readout.value = described(place);
+  },
+  sketch: (scribble) => {
+    sketched = scribble;
+    paint();
+  },
+  finish: (scribble) => {
+    sketched = null;
+    scribbles = [...scribbles, scribble];
+    show();
+    void refresh();
+  },
+});
+
+function at([x, y]: Place): { id: number; confidence: number } {
+  const { session, before, after } = picture!;
+  const { width } = session.opened;
+  const divided = Number(element<HTMLInputElement>("compare").value) / 100;
+  const labels = x < divided * width ? before : after;
+  const place = Math.floor(y) * width + Math.floor(x);
+  return { id: labels.ids[place]!, confidence: labels.confidence[place]! / 255 };
+}
+
+function described(place: Place): string {
+  const { id, confidence } = at(place);
+  return `${picture!.session.opened.classes[id]}, ${percent(confidence)} sure`;
+}
+
+// Controls
+
+for (const name of ["view", "compare"]) element(name).addEventListener("input", paint);
+element("pen").addEventListener("input", () => {
+  const checked = document.querySelector<HTMLInputElement>("input[name=pen]:checked");
+  canvas.classList.toggle("pen", checked?.value !== "look");
+});
+element("undo").addEventListener("click", () => setScribbles(scribbles.slice(0, -1)));
+element("clear").addEventListener("click", () => setScribbles([]));
+element("back").addEventListener("click", () => sliders.step(-1));
+element("forward").addEventListener("click", () => sliders.step(1));
+element("reset").addEventListener("click", () => {
+  stop();
+  if (picture !== null) sliders.start(picture.session.opened.preset);
+  void refresh();
+});
+element("play").addEventListener("click", () => (playing === null ? play() : stop()));
+
+function setScribbles(next: Scribble[]): void {
+  scribbles = next;
+  show();
+  void refresh();
+}
+
+// Mean field from its beginning to as many iterations as were chosen, a step at a time.
+function play(): void {
+  const last = Math.max(1, sliders.values.iterations);
+  sliders.step(-sliders.values.iterations);
+  element("play").textContent = "Stop";
+  playing = window.setInterval(() => {
+    if (asking) return;
+    sliders.step(1);
+    if (sliders.values.iterations >= last) stop();
+  }, 350);
+}
+
+function stop(): void {
+  if (playing !== null) window.clearInterval(playing);
+  playing = null;
+  element("play").textContent = "Play";
+}
+
+function save(content: Blob, name: string): void {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(content);
+  link.download = name;
+  link.click();
+  window.setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
+function stem(): string {
+  return picture!.name.replace(/\.[^.]*$/, "");
+}
+
+for (const button of document.querySelectorAll<HTMLButtonElement>("#downloads [data-accept]")) {
+  button.addEventListener("click", () =>
+    attempt("Preparing the file ...", async () => {
+      const { accept, name } = button.dataset;
+      const wish = { ...withOnly(), name: picture!.name };
+      save(await picture!.session.download(wish, accept!), `${stem()}${name}`);
+    }),
+  );
+}
+element("preset-file").addEventListener("click", () =>
+  save(new Blob([presetText(wanted())], { type: "application/json" }), PRESET_FILE),
+);
+for (const button of document.querySelectorAll<HTMLButtonElement>(".copy")) {
+  button.addEventListener("click", () =>
+    attempt("", async () => {
+      await navigator.clipboard.writeText(element(button.dataset.from!).textContent ?? "");
+      button.textContent = "Copied";
+      window.setTimeout(() => (button.textContent = "Copy"), 1500);
+    }),
+  );
+}
+
+// Ways in: a file, a drop, a paste, an example
+
+element<HTMLInputElement>("file").addEventListener("change", (event) => {
+  const input = event.target as HTMLInputElement;
+  const file = input.files?.[0];
+  if (file) void open(file, file.name);
+  input.value = "";
+});
+document.addEventListener("dragover", (event) => {
+  event.preventDefault();
+  document.body.classList.add("dragging");
+});
+document.addEventListener("dragleave", (event) => {
+  if (event.relatedTarget === null) document.body.classList.remove("dragging");
+});
+document.addEventListener("drop", (event) => {
+  event.preventDefault();
+  document.body.classList.remove("dragging");
+  const file = event.dataTransfer?.files[0];
+  if (file) void open(file, file.name);
+});
+document.addEventListener("paste", (event) => {
+  const file = event.clipboardData?.files[0];
+  if (file) void open(file, file.name || "pasted.png");
+});
+element("examples").addEventListener("click", (event) => {
+  const button = (event.target as HTMLElement).closest("button");
+  const name = button?.dataset.name;
+  if (name === undefined) return;
+  void attempt("", async () => open(await (await fetch(`/static/examples/${name}`)).blob(), name));
+});
+element("another").addEventListener("click", () => {
+  element("drop").hidden = false;
+  element("work").hidden = element("panel").hidden = element("code").hidden = true;
+  status.textContent = "";
+});
+modelChoice.addEventListener("change", () => {
+  if (picture !== null) void open(picture.session.file, picture.name);
+});
+window.addEventListener("pagehide", () => picture?.session.close());
+
+onKeyNeeded(
+  () =>
+    new Promise((resolve) => {
+      const dialog = element<HTMLDialogElement>("key-dialog");
+      dialog.addEventListener("close", () => resolve(element<HTMLInputElement>("key").value), { once: true });
+      dialog.showModal();
+    }),
+);
+const offered = attempt("", async () => {
+  modelChoice.replaceChildren(...(await models()).map(({ name }) => new Option(name, name)));
+});
