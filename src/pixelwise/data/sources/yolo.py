@@ -108,13 +108,19 @@ def yolo(root: Path, split: str) -> LabelledImages:
     labels = images if last is None else Path(*parts[:last], "labels", *parts[last + 1 :])
     if not labels.is_dir():
         raise DataError(f"the labels of {images} are missing: {labels} not found", "expected NAME.txt in it")
+    pictures = by_stem(images, IMAGE_SUFFIXES)
+    if orphans := sorted(by_stem(labels, (".txt",)).keys() - pictures.keys()):
+        raise DataError(
+            f"{len(orphans)} label files have no picture in {images}, {orphans[0]}.txt for one",
+            "add the pictures, or remove the files",
+        )
     entries = tuple(
         Entry(
             stem,
             ImageFile(path),
             {SEMANTIC: YoloShapes(labels / f"{stem}.txt", ImageFile(path), classes.names)},
         )
-        for stem, path in sorted(by_stem(images, IMAGE_SUFFIXES).items())
+        for stem, path in sorted(pictures.items())
     )
     chosen = held_out(entries, split, 10) if is_whole else entries
     return LabelledImages(f"yolo:{root} {split}", chosen, {SEMANTIC: ClassMap.identity(classes)})
