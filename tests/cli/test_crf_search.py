@@ -71,6 +71,7 @@ def test_the_preset_says_how_it_was_found_and_can_be_used(invoke: Callable[[str]
     with Image.open("mine.png") as picture:
         assert picture.format == "PNG"
     judged = invoke("eval default --data voc:VOC2012 --list VOC2012/first.txt --crf-preset mine.json --json")
+    assert judged.exit_code == 0, f"{judged.stderr}{judged.exception!r}"
     assert json.loads(judged.stdout)["mean_iou"] == pytest.approx(record["mean_iou"], abs=0.01)
 
 

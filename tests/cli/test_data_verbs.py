@@ -25,7 +25,7 @@ def test_data_lists_every_kind_with_where_to_get_it_and_its_terms() -> None:
     done = pixelwise("data", "--json")
     listed = [json.loads(line) for line in done.stdout.splitlines()]
     assert [entry["kind"] for entry in listed] == list(SOURCES)
-    assert len(listed) == 13
+    assert len(listed) == 14
     assert all(entry["get"] and entry["terms"] and entry["layout"] and entry["splits"] for entry in listed)
 
 

@@ -152,7 +152,11 @@ def test_the_help_names_all_presets(invoke: Callable[[str], Result]) -> None:
     ("line", "code", "message"),
     [
         ("segment", 2, "Missing argument"),
-        ("segment examples --save masks", 2, "expected any of mask,overlay,cutout,probabilities, got masks"),
+        (
+            "segment examples --save masks",
+            2,
+            "expected any of mask,overlay,cutout,probabilities,geotiff, got masks",
+        ),
         ("segment examples --threads 0", 2, "--threads"),
         ("segment examples --nonsense", 2, "--nonsense"),
         (

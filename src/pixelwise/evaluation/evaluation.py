@@ -11,6 +11,7 @@ from pixelwise.core.classes import Classes
 from pixelwise.core.errors import DataError, ModelError
 from pixelwise.core.types import VOID, Channel, Labels
 from pixelwise.data import LabelledImages, Sample
+from pixelwise.data.spec import SOURCES
 from pixelwise.evaluation import bootstrap
 from pixelwise.evaluation.details import OF_LABELS, Details
 from pixelwise.evaluation.mask_folder import MaskFolder
@@ -171,13 +172,20 @@ def evaluate(
         seen |= np.bincount(sample.labels.reshape(-1), minlength=256) > 0
         if progress is not None:
             progress(done)
-    void_ids = [id_ for id_, class_ in dataset.class_map.table.items() if class_ == VOID]
-    if np.flatnonzero(seen).tolist() == [0, VOID] and void_ids == [VOID] and len(dataset.classes) > 1:
+    if np.flatnonzero(seen).tolist() == [0, VOID] and _may_be_foreground(dataset):
         raise DataError(
             f"the labels of {dataset.name} hold only class 0 and void ({VOID}), so there is nothing to judge",
             f"if these are masks with {VOID} as foreground, add foreground={VOID} to the data",
         )
     return Evaluation(predictor.classes, void, tally, counted)
+
+
+def _may_be_foreground(dataset: LabelledImages) -> bool:
+    """Whether 255 may stand for an object: in kinds of data that have the option, if 255 alone is void."""
+    source = SOURCES.get(dataset.name.partition(":")[0])
+    void_ids = [id_ for id_, class_ in dataset.class_map.table.items() if class_ == VOID]
+    takes = source is not None and "foreground" in source.options
+    return takes and void_ids == [VOID] and len(dataset.classes) > 1
 
 
 def _results(

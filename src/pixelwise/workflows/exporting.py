@@ -137,7 +137,7 @@ def _source(run: str | Path, head: str | None) -> _Source:
     path = Path(run)
     is_file = str(run) in bundled_names() or path.suffix == ".onnx"
     if (is_file or path.suffix == ".safetensors") and head is not None:
-        raise ValueError(f"a model or net file has one head, so leave out head; got {head}")
+        raise ValueError(f"a model or net file has one head, so leave out --head; got {head}")
     if is_file:
         content, source = read_model(run)
         return _Source(None, content, ModelInfo.from_metadata(checked_metadata(content, source), source))

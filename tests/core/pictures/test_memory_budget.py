@@ -42,3 +42,20 @@ def test_a_reservation_inside_another_does_not_wait() -> None:
         pass
     with budget.reserve(10):  # all was given back
         pass
+
+
+def test_a_reservation_of_nothing_does_not_hold_those_inside_it() -> None:
+    budget, inside, go_on = Budget(10), threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with budget.reserve(0), budget.reserve(8):
+            inside.set()
+            go_on.wait(60)
+
+    other = threading.Thread(target=hold)
+    other.start()
+    assert inside.wait(60)
+    assert budget._used == 8
+    go_on.set()
+    other.join()
+    assert budget._used == 0

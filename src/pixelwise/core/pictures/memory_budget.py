@@ -20,8 +20,8 @@ class Budget:
 
     @contextmanager
     def reserve(self, size: int) -> Iterator[None]:
-        """Hold `size` bytes of the budget while the block runs."""
-        if getattr(self._thread, "holds", False):
+        """Hold `size` bytes of the budget while the block runs; nothing if that is 0."""
+        if size == 0 or getattr(self._thread, "holds", False):
             yield
             return
         with self._changed:

@@ -70,8 +70,11 @@ class Pages:
         with opened(self.path, shown) as image:
             try:
                 count = int(getattr(image, "n_frames", 1)) if holds_several(image) else 1
-            except Exception as problem:  # decoders raise nearly anything on damaged files
-                raise ImageError(f"{shown}: damaged {image.format}: its pages cannot be counted") from problem
+            except Exception:  # decoders raise nearly anything on damaged files
+                count = 0
+        if count == 0:
+            with opened(self.path, shown) as image:
+                count = _whole_pages(image)
         self._left = set(range(min(count, MOST_PAGES)))
         return [Page(self, index) for index in sorted(self._left)]
 
@@ -119,6 +122,16 @@ class Pages:
         except Exception as problem:
             raise ImageError(f"{shown}: damaged {image.format}: this page cannot be found") from problem
         expect_bounded(image, shown)
+
+
+def _whole_pages(image: Image.Image) -> int:
+    """How many pages of a damaged file can be found before the first that cannot."""
+    for count in range(1, MOST_PAGES):
+        try:
+            image.seek(count)
+        except Exception:  # EOFError after the last one
+            return count
+    return MOST_PAGES
 
 
 def pages_of(path: Path) -> list[Page]:
