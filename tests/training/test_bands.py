@@ -167,7 +167,7 @@ def test_evaluation_reads_the_bands_and_names_data_of_others(
 
 
 def test_a_model_of_bands_takes_neither_crf_nor_views(model: Path) -> None:
-    with pytest.raises(ModelError, match="sees bands: no CRF and no views"):
+    with pytest.raises(ModelError, match="sees bands: no CRF, views or tiles"):
         load(model, crf="deeplab")
     with pytest.raises(ModelError, match="takes 5 bands of uint16, not photos"):
         load(model).expect_photos()

@@ -219,7 +219,7 @@ def test_nets_of_channels_are_trained_loaded_and_judged_alike(
 
 def test_a_run_of_channels_takes_no_crf_preset(rooms: Path, tmp_path: Path) -> None:
     run_recipe(rooms, tmp_path / "run", *SETTINGS, "inputs=image,depth", "steps=1")
-    with pytest.raises(ModelError, match="no CRF and no views"):
+    with pytest.raises(ModelError, match="no CRF, views or tiles"):
         load(tmp_path / "run", crf="deeplab")
 
 
@@ -270,6 +270,6 @@ def test_a_crf_layer_travels_in_the_model_file(rooms: Path, tmp_path: Path, inpu
     one, other = (each.with_partners(folders)(picture) for each in (by_run, by_file))
     assert np.abs(one.probabilities - other.probabilities).max() < 1e-3
     bare = load(written.path, engine="onnxruntime")
-    bare.engine = bare.engine._engine  # type: ignore[attr-defined]
+    bare.engine = bare.engine.engine  # type: ignore[attr-defined]
     without = bare.with_partners(folders)(picture)
     assert np.abs(without.probabilities - one.probabilities).max() > 0.01, "the CRF does something"
