@@ -172,6 +172,26 @@ def test_a_body_of_too_many_bytes_is_refused_by_its_length_and_by_its_count(stri
         assert refused.json()["error"] == "expected a body of at most 20,000 bytes"
 
 
+@pytest.mark.parametrize("head", ["Content-Length: 30000000", "Transfer-Encoding: chunked"])
+def test_a_client_that_goes_on_sending_gets_its_answer(strict: httpx.Client, head: str) -> None:
+    body = bytes(30_000_000) if "Length" in head else b"100000\r\n" + bytes(1 << 20) + b"\r\n"
+    with connection(strict) as opened:
+        opened.sendall(f"POST /v1/segment HTTP/1.1\r\nHost: x\r\n{head}\r\n\r\n".encode() + body)
+        assert everything(opened).startswith(b"HTTP/1.1 413 ")
+    until(lambda: taken(strict) == 0)
+
+
+def test_a_client_that_never_stops_sending_is_cut_off(
+    strict: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "LINGER_SECONDS", 0.2)
+    with connection(strict) as opened:
+        opened.sendall(b"POST /v1/segment HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n")
+        with pytest.raises(ConnectionError):
+            for _ in range(100_000):
+                opened.sendall(bytes(100_000))
+
+
 def test_a_session_is_limited_as_well(strict: httpx.Client) -> None:
     assert strict.post("/v1/sessions", content=png(20_000, 20_000)).status_code == 413
     assert strict.post("/v1/sessions/none/result", content=bytes(20_001)).status_code == 413

@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any, cast
 
 import h11
 import uvicorn
@@ -17,24 +18,57 @@ HEADER_BYTES = 16_384
 HEADER_SECONDS = 10.0
 READ_SECONDS, READ_BYTES = 15.0, 100_000
 """A client must read so many bytes of its answer in this time, as long as much of it is left."""
+LINGER_SECONDS = 2.0
+"""How long what a client still sends is read and dropped after its answer."""
 MOST_CONNECTIONS = 1000
 _BACKLOG = 2048
 STOP_SECONDS = 30
 """How long running requests may go on after the signal to stop."""
 
 
+class _LingeringTransport:
+    """A transport that, while a request is unfinished, ends the answer at once and closes a little later.
+
+    A socket that closes with unread bytes resets the connection, and the client may lose the answer that says
+    why its body was refused.
+    """
+
+    def __init__(self, transport: asyncio.Transport, conn: h11.Connection) -> None:
+        self._transport, self._conn = transport, conn
+        self._lingering = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def is_closing(self) -> bool:
+        return self._lingering or self._transport.is_closing()
+
+    def close(self) -> None:
+        if self.is_closing():
+            return
+        if self._conn.their_state not in (h11.SEND_BODY, h11.ERROR):
+            self._transport.close()
+            return
+        self._lingering = True
+        self._transport.write_eof()
+        self._transport.resume_reading()
+        asyncio.get_running_loop().call_later(LINGER_SECONDS, self._transport.close)
+
+
 class PromptProtocol(H11Protocol):
     """HTTP/1.1 that closes a connection when a request's head does not arrive in time, or its answer is not
-    read."""
+    read; a client that is still sending gets its answer first."""
 
     _timer: asyncio.TimerHandle | None = None
     _reading: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        super().connection_made(cast(asyncio.Transport, _LingeringTransport(transport, self.conn)))
         self._timer = self.loop.call_later(HEADER_SECONDS, self._close)
 
     def data_received(self, data: bytes) -> None:
+        if self.transport.is_closing():
+            return
         super().data_received(data)
         if self.cycle is not None and not self.cycle.response_complete:
             self._stop_timer()
