@@ -7,7 +7,7 @@ from typing import Any
 from pixelwise.core.errors import ImageError, MissingExtraError
 from pixelwise.core.pictures.reading import Encoded
 from pixelwise.core.terminal import printable
-from pixelwise.inference.sources.urls import ALLOW, MOST_BYTES, scheme_of
+from pixelwise.inference.sources.urls import ALLOW, MOST_BYTES, scheme_of, shown_url
 
 _STORES = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oci", "oss", "hf", "memory"})
 """Schemes whose servers are public or chosen by the user's own settings. Others may reach into the own
@@ -19,7 +19,7 @@ class Store:
 
     def __init__(self, url: str, allow_private: bool = False) -> None:
         """Raises ImageError if the URL is not understood or not allowed, or if a package is missing."""
-        self.shown = printable(url)
+        self.shown = shown_url(url)
         scheme = scheme_of(url)
         if not allow_private and (scheme not in _STORES or "::" in url):
             raise ImageError(

@@ -15,7 +15,7 @@ from pixelwise.core.terminal import printable
 from pixelwise.inference.results.finished_results import is_result
 from pixelwise.inference.sources.cloud import Store
 from pixelwise.inference.sources.given import path_of, read_stdin, read_url
-from pixelwise.inference.sources.urls import is_url, name_of, scheme_of
+from pixelwise.inference.sources.urls import is_url, name_of, scheme_of, shown_url
 from pixelwise.inference.video.reading import is_camera
 
 # fmt: off
@@ -134,7 +134,7 @@ def _in_store(url: str, search: _Search) -> Iterator[Found]:
         elif kind is not None:
             search.passed_over.setdefault(kind, []).append(address)
     if count == 0:
-        raise ImageError(f"{printable(url)}: {_NO_PICTURES}", _ENDINGS)
+        raise ImageError(f"{shown_url(url)}: {_NO_PICTURES}", _ENDINGS)
 
 
 def _remote(url: str, place: PurePath, search: _Search) -> Found:
