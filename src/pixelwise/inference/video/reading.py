@@ -80,6 +80,8 @@ class Video:
             raise
         self.time_base = Fraction(self._stream.time_base or Fraction(1, 1000))
         self.rate = Fraction(self._stream.average_rate or 25)
+        self.aspect = Fraction(self._stream.sample_aspect_ratio or 1)
+        """The width of a pixel of the frames, which are upright when they have been read, in heights."""
         seconds = (self._container.duration or 0) / 1_000_000
         self.count: int | None = self._stream.frames or round(seconds * self.rate) or None
         """About how many frames there are, as the file says; None if it does not."""
@@ -105,15 +107,19 @@ class Video:
             self._file.close()
 
     def frames(self) -> Iterator[Frame]:
-        """All frames in order, with pts that increase. What cannot be decoded is left out; see `notes`.
+        """All frames in order, with pts that increase, those of a camera from 0: its clock may have run for
+        days. What cannot be decoded is left out; see `notes`.
 
         Raises ImageError if there is no frame at all, or one is too large.
         """
         last: int | None = None
+        began = 0
         size: tuple[int, ...] = ()
         for image in self._decoded():
-            pts = image.pts if image.pts is not None else (0 if last is None else last + 1)
-            last = pts if last is None else max(pts, last + 1)
+            pts = image.pts if image.pts is not None else (0 if last is None else began + last + 1)
+            if last is None and self.is_camera:
+                began = pts
+            last = pts - began if last is None else max(pts - began, last + 1)
             pixels = self._upright(image)
             if size and pixels.shape[:2] != size and self.size_changes is None:
                 self.size_changes = self._read
@@ -224,6 +230,8 @@ class Video:
         self._expect_bounded(image.width, image.height, self.pixels)
         pixels = np.asarray(image.to_ndarray(format="rgb24"), np.uint8)
         turns = round(image.rotation / 90) % 4
+        if self._read == 0 and turns % 2:
+            self.aspect = 1 / self.aspect
         return np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels
 
 
