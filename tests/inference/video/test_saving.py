@@ -257,6 +257,18 @@ def test_another_video_model_or_motion_is_not_mixed_with_what_is_there(
     assert not segment(path, overwrite=True)[0].skipped
 
 
+def test_temporary_files_of_killed_runs_are_removed(segment: Segment, tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "x.mp4", [plain(RED)] * 3)
+    segment(path)
+    for folder in ("x_frames", ".pixelwise/x_frames"):
+        place = tmp_path / "out" / folder / ".0123456789ab.partial"
+        place.parent.mkdir(exist_ok=True)
+        place.write_bytes(b"half of a mask")
+    (outcome,) = segment(path, overwrite=True)
+    assert outcome.problem is None
+    assert left_behind(tmp_path) == []
+
+
 def test_files_of_the_user_are_not_removed_or_mixed_with_results(segment: Segment, tmp_path: Path) -> None:
     (tmp_path / "out" / "x_frames").mkdir(parents=True)
     (tmp_path / "out" / "x_frames" / "000000_mask.png").write_text("mine")
