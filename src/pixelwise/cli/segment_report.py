@@ -131,7 +131,7 @@ def show(done: "SegmentedFolder", seconds: float, did: str = "segmented") -> Non
     several = [outcome.path for outcome in done.outcomes if FIRST_FRAME in outcome.notes]
     for what, paths in {_FRAMES: several, **done.passed_over}.items():
         if paths:
-            named = ", ".join(str(path) for path in paths[:_MOST_NAMES])
+            named = ", ".join(map(_shown, paths[:_MOST_NAMES]))
             more = ", ..." if len(paths) > _MOST_NAMES else ""
             note(f"not {did}: {what}: {len(paths)} ({named}{more}){_ADVICE.get(what, '')}")
     if done.submission is not None:
@@ -168,7 +168,13 @@ def _heading(outcome: "Outcome") -> str:
     facts = [f"{outcome.size[1]}x{outcome.size[0]}", *outcome.notes]
     facts.append("finished before" if outcome.skipped else f"{outcome.seconds:.2f} s")
     page = "" if outcome.page is None else f", page {outcome.page}"
-    return f"{outcome.path}{page}  ({', '.join(facts)})"
+    return f"{_shown(outcome.path)}{page}  ({', '.join(facts)})"
+
+
+def _shown(path: "Path | str") -> str:
+    from pixelwise.inference.sources.urls import shown_url
+
+    return shown_url(path) if isinstance(path, str) else str(path)
 
 
 def _print_table(outcome: "Outcome") -> None:

@@ -24,7 +24,7 @@ from pixelwise.inference.results.finished_results import Identity, Ledger, Recor
 from pixelwise.inference.segmentation import KINDS, Segmentation
 from pixelwise.inference.sources.files import PassedOver, find_pictures
 from pixelwise.inference.sources.given import Source
-from pixelwise.inference.sources.urls import name_of
+from pixelwise.inference.sources.urls import name_of, shown_url
 from pixelwise.inference.video.reading import Video, is_camera
 from pixelwise.inference.video.saving import EVERY_FRAME, Motion, VideoResults, save_video
 
@@ -69,6 +69,8 @@ class Task:
     @property
     def shown(self) -> str:
         """The name for messages."""
+        if isinstance(self.path, str):
+            return shown_url(self.path)
         return printable(self.path if self.page is None else self.page)
 
 
