@@ -11,8 +11,9 @@ from PIL import Image
 from pixelwise.core.pictures.memory_budget import PICTURES
 from pixelwise.inference.crf_refiner import CRFRefiner, reserved_bytes
 from pixelwise.inference.external_results import Given, fitting_photo
-from pixelwise.inference.results.drawing import overlay, resized, visible_colour
+from pixelwise.inference.results.drawing import overlay, resized
 from pixelwise.inference.results.sheet import Row, cell, sheet
+from pixelwise.inference.results.tints import tints
 
 SHOWN = (0, 1, 2, 5)
 """Iterations, and the preset's last."""
@@ -50,7 +51,7 @@ def iteration_sheet(photo_path: Path, given: Given, refiner: CRFRefiner) -> Imag
         rows.append((f"{name}: score from {low:.1f} to {high:.1f}", _coloured(scores, low, high)))
         rows.append((f"{name}: belief from 0 to 1", _coloured([q[id_] for q in beliefs], 0.0, 1.0)))
     titles = ["given" if count == 0 else f"iteration {count}" for count in counts]
-    legend = {names[id_]: visible_colour(given.classes.palette[id_]) for id_ in found}
+    legend = {names[id_]: tints(given.classes)[id_] for id_ in found}
     return sheet(titles, rows, legend)
 
 

@@ -11,6 +11,7 @@ from pixelwise.core.pictures.label_pictures import borders, mask
 from pixelwise.core.terminal import printable
 from pixelwise.core.types import Labels, RGBImage
 from pixelwise.inference.probabilities import Area
+from pixelwise.inference.results.tints import tints
 
 _SMALLEST_OVERLAY = 320  # smaller pictures are enlarged, so that the legend below them can be read
 _LONGEST_NAME = 60  # characters; a legend grows as wide as its longest name
@@ -33,14 +34,14 @@ def overlay(
     opacity: float,
     outlines: bool,
 ) -> Image.Image:
-    """Tint classes in their colours, grey the background, outline regions; a legend if there are `areas`."""
+    """Tint classes in their `tints`, grey the background, outline regions; a legend if there are `areas`."""
     picture = Image.fromarray(photo)
     if areas and max(picture.size) < _SMALLEST_OVERLAY:
         factor = -(-_SMALLEST_OVERLAY // max(picture.size))
         picture = picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.BICUBIC)
         labels = labels.repeat(factor, 0).repeat(factor, 1)
 
-    tint = mask(labels, Classes(classes.names, tuple(map(visible_colour, classes.palette)))).convert("RGB")
+    tint = mask(labels, Classes(classes.names, tints(classes))).convert("RGB")
     drawn = Image.blend(picture, tint, opacity)
     if classes.background is not None:
         grey = ImageEnhance.Color(picture).enhance(0.25)
@@ -49,15 +50,6 @@ def overlay(
     if outlines:
         _outline(drawn, labels)
     return _with_legend(drawn, classes, areas) if areas else drawn
-
-
-def visible_colour(color: RGB) -> RGB:
-    """The colour, brightened if it is too dark to be seen on a photo (black becomes dark grey)."""
-    brightest = max(color)
-    if brightest == 0:
-        return 90, 90, 90
-    scale = (120 + 135 * brightest / 255) / brightest
-    return round(color[0] * scale), round(color[1] * scale), round(color[2] * scale)
 
 
 def line_width(size: tuple[int, ...]) -> int:
@@ -103,7 +95,7 @@ def _with_legend(picture: Image.Image, classes: Classes, areas: Sequence[Area]) 
     draw = ImageDraw.Draw(panel)
     for (entry, text), (x, y) in zip(entries, places, strict=True):
         swatch = (x, y, x + size, y + size)
-        draw.rounded_rectangle(swatch, size // 4, fill=visible_colour(classes.palette[entry.id]))
+        draw.rounded_rectangle(swatch, size // 4, fill=tints(classes)[entry.id])
         draw.text((x + size + pad // 2, y + size / 2), text, _TEXT, font, anchor="lm")
 
     whole = Image.new("RGB", (total, picture.height + panel.height), _PANEL)
