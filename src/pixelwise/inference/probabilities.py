@@ -1,11 +1,13 @@
 """Convert scores to probabilities and back; what they say about a class in a picture."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from pixelwise import _core
+from pixelwise.core.classes import Classes
 from pixelwise.core.types import Scores
 
 Beliefs = npt.NDArray[np.float32]
@@ -24,6 +26,17 @@ class Area:
     name: str
     area: float
     confidence: float
+
+
+def nothing_found(areas: Sequence[Area], classes: Classes) -> str | None:
+    """What to say about a picture that shows the background alone; None if it shows something."""
+    alone = [area.id for area in areas] == [classes.background]
+    return "nothing found: everything is background" if alone else None
+
+
+def uncertainty(areas: Sequence[Area]) -> float:
+    """How unsure a net is about a picture, 0 to 1: one minus the mean probability of its pixels' labels."""
+    return 1 - sum(area.area * area.confidence for area in areas)
 
 
 def probabilities_of(scores: Scores, size: tuple[int, int]) -> Beliefs:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import BinaryIO
@@ -22,7 +23,10 @@ from pixelwise.core.types import Labels, RGBImage, Scores
 from pixelwise.inference.crf_refiner import CRFRefiner, refined, refined_size, reserved_bytes
 from pixelwise.inference.probabilities import Area, Beliefs, probabilities_of
 from pixelwise.inference.results import drawing, matting
+from pixelwise.inference.results.backdrops import on_backdrop
 from pixelwise.inference.results.cleaning import AS_IS, Cleaning
+from pixelwise.inference.results.legend import all_names, shares
+from pixelwise.inference.results.style import USUAL
 
 KINDS = {
     "mask": "_mask.png",
@@ -94,6 +98,8 @@ class Segmentation:
         """(height, width) of the copy that the net scored."""
         self.path: Path | None = None
         """The file that the picture came from."""
+        self.style = USUAL
+        """How overlays and cutouts are drawn."""
 
     def __repr__(self) -> str:
         found = ", ".join(f"{entry.name} {entry.area:.0%}" for entry in self.areas()[:4])
@@ -139,7 +145,7 @@ class Segmentation:
             self._file_notes,
             cleaning,
         )
-        result.scored_size, result.path = self.scored_size, self.path
+        result.scored_size, result.path, result.style = self.scored_size, self.path, self.style
         return result
 
     def rescored(self, scores: Scores, refined: bool = False) -> "Segmentation":
@@ -147,7 +153,7 @@ class Segmentation:
 
         refined: whether a CRF has given them.
         """
-        return Segmentation(
+        result = Segmentation(
             scores,
             self.size,
             self.classes,
@@ -157,6 +163,8 @@ class Segmentation:
             self._file_notes,
             self.cleaning,
         )
+        result.style = self.style
+        return result
 
     def confidence(self) -> npt.NDArray[np.float32]:
         """(H, W) the probability of each pixel's label, 0 to 1; 0 where cleaning has changed the label."""
@@ -202,30 +210,44 @@ class Segmentation:
         fits = self.size[0] * self.size[1] <= FULL_SIZE_PIXELS and max(self.size) <= _LONGEST_OVERLAY
         return self.size if fits else fitting(self.grid_size, _LONGEST_OVERLAY)
 
-    def overlay(self, opacity: float = 0.45, outlines: bool = True, legend: bool = True) -> Image.Image:
-        """The photo with classes tinted in their colours by `opacity` (0 to 1), outlines, and a legend below.
+    def overlay(
+        self, opacity: float | None = None, outlines: bool = True, legend: bool | None = None
+    ) -> Image.Image:
+        """The photo with classes tinted by `opacity` (0 to 1), outlines, and a legend below; by default as
+        the result's style says.
 
-        The background class, if there is one, is greyed instead of tinted. Without the legend the picture
-        has `drawn_size`.
+        The tints are told apart on photos, and by people who are colour-blind; masks have the palette of the
+        classes. The background class, if there is one, is greyed instead. Without the legend the picture has
+        `drawn_size`.
         """
-        if not 0 <= opacity <= 1:
-            raise ValueError(f"opacity is a share from 0 to 1, got {opacity}")
-        photo, labels = self._drawn()
-        areas = self.areas()
-        return drawing.overlay(photo, labels, self.classes, areas if legend else [], opacity, outlines)
+        style = replace(self.style, opacity=self.style.opacity if opacity is None else opacity)
+        wanted = style.legend is not False if legend is None else legend
+        entries = shares(self.areas(), self.classes) if wanted else []
+        return drawing.overlay(*self._drawn(), self.classes, entries, style.opacity, outlines)
 
-    def cutout(self) -> Image.Image:
-        """The photo as RGBA, transparent on the background; ValueError if the classes have no background.
+    def frame(self) -> Image.Image:
+        """The overlay of a frame of a video. If the style asks for a legend, it names all classes, in the
+        same places below each frame; those that the frame does not show are faint.
+        """
+        names = all_names(self.areas(), self.classes, self.cleaning.only) if self.style.legend else []
+        return drawing.overlay(*self._drawn(), self.classes, names, self.style.opacity, outlines=True)
 
+    def cutout(self, background: str | Path | None = None) -> Image.Image:
+        """The photo without its background; ValueError if the classes have none.
+
+        background: "transparent" (then the picture is RGBA), "blur" (the photo, blurred), a colour such as
+        "#ff8800", or the path of a picture, which is scaled to cover; by default as the result's style says.
         A result that has not been refined goes through the CRF first, with its default preset, and one that
         has not been cleaned loses regions as CUTOUT_CLEANING says. Pixels at the edges, of hair and fur, are
         as opaque as the object covers them, and have its colour without the old background's.
         """
         if self.classes.background is None:
             raise ValueError("a cutout needs a background class, and this model has none")
+        style = self.style if background is None else replace(self.style, background=background)
         photo, labels = self._refined_labels()
         labels = labels if self.cleaning else CUTOUT_CLEANING.clean(labels, self.classes)
-        return matting.cutout(photo, labels != self.classes.background)
+        cut = matting.cutout(photo, labels != self.classes.background)
+        return on_backdrop(cut, photo, style.background)
 
     def _refined_labels(self) -> tuple[RGBImage, Labels]:
         """Photo and labels at `drawn_size`; the labels are refined."""

@@ -250,7 +250,7 @@ def _saved_frame(results: VideoResults, entry: Segmented) -> Saved:
         if results.of_frames:
             result.save(results.folder / f"{entry.index:06}", results.of_frames)
         wanted = OVERLAY in results.kinds
-        shown = np.asarray(result.overlay(legend=False)) if wanted else np.empty((0, 0, 3), np.uint8)
+        shown = np.asarray(result.frame()) if wanted else np.empty((0, 0, 3), np.uint8)
         return entry, result.areas(), shown
 
 
