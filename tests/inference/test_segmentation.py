@@ -13,6 +13,7 @@ from pixelwise.core.errors import ImageError
 from pixelwise.core.pictures.label_pictures import mask
 from pixelwise.inference import segmentation
 from pixelwise.inference.probabilities import Area
+from pixelwise.inference.results import kinds
 from pixelwise.inference.results.drawing import line_width
 from pixelwise.inference.results.tints import tints
 from pixelwise.inference.segmentation import Segmentation
@@ -109,11 +110,11 @@ def test_very_large_pictures_are_drawn_at_the_scored_size_and_say_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(segmentation, "FULL_SIZE_PIXELS", 40 * 60 - 1)
-    monkeypatch.setattr(segmentation, "FULL_SIZE_VALUES", 4 * 40 * 60 - 1)
+    monkeypatch.setattr(kinds, "FULL_SIZE_VALUES", 4 * 40 * 60 - 1)
     result = halves()
-    kinds = ["mask", "overlay", "cutout", "probabilities"]
-    paths = result.save(tmp_path / "x", kinds)
-    assert result.notes(kinds) == [
+    save = ["mask", "overlay", "cutout", "probabilities"]
+    paths = result.save(tmp_path / "x", save)
+    assert result.notes(save) == [
         "scored on a copy reduced to 6x4",
         "overlay and cutout and probabilities saved at 6x4",
     ]

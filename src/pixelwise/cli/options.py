@@ -204,7 +204,7 @@ def check_ending(path: Path | None, *endings: str, option: str = "--output", any
 
 def kinds(save: str) -> tuple[str, ...]:
     """The kinds of results that --save names. Raises BadParameter for an unknown one."""
-    from pixelwise.inference.segmentation import KINDS
+    from pixelwise.inference.results.kinds import KINDS
 
     named = tuple(dict.fromkeys(listed(save)))
     if unknown := [kind for kind in named if kind not in KINDS]:

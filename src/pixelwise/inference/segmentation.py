@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -15,33 +14,20 @@ from pixelwise import _core
 from pixelwise.core.classes import Classes
 from pixelwise.core.errors import ModelError
 from pixelwise.core.files import write_atomically, write_together
-from pixelwise.core.pictures.geotiff import georeference_of, write_geotiff
 from pixelwise.core.pictures.label_pictures import mask
 from pixelwise.core.pictures.reading import fitting
-from pixelwise.core.pictures.writing import save_picture
 from pixelwise.core.types import Labels, RGBImage, Scores
-from pixelwise.inference.crf_refiner import CRFRefiner, refined, refined_size, reserved_bytes
+from pixelwise.inference.crf_refiner import CRFRefiner, refined, refined_size
 from pixelwise.inference.probabilities import Area, Beliefs, probabilities_of
 from pixelwise.inference.results import drawing, matting
 from pixelwise.inference.results.backdrops import on_backdrop
 from pixelwise.inference.results.cleaning import AS_IS, Cleaning
+from pixelwise.inference.results.kinds import KINDS, expect_kinds
 from pixelwise.inference.results.legend import all_names, shares
 from pixelwise.inference.results.style import USUAL
 
-KINDS = {
-    "mask": "_mask.png",
-    "overlay": "_overlay.jpg",
-    "cutout": "_cutout.png",
-    "probabilities": "_probabilities.npz",
-    "geotiff": "_mask.tif",
-}
-"""The kinds of results, and the ending of each file name."""
-
 FULL_SIZE_PIXELS = 24_000_000
 """Overlays and cutouts of larger pictures are drawn at the grid's size."""
-
-FULL_SIZE_VALUES = 100_000_000
-"""Probabilities with more values (classes x height x width) are saved at the grid's size."""
 
 CUTOUT_CLEANING = Cleaning(min_region=0.01)
 """Applied to a cutout if the result has not been cleaned."""
@@ -93,7 +79,8 @@ class Segmentation:
         self.classes = classes
         self.image = image
         self._original = original
-        self._refined = scored_size is not None
+        self.is_refined = scored_size is not None
+        """Whether the scores are beliefs of the CRF."""
         self.scored_size = self.grid_size if scored_size is None else scored_size
         """(height, width) of the copy that the net scored."""
         self.path: Path | None = None
@@ -141,7 +128,7 @@ class Segmentation:
             self.classes,
             self.image,
             self._original,
-            self.scored_size if self._refined else None,
+            self.scored_size if self.is_refined else None,
             self._file_notes,
             cleaning,
         )
@@ -159,7 +146,7 @@ class Segmentation:
             self.classes,
             drawing.resized(self.image, (scores.shape[1], scores.shape[2])),
             self._original,
-            self.scored_size if refined or self._refined else None,
+            self.scored_size if refined or self.is_refined else None,
             self._file_notes,
             self.cleaning,
         )
@@ -252,7 +239,7 @@ class Segmentation:
     def _refined_labels(self) -> tuple[RGBImage, Labels]:
         """Photo and labels at `drawn_size`; the labels are refined."""
         photo, labels = self._drawn()
-        if self._refined:
+        if self.is_refined:
             return photo, labels
         grid = refined_size(self.drawn_size, len(self.classes))
         refiner = CRFRefiner(threads=1)
@@ -282,37 +269,14 @@ class Segmentation:
         path by kind; `notes` says which are smaller than the picture. Raises ImageError if a file cannot be
         written; then no file is.
         """
-        unknown = [kind for kind in kinds if kind not in KINDS]
-        if unknown:
-            raise ValueError(f"expected kinds among {', '.join(KINDS)}, got {', '.join(unknown)}")
-        paths = {kind: Path(f"{target}{KINDS[kind]}") for kind in kinds}
-        place = georeference_of(self.path) if "geotiff" in kinds and self.path is not None else None
-        drawn = {"mask": self.mask, "overlay": self.overlay, "cutout": self.cutout}
-
-        def write(kind: str, file: BinaryIO) -> None:
-            if kind == "probabilities":
-                self._write_probabilities(file)
-            elif kind == "geotiff":
-                write_geotiff(file, self.labels, self.classes, place)
-            else:
-                save_picture(file, paths[kind], drawn[kind]())
-
-        write_together({path: partial(write, kind) for kind, path in paths.items()})
+        expect_kinds(kinds)
+        paths = {kind: Path(f"{target}{KINDS[kind].ending}") for kind in kinds}
+        write_together({path: partial(KINDS[kind].write, self, path) for kind, path in paths.items()})
         return paths
 
     def save_probabilities(self, path: Path) -> None:
         """Write an .npz file: `probabilities` (float16, C x H x W), names of `classes`, their `palette`."""
-        write_atomically(path, self._write_probabilities)
-
-    def _write_probabilities(self, file: BinaryIO) -> None:
-        probabilities = self.probabilities_at(self._probabilities_size).astype(np.float16)
-        names, palette = np.array(self.classes.names), np.array(self.classes.palette, np.uint8)
-        np.savez_compressed(file, probabilities=probabilities, classes=names, palette=palette)
-
-    @property
-    def _probabilities_size(self) -> tuple[int, int]:
-        values = len(self.classes) * self.size[0] * self.size[1]
-        return self.size if values <= FULL_SIZE_VALUES else self.grid_size
+        write_atomically(path, partial(KINDS["probabilities"].write, self, path))
 
     def notes(self, kinds: Sequence[str] = ()) -> list[str]:
         """What a user should know: notes on the file, whether a reduced copy was scored or refined, and which
@@ -324,15 +288,11 @@ class Segmentation:
             notes.append(f"scored on a copy {changed} to {_by(self.scored_size)}")
         if self.cleaning:
             notes.append(f"cleaned: {self.cleaning}")
-        if self._refined:
+        if self.is_refined:
             copy = "" if self.grid_size == self.size else f" on a copy reduced to {_by(self.grid_size)}"
             notes.append(f"refined{copy}")
-        sizes = {
-            "overlay": self.drawn_size,
-            "cutout": self.drawn_size,
-            "probabilities": self._probabilities_size,
-        }
-        smaller = [kind for kind in kinds if sizes.get(kind, self.size) != self.size]
+        sizes = {kind: KINDS[kind].size(self) for kind in kinds}
+        smaller = [kind for kind in kinds if sizes[kind] != self.size]
         for size in dict.fromkeys(sizes[kind] for kind in smaller):
             of_size = " and ".join(kind for kind in smaller if sizes[kind] == size)
             notes.append(f"{of_size} saved at {_by(size)}")
@@ -341,16 +301,7 @@ class Segmentation:
     def saving_bytes(self, kinds: Sequence[str]) -> int:
         """The approximate largest memory for labels and `save`, for memory_budget.PICTURES."""
         pixels = self.size[0] * self.size[1]
-        drawn = self.drawn_size[0] * self.drawn_size[1] * 24
-        height, width = self._probabilities_size
-        values = len(self.classes) * height * width * 6
-        refining = (
-            0
-            if self._refined
-            else reserved_bytes(refined_size(self.drawn_size, len(self.classes)), len(self.classes))
-        )
-        extra = {"overlay": drawn, "cutout": max(2 * drawn, refining), "probabilities": values}
-        return pixels + max((extra.get(kind, 0) for kind in kinds), default=0)
+        return pixels + max((KINDS[kind].memory(self) for kind in kinds), default=0)
 
 
 def _by(size: tuple[int, int]) -> str:

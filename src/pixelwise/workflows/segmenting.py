@@ -10,9 +10,9 @@ from pixelwise.core.threads import processors
 from pixelwise.data.sources.voc import read_list
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.results.cleaning import AS_IS, Cleaning
+from pixelwise.inference.results.kinds import KINDS, expect_kinds
 from pixelwise.inference.results.submission import check_submission, write_submission
 from pixelwise.inference.segment_files import Outcome, listed, plan, run
-from pixelwise.inference.segmentation import KINDS
 from pixelwise.inference.sources.files import PassedOver
 from pixelwise.inference.video.frames import check_motion
 from pixelwise.inference.video.saving import Motion
@@ -83,8 +83,7 @@ def segment_folder(
     or if a picture failed and there is a submission to write; ModelError as `load` does, and for cutouts and
     cleaning that need a class which the model does not have.
     """
-    if unknown := [kind for kind in save if kind not in KINDS]:
-        raise ValueError(f"save is any of {', '.join(KINDS)}, got {', '.join(unknown)}")
+    expect_kinds(save)
     if frames not in FRAMES:
         raise ValueError(f"frames is one of {', '.join(FRAMES)}, got {frames}")
     check_motion(every, smooth)
@@ -108,11 +107,13 @@ def segment_folder(
     if archive is not None:
         check_submission(archive, predictor.classes)
         save = (*save, "mask")
-    if "cutout" in save and predictor.classes.background is None:
-        raise ModelError(
-            f'model "{predictor.info.name}" has no background class, which a cutout needs',
-            "leave cutout out of --save",
-        )
+    if predictor.classes.background is None:
+        for kind in save:
+            if KINDS[kind].needs_background:
+                raise ModelError(
+                    f'model "{predictor.info.name}" has no background class, which a {kind} needs',
+                    f"leave {kind} out of --save",
+                )
     outcomes = []
     kinds, motion = tuple(dict.fromkeys(save)), Motion(every, smooth)
     for outcome in run(predictor, tasks, output, kinds, overwrite, workers, motion, on_frame):

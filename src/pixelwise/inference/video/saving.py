@@ -28,7 +28,7 @@ from pixelwise.core.types import RGBImage
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.probabilities import Area
 from pixelwise.inference.results.finished_results import FRAMES, OVERLAID
-from pixelwise.inference.segmentation import KINDS
+from pixelwise.inference.results.kinds import KINDS
 from pixelwise.inference.video.frames import segmented
 from pixelwise.inference.video.reading import Video
 from pixelwise.inference.video.smoothing import Segmented
@@ -266,7 +266,7 @@ def _notes(video: Video, motion: Motion, progress: Progress) -> list[str]:
 
 
 def _is_of(path: Path, kind: str) -> bool:
-    stem = path.name.removesuffix(KINDS[kind])
+    stem = path.name.removesuffix(KINDS[kind].ending)
     return stem != path.name and stem.isdecimal()
 
 
