@@ -12,6 +12,7 @@ from pixelwise.core.pictures.memory_budget import PICTURES
 from pixelwise.inference.crf_refiner import CRFRefiner, reserved_bytes
 from pixelwise.inference.external_results import Given, fitting_photo
 from pixelwise.inference.results.drawing import overlay, resized
+from pixelwise.inference.results.heat import coloured
 from pixelwise.inference.results.sheet import Row, cell, sheet
 from pixelwise.inference.results.tints import tints
 
@@ -19,7 +20,6 @@ SHOWN = (0, 1, 2, 5)
 """Iterations, and the preset's last."""
 
 _MOST_CLASSES = 3
-_RAMP = np.array([(68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37)], np.float64)
 _SMALLEST = 1e-7
 
 
@@ -63,11 +63,4 @@ def _largest(maps: Sequence[npt.NDArray[np.uint8]], classes: int, background: in
 
 
 def _coloured(planes: Sequence[npt.NDArray[Any]], low: float, high: float) -> list[Image.Image]:
-    """Dark violet at `low`, over blue and green, to yellow at `high`."""
-    places = np.linspace(0, 1, len(_RAMP))
-    cells = []
-    for plane in planes:
-        share = ((plane - low) / max(high - low, 1e-9)).clip(0, 1)
-        colours = np.stack([np.interp(share, places, _RAMP[:, channel]) for channel in range(3)], axis=-1)
-        cells.append(cell(Image.fromarray(colours.round().astype(np.uint8))))
-    return cells
+    return [cell(Image.fromarray(coloured(plane, low, high))) for plane in planes]

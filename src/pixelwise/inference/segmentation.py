@@ -18,10 +18,11 @@ from pixelwise.core.pictures.label_pictures import mask
 from pixelwise.core.pictures.reading import fitting
 from pixelwise.core.types import Labels, RGBImage, Scores
 from pixelwise.inference.crf_refiner import CRFRefiner, refined, refined_size
-from pixelwise.inference.probabilities import Area, Beliefs, probabilities_of
+from pixelwise.inference.probabilities import Area, Beliefs, nothing_found, probabilities_of, uncertainty
 from pixelwise.inference.results import drawing, matting
 from pixelwise.inference.results.backdrops import on_backdrop
 from pixelwise.inference.results.cleaning import AS_IS, Cleaning
+from pixelwise.inference.results.heat import coloured, with_scale
 from pixelwise.inference.results.kinds import KINDS, expect_kinds
 from pixelwise.inference.results.legend import all_names, shares
 from pixelwise.inference.results.style import USUAL
@@ -258,8 +259,23 @@ class Segmentation:
             if photo.shape[:2] != self.size:
                 photo = drawing.resized(photo, self.size)
             return photo, self.labels
-        small = Segmentation(self.scores, self.drawn_size, self.classes, self.image, cleaning=self.cleaning)
-        return drawing.resized(self.image, self.drawn_size), small.labels
+        return drawing.resized(self.image, self.drawn_size), self._small().labels
+
+    def _small(self) -> "Segmentation":
+        """The same scores and cleaning at `drawn_size`."""
+        return Segmentation(self.scores, self.drawn_size, self.classes, self.image, cleaning=self.cleaning)
+
+    def confidence_map(self) -> Image.Image:
+        """How sure the net is of each pixel's label, in colours: dark violet at 0 % over green to yellow at
+        100 %, as a scale below says unless the style has no legend. Pixels that cleaning has changed are 0 %.
+        """
+        shown = self if self.drawn_size == self.size else self._small()
+        picture = Image.fromarray(coloured(shown.confidence(), 0, 1))
+        return picture if self.style.legend is False else with_scale(picture, "confidence")
+
+    def uncertainty(self) -> float:
+        """How unsure the net is about the picture, 0 to 1: one minus the mean of `confidence`."""
+        return uncertainty(self.areas())
 
     def save(self, target: str | Path, kinds: Sequence[str] = ("mask", "overlay")) -> dict[str, Path]:
         """Write those of TARGET_mask.png, _overlay.jpg, _cutout.png, _probabilities.npz and _mask.tif that
@@ -291,6 +307,8 @@ class Segmentation:
         if self.is_refined:
             copy = "" if self.grid_size == self.size else f" on a copy reduced to {_by(self.grid_size)}"
             notes.append(f"refined{copy}")
+        nothing = nothing_found(self.areas(), self.classes)
+        notes += [] if nothing is None else [nothing]
         sizes = {kind: KINDS[kind].size(self) for kind in kinds}
         smaller = [kind for kind in kinds if sizes[kind] != self.size]
         for size in dict.fromkeys(sizes[kind] for kind in smaller):

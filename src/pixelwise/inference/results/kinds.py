@@ -42,6 +42,7 @@ class Savable(Protocol):
     def mask(self) -> Image.Image: ...
     def overlay(self) -> Image.Image: ...
     def cutout(self) -> Image.Image: ...
+    def confidence_map(self) -> Image.Image: ...
     def probabilities_at(self, size: Size, /) -> Beliefs: ...
 
 
@@ -85,6 +86,14 @@ def _write_cutout(result: Savable, path: Path, file: BinaryIO) -> None:
     save_picture(file, path, result.cutout())
 
 
+def _write_confidence(result: Savable, path: Path, file: BinaryIO) -> None:
+    save_picture(file, path, result.confidence_map())
+
+
+def _confidence_bytes(result: Savable) -> int:
+    return result.drawn_size[0] * result.drawn_size[1] * 16
+
+
 def _overlay_bytes(result: Savable) -> int:
     return result.drawn_size[0] * result.drawn_size[1] * 24
 
@@ -120,6 +129,7 @@ KINDS = {
     "mask": Kind("_mask.png", _write_mask),
     "overlay": Kind("_overlay.jpg", _write_overlay, _drawn_size, _overlay_bytes),
     "cutout": Kind("_cutout.png", _write_cutout, _drawn_size, _cutout_bytes, needs_background=True),
+    "confidence": Kind("_confidence.png", _write_confidence, _drawn_size, _confidence_bytes),
     "probabilities": Kind(
         "_probabilities.npz", _write_probabilities, _probabilities_size, _probabilities_bytes
     ),

@@ -11,7 +11,7 @@ from pixelwise.inference.probabilities import Area, nothing_found
 from pixelwise.inference.results.tints import tints
 
 PANEL: RGB = (24, 24, 27)
-_TEXT: RGB = (235, 235, 235)
+TEXT: RGB = (235, 235, 235)
 _FAINT: RGB = (110, 110, 114)
 _LONGEST_NAME = 60  # characters; a legend grows as wide as its longest name
 _SMALLEST_SHARE = 0.0005
@@ -51,7 +51,7 @@ def all_names(areas: Sequence[Area], classes: Classes, only: Sequence[str] = ())
 
 def with_legend(picture: Image.Image, entries: Sequence[Entry]) -> Image.Image:
     """The picture above the entries, in rows."""
-    size = min(_LARGEST_LETTERS, max(12, round(min(max(picture.size) / 36, picture.width / 18))))
+    size = letters(picture)
     font = ImageFont.load_default(size)
     pad, line = round(size * 0.7), round(size * 1.5)
     widths = [size + pad // 2 + round(font.getlength(entry.text)) + 2 * pad for entry in entries]
@@ -71,13 +71,18 @@ def with_legend(picture: Image.Image, entries: Sequence[Entry]) -> Image.Image:
             draw.rounded_rectangle(swatch, size // 4, outline=entry.colour, width=max(1, size // 10))
         else:
             draw.rounded_rectangle(swatch, size // 4, fill=entry.colour)
-        ink = _FAINT if entry.faint else _TEXT
+        ink = _FAINT if entry.faint else TEXT
         draw.text((x + size + pad // 2, y + size / 2), entry.text, ink, font, anchor="lm")
 
     whole = Image.new("RGB", (total, picture.height + panel.height), PANEL)
     whole.paste(picture, ((total - picture.width) // 2, 0))
     whole.paste(panel, (0, picture.height))
     return whole
+
+
+def letters(picture: Image.Image) -> int:
+    """The height in pixels of letters below a picture."""
+    return min(_LARGEST_LETTERS, max(12, round(min(max(picture.size) / 36, picture.width / 18))))
 
 
 def _share(area: float) -> str:
