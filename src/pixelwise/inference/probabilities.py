@@ -13,6 +13,9 @@ from pixelwise.core.types import Scores
 Beliefs = npt.NDArray[np.float32]
 """(C, H, W), in [0, 1]; the values of a pixel add up to 1."""
 
+NOTHING_FOUND = "nothing found: everything is background"
+"""What is said about such a picture."""
+
 
 @dataclass(frozen=True)
 class Area:
@@ -28,14 +31,16 @@ class Area:
     confidence: float
 
 
-def nothing_found(areas: Sequence[Area], classes: Classes) -> str | None:
-    """What to say about a picture that shows the background alone; None if it shows something."""
-    alone = [area.id for area in areas] == [classes.background]
-    return "nothing found: everything is background" if alone else None
+def nothing_found(areas: Sequence[Area], classes: Classes) -> bool:
+    """Whether a picture shows the background alone."""
+    return [area.id for area in areas] == [classes.background]
 
 
 def uncertainty(areas: Sequence[Area]) -> float:
-    """How unsure a net is about a picture, 0 to 1: one minus the mean probability of its pixels' labels."""
+    """How unsure a net is about a picture, 0 to 1: one minus the mean probability of its pixels' labels.
+
+    Pixels that cleaning has changed count as the others of their class.
+    """
     return 1 - sum(area.area * area.confidence for area in areas)
 
 

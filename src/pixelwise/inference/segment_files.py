@@ -19,7 +19,7 @@ from pixelwise.core.pictures.reading import Encoded
 from pixelwise.core.terminal import printable
 from pixelwise.core.threads import in_order
 from pixelwise.inference.predictor import Predictor
-from pixelwise.inference.probabilities import Area
+from pixelwise.inference.probabilities import Area, uncertainty
 from pixelwise.inference.results.finished_results import Identity, Ledger, Record, Result, state_of
 from pixelwise.inference.results.kinds import KINDS
 from pixelwise.inference.segmentation import Segmentation
@@ -95,6 +95,11 @@ class Outcome:
     skipped: bool = False
     page: int | None = None
     frames: int | None = None
+
+    @property
+    def uncertainty(self) -> float:
+        """How unsure the net is, 0 to 1; see `Segmentation.uncertainty`."""
+        return uncertainty(self.areas)
 
     @property
     def name(self) -> str:

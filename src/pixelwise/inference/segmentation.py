@@ -18,7 +18,14 @@ from pixelwise.core.pictures.label_pictures import mask
 from pixelwise.core.pictures.reading import fitting
 from pixelwise.core.types import Labels, RGBImage, Scores
 from pixelwise.inference.crf_refiner import CRFRefiner, refined, refined_size
-from pixelwise.inference.probabilities import Area, Beliefs, nothing_found, probabilities_of, uncertainty
+from pixelwise.inference.probabilities import (
+    NOTHING_FOUND,
+    Area,
+    Beliefs,
+    nothing_found,
+    probabilities_of,
+    uncertainty,
+)
 from pixelwise.inference.results import drawing, matting
 from pixelwise.inference.results.backdrops import on_backdrop
 from pixelwise.inference.results.cleaning import AS_IS, Cleaning
@@ -274,7 +281,7 @@ class Segmentation:
         return picture if self.style.legend is False else with_scale(picture, "confidence")
 
     def uncertainty(self) -> float:
-        """How unsure the net is about the picture, 0 to 1: one minus the mean of `confidence`."""
+        """How unsure the net is about the picture, 0 to 1: one minus the mean probability of the labels."""
         return uncertainty(self.areas())
 
     def save(self, target: str | Path, kinds: Sequence[str] = ("mask", "overlay")) -> dict[str, Path]:
@@ -307,8 +314,8 @@ class Segmentation:
         if self.is_refined:
             copy = "" if self.grid_size == self.size else f" on a copy reduced to {_by(self.grid_size)}"
             notes.append(f"refined{copy}")
-        nothing = nothing_found(self.areas(), self.classes)
-        notes += [] if nothing is None else [nothing]
+        if nothing_found(self.areas(), self.classes):
+            notes.append(NOTHING_FOUND)
         sizes = {kind: KINDS[kind].size(self) for kind in kinds}
         smaller = [kind for kind in kinds if sizes[kind] != self.size]
         for size in dict.fromkeys(sizes[kind] for kind in smaller):

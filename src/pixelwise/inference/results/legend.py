@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from pixelwise.core.classes import RGB, Classes
 from pixelwise.core.terminal import printable
-from pixelwise.inference.probabilities import Area, nothing_found
+from pixelwise.inference.probabilities import NOTHING_FOUND, Area, nothing_found
 from pixelwise.inference.results.tints import tints
 
 PANEL: RGB = (24, 24, 27)
@@ -31,8 +31,8 @@ def shares(areas: Sequence[Area], classes: Classes) -> list[Entry]:
     """The classes found and their shares of the picture, without the background; or that there are none."""
     colours = tints(classes)
     found = [area for area in areas if area.id != classes.background]
-    if (nothing := nothing_found(areas, classes)) is not None:
-        return [Entry(colours[areas[0].id], nothing)]
+    if nothing_found(areas, classes):
+        return [Entry(colours[areas[0].id], NOTHING_FOUND)]
     large = [area for area in found if area.area >= _SMALLEST_SHARE] or found[:1]
     return [Entry(colours[area.id], f"{_short(area.name)} {_share(area.area)}") for area in large]
 
