@@ -1,15 +1,20 @@
 """Convert scores to probabilities and back; what they say about a class in a picture."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from pixelwise import _core
+from pixelwise.core.classes import Classes
 from pixelwise.core.types import Scores
 
 Beliefs = npt.NDArray[np.float32]
 """(C, H, W), in [0, 1]; the values of a pixel add up to 1."""
+
+NOTHING_FOUND = "nothing found: everything is background"
+"""What is said about such a picture."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,19 @@ class Area:
     name: str
     area: float
     confidence: float
+
+
+def nothing_found(areas: Sequence[Area], classes: Classes) -> bool:
+    """Whether a picture shows the background alone."""
+    return [area.id for area in areas] == [classes.background]
+
+
+def uncertainty(areas: Sequence[Area]) -> float:
+    """How unsure a net is about a picture, 0 to 1: one minus the mean probability of its pixels' labels.
+
+    Pixels that cleaning has changed count as the others of their class.
+    """
+    return 1 - sum(area.area * area.confidence for area in areas)
 
 
 def probabilities_of(scores: Scores, size: tuple[int, int]) -> Beliefs:

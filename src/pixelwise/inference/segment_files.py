@@ -19,9 +19,10 @@ from pixelwise.core.pictures.reading import Encoded
 from pixelwise.core.terminal import printable
 from pixelwise.core.threads import in_order
 from pixelwise.inference.predictor import Predictor
-from pixelwise.inference.probabilities import Area
+from pixelwise.inference.probabilities import Area, uncertainty
 from pixelwise.inference.results.finished_results import Identity, Ledger, Record, Result, state_of
-from pixelwise.inference.segmentation import KINDS, Segmentation
+from pixelwise.inference.results.kinds import KINDS
+from pixelwise.inference.segmentation import Segmentation
 from pixelwise.inference.sources.files import PassedOver, find_pictures
 from pixelwise.inference.sources.given import Source
 from pixelwise.inference.sources.urls import name_of, shown_url
@@ -96,6 +97,11 @@ class Outcome:
     skipped: bool = False
     page: int | None = None
     frames: int | None = None
+
+    @property
+    def uncertainty(self) -> float:
+        """How unsure the net is, 0 to 1; see `Segmentation.uncertainty`."""
+        return uncertainty(self.areas)
 
     @property
     def name(self) -> str:
@@ -272,7 +278,7 @@ def _from_record(task: Task, output: Path, kinds: tuple[str, ...], result: Resul
         size=result.size,
         scored_size=result.scored_size,
         areas=result.areas,
-        outputs={kind: Path(f"{output / task.stem}{KINDS[kind]}") for kind in kinds},
+        outputs={kind: Path(f"{output / task.stem}{KINDS[kind].ending}") for kind in kinds},
         notes=result.notes,
         skipped=True,
         page=None if task.page is None else task.page.index + 1,

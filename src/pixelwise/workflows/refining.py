@@ -23,8 +23,8 @@ from pixelwise.inference.crf_refiner import DEFAULT_PRESET, CRFRefiner
 from pixelwise.inference.external_results import read_given, refine_given
 from pixelwise.inference.folder_refiner import FolderRefiner
 from pixelwise.inference.iterations import iteration_sheet
+from pixelwise.inference.results.kinds import expect_kinds
 from pixelwise.inference.segment_files import Outcome, plan, run
-from pixelwise.inference.segmentation import KINDS
 from pixelwise.inference.sources.files import PassedOver
 from pixelwise.workflows.segmenting import SegmentedFolder
 
@@ -109,8 +109,7 @@ def refine_folder(
     ImageError if `output` cannot be written into, DataError unless `photos` and `given` are folders,
     PresetError for an unknown preset.
     """
-    if unknown := [kind for kind in save if kind not in KINDS]:
-        raise ValueError(f"save is any of {', '.join(KINDS)}, got {', '.join(unknown)}")
+    expect_kinds(save)
     folder, place = Path(photos), Path(output)
     if not folder.is_dir():
         raise DataError(f"{printable(folder)} is not a folder", "for a single picture use refine_file")

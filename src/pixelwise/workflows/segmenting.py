@@ -10,9 +10,10 @@ from pixelwise.core.threads import processors
 from pixelwise.data.sources.voc import read_list
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.results.cleaning import AS_IS, Cleaning
+from pixelwise.inference.results.kinds import KINDS, expect_kinds
+from pixelwise.inference.results.style import USUAL, Style
 from pixelwise.inference.results.submission import check_submission, write_submission
 from pixelwise.inference.segment_files import Outcome, listed, plan, run
-from pixelwise.inference.segmentation import KINDS
 from pixelwise.inference.sources.files import PassedOver
 from pixelwise.inference.video.frames import check_motion
 from pixelwise.inference.video.saving import Motion
@@ -20,6 +21,9 @@ from pixelwise.workflows.loading import LoadOptions, load, refuse_options
 
 FRAMES = ("first", "all")
 """Which frames or pages of a file are segmented."""
+
+RANKINGS = ("uncertain",)
+"""How the pictures of a run are ranked."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,11 @@ class SegmentedFolder:
         """The outcomes of pictures that could not be segmented."""
         return tuple(outcome for outcome in self.outcomes if outcome.problem is not None)
 
+    def by_uncertainty(self) -> list[Outcome]:
+        """The outcomes of the others, the most uncertain first: the pictures to label next."""
+        done = [outcome for outcome in self.outcomes if outcome.problem is None]
+        return sorted(done, key=lambda outcome: outcome.uncertainty, reverse=True)
+
 
 def segment_folder(
     inputs: str | Path | Sequence[str | Path],
@@ -52,6 +61,7 @@ def segment_folder(
     depth: str | Path | None = None,
     hha: str | Path | None = None,
     cleaning: Cleaning = AS_IS,
+    style: Style = USUAL,
     submission: str | Path | None = None,
     frames: str = "first",
     every: int = 1,
@@ -63,13 +73,14 @@ def segment_folder(
     """Segment files, folders (with subfolders), patterns and URLs; save results below `output`.
 
     model: what `load` takes, with its `options`, such as crf="densecrf" or threads=1; or a predictor, which
-    has its own. save: any of "mask", "overlay", "cutout" and "probabilities". Pictures that an earlier run
+    has its own. save: names of KINDS, such as "mask", "overlay" and "cutout". Pictures that an earlier run
     finished are skipped, unless `overwrite`. A picture that cannot be segmented becomes an outcome with a
     `problem`; the others go on. ids: a text file that lists the pictures to segment by their names without
     ending. depth, hha: for models that see them, folders of files called as the pictures are. cleaning: what
-    is done to the labels, such as removing small regions. submission: an archive (.tgz) of all masks to
-    write, in the form of PASCAL VOC's server or of CamVid. frames: "all" segments every frame of an animation
-    and every page of a TIFF file, as NAME_page0001 and so on; "first" notes that there are more.
+    is done to the labels, such as removing small regions. style: how overlays and cutouts are drawn.
+    submission: an archive (.tgz) of all masks to write, in the form of PASCAL VOC's server or of CamVid.
+    frames: "all" segments every frame of an animation and every page of a TIFF file, as NAME_page0001 and so
+    on; "first" notes that there are more.
 
     Videos give an overlaid video, NAME_overlay.mp4, with the sound, and the other results of each frame in a
     folder NAME_frames. every, smooth: see `Predictor.video`. on_frame is called with the number of frames of
@@ -83,8 +94,7 @@ def segment_folder(
     or if a picture failed and there is a submission to write; ModelError as `load` does, and for cutouts and
     cleaning that need a class which the model does not have.
     """
-    if unknown := [kind for kind in save if kind not in KINDS]:
-        raise ValueError(f"save is any of {', '.join(KINDS)}, got {', '.join(unknown)}")
+    expect_kinds(save)
     if frames not in FRAMES:
         raise ValueError(f"frames is one of {', '.join(FRAMES)}, got {frames}")
     check_motion(every, smooth)
@@ -104,15 +114,18 @@ def segment_folder(
         model = load(model, **shared)
     predictor = model.with_partners(_given(depth=depth, hha=hha))
     predictor = _cleaned(predictor, cleaning) if cleaning else predictor
+    predictor = predictor if style == USUAL else predictor.with_style(style)
     archive = None if submission is None else Path(submission)
     if archive is not None:
         check_submission(archive, predictor.classes)
         save = (*save, "mask")
-    if "cutout" in save and predictor.classes.background is None:
-        raise ModelError(
-            f'model "{predictor.info.name}" has no background class, which a cutout needs',
-            "leave cutout out of --save",
-        )
+    if predictor.classes.background is None:
+        for kind in save:
+            if KINDS[kind].needs_background:
+                raise ModelError(
+                    f'model "{predictor.info.name}" has no background class, which a {kind} needs',
+                    f"leave {kind} out of --save",
+                )
     outcomes = []
     kinds, motion = tuple(dict.fromkeys(save)), Motion(every, smooth)
     for outcome in run(predictor, tasks, output, kinds, overwrite, workers, motion, on_frame):

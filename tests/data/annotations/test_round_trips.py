@@ -226,8 +226,8 @@ def test_regions_in_a_file_are_the_same(labels: Labels, tmp_path: Path) -> None:
     assert len(back) == len(regions)
     for one, other in zip(regions, back, strict=True):
         assert [ring.tolist() for ring in one.rings] == [ring.tolist() for ring in other.rings]
-        assert (one.label, one.area, one.box, one.centroid) == (
-            *(other.label, other.area, other.box),
+        assert (one.id, one.area, one.box, one.centroid) == (
+            *(other.id, other.area, other.box),
             other.centroid,
         )
         assert one.confidence == other.confidence

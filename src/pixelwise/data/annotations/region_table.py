@@ -28,9 +28,9 @@ def write_region_table(
     for picture in pictures:
         total = picture.size[0] * picture.size[1]
         for region in picture.regions:
-            if region.label == classes.background:
+            if region.id == classes.background:
                 continue
-            name = text_cell(classes.names[region.label])
+            name = text_cell(classes.names[region.id])
             centroid = (f"{value:.2f}" for value in region.centroid)
             confidence = "" if region.confidence is None else f"{region.confidence:.4f}"
             share = f"{region.area / total:.6g}"
@@ -38,7 +38,7 @@ def write_region_table(
                 [
                     text_cell(picture.path),
                     name,
-                    region.label,
+                    region.id,
                     region.area,
                     share,
                     *region.box,

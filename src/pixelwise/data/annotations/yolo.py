@@ -20,9 +20,9 @@ def yolo_text(picture: AnnotatedPicture, classes: Classes) -> str:
     sides = np.array([picture.size[1], picture.size[0]], np.float64)
     lines = []
     for region in picture.regions:
-        if region.label in ids:
+        if region.id in ids:
             shares = (keyholed(region) / sides).reshape(-1).tolist()
-            lines.append(f"{ids.index(region.label)} {' '.join(f'{share:.9g}' for share in shares)}\n")
+            lines.append(f"{ids.index(region.id)} {' '.join(f'{share:.9g}' for share in shares)}\n")
     return "".join(lines)
 
 

@@ -20,7 +20,7 @@ from pixelwise.core.errors import ImageError
 from pixelwise.core.files import exclusive, make_folder, open_file, sha256_of, write_atomically
 from pixelwise.core.terminal import printable
 from pixelwise.inference.probabilities import Area
-from pixelwise.inference.segmentation import KINDS
+from pixelwise.inference.results.kinds import KINDS
 
 FRAMES = "_frames"
 """The ending of the folder of a video's results, a file for each frame and kind."""
@@ -28,6 +28,7 @@ FRAMES = "_frames"
 OVERLAID = "_overlay.mp4"
 """The ending of an overlaid video."""
 
+_ENDINGS = tuple(kind.ending for kind in KINDS.values())
 _FORMAT = 1
 _MOST_BYTES = 1_000_000  # of a record; ours have some kilobytes
 _MOST_HASHED = 2_000_000_000
@@ -180,7 +181,7 @@ class Ledger:
         return None if record is None else record.picture.source
 
     def _occupied(self, stem: PurePath) -> bool:
-        endings = (*KINDS.values(), FRAMES, OVERLAID)
+        endings = (*_ENDINGS, FRAMES, OVERLAID)
         return any(os.path.lexists(f"{self.output / stem}{ending}") for ending in endings)
 
     def scratch(self, stem: PurePath) -> Path:
@@ -196,7 +197,10 @@ class Ledger:
             return None
         try:
             for kind in kinds:
-                if Path(f"{self.output / stem}{KINDS[kind]}").stat().st_size != record.result.sizes[kind]:
+                if (
+                    Path(f"{self.output / stem}{KINDS[kind].ending}").stat().st_size
+                    != record.result.sizes[kind]
+                ):
                     return None
             return record.result if record.picture.is_still(picture) else None
         except (OSError, KeyError):
@@ -216,7 +220,7 @@ def stems(place: PurePath) -> Iterator[PurePath]:
 def is_result(path: Path) -> bool:
     """Whether any output folder above `path` has a record of it as a result."""
     absolute = Path(_absolute(path))
-    named = [(absolute, ending) for ending in (*KINDS.values(), OVERLAID)] + [(absolute.parent, FRAMES)]
+    named = [(absolute, ending) for ending in (*_ENDINGS, OVERLAID)] + [(absolute.parent, FRAMES)]
     stems = [
         place.with_name(place.name.removesuffix(ending))
         for place, ending in named

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pixelwise.core.classes import Classes
 from pixelwise.core.errors import ImageError
 from pixelwise.core.files import open_file, write_atomically
 from pixelwise.core.pictures.memory_budget import PICTURES
@@ -26,9 +27,9 @@ from pixelwise.core.terminal import printable
 from pixelwise.core.threads import in_order
 from pixelwise.core.types import RGBImage
 from pixelwise.inference.predictor import Predictor
-from pixelwise.inference.probabilities import Area
+from pixelwise.inference.probabilities import NOTHING_FOUND, Area, nothing_found
 from pixelwise.inference.results.finished_results import FRAMES, OVERLAID
-from pixelwise.inference.segmentation import KINDS
+from pixelwise.inference.results.kinds import KINDS
 from pixelwise.inference.video.frames import segmented
 from pixelwise.inference.video.reading import Video
 from pixelwise.inference.video.smoothing import Segmented
@@ -213,7 +214,7 @@ def save_video(
             results.record(progress)
     if progress.frames == 0:
         raise ImageError(f"{video.shown}: no frame of this video can be decoded")
-    notes = _notes(video, motion, progress)
+    notes = _notes(video, motion, progress, predictor.classes)
     if OVERLAY in results.kinds:
         parts = [results.part(number) for number in range(-(-progress.frames // PART))]
         shown = printable(results.overlay)
@@ -252,11 +253,11 @@ def _saved_frame(results: VideoResults, entry: Segmented) -> Saved:
         if results.of_frames:
             result.save(results.folder / f"{entry.index:06}", results.of_frames)
         wanted = OVERLAY in results.kinds
-        shown = np.asarray(result.overlay(legend=False)) if wanted else np.empty((0, 0, 3), np.uint8)
+        shown = np.asarray(result.frame()) if wanted else np.empty((0, 0, 3), np.uint8)
         return entry, result.areas(), shown
 
 
-def _notes(video: Video, motion: Motion, progress: Progress) -> list[str]:
+def _notes(video: Video, motion: Motion, progress: Progress, classes: Classes) -> list[str]:
     notes = [
         f"{progress.frames} frames"
         if motion.every == 1
@@ -264,11 +265,13 @@ def _notes(video: Video, motion: Motion, progress: Progress) -> list[str]:
     ]
     if motion.smooth is not None:
         notes.append("smoothed over time by " + ("the CRF" if motion.smooth == "crf" else "a running mean"))
+    if nothing_found(progress.areas(classes.names), classes):
+        notes.append(NOTHING_FOUND)
     return notes + video.notes()
 
 
 def _is_of(path: Path, kind: str) -> bool:
-    stem = path.name.removesuffix(KINDS[kind])
+    stem = path.name.removesuffix(KINDS[kind].ending)
     return stem != path.name and stem.isdecimal()
 
 
