@@ -20,6 +20,7 @@ from pixelwise.training.optimizer import schedule
 from pixelwise.training.recipe import Recipe
 from pixelwise.workflows.exporting import export
 from pixelwise.workflows.loading import LoadOptions
+from pixelwise.workflows.refining import refine_folder
 from pixelwise.workflows.training import TrainedRun, prepare
 
 pytestmark = pytest.mark.slow  # trains, exports, or starts many processes
@@ -229,12 +230,19 @@ def test_functions_that_load_a_model_take_the_arguments_of_load(tmp_path: Path) 
 
 
 def test_segment_folder_names_wrong_arguments(tmp_path: Path, trained: TrainedRun) -> None:
-    with pytest.raises(
-        ValueError, match="expected kinds among mask, .*, geotiff, got masks"
-    ):
+    with pytest.raises(ValueError, match="expected kinds among mask, .*, geotiff, got masks"):
         pixelwise.segment_folder(tmp_path, tmp_path / "out", save=["masks"])
     with pytest.raises(ModelError, match="has no background class"):
         pixelwise.segment_folder(tmp_path, tmp_path / "out", trained.path, save=["cutout"])
+
+
+@pytest.mark.parametrize("threads", [0, -1, 1.5])
+def test_impossible_numbers_of_threads_are_refused(tmp_path: Path, threads: Any) -> None:
+    (tmp_path / "photos").mkdir()
+    with pytest.raises(ValueError, match="threads must be a whole number from 1 to 1024"):
+        pixelwise.segment_folder(tmp_path / "photos", tmp_path / "out", threads=threads)
+    with pytest.raises(ValueError, match="threads must be a whole number from 1 to 1024"):
+        refine_folder(tmp_path / "photos", tmp_path / "photos", tmp_path / "out", threads=threads)
 
 
 def test_a_run_folder_runs_in_torch_only(trained: TrainedRun) -> None:

@@ -97,7 +97,8 @@ def export(
     if place.is_dir():
         raise ModelError(f"{place} is a folder", f"name the file to write, such as model{place.suffix}")
     source = _source(run, head)
-    info = replace(source.info, name=name or source.info.name, long_side=long_side or source.info.long_side)
+    longest = source.info.long_side if long_side is None else long_side
+    info = replace(source.info, name=name or source.info.name, long_side=longest)
     info = info if precision == "float32" else replace(info, training={**info.training, "export": precision})
     made = _converted(source, info, form.name, precision, calibration)
     with TemporaryDirectory() as folder:
