@@ -250,6 +250,13 @@ def test_a_run_folder_runs_in_torch_only(trained: TrainedRun) -> None:
         pixelwise.load(trained.path, engine="openvino")
 
 
+@pytest.mark.parametrize("arguments", [{"classes": ["a"]}, {"mean": (0.5,) * 3}, {"multiple": 32}])
+def test_what_only_a_torch_module_takes_is_not_passed_over(trained: TrainedRun, arguments: Any) -> None:
+    for model in (trained.path, "default"):
+        with pytest.raises(ValueError, match=f"{next(iter(arguments))}: a model file or run folder has"):
+            pixelwise.load(model, **arguments)
+
+
 def test_arrays_are_checked() -> None:
     image, labels = pairs(1)[0]
     with pytest.raises(

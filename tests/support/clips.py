@@ -52,8 +52,12 @@ def write_clip(
         if tone is not None:
             kind = tone.codec_context.format.name
             wave = np.sin(np.arange(sound_rate * len(frames) // rate) / 3)[None] * 0.3
-            form = np.float32 if kind.startswith("flt") else np.int32 if kind.startswith("s32") else np.int16
-            wave = (wave * (1 if form is np.float32 else np.iinfo(form).max)).astype(form)
+            if kind.startswith("flt"):
+                wave = wave.astype(np.float32)
+            elif kind.startswith("s32"):
+                wave = (wave * np.iinfo(np.int32).max).astype(np.int32)
+            else:
+                wave = (wave * np.iinfo(np.int16).max).astype(np.int16)
             for start in range(0, wave.shape[1], 800):
                 piece = av.AudioFrame.from_ndarray(wave[:, start : start + 800], format=kind, layout="mono")
                 piece.sample_rate, piece.pts = sound_rate, start

@@ -17,7 +17,7 @@ EXAMPLES = (
 def preview(
     recipe: options.RecipeName,
     settings: options.Settings = None,
-    output: Annotated[Path, typer.Option("--output", "-o", help="A .png or .jpg file.")] = Path("preview.png"),
+    output: Annotated[Path, typer.Option("--output", "-o", help="A .png or .jpg.")] = Path("preview.png"),
     pictures: Annotated[int, typer.Option(min=1, max=100, help="How many samples.")] = 4,
     epochs: Annotated[int, typer.Option(min=1, max=100, help="How many augmentations of each.")] = 4,
     channels: Annotated[

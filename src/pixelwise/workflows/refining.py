@@ -65,8 +65,8 @@ def refine_file(
     .npy file of probabilities (C, h, w). array: which array of an .npz file that has several. confidence: the
     probability that a given label is right. iterations: a picture to draw, of labels, scores and beliefs over
     the iterations. Raises ValueError for another ending and an impossible confidence, ImageError if a file to
-    write is there already, unless `overwrite`, DataError for files that cannot be read or do not fit, PresetError
-    for an unknown preset.
+    write is there already, unless `overwrite`, DataError for files that cannot be read or do not fit,
+    PresetError for an unknown preset.
     """
     picture, place = Path(image), Path(output)
     ending = place.suffix.lower()
