@@ -39,7 +39,7 @@ from pixelwise.inference.tiles import (
     tiled_scores,
 )
 from pixelwise.inference.video.frames import check_motion, timed
-from pixelwise.inference.views import SINGLE, Views, averaged_scores, sized
+from pixelwise.inference.views import SINGLE, Views, averaged_scores, scoring_bytes, sized
 
 
 class Predictor:
@@ -348,10 +348,3 @@ class Predictor:
         loaded with threads=1 is the most efficient here.
         """
         return in_order(self, sources, self._workers(workers))
-
-
-def scoring_bytes(size: tuple[int, int], classes: int, scale: float = 1.0) -> int:
-    """The approximate least memory for scoring a picture of `size`, enlarged by `scale`: twice the net's
-    first layer and scores.
-    """
-    return round(size[0] * size[1] * (100 * scale**2 + 8 * classes))
