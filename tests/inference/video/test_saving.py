@@ -133,6 +133,20 @@ def test_pixels_that_are_not_square_and_the_last_frame_are_shown_as_in_the_origi
         assert file.duration == 750_000
 
 
+def test_joined_recordings_go_on_where_the_first_ends(segment: Segment, tmp_path: Path) -> None:
+    """The times of the second begin again, and so do those of its sound."""
+    one = write_clip(tmp_path / "one.m2ts", [plain(RED)] * 15, sound="mp2", sound_rate=48_000)
+    (tmp_path / "x.m2ts").write_bytes(one.read_bytes() * 2)
+    (outcome,) = segment(tmp_path / "x.m2ts", kinds=("overlay",))
+    assert outcome.frames == 30
+    overlay = tmp_path / "out" / "x_overlay.mp4"
+    steps = np.diff(times(overlay))
+    assert steps == pytest.approx([0.1] * 29, abs=1e-3)
+    with av.open(str(overlay)) as file:
+        sound = file.streams.audio[0]
+        assert float(sound.duration * sound.time_base) == pytest.approx(3, abs=0.1)
+
+
 def test_frames_a_microsecond_apart_are_all_kept(segment: Segment, tmp_path: Path) -> None:
     """The container of the parts leaves out some times of decoding here."""
     pts = [0, 1, 5, 100, 100_000, 100_001, 2_000_000]

@@ -20,6 +20,7 @@ from pixelwise.core.errors import ImageError, MissingExtraError
 from pixelwise.core.files import open_file
 from pixelwise.core.terminal import printable
 from pixelwise.core.types import RGBImage
+from pixelwise.inference.video.clock import Clock
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -113,10 +114,13 @@ class Video:
         Raises ImageError if there is no frame at all, or one is too large.
         """
         last: int | None = None
-        began = 0
+        began, clock = 0, Clock(self.time_base, 1 / self.rate)
         size: tuple[int, ...] = ()
         for image in self._decoded():
-            pts = image.pts if image.pts is not None else (0 if last is None else began + last + 1)
+            if image.pts is not None:
+                pts = clock.steady(image.pts)
+            else:
+                pts = 0 if last is None else began + last + 1
             if last is None and self.is_camera:
                 began = pts
             last = pts - began if last is None else max(pts - began, last + 1)

@@ -19,6 +19,7 @@ from pixelwise.core.errors import ImageError
 from pixelwise.core.files import open_file
 from pixelwise.core.terminal import printable
 from pixelwise.core.types import RGBImage
+from pixelwise.inference.video.clock import Clock
 from pixelwise.inference.video.reading import CONTAINERS
 
 if TYPE_CHECKING:
@@ -212,11 +213,17 @@ def _intact(source: "InputContainer", stream: "AudioStream") -> "Iterator[Any]":
     import av
 
     last: int | None = None
+    clock: Clock | None = None
     try:
         for packet in source.demux(stream):
-            if packet.dts is not None and last is not None and packet.dts <= last:
-                continue  # MP4 refuses times that do not increase
-            last = packet.dts if packet.dts is not None else last
+            if packet.dts is not None:
+                clock = clock or Clock(packet.time_base, (packet.duration or 1) * packet.time_base)
+                later = clock.steady(packet.dts) - packet.dts
+                packet.dts += later
+                packet.pts = None if packet.pts is None else packet.pts + later
+                if last is not None and packet.dts <= last:
+                    continue  # MP4 refuses times that do not increase
+                last = packet.dts
             yield packet
     except av.FFmpegError:
         return
