@@ -77,10 +77,10 @@ def export(
     of any size and is compared with the net on several odd sizes before it gets its name.
 
     format: "onnx", "openvino" (NAME.xml and NAME.bin) or "torchscript", default by the ending of `output`;
-    `load` takes all of them. precision: "float32"; "float16", weights and arithmetic; or "int8", weights and
-    activations; torchscript is float32 alone. int8 needs `calibration`: a folder of pictures, KIND:PATH,
-    whose training pictures are taken, or files and arrays; of these 48 at most. data, split: labelled
-    pictures on which the mean IoU of float32 and of the file is measured.
+    `load` takes all of them. precision: "float32"; "float16", weights, in ONNX files arithmetic too; or
+    "int8", weights and activations; torchscript is float32 alone. int8 needs `calibration`: a folder of
+    pictures, KIND:PATH, whose training pictures are taken, or files and arrays; of these 48 at most. data,
+    split: labelled pictures on which the mean IoU of float32 and of the file is measured.
 
     Raises ValueError for a format, precision or ending that does not fit, and for a head of anything but a
     run; ModelError for a model that cannot be converted; DataError if there are no pictures to calibrate on.
