@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -26,13 +27,16 @@ from pixelwise.inference.probabilities import (
     probabilities_of,
     uncertainty,
 )
-from pixelwise.inference.results import drawing, matting
+from pixelwise.inference.results import drawing, matting, notebook
 from pixelwise.inference.results.backdrops import on_backdrop
 from pixelwise.inference.results.cleaning import AS_IS, Cleaning
 from pixelwise.inference.results.heat import coloured, with_scale
 from pixelwise.inference.results.kinds import KINDS, expect_kinds
 from pixelwise.inference.results.legend import all_names, shares
 from pixelwise.inference.results.style import USUAL
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 FULL_SIZE_PIXELS = 24_000_000
 """Overlays and cutouts of larger pictures are drawn at the grid's size."""
@@ -283,6 +287,19 @@ class Segmentation:
     def uncertainty(self) -> float:
         """How unsure the net is about the picture, 0 to 1: one minus the mean probability of the labels."""
         return uncertainty(self.areas())
+
+    def _repr_png_(self) -> bytes:
+        return notebook.small_png(self.overlay())
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the overlay, small, beside the classes found."""
+        return notebook.result_html(self.overlay(legend=False), self.areas(), self.classes, self.notes())
+
+    def plot(self, axes: "Axes | None" = None) -> "Axes":
+        """Draw the overlay into matplotlib `axes`, new ones by default, and return them. Raises
+        MissingExtraError without matplotlib, which the extra `notebook` has.
+        """
+        return notebook.plotted(self.overlay(legend=False), self.areas(), self.classes, axes)
 
     def save(self, target: str | Path, kinds: Sequence[str] = ("mask", "overlay")) -> dict[str, Path]:
         """Write those of TARGET_mask.png, _overlay.jpg, _cutout.png, _probabilities.npz and _mask.tif that
