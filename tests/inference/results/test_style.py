@@ -42,7 +42,7 @@ def test_the_style_of_a_result_decides_opacity_and_legend() -> None:
     result = halves()
     result.style = Style(opacity=0.25, legend=False)
     drawn = result.overlay(outlines=False)
-    assert drawn.size == (60, 40)
+    assert drawn.size == (600, 400)
     red = tints(CLASSES)[1]
     assert pixel(drawn, 200, 500) == pytest.approx([0.75 * GREY + 0.25 * channel for channel in red], abs=1)
     assert pixel(result.overlay(opacity=1, outlines=False), 200, 500) == list(red), "an argument goes first"

@@ -88,9 +88,10 @@ def _imported(module: str) -> Any:
     try:
         return import_module(module)
     except ModuleNotFoundError as error:
-        if error.name not in EXTRAS:
+        package = (error.name or "").partition(".")[0]
+        if package not in EXTRAS:
             raise
-        raise MissingExtraError(error.name) from None
+        raise MissingExtraError(package) from None
 
 
 def _recorded(info: ModelInfo) -> dict[str, str]:
