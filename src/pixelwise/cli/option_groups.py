@@ -158,13 +158,15 @@ class ResultOptions:
     rank: options.Rank = None
 
     def for_segment(self) -> "Results":
-        """Arguments of segment_folder. Raises BadParameter for unknown kinds and rankings, and
-        for a name of the archive with another ending.
+        """Arguments of segment_folder. Raises BadParameter for unknown kinds and rankings, and for a name of
+        the archive with another ending.
         """
-        from pixelwise.inference.results.submission import ENDINGS
         from pixelwise.workflows.segmenting import RANKINGS
 
-        options.check_ending(self.submission, *ENDINGS, option="--submission")
+        if self.submission is not None:
+            from pixelwise.inference.results.submission import ENDINGS
+
+            options.check_ending(self.submission, *ENDINGS, option="--submission")
         if self.rank is not None:
             options.one_of(self.rank, RANKINGS, "--rank")
         return {
