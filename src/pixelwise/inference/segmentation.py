@@ -29,7 +29,7 @@ from pixelwise.inference.probabilities import (
 )
 from pixelwise.inference.results import drawing, matting, notebook
 from pixelwise.inference.results.backdrops import on_backdrop
-from pixelwise.inference.results.cleaning import AS_IS, Cleaning
+from pixelwise.inference.results.cleaning import AS_IS, Cleaning, cleaned_for_cutout
 from pixelwise.inference.results.heat import coloured, with_scale
 from pixelwise.inference.results.kinds import KINDS, expect_kinds
 from pixelwise.inference.results.legend import all_names, shares
@@ -40,9 +40,6 @@ if TYPE_CHECKING:
 
 FULL_SIZE_PIXELS = 24_000_000
 """Overlays and cutouts of larger pictures are drawn at the grid's size."""
-
-CUTOUT_CLEANING = Cleaning(min_region=0.01)
-"""Applied to a cutout if the result has not been cleaned."""
 
 _LONGEST_OVERLAY = 32_000  # JPEG holds sides up to 65535, and the legend adds some
 
@@ -236,15 +233,16 @@ class Segmentation:
 
         background: "transparent" (then the picture is RGBA), "blur" (the photo, blurred), a colour such as
         "#ff8800", or the path of a picture, which is scaled to cover; by default as the result's style says.
+
         A result that has not been refined goes through the CRF first, with its default preset, and one that
-        has not been cleaned loses regions as CUTOUT_CLEANING says. Pixels at the edges, of hair and fur, are
+        has not been cleaned loses regions as `cleaned_for_cutout` says. Pixels at the edges, of hair and fur, are
         as opaque as the object covers them, and have its colour without the old background's.
         """
         if self.classes.background is None:
             raise ValueError("a cutout needs a background class, and this model has none")
         style = self.style if background is None else replace(self.style, background=background)
         photo, labels = self._refined_labels()
-        labels = labels if self.cleaning else CUTOUT_CLEANING.clean(labels, self.classes)
+        labels = labels if self.cleaning else cleaned_for_cutout(labels, self.classes)
         cut = matting.cutout(photo, labels != self.classes.background)
         return on_backdrop(cut, photo, style.background)
 

@@ -102,8 +102,9 @@ def test_a_plot_has_the_overlay_and_a_legend() -> None:
 
     _, (left, right) = pyplot.subplots(ncols=2)
     assert halves().plot(right) is right and not left.images
-    assert right.images[0].get_array().shape == (400, 1000, 3)
-    legend = right.get_legend()
+    shown, legend = right.images[0].get_array(), right.get_legend()
+    assert shown is not None and shown.shape == (400, 1000, 3)
+    assert legend is not None
     assert [text.get_text() for text in legend.get_texts()] == ["background 50.0%", "red 50.0%"]
     colour = np.array(legend.get_patches()[1].get_facecolor()[:3])
     assert (colour * 255).round().tolist() == list(tints(CLASSES)[1])

@@ -99,7 +99,7 @@ def _recorded(info: ModelInfo) -> dict[str, str]:
     recipe, figures = info.training.get("recipe"), info.training.get("val")
     recipe = recipe if isinstance(recipe, dict) else {}
     figures = figures if isinstance(figures, dict) else {}
-    found = {"scored at": f"at most {info.long_side} pixels on the longer side"}
+    found: dict[str, Any] = {"scored at": f"at most {info.long_side} pixels on the longer side"}
     found |= {"recipe": recipe.get("name"), "training data": recipe.get("data"), "net": recipe.get("net")}
     mean_iou = figures.get("mean_iou")
     if isinstance(mean_iou, float):
