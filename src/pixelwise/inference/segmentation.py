@@ -235,8 +235,8 @@ class Segmentation:
         "#ff8800", or the path of a picture, which is scaled to cover; by default as the result's style says.
 
         A result that has not been refined goes through the CRF first, with its default preset, and one that
-        has not been cleaned loses regions as `cleaned_for_cutout` says. Pixels at the edges, of hair and fur, are
-        as opaque as the object covers them, and have its colour without the old background's.
+        has not been cleaned loses regions as `cleaned_for_cutout` says. Pixels at the edges, of hair and fur,
+        are as opaque as the object covers them, and have its colour without the old background's.
         """
         if self.classes.background is None:
             raise ValueError("a cutout needs a background class, and this model has none")

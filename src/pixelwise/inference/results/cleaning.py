@@ -79,8 +79,10 @@ _CUTOUT_CLEANING = Cleaning(min_region=0.01)
 
 
 def cleaned_for_cutout(labels: Labels, classes: Classes) -> Labels:
-    """(H, W) the labels without regions below 1 % of the picture. Background that reaches the picture's border
-    stays even if it is smaller, such as the gap between two legs; enclosed specks of it do not.
+    """(H, W) the labels without regions below 1 % of the picture.
+
+    Background that reaches the picture's border stays even if it is smaller, such as the gap between two
+    legs. Enclosed specks of it are filled.
     """
     cleaned = _CUTOUT_CLEANING.clean(labels, classes)
     if classes.background is not None:
