@@ -216,7 +216,7 @@ class Segmentation:
         classes. The background class, if there is one, is greyed instead. Without the legend the picture has
         `drawn_size`.
         """
-        style = replace(self.style, opacity=self.style.opacity if opacity is None else opacity)
+        style = self.style if opacity is None else replace(self.style, opacity=opacity)
         wanted = style.legend is not False if legend is None else legend
         entries = shares(self.areas(), self.classes) if wanted else []
         return drawing.overlay(*self._drawn(), self.classes, entries, style.opacity, outlines)

@@ -102,12 +102,11 @@ def refine_folder(
 
     given: a folder with a file for each picture, called as it is: NAME.png, NAME.npy, NAME.npz, NAME_mask.png
     or NAME_probabilities.npz. save: any of "mask", which keeps the ids and the palette of given labels,
-    "overlay", "cutout", "confidence" and "probabilities"; files are called as `segment_folder` calls them.
-    Pictures that an earlier run finished are skipped, unless `overwrite`. A picture without a file, or with
-    one that cannot be read or does not fit, becomes an outcome with a `problem`; the others go on. on_picture
-    is called with the number of pictures done, their total and the outcome. Raises ValueError for another
-    kind in `save`, ImageError if `output` cannot be written into, DataError unless `photos` and `given` are
-    folders,
+    "overlay", "cutout" and "probabilities"; files are called as `segment_folder` calls them. Pictures that an
+    earlier run finished are skipped, unless `overwrite`. A picture without a file, or with one that cannot be
+    read or does not fit, becomes an outcome with a `problem`; the others go on. on_picture is called with the
+    number of pictures done, their total and the outcome. Raises ValueError for another kind in `save`,
+    ImageError if `output` cannot be written into, DataError unless `photos` and `given` are folders,
     PresetError for an unknown preset.
     """
     expect_kinds(save)
