@@ -48,7 +48,7 @@ _Array = Annotated[
     str | None, typer.Option("--array", metavar="NAME", help="Which array of an .npz file with several.")
 ]
 _Save = Annotated[
-    str, typer.Option(metavar="KINDS", help="For folders: any of mask, overlay, cutout, probabilities.")
+    str, typer.Option(metavar="KINDS", help="For folders: mask, overlay, cutout, confidence, probabilities.")
 ]
 _Video = Annotated[
     bool, typer.Option("--video", help="Refine a clip over space and time; measure its flicker.")
