@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Callable, Sequence
-from functools import cached_property, partial
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +13,17 @@ from PIL import Image
 from pixelwise import _core
 from pixelwise.core.classes import Classes
 from pixelwise.core.errors import ModelError
-from pixelwise.core.files import write_atomically, write_together
+from pixelwise.core.files import write_together
 from pixelwise.core.pictures.label_pictures import mask
 from pixelwise.core.pictures.reading import fitting
 from pixelwise.core.types import Labels, RGBImage, Scores
+from pixelwise.data.annotations.regions import Region, regions_of
 from pixelwise.inference.crf_refiner import CRFRefiner, refined, refined_size
 from pixelwise.inference.probabilities import Area, Beliefs, probabilities_of
 from pixelwise.inference.results import drawing, matting
 from pixelwise.inference.results.cleaning import AS_IS, Cleaning
-from pixelwise.inference.results.kinds import KINDS, expect_kinds
+from pixelwise.inference.results.kind import Saving
+from pixelwise.inference.results.kinds import KINDS, save_alone, writes
 
 FULL_SIZE_PIXELS = 24_000_000
 """Overlays and cutouts of larger pictures are drawn at the grid's size."""
@@ -225,6 +228,10 @@ class Segmentation:
         whole = Segmentation(scores, self.drawn_size, self.classes, photo, cleaning=self.cleaning)
         return photo, whole.labels
 
+    def photo(self) -> RGBImage:
+        """(H, W, 3) the picture itself."""
+        return drawing.resized(self.image if self._original is None else self._original(), self.size)
+
     def mask(self) -> Image.Image:
         """The labels as a palette picture: pixel values are class ids, shown in the classes' colours."""
         return mask(self.labels, self.classes)
@@ -232,29 +239,49 @@ class Segmentation:
     def _drawn(self) -> tuple[RGBImage, Labels]:
         """Photo and labels at `drawn_size`."""
         if self.drawn_size == self.size:
-            photo = self.image if self._original is None else self._original()
-            if photo.shape[:2] != self.size:
-                photo = drawing.resized(photo, self.size)
-            return photo, self.labels
-        small = Segmentation(self.scores, self.drawn_size, self.classes, self.image, cleaning=self.cleaning)
-        return drawing.resized(self.image, self.drawn_size), small.labels
+            return self.photo(), self.labels
+        return drawing.resized(self.image, self.drawn_size), self._smaller().labels
 
-    def save(self, target: str | Path, kinds: Sequence[str] = ("mask", "overlay")) -> dict[str, Path]:
-        """Write those of TARGET_mask.png, _overlay.jpg, _cutout.png, _probabilities.npz and _mask.tif that
-        `kinds` names. The GeoTIFF has the picture's coordinate system and transform, if the file has them.
+    def _smaller(self) -> "Segmentation":
+        """The same result at `drawn_size`."""
+        return Segmentation(self.scores, self.drawn_size, self.classes, self.image, cleaning=self.cleaning)
 
-        Folders are created. The files appear under their names together, when all are complete. Returns the
-        path by kind; `notes` says which are smaller than the picture. Raises ImageError if a file cannot be
-        written; then no file is.
+    @cached_property
+    def all_regions(self) -> list[Region]:
+        """The regions of all classes, the background too, with exact outlines. Raises as `regions` does."""
+        same = self if self.drawn_size == self.size else self._smaller()
+        regions = regions_of(self.labels, same.confidence())
+        return [replace(region, name=self.classes.names[region.id]) for region in regions]
+
+    def regions(self, tolerance: float = 0.0) -> list[Region]:
+        """The connected regions of all classes but the background: polygons with holes, area, box, centroid
+        and confidence of each, by class, then from left to right.
+
+        tolerance: by how many pixels the outlines may move, so that they have fewer corners. Of pictures
+        beyond FULL_SIZE_PIXELS the confidence is that of a smaller copy. Raises ValueError for a negative
+        tolerance, ImageError for labels with millions of corners.
         """
-        expect_kinds(kinds)
-        paths = {kind: Path(f"{target}{KINDS[kind].ending}") for kind in kinds}
-        write_together({path: partial(KINDS[kind].write, self, path) for kind, path in paths.items()})
-        return paths
+        chosen = Saving(tolerance)
+        found = (region for region in self.all_regions if region.id != self.classes.background)
+        return [region.simplified(chosen.tolerance) for region in found]
+
+    def save(
+        self, target: str | Path, kinds: Sequence[str] = ("mask", "overlay"), tolerance: float = 0.0
+    ) -> dict[str, Path]:
+        """Write those files that `kinds` names: TARGET_mask.png, _overlay.jpg, _cutout.png,
+        _probabilities.npz, _mask.tif ("geotiff", with the place of the picture on the map, if the file has
+        it), TARGET.json ("labelme"), .txt ("yolo"), .geojson, _coco.json, _annotations.xml ("cvat") and
+        _regions.csv.
+
+        tolerance: as in `regions`. Folders are created. The files appear under their names together, when all
+        are complete. Returns the path by kind; `notes` says which are smaller than the picture. Raises
+        ImageError if a file cannot be written; then no file is.
+        """
+        return save_alone(self, Path(target), kinds, Saving(tolerance))
 
     def save_probabilities(self, path: Path) -> None:
         """Write an .npz file: `probabilities` (float16, C x H x W), names of `classes`, their `palette`."""
-        write_atomically(path, partial(KINDS["probabilities"].write, self, path))
+        write_together(writes(self, {"probabilities": path}, Saving()))
 
     def notes(self, kinds: Sequence[str] = ()) -> list[str]:
         """What a user should know: notes on the file, whether a reduced copy was scored or refined, and which
@@ -274,6 +301,7 @@ class Segmentation:
         for size in dict.fromkeys(sizes[kind] for kind in smaller):
             of_size = " and ".join(kind for kind in smaller if sizes[kind] == size)
             notes.append(f"{of_size} saved at {_by(size)}")
+        notes += filter(None, (KINDS[kind].note(self) for kind in kinds))
         return notes
 
     def saving_bytes(self, kinds: Sequence[str]) -> int:

@@ -24,8 +24,9 @@ from pixelwise.inference.external_results import read_given, refine_given
 from pixelwise.inference.folder_refiner import FolderRefiner
 from pixelwise.inference.iterations import iteration_sheet
 from pixelwise.inference.results.kinds import expect_kinds
-from pixelwise.inference.segment_files import Outcome, plan, run
+from pixelwise.inference.segment_files import Outcome, run
 from pixelwise.inference.sources.files import PassedOver
+from pixelwise.inference.sources.tasks import plan
 from pixelwise.workflows.segmenting import SegmentedFolder
 
 ENDINGS = (".png", ".npz")
@@ -102,14 +103,14 @@ def refine_folder(
 
     given: a folder with a file for each picture, called as it is: NAME.png, NAME.npy, NAME.npz, NAME_mask.png
     or NAME_probabilities.npz. save: any of "mask", which keeps the ids and the palette of given labels,
-    "overlay", "cutout" and "probabilities"; files are called as `segment_folder` calls them. Pictures that an
+    "overlay", "cutout" and "probabilities", or another kind of a file a picture; files are called as `segment_folder` calls them. Pictures that an
     earlier run finished are skipped, unless `overwrite`. A picture without a file, or with one that cannot be
     read or does not fit, becomes an outcome with a `problem`; the others go on. on_picture is called with the
     number of pictures done, their total and the outcome. Raises ValueError for another kind in `save`,
     ImageError if `output` cannot be written into, DataError unless `photos` and `given` are folders,
     PresetError for an unknown preset.
     """
-    expect_kinds(save)
+    expect_kinds(save, of_pictures=True)
     folder, place = Path(photos), Path(output)
     if not folder.is_dir():
         raise DataError(f"{printable(folder)} is not a folder", "for a single picture use refine_file")

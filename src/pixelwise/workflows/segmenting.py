@@ -10,10 +10,13 @@ from pixelwise.core.threads import processors
 from pixelwise.data.sources.voc import read_list
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.results.cleaning import AS_IS, Cleaning
+from pixelwise.inference.results.kind import Saving
 from pixelwise.inference.results.kinds import KINDS, expect_kinds
+from pixelwise.inference.results.run_files import write_run_files
 from pixelwise.inference.results.submission import check_submission, write_submission
-from pixelwise.inference.segment_files import Outcome, listed, plan, run
+from pixelwise.inference.segment_files import Outcome, run
 from pixelwise.inference.sources.files import PassedOver
+from pixelwise.inference.sources.tasks import listed, plan
 from pixelwise.inference.video.frames import check_motion
 from pixelwise.inference.video.saving import Motion
 from pixelwise.workflows.loading import LoadOptions, load, refuse_options
@@ -27,13 +30,16 @@ class SegmentedFolder:
     """What `segment_folder` did: the outcome of each picture, in order.
 
     passed_over: files in the input folders that are not segmented, by kind, such as raw photos. submission:
-    the archive of all masks, if one was asked for.
+    the archive of all masks, if one was asked for. run_files: those about all pictures, such as coco.json.
+    notes: what people should know about these.
     """
 
     outcomes: tuple[Outcome, ...]
     output: Path
     passed_over: PassedOver
     submission: Path | None = None
+    run_files: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def failed(self) -> tuple[Outcome, ...]:
@@ -52,6 +58,7 @@ def segment_folder(
     depth: str | Path | None = None,
     hha: str | Path | None = None,
     cleaning: Cleaning = AS_IS,
+    tolerance: float = 0.0,
     submission: str | Path | None = None,
     frames: str = "first",
     every: int = 1,
@@ -63,13 +70,15 @@ def segment_folder(
     """Segment files, folders (with subfolders), patterns and URLs; save results below `output`.
 
     model: what `load` takes, with its `options`, such as crf="densecrf" or threads=1; or a predictor, which
-    has its own. save: any of "mask", "overlay", "cutout" and "probabilities". Pictures that an earlier run
-    finished are skipped, unless `overwrite`. A picture that cannot be segmented becomes an outcome with a
-    `problem`; the others go on. ids: a text file that lists the pictures to segment by their names without
-    ending. depth, hha: for models that see them, folders of files called as the pictures are. cleaning: what
-    is done to the labels, such as removing small regions. submission: an archive (.tgz) of all masks to
-    write, in the form of PASCAL VOC's server or of CamVid. frames: "all" segments every frame of an animation
-    and every page of a TIFF file, as NAME_page0001 and so on; "first" notes that there are more.
+    has its own. save: any of the kinds of `Segmentation.save`; "coco", "cvat" and "csv" give one file for all
+    pictures, "labelme" and "yolo" a list of the classes besides. Pictures that an earlier run finished are
+    skipped, unless `overwrite`, and files that a person has changed since are kept. A picture that cannot be
+    segmented becomes an outcome with a `problem`; the others go on. ids: a text file that lists the pictures
+    to segment by their names without ending. depth, hha: for models that see them, folders of files called as
+    the pictures are. cleaning: what is done to the labels, such as removing small regions. tolerance: by how
+    many pixels outlines may move, so that they have fewer corners. submission: an archive (.tgz) of all masks
+    to write, in the form of PASCAL VOC's server or of CamVid. frames: "all" segments every frame of an
+    animation and every page of a TIFF file, as NAME_page0001 and so on; "first" notes that there are more.
 
     Videos give an overlaid video, NAME_overlay.mp4, with the sound, and the other results of each frame in a
     folder NAME_frames. every, smooth: see `Predictor.video`. on_frame is called with the number of frames of
@@ -87,6 +96,7 @@ def segment_folder(
     if frames not in FRAMES:
         raise ValueError(f"frames is one of {', '.join(FRAMES)}, got {frames}")
     check_motion(every, smooth)
+    saving = Saving(tolerance)
     output = Path(output)
     sources = [inputs] if isinstance(inputs, str | Path) else list(inputs)
     passed_over: PassedOver = {}
@@ -116,13 +126,14 @@ def segment_folder(
                 )
     outcomes = []
     kinds, motion = tuple(dict.fromkeys(save)), Motion(every, smooth)
-    for outcome in run(predictor, tasks, output, kinds, overwrite, workers, motion, on_frame):
+    for outcome in run(predictor, tasks, output, kinds, overwrite, workers, motion, on_frame, saving):
         outcomes.append(outcome)
         if on_picture is not None:
             on_picture(len(outcomes), len(tasks), outcome)
     if archive is not None:
         write_submission(outcomes, predictor.classes, archive)
-    return SegmentedFolder(tuple(outcomes), output, passed_over, archive)
+    run_files, notes = write_run_files(outcomes, kinds, output, predictor.classes, saving, overwrite)
+    return SegmentedFolder(tuple(outcomes), output, passed_over, archive, run_files, notes)
 
 
 def _given(**folders: str | Path | None) -> dict[str, Path]:
