@@ -47,8 +47,9 @@ def test_regions_that_a_removed_one_kept_apart_become_one() -> None:
     assert clean(["2222222113110000000"], min_region=5 / 19) == ["2222222111110000000"]
 
 
-def test_the_largest_region_stays_whatever_its_size() -> None:
-    assert clean(["0000", "0100", "0000"], min_region=0.5) == ["0000", "0100", "0000"]
+def test_the_largest_region_stays_if_it_has_a_tenth_of_the_share() -> None:
+    assert clean(["0000", "0100", "0000"], min_region=10 / 12) == ["0000", "0100", "0000"]
+    assert clean(["0000", "0100", "0000"], min_region=11 / 12) == ["0000", "0000", "0000"], "a speck"
     assert clean(["0000", "0000"], min_region=1.0) == ["0000", "0000"]
 
 
@@ -69,6 +70,7 @@ def test_no_small_region_is_left_and_large_ones_keep_their_class(
     cleaned = Cleaning(min_region=smallest / labels.size).clean(labels, CLASSES)
     foreground = [len(pixels) for value, pixels in regions(labels) if value != 0]
     kept = max(foreground, default=0)
+    kept = kept if 10 * kept >= smallest else labels.size
     for value, pixels in regions(cleaned):
         assert len(pixels) >= smallest or (value != 0 and len(pixels) >= kept) or len(pixels) == labels.size
     for value, pixels in regions(labels):

@@ -16,8 +16,8 @@ from tiny_model import CLASSES
 
 from pixelwise.core.errors import ImageError
 from pixelwise.core.pictures.reading import read_photo
-from pixelwise.inference.results.finished_results import Ledger
-from pixelwise.inference.results.records import Identity, Record, state_of
+from pixelwise.inference.outputs.finished_results import Ledger
+from pixelwise.inference.outputs.records import Identity, Record, state_of
 from pixelwise.inference.segment_files import Outcome, run
 from pixelwise.inference.segmentation import Segmentation
 from pixelwise.inference.sources.given import Source

@@ -13,9 +13,9 @@ from tiny_model import tiny_info
 
 from pixelwise.core.errors import ImageError, ModelError
 from pixelwise.core.types import RGBImage, Scores
+from pixelwise.inference.outputs.finished_results import Ledger
+from pixelwise.inference.outputs.records import Identity, Record, state_of
 from pixelwise.inference.predictor import Predictor
-from pixelwise.inference.results.finished_results import Ledger
-from pixelwise.inference.results.records import Identity, Record, state_of
 from pixelwise.inference.segment_files import Outcome, run
 from pixelwise.inference.segmentation import Segmentation
 from pixelwise.inference.sources.given import Source

@@ -72,6 +72,34 @@ MinRegion = Annotated[
         help="Smaller regions join their neighbours: a share of the picture, e.g. 0.1%.",
     ),
 ]
+Opacity = Annotated[
+    float | None,
+    typer.Option("--opacity", min=0, max=1, help="Of the tints of overlays, 0 to 1; default: 0.45."),
+]
+Legend = Annotated[
+    bool | None,
+    typer.Option(
+        "--legend/--no-legend",
+        help="Names of classes below overlays, a scale below confidence; default: not in videos.",
+        show_default=False,
+    ),
+]
+Background = Annotated[
+    str | None,
+    typer.Option(
+        "--background",
+        metavar="transparent|#rrggbb|blur|FILE",
+        help="Behind cutouts: nothing (the default), a colour, the photo blurred, or a picture.",
+    ),
+]
+Rank = Annotated[
+    str | None,
+    typer.Option(
+        "--rank",
+        metavar="uncertain",
+        help="At the end, list the pictures about which the model is least sure first, to label next.",
+    ),
+]
 Split = Annotated[str | None, typer.Option(help="One split; default: every usual split that exists.")]
 OneSplit = Annotated[str, typer.Option("--split", help="Which split; all: every usual split together.")]
 DataArgument = Annotated[
@@ -163,7 +191,10 @@ Device = Annotated[
     ),
 ]
 Save = Annotated[
-    str, typer.Option("--save", help="What to save, any of: mask,overlay,cutout,probabilities,geotiff.")
+    str,
+    typer.Option(
+        "--save", help="What to save, any of: mask,overlay,cutout,confidence,probabilities,geotiff."
+    ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Make finished results again.")]
 Submission = Annotated[

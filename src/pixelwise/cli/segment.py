@@ -15,8 +15,9 @@ from pixelwise.cli.option_groups import (
     RefinementOptions,
     ResultOptions,
     SizeOptions,
+    StyleOptions,
 )
-from pixelwise.cli.segment_report import destination, show
+from pixelwise.cli.segment_report import destination, show, show_ranking
 
 if TYPE_CHECKING:
     from pixelwise.workflows.loading import LoadOptions
@@ -60,6 +61,7 @@ def segment(
     augmentation: AugmentationOptions,
     refinement: RefinementOptions,
     cleaning: CleaningOptions,
+    style: StyleOptions,
     moving: FrameOptions,
     inference: InferenceOptions,
 ) -> None:
@@ -95,7 +97,7 @@ def segment(
     loading: LoadOptions = {"threads": threads, "allow_private_urls": allow_private_urls}
     loading |= {"crf": refinement.preset(), "views": augmentation.views()}
     loading |= {**sizes.for_load(), **inference.for_load()}
-    with destination(output, saving["save"], as_json) as (folder, told):
+    with destination(output, saving["save"], as_json, results.rank) as (folder, told):
         done = segment_folder(
             inputs,
             folder,
@@ -104,11 +106,14 @@ def segment(
             depth=depth,
             hha=hha,
             cleaning=cleaning.cleaning(),
+            style=style.style(saving["save"]),
             **saving,
             **chosen,
             **told,
             **loading,
         )
     show(done, time.perf_counter() - start)
+    if results.rank is not None:
+        show_ranking(done, as_json)
     if done.failed:
         raise typer.Exit(1)

@@ -8,7 +8,7 @@ from pixelwise.core.pictures.endings import IMAGE_SUFFIXES
 from pixelwise.core.terminal import printable
 from pixelwise.inference.crf_refiner import CRFRefiner
 from pixelwise.inference.external_results import read_given, refine_given
-from pixelwise.inference.results.records import state_of
+from pixelwise.inference.outputs.records import state_of
 from pixelwise.inference.segmentation import Segmentation
 from pixelwise.inference.sources.given import Source
 

@@ -25,6 +25,7 @@ from pixelwise.inference.engines.engine import Engine
 from pixelwise.inference.model_files.model_file import ModelInfo
 from pixelwise.inference.probabilities import Beliefs, probabilities_of, scores_of
 from pixelwise.inference.results.cleaning import AS_IS, Cleaning
+from pixelwise.inference.results.style import USUAL, Style
 from pixelwise.inference.segmentation import Segmentation
 from pixelwise.inference.sources.bands import bands_of, resampled
 from pixelwise.inference.sources.given import Source, readable
@@ -77,7 +78,7 @@ class Predictor:
         self.refiner = refiner
         self.views = views
         self.tiles = check_tiles(tiles)
-        self.cleaning = AS_IS
+        self.cleaning, self.style = AS_IS, USUAL
         self.allow_private_urls = False
         self._source, self._partners = source, partners
         model = info.name if identity is None else identity
@@ -118,6 +119,15 @@ class Predictor:
         made.identity = f"{self.identity} {cleaning}"
         return made
 
+    def with_style(self, style: Style) -> "Predictor":
+        """The same model, whose overlays and cutouts are drawn in this style."""
+        if style == self.style:
+            return self
+        made = copy(self)
+        made.style = style
+        made.identity = f"{self.identity} {style}"
+        return made
+
     def identity_for(self, path: Path) -> str:
         """As `identity`; where the picture has partners, it tells those apart too."""
         return self.identity if self._partners is None else f"{self.identity} {self._partners.state(path)}"
@@ -144,6 +154,7 @@ class Predictor:
         else:
             result = self._of_inputs(source)
         result.path = Path(source) if isinstance(source, str | Path) else None
+        result.style = self.style
         return result.cleaned(self.cleaning) if self.cleaning else result
 
     def held_bytes(self, source: Source) -> int:

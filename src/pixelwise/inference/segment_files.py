@@ -13,12 +13,12 @@ from pixelwise.core.errors import ImageError, PixelwiseError
 from pixelwise.core.files import make_folder, remove_abandoned
 from pixelwise.core.pictures.memory_budget import PICTURES
 from pixelwise.core.threads import in_order
+from pixelwise.inference.outputs.finished_results import Ledger
+from pixelwise.inference.outputs.records import Identity, Record, Result, state_of
 from pixelwise.inference.predictor import Predictor
-from pixelwise.inference.probabilities import Area
-from pixelwise.inference.results.finished_results import Ledger
+from pixelwise.inference.probabilities import Area, uncertainty
 from pixelwise.inference.results.kind import Saving
 from pixelwise.inference.results.kinds import KINDS, writes
-from pixelwise.inference.results.records import Identity, Record, Result, state_of
 from pixelwise.inference.segmentation import Segmentation
 from pixelwise.inference.sources.given import Source
 from pixelwise.inference.sources.tasks import Task
@@ -62,6 +62,11 @@ class Outcome:
     page: int | None = None
     frames: int | None = None
     regions: Path | None = None
+
+    @property
+    def uncertainty(self) -> float:
+        """How unsure the net is, 0 to 1; see `Segmentation.uncertainty`."""
+        return uncertainty(self.areas)
 
     @property
     def name(self) -> str:

@@ -10,20 +10,32 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from pixelwise import _core
 from pixelwise.core.classes import Classes
 from pixelwise.core.errors import ModelError
-from pixelwise.core.files import write_together
 from pixelwise.core.pictures.label_pictures import mask
 from pixelwise.core.pictures.reading import fitting
 from pixelwise.core.types import Labels, RGBImage, Scores
 from pixelwise.data.annotations.regions import Region, regions_of
 from pixelwise.inference.crf_refiner import CRFRefiner, refined, refined_size
-from pixelwise.inference.probabilities import Area, Beliefs, probabilities_of
+from pixelwise.inference.probabilities import (
+    NOTHING_FOUND,
+    Area,
+    Beliefs,
+    areas_of,
+    labels_of,
+    likeliest,
+    nothing_found,
+    probabilities_of,
+    uncertainty,
+)
 from pixelwise.inference.results import drawing, matting
+from pixelwise.inference.results.backdrops import on_backdrop
 from pixelwise.inference.results.cleaning import AS_IS, Cleaning
+from pixelwise.inference.results.heat import coloured, with_scale
 from pixelwise.inference.results.kind import Saving
-from pixelwise.inference.results.kinds import KINDS, save_alone, writes
+from pixelwise.inference.results.kinds import KINDS, save_alone
+from pixelwise.inference.results.legend import all_names, shares
+from pixelwise.inference.results.style import USUAL
 
 FULL_SIZE_PIXELS = 24_000_000
 """Overlays and cutouts of larger pictures are drawn at the grid's size."""
@@ -84,6 +96,8 @@ class Segmentation:
         """(height, width) of the copy that the net scored."""
         self.path: Path | None = None
         """The file that the picture came from."""
+        self.style = USUAL
+        """How overlays and cutouts are drawn."""
 
     def __repr__(self) -> str:
         found = ", ".join(f"{entry.name} {entry.area:.0%}" for entry in self.areas()[:4])
@@ -96,16 +110,13 @@ class Segmentation:
 
     @cached_property
     def _counted(self) -> tuple[Labels, npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-        labels = np.empty(self.size, np.uint8)
-        pixels = np.zeros(len(self.classes), np.int64)
-        confidence = np.zeros(len(self.classes), np.float64)
-        _core.label_pixels(self.scores, labels, pixels, confidence)
+        labels, pixels, confidence = labels_of(self.scores, self.size)
         if not self.cleaning:
             return labels, pixels, confidence
         cleaned = self.cleaning.clean(labels, self.classes)
         same = np.bincount(cleaned[cleaned == labels], minlength=len(self.classes))
-        likeliest = self._likeliest()
-        sums = np.bincount(cleaned[cleaned == labels], likeliest[cleaned == labels], len(self.classes))
+        sure = likeliest(self.scores, self.size)[cleaned == labels]
+        sums = np.bincount(cleaned[cleaned == labels], sure, len(self.classes))
         pixels = np.bincount(cleaned.reshape(-1), minlength=len(self.classes))
         return cleaned, pixels, sums / np.maximum(same, 1) * pixels
 
@@ -129,7 +140,7 @@ class Segmentation:
             self._file_notes,
             cleaning,
         )
-        result.scored_size, result.path = self.scored_size, self.path
+        result.scored_size, result.path, result.style = self.scored_size, self.path, self.style
         return result
 
     def rescored(self, scores: Scores, refined: bool = False) -> "Segmentation":
@@ -137,7 +148,7 @@ class Segmentation:
 
         refined: whether a CRF has given them.
         """
-        return Segmentation(
+        result = Segmentation(
             scores,
             self.size,
             self.classes,
@@ -147,21 +158,14 @@ class Segmentation:
             self._file_notes,
             self.cleaning,
         )
+        result.style = self.style
+        return result
 
     def confidence(self) -> npt.NDArray[np.float32]:
         """(H, W) the probability of each pixel's label, 0 to 1; 0 where cleaning has changed the label."""
-        confidence = self._likeliest()
+        confidence = likeliest(self.scores, self.size)
         if self.cleaning:
-            labels = np.empty(self.size, np.uint8)
-            counts = np.zeros(len(self.classes), np.int64), np.zeros(len(self.classes), np.float64)
-            _core.label_pixels(self.scores, labels, *counts)
-            confidence[labels != self.labels] = 0
-        return confidence
-
-    def _likeliest(self) -> npt.NDArray[np.float32]:
-        """(H, W) the probability of the most probable class."""
-        confidence = np.empty(self.size, np.float32)
-        _core.pixel_confidence(self.scores, confidence)
+            confidence[labels_of(self.scores, self.size)[0] != self.labels] = 0
         return confidence
 
     @cached_property
@@ -176,13 +180,7 @@ class Segmentation:
     def areas(self) -> list[Area]:
         """The classes found, largest first."""
         _, pixels, confidence = self._counted
-        total = self.size[0] * self.size[1]
-        found = [
-            Area(index, self.classes.names[index], int(count) / total, float(confidence[index]) / int(count))
-            for index, count in enumerate(pixels)
-            if count
-        ]
-        return sorted(found, key=lambda entry: (-entry.area, entry.id))
+        return areas_of(self.classes.names, pixels, confidence)
 
     @property
     def drawn_size(self) -> tuple[int, int]:
@@ -192,30 +190,44 @@ class Segmentation:
         fits = self.size[0] * self.size[1] <= FULL_SIZE_PIXELS and max(self.size) <= _LONGEST_OVERLAY
         return self.size if fits else fitting(self.grid_size, _LONGEST_OVERLAY)
 
-    def overlay(self, opacity: float = 0.45, outlines: bool = True, legend: bool = True) -> Image.Image:
-        """The photo with classes tinted in their colours by `opacity` (0 to 1), outlines, and a legend below.
+    def overlay(
+        self, opacity: float | None = None, outlines: bool = True, legend: bool | None = None
+    ) -> Image.Image:
+        """The photo with classes tinted by `opacity` (0 to 1), outlines, and a legend below; by default as
+        the result's style says.
 
-        The background class, if there is one, is greyed instead of tinted. Without the legend the picture
-        has `drawn_size`.
+        The tints are told apart on photos, and by people who are colour-blind; masks have the palette of the
+        classes. The background class, if there is one, is greyed instead. Without the legend the picture has
+        `drawn_size`.
         """
-        if not 0 <= opacity <= 1:
-            raise ValueError(f"opacity is a share from 0 to 1, got {opacity}")
-        photo, labels = self._drawn()
-        areas = self.areas()
-        return drawing.overlay(photo, labels, self.classes, areas if legend else [], opacity, outlines)
+        style = replace(self.style, opacity=self.style.opacity if opacity is None else opacity)
+        wanted = style.legend is not False if legend is None else legend
+        entries = shares(self.areas(), self.classes) if wanted else []
+        return drawing.overlay(*self._drawn(), self.classes, entries, style.opacity, outlines)
 
-    def cutout(self) -> Image.Image:
-        """The photo as RGBA, transparent on the background; ValueError if the classes have no background.
+    def frame(self) -> Image.Image:
+        """The overlay of a frame of a video. If the style asks for a legend, it names all classes, in the
+        same places below each frame; those that the frame does not show are faint.
+        """
+        names = all_names(self.areas(), self.classes, self.cleaning.only) if self.style.legend else []
+        return drawing.overlay(*self._drawn(), self.classes, names, self.style.opacity, outlines=True)
 
+    def cutout(self, background: str | Path | None = None) -> Image.Image:
+        """The photo without its background; ValueError if the classes have none.
+
+        background: "transparent" (then the picture is RGBA), "blur" (the photo, blurred), a colour such as
+        "#ff8800", or the path of a picture, which is scaled to cover; by default as the result's style says.
         A result that has not been refined goes through the CRF first, with its default preset, and one that
         has not been cleaned loses regions as CUTOUT_CLEANING says. Pixels at the edges, of hair and fur, are
         as opaque as the object covers them, and have its colour without the old background's.
         """
         if self.classes.background is None:
             raise ValueError("a cutout needs a background class, and this model has none")
+        style = self.style if background is None else replace(self.style, background=background)
         photo, labels = self._refined_labels()
         labels = labels if self.cleaning else CUTOUT_CLEANING.clean(labels, self.classes)
-        return matting.cutout(photo, labels != self.classes.background)
+        cut = matting.cutout(photo, labels != self.classes.background)
+        return on_backdrop(cut, photo, style.background)
 
     def _refined_labels(self) -> tuple[RGBImage, Labels]:
         """Photo and labels at `drawn_size`; the labels are refined."""
@@ -240,16 +252,28 @@ class Segmentation:
         """Photo and labels at `drawn_size`."""
         if self.drawn_size == self.size:
             return self.photo(), self.labels
-        return drawing.resized(self.image, self.drawn_size), self._smaller().labels
+        return drawing.resized(self.image, self.drawn_size), self._small().labels
 
-    def _smaller(self) -> "Segmentation":
-        """The same result at `drawn_size`."""
+    def _small(self) -> "Segmentation":
+        """The same scores and cleaning at `drawn_size`."""
         return Segmentation(self.scores, self.drawn_size, self.classes, self.image, cleaning=self.cleaning)
+
+    def confidence_map(self) -> Image.Image:
+        """How sure the net is of each pixel's label, in colours: dark violet at 0 % over green to yellow at
+        100 %, as a scale below says unless the style has no legend. Pixels that cleaning has changed are 0 %.
+        """
+        shown = self if self.drawn_size == self.size else self._small()
+        picture = Image.fromarray(coloured(shown.confidence(), 0, 1))
+        return picture if self.style.legend is False else with_scale(picture, "confidence")
+
+    def uncertainty(self) -> float:
+        """How unsure the net is about the picture, 0 to 1: one minus the mean probability of the labels."""
+        return uncertainty(self.areas())
 
     @cached_property
     def all_regions(self) -> list[Region]:
         """The regions of all classes, the background too, with exact outlines. Raises as `regions` does."""
-        same = self if self.drawn_size == self.size else self._smaller()
+        same = self if self.drawn_size == self.size else self._small()
         regions = regions_of(self.labels, same.confidence())
         return [replace(region, name=self.classes.names[region.id]) for region in regions]
 
@@ -279,10 +303,6 @@ class Segmentation:
         """
         return save_alone(self, Path(target), kinds, Saving(tolerance))
 
-    def save_probabilities(self, path: Path) -> None:
-        """Write an .npz file: `probabilities` (float16, C x H x W), names of `classes`, their `palette`."""
-        write_together(writes(self, {"probabilities": path}, Saving()))
-
     def notes(self, kinds: Sequence[str] = ()) -> list[str]:
         """What a user should know: notes on the file, whether a reduced copy was scored or refined, and which
         of `kinds` are saved at a smaller size.
@@ -296,6 +316,8 @@ class Segmentation:
         if self.is_refined:
             copy = "" if self.grid_size == self.size else f" on a copy reduced to {_by(self.grid_size)}"
             notes.append(f"refined{copy}")
+        if nothing_found(self.areas(), self.classes):
+            notes.append(NOTHING_FOUND)
         sizes = {kind: KINDS[kind].size(self) for kind in kinds}
         smaller = [kind for kind in kinds if sizes[kind] != self.size]
         for size in dict.fromkeys(sizes[kind] for kind in smaller):

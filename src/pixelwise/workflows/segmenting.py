@@ -8,12 +8,13 @@ from typing import Unpack
 from pixelwise.core.errors import ModelError
 from pixelwise.core.threads import processors
 from pixelwise.data.sources.voc import read_list
+from pixelwise.inference.outputs.run_files import write_run_files
+from pixelwise.inference.outputs.submission import check_submission, write_submission
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.results.cleaning import AS_IS, Cleaning
 from pixelwise.inference.results.kind import Saving
 from pixelwise.inference.results.kinds import KINDS, expect_kinds
-from pixelwise.inference.results.run_files import write_run_files
-from pixelwise.inference.results.submission import check_submission, write_submission
+from pixelwise.inference.results.style import USUAL, Style
 from pixelwise.inference.segment_files import Outcome, run
 from pixelwise.inference.sources.files import PassedOver
 from pixelwise.inference.sources.tasks import listed, plan
@@ -23,6 +24,9 @@ from pixelwise.workflows.loading import LoadOptions, load, refuse_options
 
 FRAMES = ("first", "all")
 """Which frames or pages of a file are segmented."""
+
+RANKINGS = ("uncertain",)
+"""How the pictures of a run are ranked."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,11 @@ class SegmentedFolder:
         """The outcomes of pictures that could not be segmented."""
         return tuple(outcome for outcome in self.outcomes if outcome.problem is not None)
 
+    def by_uncertainty(self) -> list[Outcome]:
+        """The outcomes of the others, the most uncertain first: the pictures to label next."""
+        done = [outcome for outcome in self.outcomes if outcome.problem is None]
+        return sorted(done, key=lambda outcome: outcome.uncertainty, reverse=True)
+
 
 def segment_folder(
     inputs: str | Path | Sequence[str | Path],
@@ -59,6 +68,7 @@ def segment_folder(
     hha: str | Path | None = None,
     cleaning: Cleaning = AS_IS,
     tolerance: float = 0.0,
+    style: Style = USUAL,
     submission: str | Path | None = None,
     frames: str = "first",
     every: int = 1,
@@ -75,10 +85,11 @@ def segment_folder(
     skipped, unless `overwrite`, and files that a person has changed since are kept. A picture that cannot be
     segmented becomes an outcome with a `problem`; the others go on. ids: a text file that lists the pictures
     to segment by their names without ending. depth, hha: for models that see them, folders of files called as
-    the pictures are. cleaning: what is done to the labels, such as removing small regions. tolerance: by how
-    many pixels outlines may move, so that they have fewer corners. submission: an archive (.tgz) of all masks
-    to write, in the form of PASCAL VOC's server or of CamVid. frames: "all" segments every frame of an
-    animation and every page of a TIFF file, as NAME_page0001 and so on; "first" notes that there are more.
+    the pictures are. cleaning: what is done to the labels, such as removing small regions. style: how
+    overlays and cutouts are drawn. tolerance: by how many pixels outlines may move, so that they have fewer
+    corners. submission: an archive (.tgz) of all masks to write, in the form of PASCAL VOC's server or of
+    CamVid. frames: "all" segments every frame of an animation and every page of a TIFF file, as NAME_page0001
+    and so on; "first" notes that there are more.
 
     Videos give an overlaid video, NAME_overlay.mp4, with the sound, and the other results of each frame in a
     folder NAME_frames. every, smooth: see `Predictor.video`. on_frame is called with the number of frames of
@@ -113,6 +124,7 @@ def segment_folder(
         model = load(model, **shared)
     predictor = model.with_partners(_given(depth=depth, hha=hha))
     predictor = _cleaned(predictor, cleaning) if cleaning else predictor
+    predictor = predictor if style == USUAL else predictor.with_style(style)
     archive = None if submission is None else Path(submission)
     if archive is not None:
         check_submission(archive, predictor.classes)

@@ -19,7 +19,7 @@ class Cleaning:
     that is not background stays. fill_holes: background that lies inside one class gets that class, for
     example the gap between an arm and the body. min_region: regions smaller than this share of the picture
     (0 to 1) get the class with which they share the longest border; the largest region that is not
-    background always stays.
+    background stays if it has a tenth of that share.
     """
 
     only: tuple[str, ...] = ()

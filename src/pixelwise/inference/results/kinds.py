@@ -33,6 +33,14 @@ def _write_cutout(result: Savable, path: Path, _: Saving, file: BinaryIO) -> Non
     save_picture(file, path, result.cutout())
 
 
+def _write_confidence(result: Savable, path: Path, _: Saving, file: BinaryIO) -> None:
+    save_picture(file, path, result.confidence_map())
+
+
+def _confidence_bytes(result: Savable) -> int:
+    return result.drawn_size[0] * result.drawn_size[1] * 16
+
+
 def _overlay_bytes(result: Savable) -> int:
     return result.drawn_size[0] * result.drawn_size[1] * 24
 
@@ -68,6 +76,7 @@ KINDS = {
     "mask": Kind("_mask.png", _write_mask),
     "overlay": Kind("_overlay.jpg", _write_overlay, drawn_size, _overlay_bytes),
     "cutout": Kind("_cutout.png", _write_cutout, drawn_size, _cutout_bytes, needs_background=True),
+    "confidence": Kind("_confidence.png", _write_confidence, drawn_size, _confidence_bytes),
     "probabilities": Kind(
         "_probabilities.npz", _write_probabilities, _probabilities_size, _probabilities_bytes
     ),

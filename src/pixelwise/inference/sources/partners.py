@@ -16,7 +16,7 @@ from pixelwise.core.types import IMAGE, Channel
 from pixelwise.data.sample_files import ChannelFile, Part, read_part
 from pixelwise.data.sources.folder import by_stem
 from pixelwise.data.sources.nyud import LogDepthFile
-from pixelwise.inference.results.records import state_of
+from pixelwise.inference.outputs.records import state_of
 
 DEPTH, HHA = "depth", "hha"
 

@@ -10,8 +10,9 @@ from pixelwise.core.pictures.endings import VIDEO_SUFFIXES
 from pixelwise.core.pictures.pages import Page, pages_of
 from pixelwise.core.pictures.reading import Encoded
 from pixelwise.core.terminal import printable
-from pixelwise.inference.results.finished_results import RESERVED, Ledger
+from pixelwise.inference.outputs.finished_results import RESERVED, Ledger
 from pixelwise.inference.sources.files import PassedOver, find_pictures
+from pixelwise.inference.sources.urls import shown_url
 from pixelwise.inference.video.reading import is_camera
 
 _URL_AS_PATH = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+:/")  # a path keeps one of the two slashes
@@ -43,6 +44,8 @@ class Task:
     @property
     def shown(self) -> str:
         """The name for messages."""
+        if isinstance(self.path, str):
+            return shown_url(self.path)
         return printable(self.path if self.page is None else self.page)
 
 

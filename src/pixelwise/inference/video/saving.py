@@ -28,9 +28,9 @@ from pixelwise.core.threads import in_order
 from pixelwise.core.types import RGBImage
 from pixelwise.data.annotations.region_files import read_regions
 from pixelwise.data.annotations.regions import AnnotatedPicture
+from pixelwise.inference.outputs.finished_results import FRAMES, OVERLAID
 from pixelwise.inference.predictor import Predictor
-from pixelwise.inference.probabilities import Area
-from pixelwise.inference.results.finished_results import FRAMES, OVERLAID
+from pixelwise.inference.probabilities import NOTHING_FOUND, Area, nothing_found
 from pixelwise.inference.results.kind import Run, Saving
 from pixelwise.inference.results.kinds import KINDS, run_files, writes
 from pixelwise.inference.video.frames import segmented
@@ -252,7 +252,7 @@ def save_video(
         parts = [results.part(number) for number in range(-(-progress.frames // PART))]
         shown = printable(results.overlay)
         write_atomically(results.overlay, lambda file: join_parts(file, parts, original, shown))
-    return SavedVideo(progress, results.outputs(), _notes(video, motion, progress))
+    return SavedVideo(progress, results.outputs(), _notes(video, motion, progress, predictor.classes))
 
 
 Saved = tuple[Segmented, list[Area], RGBImage]
@@ -285,11 +285,11 @@ def _saved_frame(results: VideoResults, entry: Segmented) -> Saved:
     with PICTURES.reserve(result.saving_bytes(results.kinds)):
         write_together(writes(result, results.files(entry.index), results.saving))
         wanted = OVERLAY in results.kinds
-        shown = np.asarray(result.overlay(legend=False)) if wanted else np.empty((0, 0, 3), np.uint8)
+        shown = np.asarray(result.frame()) if wanted else np.empty((0, 0, 3), np.uint8)
         return entry, result.areas(), shown
 
 
-def _notes(video: Video, motion: Motion, progress: Progress) -> list[str]:
+def _notes(video: Video, motion: Motion, progress: Progress, classes: Classes) -> list[str]:
     notes = [
         f"{progress.frames} frames"
         if motion.every == 1
@@ -297,6 +297,8 @@ def _notes(video: Video, motion: Motion, progress: Progress) -> list[str]:
     ]
     if motion.smooth is not None:
         notes.append("smoothed over time by " + ("the CRF" if motion.smooth == "crf" else "a running mean"))
+    if nothing_found(progress.areas(classes.names), classes):
+        notes.append(NOTHING_FOUND)
     return notes + video.notes()
 
 

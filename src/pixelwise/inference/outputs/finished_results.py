@@ -22,8 +22,8 @@ from pixelwise.core.files import (
     write_together,
 )
 from pixelwise.core.terminal import printable
+from pixelwise.inference.outputs.records import Identity, Record, Result, absolute
 from pixelwise.inference.results.kinds import KINDS
-from pixelwise.inference.results.records import Identity, Record, Result, absolute
 
 FRAMES = "_frames"
 """The ending of the folder of a video's results, a file for each frame and kind."""

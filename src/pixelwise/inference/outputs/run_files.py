@@ -1,4 +1,4 @@
-"""The files about all pictures of a run: annotations for COCO and CVAT, a table of regions, lists of classes."""
+"""The files about all pictures of a run: annotations for COCO and CVAT, a table of regions, class lists."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
@@ -7,10 +7,10 @@ from pixelwise.core.classes import Classes
 from pixelwise.data.annotations.names import common_folder
 from pixelwise.data.annotations.region_files import read_regions
 from pixelwise.data.annotations.regions import AnnotatedPicture
-from pixelwise.inference.results.finished_results import Ledger
+from pixelwise.inference.outputs.finished_results import Ledger
+from pixelwise.inference.outputs.records import Identity, Record
 from pixelwise.inference.results.kind import Run, Saving
 from pixelwise.inference.results.kinds import run_files
-from pixelwise.inference.results.records import Identity, Record
 from pixelwise.inference.segment_files import Outcome
 from pixelwise.inference.sources.urls import name_of
 
