@@ -117,11 +117,11 @@ class Ledger:
         for key, path in paths.items():
             if not path.is_file():
                 continue
-            if not written.get(key):
-                if key not in ours:
-                    notes[key] = f"{printable(path.name)} was there before and is kept"
-            elif not overwrite and sha256_of(path) not in written[key]:
-                notes[key] = _changed(path)
+            digests = written.get(key, ())
+            unknown = not digests and key not in ours
+            changed = bool(digests) and not overwrite and sha256_of(path) not in digests
+            if unknown or changed:
+                notes[key] = _kept(path, digests)
         return notes
 
     def save(
@@ -189,13 +189,16 @@ class Ledger:
                 if path.stat().st_size != record.result.sizes[kind]:
                     if kind not in record.written:
                         return None
-                    notes.append(_changed(path))
+                    notes.append(_kept(path, record.written[kind]))
             return replace(record.result, notes=notes) if record.picture.is_still(picture) else None
         except (OSError, KeyError):
             return None
 
 
-def _changed(path: Path) -> str:
+def _kept(path: Path, digests: Sequence[str]) -> str:
+    """A note on a file that stays; `digests` are those of what was written under its name."""
+    if not digests:
+        return f"{printable(path.name)} was there before and is kept"
     return f"{printable(path.name)} was changed since it was written and is kept; --overwrite makes it again"
 
 

@@ -19,7 +19,7 @@ from pixelwise.data.annotations.yolo import yolo_text, yolo_yaml
 from pixelwise.inference.results.kind import Kind, Run, RunFile, Savable, Saving
 
 
-def annotated(result: Savable, path: Path, saving: Saving) -> AnnotatedPicture:
+def _annotated(result: Savable, path: Path, saving: Saving) -> AnnotatedPicture:
     """The picture with all its regions, simplified. One without a file is called as its result at `path`."""
     regions = tuple(region.simplified(saving.tolerance) for region in result.all_regions)
     return AnnotatedPicture(_file(result) or path.with_suffix(".jpg"), result.size, regions)
@@ -36,18 +36,18 @@ def _write_labelme(result: Savable, path: Path, saving: Saving, file: BinaryIO) 
         shown = io.BytesIO()
         save_picture(shown, Path(".jpg"), Image.fromarray(result.photo()))
         content = shown.getvalue()
-    text = labelme_json(annotated(result, path, saving), result.classes, path.parent, content)
+    text = labelme_json(_annotated(result, path, saving), result.classes, path.parent, content)
     file.write(text.encode())
 
 
 def _write_yolo(result: Savable, path: Path, saving: Saving, file: BinaryIO) -> None:
-    file.write(yolo_text(annotated(result, path, saving), result.classes).encode())
+    file.write(yolo_text(_annotated(result, path, saving), result.classes).encode())
 
 
 def _write_geojson(result: Savable, path: Path, saving: Saving, file: BinaryIO) -> None:
     place = _place(result)
     on_map = (None, None) if place is None else (place.transform, place.code)
-    file.write(geojson(annotated(result, path, saving), result.classes, *on_map).encode())
+    file.write(geojson(_annotated(result, path, saving), result.classes, *on_map).encode())
 
 
 def _place(result: Savable) -> Georeference | None:
@@ -114,7 +114,7 @@ ANNOTATIONS = {
 """The kinds that hold outlines or figures of regions."""
 
 
-def write_alone(run_file: RunFile, result: Savable, path: Path, saving: Saving, file: BinaryIO) -> None:
-    """Write a file about all pictures of a run for one picture."""
-    picture = annotated(result, path, saving)
-    run_file.write(Run(lambda: iter([picture]), result.classes, picture.path.parent, path.parent), file)
+def write_alone(run_file: RunFile, result: Savable, target: Path, saving: Saving, file: BinaryIO) -> None:
+    """Write a file about all pictures of a run for one picture, whose results begin with `target`."""
+    picture = _annotated(result, Path(f"{target}.jpg"), saving)
+    run_file.write(Run(lambda: iter([picture]), result.classes, picture.path.parent, target.parent), file)

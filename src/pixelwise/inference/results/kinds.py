@@ -113,7 +113,7 @@ def save_alone(result: Savable, target: Path, kinds: Sequence[str], saving: Savi
         run_file = KINDS[kind].run_file
         if KINDS[kind].is_hidden and run_file is not None:
             paths[kind] = Path(f"{target}_{run_file.name}")
-            files[paths[kind]] = partial(write_alone, run_file, result, paths[kind], saving)
+            files[paths[kind]] = partial(write_alone, run_file, result, target, saving)
     write_together(files)
     return paths
 
