@@ -297,6 +297,7 @@ def _turn(ring: Sequence[Sequence[float]]) -> float:
     return float((x[:-1] * y[1:] - x[1:] * y[:-1]).sum())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", [False, True])
 def test_a_full_disk_leaves_whole_files(first: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for step in itertools.count(1):
