@@ -33,8 +33,8 @@ from pixelwise.inference.results import drawing, matting, notebook
 from pixelwise.inference.results.backdrops import on_backdrop
 from pixelwise.inference.results.cleaning import AS_IS, Cleaning, cleaned_for_cutout
 from pixelwise.inference.results.heat import coloured, with_scale
-from pixelwise.inference.results.kind import Saving
-from pixelwise.inference.results.kinds import KINDS, save_alone
+from pixelwise.inference.results.kind import Saving, shown_size
+from pixelwise.inference.results.kinds import KINDS, kind_notes, save_alone
 from pixelwise.inference.results.legend import all_names, shares
 from pixelwise.inference.results.style import USUAL
 
@@ -126,22 +126,23 @@ class Segmentation:
         """(H, W) the id of the most probable class of every pixel, cleaned if that was asked for."""
         return self._counted[0]
 
+    @property
+    def file_labels(self) -> Labels:
+        """(H, W) the labels as masks and annotations hold them."""
+        return self.labels
+
+    @property
+    def file_classes(self) -> Classes:
+        """The classes of `file_labels`."""
+        return self.classes
+
     def cleaned(self, cleaning: Cleaning) -> "Segmentation":
         """The same result with cleaned labels: chosen classes, the largest region, holes, small regions.
 
         Probabilities stay. The confidence of a class is that of its pixels which the cleaning did not change.
         """
-        result = Segmentation(
-            self.scores,
-            self.size,
-            self.classes,
-            self.image,
-            self._original,
-            self.scored_size if self.is_refined else None,
-            self._file_notes,
-            cleaning,
-        )
-        result.scored_size, result.path, result.style = self.scored_size, self.path, self.style
+        result = self._again(self.scores, self.image, self.is_refined, cleaning)
+        result.scored_size = self.scored_size
         return result
 
     def rescored(self, scores: Scores, refined: bool = False) -> "Segmentation":
@@ -149,17 +150,14 @@ class Segmentation:
 
         refined: whether a CRF has given them.
         """
-        result = Segmentation(
-            scores,
-            self.size,
-            self.classes,
-            drawing.resized(self.image, (scores.shape[1], scores.shape[2])),
-            self._original,
-            self.scored_size if refined or self.is_refined else None,
-            self._file_notes,
-            self.cleaning,
-        )
-        result.style = self.style
+        image = drawing.resized(self.image, (scores.shape[1], scores.shape[2]))
+        return self._again(scores, image, refined or self.is_refined, self.cleaning)
+
+    def _again(self, scores: Scores, image: RGBImage, refined: bool, cleaning: Cleaning) -> "Segmentation":
+        scored_size = self.scored_size if refined else None
+        original, notes = self._original, self._file_notes
+        result = Segmentation(scores, self.size, self.classes, image, original, scored_size, notes, cleaning)
+        result.path, result.style = self.path, self.style
         return result
 
     def confidence(self) -> npt.NDArray[np.float32]:
@@ -289,8 +287,8 @@ class Segmentation:
     def all_regions(self) -> list[Region]:
         """The regions of all classes, the background too, with exact outlines. Raises as `regions` does."""
         same = self if self.drawn_size == self.size else self._small()
-        regions = regions_of(self.labels, same.confidence())
-        return [replace(region, name=self.classes.names[region.id]) for region in regions]
+        regions = regions_of(self.file_labels, same.confidence())
+        return [replace(region, name=self.file_classes.names[region.id]) for region in regions]
 
     def regions(self, tolerance: float = 0.0) -> list[Region]:
         """The connected regions of all classes but the background: polygons with holes, area, box, centroid
@@ -301,7 +299,7 @@ class Segmentation:
         tolerance, ImageError for labels with millions of corners.
         """
         chosen = Saving(tolerance)
-        found = (region for region in self.all_regions if region.id != self.classes.background)
+        found = (region for region in self.all_regions if region.id != self.file_classes.background)
         return [region.simplified(chosen.tolerance) for region in found]
 
     def save(
@@ -325,27 +323,19 @@ class Segmentation:
         notes = list(self._file_notes)
         if self.scored_size != self.size:
             changed = "enlarged" if max(self.scored_size) > max(self.size) else "reduced"
-            notes.append(f"scored on a copy {changed} to {_by(self.scored_size)}")
+            notes.append(f"scored on a copy {changed} to {shown_size(self.scored_size)}")
         if self.cleaning:
             notes.append(f"cleaned: {self.cleaning}")
         if self.is_refined:
-            copy = "" if self.grid_size == self.size else f" on a copy reduced to {_by(self.grid_size)}"
+            copy = (
+                "" if self.grid_size == self.size else f" on a copy reduced to {shown_size(self.grid_size)}"
+            )
             notes.append(f"refined{copy}")
         if nothing_found(self.areas(), self.classes):
             notes.append(NOTHING_FOUND)
-        sizes = {kind: KINDS[kind].size(self) for kind in kinds}
-        smaller = [kind for kind in kinds if sizes[kind] != self.size]
-        for size in dict.fromkeys(sizes[kind] for kind in smaller):
-            of_size = " and ".join(kind for kind in smaller if sizes[kind] == size)
-            notes.append(f"{of_size} saved at {_by(size)}")
-        notes += filter(None, (KINDS[kind].note(self) for kind in kinds))
-        return notes
+        return notes + kind_notes(self, kinds)
 
     def saving_bytes(self, kinds: Sequence[str]) -> int:
         """The approximate largest memory for labels and `save`, for memory_budget.PICTURES."""
         pixels = self.size[0] * self.size[1]
         return pixels + max((KINDS[kind].memory(self) for kind in kinds), default=0)
-
-
-def _by(size: tuple[int, int]) -> str:
-    return f"{size[1]}x{size[0]}"

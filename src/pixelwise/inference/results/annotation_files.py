@@ -36,18 +36,18 @@ def _write_labelme(result: Savable, path: Path, saving: Saving, file: BinaryIO) 
         shown = io.BytesIO()
         save_picture(shown, Path(".jpg"), Image.fromarray(result.photo()))
         content = shown.getvalue()
-    text = labelme_json(_annotated(result, path, saving), result.classes, path.parent, content)
+    text = labelme_json(_annotated(result, path, saving), result.file_classes, path.parent, content)
     file.write(text.encode())
 
 
 def _write_yolo(result: Savable, path: Path, saving: Saving, file: BinaryIO) -> None:
-    file.write(yolo_text(_annotated(result, path, saving), result.classes).encode())
+    file.write(yolo_text(_annotated(result, path, saving), result.file_classes).encode())
 
 
 def _write_geojson(result: Savable, path: Path, saving: Saving, file: BinaryIO) -> None:
     place = _place(result)
     on_map = (None, None) if place is None else (place.transform, place.code)
-    file.write(geojson(_annotated(result, path, saving), result.classes, *on_map).encode())
+    file.write(geojson(_annotated(result, path, saving), result.file_classes, *on_map).encode())
 
 
 def _place(result: Savable) -> Georeference | None:
@@ -117,4 +117,5 @@ ANNOTATIONS = {
 def write_alone(run_file: RunFile, result: Savable, target: Path, saving: Saving, file: BinaryIO) -> None:
     """Write a file about all pictures of a run for one picture, whose results begin with `target`."""
     picture = _annotated(result, Path(f"{target}.jpg"), saving)
-    run_file.write(Run(lambda: iter([picture]), result.classes, picture.path.parent, target.parent), file)
+    run = Run(lambda: iter([picture]), result.file_classes, picture.path.parent, target.parent)
+    run_file.write(run, file)

@@ -17,6 +17,11 @@ Size = tuple[int, int]
 """(height, width)"""
 
 
+def shown_size(size: Size) -> str:
+    """WIDTHxHEIGHT, for people."""
+    return f"{size[1]}x{size[0]}"
+
+
 class Savable(Protocol):
     """What the kinds take from a Segmentation."""
 
@@ -30,7 +35,9 @@ class Savable(Protocol):
     @property
     def drawn_size(self) -> Size: ...
     @property
-    def labels(self) -> Labels: ...
+    def file_labels(self) -> Labels: ...
+    @property
+    def file_classes(self) -> Classes: ...
     @property
     def all_regions(self) -> Sequence[Region]: ...
     def photo(self) -> RGBImage: ...

@@ -15,7 +15,7 @@ from pixelwise.core.pictures.geotiff import georeference_of, write_geotiff
 from pixelwise.core.pictures.writing import save_picture
 from pixelwise.inference.crf_refiner import refined_size, reserved_bytes
 from pixelwise.inference.results.annotation_files import ANNOTATIONS, write_alone
-from pixelwise.inference.results.kind import Kind, Run, Savable, Saving, Size, drawn_size
+from pixelwise.inference.results.kind import Kind, Run, Savable, Saving, Size, drawn_size, shown_size
 
 FULL_SIZE_VALUES = 100_000_000
 """Probabilities with more values (classes x height x width) are saved at the grid's size."""
@@ -53,7 +53,7 @@ def _cutout_bytes(result: Savable) -> int:
 
 def _write_geotiff(result: Savable, _: Path, __: Saving, file: BinaryIO) -> None:
     place = None if result.path is None else georeference_of(result.path)
-    write_geotiff(file, result.labels, result.classes, place)
+    write_geotiff(file, result.file_labels, result.file_classes, place)
 
 
 def _write_probabilities(result: Savable, _: Path, __: Saving, file: BinaryIO) -> None:
@@ -93,6 +93,19 @@ def expect_kinds(save: Sequence[str], of_pictures: bool = False) -> None:
     known = [kind for kind, entry in KINDS.items() if not (of_pictures and entry.is_hidden)]
     if unknown := [kind for kind in save if kind not in known]:
         raise ValueError(f"expected kinds among {', '.join(known)}, got {', '.join(unknown)}")
+
+
+def kind_notes(result: Savable, kinds: Sequence[str]) -> list[str]:
+    """Which of `kinds` are saved at another size than the picture's, and what else each says about its
+    file.
+    """
+    notes = []
+    sizes = {kind: KINDS[kind].size(result) for kind in kinds}
+    smaller = [kind for kind in kinds if sizes[kind] != result.size]
+    for size in dict.fromkeys(sizes[kind] for kind in smaller):
+        of_size = " and ".join(kind for kind in smaller if sizes[kind] == size)
+        notes.append(f"{of_size} saved at {shown_size(size)}")
+    return notes + [note for kind in kinds if (note := KINDS[kind].note(result))]
 
 
 def writes(result: Savable, paths: Mapping[str, Path], saving: Saving) -> dict[Path, Write]:
