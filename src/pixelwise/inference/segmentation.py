@@ -14,7 +14,8 @@ from PIL import Image
 from pixelwise.core.classes import Classes
 from pixelwise.core.errors import ModelError
 from pixelwise.core.pictures.label_pictures import mask
-from pixelwise.core.pictures.reading import fitting
+from pixelwise.core.pictures.pages import Page
+from pixelwise.core.pictures.reading import Encoded, fitting
 from pixelwise.core.types import Labels, RGBImage, Scores
 from pixelwise.data.annotations.regions import Region, regions_of
 from pixelwise.inference.crf_refiner import CRFRefiner, refined, refined_size
@@ -96,7 +97,9 @@ class Segmentation:
         self.scored_size = self.grid_size if scored_size is None else scored_size
         """(height, width) of the copy that the net scored."""
         self.path: Path | None = None
-        """The file that the picture came from."""
+        """The file that the picture came from, if it is a whole file of this machine."""
+        self.content: Encoded | Page | None = None
+        """Else the content of its file, or its page of one, if it came from there."""
         self.style = USUAL
         """How overlays and cutouts are drawn."""
 
@@ -157,7 +160,7 @@ class Segmentation:
         scored_size = self.scored_size if refined else None
         original, notes = self._original, self._file_notes
         result = Segmentation(scores, self.size, self.classes, image, original, scored_size, notes, cleaning)
-        result.path, result.style = self.path, self.style
+        result.path, result.content, result.style = self.path, self.content, self.style
         return result
 
     def confidence(self) -> npt.NDArray[np.float32]:

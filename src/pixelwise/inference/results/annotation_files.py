@@ -6,7 +6,6 @@ from typing import BinaryIO
 
 from PIL import Image
 
-from pixelwise.core.pictures.geotiff import Georeference, georeference_of
 from pixelwise.core.pictures.writing import save_picture
 from pixelwise.data.annotations.coco import write_coco
 from pixelwise.data.annotations.cvat import write_cvat
@@ -16,7 +15,7 @@ from pixelwise.data.annotations.region_files import write_regions
 from pixelwise.data.annotations.region_table import write_region_table
 from pixelwise.data.annotations.regions import AnnotatedPicture
 from pixelwise.data.annotations.yolo import yolo_text, yolo_yaml
-from pixelwise.inference.results.kind import Kind, Run, RunFile, Savable, Saving
+from pixelwise.inference.results.kind import Kind, Run, RunFile, Savable, Saving, place_of
 
 
 def _annotated(result: Savable, path: Path, saving: Saving) -> AnnotatedPicture:
@@ -45,18 +44,13 @@ def _write_yolo(result: Savable, path: Path, saving: Saving, file: BinaryIO) -> 
 
 
 def _write_geojson(result: Savable, path: Path, saving: Saving, file: BinaryIO) -> None:
-    place = _place(result)
+    place = place_of(result)
     on_map = (None, None) if place is None else (place.transform, place.code)
     file.write(geojson(_annotated(result, path, saving), result.file_classes, *on_map).encode())
 
 
-def _place(result: Savable) -> Georeference | None:
-    path = _file(result)
-    return None if path is None else georeference_of(path)
-
-
 def _coordinates(result: Savable) -> str:
-    place = _place(result)
+    place = place_of(result)
     if place is None:
         return "geojson in pixels"
     return f"geojson in the coordinates of {place.code or 'the picture'}"
