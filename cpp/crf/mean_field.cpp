@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <numeric>
 #include <stdexcept>
 #include <string>
@@ -18,33 +19,30 @@ constexpr float impossible = -1e30f;  // the logit of padding columns
 
 std::size_t size(Index count) { return static_cast<std::size_t>(count); }
 
-int threads_worth(int wanted, Index pixels) {
-    return static_cast<int>(std::clamp<Index>(pixels / 4096, 1, std::max(wanted, 1)));
-}
-
-// The first link at or after `target` that begins a chain.
-Index chain_start(const std::vector<Link>& links, Index target) {
-    const Index count = static_cast<Index>(links.size());
-    while (target > 0 && target < count && links[size(target - 1)].half != 0.0f) ++target;
-    return target;
-}
-
 // The terms in the form for sweeps.
 void by_corners(std::vector<SweepView>& terms) {
     std::stable_sort(terms.begin(), terms.end(),
                      [](const SweepView& one, const SweepView& other) { return one.corners < other.corners; });
 }
 
-std::vector<PairwiseTerm> build_terms(const std::vector<Pairwise>& pairwise, const Tiles& tiles, int width, int threads,
-                                      const Routines& routines, Index most_vertices) {
-    std::vector<PairwiseTerm> terms;
+using Lattices = std::vector<std::shared_ptr<const Lattice>>;
+
+// The terms' lattices: those that they bring along, and new ones.
+Lattices build_lattices(const std::vector<Pairwise>& pairwise, const Tiles& tiles, int threads, const Routines& routines,
+                        Index most_vertices) {
+    Lattices lattices;
     for (const Pairwise& term : pairwise) try {
-            terms.emplace_back(term, tiles, width, routines, threads, most_vertices);
-            most_vertices -= terms.back().lattice().vertices();
+            std::shared_ptr<const Lattice> lattice = term.lattice;
+            if (!lattice)
+                lattice = std::make_shared<const Lattice>(term.dimensions, term.features, tiles, routines, threads, most_vertices);
+            else if (lattice->shape() != tiles.shape() || lattice->parts() != threads)
+                throw std::invalid_argument("the lattice was built for another shape or number of threads");
+            most_vertices = lattice->within(most_vertices);
+            lattices.push_back(std::move(lattice));
         } catch (const std::invalid_argument& error) {
-            throw std::invalid_argument("kernel " + std::to_string(terms.size()) + ": " + error.what());
+            throw std::invalid_argument("kernel " + std::to_string(lattices.size()) + ": " + error.what());
         }
-    return terms;
+    return lattices;
 }
 
 }  // namespace
@@ -54,19 +52,21 @@ MeanField::MeanField(const Shape& shape, int classes, const std::vector<Pairwise
     : shape_(shape), classes_(classes), threads_(threads_worth(threads, shape.pixels())), routines_(routines),
       width_((classes + 7) / 8 * 8) {
     const Tiles tiles(shape);
-    terms_ = build_terms(pairwise, tiles, width_, threads_, routines, most_vertices);
+    Lattices lattices = build_lattices(pairwise, tiles, threads_, routines, most_vertices);
 
     // The lattice with the most dimensions costs most, so pixels are ordered for it.
-    std::size_t deepest = 0;
-    for (std::size_t k = 0; k < terms_.size(); ++k)
-        if (pairwise[k].dimensions > pairwise[deepest].dimensions) deepest = k;
-    std::vector<std::int32_t> order(size(shape.pixels()));
-    std::iota(order.begin(), order.end(), 0);
-    if (!terms_.empty()) order = terms_[deepest].lattice().grouped(tiles, threads_);
-
-    for (std::size_t k = 0; k < terms_.size(); ++k)
-        terms_[k].prepare(pairwise[k], order, tiles, k == deepest, classes_, threads_);
-    pixels_.emplace(shape, classes, std::move(order), routines);
+    const auto deepest = std::max_element(lattices.begin(), lattices.end(), [](const auto& one, const auto& other) {
+        return one->dimensions() < other->dimensions();
+    });
+    std::vector<std::int32_t> any_order(deepest == lattices.end() ? size(shape.pixels()) : 0);
+    std::iota(any_order.begin(), any_order.end(), 0);
+    const std::shared_ptr<const Lattice> first = deepest == lattices.end() ? nullptr : *deepest;
+    const std::vector<std::int32_t>& order = first ? first->order() : any_order;
+    for (std::size_t k = 0; k < lattices.size(); ++k) {
+        terms_.emplace_back(*lattices[k], pairwise[k], order, tiles, classes_, width_);
+        lattices[k] = nullptr;  // frees what nobody else uses
+    }
+    pixels_.emplace(shape, classes, order, routines);
     for (int t = 0; t < threads_; ++t) scratch_.emplace_back(width_, terms_.size());
     messages_.reserve(terms_.size());
 }
@@ -148,12 +148,12 @@ Index MeanField::set_unary(const Strided<const float>& unary) {
 
 void MeanField::blur(Member& member, std::size_t first, std::size_t last) {
     int directions = 0;
-    for (std::size_t k = first; k < last; ++k) directions = std::max(directions, terms_[k].lattice().corners());
+    for (std::size_t k = first; k < last; ++k) directions = std::max(directions, terms_[k].corners());
     for (int j = 0; j < directions; ++j) {
         for (std::size_t k = first; k < last; ++k) {
             PairwiseTerm& term = terms_[k];
-            if (j >= term.lattice().corners()) continue;
-            const std::vector<Link>& links = term.lattice().chain(j);
+            if (j >= term.corners()) continue;
+            const std::vector<Link>& links = term.chain(j);
             const auto range = member.share(static_cast<Index>(links.size()));
             const Index begin = chain_start(links, range.begin), end = chain_start(links, range.end);
             routines_.blur(links.data() + begin, end - begin, term.rows(term.sums[0]));
@@ -192,7 +192,7 @@ void MeanField::filter(const Source& source, std::size_t first, std::size_t last
         blur(member, first, last);
         for (std::size_t k = first; k < last; ++k) {
             if (terms_[k].matrix.size() == 0) continue;
-            const auto rows = member.share(terms_[k].lattice().vertices());
+            const auto rows = member.share(terms_[k].vertices());
             routines_.transform(terms_[k].rows(terms_[k].sums[0]), rows.begin, rows.end, terms_[k].matrix.data(),
                                own.row.data());
         }
@@ -287,6 +287,6 @@ double MeanField::divergence_of(const Strided<const float>& beliefs) {
 
 std::size_t MeanField::terms() const { return terms_.size(); }
 
-Index MeanField::vertices(std::size_t term) const { return terms_[term].lattice().vertices(); }
+Index MeanField::vertices(std::size_t term) const { return terms_[term].vertices(); }
 
 }  // namespace pixelwise

@@ -9,6 +9,7 @@
 #include "crf/key_table.hpp"
 #include "crf/lattice_fields.hpp"
 #include "crf/permutohedral.hpp"
+#include "crf/tile_groups.hpp"
 #include "common/threads.hpp"
 
 namespace pixelwise {
@@ -35,24 +36,21 @@ class SimplexNumbers {
         for (const Field& field : fields.quotient) unit_.push_back(field.template unit<Words>());
     }
 
-    // The numbers of a tile's simplices with these keys.
-    void number(const Tiles::Tile& tile, const Key<Words>* key, std::int32_t* id) {
-        const int count = tile.pixels();
-        for (int i = 0; i < count; ++i) hashes_[size(i)] = key[i].hash();
+    // For the pixels of a tile, whose simplices have these keys: order[i] is the offset in the tile of the pixel that comes
+    // i-th if those of one simplex stand side by side, and id[i] the number of its simplex.
+    void number(const Tiles::Tile& tile, const Key<Words>* key, std::int32_t* order, std::int32_t* id) {
+        groups_.sort(tile, key, order);
+        const std::vector<Key<Words>>& distinct = groups_.keys();
+        const std::size_t each = size(d_ + 1);
+        for (std::size_t g = 0; g < distinct.size(); ++g) hashes_[g] = distinct[g].hash();
         fresh_.clear();
-        for (int i = 0; i < count; ++i) {
-            simplices_.prefetch(hashes_[size(i + ahead)]);
-            if (i > 0 && key[i] == key[i - 1]) {
-                id[i] = id[i - 1];
-            } else if (i >= tile.width && key[i] == key[i - tile.width]) {
-                id[i] = id[i - tile.width];
-            } else {
-                const std::int32_t before = simplices_.size();
-                id[i] = simplices_.number(key[i], hashes_[size(i)]);
-                if (id[i] == before) fresh_.push_back(key[i]);
-            }
+        for (std::size_t g = 0; g < distinct.size(); ++g) {
+            simplices_.prefetch(hashes_[g + ahead]);
+            const std::int32_t before = simplices_.size(), number = simplices_.number(distinct[g], hashes_[g]);
+            if (number == before) fresh_.push_back(distinct[g]);
+            std::fill_n(id + groups_.start(g), groups_.size(g), number);
         }
-        const std::size_t each = size(d_ + 1), wanted = fresh_.size() * each;
+        const std::size_t wanted = fresh_.size() * each;
         for (std::size_t i = 0; i < fresh_.size(); ++i) go_round(fresh_[i], &around_[i * each]);
         for (std::size_t i = 0; i < wanted; ++i) hashes_[i] = around_[i].hash();
         for (std::size_t i = 0; i < wanted; ++i) {
@@ -124,6 +122,7 @@ class SimplexNumbers {
     KeyTable<Words> simplices_, vertices_;
     std::vector<Key<Words>> names_;
     std::vector<std::int32_t> corners_;
+    TileGroups<Words> groups_;
     std::vector<std::uint64_t> hashes_;
     std::vector<Key<Words>> fresh_, around_;
 };
