@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <memory>
 #include <numeric>
 #include <stdexcept>
 #include <string>
 #include <utility>
 
+#include "common/stopwatch.hpp"
 #include "common/threads.hpp"
 
 namespace pixelwise {
@@ -48,9 +50,9 @@ Lattices build_lattices(const std::vector<Pairwise>& pairwise, const Tiles& tile
 }  // namespace
 
 MeanField::MeanField(const Shape& shape, int classes, const std::vector<Pairwise>& pairwise, int threads,
-                     const Routines& routines, Index most_vertices)
+                     const Routines& routines, Index most_vertices, bool merge_labels)
     : shape_(shape), classes_(classes), threads_(threads_worth(threads, shape.pixels())), routines_(routines),
-      width_((classes + 7) / 8 * 8) {
+      all_width_((classes + 7) / 8 * 8), width_(all_width_), merge_labels_(merge_labels) {
     const Tiles tiles(shape);
     Lattices lattices = build_lattices(pairwise, tiles, threads_, routines, most_vertices);
 
@@ -71,29 +73,6 @@ MeanField::MeanField(const Shape& shape, int classes, const std::vector<Pairwise
     messages_.reserve(terms_.size());
 }
 
-template <class Work>
-void MeanField::for_tiles(const Member& member, const Work& work) {
-    Scratch& scratch = scratch_[size(member.index)];
-    const auto& tiles = pixels_->tiles().list();
-    const auto range = member.share(static_cast<Index>(tiles.size()));
-    for (Index t = range.begin; t < range.end; ++t) {
-        member.go_on();
-        work(tiles[size(t)], scratch);
-    }
-}
-
-const float* MeanField::given(const Strided<const float>& values, const Tiles::Tile& tile, Scratch& scratch) const {
-    pixels_->take(tile, values, scratch.planes);
-    pixels_->to_rows(tile, scratch.planes, scratch.beliefs.data());
-    return scratch.beliefs.data();
-}
-
-const float* MeanField::own_beliefs(const Tiles::Tile& tile, Scratch& scratch) const {
-    routines_.beliefs(messages_.data(), static_cast<int>(messages_.size()), tile.first, tile.pixels(), width_,
-                     unary_.data() + tile.first * width_, scratch.beliefs.data());
-    return scratch.beliefs.data();
-}
-
 Index MeanField::first_spoilt(const Tiles::Tile& tile, const float* planes, Index none) const {
     Index first = none;
     for (int c = 0; c < classes_; ++c)
@@ -104,7 +83,7 @@ Index MeanField::first_spoilt(const Tiles::Tile& tile, const float* planes, Inde
 }
 
 Index MeanField::set_unary(const Strided<const float>& unary) {
-    messages_.clear();
+    begin_again(0, merge_labels_);
     unary_.resize(size(shape_.pixels() * width_));
     const Index none = shape_.pixels() * classes_;
     std::vector<double> least_sum(size(threads_), 0.0);
@@ -180,16 +159,21 @@ void MeanField::filter(const Source& source, std::size_t first, std::size_t last
         own.onto.clear();
         for (std::size_t k = first; k < last; ++k)
             own.onto.push_back(terms_[k].to_splat(terms_[k].sums[size(member.index)]));
+        Stopwatch clock(member.index == 0);
         for_tiles(member, [&](const Tiles::Tile& tile, Scratch& scratch) {
-            routines_.splat(own.onto.data(), static_cast<int>(own.onto.size()), tile.first, tile.pixels(), width_,
-                           source(tile, scratch));
+            const float* const beliefs = source(tile, scratch);
+            clock.lap(seconds_.beliefs);
+            routines_.splat(own.onto.data(), static_cast<int>(own.onto.size()), tile.first, tile.pixels(), width_, beliefs);
+            clock.lap(seconds_.splat);
         });
         member.wait();
         for (int t = 1; t < member.size; ++t) {
             for (std::size_t k = first; k < last; ++k) terms_[k].merge(member, t, routines_);
             member.wait();
         }
+        clock.lap(seconds_.merge);
         blur(member, first, last);
+        clock.lap(seconds_.blur);
         for (std::size_t k = first; k < last; ++k) {
             if (terms_[k].matrix.size() == 0) continue;
             const auto rows = member.share(terms_[k].vertices());
@@ -201,25 +185,57 @@ void MeanField::filter(const Source& source, std::size_t first, std::size_t last
 }
 
 void MeanField::accept_messages() {
+    for (PairwiseTerm& term : terms_) std::swap(term.values, term.sums[0]);
+    list_messages();
+}
+
+void MeanField::list_messages() {
     messages_.clear();
-    for (PairwiseTerm& term : terms_) {
-        std::swap(term.values, term.sums[0]);
-        messages_.push_back(term.to_slice(term.values));
-    }
+    for (PairwiseTerm& term : terms_) messages_.push_back(term.to_slice(term.values));
     by_corners(messages_);
 }
 
-void MeanField::step() {
-    filter([&](const Tiles::Tile& tile, Scratch& scratch) { return own_beliefs(tile, scratch); }, 0, terms_.size());
+void MeanField::advance(bool watch) {
+    if (watch && before_.size() != size(shape_.pixels() * width_)) {
+        before_.resize(size(shape_.pixels() * width_));
+        comparable_ = false;
+    }
+    if (!std::exchange(comparable_, false) && watch)
+        std::fill_n(before_.data(), before_.size(), std::numeric_limits<float>::infinity());
+    for (Scratch& scratch : scratch_) {
+        std::fill(scratch.largest.begin(), scratch.largest.end(), 0.0f);
+        scratch.change = 0.0f;
+    }
+    const auto source = [&](const Tiles::Tile& tile, Scratch& scratch) {
+        const float* const beliefs = own_beliefs(tile, scratch);
+        observe(tile, scratch, watch);
+        return beliefs;
+    };
+    filter(source, 0, terms_.size());
     accept_messages();
+    comparable_ = watch;
+    ++steps_;
+}
+
+float MeanField::step(bool watch) {
+    catch_up();
+    review();
+    advance(watch);
+    ++wanted_;
+    float change = 0.0f;
+    for (const Scratch& scratch : scratch_) change = std::max(change, scratch.change);
+    return change;
 }
 
 void MeanField::step_from(const Strided<const float>& beliefs) {
+    part();
+    may_merge_ = comparable_ = false;
     filter([&](const Tiles::Tile& tile, Scratch& scratch) { return given(beliefs, tile, scratch); }, 0, terms_.size());
     accept_messages();
 }
 
 void MeanField::message(std::size_t term, const Strided<const float>& values, const Strided<float>& out) {
+    part();
     filter([&](const Tiles::Tile& tile, Scratch& scratch) { return given(values, tile, scratch); }, term, term + 1);
     const SweepView view = terms_[term].to_slice(terms_[term].sums[0]);
     run_team(threads_, [&](const Member& member) {
@@ -229,25 +245,6 @@ void MeanField::message(std::size_t term, const Strided<const float>& values, co
             routines_.slice(&view, 1, tile.first, tile.pixels(), width_, rows, rows);
             for (int i = 0; i < tile.pixels() * width_; ++i) rows[i] *= 1.0f / log2_e;
             pixels_->put(tile, rows, out, scratch.planes);
-        });
-    });
-}
-
-void MeanField::beliefs(const Strided<float>& out) {
-    run_team(threads_, [&](const Member& member) {
-        for_tiles(member, [&](const Tiles::Tile& tile, Scratch& scratch) {
-            pixels_->put(tile, own_beliefs(tile, scratch), out, scratch.planes);
-        });
-    });
-}
-
-void MeanField::labels(std::int32_t* out) {
-    run_team(threads_, [&](const Member& member) {
-        for_tiles(member, [&](const Tiles::Tile& tile, Scratch& scratch) {
-            const float* row = own_beliefs(tile, scratch);
-            for (int i = 0; i < tile.pixels(); ++i, row += width_)
-                out[pixels_->pixel(tile, pixels_->place(tile, i))] =
-                    static_cast<std::int32_t>(std::max_element(row, row + classes_) - row);
         });
     });
 }
@@ -278,10 +275,12 @@ double MeanField::objective(const Source& source) {
 }
 
 double MeanField::divergence() {
+    part();
     return objective([&](const Tiles::Tile& tile, Scratch& scratch) { return own_beliefs(tile, scratch); });
 }
 
 double MeanField::divergence_of(const Strided<const float>& beliefs) {
+    part();
     return objective([&](const Tiles::Tile& tile, Scratch& scratch) { return given(beliefs, tile, scratch); });
 }
 

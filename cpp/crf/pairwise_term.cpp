@@ -13,6 +13,9 @@ using Index = std::ptrdiff_t;
 
 std::size_t size(Index count) { return static_cast<std::size_t>(count); }
 
+// Of a weight, which splat and slice share. That of 0 stays so small that messages vanish, and can be raised again.
+float root(float weight) { return std::sqrt(std::max(weight, 1e-30f)); }
+
 }  // namespace
 
 int threads_worth(int wanted, Index pixels) {
@@ -21,7 +24,10 @@ int threads_worth(int wanted, Index pixels) {
 
 PairwiseTerm::PairwiseTerm(const Lattice& lattice, const Pairwise& pairwise, const std::vector<std::int32_t>& order,
                            const Tiles& tiles, int classes, int width)
-    : corners_(lattice.corners()), vertices_(lattice.vertices()), width_(width), runs_(&order == &lattice.order()) {
+    : corners_(lattice.corners()), vertices_(lattice.vertices()), width_(width),
+      runs_(&order == &lattice.order()),
+      normalized_(pairwise.normalization == Normalization::after || pairwise.normalization == Normalization::symmetric),
+      unit_(pairwise.label.empty() ? pairwise.weight : 1.0f) {
     if (vertices_ > INT32_MAX / (width_ / 2)) throw std::invalid_argument("the lattice would need more than 16 GB");
     take_pixels(lattice, pairwise, order, tiles);
     take_vertices(lattice);
@@ -41,8 +47,7 @@ void PairwiseTerm::take_pixels(const Lattice& lattice, const Pairwise& pairwise,
                                const Tiles& tiles) {
     const Index n = corners_;
     const Normalization kind = pairwise.normalization;
-    const float weight = pairwise.label.empty() ? pairwise.weight : 1.0f;
-    const float factor = std::sqrt(lattice.gain() * weight * log2_e), gain = lattice.gain();
+    const float factor = std::sqrt(lattice.gain() * log2_e) * root(unit_), gain = lattice.gain();
     const bool before = kind == Normalization::before, differ = before || kind == Normalization::after;
     simplex_.resize(size(tiles.pixels()));
     weight_.resize(size(tiles.pixels() * n));
@@ -81,6 +86,27 @@ void PairwiseTerm::take_vertices(const Lattice& lattice) {
     for (std::int32_t& row : own_row_) row *= step;
     for (std::vector<Link>& chain : chains_)
         for (Link& link : chain) link.row *= step;
+}
+
+void PairwiseTerm::set_weight(float weight) {
+    const float ratio = root(weight) / root(unit_);
+    run_team(parts(), [&](const Member& member) {
+        for (Buffer<float>* shares : {&weight_, &splat_weight_}) {
+            const auto range = member.share(static_cast<Index>(shares->size()));
+            for (Index i = range.begin; i < range.end; ++i) (*shares)[size(i)] *= ratio;
+        }
+    });
+    unit_ = weight;
+}
+
+void PairwiseTerm::set_width(int width) {
+    const std::int32_t from = width_ / 2, to = width / 2;
+    const auto move = [&](std::int32_t& row) { row = row / from * to; };
+    std::for_each(row_.begin(), row_.end(), move);
+    std::for_each(own_row_.begin(), own_row_.end(), move);
+    for (std::vector<Link>& chain : chains_)
+        for (Link& link : chain) move(link.row);
+    width_ = width;
 }
 
 void PairwiseTerm::merge(const Member& member, int thread, const Routines& routines) {

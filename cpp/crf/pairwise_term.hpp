@@ -37,6 +37,14 @@ class PairwiseTerm {
 
     int corners() const { return corners_; }
     std::ptrdiff_t vertices() const { return vertices_; }
+    int parts() const { return static_cast<int>(called_.size()); }
+    float weight() const { return unit_; }
+    bool has_matrix() const { return matrix.size() > 0; }
+    bool is_normalized() const { return normalized_; }  // so that no message exceeds the weight, but for rounding
+    // Only for a term without matrix.
+    void set_weight(float weight);
+    // From here on rows have `width` floats, at most as many as at first; the content of `values` and `sums` stays.
+    void set_width(int width);
     const std::vector<Link>& chain(int direction) const { return chains_[static_cast<std::size_t>(direction)]; }
 
     // The rows of vertices. Pixels splat onto `sums`: the first thread has rows for all vertices, the others for their own
@@ -62,7 +70,8 @@ class PairwiseTerm {
     int corners_;
     std::ptrdiff_t vertices_;
     int width_;
-    bool runs_;
+    bool runs_, normalized_;
+    float unit_;  // the weight that the pixels' weights contain
     Buffer<std::int32_t> simplex_;
     Buffer<float> weight_, splat_weight_;  // the latter where it differs from the weights to slice with
     std::vector<std::int32_t> row_, own_row_;  // of the simplices' corners, as a SweepView names them
