@@ -40,7 +40,7 @@ def test_no_more_pictures_are_read_than_threads_keep_busy() -> None:
     for taken in range(1, 5):
         next(results)
         assert read == taken + 3
-    results.close()  # type: ignore[attr-defined]
+    results.close()
 
 
 def test_a_picture_that_does_not_fit_is_named_by_its_index() -> None:

@@ -195,6 +195,11 @@ class DenseCRF:
         """How many labels the iterations distinguish at present; the others are merged."""
         return self._field.labels_apart
 
+    @property
+    def seconds(self) -> dict[str, float]:
+        """What the first thread has spent in iterations so far, by phase; for benchmarks."""
+        return self._field.seconds
+
     def _start(self, energies: npt.NDArray[np.float32]) -> None:
         check_single_label(energies)
         with self._calls:

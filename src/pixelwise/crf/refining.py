@@ -1,15 +1,13 @@
 """Segmentations of pictures, refined by the CRF of a preset."""
 
-from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Generator, Iterable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pixelwise import _core
-from pixelwise.core.threads import thread_count
+from pixelwise.core.threads import in_order, thread_count
 from pixelwise.core.types import VOID
 from pixelwise.crf.dense_crf import Q, mean_field
 from pixelwise.crf.potentials import unary_from_labels, unary_from_probabilities
@@ -86,7 +84,7 @@ def refine_many(
     confidence: float = 0.7,
     void: int | None = VOID,
     threads: int | None = None,
-) -> Iterator[Q]:
+) -> Generator[Q, None, None]:
     """Refine many pictures, each on one thread; yields what `refine` returns, in order.
 
     That is faster than to refine them one by one on all threads, which wait for each other now and then. Both
@@ -94,46 +92,29 @@ def refine_many(
     are those of `refine`. Errors are those of `refine`, and name the picture by its index from 0; pictures
     before it have been yielded by then. Raises ValueError if there are more of one than of the other.
     """
-    workers = thread_count(threads)
 
-    def one(image: npt.ArrayLike, given: npt.ArrayLike) -> Q:
-        return refine(
-            image,
-            given,
-            preset=preset,
-            iterations=iterations,
-            tolerance=tolerance,
-            classes=classes,
-            confidence=confidence,
-            void=void,
-            threads=1,
-        )
-
-    waiting: deque[Future[Q]] = deque()
-    index = 0
-    with ThreadPoolExecutor(workers, "refine") as pool:
+    def one(picture: tuple[int, tuple[npt.ArrayLike, npt.ArrayLike]]) -> Q:
+        index, (image, given) = picture
         try:
-            for image, given in zip(images, probabilities_or_labels, strict=True):
-                waiting.append(pool.submit(one, image, given))
-                if len(waiting) == 2 * workers:
-                    yield _result(waiting.popleft(), index)
-                    index += 1
-            while waiting:
-                yield _result(waiting.popleft(), index)
-                index += 1
-        finally:
-            for future in waiting:
-                future.cancel()
+            return refine(
+                image,
+                given,
+                preset=preset,
+                iterations=iterations,
+                tolerance=tolerance,
+                classes=classes,
+                confidence=confidence,
+                void=void,
+                threads=1,
+            )
+        except ValueError as problem:
+            raise ValueError(f"picture {index}: {problem}") from problem
+        except Exception as problem:
+            problem.add_note(f"picture {index}")
+            raise
 
-
-def _result(future: Future[Q], index: int) -> Q:
-    try:
-        return future.result()
-    except ValueError as problem:
-        raise ValueError(f"picture {index}: {problem}") from problem
-    except Exception as problem:
-        problem.add_note(f"picture {index}")
-        raise
+    pairs = zip(images, probabilities_or_labels, strict=True)
+    return in_order(one, enumerate(pairs), thread_count(threads))
 
 
 def _fitted(given: npt.NDArray[Any], picture: npt.NDArray[Any]) -> npt.NDArray[Any]:
