@@ -27,11 +27,7 @@ void blur_ones(const Link* links, Index count, std::vector<float>& value) {
 
 void Lattice::filter_ones() {
     ones_.resize(simplex_.size());
-    switch (corners()) {
-        case 3: return filter_ones_of<3>();
-        case 6: return filter_ones_of<6>();
-        default: return filter_ones_of<0>();
-    }
+    with_corners(corners(), [this](auto corners) { filter_ones_of<corners>(); });
 }
 
 // Corners: their number, or 0 if it is known only at run time.

@@ -45,33 +45,40 @@ PairwiseTerm::PairwiseTerm(const Lattice& lattice, const Pairwise& pairwise, con
 // weights.
 void PairwiseTerm::take_pixels(const Lattice& lattice, const Pairwise& pairwise, const std::vector<std::int32_t>& order,
                                const Tiles& tiles) {
-    const Index n = corners_;
     const Normalization kind = pairwise.normalization;
     const float factor = std::sqrt(lattice.gain() * log2_e) * root(unit_), gain = lattice.gain();
     const bool before = kind == Normalization::before, differ = before || kind == Normalization::after;
     simplex_.resize(size(tiles.pixels()));
-    weight_.resize(size(tiles.pixels() * n));
+    weight_.resize(size(tiles.pixels() * corners_));
     if (differ) splat_weight_.resize(weight_.size());
     run_team(lattice.parts(), [&](const Member& member) {
         std::vector<Index> position(Tiles::most_pixels);  // in the lattice's order, by place in the tile
+        std::vector<float> scale(Tiles::most_pixels);
         const auto range = member.share(static_cast<Index>(tiles.list().size()));
         for (Index t = range.begin; t < range.end; ++t) {
             member.go_on();
             const Tiles::Tile& tile = tiles.list()[size(t)];
             const Index end = tile.first + tile.pixels();
             for (Index i = tile.first; !runs_ && i < end; ++i) position[size(lattice.order()[size(i)] - tile.first)] = i;
+            const auto source = [&](Index i) { return runs_ ? i : position[size(order[size(i)] - tile.first)]; };
             for (Index i = tile.first; i < end; ++i) {
-                const Index from = runs_ ? i : position[size(order[size(i)] - tile.first)];
+                const Index from = source(i);
                 simplex_[size(i)] = lattice.simplex()[from];
-                float scale = factor;
-                if (kind != Normalization::none) {
-                    const float sum = lattice.ones()[from] * gain + 1e-20f;
-                    scale /= kind == Normalization::symmetric ? std::sqrt(sum) : sum;
-                }
-                const float* const share = lattice.weight() + from * n;
-                for (Index k = 0; k < n; ++k) weight_[size(i * n + k)] = share[k] * (before ? factor : scale);
-                for (Index k = 0; differ && k < n; ++k) splat_weight_[size(i * n + k)] = share[k] * (before ? scale : factor);
+                const float sum = lattice.ones()[from] * gain + 1e-20f;
+                scale[size(i - tile.first)] = kind == Normalization::none        ? factor
+                                              : kind == Normalization::symmetric ? factor / std::sqrt(sum)
+                                                                                 : factor / sum;
             }
+            with_corners(corners_, [&](auto known) {
+                const Index n = known ? known : corners_;
+                for (Index i = tile.first; i < end; ++i) {
+                    const float* const share = lattice.weight() + source(i) * n;
+                    const float scaled = scale[size(i - tile.first)];
+                    for (Index k = 0; k < n; ++k) weight_[size(i * n + k)] = share[k] * (before ? factor : scaled);
+                    if (!differ) continue;
+                    for (Index k = 0; k < n; ++k) splat_weight_[size(i * n + k)] = share[k] * (before ? scaled : factor);
+                }
+            });
         }
     });
 }

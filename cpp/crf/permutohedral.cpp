@@ -17,7 +17,7 @@
 namespace pixelwise {
 namespace {
 
-constexpr int block = Tiles::most_pixels;
+constexpr int block = Tiles::most_pixels + 16;  // not a power of 2: cache conflicts
 
 }  // namespace
 
@@ -66,6 +66,12 @@ void pack(const std::vector<Field>& fields, const std::int32_t* coordinates, int
     }
 }
 
+// Weights (corners, block) of a block of points, as (points, corners) in this order.
+inline void gather(int corners, const float* weight, const std::int32_t* order, int count, float* to) {
+    for (int i = 0; i < count; ++i, to += corners)
+        for (int k = 0; k < corners; ++k) to[k] = weight[k * block + order[i]];
+}
+
 [[noreturn]] void refuse(std::ptrdiff_t most_vertices) {
     throw LatticeTooLarge("the lattice would have more than " + std::to_string(most_vertices) + " vertices");
 }
@@ -94,7 +100,7 @@ void Lattice::build(const float* features, const Tiles& tiles, const Routines& r
     std::vector<std::unique_ptr<SimplexNumbers<Words>>> parts;
     for (int t = 0; t < threads; ++t) {
         rooms.emplace_back(static_cast<std::size_t>(d));
-        parts.push_back(std::make_unique<SimplexNumbers<Words>>(fields, d));
+        parts.push_back(std::make_unique<SimplexNumbers<Words>>(fields, d, pixels / threads));
     }
     // Vertices that several parts touch count several times here, so more are allowed.
     const std::ptrdiff_t most_in_parts = threads == 1 || most_vertices > PTRDIFF_MAX / 4 ? most_vertices : 4 * most_vertices;
@@ -120,11 +126,9 @@ void Lattice::build(const float* features, const Tiles& tiles, const Routines& r
             const std::size_t before = part.names().size();
             std::int32_t* const order = order_.data() + tile.first;
             part.number(tile, room.keys.data(), order, simplex_.data() + tile.first);
-            float* weight = weight_.data() + tile.first * corners();
-            for (int i = 0; i < count; ++i) {
-                for (int k = 0; k <= d; ++k) *weight++ = room.weight[static_cast<std::size_t>(k * block + order[i])];
-                order[i] += static_cast<std::int32_t>(tile.first);
-            }
+            float* const weight = weight_.data() + tile.first * corners();
+            with_corners(corners(), [&](auto known) { gather(known ? known : d + 1, room.weight.data(), order, count, weight); });
+            for (int i = 0; i < count; ++i) order[i] += static_cast<std::int32_t>(tile.first);
             const std::ptrdiff_t added = static_cast<std::ptrdiff_t>(part.names().size() - before);
             if (in_parts.fetch_add(added, std::memory_order_relaxed) + added > most_in_parts) refuse(most_vertices);
         }

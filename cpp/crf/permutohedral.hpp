@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <stdexcept>
+#include <type_traits>
 #include <vector>
 
 #include "common/buffer.hpp"
@@ -119,6 +120,16 @@ class Lattice {
     Buffer<float> weight_, ones_;
     std::vector<std::vector<Link>> chains_;
 };
+
+// Calls work(their number, as a constant) for the usual numbers of corners, and else with the constant 0.
+template <class Work>
+void with_corners(int corners, const Work& work) {
+    switch (corners) {
+        case 3: return work(std::integral_constant<int, 3>());
+        case 6: return work(std::integral_constant<int, 6>());
+        default: return work(std::integral_constant<int, 0>());
+    }
+}
 
 // The first link at or after `target` that begins a chain.
 std::ptrdiff_t chain_start(const std::vector<Link>& links, std::ptrdiff_t target);

@@ -29,8 +29,10 @@ class Divisor {
 template <int Words>
 class SimplexNumbers {
   public:
-    SimplexNumbers(const LatticeFields& fields, int dimensions)
+    // `pixels`: about how many there will be.
+    SimplexNumbers(const LatticeFields& fields, int dimensions, std::ptrdiff_t pixels)
         : fields_(fields), d_(dimensions), cell_(dimensions + 1), unit_remainder_(fields.remainder.template unit<Words>()),
+          simplices_(size(std::min<std::ptrdiff_t>(pixels / 2, 1 << 17))),
           hashes_(size(Tiles::most_pixels * (dimensions + 1) + ahead)),
           around_(size(Tiles::most_pixels * (dimensions + 1))) {
         for (const Field& field : fields.quotient) unit_.push_back(field.template unit<Words>());
@@ -61,8 +63,8 @@ class SimplexNumbers {
 
     // Frees the memory for numbering more; that of `vertices` too, if no more will be found or adopted.
     void finish(bool vertices) {
-        simplices_ = {};
-        if (vertices) vertices_ = {};
+        simplices_ = KeyTable<Words>();
+        if (vertices) vertices_ = KeyTable<Words>();
     }
 
     // Also numbers the vertices of other pixels, and returns the numbers of their corners here.

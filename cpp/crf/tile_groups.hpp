@@ -15,8 +15,9 @@ namespace pixelwise {
 template <int Words>
 class TileGroups {
   public:
-    TileGroups() : places_(slots), of_(Tiles::most_pixels), size_(Tiles::most_pixels), start_(Tiles::most_pixels),
-                   first_of_(Tiles::most_pixels + 1) {
+    TileGroups()
+        : places_(slots), of_(Tiles::most_pixels), size_(Tiles::most_pixels), start_(Tiles::most_pixels),
+          first_of_(Tiles::most_pixels + 1) {
         keys_.reserve(Tiles::most_pixels);
     }
 
@@ -27,9 +28,7 @@ class TileGroups {
         keys_.clear();
         std::fill(places_.begin(), places_.end(), std::int16_t{-1});
         for (int i = 0; i < count; ++i) {
-            const int group = i > 0 && key[i] == key[i - 1]                          ? of_[at(i - 1)]
-                              : i >= tile.width && key[i] == key[i - tile.width] ? of_[at(i - tile.width)]
-                                                                                 : number(key[i]);
+            const int group = number(key[i]);
             of_[at(i)] = static_cast<std::int16_t>(group);
             ++size_[at(group)];
         }
@@ -37,7 +36,10 @@ class TileGroups {
         for (std::size_t g = 0; g < keys_.size(); ++g) ++first_of_[at(size_[g])];
         int first = 0;
         for (int s = 1; s <= count; ++s) first += s * std::exchange(first_of_[at(s)], first);
-        for (std::size_t g = 0; g < keys_.size(); ++g) start_[g] = std::exchange(first_of_[at(size_[g])], first_of_[at(size_[g])] + size_[g]);
+        for (std::size_t g = 0; g < keys_.size(); ++g) {
+            int& next = first_of_[at(size_[g])];
+            start_[g] = std::exchange(next, next + size_[g]);
+        }
         for (int i = 0; i < count; ++i) order[start_[at(of_[at(i)])]++] = i;
     }
 
@@ -47,8 +49,8 @@ class TileGroups {
     int start(std::size_t group) const { return start_[group] - size_[group]; }
 
   private:
-    static constexpr int bits = 11, slots = 1 << bits;
-    static_assert(slots >= 2 * Tiles::most_pixels, "half of the places stay free");
+    static constexpr int bits = 12, slots = 1 << bits;
+    static_assert(slots >= 4 * Tiles::most_pixels, "most places stay free");
 
     static std::size_t at(std::ptrdiff_t index) { return static_cast<std::size_t>(index); }
 
