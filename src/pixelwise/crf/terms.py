@@ -1,5 +1,6 @@
 """The pairwise terms of a mean field as the core takes them: features or lattices, weights, label costs."""
 
+import atexit
 import functools
 from collections.abc import Sequence
 from typing import get_args
@@ -57,6 +58,9 @@ def _lattice_of_positions(widths: tuple[float, ...], shape: tuple[int, ...], thr
     features = Gaussian(widths if len(widths) > 1 else widths[0]).features(shape)
     depth, height, width = (1,) * (3 - len(shape)) + shape
     return _core.Lattice((depth, height, width), features, threads)
+
+
+atexit.register(_lattice_of_positions.cache_clear)  # nanobind reports objects that outlive the interpreter
 
 
 def _weighed(weight: float, matrix: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
