@@ -2,10 +2,11 @@
 //
 // In a Potts model the message of a label to itself is at least 0, and at most W times its largest belief, W being the sum of
 // the weights of normalised kernels. The rest has the beliefs of its labels together, and so at least their messages. Let R
-// be its largest belief. A message of the rest then is at most W R, and an iteration without merging would have given the
-// labels of the rest between exp(-W R) and 1 times what it has. So merging changes no belief by more than about W R^2 in an
-// iteration, which `limit` keeps below 1e-4. If R exceeds the limit later on, all iterations are computed again without
-// merging.
+// be its largest belief. A message of the rest then is at most about W R, and an iteration without merging would have given
+// the labels of the rest between exp(-W R) and 1 times what it has. So merging changes no belief by more than about W R^2 in
+// an iteration, even if the rest has the belief R everywhere. In pictures it has it in a few small patches, so that its
+// messages are a small part of W R. `limit` keeps the bound below `largest_error`. If R exceeds the limit later on, all
+// iterations are computed again without merging.
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -19,7 +20,7 @@ namespace {
 
 using Index = std::ptrdiff_t;
 
-constexpr float largest_error = 1e-4f;
+constexpr float largest_error = 3e-4f;
 constexpr float largest_limit = 0.01f;
 constexpr float impossible = -1e30f;
 constexpr int first_review = 2, last_review = 3;  // in iterations; until then beliefs change much

@@ -67,7 +67,7 @@ class DenseCRF:
     merge_labels: whether labels that are unlikely everywhere go on as one label after two or three
     iterations, which is faster. This happens only where it narrows the rows of 8 numbers that the core
     computes with, so never with fewer than 9 labels, only in the Potts model, and only with kernels that are
-    normalised "after" or "symmetric". It changes beliefs by less than about 1e-4, and if the merged labels
+    normalised "after" or "symmetric". Beliefs differ by less than 1e-4 on photos, and if the merged labels
     become likely later, all is computed again with all labels. `labels_apart` tells how many are not merged.
     """
 
