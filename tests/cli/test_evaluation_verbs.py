@@ -190,3 +190,15 @@ def test_labels_without_a_known_pixel_have_no_upper_bound(invoke: Invoke, tmp_pa
     result = invoke("upper-bound folder:my_images")
     assert result.exit_code == 1
     assert "not one pixel of these images has a label" in result.stderr
+
+
+def test_pictures_are_judged_at_the_size_that_was_asked_for(invoke: Invoke) -> None:
+    def views(options: str) -> str:
+        return str(json.loads(invoke(f"{EVALUATE} --json {options}").stdout)["views"])
+
+    assert views("") == "single scale"
+    assert views("--long-side 32") == "single scale, at a long side of at most 32 pixels"
+    assert views("--tiles 32") == "single scale, in tiles (32)"
+    refused = invoke("eval masks:my_images/labels --data folder:my_images --split all --tiles 32")
+    assert refused.exit_code == 2
+    assert "masks are judged as they are" in refused.stderr

@@ -10,22 +10,23 @@ from pixelwise import cli
 from pixelwise.cli import main
 
 FOLDER = Path(cli.__file__).parent
-MOST_LINES = 40
+MOST_LINES = 50
 
 
 def lengths(source: str) -> dict[str, int]:
-    """Lines of each function of a module without its signature, in which a verb has a line for each option,
-    and without the docstring, which is a verb's help.
-    """
+    """Lines of each function of a module, with its signature and without the docstring, a verb's help."""
     found = {}
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            code = node.body[1:] if ast.get_docstring(node, clean=False) is not None else node.body
-            found[node.name] = (code[-1].end_lineno or 0) - code[0].lineno + 1 if code else 0
+            first = node.body[0]
+            help_lines = 0
+            if ast.get_docstring(node, clean=False) is not None:
+                help_lines = (first.end_lineno or 0) - first.lineno + 1
+            found[node.name] = (node.end_lineno or 0) - node.lineno + 1 - help_lines
     return found
 
 
-def test_no_function_of_the_command_line_is_longer_than_40_lines() -> None:
+def test_no_function_of_the_command_line_is_longer_than_50_lines() -> None:
     found = {
         f"{path.name}: {name}": length
         for path in sorted(FOLDER.glob("*.py"))
@@ -41,7 +42,7 @@ def test_no_function_of_the_command_line_is_longer_than_40_lines() -> None:
 
 @pytest.mark.parametrize(
     ("body", "expected"),
-    [("    pass\n", 1), ("    x = 1\n" * 60, 60), ('    """A\n    B."""\n    pass\n', 1)],
+    [("    pass\n", 2), ("    x = 1\n" * 60, 61), ('    """A\n    B."""\n    pass\n', 2)],
 )
-def test_the_count_is_of_code(body: str, expected: int) -> None:
+def test_the_count_leaves_out_the_help_alone(body: str, expected: int) -> None:
     assert lengths(f"def verb() -> None:\n{body}") == {"verb": expected}

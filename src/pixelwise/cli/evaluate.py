@@ -2,14 +2,23 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pixelwise.cli import options
 from pixelwise.cli.evaluation_report import show
+from pixelwise.cli.option_groups import (
+    AugmentationOptions,
+    InferenceOptions,
+    RefinementOptions,
+    SizeOptions,
+)
 from pixelwise.cli.progress import bars
 from pixelwise.core.terminal import note, say_json
+
+if TYPE_CHECKING:
+    from pixelwise.workflows.loading import LoadOptions
 
 EXAMPLES = (
     "pixelwise eval default --data voc:VOC2012 --split val",
@@ -39,19 +48,16 @@ def evaluate(
     classes: options.Classes = None,
     ids: options.Ids = None,
     head: options.Head = None,
-    scales: options.Scales = None,
-    flip: options.Flip = False,
-    crf: options.CRF = False,
-    crf_preset: options.CRFPreset = None,
     trimap: options.Trimap = False,
     boundary: options.Boundary = False,
     allow_missing: _AllowMissing = False,
     report: _Report = None,
     as_json: options.FiguresJSON = False,
-    long_side: options.LongSide = None,
-    engine: options.Engine = "auto",
-    precision: options.Precision = "float32",
-    device: options.Device = "auto",
+    *,
+    sizes: SizeOptions,
+    augmentation: AugmentationOptions,
+    refinement: RefinementOptions,
+    inference: InferenceOptions,
 ) -> None:
     """Evaluate a model: pixel accuracy, mean accuracy, mean IoU, frequency-weighted IoU, with 95 % intervals.
 
@@ -66,8 +72,8 @@ def evaluate(
     """
     from pixelwise.workflows.evaluating import report_on
 
-    preset = options.chosen_preset(crf, crf_preset)
-    loading = options.for_load(1, preset, scales, flip, engine, precision, long_side, device=device)
+    loading: LoadOptions = {"threads": 1, "crf": refinement.preset(), "views": augmentation.views()}
+    loading |= {**sizes.for_load(), **inference.for_load()}
     details = ("trimap", "class_borders") * trimap + ("boundary",) * boundary
     judge = partial(report_on, model, data, split, report=report, ids=ids, head=head, classes=classes)
     try:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from pixelwise.cli import options
+from pixelwise.cli.option_groups import RefinementOptions
 from pixelwise.core.terminal import say
 
 EXAMPLES = (
@@ -23,9 +24,9 @@ def gallery(
     split: options.OneSplit = "val",
     pictures: Annotated[int, typer.Option(min=1, max=100, help="How many, spread over the split.")] = 6,
     ids: options.Ids = None,
-    crf: options.CRF = False,
-    crf_preset: options.CRFPreset = None,
     head: options.Head = None,
+    *,
+    refinement: RefinementOptions,
 ) -> None:
     """Draw models side by side: a row per picture with its truth and each model's labels.
 
@@ -37,7 +38,6 @@ def gallery(
 
     if output.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise typer.BadParameter(f"expected a .png or .jpg file, got {output}", param_hint="--output")
-    preset = options.chosen_preset(crf, crf_preset)
-    picture = draw(models, data, split, pictures=pictures, crf=preset, ids=ids, head=head)
+    picture = draw(models, data, split, pictures=pictures, crf=refinement.preset(), ids=ids, head=head)
     write_picture(output, picture)
     say(f"{output}: {picture.width}x{picture.height}")

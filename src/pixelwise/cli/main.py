@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Annotated, Any, ParamSpec
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -39,9 +39,8 @@ from pixelwise.cli import (
     upper_bound,
     wrap,
 )
+from pixelwise.cli.option_groups import flat_signature, gathered
 from pixelwise.core.terminal import discard, note, printable, take_over_stderr
-
-Parameters = ParamSpec("Parameters")
 
 
 class _Verbs(TyperGroup):
@@ -133,13 +132,15 @@ def _options(
     messages.debug = debug
 
 
-def _add(group: str, name: str, verb: Callable[Parameters, None], examples: tuple[str, ...]) -> None:
-    """Make a function a command: its help ends with the examples, exceptions become messages and codes."""
+def add_verb(group: str, name: str, verb: Callable[..., None], examples: tuple[str, ...]) -> None:
+    """Make a function a command: records of options become options, its help ends with the examples, and
+    exceptions become messages and codes.
+    """
 
     @functools.wraps(verb)
-    def command(*args: Parameters.args, **kwargs: Parameters.kwargs) -> None:
+    def command(**values: Any) -> None:
         try:
-            verb(*args, **kwargs)
+            verb(**gathered(verb, values))
         except (typer.Exit, typer.Abort, typer.BadParameter):
             raise
         except KeyboardInterrupt:
@@ -152,6 +153,9 @@ def _add(group: str, name: str, verb: Callable[Parameters, None], examples: tupl
             messages.report(problem)
             raise typer.Exit(1) from None
 
+    signature = flat_signature(verb)
+    command.__signature__ = signature  # type: ignore[attr-defined]
+    command.__annotations__ = {name: each.annotation for name, each in signature.parameters.items()}
     app.command(name, rich_help_panel=group, epilog="\n\n".join(["Examples:", *examples]))(command)
 
 
@@ -159,24 +163,24 @@ USE, DATA, TRAIN, JUDGE, CRF, PAPERS = (
     *("Use models", "Look after data", "Train and export", "Judge", "Refine with a CRF"),
     "The papers' nets",
 )
-_add(USE, "segment", segment.segment, segment.EXAMPLES)
-_add(USE, "serve", serve.serve, serve.EXAMPLES)
-_add(USE, "models", models.models, models.EXAMPLES)
-_add(USE, "wrap", wrap.wrap, wrap.EXAMPLES)
-_add(DATA, "data", data.data, data.EXAMPLES)
-_add(DATA, "check", check.check, check.EXAMPLES)
-_add(DATA, "convert", convert.convert, convert.EXAMPLES)
-_add(DATA, "boxes-to-masks", boxes_to_masks.boxes_to_masks, boxes_to_masks.EXAMPLES)
-_add(DATA, "hha", hha.hha, hha.EXAMPLES)
-_add(TRAIN, "preview", preview.preview, preview.EXAMPLES)
-_add(TRAIN, "train", train.train, train.EXAMPLES)
-_add(TRAIN, "export", export.export, export.EXAMPLES)
-_add(JUDGE, "eval", evaluate.evaluate, evaluate.EXAMPLES)
-_add(JUDGE, "gallery", gallery.gallery, gallery.EXAMPLES)
-_add(JUDGE, "compare", compare.compare, compare.EXAMPLES)
-_add(JUDGE, "upper-bound", upper_bound.upper_bound, upper_bound.EXAMPLES)
-_add(JUDGE, "time", timing.time, timing.EXAMPLES)
-_add(CRF, "refine", refine.refine, refine.EXAMPLES)
-_add(CRF, "crf-search", crf_search.crf_search, crf_search.EXAMPLES)
-_add(PAPERS, "describe", describe.describe, describe.EXAMPLES)
-_add(PAPERS, "import-caffe", import_caffe.import_caffe, import_caffe.EXAMPLES)
+add_verb(USE, "segment", segment.segment, segment.EXAMPLES)
+add_verb(USE, "serve", serve.serve, serve.EXAMPLES)
+add_verb(USE, "models", models.models, models.EXAMPLES)
+add_verb(USE, "wrap", wrap.wrap, wrap.EXAMPLES)
+add_verb(DATA, "data", data.data, data.EXAMPLES)
+add_verb(DATA, "check", check.check, check.EXAMPLES)
+add_verb(DATA, "convert", convert.convert, convert.EXAMPLES)
+add_verb(DATA, "boxes-to-masks", boxes_to_masks.boxes_to_masks, boxes_to_masks.EXAMPLES)
+add_verb(DATA, "hha", hha.hha, hha.EXAMPLES)
+add_verb(TRAIN, "preview", preview.preview, preview.EXAMPLES)
+add_verb(TRAIN, "train", train.train, train.EXAMPLES)
+add_verb(TRAIN, "export", export.export, export.EXAMPLES)
+add_verb(JUDGE, "eval", evaluate.evaluate, evaluate.EXAMPLES)
+add_verb(JUDGE, "gallery", gallery.gallery, gallery.EXAMPLES)
+add_verb(JUDGE, "compare", compare.compare, compare.EXAMPLES)
+add_verb(JUDGE, "upper-bound", upper_bound.upper_bound, upper_bound.EXAMPLES)
+add_verb(JUDGE, "time", timing.time, timing.EXAMPLES)
+add_verb(CRF, "refine", refine.refine, refine.EXAMPLES)
+add_verb(CRF, "crf-search", crf_search.crf_search, crf_search.EXAMPLES)
+add_verb(PAPERS, "describe", describe.describe, describe.EXAMPLES)
+add_verb(PAPERS, "import-caffe", import_caffe.import_caffe, import_caffe.EXAMPLES)

@@ -8,10 +8,6 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pixelwise.inference.results.cleaning import Cleaning
-    from pixelwise.inference.views import Views
-    from pixelwise.workflows.loading import LoadOptions
-
 Classes = Annotated[
     str | None,
     typer.Option(
@@ -74,6 +70,34 @@ MinRegion = Annotated[
         "--min-region",
         metavar="SHARE",
         help="Smaller regions join their neighbours: a share of the picture, e.g. 0.1%.",
+    ),
+]
+Opacity = Annotated[
+    float | None,
+    typer.Option("--opacity", min=0, max=1, help="Of the tints of overlays, 0 to 1; default: 0.45."),
+]
+Legend = Annotated[
+    bool | None,
+    typer.Option(
+        "--legend/--no-legend",
+        help="Names of classes below overlays, a scale below confidence; default: not in videos.",
+        show_default=False,
+    ),
+]
+Background = Annotated[
+    str | None,
+    typer.Option(
+        "--background",
+        metavar="transparent|#rrggbb|blur|FILE",
+        help="Behind cutouts: nothing (the default), a colour, the photo blurred, or a picture.",
+    ),
+]
+Rank = Annotated[
+    str | None,
+    typer.Option(
+        "--rank",
+        metavar="uncertain",
+        help="At the end, list the pictures about which the model is least sure first, to label next.",
     ),
 ]
 Split = Annotated[str | None, typer.Option(help="One split; default: every usual split that exists.")]
@@ -166,98 +190,47 @@ Device = Annotated[
         help="cpu, cuda, cuda:1, mps or xpu; auto: CUDA if the engine can use it, else cpu.",
     ),
 ]
-
-
-def chosen_preset(crf: bool, preset: str | None) -> str | None:
-    """The preset that --crf and --crf-preset select: a name, a file, or None for no CRF."""
-    from pixelwise.inference.crf_refiner import DEFAULT_PRESET
-
-    return DEFAULT_PRESET if crf and preset is None else preset
-
-
-def for_load(
-    threads: int | None,
-    crf: str | None,
-    scales: str | None,
-    flip: bool,
-    engine: str,
-    precision: str,
-    long_side: int | None = None,
-    tiles: str | None = None,
-    device: str = "auto",
-    allow_private_urls: bool = False,
-) -> "LoadOptions":
-    """What `load` takes besides the model; crf: of `chosen_preset`. Raises BadParameter for an unknown
-    engine or device, for a precision that models do not run in, and for tiles of no side.
-    """
-    from pixelwise.core.precision import for_inference
-    from pixelwise.inference.engines import devices
-    from pixelwise.inference.engines.registry import ENGINES
-
-    if engine not in ENGINES:
-        raise typer.BadParameter(f"expected one of {', '.join(ENGINES)}, got {engine}", param_hint="--engine")
-    try:
-        for_inference(precision)
-    except ValueError as fault:
-        raise typer.BadParameter(str(fault), param_hint="--precision") from None
-    try:
-        devices.Device.of(device)
-    except ValueError as fault:
-        raise typer.BadParameter(str(fault), param_hint="--device") from None
-    views = chosen_views(scales, flip)
-    return {
-        "threads": threads,
-        "crf": crf,
-        "views": views,
-        "engine": engine,
-        "precision": precision,
-        "long_side": long_side,
-        "tiles": chosen_tiles(tiles),
-        "device": device,
-        "allow_private_urls": allow_private_urls,
-    }
-
-
-def chosen_tiles(text: str | None) -> str | int | None:
-    """What --tiles selects: None, "auto" or a side in pixels."""
-    from pixelwise.inference.tiles import check_tiles
-
-    try:
-        return check_tiles(int(text) if text is not None and text.removeprefix("-").isdecimal() else text)
-    except ValueError as problem:
-        raise typer.BadParameter(str(problem), param_hint="--tiles") from None
-
-
-def chosen_views(scales: str | None, flip: bool) -> "Views":
-    """The test-time augmentation that --scales and --flip select."""
-    from pixelwise.inference.views import Views
-
-    try:
-        return Views((1.0,) if scales is None else tuple(float(part) for part in scales.split(",")), flip)
-    except ValueError as problem:
-        raise typer.BadParameter(
-            f"expected numbers such as 0.75,1,1.25: {problem}", param_hint="--scales"
-        ) from None
-
-
-def chosen_cleaning(only: str | None, largest: bool, fill_holes: bool, min_region: str | None) -> "Cleaning":
-    """What --only, --largest, --fill-holes and --min-region do to the labels."""
-    from pixelwise.inference.results.cleaning import Cleaning
-
-    names = tuple(listed(only or ""))
-    if only is not None and not names:
-        raise typer.BadParameter(
-            f"expected names of classes such as person,cat, got {only!a}", param_hint="--only"
-        )
-    text = "0" if min_region is None else min_region.strip()
-    try:
-        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-        return Cleaning(names, largest, fill_holes, share)
-    except ValueError:
-        raise typer.BadParameter(
-            f"expected a share of the picture such as 0.1% or 0.001, got {min_region}",
-            param_hint="--min-region",
-        ) from None
+Save = Annotated[
+    str,
+    typer.Option(
+        "--save",
+        help="What to save, any of: mask,overlay,cutout,confidence,probabilities,geotiff,labelme,yolo,"
+        "geojson,coco,cvat,csv.",
+    ),
+]
+Tolerance = Annotated[
+    float,
+    typer.Option(
+        metavar="PIXELS",
+        help="By how much the outlines of labelme,yolo,geojson,coco,cvat may move, to have fewer corners.",
+    ),
+]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Make finished results again, and those that you have changed.")
+]
+Submission = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="A .tgz of all masks, as test servers take it.")
+]
+Frames = Annotated[
+    str,
+    typer.Option(metavar="first|all", help="Which frames of animations and pages of TIFF files to segment."),
+]
+Every = Annotated[
+    int, typer.Option("--every", metavar="N", min=1, max=1_000_000, help="Of videos, take one frame of N.")
+]
+Smooth = Annotated[
+    str | None,
+    typer.Option(
+        metavar="mean|crf",
+        help="Of videos, smooth over time: by a running mean or the space-time CRF.",
+    ),
+]
+AllowPrivate = Annotated[
+    bool,
+    typer.Option(
+        "--allow-private-urls", help="Also fetch from this machine and the private network; read file://."
+    ),
+]
 
 
 def check_ending(path: Path | None, *endings: str, option: str = "--output", any_case: bool = False) -> None:
@@ -271,15 +244,17 @@ def check_ending(path: Path | None, *endings: str, option: str = "--output", any
         )
 
 
-def kinds(save: str) -> tuple[str, ...]:
-    """The kinds of results that --save names. Raises BadParameter for an unknown one."""
-    from pixelwise.inference.segmentation import KINDS
+def kinds(save: str, of_pictures: bool = False) -> tuple[str, ...]:
+    """The kinds of results that --save names. Raises BadParameter for an unknown one, and for one about all
+    pictures if only those `of_pictures` can be saved.
+    """
+    from pixelwise.inference.results.kinds import expect_kinds
 
     named = tuple(dict.fromkeys(listed(save)))
-    if unknown := [kind for kind in named if kind not in KINDS]:
-        raise typer.BadParameter(
-            f"expected any of {','.join(KINDS)}, got {','.join(unknown)}", param_hint="--save"
-        )
+    try:
+        expect_kinds(named, of_pictures)
+    except ValueError as problem:
+        raise typer.BadParameter(str(problem), param_hint="--save") from None
     return named
 
 

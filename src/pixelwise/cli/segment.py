@@ -2,12 +2,25 @@
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pixelwise.cli import options
-from pixelwise.cli.segment_report import destination, show
+from pixelwise.cli.option_groups import (
+    AugmentationOptions,
+    CleaningOptions,
+    FrameOptions,
+    InferenceOptions,
+    RefinementOptions,
+    ResultOptions,
+    SizeOptions,
+    StyleOptions,
+)
+from pixelwise.cli.segment_report import destination, show, show_ranking
+
+if TYPE_CHECKING:
+    from pixelwise.workflows.loading import LoadOptions
 
 EXAMPLES = (
     "pixelwise segment examples/chelsea.png",
@@ -23,37 +36,12 @@ _Model = Annotated[str, typer.Option(help="Bundled model, .onnx or .safetensors 
 _Output = Annotated[
     Path, typer.Option("--output", "-o", help="Folder for the results; -: one result to stdout.")
 ]
-_Save = Annotated[str, typer.Option(help="What to save, any of: mask,overlay,cutout,probabilities,geotiff.")]
 _JSON = Annotated[bool, typer.Option("--json", help="Print one JSON object per picture.")]
-_Overwrite = Annotated[bool, typer.Option("--overwrite", help="Make finished results again.")]
 _Depth = Annotated[
     Path | None, typer.Option(metavar="FOLDER", help="Depth, for a model that sees it: a file a picture.")
 ]
 _HHA = Annotated[
     Path | None, typer.Option(metavar="FOLDER", help="HHA of pixelwise hha, for a model that sees it.")
-]
-_Submission = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="A .tgz of all masks, as test servers take it.")
-]
-_Frames = Annotated[
-    str,
-    typer.Option(metavar="first|all", help="Which frames of animations and pages of TIFF files to segment."),
-]
-_Every = Annotated[
-    int, typer.Option("--every", metavar="N", min=1, max=1_000_000, help="Of videos, take one frame of N.")
-]
-_Smooth = Annotated[
-    str | None,
-    typer.Option(
-        metavar="mean|crf",
-        help="Of videos, smooth over time: by a running mean or the space-time CRF.",
-    ),
-]
-_Private = Annotated[
-    bool,
-    typer.Option(
-        "--allow-private-urls", help="Also fetch from this machine and the private network; read file://."
-    ),
 ]
 
 
@@ -61,31 +49,21 @@ def segment(
     inputs: _Inputs,
     model: _Model = "default",
     output: _Output = Path("segmentation"),
-    save: _Save = "mask,overlay",
-    crf: options.CRF = False,
-    crf_preset: options.CRFPreset = None,
     as_json: _JSON = False,
-    overwrite: _Overwrite = False,
     threads: options.Threads = None,
-    engine: options.Engine = "auto",
-    precision: options.Precision = "float32",
     ids: options.Ids = None,
     depth: _Depth = None,
     hha: _HHA = None,
-    submission: _Submission = None,
-    scales: options.Scales = None,
-    flip: options.Flip = False,
-    long_side: options.LongSide = None,
-    tiles: options.Tiles = None,
-    device: options.Device = "auto",
-    only: options.Only = None,
-    largest: options.Largest = False,
-    fill_holes: options.FillHoles = False,
-    min_region: options.MinRegion = None,
-    frames: _Frames = "first",
-    every: _Every = 1,
-    smooth: _Smooth = None,
-    allow_private_urls: _Private = False,
+    allow_private_urls: options.AllowPrivate = False,
+    *,
+    results: ResultOptions,
+    sizes: SizeOptions,
+    augmentation: AugmentationOptions,
+    refinement: RefinementOptions,
+    cleaning: CleaningOptions,
+    style: StyleOptions,
+    moving: FrameOptions,
+    inference: InferenceOptions,
 ) -> None:
     """Segment pictures and videos: print which classes they show, and save masks and overlays.
 
@@ -108,39 +86,36 @@ def segment(
     is scored, and refined with --crf, like a picture. auto: pictures more than four times as long as the
     model's long side are cut into tiles of twice that long side.
 
+    The uncertainty by which --rank orders pictures is one minus the mean probability of their pixels' labels.
+
     Files in the folders of --depth and --hha are called as their pictures are and have their size. Depth is
     read as the model's training data was: of nyud:, whole numbers are millimetres. --submission holds
     results/VOC2012/Segmentation/comp5_test_cls/ID.png for VOC's classes, testannot/ID.png for CamVid's.
     """
-    from pixelwise.inference.results.submission import ENDINGS
-    from pixelwise.inference.video.smoothing import SMOOTHINGS
-    from pixelwise.workflows.segmenting import FRAMES, segment_folder
+    from pixelwise.workflows.segmenting import segment_folder
 
     start = time.perf_counter()
-    kinds = options.kinds(save)
-    options.check_ending(submission, *ENDINGS, option="--submission")
-    preset = options.chosen_preset(crf, crf_preset)
-    loading = options.for_load(
-        threads, preset, scales, flip, engine, precision, long_side, tiles, device, allow_private_urls
-    )
-    with destination(output, kinds, as_json) as (folder, told):
+    saving, chosen = results.for_segment(), moving.for_segment()
+    loading: LoadOptions = {"threads": threads, "allow_private_urls": allow_private_urls}
+    loading |= {"crf": refinement.preset(), "views": augmentation.views()}
+    loading |= {**sizes.for_load(), **inference.for_load()}
+    with destination(output, saving["save"], as_json, results.rank) as (folder, told):
         done = segment_folder(
             inputs,
             folder,
             model,
-            kinds,
-            overwrite=overwrite,
             ids=ids,
             depth=depth,
             hha=hha,
-            cleaning=options.chosen_cleaning(only, largest, fill_holes, min_region),
-            submission=submission,
-            frames=options.one_of(frames, FRAMES, "--frames"),
-            every=every,
-            smooth=smooth and options.one_of(smooth, SMOOTHINGS, "--smooth"),
+            cleaning=cleaning.cleaning(),
+            style=style.style(saving["save"]),
+            **saving,
+            **chosen,
             **told,
             **loading,
         )
     show(done, time.perf_counter() - start)
+    if results.rank is not None:
+        show_ranking(done, as_json)
     if done.failed:
         raise typer.Exit(1)

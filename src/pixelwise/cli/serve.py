@@ -1,12 +1,15 @@
 """`pixelwise serve`: segment pictures over HTTP, and a page to try the CRF."""
 
 import os
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pixelwise.cli import options
+from pixelwise.cli.option_groups import InferenceOptions, SizeOptions
 from pixelwise.core.terminal import note
+
+if TYPE_CHECKING:
+    from pixelwise.workflows.loading import LoadOptions
 
 EXAMPLES = (
     "pixelwise serve",
@@ -43,10 +46,9 @@ def serve(
     most_bytes: _MostBytes = 25_000_000,
     most_pixels: _MostPixels = 50_000_000,
     seconds: _Seconds = 60,
-    engine: options.Engine = "auto",
-    precision: options.Precision = "float32",
-    device: options.Device = "auto",
-    tiles: options.Tiles = None,
+    *,
+    sizes: SizeOptions,
+    inference: InferenceOptions,
 ) -> None:
     """Segment pictures over HTTP, and show a page on which the CRF can be tried.
 
@@ -56,6 +58,7 @@ def serve(
     set, requests must have the header Authorization: Bearer KEY. Needs pip install "pixelwise[serve]".
     """
     from pixelwise.core.threads import processors
+    from pixelwise.serve.keys import check_key
     from pixelwise.serve.limits import Limits
     from pixelwise.workflows.serving import named, serve
 
@@ -65,12 +68,11 @@ def serve(
     except ValueError as fault:
         raise typer.BadParameter(str(fault), param_hint="--model") from None
     key = os.environ.get(KEY_VARIABLE)
-    if key is not None and not key.strip():
-        raise typer.BadParameter(f"{KEY_VARIABLE} is empty: give it a value, or unset it")
-    loading = options.for_load(
-        threads=None, crf=None, scales=None, flip=False,
-        engine=engine, precision=precision, device=device, tiles=tiles,
-    )  # fmt: skip
+    try:
+        key = key if key is None else check_key(key)
+    except ValueError as fault:
+        raise typer.BadParameter(f"{KEY_VARIABLE}: {fault}; change or unset it") from None
+    loading: LoadOptions = {**sizes.for_load(), **inference.for_load()}
     limits = Limits(most_bytes, most_pixels, workers or processors(), places, answer_seconds=seconds)
     started = "serving on {}; Ctrl-C stops"
     serve(chosen, host, port, limits, key=key, on_start=lambda at: note(started.format(at)), **loading)

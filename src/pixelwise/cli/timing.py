@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from pixelwise.cli import options
+from pixelwise.cli.option_groups import AugmentationOptions, RefinementOptions
 from pixelwise.cli.progress import progress
 from pixelwise.cli.timing_report import show
 from pixelwise.core.terminal import say_json
@@ -26,11 +27,10 @@ def time(
     ] = None,
     runs: Annotated[int, typer.Option(min=1, help="Number of runs for mean, median and quartiles.")] = 20,
     threads: options.Threads = None,
-    scales: options.Scales = None,
-    flip: options.Flip = False,
-    crf: options.CRF = False,
-    crf_preset: options.CRFPreset = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, in seconds.")] = False,
+    *,
+    augmentation: AugmentationOptions,
+    refinement: RefinementOptions,
 ) -> None:
     """Time the segmentation of one synthetic photo, from a JPEG file to labels, after a warm-up.
 
@@ -43,8 +43,7 @@ def time(
     sides = options.parsed_size(size)
     if sides[0] * sides[1] > MOST_PIXELS:
         raise typer.BadParameter(f"expected at most {MOST_PIXELS:,} pixels, got {size}", param_hint="--size")
-    preset, views = options.chosen_preset(crf, crf_preset), options.chosen_views(scales, flip)
-    predictor = load(model, threads, preset, views)
+    predictor = load(model, threads, refinement.preset(), augmentation.views())
     with progress("timing", runs, "runs") as tell:
         timing = time_photo(predictor, sides, long_side, runs, tell)
     if as_json:

@@ -85,7 +85,7 @@ def report_on(
     if isinstance(judged, MaskFolder):
         made |= {"views": "masks as they were given", "crf": None, "missing": list(judged.missing)}
     else:
-        made |= {"views": str(judged.views), "crf": options.get("crf")}
+        made |= {"views": ", ".join([str(judged.views), *_sizes(options)]), "crf": options.get("crf")}
     result = {**made, **evaluation.to_dict()}
     if report is not None:
         from pixelwise.evaluation.report.gallery import exhibits
@@ -134,6 +134,13 @@ def _judged(
         judged = _loaded(model, head, options)
         dataset = as_learnt(dataset, judged)
     return judged, dataset if classes is None else dataset.select(classes)
+
+
+def _sizes(options: LoadOptions) -> list[str]:
+    """At which size pictures are scored, if that is not the model's own."""
+    long_side, tiles = options.get("long_side"), options.get("tiles")
+    sizes = [] if long_side is None else [f"at a long side of at most {long_side} pixels"]
+    return sizes if tiles is None else [*sizes, f"in tiles ({tiles})"]
 
 
 def _refuse_changes(options: LoadOptions) -> None:
