@@ -9,6 +9,10 @@
 #include <string>
 #include <utility>
 
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
 #include "common/stopwatch.hpp"
 #include "common/threads.hpp"
 
@@ -71,6 +75,10 @@ MeanField::MeanField(const Shape& shape, int classes, const std::vector<Pairwise
     pixels_.emplace(shape, classes, order, routines);
     for (int t = 0; t < threads_; ++t) scratch_.emplace_back(width_, terms_.size());
     messages_.reserve(terms_.size());
+#if defined(__GLIBC__)
+    // What lattices needed while they were built goes back to the system, before unaries come.
+    if (shape.pixels() > 1 << 20) static_cast<void>(malloc_trim(0));
+#endif
 }
 
 Index MeanField::first_spoilt(const Tiles::Tile& tile, const float* planes, Index none) const {
