@@ -8,6 +8,7 @@ is the larger of the two times.
 
 import statistics
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,7 +32,9 @@ class Phase:
 def measured(
     kernels: list[Kernel], unary: npt.NDArray[np.float32], threads: int, repeats: int
 ) -> list[Phase]:
-    """Medians over `repeats`, of one build and of one iteration."""
+    """Medians over `repeats`, of one build and of one iteration. The build takes the unary too; the lattice of
+    positions is kept from the first one.
+    """
     spent: dict[str, list[float]] = {}
     for _ in range(repeats):
         began = time.perf_counter()
@@ -72,8 +75,6 @@ def measured(
 
 def limits(threads: int) -> tuple[float, float]:
     """Bytes and float operations per second, the best of several runs."""
-    from concurrent.futures import ThreadPoolExecutor
-
     import torch
 
     torch.set_num_threads(threads)
