@@ -32,8 +32,8 @@ class Phase:
 def measured(
     kernels: list[Kernel], unary: npt.NDArray[np.float32], threads: int, repeats: int
 ) -> list[Phase]:
-    """Medians over `repeats`, of one build and of one iteration. The build takes the unary too; the lattice of
-    positions is kept from the first one.
+    """Medians over `repeats`, of one build and of one iteration. The build takes the unary too, and
+    the lattice of positions is kept from the first one.
     """
     spent: dict[str, list[float]] = {}
     for _ in range(repeats):
