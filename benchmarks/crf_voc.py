@@ -47,26 +47,24 @@ def theirs(unary: Floats, image: npt.NDArray[np.uint8]) -> Floats:
 
 def report(folder: Path) -> None:
     found = samples(folder)
-    threads = processors()
+    threads, classes = processors(), len(found[0][1])
     times: dict[str, list[float]] = {"pydensecrf2": [], "all labels": [], "labels merged": []}
     apart, largest, others, pixels = [], 0.0, 0, 0
     for image, beliefs in found:
         unary = unary_from_probabilities(beliefs)
-        results = {}
-        for name, work in (
-            ("pydensecrf2", lambda: (theirs(unary, image), 0)),  # noqa: B023
-            ("all labels", lambda: ours(unary, image, threads, False)),  # noqa: B023
-            ("labels merged", lambda: ours(unary, image, threads, True)),  # noqa: B023
-        ):
+        results: dict[str, tuple[Floats, int]] = {}
+        for name in times:
             began = time.perf_counter()
-            results[name] = work()
+            if name == "pydensecrf2":
+                results[name] = theirs(unary, image), classes
+            else:
+                results[name] = ours(unary, image, threads, name == "labels merged")
             times[name].append(time.perf_counter() - began)
         merged, whole = results["labels merged"][0], results["all labels"][0]
         apart.append(results["labels merged"][1])
         largest = max(largest, float(np.abs(merged - whole).max()))
         others += int((merged.argmax(0) != whole.argmax(0)).sum())
         pixels += whole[0].size
-    classes = len(found[0][1])
     print(f"\n{len(found)} pictures of {folder}, beliefs of `default`, {threads} threads, 80/13/10")
     for name, seconds in times.items():
         ratios = [a / b for a, b in zip(times["pydensecrf2"], seconds, strict=True)]
