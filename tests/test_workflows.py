@@ -22,6 +22,7 @@ from pixelwise.training.recipe import Recipe
 from pixelwise.workflows import segmenting
 from pixelwise.workflows.exporting import export
 from pixelwise.workflows.loading import LoadOptions, load
+from pixelwise.workflows.refining import refine_folder
 from pixelwise.workflows.training import TrainedRun, prepare
 
 pytestmark = pytest.mark.slow  # trains, exports, or starts many processes
@@ -237,9 +238,25 @@ def test_segment_folder_names_wrong_arguments(tmp_path: Path, trained: TrainedRu
         pixelwise.segment_folder(tmp_path, tmp_path / "out", trained.path, save=["cutout"])
 
 
+@pytest.mark.parametrize("threads", [0, -1, 1.5])
+def test_impossible_numbers_of_threads_are_refused(tmp_path: Path, threads: Any) -> None:
+    (tmp_path / "photos").mkdir()
+    with pytest.raises(ValueError, match="threads must be a whole number from 1 to 1024"):
+        pixelwise.segment_folder(tmp_path / "photos", tmp_path / "out", threads=threads)
+    with pytest.raises(ValueError, match="threads must be a whole number from 1 to 1024"):
+        refine_folder(tmp_path / "photos", tmp_path / "photos", tmp_path / "out", threads=threads)
+
+
 def test_a_run_folder_runs_in_torch_only(trained: TrainedRun) -> None:
     with pytest.raises(ModelError, match="is a run folder, which openvino does not run"):
         pixelwise.load(trained.path, engine="openvino")
+
+
+@pytest.mark.parametrize("arguments", [{"classes": ["a"]}, {"mean": (0.5,) * 3}, {"multiple": 32}])
+def test_what_only_a_torch_module_takes_is_not_passed_over(trained: TrainedRun, arguments: Any) -> None:
+    for model in (trained.path, "default"):
+        with pytest.raises(ValueError, match=f"{next(iter(arguments))}: a model file or run folder has"):
+            pixelwise.load(model, **arguments)
 
 
 def test_arrays_are_checked() -> None:

@@ -318,6 +318,7 @@ def _of_video(
         results = VideoResults(ledger.output / stem, ledger.scratch(stem), kinds)
         for folder in (results.folder, ledger.scratch(stem)):
             ledger.expect_inside(folder)
+            remove_abandoned(folder)
         if known is None or stem != task.stem:
             results.clear()
         saved = save_video(predictor, video, file, results, motion, workers, on_frame)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Unpack
 
 from pixelwise.core.errors import ModelError
-from pixelwise.core.threads import processors
+from pixelwise.core.threads import thread_count
 from pixelwise.inference.model_files.model_file import bundled_names
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.results.cleaning import AS_IS, Cleaning
@@ -106,7 +106,7 @@ def segment_folder(
     private = model.allow_private_urls if isinstance(model, Predictor) else options.get("allow_private_urls")
     tasks = plan(sources, output, passed_over, all_frames=frames == "all", allow_private_urls=bool(private))
     tasks = tasks if ids is None else _those_of(tasks, Path(ids))
-    threads = options.get("threads") or processors()
+    threads = thread_count(options.get("threads"))
     side_by_side = threads if any(task.is_video for task in tasks) else len(tasks)
     workers = min(threads, max(1, side_by_side))
     if isinstance(model, Predictor):
