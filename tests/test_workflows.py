@@ -232,7 +232,10 @@ def test_functions_that_load_a_model_take_the_arguments_of_load(tmp_path: Path) 
 
 
 def test_segment_folder_names_wrong_arguments(tmp_path: Path, trained: TrainedRun) -> None:
-    with pytest.raises(ValueError, match=r"expected kinds among mask, .*, geotiff, got masks"):
+    with pytest.raises(
+        ValueError,
+        match=r"expected kinds among mask, overlay, cutout, confidence, probabilities, geotiff, .* got masks",
+    ):
         pixelwise.segment_folder(tmp_path, tmp_path / "out", save=["masks"])
     with pytest.raises(ModelError, match="has no background class"):
         pixelwise.segment_folder(tmp_path, tmp_path / "out", trained.path, save=["cutout"])

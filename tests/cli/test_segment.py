@@ -155,7 +155,7 @@ def test_the_help_names_all_presets(invoke: Callable[[str], Result]) -> None:
         (
             "segment examples --save masks",
             2,
-            "expected any of mask,overlay,cutout,confidence,probabilities,geotiff, got masks",
+            "expected kinds among mask, overlay, cutout, confidence, probabilities, geotiff, labelme,",
         ),
         ("segment examples --threads 0", 2, "--threads"),
         ("segment examples --nonsense", 2, "--nonsense"),

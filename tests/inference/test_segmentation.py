@@ -125,7 +125,10 @@ def test_very_large_pictures_are_drawn_at_the_scored_size_and_say_so(
 
 
 def test_unknown_kinds_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"expected kinds among mask, .*, geotiff, got masks"):
+    with pytest.raises(
+        ValueError,
+        match=r"expected kinds among mask, overlay, cutout, confidence, probabilities, geotiff, .* got masks",
+    ):
         halves().save(tmp_path / "x", ["masks"])
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         save: tuple[str, ...]
         overwrite: bool
         submission: Path | None
+        tolerance: float
 
     class Frames(TypedDict):
         """Arguments of segment_folder."""
@@ -156,23 +157,30 @@ class ResultOptions:
     overwrite: options.Overwrite = False
     submission: options.Submission = None
     rank: options.Rank = None
+    tolerance: options.Tolerance = 0.0
 
     def for_segment(self) -> "Results":
-        """Arguments of segment_folder. Raises BadParameter for unknown kinds and rankings, and for a name of
-        the archive with another ending.
+        """Arguments of segment_folder. Raises BadParameter for unknown kinds and rankings, for a name of the
+        archive with another ending, and for a negative tolerance.
         """
+        from pixelwise.inference.results.kind import Saving
         from pixelwise.workflows.segmenting import RANKINGS
 
         if self.submission is not None:
-            from pixelwise.inference.results.submission import ENDINGS
+            from pixelwise.inference.outputs.submission import ENDINGS
 
             options.check_ending(self.submission, *ENDINGS, option="--submission")
         if self.rank is not None:
             options.one_of(self.rank, RANKINGS, "--rank")
+        try:
+            Saving(self.tolerance)
+        except ValueError as problem:
+            raise typer.BadParameter(str(problem), param_hint="--tolerance") from None
         return {
             "save": options.kinds(self.save),
             "overwrite": self.overwrite,
             "submission": self.submission,
+            "tolerance": self.tolerance,
         }
 
 

@@ -193,10 +193,21 @@ Device = Annotated[
 Save = Annotated[
     str,
     typer.Option(
-        "--save", help="What to save, any of: mask,overlay,cutout,confidence,probabilities,geotiff."
+        "--save",
+        help="What to save, any of: mask,overlay,cutout,confidence,probabilities,geotiff,labelme,yolo,"
+        "geojson,coco,cvat,csv.",
     ),
 ]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Make finished results again.")]
+Tolerance = Annotated[
+    float,
+    typer.Option(
+        metavar="PIXELS",
+        help="By how much the outlines of labelme,yolo,geojson,coco,cvat may move, to have fewer corners.",
+    ),
+]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Make finished results again, and those that you have changed.")
+]
 Submission = Annotated[
     Path | None, typer.Option(metavar="FILE", help="A .tgz of all masks, as test servers take it.")
 ]
@@ -233,15 +244,17 @@ def check_ending(path: Path | None, *endings: str, option: str = "--output", any
         )
 
 
-def kinds(save: str) -> tuple[str, ...]:
-    """The kinds of results that --save names. Raises BadParameter for an unknown one."""
-    from pixelwise.inference.results.kinds import KINDS
+def kinds(save: str, of_pictures: bool = False) -> tuple[str, ...]:
+    """The kinds of results that --save names. Raises BadParameter for an unknown one, and for one about all
+    pictures if only those `of_pictures` can be saved.
+    """
+    from pixelwise.inference.results.kinds import expect_kinds
 
     named = tuple(dict.fromkeys(listed(save)))
-    if unknown := [kind for kind in named if kind not in KINDS]:
-        raise typer.BadParameter(
-            f"expected any of {','.join(KINDS)}, got {','.join(unknown)}", param_hint="--save"
-        )
+    try:
+        expect_kinds(named, of_pictures)
+    except ValueError as problem:
+        raise typer.BadParameter(str(problem), param_hint="--save") from None
     return named
 
 

@@ -91,7 +91,7 @@ def refine(
                 f"{clip.path}: {clip.frames} frames; flicker {clip.before:.2%} before, {clip.after:.2%} after"
             )
         elif image.is_dir():
-            _folder(asked, overwrite, threads, array, options.kinds(save))
+            _folder(asked, overwrite, threads, array, options.kinds(save, of_pictures=True))
         else:
             options.check_ending(output, *ENDINGS, any_case=True)
             options.check_ending(show_iterations, *SHEET_ENDINGS, option="--show-iterations", any_case=True)

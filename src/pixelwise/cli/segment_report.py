@@ -62,16 +62,18 @@ def _piped(kinds: "Sequence[str]", prints: bool) -> "Iterator[tuple[Path, Told]]
     from pathlib import Path
 
     from pixelwise.core.errors import ImageError
+    from pixelwise.inference.results.kinds import KINDS
 
     if len(kinds) != 1 or prints:
         raise typer.BadParameter(
             "standard output takes one kind of result, and no JSON or ranking, such as: --save mask -o -",
             param_hint="--output",
         )
+    about_all = KINDS[kinds[0]].is_hidden
     results: list[Path] = []
 
     def on_picture(done: int, total: int, outcome: "Outcome") -> None:
-        if total > 1:
+        if total > 1 and not about_all:
             raise ImageError(
                 f"standard output takes one result, and there are {total} pictures", "name a folder"
             )
@@ -81,12 +83,26 @@ def _piped(kinds: "Sequence[str]", prints: bool) -> "Iterator[tuple[Path, Told]]
 
     with tempfile.TemporaryDirectory() as folder:
         yield Path(folder), {"on_picture": on_picture}
+        run_file = KINDS[kinds[0]].run_file
+        if about_all and run_file is not None:
+            results += [path for path in [Path(folder, run_file.name)] if path.exists()]
         for path in results:
             if path.is_dir():
                 raise ImageError(
                     "standard output takes one file, and this result is a folder", "name a folder"
                 )
-            say_bytes(path.read_bytes())
+            say_bytes(_for_here(path) if kinds[0] == "labelme" else path.read_bytes())
+
+
+def _for_here(path: "Path") -> bytes:
+    """labelme's file of a picture, named relative to the current folder and not to a temporary one."""
+    import json
+    import os
+
+    content = json.loads(path.read_bytes())
+    if content["imageData"] is None:
+        content["imagePath"] = os.path.relpath(path.parent / content["imagePath"]).replace(os.sep, "/")
+    return json.dumps(content, indent=2).encode()
 
 
 @contextmanager
@@ -141,6 +157,10 @@ def show(done: "SegmentedFolder", seconds: float, did: str = "segmented") -> Non
             f"nothing found in {_named(empty)}: none of the model's classes, or only small ones; try --tiles "
             "auto, or another --model (pixelwise models lists their classes)"
         )
+    if files := [path for path in done.run_files if path.exists()]:  # not on standard output
+        note(f"for all pictures: {', '.join(map(_shown, files))}")
+    for remark in done.notes:
+        note(remark)
     if done.submission is not None:
         note(f"{done.submission}: {len(done.outcomes)} pictures")
 

@@ -35,8 +35,12 @@ def write_atomically(path: Path, write: Write) -> None:
     write_together({path: write})
 
 
-def write_together(files: Mapping[Path, Write]) -> None:
+def write_together(
+    files: Mapping[Path, Write], before_naming: Callable[[Mapping[Path, Path]], object] | None = None
+) -> None:
     """Write several files, all or none: each is complete and on the disk before the first gets its name.
+
+    before_naming: called then with the paths of the complete files, by those that they will have.
 
     ImageError if the disk refuses. A process that is killed leaves temporary files, which
     `remove_abandoned` finds.
@@ -53,6 +57,8 @@ def write_together(files: Mapping[Path, Write]) -> None:
             os.fsync(filled[path][1].fileno())
             if len(filled) > _MOST_OPEN:
                 filled[path][1].close()
+        if before_naming is not None:
+            before_naming({path: temporary for path, (temporary, _) in filled.items()})
         for path, (temporary, _) in filled.items():
             if os.name == "nt":  # which renames no open file
                 filled[path][1].close()

@@ -41,7 +41,7 @@ from pixelwise.inference.tiles import (
     tiled_scores,
 )
 from pixelwise.inference.video.frames import check_motion, timed
-from pixelwise.inference.views import SINGLE, Views, averaged_scores, scoring_bytes, sized
+from pixelwise.inference.views import SINGLE, Views, averaged_scores, sized
 
 
 class Predictor:

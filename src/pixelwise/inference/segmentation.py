@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,18 +11,20 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from pixelwise import _core
 from pixelwise.core.classes import Classes
 from pixelwise.core.errors import ModelError
-from pixelwise.core.files import write_atomically, write_together
 from pixelwise.core.pictures.label_pictures import mask
 from pixelwise.core.pictures.reading import fitting
 from pixelwise.core.types import Labels, RGBImage, Scores
+from pixelwise.data.annotations.regions import Region, regions_of
 from pixelwise.inference.crf_refiner import CRFRefiner, refined, refined_size
 from pixelwise.inference.probabilities import (
     NOTHING_FOUND,
     Area,
     Beliefs,
+    areas_of,
+    labels_of,
+    likeliest,
     nothing_found,
     probabilities_of,
     uncertainty,
@@ -31,7 +33,8 @@ from pixelwise.inference.results import drawing, matting, notebook
 from pixelwise.inference.results.backdrops import on_backdrop
 from pixelwise.inference.results.cleaning import AS_IS, Cleaning, cleaned_for_cutout
 from pixelwise.inference.results.heat import coloured, with_scale
-from pixelwise.inference.results.kinds import KINDS, expect_kinds
+from pixelwise.inference.results.kind import Saving
+from pixelwise.inference.results.kinds import KINDS, save_alone
 from pixelwise.inference.results.legend import all_names, shares
 from pixelwise.inference.results.style import USUAL
 
@@ -108,16 +111,13 @@ class Segmentation:
 
     @cached_property
     def _counted(self) -> tuple[Labels, npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-        labels = np.empty(self.size, np.uint8)
-        pixels = np.zeros(len(self.classes), np.int64)
-        confidence = np.zeros(len(self.classes), np.float64)
-        _core.label_pixels(self.scores, labels, pixels, confidence)
+        labels, pixels, confidence = labels_of(self.scores, self.size)
         if not self.cleaning:
             return labels, pixels, confidence
         cleaned = self.cleaning.clean(labels, self.classes)
         same = np.bincount(cleaned[cleaned == labels], minlength=len(self.classes))
-        likeliest = self._likeliest()
-        sums = np.bincount(cleaned[cleaned == labels], likeliest[cleaned == labels], len(self.classes))
+        sure = likeliest(self.scores, self.size)[cleaned == labels]
+        sums = np.bincount(cleaned[cleaned == labels], sure, len(self.classes))
         pixels = np.bincount(cleaned.reshape(-1), minlength=len(self.classes))
         return cleaned, pixels, sums / np.maximum(same, 1) * pixels
 
@@ -164,18 +164,9 @@ class Segmentation:
 
     def confidence(self) -> npt.NDArray[np.float32]:
         """(H, W) the probability of each pixel's label, 0 to 1; 0 where cleaning has changed the label."""
-        confidence = self._likeliest()
+        confidence = likeliest(self.scores, self.size)
         if self.cleaning:
-            labels = np.empty(self.size, np.uint8)
-            counts = np.zeros(len(self.classes), np.int64), np.zeros(len(self.classes), np.float64)
-            _core.label_pixels(self.scores, labels, *counts)
-            confidence[labels != self.labels] = 0
-        return confidence
-
-    def _likeliest(self) -> npt.NDArray[np.float32]:
-        """(H, W) the probability of the most probable class."""
-        confidence = np.empty(self.size, np.float32)
-        _core.pixel_confidence(self.scores, confidence)
+            confidence[labels_of(self.scores, self.size)[0] != self.labels] = 0
         return confidence
 
     @cached_property
@@ -190,13 +181,7 @@ class Segmentation:
     def areas(self) -> list[Area]:
         """The classes found, largest first."""
         _, pixels, confidence = self._counted
-        total = self.size[0] * self.size[1]
-        found = [
-            Area(index, self.classes.names[index], int(count) / total, float(confidence[index]) / int(count))
-            for index, count in enumerate(pixels)
-            if count
-        ]
-        return sorted(found, key=lambda entry: (-entry.area, entry.id))
+        return areas_of(self.classes.names, pixels, confidence)
 
     @property
     def drawn_size(self) -> tuple[int, int]:
@@ -257,6 +242,10 @@ class Segmentation:
         whole = Segmentation(scores, self.drawn_size, self.classes, photo, cleaning=self.cleaning)
         return photo, whole.labels
 
+    def photo(self) -> RGBImage:
+        """(H, W, 3) the picture itself."""
+        return drawing.resized(self.image if self._original is None else self._original(), self.size)
+
     def mask(self) -> Image.Image:
         """The labels as a palette picture: pixel values are class ids, shown in the classes' colours."""
         return mask(self.labels, self.classes)
@@ -264,10 +253,7 @@ class Segmentation:
     def _drawn(self) -> tuple[RGBImage, Labels]:
         """Photo and labels at `drawn_size`."""
         if self.drawn_size == self.size:
-            photo = self.image if self._original is None else self._original()
-            if photo.shape[:2] != self.size:
-                photo = drawing.resized(photo, self.size)
-            return photo, self.labels
+            return self.photo(), self.labels
         return drawing.resized(self.image, self.drawn_size), self._small().labels
 
     def _small(self) -> "Segmentation":
@@ -299,22 +285,38 @@ class Segmentation:
         """
         return notebook.plotted(self.overlay(legend=False), self.areas(), self.classes, axes)
 
-    def save(self, target: str | Path, kinds: Sequence[str] = ("mask", "overlay")) -> dict[str, Path]:
-        """Write those of TARGET_mask.png, _overlay.jpg, _cutout.png, _probabilities.npz and _mask.tif that
-        `kinds` names. The GeoTIFF has the picture's coordinate system and transform, if the file has them.
+    @cached_property
+    def all_regions(self) -> list[Region]:
+        """The regions of all classes, the background too, with exact outlines. Raises as `regions` does."""
+        same = self if self.drawn_size == self.size else self._small()
+        regions = regions_of(self.labels, same.confidence())
+        return [replace(region, name=self.classes.names[region.id]) for region in regions]
 
-        Folders are created. The files appear under their names together, when all are complete. Returns the
-        path by kind; `notes` says which are smaller than the picture. Raises ImageError if a file cannot be
-        written; then no file is.
+    def regions(self, tolerance: float = 0.0) -> list[Region]:
+        """The connected regions of all classes but the background: polygons with holes, area, box, centroid
+        and confidence of each, by class, then from left to right.
+
+        tolerance: by how many pixels the outlines may move, so that they have fewer corners. Of pictures
+        beyond FULL_SIZE_PIXELS the confidence is that of a smaller copy. Raises ValueError for a negative
+        tolerance, ImageError for labels with millions of corners.
         """
-        expect_kinds(kinds)
-        paths = {kind: Path(f"{target}{KINDS[kind].ending}") for kind in kinds}
-        write_together({path: partial(KINDS[kind].write, self, path) for kind, path in paths.items()})
-        return paths
+        chosen = Saving(tolerance)
+        found = (region for region in self.all_regions if region.id != self.classes.background)
+        return [region.simplified(chosen.tolerance) for region in found]
 
-    def save_probabilities(self, path: Path) -> None:
-        """Write an .npz file: `probabilities` (float16, C x H x W), names of `classes`, their `palette`."""
-        write_atomically(path, partial(KINDS["probabilities"].write, self, path))
+    def save(
+        self, target: str | Path, kinds: Sequence[str] = ("mask", "overlay"), tolerance: float = 0.0
+    ) -> dict[str, Path]:
+        """Write those files that `kinds` names: TARGET_mask.png, _overlay.jpg, _cutout.png,
+        _probabilities.npz, _mask.tif ("geotiff", with the place of the picture on the map, if the file has
+        it), TARGET.json ("labelme"), .txt ("yolo"), .geojson, _coco.json, _annotations.xml ("cvat") and
+        _regions.csv.
+
+        tolerance: as in `regions`. Folders are created. The files appear under their names together, when all
+        are complete. Returns the path by kind; `notes` says which are smaller than the picture. Raises
+        ImageError if a file cannot be written; then no file is.
+        """
+        return save_alone(self, Path(target), kinds, Saving(tolerance))
 
     def notes(self, kinds: Sequence[str] = ()) -> list[str]:
         """What a user should know: notes on the file, whether a reduced copy was scored or refined, and which
@@ -336,6 +338,7 @@ class Segmentation:
         for size in dict.fromkeys(sizes[kind] for kind in smaller):
             of_size = " and ".join(kind for kind in smaller if sizes[kind] == size)
             notes.append(f"{of_size} saved at {_by(size)}")
+        notes += filter(None, (KINDS[kind].note(self) for kind in kinds))
         return notes
 
     def saving_bytes(self, kinds: Sequence[str]) -> int:

@@ -64,10 +64,3 @@ def sized(pixels: RGBImage, size: tuple[int, int]) -> RGBImage:
 
 def _probabilities(engine: Engine, image: RGBImage, size: tuple[int, int]) -> Beliefs:
     return probabilities_of(engine.scores(image), size)
-
-
-def scoring_bytes(size: tuple[int, int], classes: int, scale: float = 1.0) -> int:
-    """The approximate least memory for scoring a picture of `size`, enlarged by `scale`: twice the net's
-    first layer and scores.
-    """
-    return round(size[0] * size[1] * (100 * scale**2 + 8 * classes))

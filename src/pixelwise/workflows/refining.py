@@ -23,9 +23,11 @@ from pixelwise.inference.crf_refiner import DEFAULT_PRESET, CRFRefiner
 from pixelwise.inference.external_results import read_given, refine_given
 from pixelwise.inference.folder_refiner import FolderRefiner
 from pixelwise.inference.iterations import iteration_sheet
-from pixelwise.inference.results.kinds import expect_kinds
-from pixelwise.inference.segment_files import Outcome, plan, run
+from pixelwise.inference.results.kind import Saving
+from pixelwise.inference.results.kinds import expect_kinds, writes
+from pixelwise.inference.segment_files import Outcome, run
 from pixelwise.inference.sources.files import PassedOver
+from pixelwise.inference.sources.tasks import plan
 from pixelwise.workflows.segmenting import SegmentedFolder
 
 ENDINGS = (".png", ".npz")
@@ -87,7 +89,7 @@ def refine_file(
     if ending == ".png":
         write_picture(place, result.mask())
     else:
-        result.save_probabilities(place)
+        write_together(writes(result, {"probabilities": place}, Saving()))
     notes = result.notes(["mask" if ending == ".png" else "probabilities"])
     return RefinedFile(place, result.size, tuple(notes), time.perf_counter() - start)
 
@@ -109,14 +111,14 @@ def refine_folder(
 
     given: a folder with a file for each picture, called as it is: NAME.png, NAME.npy, NAME.npz, NAME_mask.png
     or NAME_probabilities.npz. save: any of "mask", which keeps the ids and the palette of given labels,
-    "overlay", "cutout" and "probabilities"; files are called as `segment_folder` calls them. Pictures that an
-    earlier run finished are skipped, unless `overwrite`. A picture without a file, or with one that cannot be
-    read or does not fit, becomes an outcome with a `problem`; the others go on. on_picture is called with the
-    number of pictures done, their total and the outcome. Raises ValueError for another kind in `save`,
-    ImageError if `output` cannot be written into, DataError unless `photos` and `given` are folders,
-    PresetError for an unknown preset.
+    or another kind that gives a file for each picture; files are called as `segment_folder` calls them.
+    Pictures that an earlier run finished are skipped, unless `overwrite`. A picture without a file, or with
+    one that cannot be read or does not fit, becomes an outcome with a `problem`; the others go on. on_picture
+    is called with the number of pictures done, their total and the outcome. Raises ValueError for another
+    kind in `save`, ImageError if `output` cannot be written into, DataError unless `photos` and `given` are
+    folders, PresetError for an unknown preset.
     """
-    expect_kinds(save)
+    expect_kinds(save, of_pictures=True)
     folder, place = Path(photos), Path(output)
     if not folder.is_dir():
         raise DataError(f"{printable(folder)} is not a folder", "for a single picture use refine_file")

@@ -8,12 +8,15 @@ from typing import Unpack
 from pixelwise.core.errors import ModelError
 from pixelwise.core.threads import thread_count
 from pixelwise.inference.model_files.model_file import bundled_names
+from pixelwise.inference.outputs.run_files import write_run_files
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.results.cleaning import AS_IS, Cleaning
+from pixelwise.inference.results.kind import Saving
 from pixelwise.inference.results.kinds import KINDS, expect_kinds
 from pixelwise.inference.results.style import USUAL, Style
-from pixelwise.inference.segment_files import Outcome, Task, listed, plan, run
+from pixelwise.inference.segment_files import Outcome, run
 from pixelwise.inference.sources.files import PassedOver
+from pixelwise.inference.sources.tasks import Task, listed, plan
 from pixelwise.inference.video.frames import check_motion
 from pixelwise.inference.video.saving import Motion
 from pixelwise.workflows.loading import LoadOptions, load, refuse_options
@@ -33,13 +36,16 @@ class SegmentedFolder:
     """What `segment_folder` did: the outcome of each picture, in order.
 
     passed_over: files in the input folders that are not segmented, by kind, such as raw photos. submission:
-    the archive of all masks, if one was asked for.
+    the archive of all masks, if one was asked for. run_files: those about all pictures, such as coco.json.
+    notes: what people should know about these.
     """
 
     outcomes: tuple[Outcome, ...]
     output: Path
     passed_over: PassedOver
     submission: Path | None = None
+    run_files: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def failed(self) -> tuple[Outcome, ...]:
@@ -63,6 +69,7 @@ def segment_folder(
     depth: str | Path | None = None,
     hha: str | Path | None = None,
     cleaning: Cleaning = AS_IS,
+    tolerance: float = 0.0,
     style: Style = USUAL,
     submission: str | Path | None = None,
     frames: str = "first",
@@ -75,14 +82,16 @@ def segment_folder(
     """Segment files, folders (with subfolders), patterns and URLs; save results below `output`.
 
     model: what `load` takes, with its `options`, such as crf="densecrf" or threads=1; or a predictor, which
-    has its own. save: names of KINDS, such as "mask", "overlay" and "cutout". Pictures that an earlier run
-    finished are skipped, unless `overwrite`. A picture that cannot be segmented becomes an outcome with a
-    `problem`; the others go on. ids: a text file that lists the pictures to segment by their names without
-    ending. depth, hha: for models that see them, folders of files called as the pictures are. cleaning: what
-    is done to the labels, such as removing small regions. style: how overlays and cutouts are drawn.
-    submission: an archive (.tgz) of all masks to write, in the form of PASCAL VOC's server or of CamVid.
-    frames: "all" segments every frame of an animation and every page of a TIFF file, as NAME_page0001 and so
-    on; "first" notes that there are more.
+    has its own. save: any of the kinds of `Segmentation.save`; "coco", "cvat" and "csv" give one file for all
+    pictures, "labelme" and "yolo" a list of the classes besides. Pictures that an earlier run finished are
+    skipped, unless `overwrite`, and files that a person has changed since are kept. A picture that cannot be
+    segmented becomes an outcome with a `problem`; the others go on. ids: a text file that lists the pictures
+    to segment by their names without ending. depth, hha: for models that see them, folders of files called as
+    the pictures are. cleaning: what is done to the labels, such as removing small regions. style: how
+    overlays and cutouts are drawn. tolerance: by how many pixels outlines may move, so that they have fewer
+    corners. submission: an archive (.tgz) of all masks to write, in the form of PASCAL VOC's server or of
+    CamVid. frames: "all" segments every frame of an animation and every page of a TIFF file, as NAME_page0001
+    and so on; "first" notes that there are more.
 
     Videos give an overlaid video, NAME_overlay.mp4, with the sound, and the other results of each frame in a
     folder NAME_frames. every, smooth: see `Predictor.video`. on_frame is called with the number of frames of
@@ -100,6 +109,7 @@ def segment_folder(
     if frames not in FRAMES:
         raise ValueError(f"frames is one of {', '.join(FRAMES)}, got {frames}")
     check_motion(every, smooth)
+    saving = Saving(tolerance)
     output = Path(output)
     sources = [inputs] if isinstance(inputs, str | Path) else list(inputs)
     passed_over: PassedOver = {}
@@ -121,7 +131,7 @@ def segment_folder(
     predictor = predictor if style == USUAL else predictor.with_style(style)
     archive = None if submission is None else Path(submission)
     if archive is not None:
-        from pixelwise.inference.results.submission import check_submission, write_submission
+        from pixelwise.inference.outputs.submission import check_submission, write_submission
 
         check_submission(archive, predictor.classes)
         save = (*save, "mask")
@@ -134,13 +144,14 @@ def segment_folder(
                 )
     outcomes = []
     kinds, motion = tuple(dict.fromkeys(save)), Motion(every, smooth)
-    for outcome in run(predictor, tasks, output, kinds, overwrite, workers, motion, on_frame):
+    for outcome in run(predictor, tasks, output, kinds, overwrite, workers, motion, on_frame, saving):
         outcomes.append(outcome)
         if on_picture is not None:
             on_picture(len(outcomes), len(tasks), outcome)
     if archive is not None:
         write_submission(outcomes, predictor.classes, archive)
-    return SegmentedFolder(tuple(outcomes), output, passed_over, archive)
+    run_files, notes = write_run_files(outcomes, kinds, output, predictor.classes, saving, overwrite)
+    return SegmentedFolder(tuple(outcomes), output, passed_over, archive, run_files, notes)
 
 
 def _those_of(tasks: Sequence[Task], ids: Path) -> list[Task]:

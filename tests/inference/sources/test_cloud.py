@@ -11,10 +11,11 @@ from PIL import Image
 
 from pixelwise.core.errors import ImageError
 from pixelwise.inference.predictor import Predictor
-from pixelwise.inference.segment_files import plan, run
+from pixelwise.inference.segment_files import run
 from pixelwise.inference.sources import cloud
 from pixelwise.inference.sources.cloud import Store
 from pixelwise.inference.sources.files import PassedOver
+from pixelwise.inference.sources.tasks import plan
 
 fsspec = pytest.importorskip("fsspec")
 

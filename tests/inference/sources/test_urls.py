@@ -13,7 +13,8 @@ from PIL import Image
 
 from pixelwise.core.errors import ImageError
 from pixelwise.inference.predictor import Predictor
-from pixelwise.inference.segment_files import plan, run
+from pixelwise.inference.segment_files import run
+from pixelwise.inference.sources.tasks import plan
 from pixelwise.inference.sources.urls import fetched, is_public, is_url, name_of, shown_url
 
 SLOW = "the server is too slow"

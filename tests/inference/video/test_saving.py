@@ -14,7 +14,8 @@ from verdicts import left_behind
 
 from pixelwise.core.types import RGBImage, Scores
 from pixelwise.inference.predictor import Predictor
-from pixelwise.inference.segment_files import Outcome, plan, run
+from pixelwise.inference.segment_files import Outcome, run
+from pixelwise.inference.sources.tasks import plan
 from pixelwise.inference.video import saving, writing
 from pixelwise.inference.video.saving import Motion
 

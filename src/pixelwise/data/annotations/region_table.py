@@ -3,7 +3,6 @@
 import csv
 import io
 from collections.abc import Iterable
-from pathlib import Path
 from typing import BinaryIO
 
 from pixelwise.core.classes import Classes
@@ -16,9 +15,7 @@ COLUMNS = (
 )
 
 
-def write_region_table(
-    file: BinaryIO, pictures: Iterable[AnnotatedPicture], classes: Classes, _folder: Path
-) -> None:
+def write_region_table(file: BinaryIO, pictures: Iterable[AnnotatedPicture], classes: Classes) -> None:
     """Write a row per region that is not background. area: pixels; share: of the picture, 0 to 1; places and
     sizes: pixels; confidence: 0 to 1.
     """

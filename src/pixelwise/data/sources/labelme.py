@@ -196,7 +196,7 @@ def _decoded(text: str) -> bytes:
 def labelme(root: Path, split: str) -> LabelledImages:
     """The split of the folder `root`."""
     own = root / split
-    heads = _heads([*root.glob("*.json"), *root.glob("*/*.json")])
+    heads = _heads([*root.glob("*.json"), *root.glob("[!.]*/*.json")])
     files = [file for file in heads if file.parent == (own if own.is_dir() else root)]
     if not files:
         raise SplitError(

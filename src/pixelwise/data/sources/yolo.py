@@ -143,8 +143,8 @@ def _read_lists(file: Path) -> _Lists:
 
 
 def _images(folder: Path, lists: _Lists, split: str) -> tuple[Path, bool]:
-    """The folder of the split's pictures, and whether it holds all splits. Raises SplitError if there is
-    none.
+    """The folder of the split's pictures, and whether it holds all splits, which it does if the file names it
+    for training and validation. Raises SplitError if there is none.
     """
     named = {"train": lists.train, "val": lists.val, "test": lists.test}.get(split)
     base = folder / Path(lists.path).expanduser()
@@ -157,7 +157,7 @@ def _images(folder: Path, lists: _Lists, split: str) -> tuple[Path, bool]:
     places += [place for name in names for place in (folder / "images" / name, folder / name / "images")]
     for place in places:
         if place.is_dir():
-            return place, False
+            return place, named is not None and lists.train == lists.val
     if (folder / "images").is_dir():
         return folder / "images", True
     raise SplitError(f'no split "{split}": {places[0]} not found', "expected a folder of pictures")

@@ -13,7 +13,7 @@ from pixelwise.core.errors import ImageError, PixelwiseError
 from pixelwise.core.pictures.endings import IMAGE_SUFFIXES, RAW_SUFFIXES, VIDEO_SUFFIXES
 from pixelwise.core.pictures.reading import Encoded
 from pixelwise.core.terminal import printable
-from pixelwise.inference.results.finished_results import is_result
+from pixelwise.inference.outputs.finished_results import is_result
 from pixelwise.inference.sources.cloud import Store
 from pixelwise.inference.sources.given import path_of, read_stdin
 from pixelwise.inference.sources.urls import fetched, is_url, name_of, scheme_of, shown_url

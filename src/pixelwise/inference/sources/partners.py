@@ -14,7 +14,10 @@ from pixelwise.core.pictures.endings import IMAGE_SUFFIXES
 from pixelwise.core.pictures.reading import read_picture
 from pixelwise.core.terminal import printable
 from pixelwise.core.types import IMAGE, Channel
-from pixelwise.inference.results.finished_results import state_of
+from pixelwise.data.sample_files import ChannelFile, Part, read_part
+from pixelwise.data.sources.folder import by_stem
+from pixelwise.data.sources.nyud import LogDepthFile
+from pixelwise.inference.outputs.records import state_of
 
 if TYPE_CHECKING:
     from pixelwise.data.sample_files import Part
@@ -40,7 +43,6 @@ class Partners:
         """Those in these folders, by channel. Raises DataError if one is not a folder or if two files of it
         share a name.
         """
-        from pixelwise.data.sources.folder import by_stem
 
         files = {}
         for channel, folder in folders.items():
@@ -77,7 +79,6 @@ class Partners:
         """(H, W, K): what a net with these `inputs` sees of a picture. Raises DataError or ImageError, naming
         the file, if one is missing, broken or of another size than the picture.
         """
-        from pixelwise.data.sample_files import read_part
 
         image = read_picture(picture)
         parts: list[Channel] = []
@@ -99,8 +100,6 @@ class Partners:
         return hashlib.sha256(repr((self.millimetres, states)).encode()).hexdigest()[:16]
 
     def _part(self, channel: str, picture: Path) -> "Part[Channel]":
-        from pixelwise.data.sample_files import ChannelFile
-        from pixelwise.data.sources.nyud import LogDepthFile
 
         path = self.path(channel, picture)
         as_logarithm = channel == DEPTH and self.millimetres and path.suffix.lower() != ".npy"
