@@ -22,7 +22,7 @@ from pixelwise.core.types import BANDS, IMAGE, Scores
 from pixelwise.inference.crf_refiner import Refiner, refined, refined_photo, refined_size, reserved_bytes
 from pixelwise.inference.engines.batching import together
 from pixelwise.inference.engines.engine import Engine
-from pixelwise.inference.engines.scoring import affordable_size, finite, scored
+from pixelwise.inference.engines.scoring import affordable_size, finite, scored, scoring_bytes
 from pixelwise.inference.model_files.model_file import ModelInfo
 from pixelwise.inference.probabilities import Beliefs, probabilities_of, scores_of
 from pixelwise.inference.results import notebook

@@ -8,7 +8,7 @@ from pixelwise.core.pictures.reading import Photo, Readable, read_photo
 from pixelwise.core.types import Scores
 from pixelwise.inference.engines.engine import Engine
 from pixelwise.inference.model_files.model_file import ModelInfo
-from pixelwise.inference.views import SINGLE, Views, averaged_scores, scoring_bytes, sized
+from pixelwise.inference.views import SINGLE, Views, averaged_scores, sized
 
 
 def affordable_size(info: ModelInfo, size: tuple[int, ...], scale: float, shown: str) -> tuple[int, int]:
@@ -49,3 +49,10 @@ def scored(
     largest = math.ceil(long_side * max(views.scales))
     closer = photo if whole or largest <= max(size) else read_photo(source, largest)
     return averaged_scores(engine, closer.pixels, size, views)
+
+
+def scoring_bytes(size: tuple[int, int], classes: int, scale: float = 1.0) -> int:
+    """The approximate least memory for scoring a picture of `size`, enlarged by `scale`: twice the net's
+    first layer and scores.
+    """
+    return round(size[0] * size[1] * (100 * scale**2 + 8 * classes))
