@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Unpack
 
 from pixelwise.core.errors import ModelError
-from pixelwise.core.threads import thread_count
+from pixelwise.core.threads import processors, thread_count
 from pixelwise.inference.model_files.model_file import bundled_names
 from pixelwise.inference.outputs.run_files import write_run_files
 from pixelwise.inference.predictor import Predictor
@@ -116,7 +116,8 @@ def segment_folder(
     private = model.allow_private_urls if isinstance(model, Predictor) else options.get("allow_private_urls")
     tasks = plan(sources, output, passed_over, all_frames=frames == "all", allow_private_urls=bool(private))
     tasks = tasks if ids is None else _those_of(tasks, Path(ids))
-    threads = thread_count(options.get("threads"))
+    thread_count(options.get("threads"))  # before the work starts
+    threads = options.get("threads") or processors()
     side_by_side = threads if any(task.is_video for task in tasks) else len(tasks)
     workers = min(threads, max(1, side_by_side))
     if isinstance(model, Predictor):
