@@ -163,11 +163,13 @@ class ResultOptions:
         """Arguments of segment_folder. Raises BadParameter for unknown kinds and rankings, for a name of the
         archive with another ending, and for a negative tolerance.
         """
-        from pixelwise.inference.outputs.submission import ENDINGS
         from pixelwise.inference.results.kind import Saving
         from pixelwise.workflows.segmenting import RANKINGS
 
-        options.check_ending(self.submission, *ENDINGS, option="--submission")
+        if self.submission is not None:
+            from pixelwise.inference.outputs.submission import ENDINGS
+
+            options.check_ending(self.submission, *ENDINGS, option="--submission")
         if self.rank is not None:
             options.one_of(self.rank, RANKINGS, "--rank")
         try:

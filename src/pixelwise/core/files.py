@@ -22,6 +22,11 @@ except ModuleNotFoundError:  # Windows, where nobody can remove a file that is o
 
 Write = Callable[[BinaryIO], object]
 
+_MOST_OPEN = 100
+"""Of more files that are written together, the others are closed early: a process may have so many open. They
+are not locked then.
+"""
+
 _TEMPORARY = re.compile(r"\.[0-9a-f]{12}\.partial")
 
 
@@ -50,6 +55,8 @@ def write_together(
             write(filled[path][1])
             filled[path][1].flush()
             os.fsync(filled[path][1].fileno())
+            if len(filled) > _MOST_OPEN:
+                filled[path][1].close()
         if before_naming is not None:
             before_naming({path: temporary for path, (temporary, _) in filled.items()})
         for path, (temporary, _) in filled.items():

@@ -244,6 +244,7 @@ def _of_video(work: _Work, task: Task) -> Outcome:
         results = VideoResults(ledger.output / stem, ledger.scratch(stem), work.kinds, work.saving)
         for folder in (results.folder, ledger.scratch(stem)):
             ledger.expect_inside(folder)
+            remove_abandoned(folder)
         if known is None or stem != task.stem:
             results.clear()
         saved = save_video(predictor, video, file, results, work.motion, work.workers, work.on_frame)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -28,20 +29,20 @@ from pixelwise.inference.probabilities import (
     probabilities_of,
     uncertainty,
 )
-from pixelwise.inference.results import drawing, matting
+from pixelwise.inference.results import drawing, matting, notebook
 from pixelwise.inference.results.backdrops import on_backdrop
-from pixelwise.inference.results.cleaning import AS_IS, Cleaning
+from pixelwise.inference.results.cleaning import AS_IS, Cleaning, cleaned_for_cutout
 from pixelwise.inference.results.heat import coloured, with_scale
 from pixelwise.inference.results.kind import Saving
 from pixelwise.inference.results.kinds import KINDS, save_alone
 from pixelwise.inference.results.legend import all_names, shares
 from pixelwise.inference.results.style import USUAL
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 FULL_SIZE_PIXELS = 24_000_000
 """Overlays and cutouts of larger pictures are drawn at the grid's size."""
-
-CUTOUT_CLEANING = Cleaning(min_region=0.01)
-"""Applied to a cutout if the result has not been cleaned."""
 
 _LONGEST_OVERLAY = 32_000  # JPEG holds sides up to 65535, and the legend adds some
 
@@ -200,7 +201,7 @@ class Segmentation:
         classes. The background class, if there is one, is greyed instead. Without the legend the picture has
         `drawn_size`.
         """
-        style = replace(self.style, opacity=self.style.opacity if opacity is None else opacity)
+        style = self.style if opacity is None else replace(self.style, opacity=opacity)
         wanted = style.legend is not False if legend is None else legend
         entries = shares(self.areas(), self.classes) if wanted else []
         return drawing.overlay(*self._drawn(), self.classes, entries, style.opacity, outlines)
@@ -217,15 +218,16 @@ class Segmentation:
 
         background: "transparent" (then the picture is RGBA), "blur" (the photo, blurred), a colour such as
         "#ff8800", or the path of a picture, which is scaled to cover; by default as the result's style says.
+
         A result that has not been refined goes through the CRF first, with its default preset, and one that
-        has not been cleaned loses regions as CUTOUT_CLEANING says. Pixels at the edges, of hair and fur, are
-        as opaque as the object covers them, and have its colour without the old background's.
+        has not been cleaned loses regions as `cleaned_for_cutout` says. Pixels at the edges, of hair and fur,
+        are as opaque as the object covers them, and have its colour without the old background's.
         """
         if self.classes.background is None:
             raise ValueError("a cutout needs a background class, and this model has none")
         style = self.style if background is None else replace(self.style, background=background)
         photo, labels = self._refined_labels()
-        labels = labels if self.cleaning else CUTOUT_CLEANING.clean(labels, self.classes)
+        labels = labels if self.cleaning else cleaned_for_cutout(labels, self.classes)
         cut = matting.cutout(photo, labels != self.classes.background)
         return on_backdrop(cut, photo, style.background)
 
@@ -269,6 +271,19 @@ class Segmentation:
     def uncertainty(self) -> float:
         """How unsure the net is about the picture, 0 to 1: one minus the mean probability of the labels."""
         return uncertainty(self.areas())
+
+    def _repr_png_(self) -> bytes:
+        return notebook.small_png(self.overlay())
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the overlay, small, beside the classes found."""
+        return notebook.result_html(self.overlay(legend=False), self.areas(), self.classes, self.notes())
+
+    def plot(self, axes: "Axes | None" = None) -> "Axes":
+        """Draw the overlay into matplotlib `axes`, new ones by default, and return them. Raises
+        MissingExtraError without matplotlib, which the extra `notebook` has.
+        """
+        return notebook.plotted(self.overlay(legend=False), self.areas(), self.classes, axes)
 
     @cached_property
     def all_regions(self) -> list[Region]:

@@ -15,7 +15,7 @@ from pixelwise.core.errors import DataError, ImageError
 from pixelwise.core.files import write_together
 from pixelwise.core.pictures.writing import save_picture, write_picture
 from pixelwise.core.terminal import printable
-from pixelwise.core.threads import processors
+from pixelwise.core.threads import processors, thread_count
 from pixelwise.crf.presets import Preset, load_preset
 from pixelwise.evaluation.metrics.flicker import flicker
 from pixelwise.inference.clips import FRAMES_APART, read_clip, refine_clip
@@ -32,6 +32,9 @@ from pixelwise.workflows.segmenting import SegmentedFolder
 
 ENDINGS = (".png", ".npz")
 """Of the files that `refine_file` writes: labels, and probabilities."""
+
+SHEET_ENDINGS = (".png", ".jpg", ".jpeg")
+"""Of its picture of iterations."""
 
 
 @dataclass(frozen=True)
@@ -63,22 +66,26 @@ def refine_file(
     given: a picture of class ids, 255 where unknown, an .npz file as `Segmentation.save` writes it, or an
     .npy file of probabilities (C, h, w). array: which array of an .npz file that has several. confidence: the
     probability that a given label is right. iterations: a picture to draw, of labels, scores and beliefs over
-    the iterations. Raises ValueError for another ending and an impossible confidence, ImageError if `output`
-    is there already, unless `overwrite`, DataError for files that cannot be read or do not fit, PresetError
-    for an unknown preset.
+    the iterations. Raises ValueError for another ending and an impossible confidence, ImageError if a file to
+    write is there already, unless `overwrite`, DataError for files that cannot be read or do not fit,
+    PresetError for an unknown preset.
     """
     picture, place = Path(image), Path(output)
     ending = place.suffix.lower()
     if ending not in ENDINGS:
         raise ValueError(f"expected a name that ends in {' or '.join(ENDINGS)}, got {place}")
-    if place.exists() and not overwrite:
-        raise ImageError(f"{place} is there already", "--overwrite replaces it")
+    sheet = None if iterations is None else Path(iterations)
+    if sheet is not None and (sheet.suffix.lower() not in SHEET_ENDINGS or sheet == place):
+        raise ValueError(f"iterations: expected another name that ends in .png or .jpg, got {sheet}")
+    for path in (place, sheet):
+        if path is not None and path.exists() and not overwrite:
+            raise ImageError(f"{path} is there already", "--overwrite replaces it")
     refiner = CRFRefiner(preset, threads)
     start = time.perf_counter()
     before = read_given(Path(given), confidence, array)
     result = refine_given(picture, before, refiner)
-    if iterations is not None:
-        write_picture(Path(iterations), iteration_sheet(picture, before, refiner))
+    if sheet is not None:
+        write_picture(sheet, iteration_sheet(picture, before, refiner))
     if ending == ".png":
         write_picture(place, result.mask())
     else:
@@ -117,6 +124,7 @@ def refine_folder(
         raise DataError(f"{printable(folder)} is not a folder", "for a single picture use refine_file")
     passed_over: PassedOver = {}
     tasks = plan([folder], place, passed_over)
+    thread_count(threads)  # before the work starts
     threads = threads or processors()
     workers = min(threads, max(1, len(tasks)))
     refiner = FolderRefiner(folder, Path(given), CRFRefiner(preset, threads // workers), confidence, array)

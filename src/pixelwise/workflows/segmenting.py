@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Unpack
 
 from pixelwise.core.errors import ModelError
-from pixelwise.core.threads import processors
-from pixelwise.data.sources.voc import read_list
+from pixelwise.core.threads import processors, thread_count
+from pixelwise.inference.model_files.model_file import bundled_names
 from pixelwise.inference.outputs.run_files import write_run_files
-from pixelwise.inference.outputs.submission import check_submission, write_submission
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.results.cleaning import AS_IS, Cleaning
 from pixelwise.inference.results.kind import Saving
@@ -17,13 +16,16 @@ from pixelwise.inference.results.kinds import KINDS, expect_kinds
 from pixelwise.inference.results.style import USUAL, Style
 from pixelwise.inference.segment_files import Outcome, run
 from pixelwise.inference.sources.files import PassedOver
-from pixelwise.inference.sources.tasks import listed, plan
+from pixelwise.inference.sources.tasks import Task, listed, plan
 from pixelwise.inference.video.frames import check_motion
 from pixelwise.inference.video.saving import Motion
 from pixelwise.workflows.loading import LoadOptions, load, refuse_options
 
 FRAMES = ("first", "all")
 """Which frames or pages of a file are segmented."""
+
+FEW_PICTURES = 8
+"""Up to so many, the time that OpenVINO takes to compile a net is more than it saves."""
 
 RANKINGS = ("uncertain",)
 """How the pictures of a run are ranked."""
@@ -113,7 +115,8 @@ def segment_folder(
     passed_over: PassedOver = {}
     private = model.allow_private_urls if isinstance(model, Predictor) else options.get("allow_private_urls")
     tasks = plan(sources, output, passed_over, all_frames=frames == "all", allow_private_urls=bool(private))
-    tasks = tasks if ids is None else listed(tasks, set(read_list(Path(ids))), str(ids))
+    tasks = tasks if ids is None else _those_of(tasks, Path(ids))
+    thread_count(options.get("threads"))  # before the work starts
     threads = options.get("threads") or processors()
     side_by_side = threads if any(task.is_video for task in tasks) else len(tasks)
     workers = min(threads, max(1, side_by_side))
@@ -121,12 +124,16 @@ def segment_folder(
         refuse_options(options)
     else:
         shared: LoadOptions = {**options, "threads": threads // workers}
+        if _starts_quickly(model, tasks, options):
+            shared["engine"] = "onnxruntime"
         model = load(model, **shared)
     predictor = model.with_partners(_given(depth=depth, hha=hha))
     predictor = _cleaned(predictor, cleaning) if cleaning else predictor
     predictor = predictor if style == USUAL else predictor.with_style(style)
     archive = None if submission is None else Path(submission)
     if archive is not None:
+        from pixelwise.inference.outputs.submission import check_submission, write_submission
+
         check_submission(archive, predictor.classes)
         save = (*save, "mask")
     if predictor.classes.background is None:
@@ -146,6 +153,26 @@ def segment_folder(
         write_submission(outcomes, predictor.classes, archive)
     run_files, notes = write_run_files(outcomes, kinds, output, predictor.classes, saving, overwrite)
     return SegmentedFolder(tuple(outcomes), output, passed_over, archive, run_files, notes)
+
+
+def _those_of(tasks: Sequence[Task], ids: Path) -> list[Task]:
+    from pixelwise.data.sources.voc import read_list
+
+    return listed(tasks, set(read_list(ids)), str(ids))
+
+
+def _starts_quickly(model: str | Path, tasks: Sequence[Task], options: LoadOptions) -> bool:
+    """Whether to take ONNX Runtime for its quick start: a model file for the processor, for a few photos, if
+    the user leaves the engine open.
+    """
+    asked = (options.get("engine", "auto"), options.get("precision", "float32"), options.get("tiles"))
+    return (
+        asked == ("auto", "float32", None)
+        and options.get("device", "auto") in ("auto", "cpu")
+        and (str(model) in bundled_names() or Path(model).suffix == ".onnx")
+        and len(tasks) <= FEW_PICTURES
+        and not any(task.is_video for task in tasks)
+    )
 
 
 def _given(**folders: str | Path | None) -> dict[str, Path]:

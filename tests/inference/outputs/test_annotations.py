@@ -72,7 +72,8 @@ def noise(seed: int, size: tuple[int, int] = (13, 17)) -> Labels:
 def rings() -> Labels:
     """Holes in holes, in the middle and at the border; the innermost is one pixel."""
     rows, columns = np.mgrid[:15, :21]
-    return (np.minimum(np.minimum(rows, 14 - rows), np.minimum(columns, 20 - columns)) % 4).astype(np.uint8)
+    depth = np.minimum(np.minimum(rows, 14 - rows), np.minimum(columns, 20 - columns))
+    return np.asarray(depth % 4, np.uint8)
 
 
 PICTURES: dict[str, Labels] = {

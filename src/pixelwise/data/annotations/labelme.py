@@ -42,7 +42,7 @@ def labelme_json(
         path = os.path.relpath(picture.path, folder)
     except ValueError:  # another drive
         path = os.path.abspath(picture.path)  # noqa: PTH100  resolve would follow links
-    content: dict[str, Any] = {
+    record: dict[str, Any] = {
         "version": "5.5.0",
         "flags": {},
         "shapes": shapes,
@@ -51,7 +51,7 @@ def labelme_json(
         "imageHeight": picture.size[0],
         "imageWidth": picture.size[1],
     }
-    return json.dumps(content, indent=2)
+    return json.dumps(record, indent=2)
 
 
 def labelme_names(classes: Classes) -> list[str]:

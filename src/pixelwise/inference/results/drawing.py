@@ -60,7 +60,7 @@ def _outline(picture: Image.Image, labels: Labels) -> None:
     """White lines along borders between labels, with a soft dark margin for light backgrounds."""
     width = line_width(labels.shape)
     border = Image.fromarray(borders(labels))
-    line = border.filter(ImageFilter.MaxFilter(2 * (width // 2) + 1)) if width > 1 else border
+    line = border.filter(ImageFilter.MaxFilter(2 * ((width - 1) // 2) + 1)) if width > 2 else border
     glow = line.filter(ImageFilter.GaussianBlur(1.5 * width)).point(lambda value: min(255, value * 2) * 0.55)
     picture.paste((0, 0, 0), mask=glow)
     picture.paste(

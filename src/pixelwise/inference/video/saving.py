@@ -36,7 +36,7 @@ from pixelwise.inference.results.kinds import KINDS, run_files, writes
 from pixelwise.inference.video.frames import segmented
 from pixelwise.inference.video.reading import Video
 from pixelwise.inference.video.smoothing import Segmented
-from pixelwise.inference.video.writing import encode_part, join_parts
+from pixelwise.inference.video.writing import Shape, encode_part, join_parts
 
 PART = 50
 """Frames that are finished together."""
@@ -238,7 +238,8 @@ def save_video(
         while first := list(islice(ending, 1)):
             number, size = progress.frames // PART, progress.shown_size or first[0][2].shape[:2]
             if OVERLAY in results.kinds:
-                write = partial(encode_part, frames=counted(), time_base=video.time_base, size=size)
+                shape = Shape(size, video.time_base, video.rate / motion.every, video.aspect)
+                write = partial(encode_part, frames=counted(), shape=shape)
                 write_atomically(results.part(number), write)
             else:
                 deque(counted(), maxlen=0)
@@ -247,12 +248,13 @@ def save_video(
             results.record(progress)
     if progress.frames == 0:
         raise ImageError(f"{video.shown}: no frame of this video can be decoded")
+    notes = _notes(video, motion, progress, predictor.classes)
     results.write_run_files(predictor.classes, progress.size)
     if OVERLAY in results.kinds:
         parts = [results.part(number) for number in range(-(-progress.frames // PART))]
         shown = printable(results.overlay)
-        write_atomically(results.overlay, lambda file: join_parts(file, parts, original, shown))
-    return SavedVideo(progress, results.outputs(), _notes(video, motion, progress, predictor.classes))
+        write_atomically(results.overlay, lambda file: notes.extend(join_parts(file, parts, original, shown)))
+    return SavedVideo(progress, results.outputs(), notes)
 
 
 Saved = tuple[Segmented, list[Area], RGBImage]
