@@ -90,7 +90,8 @@ def segment(
     is scored, and refined with --crf, like a picture. auto: pictures more than four times as long as the
     model's long side are cut into tiles of twice that long side.
 
-    The uncertainty by which --rank orders pictures is one minus the mean probability of their pixels' labels.
+    NAME_confidence.png shows how sure the model is of each pixel. The uncertainty by which --rank orders
+    pictures is one minus the mean probability of their pixels' labels.
 
     Files in the folders of --depth and --hha are called as their pictures are and have their size. Depth is
     read as the model's training data was: of nyud:, whole numbers are millimetres. --submission holds

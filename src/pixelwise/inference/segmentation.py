@@ -128,17 +128,8 @@ class Segmentation:
 
         Probabilities stay. The confidence of a class is that of its pixels which the cleaning did not change.
         """
-        result = Segmentation(
-            self.scores,
-            self.size,
-            self.classes,
-            self.image,
-            self._original,
-            self.scored_size if self.is_refined else None,
-            self._file_notes,
-            cleaning,
-        )
-        result.scored_size, result.path, result.style = self.scored_size, self.path, self.style
+        result = self._changed(self.scores, self.image, self.is_refined, cleaning)
+        result.scored_size = self.scored_size
         return result
 
     def rescored(self, scores: Scores, refined: bool = False) -> "Segmentation":
@@ -146,17 +137,15 @@ class Segmentation:
 
         refined: whether a CRF has given them.
         """
+        image = drawing.resized(self.image, (scores.shape[1], scores.shape[2]))
+        return self._changed(scores, image, refined or self.is_refined, self.cleaning)
+
+    def _changed(self, scores: Scores, image: RGBImage, refined: bool, cleaning: Cleaning) -> "Segmentation":
+        scored_size = self.scored_size if refined else None
         result = Segmentation(
-            scores,
-            self.size,
-            self.classes,
-            drawing.resized(self.image, (scores.shape[1], scores.shape[2])),
-            self._original,
-            self.scored_size if refined or self.is_refined else None,
-            self._file_notes,
-            self.cleaning,
+            scores, self.size, self.classes, image, self._original, scored_size, self._file_notes, cleaning
         )
-        result.style = self.style
+        result.path, result.style = self.path, self.style
         return result
 
     def confidence(self) -> npt.NDArray[np.float32]:
