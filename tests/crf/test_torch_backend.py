@@ -212,14 +212,6 @@ def test_narrow_types_and_autocast_are_calculated_in_float32() -> None:
     assert torch.equal(*gradients)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_other_devices_give_the_beliefs_of_the_core() -> None:
-    unary, image = small_case(3, 30, 40)
-    kernels: list[Kernel] = [Gaussian(2, 2), Bilateral(image, 8, 60, 3)]
-    q = mean_field(torch.from_numpy(unary)[None].cuda(), [kernels])
-    assert np.abs(q[0].cpu().numpy() - dense_crf.mean_field(unary, kernels)).max() < 1e-4
-
-
 UNARY = torch.zeros(2, 3, 4, 5)
 ONE: list[list[Kernel]] = [[Gaussian()]] * 2
 
