@@ -178,27 +178,34 @@ def run(
     Exceptions become outcomes; ImageError is raised only if `output` cannot be made or written into. Stopping
     early leaves finished pictures and no half-written file.
     """
+    ledger = made_output(tasks, output)
+    chosen = tuple(dict.fromkeys(kinds))
+    picture = partial(of_picture, predictor, ledger, chosen, overwrite)
+    of_video = partial(_of_video, predictor, ledger, chosen, overwrite, motion, workers, on_frame)
+    for are_videos, group in groupby(tasks, lambda task: task.is_video):
+        if are_videos:
+            yield from (outcome_of(of_video, task) for task in group)
+        else:
+            yield from in_order(partial(outcome_of, picture), group, workers)
+
+
+def made_output(tasks: Sequence[Task], output: Path) -> Ledger:
+    """Make the folder, without what killed processes left of `tasks`; ImageError if that fails."""
     make_folder(output, "output folder", "--output", ImageError)
     ledger = Ledger(output)
     for folder in {place.parent for task in tasks for place in (output / task.stem, ledger.path(task.stem))}:
         remove_abandoned(folder)
-    chosen = tuple(dict.fromkeys(kinds))
-    of_picture = partial(_of_picture, predictor, ledger, chosen, overwrite)
-    of_video = partial(_of_video, predictor, ledger, chosen, overwrite, motion, workers, on_frame)
-    for are_videos, group in groupby(tasks, lambda task: task.is_video):
-        if are_videos:
-            yield from (_outcome(of_video, task) for task in group)
-        else:
-            yield from in_order(partial(_outcome, of_picture), group, workers)
+    return ledger
 
 
-def _outcome(function: Callable[[Task], Outcome], task: Task) -> Outcome:
+def outcome_of(function: Callable[[Task], Outcome], task: Task) -> Outcome:
+    """function(task), or the outcome with its problem: one picture must not stop the others."""
     page = None if task.page is None else task.page.index + 1
     if task.problem is not None:
         return Outcome(task.path, task.problem)
     try:
         return function(task)
-    except ImageError as problem:  # one picture must not stop the others
+    except ImageError as problem:
         return Outcome(task.path, problem, page=page)
     except Exception as problem:
         message, hint = str(problem) or type(problem).__name__, None
@@ -209,7 +216,7 @@ def _outcome(function: Callable[[Task], Outcome], task: Task) -> Outcome:
         return Outcome(task.path, named, page=page)
 
 
-def _of_picture(
+def of_picture(
     predictor: Segmenter, ledger: Ledger, kinds: tuple[str, ...], overwrite: bool, task: Task
 ) -> Outcome:
     """The outcome of a task that has no problem yet: of an earlier run, or of segmenting it now."""

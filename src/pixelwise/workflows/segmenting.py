@@ -31,7 +31,7 @@ class SegmentedFolder:
     """
 
     outcomes: tuple[Outcome, ...]
-    output: Path
+    output: Path | str
     passed_over: PassedOver
     submission: Path | None = None
 
@@ -83,8 +83,7 @@ def segment_folder(
     or if a picture failed and there is a submission to write; ModelError as `load` does, and for cutouts and
     cleaning that need a class which the model does not have.
     """
-    if unknown := [kind for kind in save if kind not in KINDS]:
-        raise ValueError(f"save is any of {', '.join(KINDS)}, got {', '.join(unknown)}")
+    check_kinds(save)
     if frames not in FRAMES:
         raise ValueError(f"frames is one of {', '.join(FRAMES)}, got {frames}")
     check_motion(every, smooth)
@@ -102,17 +101,11 @@ def segment_folder(
     else:
         shared: LoadOptions = {**options, "threads": threads // workers}
         model = load(model, **shared)
-    predictor = model.with_partners(_given(depth=depth, hha=hha))
-    predictor = _cleaned(predictor, cleaning) if cleaning else predictor
+    predictor = prepared(model.with_partners(_given(depth=depth, hha=hha)), save, cleaning)
     archive = None if submission is None else Path(submission)
     if archive is not None:
         check_submission(archive, predictor.classes)
         save = (*save, "mask")
-    if "cutout" in save and predictor.classes.background is None:
-        raise ModelError(
-            f'model "{predictor.info.name}" has no background class, which a cutout needs',
-            "leave cutout out of --save",
-        )
     outcomes = []
     kinds, motion = tuple(dict.fromkeys(save)), Motion(every, smooth)
     for outcome in run(predictor, tasks, output, kinds, overwrite, workers, motion, on_frame):
@@ -124,11 +117,25 @@ def segment_folder(
     return SegmentedFolder(tuple(outcomes), output, passed_over, archive)
 
 
+def check_kinds(save: Sequence[str]) -> None:
+    """Raise ValueError if there is an unknown kind of result in `save`."""
+    if unknown := [kind for kind in save if kind not in KINDS]:
+        raise ValueError(f"save is any of {', '.join(KINDS)}, got {', '.join(unknown)}")
+
+
 def _given(**folders: str | Path | None) -> dict[str, Path]:
     return {name: Path(folder) for name, folder in folders.items() if folder is not None}
 
 
-def _cleaned(predictor: Predictor, cleaning: Cleaning) -> Predictor:
+def prepared(predictor: Predictor, save: Sequence[str], cleaning: Cleaning) -> Predictor:
+    """The predictor with the cleaning. Raises ModelError if that, or a kind of result in `save`, needs a class
+    that the model does not have.
+    """
+    if "cutout" in save and predictor.classes.background is None:
+        raise ModelError(
+            f'model "{predictor.info.name}" has no background class, which a cutout needs',
+            "leave cutout out of --save",
+        )
     try:
         return predictor.with_cleaning(cleaning)
     except ValueError as problem:

@@ -5,6 +5,7 @@ import glob
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path, PurePath
 
@@ -138,11 +139,12 @@ def _in_store(url: str, search: _Search) -> Iterator[Found]:
 
 
 def _remote(url: str, place: PurePath, search: _Search) -> Found:
-    def read() -> Encoded:
-        content = read_url(url, search.allow_private)
-        return content if isinstance(content, Encoded) else Encoded(content.read_bytes(), url)
+    return Found(url, place, read=partial(_content, url, search.allow_private))
 
-    return Found(url, place, read=read)
+
+def _content(url: str, allow_private: bool) -> Encoded:
+    content = read_url(url, allow_private)
+    return content if isinstance(content, Encoded) else Encoded(content.read_bytes(), url)
 
 
 def _on_disk(given: str | Path, search: _Search) -> Iterator[Found]:

@@ -1,0 +1,122 @@
+"""Segment pictures on a cluster: Ray Data brings them to workers in batches, which save the results."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Unpack
+
+from pixelwise.distributed import pictures
+from pixelwise.distributed.cluster import answers, cluster, stage, workers_for
+from pixelwise.distributed.row_files import RowFiles
+from pixelwise.distributed.stages import Plan, Refine, Score, Segment
+from pixelwise.inference.results.cleaning import AS_IS, Cleaning
+from pixelwise.inference.segment_files import Outcome, Task
+from pixelwise.inference.sources.files import PassedOver
+from pixelwise.inference.sources.urls import is_url
+from pixelwise.workflows.loading import LoadOptions
+from pixelwise.workflows.segmenting import SegmentedFolder, check_kinds
+
+if TYPE_CHECKING:
+    import ray.data
+
+
+def segment(
+    source: "pictures.Source",
+    output: str | Path = "segmentation",
+    model: str | Path = "default",
+    save: Sequence[str] = ("mask", "overlay"),
+    *,
+    batch_size: int | None = None,
+    workers: int | None = None,
+    gpus_per_worker: float = 0,
+    crf_workers: int | None = None,
+    overwrite: bool = False,
+    ids: str | Path | None = None,
+    cleaning: Cleaning = AS_IS,
+    on_picture: Callable[[int, int, Outcome], None] | None = None,
+    address: str | None = None,
+    **options: Unpack[LoadOptions],
+) -> SegmentedFolder:
+    """Segment pictures on a Ray cluster, as `segment_folder` does on one machine, with the same results.
+
+    source: what segment_folder takes, but for videos and standard input; or a Parquet file or folder named
+    *.parquet, or a Ray data set, with columns `path`, which is unique, and `bytes`. Every machine of the
+    cluster must see paths, also those of the model and the output, under the same names.
+
+    output: a folder for the files of each picture. If its name ends in .parquet, it is a folder or URL for
+    files of rows, one for each batch: path; message and hint, if the picture failed; height, width, areas,
+    notes; and what the file of each kind in `save` would hold. What an earlier run finished is skipped,
+    unless `overwrite`; files with rows of other pictures or another model are removed at the end.
+
+    batch_size: how many pictures a worker takes at a time; by default at most 64. workers: by default as many
+    as the cluster has room for now. options: as for `load`; threads is the number of processors of each
+    worker, by default 1. gpus_per_worker: for the net; then crf_workers others refine its scores with the
+    CRF. crf_workers: may be given without GPUs too. ids, cleaning, on_picture: see segment_folder. address:
+    "local" starts Ray here, others are ray.init's; by default the cluster that the program is connected to.
+
+    Raises ClusterError if the cluster cannot be reached or cannot go on, and what segment_folder raises.
+    """
+    check_kinds(save)
+    _expect_counts(batch_size=batch_size, workers=workers, crf_workers=crf_workers)
+    gpus = gpus_per_worker or float(options.get("device", "auto") not in ("auto", "cpu"))
+    options = options if gpus else {**options, "device": "cpu"}
+    job = Plan(str(model), options, str(output), tuple(dict.fromkeys(save)), cleaning, overwrite, gpus > 0)
+    passed_over: PassedOver = {}
+    tasks = None
+    if pictures.is_inputs(source):
+        tasks = pictures.planned(source, job, None if ids is None else Path(ids), passed_over)
+    elif ids is not None:
+        raise ValueError("ids is for files; leave other rows out of a data set with its filter")
+    job.make_output(tasks or [])
+    outcomes = []
+    with cluster(address):
+        pool = workers or workers_for(job.cpus, gpus)
+        blocks, total = pictures.blocks(source, tasks, pool, batch_size, job.as_rows)
+        files: list[str] = []
+        done = chain.from_iterable(_done(_stages(blocks, job, pool, gpus, crf_workers), files))
+        for outcome in done if tasks is None else _in_place(tasks, done):
+            outcomes.append(outcome)
+            if on_picture is not None:
+                on_picture(len(outcomes), total or len(outcomes), outcome)
+    if job.as_rows and files:
+        failed = sum(outcome.problem is not None for outcome in outcomes)
+        RowFiles(job.output).keep(files, {"pictures": len(outcomes), "failed": failed})
+    job.make_output(tasks or [])  # without what killed workers left
+    return SegmentedFolder(tuple(outcomes), job.output if is_url(job.output) else Path(output), passed_over)
+
+
+def _stages(
+    blocks: "ray.data.Dataset", job: Plan, workers: int, gpus: float, crf_workers: int | None
+) -> "ray.data.Dataset":
+    """The blocks, segmented; the CRF in workers of its own where that was asked for, or the net runs on GPUs.
+
+    Tiles are refined as they are scored, so they take one stage.
+    """
+    refined = job.options.get("crf") is not None and job.options.get("tiles") is None
+    if refined and (crf_workers or (gpus and crf_workers is None)):
+        scored = stage(blocks, Score(job), workers, job.cpus, gpus)
+        return stage(scored, Refine(job), crf_workers or workers_for(job.cpus), job.cpus)
+    return stage(blocks, Segment(job), workers, job.cpus, gpus)
+
+
+def _done(dataset: "ray.data.Dataset", files: list[str]) -> Iterator[list[Outcome]]:
+    """The outcomes of each block; `files` receives the names of the files of rows."""
+    for name, outcomes in answers(dataset):
+        files += [] if name is None else [name]
+        yield outcomes
+
+
+def _in_place(tasks: Sequence[Task], done: Iterator[Outcome]) -> Iterator[Outcome]:
+    """The outcomes in the order of the tasks, those without a picture among them."""
+    for task in tasks:
+        if task.problem is not None:
+            yield Outcome(task.path, task.problem)
+        else:
+            yield replace(next(done), path=task.path)
+
+
+def _expect_counts(**counts: int | None) -> None:
+    for name, value in counts.items():
+        if value is not None and value < 1:
+            raise ValueError(f"expected {name} of at least 1, got {value}")
