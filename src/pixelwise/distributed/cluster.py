@@ -4,6 +4,7 @@ import logging
 import os
 import pickle
 import socket
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -70,7 +71,6 @@ def _connect(address: str) -> None:
         options |= {"include_dashboard": False, "object_store_memory": _STORE_BYTES}
     else:
         _expect_listener(address)
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # or Ray warns of a change to come
     try:
         ray.init(address, **options)
     except Exception as problem:
@@ -114,7 +114,7 @@ def parts_of(items: Iterable[Any]) -> "ray.data.Dataset":
     """A Ray data set whose blocks hold an item each, pickled."""
     import ray.data
 
-    return ray.data.from_arrow([_packed(item) for item in items])
+    return ray.data.from_blocks([_packed(item) for item in items])
 
 
 def stage(
@@ -128,21 +128,23 @@ def stage(
     """
     import ray.data
 
-    return dataset.map_batches(
-        _Worker,
-        batch_size=None,
-        batch_format="pyarrow",
-        fn_constructor_args=(pickle.dumps((job, Path.cwd())),),
-        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=workers, initial_size=workers),
-        num_cpus=cpus,
-        num_gpus=gpus or None,
-        max_restarts=-1,
-        max_task_retries=_RETRIES,
-    )
+    with warnings.catch_warnings():
+        # There is no named parameter for the last one, and without it Ray tries again for ever.
+        warnings.filterwarnings("ignore", "`ray_remote_args` is deprecated")
+        return dataset.map_batches(
+            _Worker,
+            batch_size=None,
+            batch_format="pyarrow",
+            fn_constructor_args=(pickle.dumps((job, Path.cwd())),),
+            compute=ray.data.ActorPoolStrategy(min_size=1, max_size=workers, initial_size=workers),
+            num_cpus=cpus,
+            num_gpus=gpus or None,
+            max_task_retries=_RETRIES,
+        )
 
 
 def answers(dataset: "ray.data.Dataset") -> Iterator[Any]:
-    """The answer of the last stage for each block, in order; the first PixelwiseError among them is raised."""
+    """The answer of the last stage for each block, in order. Raises the first PixelwiseError among them."""
     for block in dataset.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
         for packed in block["part"]:
             answer = pickle.loads(packed.as_py())

@@ -41,8 +41,8 @@ Done = tuple[str | None, list[Outcome]]
 class Plan:
     """How pictures are segmented, and where the results go.
 
-    output: a folder for files, or a folder or URL named *.parquet for files of rows. on_gpu: the net's scores are computed
-    on a GPU, which takes several pictures at a time.
+    output: a folder for files, or a folder or URL named *.parquet for files of rows. on_gpu: the net runs on
+    a GPU, which takes several pictures at a time.
     """
 
     model: str
@@ -116,7 +116,7 @@ class Plan:
 def _task(path: str, content: bytes, ledger: Ledger | None) -> Task:
     """A picture of a data set's row: its place is its path, without what leads out of a folder."""
     parts = PurePosixPath(path.partition("://")[2] or path).parts
-    place = PurePath(*(part for part in parts if part not in ("/", "..")) or ("picture",))
+    place = PurePath(*[part for part in parts if part not in ("/", "..")] or ["picture"])
     if ledger is None:
         return Task(path, place, place, read=partial(Encoded, content, path))
     named = path.lstrip("/")  # a record whose source looks like a missing file would count as abandoned
