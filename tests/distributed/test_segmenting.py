@@ -2,13 +2,11 @@
 
 import os
 import signal
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from small_pictures import contents, write_pictures
 
-from pixelwise.core.errors import ClusterError, ImageError, ModelError
 from pixelwise.distributed.segmenting import segment
 from pixelwise.inference.segment_files import Outcome
 from pixelwise.workflows.segmenting import segment_folder

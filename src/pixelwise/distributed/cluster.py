@@ -5,7 +5,7 @@ import os
 import pickle
 import socket
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ LOCAL = "local"
 _STORE_BYTES = 1_000_000_000
 _SECONDS = 10
 _RETRIES = 3
+_TALKATIVE = ("ray.data", "ray.data._internal.execution.streaming_executor", "ray.data._internal.stats")
 _FORMS = "write local, auto, HOST:6379 (from a machine of the cluster) or ray://HOST:10001"
 
 
@@ -46,20 +47,33 @@ def cluster(address: str | None = None) -> Iterator[None]:
         _connect(address or LOCAL)
     elif address is not None:
         raise ClusterError("this program is connected to a Ray cluster already", "leave the address out")
-    logger = logging.getLogger("ray.data")
-    context, level = ray.data.DataContext.get_current(), logger.level
-    bars, ordered = context.enable_progress_bars, context.execution_options.preserve_order
-    context.enable_progress_bars, context.execution_options.preserve_order = False, True
-    logger.setLevel(logging.ERROR)
     try:
-        yield
+        with _settings():
+            yield
     except ray.exceptions.RayError as problem:
         raise _lost(problem) from problem
     finally:
-        context.enable_progress_bars, context.execution_options.preserve_order = bars, ordered
-        logger.setLevel(level)
         if own:
             ray.shutdown()
+
+
+@contextmanager
+def _settings() -> Iterator[None]:
+    """Blocks in order, without Ray Data's own bars and reports."""
+    import ray.data
+
+    context = ray.data.DataContext.get_current()
+    before = context.enable_progress_bars, context.execution_options.preserve_order
+    levels = {name: logging.getLogger(name).level for name in _TALKATIVE}
+    context.enable_progress_bars, context.execution_options.preserve_order = False, True
+    for name in levels:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        context.enable_progress_bars, context.execution_options.preserve_order = before
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
 
 
 def _connect(address: str) -> None:
@@ -71,6 +85,7 @@ def _connect(address: str) -> None:
         options |= {"include_dashboard": False, "object_store_memory": _STORE_BYTES}
     else:
         _expect_listener(address)
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # or its own log comes to stderr
     try:
         ray.init(address, **options)
     except Exception as problem:
@@ -143,7 +158,7 @@ def stage(
         )
 
 
-def answers(dataset: "ray.data.Dataset") -> Iterator[Any]:
+def answers(dataset: "ray.data.Dataset") -> Generator[Any, None, None]:
     """The answer of the last stage for each block, in order. Raises the first PixelwiseError among them."""
     for block in dataset.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
         for packed in block["part"]:

@@ -113,13 +113,14 @@ class RowFiles:
         from pyarrow import parquet
 
         try:
-            with self._open(name) as file:
+            with self.open(name) as file:
                 rows: list[Row] = parquet.read_table(file, columns=columns).to_pylist()
             return rows
         except (OSError, pyarrow.ArrowException):
             return []
 
-    def _open(self, name: str) -> Any:
+    def open(self, name: str) -> Any:
+        """The file, for reading. Raises OSError."""
         path = f"{self._folder}/{name}"
         return Path(path).open("rb") if self._system is None else self._system.open(path, "rb")
 

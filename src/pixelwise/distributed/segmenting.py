@@ -1,8 +1,9 @@
 """Segment pictures on a cluster: Ray Data brings them to workers in batches, which save the results."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
@@ -74,11 +75,12 @@ def segment(
         pool = workers or workers_for(job.cpus, gpus)
         blocks, total = pictures.blocks(source, tasks, pool, batch_size, job.as_rows)
         files: list[str] = []
-        done = chain.from_iterable(_done(_stages(blocks, job, pool, gpus, crf_workers), files))
-        for outcome in done if tasks is None else _in_place(tasks, done):
-            outcomes.append(outcome)
-            if on_picture is not None:
-                on_picture(len(outcomes), total or len(outcomes), outcome)
+        stages = _stages(blocks, job, pool, gpus, crf_workers)
+        with closing(_outcomes(tasks, stages, files)) as done:
+            for outcome in done:
+                outcomes.append(outcome)
+                if on_picture is not None:
+                    on_picture(len(outcomes), total or len(outcomes), outcome)
     if job.as_rows and files:
         failed = sum(outcome.problem is not None for outcome in outcomes)
         RowFiles(job.output).keep(files, {"pictures": len(outcomes), "failed": failed})
@@ -100,20 +102,27 @@ def _stages(
     return stage(blocks, Segment(job), workers, job.cpus, gpus)
 
 
-def _done(dataset: "ray.data.Dataset", files: list[str]) -> Iterator[list[Outcome]]:
-    """The outcomes of each block; `files` receives the names of the files of rows."""
-    for name, outcomes in answers(dataset):
-        files += [] if name is None else [name]
-        yield outcomes
+def _outcomes(
+    tasks: Sequence[Task] | None, stages: "ray.data.Dataset", files: list[str]
+) -> Generator[Outcome, None, None]:
+    """The outcomes in the order of the tasks, those with a problem among them, or in the order of the rows.
+
+    `files` receives the names of the files of rows.
+    """
+    waiting = deque(tasks or ())
+    with closing(answers(stages)) as found:
+        for name, outcomes in found:
+            files += [] if name is None else [name]
+            for outcome in outcomes:
+                yield from _problems(waiting)
+                yield replace(outcome, path=waiting.popleft().path) if waiting else outcome
+    yield from _problems(waiting)
 
 
-def _in_place(tasks: Sequence[Task], done: Iterator[Outcome]) -> Iterator[Outcome]:
-    """The outcomes in the order of the tasks, those without a picture among them."""
-    for task in tasks:
-        if task.problem is not None:
-            yield Outcome(task.path, task.problem)
-        else:
-            yield replace(next(done), path=task.path)
+def _problems(waiting: deque[Task]) -> Iterator[Outcome]:
+    """The outcomes of the first tasks, as long as these have a problem."""
+    while waiting and waiting[0].problem is not None:
+        yield Outcome(waiting[0].path, waiting.popleft().problem)
 
 
 def _expect_counts(**counts: int | None) -> None:

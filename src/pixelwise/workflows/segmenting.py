@@ -128,8 +128,8 @@ def _given(**folders: str | Path | None) -> dict[str, Path]:
 
 
 def prepared(predictor: Predictor, save: Sequence[str], cleaning: Cleaning) -> Predictor:
-    """The predictor with the cleaning. Raises ModelError if that, or a kind of result in `save`, needs a class
-    that the model does not have.
+    """The predictor with the cleaning. Raises ModelError if the model lacks a class that this or a kind of
+    result in `save` needs.
     """
     if "cutout" in save and predictor.classes.background is None:
         raise ModelError(
