@@ -2,21 +2,24 @@
 
 import os
 import signal
+from functools import partial
 from pathlib import Path
 
 import pytest
+from s3_store import s3_store
 from small_pictures import contents, write_pictures
 
+from pixelwise.core.errors import ImageError, ModelError
 from pixelwise.distributed.segmenting import segment
 from pixelwise.inference.segment_files import Outcome
 from pixelwise.workflows.segmenting import segment_folder
 
-pytest.importorskip("ray", reason='needs pip install "pixelwise[distributed]"')
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.usefixtures("ray_cluster"),
-    pytest.mark.filterwarnings(r"ignore::DeprecationWarning:ray\."),  # Ray's own settings, as it copies them
-]
+ray = pytest.importorskip("ray", reason='needs pip install "pixelwise[distributed]"')
+pyarrow = pytest.importorskip("pyarrow")
+from pyarrow import parquet  # noqa: E402
+
+pytestmark = pytest.mark.usefixtures("ray_cluster")
+MASK = ("mask",)
 
 
 def workers_of_this_program() -> list[int]:
@@ -52,16 +55,114 @@ def test_two_thousand_pictures_equal_the_plain_run_although_a_worker_is_killed(
             killed.append(workers_of_this_program()[0])
             os.kill(killed[0], signal.SIGKILL)
 
-    done = segment(tmp_path / "photos", tmp_path / "ray", model_path, ("mask",), on_picture=kill)
+    done = segment(tmp_path / "photos", tmp_path / "ray", model_path, MASK, on_picture=kill)
     assert killed
     assert killed[0] not in workers_of_this_program()
-    plain = segment_folder(tmp_path / "photos", tmp_path / "plain", model_path, ("mask",))
+    plain = segment_folder(tmp_path / "photos", tmp_path / "plain", model_path, MASK)
     assert [outcome.path for outcome in done.outcomes] == [outcome.path for outcome in plain.outcomes]
     assert [outcome.areas for outcome in done.outcomes] == [outcome.areas for outcome in plain.outcomes]
     found, expected = contents(tmp_path / "ray"), contents(tmp_path / "plain")
     assert len(expected) == 2 * 2000  # masks and records
     assert found == expected
 
-    again = segment(tmp_path / "photos", tmp_path / "ray", model_path, ("mask",))
+    again = segment(tmp_path / "photos", tmp_path / "ray", model_path, MASK)
     assert all(outcome.skipped for outcome in again.outcomes)
     assert contents(tmp_path / "ray") == expected
+
+
+def test_rows_hold_what_the_plain_files_do_and_are_made_once(tmp_path: Path, model_path: Path) -> None:
+    paths = write_pictures(tmp_path / "photos", 100)
+    paths[70].write_bytes(b"not a picture")
+    output = tmp_path / "rows.parquet"
+    run = partial(segment, [tmp_path / "photos", tmp_path / "gone"], output, model_path, MASK, batch_size=30)
+    done = run()
+    problems = {str(outcome.path): str(outcome.problem) for outcome in done.failed}
+    assert sorted(problems) == [str(tmp_path / "gone"), str(paths[70])]
+    segment_folder(tmp_path / "photos", tmp_path / "plain", model_path, MASK)
+    made = contents(output)
+    assert len(made) == 4 + 1  # files of 30 rows, the manifest
+    rows = {row["path"]: row for row in parquet.read_table(output).to_pylist()}
+    assert len(rows) == len(paths)
+    for path in paths:
+        file = tmp_path / "plain" / f"{path.stem}_mask.png"
+        assert rows[str(path)]["mask"] == (None if path == paths[70] else file.read_bytes())
+    assert rows[str(paths[70])]["message"] == f"{paths[70]}: expected an image, got text"
+
+    removed = sorted(output.glob("part-*"))[0]
+    gone = set(parquet.read_table(removed)["path"].to_pylist())
+    removed.unlink()
+    again = run()
+    assert {str(outcome.path) for outcome in again.outcomes if not outcome.skipped} == gone | {*problems}
+    assert contents(output) == made
+
+
+def test_the_crf_as_a_stage_of_its_own_gives_the_plain_results(tmp_path: Path, model_path: Path) -> None:
+    paths = write_pictures(tmp_path / "photos", 20)
+    paths[3].write_bytes(b"not a picture")
+    segment(tmp_path / "photos", tmp_path / "ray", model_path, MASK, workers=1, crf_workers=1, crf="densecrf")
+    segment_folder(tmp_path / "photos", tmp_path / "plain", model_path, MASK, crf="densecrf")
+    plain = contents(tmp_path / "plain")
+    assert len(plain) == 2 * 19
+    assert contents(tmp_path / "ray") == plain
+    segment_folder(tmp_path / "photos", tmp_path / "net", model_path, MASK)
+    assert contents(tmp_path / "net") != plain
+
+
+def test_rows_of_parquet_files_and_of_data_sets_are_pictures(tmp_path: Path, model_path: Path) -> None:
+    paths = write_pictures(tmp_path / "photos", 10)
+    names = [f"/data/{path.name}" for path in paths]
+    table = pyarrow.table({"path": names, "bytes": [path.read_bytes() for path in paths], "more": range(10)})
+    parquet.write_table(table, tmp_path / "photos.parquet")
+    segment_folder(tmp_path / "photos", tmp_path / "plain", model_path, MASK)
+    masks = [(tmp_path / "plain" / f"{path.stem}_mask.png").read_bytes() for path in paths]
+
+    segment(tmp_path / "photos.parquet", tmp_path / "rows.parquet", model_path, MASK, batch_size=4)
+    rows = parquet.read_table(tmp_path / "rows.parquet").to_pylist()
+    assert {row["path"]: row["mask"] for row in rows} == dict(zip(names, masks, strict=True))
+    assert len(list((tmp_path / "rows.parquet").glob("part-*"))) == 3
+
+    segment(ray.data.from_arrow(table), tmp_path / "files", model_path, MASK)
+    assert [(tmp_path / "files/data" / f"{path.stem}_mask.png").read_bytes() for path in paths] == masks
+    with pytest.raises(ImageError, match="expected rows with path and bytes, got name"):
+        segment(ray.data.from_items([{"name": "a"}]), tmp_path / "files", model_path)
+
+
+def test_pictures_and_rows_may_be_in_a_store_with_the_protocol_of_s3(
+    tmp_path: Path, model_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = write_pictures(tmp_path / "photos", 10)
+    segment_folder(tmp_path / "photos", tmp_path / "plain", model_path, MASK)
+    with s3_store(monkeypatch) as (bucket, files):
+        for path in paths:
+            files.pipe_file(f"{bucket}/photos/{path.name}", path.read_bytes())
+        segment(f"s3://{bucket}/photos", f"s3://{bucket}/rows.parquet", model_path, MASK, address="local")
+        found = parquet.read_table(f"{bucket}/rows.parquet", filesystem=files).to_pylist()
+    assert {row["path"].rpartition("/")[2]: row["mask"] for row in found} == {
+        path.name: (tmp_path / "plain" / f"{path.stem}_mask.png").read_bytes() for path in paths
+    }
+
+
+@pytest.mark.parametrize(
+    ("model", "message"), [("nowhere.onnx", "no model file nowhere.onnx"), (b"damaged", "damaged.onnx")]
+)
+def test_a_model_that_cannot_be_loaded_is_one_error(tmp_path: Path, model: str | bytes, message: str) -> None:
+    write_pictures(tmp_path / "photos", 2)
+    if isinstance(model, bytes):
+        (tmp_path / "damaged.onnx").write_bytes(model)
+        model = str(tmp_path / "damaged.onnx")
+    with pytest.raises(ModelError, match=message):
+        segment(tmp_path / "photos", tmp_path / "ray", model, MASK)
+
+
+def test_an_output_that_is_a_file_is_one_error(tmp_path: Path, model_path: Path) -> None:
+    write_pictures(tmp_path / "photos", 2)
+    for name in ("file", "file.parquet"):
+        (tmp_path / name).write_bytes(b"")
+        with pytest.raises(ImageError, match=name):
+            segment(tmp_path / "photos", tmp_path / name, model_path, MASK)
+
+
+@pytest.mark.parametrize("name", ["batch_size", "workers", "crf_workers"])
+def test_counts_below_one_are_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValueError, match=f"expected {name} of at least 1, got 0"):
+        segment(tmp_path, tmp_path / "out", **{name: 0})
