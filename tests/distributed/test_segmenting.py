@@ -4,12 +4,12 @@ import os
 import signal
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
-from s3_store import s3_store
 from small_pictures import contents, write_pictures
 
-from pixelwise.core.errors import ImageError, ModelError
+from pixelwise.core.errors import ClusterError, ImageError, ModelError
 from pixelwise.distributed.segmenting import segment
 from pixelwise.inference.segment_files import Outcome
 from pixelwise.workflows.segmenting import segment_folder
@@ -128,18 +128,19 @@ def test_rows_of_parquet_files_and_of_data_sets_are_pictures(tmp_path: Path, mod
 
 
 def test_pictures_and_rows_may_be_in_a_store_with_the_protocol_of_s3(
-    tmp_path: Path, model_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, model_path: Path, s3: Any
 ) -> None:
     paths = write_pictures(tmp_path / "photos", 10)
     segment_folder(tmp_path / "photos", tmp_path / "plain", model_path, MASK)
-    with s3_store(monkeypatch) as (bucket, files):
-        for path in paths:
-            files.pipe_file(f"{bucket}/photos/{path.name}", path.read_bytes())
-        segment(f"s3://{bucket}/photos", f"s3://{bucket}/rows.parquet", model_path, MASK, address="local")
-        found = parquet.read_table(f"{bucket}/rows.parquet", filesystem=files).to_pylist()
+    for path in paths:
+        s3.pipe_file(f"bucket/photos/{path.name}", path.read_bytes())
+    run = partial(segment, "s3://bucket/photos", "s3://bucket/rows.parquet", model_path, MASK)
+    run()
+    found = parquet.read_table("bucket/rows.parquet", filesystem=s3).to_pylist()
     assert {row["path"].rpartition("/")[2]: row["mask"] for row in found} == {
         path.name: (tmp_path / "plain" / f"{path.stem}_mask.png").read_bytes() for path in paths
     }
+    assert all(outcome.skipped for outcome in run().outcomes)
 
 
 @pytest.mark.parametrize(
@@ -160,6 +161,17 @@ def test_an_output_that_is_a_file_is_one_error(tmp_path: Path, model_path: Path)
         (tmp_path / name).write_bytes(b"")
         with pytest.raises(ImageError, match=name):
             segment(tmp_path / "photos", tmp_path / name, model_path, MASK)
+
+
+def test_stages_that_the_cluster_has_no_room_for_are_refused(tmp_path: Path, model_path: Path) -> None:
+    write_pictures(tmp_path / "photos", 1)
+    run = partial(segment, tmp_path / "photos", tmp_path / "ray", model_path, MASK, crf="densecrf")
+    with pytest.raises(
+        ClusterError, match="expected 3 processors: 1 for a worker, and 2 to"
+    ):
+        run(crf_workers=2)
+    with pytest.raises(ClusterError, match="connected to a Ray cluster already"):
+        run(address="local")
 
 
 @pytest.mark.parametrize("name", ["batch_size", "workers", "crf_workers"])

@@ -125,6 +125,22 @@ def workers_for(cpus: int, gpus: float = 0) -> int:
     return max(1, min(by_gpus, int(there.get("CPU", 1) / cpus)))
 
 
+def workers_beside(workers: int, cpus: int, besides: int) -> int:
+    """At most so many workers of so many processors each that `besides` processors are left: other stages
+    need them, and would wait for them for ever. Raises ClusterError if that leaves none.
+    """
+    import ray
+
+    there = int(ray.cluster_resources().get("CPU", 1))
+    if there < cpus + besides:
+        raise ClusterError(
+            f"expected {cpus + besides} processors: {cpus} for a worker, and {besides} to read rows "
+            f"or for the CRF; the cluster has {there}",
+            "add machines; or give the pictures as files, or fewer threads or crf_workers",
+        )
+    return min(workers, (there - besides) // cpus)
+
+
 def parts_of(items: Iterable[Any]) -> "ray.data.Dataset":
     """A Ray data set whose blocks hold an item each, pickled."""
     import ray.data

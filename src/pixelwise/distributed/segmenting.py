@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from pixelwise.distributed import pictures
-from pixelwise.distributed.cluster import answers, cluster, stage, workers_for
+from pixelwise.distributed.cluster import answers, cluster, stage, workers_beside, workers_for
 from pixelwise.distributed.row_files import RowFiles
 from pixelwise.distributed.stages import Plan, Refine, Score, Segment
 from pixelwise.inference.results.cleaning import AS_IS, Cleaning
@@ -72,10 +72,10 @@ def segment(
     job.make_output(tasks or [])
     outcomes = []
     with cluster(address):
-        pool = workers or workers_for(job.cpus, gpus)
+        pool, refining = _pools(job, gpus, workers, crf_workers, reading=tasks is None)
         blocks, total = pictures.blocks(source, tasks, pool, batch_size, job.as_rows)
         files: list[str] = []
-        stages = _stages(blocks, job, pool, gpus, crf_workers)
+        stages = _stages(blocks, job, pool, gpus, refining)
         with closing(_outcomes(tasks, stages, files)) as done:
             for outcome in done:
                 outcomes.append(outcome)
@@ -88,17 +88,27 @@ def segment(
     return SegmentedFolder(tuple(outcomes), job.output if is_url(job.output) else Path(output), passed_over)
 
 
-def _stages(
-    blocks: "ray.data.Dataset", job: Plan, workers: int, gpus: float, crf_workers: int | None
-) -> "ray.data.Dataset":
-    """The blocks, segmented; the CRF in workers of its own where that was asked for, or the net runs on GPUs.
+def _pools(
+    job: Plan, gpus: float, workers: int | None, crf_workers: int | None, reading: bool
+) -> tuple[int, int]:
+    """How many workers segment, and how many others refine: 0 if the CRF is no stage of its own.
 
-    Tiles are refined as they are scored, so they take one stage.
+    That is one where it was asked for, or where the net runs on GPUs. Tiles are refined as they are scored.
+    reading: whether there is a stage that reads rows.
     """
-    refined = job.options.get("crf") is not None and job.options.get("tiles") is None
-    if refined and (crf_workers or (gpus and crf_workers is None)):
-        scored = stage(blocks, Score(job), workers, job.cpus, gpus)
-        return stage(scored, Refine(job), crf_workers or workers_for(job.cpus), job.cpus)
+    pool = workers or workers_for(job.cpus, gpus)
+    refining = 0
+    if job.options.get("crf") is not None and job.options.get("tiles") is None:
+        refining = crf_workers or (max(1, workers_for(job.cpus) - pool - reading) if gpus else 0)
+    besides = reading + refining * job.cpus
+    return workers_beside(pool, job.cpus, besides) if besides else pool, refining
+
+
+def _stages(
+    blocks: "ray.data.Dataset", job: Plan, workers: int, gpus: float, refining: int
+) -> "ray.data.Dataset":
+    if refining:
+        return stage(stage(blocks, Score(job), workers, job.cpus, gpus), Refine(job), refining, job.cpus)
     return stage(blocks, Segment(job), workers, job.cpus, gpus)
 
 
