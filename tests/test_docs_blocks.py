@@ -32,6 +32,7 @@ RUNS_COMMANDS = ("tutorials/segment.md", "tutorials/own_net.md", "tutorials/eval
 SLOW = ("quantize_static", "quantize_dynamic")
 NOT_RUN = {
     "docs/service.md: From Python": "a test of its own, with a service",
+    "how_to/cluster.md: A cluster": "tests of its own, with a cluster",
     "tutorials/whole_way.md: The whole way in Python": "a file with a test of its own",
     "docs/models.md: Your own classifier": "downloads weights",
     "docs/training.md: Weights & Biases, MLflow": "a test of its own, with stand-ins for the trackers",
