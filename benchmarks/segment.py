@@ -32,7 +32,8 @@ from torchvision.transforms._presets import SemanticSegmentation
 
 from pixelwise import load, segment_folder
 from pixelwise.inference.predictor import Predictor
-from pixelwise.inference.segment_files import plan, run
+from pixelwise.inference.segment_files import run
+from pixelwise.inference.sources.tasks import plan
 
 PEERS = ("lraspp_mobilenet_v3_large", "deeplabv3_mobilenet_v3_large")
 

@@ -15,11 +15,14 @@ from PIL import Image
 import pixelwise
 from pixelwise.core.errors import DataError, ImageError, ModelError, TrainingError
 from pixelwise.data.in_memory import Pair, labelled_arrays
+from pixelwise.inference.predictor import Predictor
 from pixelwise.training import checkpoint
 from pixelwise.training.optimizer import schedule
 from pixelwise.training.recipe import Recipe
+from pixelwise.workflows import segmenting
 from pixelwise.workflows.exporting import export
-from pixelwise.workflows.loading import LoadOptions
+from pixelwise.workflows.loading import LoadOptions, load
+from pixelwise.workflows.refining import refine_folder
 from pixelwise.workflows.training import TrainedRun, prepare
 
 pytestmark = pytest.mark.slow  # trains, exports, or starts many processes
@@ -230,16 +233,33 @@ def test_functions_that_load_a_model_take_the_arguments_of_load(tmp_path: Path) 
 
 def test_segment_folder_names_wrong_arguments(tmp_path: Path, trained: TrainedRun) -> None:
     with pytest.raises(
-        ValueError, match="save is any of mask, overlay, cutout, probabilities, geotiff, got masks"
+        ValueError,
+        match=r"expected kinds among mask, overlay, cutout, confidence, probabilities, geotiff, .* got masks",
     ):
         pixelwise.segment_folder(tmp_path, tmp_path / "out", save=["masks"])
     with pytest.raises(ModelError, match="has no background class"):
         pixelwise.segment_folder(tmp_path, tmp_path / "out", trained.path, save=["cutout"])
 
 
+@pytest.mark.parametrize("threads", [0, -1, 1.5])
+def test_impossible_numbers_of_threads_are_refused(tmp_path: Path, threads: Any) -> None:
+    (tmp_path / "photos").mkdir()
+    with pytest.raises(ValueError, match="threads must be a whole number from 1 to 1024"):
+        pixelwise.segment_folder(tmp_path / "photos", tmp_path / "out", threads=threads)
+    with pytest.raises(ValueError, match="threads must be a whole number from 1 to 1024"):
+        refine_folder(tmp_path / "photos", tmp_path / "photos", tmp_path / "out", threads=threads)
+
+
 def test_a_run_folder_runs_in_torch_only(trained: TrainedRun) -> None:
     with pytest.raises(ModelError, match="is a run folder, which openvino does not run"):
         pixelwise.load(trained.path, engine="openvino")
+
+
+@pytest.mark.parametrize("arguments", [{"classes": ["a"]}, {"mean": (0.5,) * 3}, {"multiple": 32}])
+def test_what_only_a_torch_module_takes_is_not_passed_over(trained: TrainedRun, arguments: Any) -> None:
+    for model in (trained.path, "default"):
+        with pytest.raises(ValueError, match=f"{next(iter(arguments))}: a model file or run folder has"):
+            pixelwise.load(model, **arguments)
 
 
 def test_arrays_are_checked() -> None:
@@ -274,3 +294,31 @@ def test_check_counts_faults_of_all_splits(tmp_path: Path) -> None:
     found = pixelwise.check(f"folder:{tmp_path}")
     assert found.faults == 1
     assert found.to_dict()["splits"]["train"] == found.splits["train"].audit.to_dict()
+
+
+@pytest.mark.parametrize(
+    ("photos", "options", "engine"),
+    [(2, {}, "OnnxEngine"), (9, {}, "OpenVinoEngine"), (2, {"engine": "openvino"}, "OpenVinoEngine")],
+)
+def test_a_few_photos_take_the_engine_that_starts_quickly(
+    photos: int,
+    options: LoadOptions,
+    engine: str,
+    model_path: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("openvino")
+    loaded: list[Predictor] = []
+
+    def loading(*args: Any, **options: Any) -> Predictor:
+        loaded.append(load(*args, **options))
+        return loaded[-1]
+
+    monkeypatch.setattr(segmenting, "load", loading)
+    (tmp_path / "photos").mkdir()
+    for index in range(photos):
+        Image.new("RGB", (8, 6), (index, 90, 200)).save(tmp_path / f"photos/{index}.png")
+    done = pixelwise.segment_folder(tmp_path / "photos", tmp_path / "out", model_path, ["mask"], **options)
+    assert len(done.outcomes) == photos
+    assert [type(predictor.engine).__name__ for predictor in loaded] == [engine]

@@ -99,7 +99,7 @@ NB_MODULE(_core, module) {
                "Give regions of background inside one label, away from the border of the picture, that label.");
     module.def("remove_small_regions", &remove_small_regions, "labels"_a, "smallest"_a, "background"_a.none(),
                "Give regions of fewer than `smallest` pixels the label with which they share the longest border. The "
-               "largest region that is not background stays.");
+               "largest region that is not background stays if it has a tenth of `smallest`.");
     bind_crf(module);
     bind_convolution(module);
     bind_learning(module);

@@ -137,6 +137,7 @@ class Merging {
   public:
     Merging(Regions& regions, std::int64_t smallest, int background)
         : regions_(regions), smallest_(smallest), kept_(regions.largest_besides(background)) {
+        if (kept_ >= 0 && regions.all[kept_].pixels < (smallest + 9) / 10) kept_ = -1;  // a speck
         const std::size_t count = regions.all.size();
         for (std::size_t i = 0; i < count; ++i) sets_.add();
         first_ = std::vector<std::size_t>(count + 1, 0);
@@ -210,7 +211,7 @@ class Merging {
 
     Regions& regions_;
     const std::int64_t smallest_;
-    const Number kept_;
+    Number kept_;  // the region that stays though it is small; -1 if none does
     Sets sets_;
     std::vector<std::size_t> first_;                   // where each region's borders begin; only small ones have any
     std::vector<std::pair<Number, Number>> borders_;  // neighbour and length

@@ -18,7 +18,7 @@ void keep_largest_region(const LabelMap& map, std::uint8_t background);
 void fill_holes(const LabelMap& map, std::uint8_t background);
 
 // A region of fewer than `smallest` pixels gets the label with which it shares the longest border, the smallest region
-// first. The largest region of a label other than `background` stays, whatever its size; -1: there is no background.
+// first. The largest region of a label other than `background` (-1: there is none) stays from a tenth of `smallest` on.
 void remove_small_regions(const LabelMap& map, std::int64_t smallest, int background);
 
 }  // namespace pixelwise

@@ -37,7 +37,7 @@ def fill_holes(labels: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), 
 
 def remove_small_regions(labels: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), order='C', device='cpu')], smallest: int, background: int | None) -> None:
     """
-    Give regions of fewer than `smallest` pixels the label with which they share the longest border. The largest region that is not background stays.
+    Give regions of fewer than `smallest` pixels the label with which they share the longest border. The largest region that is not background stays if it has a tenth of `smallest`.
     """
 
 class LatticeTooLarge(MemoryError):

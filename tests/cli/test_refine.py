@@ -63,6 +63,10 @@ def test_what_is_there_is_not_replaced_unless_asked(invoke: Callable[[str], Resu
         "error: out.png is there already\nhint:  --overwrite replaces it\n",
     )
     assert Path("out.png").read_text() == "precious"
+    result = invoke("refine photo.jpg labels.png -o new.png --show-iterations out.png")
+    assert (result.exit_code, result.stderr.splitlines()[0]) == (1, "error: out.png is there already")
+    assert Path("out.png").read_text() == "precious"
+    assert not Path("new.png").exists()
     assert invoke("refine photo.jpg labels.png -o out.png --overwrite").exit_code == 0
 
 
@@ -71,6 +75,16 @@ def test_what_is_there_is_not_replaced_unless_asked(invoke: Callable[[str], Resu
     [
         ("refine photo.jpg labels.png", 2, "Missing option"),
         ("refine photo.jpg labels.png -o r.jpg", 2, "expected a name that ends in .png or .npz, got r.jpg"),
+        (
+            "refine photo.jpg labels.png -o r.png --show-iterations r.npz",
+            2,
+            "expected a name that ends in .png or .jpg or .jpeg, got r.npz",
+        ),
+        (
+            "refine photo.jpg labels.png -o r.png --show-iterations r.png",
+            2,
+            "expected another name that ends in .png or .jpg",
+        ),
         ("refine photo.jpg labels.png -o r.png --confidence 0.5", 2, "confidence must be above 1/classes"),
         ("refine photo.jpg labels.png -o r.png --crf-preset x", 1, "error: no CRF preset x"),
         ("refine none.jpg labels.png -o r.png", 1, "error: none.jpg: no such file"),

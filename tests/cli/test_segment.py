@@ -69,8 +69,8 @@ def test_json_holds_one_object_per_picture(invoke: Callable[[str], Result]) -> N
     assert result.exit_code == 1
     good, bad = map(json.loads, result.stdout.splitlines())
     assert set(good) == {
-        *("path", "height", "width", "scored_height", "scored_width", "classes", "seconds"),
-        *("outputs", "notes", "skipped"),
+        *("path", "height", "width", "scored_height", "scored_width", "classes", "uncertainty"),
+        *("seconds", "outputs", "notes", "skipped"),
     }
     assert (good["path"], good["height"], good["width"]) == ("examples/chelsea.png", 300, 451)
     assert (good["scored_height"], good["scored_width"]) == (43, 64)
@@ -155,7 +155,7 @@ def test_the_help_names_all_presets(invoke: Callable[[str], Result]) -> None:
         (
             "segment examples --save masks",
             2,
-            "expected any of mask,overlay,cutout,probabilities,geotiff, got masks",
+            "expected kinds among mask, overlay, cutout, confidence, probabilities, geotiff, labelme,",
         ),
         ("segment examples --threads 0", 2, "--threads"),
         ("segment examples --nonsense", 2, "--nonsense"),

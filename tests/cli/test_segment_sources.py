@@ -80,6 +80,32 @@ def test_one_result_goes_to_standard_output_and_nothing_else(model_path: Path, t
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
 
 
+def test_annotations_go_to_standard_output(invoke: Invoke, tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    for name in ("a.png", "b.png"):
+        (tmp_path / "photos" / name).write_bytes(png())
+    features = json.loads(invoke("photos/a.png", "-o", "-", "--save", "geojson").stdout)["features"]
+    assert [feature["properties"]["class"] for feature in features] == ["red"]
+    content = json.loads(invoke("photos/a.png", "-o", "-", "--save", "labelme").stdout)
+    assert (content["imagePath"], content["imageData"]) == ("photos/a.png", None)
+    content = json.loads(invoke("-", "-o", "-", "--save", "labelme", piped=png()).stdout)
+    assert (content["imagePath"], len(content["imageData"]) > 99) == ("stdin.jpg", True)
+    content = json.loads(invoke("photos", "-o", "-", "--save", "coco").stdout)
+    assert [image["file_name"] for image in content["images"]] == ["a.png", "b.png"]
+    assert [path.name for path in tmp_path.iterdir()] == ["photos"]
+
+
+def test_files_about_all_pictures_are_named_at_the_end(invoke: Invoke, tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(png())
+    done = invoke("a.png", "-o", "out", "--save", "csv,labelme")
+    assert done.stderr.endswith("for all pictures: out/regions.csv, out/labels.txt\n")
+    (tmp_path / "out/regions.csv").write_text("mine")
+    note = "regions.csv was changed since it was written and is kept; --overwrite makes it again\n"
+    assert invoke("a.png", "-o", "out", "--save", "csv,labelme").stderr.endswith(note)
+    wrong = invoke("a.png", "--save", "csv", "--tolerance", "-1")
+    assert (wrong.exit_code, "Invalid value for --tolerance" in wrong.stderr) == (2, True)
+
+
 def test_standard_output_takes_one_kind_of_one_picture(invoke: Invoke, tmp_path: Path) -> None:
     for name in ("a.png", "b.png"):
         (tmp_path / name).write_bytes(png())

@@ -235,6 +235,11 @@ def test_train_refuses_faulty_data_and_names_the_file(photos: Path, tmp_path: Pa
     assert not (tmp_path / "run").exists()
 
 
+def test_the_name_of_a_preview_says_its_format() -> None:
+    done = CliRunner().invoke(main.app, ["preview", "finetune", "-o", "notes.txt"], env={"COLUMNS": "300"})
+    assert (done.exit_code, "ends in .png or .jpg or .jpeg" in done.output) == (2, True), done.output
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [

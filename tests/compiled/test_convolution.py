@@ -109,6 +109,7 @@ def test_rectifying_and_pooling_follow(shape: tuple[int, int]) -> None:
         assert np.abs(found - wanted).max() < 1e-4
 
 
+@pytest.mark.slow
 def test_more_tiles_than_a_block_holds() -> None:
     """4 MiB of 64 numbers in 2 x 256 channels hold 32 tiles of 6 x 6 results; here are 14 x 14 = 196."""
     image, weights, bias = example((80, 81), 3, 256, 256)

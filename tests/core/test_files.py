@@ -38,6 +38,30 @@ def test_several_files_appear_together_or_not_at_all(tmp_path: Path) -> None:
     assert (first.read_bytes(), second.read_bytes()) == (b"1", b"2")
 
 
+def test_a_thousand_files_are_written_together_with_few_of_them_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "fsync", lambda handle: None)  # which takes seconds
+    files: list[BinaryIO] = []
+
+    def write(file: BinaryIO) -> None:
+        files.append(file)
+        file.write(b"whole")
+
+    write_together({tmp_path / f"{number:04}": write for number in range(1000)})
+    assert names(tmp_path) == [f"{number:04}" for number in range(1000)]
+    assert (tmp_path / "0999").read_bytes() == b"whole"
+
+    def fail(file: BinaryIO) -> None:
+        assert sum(not file.closed for file in files) < 120
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    files.clear()
+    with pytest.raises(ImageError, match="No space left"):
+        write_together({**{tmp_path / "new" / str(n): write for n in range(1000)}, tmp_path / "last": fail})
+    assert names(tmp_path / "new") == []
+
+
 def test_a_file_whose_name_is_refused_takes_the_others_with_it(tmp_path: Path) -> None:
     (tmp_path / "taken").mkdir()
     with pytest.raises(ImageError, match=r"cannot write .*taken: Is a directory"):

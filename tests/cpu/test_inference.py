@@ -44,6 +44,7 @@ NETS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETS)
 @pytest.mark.parametrize("size", [(1, 1), (47, 70)])
 def test_scores_are_those_of_the_net(name: str, size: tuple[int, int]) -> None:

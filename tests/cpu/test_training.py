@@ -96,6 +96,7 @@ def with_the_choices_of(fast: nn.Module, net: nn.Module, image: torch.Tensor) ->
     return same
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETS)
 def test_scores_and_gradients_are_those_of_the_net(name: str) -> None:
     net = started(name)
@@ -164,6 +165,7 @@ def test_layers_have_the_results_and_gradients_of_torchs(
         assert torch.allclose(a, b, atol=1e-4 * float(b.abs().max()))
 
 
+@pytest.mark.slow
 def test_other_devices_and_precisions_have_torchs_convolutions() -> None:
     net = started("large_fov")
     assert for_training(net, torch.device("cuda")) is net

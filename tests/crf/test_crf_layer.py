@@ -39,6 +39,7 @@ def test_log_probabilities_are_what_cross_entropy_would_make_of_them() -> None:
     assert F.cross_entropy(log_q, labels).item() == pytest.approx(F.nll_loss(log_q, labels).item(), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_state_goes_into_another_layer() -> None:
     scores, images = batch()
     trained = CRFLayer(3)
@@ -61,6 +62,7 @@ def striped_pictures() -> tuple[Tensor, Tensor]:
     return (90 + 60 * labels[:, None] + 15 * noise).clamp(0, 255), labels
 
 
+@pytest.mark.slow
 def test_net_and_layer_learn_together() -> None:
     images, labels = striped_pictures()
     torch.manual_seed(0)
@@ -80,6 +82,7 @@ def test_net_and_layer_learn_together() -> None:
         assert not torch.equal(parameter, start)
 
 
+@pytest.mark.slow
 def test_layer_alone_learns_to_contradict_scores_that_are_wrong() -> None:
     # No net learns here: it must come to cost more to be like what is alike than to be unlike.
     images, labels = striped_pictures()

@@ -57,6 +57,7 @@ def test_kept_values_of_a_photo(normalization: Normalization) -> None:
     assert np.abs(by_torch(unary, kernels).reshape(5, -1) - expected).max() < 1e-4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "widths"), [("chelsea", (80, 13, 10)), ("astronaut", (60, 5, 5))])
 def test_photos_have_the_beliefs_of_the_core(name: str, widths: tuple[float, float, float]) -> None:
     with Image.open(EXAMPLES / f"{name}.png") as file:
@@ -154,6 +155,7 @@ def test_gradient_in_float32_is_that_in_float64() -> None:
         assert torch.allclose(single.double(), double, rtol=1e-3, atol=1e-5 * double.abs().max().item())
 
 
+@pytest.mark.slow
 def test_batch_gives_what_its_pictures_give() -> None:
     cases = [small_case(3, 9, 11, seed) for seed in range(3)]
     shared = Gaussian(2, 2)

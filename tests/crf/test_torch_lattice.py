@@ -26,6 +26,7 @@ def assert_like_core(features: Features32, normalization: Normalization, pixels:
     assert np.allclose(got.T, expected.reshape(3, pixels), rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("normalization", NORMALIZATIONS)
 @pytest.mark.parametrize("dimensions", [1, 2, 3, 5, 8, 16])
 def test_lattice_is_that_of_the_core(dimensions: int, normalization: Normalization) -> None:

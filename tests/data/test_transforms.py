@@ -53,6 +53,7 @@ def test_labels_heads_and_channels_stay_on_their_pixels(seed: int, jitter: int |
     assert crop.channels["hha"].shape == (3, 65, 65)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", [0.6, 0.77, 1.3, 1.6])
 def test_labels_of_resized_pictures_lie_on_their_pixels(scale: float) -> None:
     """Edges of picture and labels, over many places of the edge, are on average a tenth of a pixel apart at
@@ -115,6 +116,7 @@ def test_large_pictures_are_seen_at_the_size_they_are_judged_at() -> None:
     assert float((crop == 1).sum() / (crop != VOID).sum()) == pytest.approx(0.5, abs=0.01)
 
 
+@pytest.mark.slow
 def test_whole_pictures_are_moved_by_up_to_the_jitter_and_no_further() -> None:
     """FCN's jitter: the picture slides in its own frame by -32 to 32 pixels in each direction."""
     labels = np.arange(200, dtype=np.uint8)[None].repeat(100, 0)

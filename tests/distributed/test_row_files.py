@@ -12,10 +12,11 @@ from small_pictures import contents, write_pictures
 from pixelwise.core.errors import ImageError
 from pixelwise.core.pictures.reading import Encoded
 from pixelwise.inference.predictor import Predictor
-from pixelwise.inference.segment_files import Outcome, Task
+from pixelwise.inference.segment_files import Outcome
+from pixelwise.inference.sources.tasks import Task
 
 parquet = pytest.importorskip("pyarrow.parquet", reason='needs pip install "pixelwise[distributed]"')
-from pixelwise.distributed.row_files import MANIFEST, RowFiles, name_of  # noqa: E402
+from pixelwise.distributed.row_files import MANIFEST, RowFiles, Rows, name_of  # noqa: E402
 
 KINDS = ("mask", "overlay")
 Save = Callable[..., tuple[str, list[Outcome]]]
@@ -37,7 +38,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def save(place: str, predictor: Predictor) -> Save:
     def save(tasks: list[Task], overwrite: bool = False) -> tuple[str, list[Outcome]]:
         name = name_of(tasks, predictor.identity, KINDS)
-        return name, RowFiles(place).save(name, tasks, [predictor] * len(tasks), KINDS, overwrite, 1)
+        return name, RowFiles(place).save(name, Rows(tasks, [predictor] * len(tasks), KINDS), overwrite)
 
     return save
 
@@ -105,7 +106,7 @@ def test_a_finished_file_is_not_made_again_but_for_its_failures(
 def test_a_damaged_file_is_made_again_with_the_same_bytes(tmp_path: Path, predictor: Predictor) -> None:
     tasks = tasks_of(write_pictures(tmp_path / "photos", 2))
     files = RowFiles(str(tmp_path / "rows.parquet"))
-    save = partial(files.save, "part-1.parquet", tasks, [predictor] * 2, KINDS, False, 1)
+    save = partial(files.save, "part-1.parquet", Rows(tasks, [predictor] * 2, KINDS))
     save()
     before = contents(tmp_path / "rows.parquet")
     path = tmp_path / "rows.parquet/part-1.parquet"

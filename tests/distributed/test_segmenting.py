@@ -166,9 +166,7 @@ def test_an_output_that_is_a_file_is_one_error(tmp_path: Path, model_path: Path)
 def test_stages_that_the_cluster_has_no_room_for_are_refused(tmp_path: Path, model_path: Path) -> None:
     write_pictures(tmp_path / "photos", 1)
     run = partial(segment, tmp_path / "photos", tmp_path / "ray", model_path, MASK, crf="densecrf")
-    with pytest.raises(
-        ClusterError, match="expected 3 processors: 1 for a worker, and 2 to"
-    ):
+    with pytest.raises(ClusterError, match="expected 3 processors: 1 for a worker, and 2 to"):
         run(crf_workers=2)
     with pytest.raises(ClusterError, match="connected to a Ray cluster already"):
         run(address="local")

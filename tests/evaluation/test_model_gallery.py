@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from pixelwise.cli.main import app
 from pixelwise.core.classes import Classes
 from pixelwise.inference.predictor import Predictor
-from pixelwise.inference.results.drawing import visible_colour
+from pixelwise.inference.results.tints import tints
 from pixelwise.workflows import gallery
 
 CELL, GAP, TITLE = 220, 6, 22
@@ -50,7 +50,7 @@ def test_truth_and_models_have_the_colours_of_the_data(data: Path, predictor: Pr
     assert page.height > 2 * (CELL + TITLE)
     assert at(page, 0, 0.25, 0.5) == (250, 0, 0)
     colours = {at(page, column, 0.25, 0.5) for column in (1, 2, 3)}
-    assert len(colours) == 1 and colours != {visible_colour(CLASSES.palette[1])}, "red, in the data's colour"
+    assert len(colours) == 1 and colours != {tints(CLASSES)[1]}, "red, in the data's colour"
     assert at(page, 1, 0.25, 0.04) == (224, 224, 192), "void"
     assert at(page, 2, 0.25, 0.04) == at(page, 2, 0.25, 0.5), "models know no void"
     assert {at(page, column, 0.75, 0.5) for column in (1, 2, 3)}.isdisjoint(colours)

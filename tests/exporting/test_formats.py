@@ -172,6 +172,7 @@ def test_a_bundled_model_is_exported_by_its_name(
         ({"precision": "int4"}, 'precision is one of float32, float16, int8, got "int4"'),
         ({"precision": "int8"}, "int8 needs calibration: a folder of pictures"),
         ({"calibration": "photos"}, "calibration is for int8, got precision float32"),
+        ({"long_side": 0}, "long_side is from 1 to 100000 pixels, got 0"),
         ({"data": "folder:x"}, "data measures what float16 and int8 cost"),
         ({"head": "geometric"}, "has one head"),
         (

@@ -32,9 +32,10 @@ pytestmark = [
 COUNT = int(os.environ.get("PIXELWISE_HOSTILE", "200"))
 
 
-@pytest.fixture(scope="module")
-def service() -> Iterator[httpx.Client]:
-    limits = Limits(most_pixels=1_000_000, body_seconds=0.3)
+@pytest.fixture(scope="module", params=[20.0])
+def service(request: pytest.FixtureRequest) -> Iterator[httpx.Client]:
+    """Waits so many seconds for the body of a request."""
+    limits = Limits(most_pixels=1_000_000, body_seconds=request.param)
     predictor = Predictor(OnnxEngine(tiny_model(), 1), tiny_info())
     with running(create_app({"tiny": predictor}, limits)) as client:
         yield client
@@ -59,6 +60,7 @@ def test_hostile_pictures_are_answered_or_refused(
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
+@pytest.mark.parametrize("service", [0.3], indirect=True)
 def test_hostile_requests_are_answered_or_refused(
     service: httpx.Client, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

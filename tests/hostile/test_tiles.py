@@ -17,6 +17,7 @@ from pixelwise.inference.predictor import Predictor
 COUNT = int(os.environ.get("PIXELWISE_HOSTILE", "120"))
 
 
+@pytest.mark.slow
 def test_hostile_tiffs_in_tiles_are_segmented_or_named(tmp_path: Path, predictor: Predictor) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     segmented = refused = 0

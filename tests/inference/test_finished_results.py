@@ -16,10 +16,12 @@ from tiny_model import CLASSES
 
 from pixelwise.core.errors import ImageError
 from pixelwise.core.pictures.reading import read_photo
-from pixelwise.inference.results.finished_results import Identity, Ledger, Record, state_of
-from pixelwise.inference.segment_files import Outcome, Task, plan, run
+from pixelwise.inference.outputs.finished_results import Ledger
+from pixelwise.inference.outputs.records import Identity, Record, state_of
+from pixelwise.inference.segment_files import Outcome, run
 from pixelwise.inference.segmentation import Segmentation
 from pixelwise.inference.sources.given import Source
+from pixelwise.inference.sources.tasks import Task, plan
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 KINDS = ["mask", "overlay", "cutout"]
@@ -127,11 +129,11 @@ def test_a_kill_after_the_last_step_has_nothing_to_make_again(tmp_path: Path) ->
     assert outcome.skipped
 
 
-@pytest.mark.parametrize("step", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("step", [1, 2, 3, 4, 5, 6])
 def test_a_full_disk_costs_a_picture_neither_its_name_nor_a_half_result(
     step: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Steps: the claim, mask, overlay, cutout, the record."""
+    """Steps: the claim, mask, overlay, cutout, their digests, the record."""
     path, output, steps = picture(tmp_path / "x.png"), tmp_path / "out", itertools.count(1)
 
     def full(_: int) -> None:
@@ -144,7 +146,7 @@ def test_a_full_disk_costs_a_picture_neither_its_name_nor_a_half_result(
     assert isinstance(outcome.problem, ImageError)
     assert outcome.problem.message.endswith("No space left on device")
     claim = [".pixelwise/x.json"] * (step > 1)
-    made = ["x_cutout.png", "x_mask.png", "x_overlay.jpg"] * (step == 5)
+    made = ["x_cutout.png", "x_mask.png", "x_overlay.jpg"] * (step == 6)
     assert files_below(output) == sorted(claim + made)
     (outcome,) = segment(path, output=output)
     assert outcome.outputs["mask"] == output / "x_mask.png"

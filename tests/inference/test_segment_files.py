@@ -13,11 +13,13 @@ from tiny_model import tiny_info
 
 from pixelwise.core.errors import ImageError, ModelError
 from pixelwise.core.types import RGBImage, Scores
+from pixelwise.inference.outputs.finished_results import Ledger
+from pixelwise.inference.outputs.records import Identity, Record, state_of
 from pixelwise.inference.predictor import Predictor
-from pixelwise.inference.results.finished_results import Identity, Ledger, Record, state_of
-from pixelwise.inference.segment_files import Outcome, plan, run
+from pixelwise.inference.segment_files import Outcome, run
 from pixelwise.inference.segmentation import Segmentation
 from pixelwise.inference.sources.given import Source
+from pixelwise.inference.sources.tasks import plan
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 
@@ -139,8 +141,7 @@ def test_finished_pictures_are_skipped_until_something_changes(
     assert counting.calls == 2
     segment(path, kinds=["mask", "cutout"])  # cutout was not made yet
     assert counting.calls == 3
-    first.outputs["mask"].write_bytes(b"half")  # damaged
-    segment(path, kinds=["mask"])
+    segment(path, kinds=["mask", "probabilities"])
     assert counting.calls == 4
     first.outputs["mask"].unlink()
     segment(path, kinds=["mask"])

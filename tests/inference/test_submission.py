@@ -13,8 +13,8 @@ from pixelwise.core.errors import ImageError, ModelError
 from pixelwise.data.sources.camvid import CAMVID_COLOURS
 from pixelwise.data.sources.voc import VOC_CLASSES
 from pixelwise.inference.model_files.model_file import ModelInfo
+from pixelwise.inference.outputs.submission import check_submission, write_submission
 from pixelwise.inference.predictor import Predictor
-from pixelwise.inference.results.submission import check_submission, write_submission
 from pixelwise.workflows import segment_folder
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from fastapi import FastAPI, Response
 from PIL import Image
-from running_service import connection, everything, running, until
+from running_service import PATIENCE, connection, everything, running, until
 from tiny_model import tiny_info
 
 from pixelwise.core.errors import ModelError
@@ -64,8 +64,7 @@ def narrow(held: HeldEngine) -> Iterator[httpx.Client]:
 @pytest.fixture(scope="module")
 def strict(tiny: Predictor) -> Iterator[httpx.Client]:
     """A service with small limits."""
-    limits = Limits(most_bytes=20_000, most_pixels=5000, body_seconds=0.3)
-    with running(create_app({"tiny": tiny}, limits)) as client:
+    with running(create_app({"tiny": tiny}, Limits(most_bytes=20_000, most_pixels=5000))) as client:
         yield client
 
 
@@ -173,7 +172,10 @@ def test_a_body_of_too_many_bytes_is_refused_by_its_length_and_by_its_count(stri
 
 
 @pytest.mark.parametrize("head", ["Content-Length: 30000000", "Transfer-Encoding: chunked"])
-def test_a_client_that_goes_on_sending_gets_its_answer(strict: httpx.Client, head: str) -> None:
+def test_a_client_that_goes_on_sending_gets_its_answer(
+    strict: httpx.Client, monkeypatch: pytest.MonkeyPatch, head: str
+) -> None:
+    monkeypatch.setattr(http, "LINGER_SECONDS", PATIENCE)
     body = bytes(30_000_000) if "Length" in head else b"100000\r\n" + bytes(1 << 20) + b"\r\n"
     with connection(strict) as opened:
         opened.sendall(f"POST /v1/segment HTTP/1.1\r\nHost: x\r\n{head}\r\n\r\n".encode() + body)
@@ -197,29 +199,29 @@ def test_a_session_is_limited_as_well(strict: httpx.Client) -> None:
     assert strict.post("/v1/sessions/none/result", content=bytes(20_001)).status_code == 413
 
 
-def test_a_body_that_does_not_arrive_in_time_is_refused(strict: httpx.Client) -> None:
-    for path in ("/v1/segment", "/v1/sessions/none/result"):
-        with connection(strict) as opened:
-            head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-            head = head if "result" in path else head.replace("application/json", "image/png")
-            opened.sendall(f"{head}Content-Length: 1000\r\n\r\n".encode() + bytes(10))
-            assert everything(opened).startswith(b"HTTP/1.1 408 ")
-    until(lambda: taken(strict) == 0)
+def test_a_body_that_does_not_arrive_in_time_is_refused(tiny: Predictor) -> None:
+    with running(create_app({"tiny": tiny}, Limits(body_seconds=0.2))) as client:
+        for path, kind in (("/v1/segment", "image/png"), ("/v1/sessions/none/result", "application/json")):
+            with connection(client) as opened:
+                head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nContent-Length: 1000"
+                opened.sendall(f"{head}\r\n\r\n".encode() + bytes(10))
+                assert everything(opened).startswith(b"HTTP/1.1 408 ")
+        until(lambda: taken(client) == 0)
 
 
 def test_a_head_that_does_not_arrive_in_time_ends_the_connection(
     strict: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http, "HEADER_SECONDS", 0.2)
+    with connection(strict) as answered:
+        answered.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert answered.recv(1000).startswith(b"HTTP/1.1 200 OK")
+        monkeypatch.setattr(http, "HEADER_SECONDS", 0.2)
+        answered.sendall(b"GET /heal")
+        assert b"HTTP" not in everything(answered)
     for sent in (b"", b"GET /health HTTP/1.1\r\nX-Slow: "):
         with connection(strict) as opened:
             opened.sendall(sent)
             assert everything(opened) == b""
-    with connection(strict) as opened:
-        opened.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert opened.recv(1000).startswith(b"HTTP/1.1 200 OK")
-        opened.sendall(b"GET /heal")
-        assert b"HTTP" not in everything(opened)
 
 
 def test_an_answer_that_is_not_read_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -378,9 +380,10 @@ def test_a_key_opens_everything_but_the_page(tiny: Predictor, picture: bytes) ->
         assert client.get("/metrics", headers=right).status_code == 200
 
 
-def test_an_empty_key_is_an_error(tiny: Predictor) -> None:
+@pytest.mark.parametrize("key", [" ", "secret\n", " secret", "two words", "schl\u00fcssel", "\x1b"])
+def test_a_key_that_no_client_could_send_is_an_error(tiny: Predictor, key: str) -> None:
     with pytest.raises(ValueError, match="API key"):
-        create_app({"tiny": tiny}, key=" ")
+        create_app({"tiny": tiny}, key=key)
 
 
 @pytest.mark.parametrize("name", ["workers", "places", "most_bytes", "session_seconds"])

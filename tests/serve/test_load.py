@@ -82,7 +82,8 @@ def test_the_command_takes_a_key_from_the_environment_and_stops_at_a_signal(
         (("--model", "nosuch"), None, "nosuch"),
         (("--host", "300.1.1.1"), None, "cannot listen on 300.1.1.1, port 0"),
         (("--places", "0"), None, "--places"),
-        ((), "", "PIXELWISE_API_KEY is empty"),
+        ((), "", "PIXELWISE_API_KEY: expected an API key, got an empty text"),
+        ((), "secret\n", "PIXELWISE_API_KEY: expected an API key of ASCII letters, digits and signs"),
     ],
 )
 def test_the_command_refuses_what_it_cannot_do(

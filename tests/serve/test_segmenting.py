@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from urllib.parse import urlencode
 
 import httpx
 import numpy as np
@@ -49,6 +50,26 @@ def test_overlay_and_cutout_are_pictures(service: httpx.Client, picture: bytes) 
     opaque = np.asarray(cutout)[..., 3]
     assert opaque[:, :8].min() > 200
     assert opaque[:, 12:].max() < 50
+
+
+def test_pictures_follow_the_style_that_the_client_asks_for(service: httpx.Client, picture: bytes) -> None:
+    def shown(accept: str, **parameters: str) -> Image.Image:
+        return Image.open(io.BytesIO(segment(service, picture, accept, f"?{urlencode(parameters)}").content))
+
+    assert shown("image/jpeg", legend="false").size == (40, 30)
+    faint, strong = (np.asarray(shown("image/jpeg", opacity=share)).astype(int) for share in ("0.1", "1"))
+    assert np.abs(faint - strong).max() > 50
+    cutout = shown("image/png;result=cutout", background="#0000ff")
+    assert cutout.mode == "RGB" and cutout.getpixel((39, 0)) == (0, 0, 255)
+    assert shown("image/png;result=confidence", legend="false").size == (40, 30)
+
+
+@pytest.mark.parametrize("background", ["/etc/passwd", "examples/chelsea.png", "red", "blur\n"])
+def test_a_background_is_never_a_file_of_the_server(
+    service: httpx.Client, picture: bytes, background: str
+) -> None:
+    answer = segment(service, picture, "image/png;result=cutout", f"?{urlencode({'background': background})}")
+    assert answer.status_code in (400, 422)
 
 
 def test_polygons_come_as_geojson_and_for_labelme(service: httpx.Client, picture: bytes) -> None:

@@ -1,6 +1,7 @@
 """Small videos that tests make: plain colours, with sound, turned, of changing size."""
 
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +28,12 @@ def write_clip(
     turn: int | None = None,
     sound: str | None = None,
     rate: int = 10,
+    sound_rate: int = 8000,
+    aspect: Fraction | None = None,
 ) -> Path:
     """Write frames at `rate` per second, or at the times `pts` in units of 1/rate. turn: a display rotation.
 
-    sound: the codec of a tone that lasts as long as the frames.
+    sound: the codec of a tone that lasts as long as the frames. aspect: the width of a pixel, in heights.
     """
     with av.open(str(path), "w") as out:
         stream = out.add_stream(codec, rate=rate)
@@ -38,7 +41,9 @@ def write_clip(
         stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
         if turn is not None:
             stream.set_display_rotation(turn)
-        tone = None if sound is None else out.add_stream(sound, rate=8000, layout="mono")
+        if aspect is not None:
+            stream.codec_context.sample_aspect_ratio = aspect
+        tone = None if sound is None else out.add_stream(sound, rate=sound_rate, layout="mono")
         for index, pixels in enumerate(frames):
             frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
             frame.pts = index if pts is None else pts[index]
@@ -46,11 +51,16 @@ def write_clip(
         out.mux(stream.encode())
         if tone is not None:
             kind = tone.codec_context.format.name
-            wave = np.sin(np.arange(8000 * len(frames) // rate) / 3)[None] * 0.3
-            wave = wave.astype(np.float32) if kind.startswith("flt") else (wave * 32767).astype(np.int16)
+            wave = np.sin(np.arange(sound_rate * len(frames) // rate) / 3)[None] * 0.3
+            if kind.startswith("flt"):
+                wave = wave.astype(np.float32)
+            elif kind.startswith("s32"):
+                wave = (wave * np.iinfo(np.int32).max).astype(np.int32)
+            else:
+                wave = (wave * np.iinfo(np.int16).max).astype(np.int16)
             for start in range(0, wave.shape[1], 800):
                 piece = av.AudioFrame.from_ndarray(wave[:, start : start + 800], format=kind, layout="mono")
-                piece.sample_rate, piece.pts = 8000, start
+                piece.sample_rate, piece.pts = sound_rate, start
                 out.mux(tone.encode(piece))
             out.mux(tone.encode())
     return path

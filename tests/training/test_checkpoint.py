@@ -62,6 +62,7 @@ def test_any_bit_that_flips_is_found_and_the_sound_file_named(copy: Path) -> Non
         assert f"{copy / checkpoint.BEST}, is intact" in text, place
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kept", [0, 1, 21, 1000, -1, -70, -71, -72, -73, -100])
 def test_a_file_that_is_cut_off_is_found(copy: Path, kept: int) -> None:
     last = copy / checkpoint.LAST

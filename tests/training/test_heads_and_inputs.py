@@ -139,13 +139,28 @@ def test_a_run_of_one_head_that_is_not_the_main_one_is_judged_by_it(
     from pixelwise.cli.crf_search import crf_search
     from pixelwise.cli.evaluate import evaluate as eval_command
     from pixelwise.cli.export import export
+    from pixelwise.cli.option_groups import (
+        AugmentationOptions,
+        InferenceOptions,
+        RefinementOptions,
+        SizeOptions,
+    )
 
     run = tmp_path / "run"
     assert run_recipe(rooms, run, *TINY, "heads=geometric", "workers=0", "steps=1")
     export(str(run), tmp_path / "model.onnx")
     for model, head in ((run, "geometric"), (run, None), (tmp_path / "model.onnx", None)):
         capsys.readouterr()
-        eval_command(str(model), f"folder:{rooms}", head=head, as_json=True)
+        eval_command(
+            str(model),
+            f"folder:{rooms}",
+            head=head,
+            as_json=True,
+            sizes=SizeOptions(),
+            augmentation=AugmentationOptions(),
+            refinement=RefinementOptions(),
+            inference=InferenceOptions(),
+        )
         result = json.loads(capsys.readouterr().out)
         assert [row["name"] for row in result["per_class"]] == ["flat", "upright", "open"]
         assert result["void"] == []

@@ -6,7 +6,7 @@ the record's place, and `gathered` makes the records of their values.
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict, get_type_hints
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pixelwise.inference.results.cleaning import Cleaning
+    from pixelwise.inference.results.style import Style
     from pixelwise.inference.views import Views
     from pixelwise.workflows.loading import LoadOptions
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
         save: tuple[str, ...]
         overwrite: bool
         submission: Path | None
+        tolerance: float
 
     class Frames(TypedDict):
         """Arguments of segment_folder."""
@@ -154,19 +156,60 @@ class ResultOptions:
     save: options.Save = "mask,overlay"
     overwrite: options.Overwrite = False
     submission: options.Submission = None
+    rank: options.Rank = None
+    tolerance: options.Tolerance = 0.0
 
     def for_segment(self) -> "Results":
-        """Arguments of segment_folder. Raises BadParameter for unknown kinds, and for a name of the archive
-        with another ending.
+        """Arguments of segment_folder. Raises BadParameter for unknown kinds and rankings, for a name of the
+        archive with another ending, and for a negative tolerance.
         """
-        from pixelwise.inference.results.submission import ENDINGS
+        from pixelwise.inference.results.kind import Saving
+        from pixelwise.workflows.segmenting import RANKINGS
 
-        options.check_ending(self.submission, *ENDINGS, option="--submission")
+        if self.submission is not None:
+            from pixelwise.inference.outputs.submission import ENDINGS
+
+            options.check_ending(self.submission, *ENDINGS, option="--submission")
+        if self.rank is not None:
+            options.one_of(self.rank, RANKINGS, "--rank")
+        try:
+            Saving(self.tolerance)
+        except ValueError as problem:
+            raise typer.BadParameter(str(problem), param_hint="--tolerance") from None
         return {
             "save": options.kinds(self.save),
             "overwrite": self.overwrite,
             "submission": self.submission,
+            "tolerance": self.tolerance,
         }
+
+
+@dataclass(frozen=True)
+class StyleOptions:
+    """How overlays and cutouts are drawn."""
+
+    opacity: options.Opacity = None
+    legend: options.Legend = None
+    background: options.Background = None
+
+    def style(self, save: "Sequence[str]") -> "Style":
+        """Raises BadParameter for an option of a kind that is not saved, and for a wrong background."""
+        from pixelwise.inference.results.style import USUAL, Style
+
+        for option, value, kind in (
+            ("--opacity", self.opacity, "overlay"),
+            ("--background", self.background, "cutout"),
+        ):
+            if value is not None and kind not in save:
+                raise typer.BadParameter(f"it changes the {kind}: add {kind} to --save", param_hint=option)
+        try:
+            return Style(
+                USUAL.opacity if self.opacity is None else self.opacity,
+                self.legend,
+                USUAL.background if self.background is None else self.background,
+            )
+        except ValueError as problem:
+            raise typer.BadParameter(str(problem), param_hint="--background") from None
 
 
 @dataclass(frozen=True)

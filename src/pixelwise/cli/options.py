@@ -72,6 +72,34 @@ MinRegion = Annotated[
         help="Smaller regions join their neighbours: a share of the picture, e.g. 0.1%.",
     ),
 ]
+Opacity = Annotated[
+    float | None,
+    typer.Option("--opacity", min=0, max=1, help="Of the tints of overlays, 0 to 1; default: 0.45."),
+]
+Legend = Annotated[
+    bool | None,
+    typer.Option(
+        "--legend/--no-legend",
+        help="Names of classes below overlays, a scale below confidence; default: not in videos.",
+        show_default=False,
+    ),
+]
+Background = Annotated[
+    str | None,
+    typer.Option(
+        "--background",
+        metavar="transparent|#rrggbb|blur|FILE",
+        help="Behind cutouts: nothing (the default), a colour, the photo blurred, or a picture.",
+    ),
+]
+Rank = Annotated[
+    str | None,
+    typer.Option(
+        "--rank",
+        metavar="uncertain",
+        help="At the end, list the pictures about which the model is least sure first, to label next.",
+    ),
+]
 Split = Annotated[str | None, typer.Option(help="One split; default: every usual split that exists.")]
 OneSplit = Annotated[str, typer.Option("--split", help="Which split; all: every usual split together.")]
 DataArgument = Annotated[
@@ -163,9 +191,23 @@ Device = Annotated[
     ),
 ]
 Save = Annotated[
-    str, typer.Option("--save", help="What to save, any of: mask,overlay,cutout,probabilities,geotiff.")
+    str,
+    typer.Option(
+        "--save",
+        help="What to save, any of: mask,overlay,cutout,confidence,probabilities,geotiff,labelme,yolo,"
+        "geojson,coco,cvat,csv.",
+    ),
 ]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Make finished results again.")]
+Tolerance = Annotated[
+    float,
+    typer.Option(
+        metavar="PIXELS",
+        help="By how much the outlines of labelme,yolo,geojson,coco,cvat may move, to have fewer corners.",
+    ),
+]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Make finished results again, and those that you have changed.")
+]
 Submission = Annotated[
     Path | None, typer.Option(metavar="FILE", help="A .tgz of all masks, as test servers take it.")
 ]
@@ -212,15 +254,17 @@ def check_ending(path: Path | None, *endings: str, option: str = "--output", any
         )
 
 
-def kinds(save: str) -> tuple[str, ...]:
-    """The kinds of results that --save names. Raises BadParameter for an unknown one."""
-    from pixelwise.inference.segmentation import KINDS
+def kinds(save: str, of_pictures: bool = False) -> tuple[str, ...]:
+    """The kinds of results that --save names. Raises BadParameter for an unknown one, and for one about all
+    pictures if only those `of_pictures` can be saved.
+    """
+    from pixelwise.inference.results.kinds import expect_kinds
 
     named = tuple(dict.fromkeys(listed(save)))
-    if unknown := [kind for kind in named if kind not in KINDS]:
-        raise typer.BadParameter(
-            f"expected any of {','.join(KINDS)}, got {','.join(unknown)}", param_hint="--save"
-        )
+    try:
+        expect_kinds(named, of_pictures)
+    except ValueError as problem:
+        raise typer.BadParameter(str(problem), param_hint="--save") from None
     return named
 
 

@@ -17,7 +17,7 @@ EXAMPLES = (
 def preview(
     recipe: options.RecipeName,
     settings: options.Settings = None,
-    output: Annotated[Path, typer.Option("--output", "-o", help="PNG file.")] = Path("preview.png"),
+    output: Annotated[Path, typer.Option("--output", "-o", help="A .png or .jpg.")] = Path("preview.png"),
     pictures: Annotated[int, typer.Option(min=1, max=100, help="How many samples.")] = 4,
     epochs: Annotated[int, typer.Option(min=1, max=100, help="How many augmentations of each.")] = 4,
     channels: Annotated[
@@ -31,6 +31,7 @@ def preview(
     from pixelwise.core.pictures.writing import write_picture
     from pixelwise.workflows import preview as draw
 
+    options.check_ending(output, ".png", ".jpg", ".jpeg", any_case=True)
     drawn = draw(recipe, settings or [], pictures, epochs, options.listed(channels))
     write_picture(output, drawn.picture)
     say(f"{drawn.samples} samples of {drawn.name} in {output}")

@@ -48,7 +48,7 @@ _Array = Annotated[
     str | None, typer.Option("--array", metavar="NAME", help="Which array of an .npz file with several.")
 ]
 _Save = Annotated[
-    str, typer.Option(metavar="KINDS", help="For folders: any of mask, overlay, cutout, probabilities.")
+    str, typer.Option(metavar="KINDS", help="For folders: mask, overlay, cutout, confidence, probabilities.")
 ]
 _Video = Annotated[
     bool, typer.Option("--video", help="Refine a clip over space and time; measure its flicker.")
@@ -81,7 +81,7 @@ def refine(
     """
     from pixelwise.inference.crf_refiner import DEFAULT_PRESET
     from pixelwise.workflows import refine_file, refine_video
-    from pixelwise.workflows.refining import ENDINGS
+    from pixelwise.workflows.refining import ENDINGS, SHEET_ENDINGS
 
     asked = (image, given, output, crf_preset or DEFAULT_PRESET, confidence)
     try:
@@ -91,9 +91,10 @@ def refine(
                 f"{clip.path}: {clip.frames} frames; flicker {clip.before:.2%} before, {clip.after:.2%} after"
             )
         elif image.is_dir():
-            _folder(asked, overwrite, threads, array, options.kinds(save))
+            _folder(asked, overwrite, threads, array, options.kinds(save, of_pictures=True))
         else:
             options.check_ending(output, *ENDINGS, any_case=True)
+            options.check_ending(show_iterations, *SHEET_ENDINGS, option="--show-iterations", any_case=True)
             made = refine_file(*asked, overwrite, threads, show_iterations, array)
             notes = ", ".join([f"{made.size[1]}x{made.size[0]}", *made.notes])
             say(f"{made.path}  ({notes}, {made.seconds:.2f} s)")

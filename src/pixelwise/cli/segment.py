@@ -15,9 +15,10 @@ from pixelwise.cli.option_groups import (
     RefinementOptions,
     ResultOptions,
     SizeOptions,
+    StyleOptions,
 )
 from pixelwise.cli.ray_options import segmenting
-from pixelwise.cli.segment_report import destination, show
+from pixelwise.cli.segment_report import destination, show, show_ranking
 
 if TYPE_CHECKING:
     from pixelwise.workflows.loading import LoadOptions
@@ -62,6 +63,7 @@ def segment(
     augmentation: AugmentationOptions,
     refinement: RefinementOptions,
     cleaning: CleaningOptions,
+    style: StyleOptions,
     moving: FrameOptions,
     inference: InferenceOptions,
 ) -> None:
@@ -86,6 +88,8 @@ def segment(
     is scored, and refined with --crf, like a picture. auto: pictures more than four times as long as the
     model's long side are cut into tiles of twice that long side.
 
+    The uncertainty by which --rank orders pictures is one minus the mean probability of their pixels' labels.
+
     Files in the folders of --depth and --hha are called as their pictures are and have their size. Depth is
     read as the model's training data was: of nyud:, whole numbers are millimetres. --submission holds
     results/VOC2012/Segmentation/comp5_test_cls/ID.png for VOC's classes, testannot/ID.png for CamVid's.
@@ -99,7 +103,7 @@ def segment(
     loading: LoadOptions = {"threads": threads, "allow_private_urls": allow_private_urls}
     loading |= {"crf": refinement.preset(), "views": augmentation.views()}
     loading |= {**sizes.for_load(), **inference.for_load()}
-    with destination(output, saving["save"], as_json) as (folder, told):
+    with destination(output, saving["save"], as_json, results.rank) as (folder, told):
         done = segmenting(ray)(
             inputs,
             folder,
@@ -108,11 +112,14 @@ def segment(
             depth=depth,
             hha=hha,
             cleaning=cleaning.cleaning(),
+            style=style.style(saving["save"]),
             **saving,
             **chosen,
             **told,
             **loading,
         )
     show(done, time.perf_counter() - start)
+    if results.rank is not None:
+        show_ranking(done, as_json)
     if done.failed:
         raise typer.Exit(1)

@@ -40,14 +40,16 @@ STDOUT = "-"
 
 
 @contextmanager
-def destination(output: "Path", kinds: "Sequence[str]", as_json: bool) -> "Iterator[tuple[Path, Told]]":
+def destination(
+    output: "Path", kinds: "Sequence[str]", as_json: bool, rank: str | None
+) -> "Iterator[tuple[Path, Told]]":
     """Yields the folder for the results and what segment_folder calls on the way.
 
     If `output` is STDOUT, the folder is a temporary one, and its only result goes to standard output. Raises
-    BadParameter if there are several `kinds` or `as_json` then.
+    BadParameter if there are several `kinds`, `as_json` or a `rank` then.
     """
     if str(output) == STDOUT:
-        with _piped(kinds, as_json) as (folder, told):
+        with _piped(kinds, as_json or rank is not None) as (folder, told):
             yield folder, told
     else:
         with printing(as_json) as told:
@@ -55,21 +57,23 @@ def destination(output: "Path", kinds: "Sequence[str]", as_json: bool) -> "Itera
 
 
 @contextmanager
-def _piped(kinds: "Sequence[str]", as_json: bool) -> "Iterator[tuple[Path, Told]]":
+def _piped(kinds: "Sequence[str]", prints: bool) -> "Iterator[tuple[Path, Told]]":
     import tempfile
     from pathlib import Path
 
     from pixelwise.core.errors import ImageError
+    from pixelwise.inference.results.kinds import KINDS
 
-    if len(kinds) != 1 or as_json:
+    if len(kinds) != 1 or prints:
         raise typer.BadParameter(
-            "standard output takes one kind of result and no JSON, such as: --save mask -o -",
+            "standard output takes one kind of result, and no JSON or ranking, such as: --save mask -o -",
             param_hint="--output",
         )
+    about_all = KINDS[kinds[0]].is_hidden
     results: list[Path] = []
 
     def on_picture(done: int, total: int, outcome: "Outcome") -> None:
-        if total > 1:
+        if total > 1 and not about_all:
             raise ImageError(
                 f"standard output takes one result, and there are {total} pictures", "name a folder"
             )
@@ -79,12 +83,26 @@ def _piped(kinds: "Sequence[str]", as_json: bool) -> "Iterator[tuple[Path, Told]
 
     with tempfile.TemporaryDirectory() as folder:
         yield Path(folder), {"on_picture": on_picture}
+        run_file = KINDS[kinds[0]].run_file
+        if about_all and run_file is not None:
+            results += [path for path in [Path(folder, run_file.name)] if path.exists()]
         for path in results:
             if path.is_dir():
                 raise ImageError(
                     "standard output takes one file, and this result is a folder", "name a folder"
                 )
-            say_bytes(path.read_bytes())
+            say_bytes(_for_here(path) if kinds[0] == "labelme" else path.read_bytes())
+
+
+def _for_here(path: "Path") -> bytes:
+    """labelme's file of a picture, named relative to the current folder and not to a temporary one."""
+    import json
+    import os
+
+    content = json.loads(path.read_bytes())
+    if content["imageData"] is None:
+        content["imagePath"] = os.path.relpath(path.parent / content["imagePath"]).replace(os.sep, "/")
+    return json.dumps(content, indent=2).encode()
 
 
 @contextmanager
@@ -118,6 +136,7 @@ def printing(as_json: bool, doing: str = "segmenting") -> "Iterator[Told]":
 def show(done: "SegmentedFolder", seconds: float, did: str = "segmented") -> None:
     """Print how many pictures were segmented, or what was done, in how many seconds; what was left out."""
     from pixelwise.core.pictures.reading import FIRST_FRAME
+    from pixelwise.inference.probabilities import NOTHING_FOUND
 
     skipped = sum(outcome.skipped for outcome in done.outcomes)
     failed = len(done.failed)
@@ -131,11 +150,46 @@ def show(done: "SegmentedFolder", seconds: float, did: str = "segmented") -> Non
     several = [outcome.path for outcome in done.outcomes if FIRST_FRAME in outcome.notes]
     for what, paths in {_FRAMES: several, **done.passed_over}.items():
         if paths:
-            named = ", ".join(str(path) for path in paths[:_MOST_NAMES])
-            more = ", ..." if len(paths) > _MOST_NAMES else ""
-            note(f"not {did}: {what}: {len(paths)} ({named}{more}){_ADVICE.get(what, '')}")
+            note(f"not {did}: {what}: {len(paths)} ({_named(paths)}){_ADVICE.get(what, '')}")
+    empty = [outcome.path for outcome in done.outcomes if NOTHING_FOUND in outcome.notes]
+    if empty and did == "segmented":
+        note(
+            f"nothing found in {_named(empty)}: none of the model's classes, or only small ones; try --tiles "
+            "auto, or another --model (pixelwise models lists their classes)"
+        )
+    if files := [path for path in done.run_files if path.exists()]:  # not on standard output
+        note(f"for all pictures: {', '.join(map(_shown, files))}")
+    for remark in done.notes:
+        note(remark)
     if done.submission is not None:
         note(f"{done.submission}: {len(done.outcomes)} pictures")
+
+
+def show_ranking(done: "SegmentedFolder", as_json: bool) -> None:
+    """Print the pictures by how unsure the model is, the most uncertain first."""
+    ranked = done.by_uncertainty()
+    if as_json:
+        pictures = [
+            {"path": str(outcome.path), "page": outcome.page, "uncertainty": outcome.uncertainty}
+            for outcome in ranked
+        ]
+        say_json({"rank": "uncertain", "pictures": pictures})
+        return
+    rows = [
+        (str(place), f"{outcome.uncertainty:.1%}", f"{_shown(outcome.path)}{_page(outcome)}")
+        for place, outcome in enumerate(ranked, start=1)
+    ]
+    tables.show(("rank", "uncertainty", "picture"), rows, texts=("picture",))
+
+
+def _named(paths: "Sequence[str | Path]") -> str:
+    """The first of them."""
+    more = ", ..." if len(paths) > _MOST_NAMES else ""
+    return ", ".join(map(_shown, paths[:_MOST_NAMES])) + more
+
+
+def _page(outcome: "Outcome") -> str:
+    return "" if outcome.page is None else f", page {outcome.page}"
 
 
 def _print_json(outcome: "Outcome") -> None:
@@ -156,6 +210,7 @@ def _print_json(outcome: "Outcome") -> None:
                 {"id": entry.id, "name": entry.name, "area": entry.area, "confidence": entry.confidence}
                 for entry in outcome.areas
             ],
+            "uncertainty": outcome.uncertainty,
             "seconds": round(outcome.seconds, 4),
             "outputs": {kind: str(path) for kind, path in outcome.outputs.items()},
             "notes": outcome.notes,
@@ -167,8 +222,13 @@ def _print_json(outcome: "Outcome") -> None:
 def _heading(outcome: "Outcome") -> str:
     facts = [f"{outcome.size[1]}x{outcome.size[0]}", *outcome.notes]
     facts.append("finished before" if outcome.skipped else f"{outcome.seconds:.2f} s")
-    page = "" if outcome.page is None else f", page {outcome.page}"
-    return f"{outcome.path}{page}  ({', '.join(facts)})"
+    return f"{_shown(outcome.path)}{_page(outcome)}  ({', '.join(facts)})"
+
+
+def _shown(path: "Path | str") -> str:
+    from pixelwise.inference.sources.urls import shown_url
+
+    return shown_url(path) if isinstance(path, str) else str(path)
 
 
 def _print_table(outcome: "Outcome") -> None:

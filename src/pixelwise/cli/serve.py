@@ -58,6 +58,7 @@ def serve(
     set, requests must have the header Authorization: Bearer KEY. Needs pip install "pixelwise[serve]".
     """
     from pixelwise.core.threads import processors
+    from pixelwise.serve.keys import check_key
     from pixelwise.serve.limits import Limits
     from pixelwise.workflows.serving import named, serve
 
@@ -67,8 +68,10 @@ def serve(
     except ValueError as fault:
         raise typer.BadParameter(str(fault), param_hint="--model") from None
     key = os.environ.get(KEY_VARIABLE)
-    if key is not None and not key.strip():
-        raise typer.BadParameter(f"{KEY_VARIABLE} is empty: give it a value, or unset it")
+    try:
+        key = key if key is None else check_key(key)
+    except ValueError as fault:
+        raise typer.BadParameter(f"{KEY_VARIABLE}: {fault}; change or unset it") from None
     loading: LoadOptions = {**sizes.for_load(), **inference.for_load()}
     limits = Limits(most_bytes, most_pixels, workers or processors(), places, answer_seconds=seconds)
     started = "serving on {}; Ctrl-C stops"

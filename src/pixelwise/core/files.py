@@ -22,6 +22,11 @@ except ModuleNotFoundError:  # Windows, where nobody can remove a file that is o
 
 Write = Callable[[BinaryIO], object]
 
+_MOST_OPEN = 100
+"""Of more files that are written together, the others are closed early: a process may have so many open. They
+are not locked then.
+"""
+
 _TEMPORARY = re.compile(r"\.[0-9a-f]{12}\.partial")
 
 
@@ -30,8 +35,12 @@ def write_atomically(path: Path, write: Write) -> None:
     write_together({path: write})
 
 
-def write_together(files: Mapping[Path, Write]) -> None:
+def write_together(
+    files: Mapping[Path, Write], before_naming: Callable[[Mapping[Path, Path]], object] | None = None
+) -> None:
     """Write several files, all or none: each is complete and on the disk before the first gets its name.
+
+    before_naming: called then with the paths of the complete files, by those that they will have.
 
     ImageError if the disk refuses. A process that is killed leaves temporary files, which
     `remove_abandoned` finds.
@@ -46,6 +55,10 @@ def write_together(files: Mapping[Path, Write]) -> None:
             write(filled[path][1])
             filled[path][1].flush()
             os.fsync(filled[path][1].fileno())
+            if len(filled) > _MOST_OPEN:
+                filled[path][1].close()
+        if before_naming is not None:
+            before_naming({path: temporary for path, (temporary, _) in filled.items()})
         for path, (temporary, _) in filled.items():
             if os.name == "nt":  # which renames no open file
                 filled[path][1].close()

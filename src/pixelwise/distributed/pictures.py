@@ -10,8 +10,8 @@ from pixelwise.data.sources.voc import read_list
 from pixelwise.distributed.cluster import parts_of
 from pixelwise.distributed.row_files import ENDING
 from pixelwise.distributed.stages import Plan
-from pixelwise.inference.segment_files import Task, listed, plan
 from pixelwise.inference.sources.files import STDIN, PassedOver
+from pixelwise.inference.sources.tasks import Task, listed, plan
 from pixelwise.inference.sources.urls import is_url
 from pixelwise.inference.video.reading import is_camera
 

@@ -11,7 +11,7 @@ import json
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -22,11 +22,14 @@ from pixelwise.core.pictures.memory_budget import PICTURES
 from pixelwise.core.pictures.reading import Encoded
 from pixelwise.core.terminal import printable
 from pixelwise.core.threads import in_order
+from pixelwise.inference.outputs.records import state_of
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.probabilities import Area
-from pixelwise.inference.results.finished_results import state_of
-from pixelwise.inference.segment_files import Outcome, Task, outcome_of
+from pixelwise.inference.results.kind import Saving
+from pixelwise.inference.results.kinds import save_alone
+from pixelwise.inference.segment_files import Outcome, outcome_of
 from pixelwise.inference.sources.given import Source
+from pixelwise.inference.sources.tasks import Task
 from pixelwise.inference.sources.urls import is_url
 
 ENDING = ".parquet"
@@ -37,6 +40,16 @@ _FORMAT = 1
 _FACTS = ("path", "message", "hint", "height", "width", "scored_height", "scored_width", "areas", "notes")
 
 Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of a file: its pictures, each with the predictor that segments it, and what is saved."""
+
+    tasks: Sequence[Task]
+    predictors: Sequence[Predictor]
+    kinds: Sequence[str]
+    saving: Saving = Saving()  # noqa: RUF009  frozen
 
 
 class RowFiles:
@@ -52,28 +65,22 @@ class RowFiles:
             self._system, self._folder = url_to_fs(self.output)
 
     def save(
-        self,
-        name: str,
-        tasks: Sequence[Task],
-        predictors: Sequence[Predictor],
-        kinds: Sequence[str],
-        overwrite: bool,
-        side_by_side: int,
+        self, name: str, wanted: "Rows", overwrite: bool = False, side_by_side: int = 1
     ) -> list[Outcome]:
-        """Write the file `name` of these pictures, each segmented by its predictor, unless it is finished.
+        """Write the file `name` of these rows, unless it is finished.
 
         Rows of an earlier run stay, but for pictures that failed: they are tried again.
         """
         old = [] if overwrite else self._rows(name)
         known = {row["path"]: row for row in old if row["message"] is None}
-        if old and len(known) == len(tasks):
+        if old and len(known) == len(wanted.tasks):
             return [_outcome(row, skipped=True) for row in old]
 
         def made(pair: tuple[Task, Predictor]) -> Row:
-            return known.get(_text(pair[0].path)) or _made(*pair, kinds)
+            return known.get(_text(pair[0].path)) or _made(*pair, wanted.kinds, wanted.saving)
 
-        rows = list(in_order(made, zip(tasks, predictors, strict=True), side_by_side))
-        self._write(name, _encoded(rows, kinds))
+        rows = list(in_order(made, zip(wanted.tasks, wanted.predictors, strict=True), side_by_side))
+        self._write(name, _encoded(rows, wanted.kinds))
         return [_outcome(row, skipped=row["path"] in known) for row in rows]
 
     def finished(self, name: str) -> bool:
@@ -161,10 +168,10 @@ def _state(task: Task) -> list[Any]:
         return []
 
 
-def _made(task: Task, predictor: Predictor, kinds: Sequence[str]) -> Row:
+def _made(task: Task, predictor: Predictor, kinds: Sequence[str], saving: Saving) -> Row:
     """The row of a picture: its result, or what is wrong with it."""
     results: dict[str, bytes] = {}
-    outcome = outcome_of(partial(_segmented, predictor, kinds, results), task)
+    outcome = outcome_of(partial(_segmented, predictor, kinds, saving, results), task)
     row: Row = dict.fromkeys((*_FACTS, *kinds)) | {"path": _text(task.path)}
     if outcome.problem is not None:
         return row | {"message": outcome.problem.message, "hint": outcome.problem.hint}
@@ -174,7 +181,9 @@ def _made(task: Task, predictor: Predictor, kinds: Sequence[str]) -> Row:
     return row | size | {"areas": areas, "notes": outcome.notes} | results
 
 
-def _segmented(predictor: Predictor, kinds: Sequence[str], results: dict[str, bytes], task: Task) -> Outcome:
+def _segmented(
+    predictor: Predictor, kinds: Sequence[str], saving: Saving, results: dict[str, bytes], task: Task
+) -> Outcome:
     """Segment a picture; `results` receives the content of the file of each kind."""
     source: Source = Path(task.path) if task.read is None else task.read()
     with ExitStack() as stack:
@@ -182,7 +191,7 @@ def _segmented(predictor: Predictor, kinds: Sequence[str], results: dict[str, by
         result = predictor(source)
         stack.enter_context(PICTURES.reserve(result.saving_bytes(kinds)))
         folder = stack.enter_context(tempfile.TemporaryDirectory())
-        for kind, path in result.save(Path(folder) / "result", kinds).items():
+        for kind, path in save_alone(result, Path(folder) / "result", kinds, saving).items():
             results[kind] = path.read_bytes()
         notes = result.notes(kinds)
         return Outcome(task.path, None, result.size, result.scored_size, result.areas(), notes=notes)

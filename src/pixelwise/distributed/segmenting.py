@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Unpack
 
 from pixelwise.distributed import pictures
 from pixelwise.distributed.cluster import answers, cluster, stage, workers_beside, workers_for
-from pixelwise.distributed.row_files import RowFiles
-from pixelwise.distributed.stages import Plan, Refine, Score, Segment
+from pixelwise.distributed.stages import Done, Plan, Refine, Score, Segment
 from pixelwise.inference.results.cleaning import AS_IS, Cleaning
-from pixelwise.inference.segment_files import Outcome, Task
+from pixelwise.inference.results.kind import Saving
+from pixelwise.inference.results.style import USUAL, Style
+from pixelwise.inference.segment_files import Outcome
 from pixelwise.inference.sources.files import PassedOver
+from pixelwise.inference.sources.tasks import Task
 from pixelwise.inference.sources.urls import is_url
 from pixelwise.workflows.loading import LoadOptions
-from pixelwise.workflows.segmenting import SegmentedFolder, check_kinds
+from pixelwise.workflows.segmenting import SegmentedFolder
 
 if TYPE_CHECKING:
     import ray.data
@@ -35,6 +37,8 @@ def segment(
     overwrite: bool = False,
     ids: str | Path | None = None,
     cleaning: Cleaning = AS_IS,
+    style: Style = USUAL,
+    tolerance: float = 0.0,
     on_picture: Callable[[int, int, Outcome], None] | None = None,
     address: str | None = None,
     **options: Unpack[LoadOptions],
@@ -58,11 +62,12 @@ def segment(
 
     Raises ClusterError if the cluster cannot be reached or cannot go on, and what segment_folder raises.
     """
-    check_kinds(save)
     _expect_counts(batch_size=batch_size, workers=workers, crf_workers=crf_workers)
     gpus = gpus_per_worker or float(options.get("device", "auto") not in ("auto", "cpu"))
     options = options if gpus else {**options, "device": "cpu"}
-    job = Plan(str(model), options, str(output), tuple(dict.fromkeys(save)), cleaning, overwrite, gpus > 0)
+    kinds, saving = tuple(dict.fromkeys(save)), Saving(tolerance)
+    job = Plan(str(model), options, str(output), kinds, cleaning, style, saving, overwrite, gpus > 0)
+    job.check()
     passed_over: PassedOver = {}
     tasks = None
     if pictures.is_inputs(source):
@@ -74,18 +79,17 @@ def segment(
     with cluster(address):
         pool, refining = _pools(job, gpus, workers, crf_workers, reading=tasks is None)
         blocks, total = pictures.blocks(source, tasks, pool, batch_size, job.as_rows)
-        files: list[str] = []
+        answered: list[Done] = []
         stages = _stages(blocks, job, pool, gpus, refining)
-        with closing(_outcomes(tasks, stages, files)) as done:
+        with closing(_outcomes(tasks, stages, answered)) as done:
             for outcome in done:
                 outcomes.append(outcome)
                 if on_picture is not None:
                     on_picture(len(outcomes), total or len(outcomes), outcome)
-    if job.as_rows and files:
-        failed = sum(outcome.problem is not None for outcome in outcomes)
-        RowFiles(job.output).keep(files, {"pictures": len(outcomes), "failed": failed})
     job.make_output(tasks or [])  # without what killed workers left
-    return SegmentedFolder(tuple(outcomes), job.output if is_url(job.output) else Path(output), passed_over)
+    run_files, notes = job.conclude(answered, outcomes)
+    place = job.output if is_url(job.output) else Path(output)
+    return SegmentedFolder(tuple(outcomes), place, passed_over, None, run_files, notes)
 
 
 def _pools(
@@ -113,17 +117,17 @@ def _stages(
 
 
 def _outcomes(
-    tasks: Sequence[Task] | None, stages: "ray.data.Dataset", files: list[str]
+    tasks: Sequence[Task] | None, stages: "ray.data.Dataset", answered: list[Done]
 ) -> Generator[Outcome, None, None]:
     """The outcomes in the order of the tasks, those with a problem among them, or in the order of the rows.
 
-    `files` receives the names of the files of rows.
+    `answered` receives the answers, without the outcomes.
     """
     waiting = deque(tasks or ())
     with closing(answers(stages)) as found:
-        for name, outcomes in found:
-            files += [] if name is None else [name]
-            for outcome in outcomes:
+        for done in found:
+            answered.append(replace(done, outcomes=[]))
+            for outcome in done.outcomes:
                 yield from _problems(waiting)
                 yield replace(outcome, path=waiting.popleft().path) if waiting else outcome
     yield from _problems(waiting)

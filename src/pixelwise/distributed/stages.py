@@ -10,18 +10,26 @@ from functools import partial
 from pathlib import Path, PurePath, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from pixelwise.core.classes import Classes
 from pixelwise.core.errors import ImageError
 from pixelwise.core.files import make_folder
 from pixelwise.core.pictures.reading import Encoded, read_photo
 from pixelwise.core.threads import in_order
 from pixelwise.core.types import RGBImage, Scores
-from pixelwise.distributed.row_files import ENDING, RowFiles, name_of
+from pixelwise.distributed.row_files import ENDING, RowFiles, Rows, name_of
 from pixelwise.inference.engines.batching import BatchEngine, Batching
+from pixelwise.inference.model_files.model_file import bundled_names
+from pixelwise.inference.outputs.finished_results import Ledger
+from pixelwise.inference.outputs.records import Identity
+from pixelwise.inference.outputs.run_files import write_run_files
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.results.cleaning import Cleaning
-from pixelwise.inference.results.finished_results import Identity, Ledger
-from pixelwise.inference.segment_files import Outcome, Task, made_output, of_picture, outcome_of
+from pixelwise.inference.results.kind import Saving
+from pixelwise.inference.results.kinds import expect_kinds
+from pixelwise.inference.results.style import Style
+from pixelwise.inference.segment_files import Outcome, Work, made_output, of_picture, outcome_of
 from pixelwise.inference.sources.given import Source, readable
+from pixelwise.inference.sources.tasks import Task
 from pixelwise.inference.sources.urls import is_url
 from pixelwise.inference.views import SINGLE
 from pixelwise.workflows.loading import LoadOptions, load
@@ -33,8 +41,13 @@ if TYPE_CHECKING:
 BATCH_ON_GPU = 8
 
 
-Done = tuple[str | None, list[Outcome]]
-"""The answer of the last stage for a block: the name of its file of rows, if there is one, and outcomes."""
+@dataclass(frozen=True)
+class Done:
+    """The answer of the last stage for a block. name: of its file of rows, if it has one."""
+
+    name: str | None
+    outcomes: list[Outcome]
+    classes: Classes
 
 
 @dataclass(frozen=True)
@@ -50,6 +63,8 @@ class Plan:
     output: str
     save: tuple[str, ...]
     cleaning: Cleaning
+    style: Style
+    saving: Saving
     overwrite: bool
     on_gpu: bool = False
 
@@ -68,6 +83,33 @@ class Plan:
         """How many pictures a worker has in hand: one for each of its processors."""
         return BATCH_ON_GPU if self.on_gpu else self.cpus
 
+    def check(self) -> None:
+        """Raise ValueError for kinds of results that are unknown or not for rows, ModelError if there is no
+        such model.
+        """
+        expect_kinds(self.save, of_pictures=self.as_rows)
+        if self.as_rows and "labelme" in self.save:
+            raise ValueError("labelme names the picture relative to its own file; rows take geojson instead")
+        if self.model not in bundled_names() and not Path(self.model).exists():
+            load(self.model)
+
+    def conclude(
+        self, answers: Sequence[Done], outcomes: Sequence[Outcome]
+    ) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+        """Write the files about all pictures, or see to it that a folder of rows holds those of this run.
+
+        Returns the paths of the files, and notes on those that are kept.
+        """
+        if not answers:
+            return (), ()
+        if not self.as_rows:
+            classes, place = answers[0].classes, Path(self.output)
+            return write_run_files(outcomes, self.save, place, classes, self.saving, self.overwrite)
+        failed = sum(outcome.problem is not None for outcome in outcomes)
+        names = [done.name for done in answers if done.name is not None]
+        RowFiles(self.output).keep(names, {"pictures": len(outcomes), "failed": failed})
+        return (), ()
+
     def make_output(self, tasks: Sequence[Task]) -> None:
         """Make the output, without what killed processes left of `tasks`. Raises ImageError."""
         if self.as_rows and is_url(self.output):
@@ -80,7 +122,7 @@ class Plan:
     def load(self, **changes: Any) -> Predictor:
         """The model, which uses one thread for each picture."""
         options: LoadOptions = {**self.options, "threads": 1, **changes}  # type: ignore[typeddict-item]
-        predictor = prepared(load(self.model, **options), self.save, self.cleaning)
+        predictor = prepared(load(self.model, **options), self.save, self.cleaning, self.style)
         if self.on_gpu and isinstance(predictor.engine, BatchEngine):
             predictor.engine = Batching(predictor.engine)
         return predictor
@@ -93,24 +135,29 @@ class Plan:
         rows = zip(content["path"].to_pylist(), content["bytes"].to_pylist(), strict=True)
         return [_task(str(path), data or b"", ledger) for path, data in rows]
 
+    def work(self, predictor: Predictor) -> Work:
+        """What is done with every picture whose results are files."""
+        return Work(predictor, Ledger(Path(self.output)), self.save, self.saving, self.overwrite)
+
     def name(self, tasks: Sequence[Task], identity: str) -> str | None:
         """The name of the file of these pictures' rows; None if each has files of its own."""
-        return name_of(tasks, identity, self.save) if self.as_rows else None
+        return name_of(tasks, f"{identity} {self.saving} {self.style}", self.save) if self.as_rows else None
 
-    def finish(self, name: str | None, tasks: Sequence[Task], predictors: Sequence[Predictor]) -> "Done":
+    def finish(self, name: str | None, tasks: Sequence[Task], predictors: Sequence[Predictor]) -> Done:
         """Save the results of pictures, each by its predictor, in the file of rows of that name, or in files
         of their own.
         """
         if name is not None:
-            files = RowFiles(self.output)
-            return name, files.save(name, tasks, predictors, self.save, self.overwrite, self.side_by_side)
-        ledger = Ledger(Path(self.output))
+            rows = Rows(tasks, predictors, self.save, self.saving)
+            outcomes = RowFiles(self.output).save(name, rows, self.overwrite, self.side_by_side)
+            return Done(name, outcomes, predictors[0].classes)
 
         def save(pair: tuple[Task, Predictor]) -> Outcome:
             task, predictor = pair
-            return outcome_of(partial(of_picture, predictor, ledger, self.save, self.overwrite), task)
+            return outcome_of(partial(of_picture, self.work(predictor)), task)
 
-        return None, list(in_order(save, zip(tasks, predictors, strict=True), self.side_by_side))
+        outcomes = list(in_order(save, zip(tasks, predictors, strict=True), self.side_by_side))
+        return Done(None, outcomes, predictors[0].classes)
 
 
 def _task(path: str, content: bytes, ledger: Ledger | None) -> Task:
@@ -174,8 +221,9 @@ def _scored(plan: Plan, predictor: Predictor, task: Task) -> Scored:
             task = replace(task, read=partial(Encoded, content.content, content.name))  # not fetched again
             source, now = content, Identity.of_content(str(task.path), content.content)
         if not (plan.as_rows or plan.overwrite):
-            identity = predictor.identity_for(Path(task.path))
-            if Ledger(Path(plan.output)).finished(task.stem, now, identity, plan.save):
+            work = plan.work(predictor)
+            identity = work.identity(predictor.identity_for(Path(task.path)))
+            if work.ledger.finished(task.stem, now, identity, work.kinds):
                 return task, None
         picture = readable(source)
         return task, predictor.scores(picture, read_photo(picture, predictor.info.long_side))

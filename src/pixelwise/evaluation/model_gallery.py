@@ -11,8 +11,8 @@ from pixelwise.crf import Preset
 from pixelwise.data import LabelledImages
 from pixelwise.inference.crf_refiner import CRFRefiner
 from pixelwise.inference.predictor import Predictor
-from pixelwise.inference.results.drawing import visible_colour
 from pixelwise.inference.results.sheet import Row, cell, sheet
+from pixelwise.inference.results.tints import TINTS, tints, visible_colour
 
 _VOID: RGB = (224, 224, 192)
 
@@ -66,11 +66,11 @@ def _map(labels: Labels, own: Classes, shown: Classes, legend: dict[str, RGB]) -
 
 def _colour(name: str, own: RGB, shown: Classes, legend: Mapping[str, RGB]) -> RGB:
     """The data's colour of the class, or else the model's `own` or another that no class has."""
-    known = {name: visible_colour(color) for name, color in zip(shown.names, shown.palette, strict=True)}
+    known = dict(zip(shown.names, tints(shown), strict=True))
     if name in known:
         return known[name]
     taken = {*known.values(), *legend.values()}
-    free = (color for color in map(visible_colour, (own, *voc_palette())) if color not in taken)
+    free = (color for color in (*TINTS, *map(visible_colour, voc_palette())) if color not in taken)
     return next(free, visible_colour(own))
 
 

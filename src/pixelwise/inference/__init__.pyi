@@ -5,6 +5,7 @@ from .model_files.model_file import ModelInfo, bundled_names
 from .predictor import Predictor
 from .probabilities import Area
 from .results.cleaning import Cleaning
+from .results.style import Style
 from .segmentation import Segmentation
 from .views import Views
 
@@ -15,6 +16,7 @@ __all__ = [
     "ModelInfo",
     "Predictor",
     "Segmentation",
+    "Style",
     "Views",
     "bundled_names",
 ]

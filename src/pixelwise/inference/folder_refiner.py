@@ -8,7 +8,7 @@ from pixelwise.core.pictures.endings import IMAGE_SUFFIXES
 from pixelwise.core.terminal import printable
 from pixelwise.inference.crf_refiner import CRFRefiner
 from pixelwise.inference.external_results import read_given, refine_given
-from pixelwise.inference.results.finished_results import state_of
+from pixelwise.inference.outputs.records import state_of
 from pixelwise.inference.segmentation import Segmentation
 from pixelwise.inference.sources.given import Source
 
@@ -55,4 +55,6 @@ class FolderRefiner:
         if not isinstance(picture, Path):
             raise DataError("results are refined for picture files, and this is none")
         given = read_given(self.given(picture), self._confidence, self._array)
-        return refine_given(picture, given, self._refiner)
+        result = refine_given(picture, given, self._refiner)
+        result.path = picture
+        return result

@@ -11,14 +11,15 @@ from PIL import Image
 from pixelwise.core.pictures.memory_budget import PICTURES
 from pixelwise.inference.crf_refiner import CRFRefiner, reserved_bytes
 from pixelwise.inference.external_results import Given, fitting_photo
-from pixelwise.inference.results.drawing import overlay, resized, visible_colour
+from pixelwise.inference.results.drawing import overlay, resized
+from pixelwise.inference.results.heat import coloured
 from pixelwise.inference.results.sheet import Row, cell, sheet
+from pixelwise.inference.results.tints import tints
 
 SHOWN = (0, 1, 2, 5)
 """Iterations, and the preset's last."""
 
 _MOST_CLASSES = 3
-_RAMP = np.array([(68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37)], np.float64)
 _SMALLEST = 1e-7
 
 
@@ -50,7 +51,7 @@ def iteration_sheet(photo_path: Path, given: Given, refiner: CRFRefiner) -> Imag
         rows.append((f"{name}: score from {low:.1f} to {high:.1f}", _coloured(scores, low, high)))
         rows.append((f"{name}: belief from 0 to 1", _coloured([q[id_] for q in beliefs], 0.0, 1.0)))
     titles = ["given" if count == 0 else f"iteration {count}" for count in counts]
-    legend = {names[id_]: visible_colour(given.classes.palette[id_]) for id_ in found}
+    legend = {names[id_]: tints(given.classes)[id_] for id_ in found}
     return sheet(titles, rows, legend)
 
 
@@ -62,11 +63,4 @@ def _largest(maps: Sequence[npt.NDArray[np.uint8]], classes: int, background: in
 
 
 def _coloured(planes: Sequence[npt.NDArray[Any]], low: float, high: float) -> list[Image.Image]:
-    """Dark violet at `low`, over blue and green, to yellow at `high`."""
-    places = np.linspace(0, 1, len(_RAMP))
-    cells = []
-    for plane in planes:
-        share = ((plane - low) / max(high - low, 1e-9)).clip(0, 1)
-        colours = np.stack([np.interp(share, places, _RAMP[:, channel]) for channel in range(3)], axis=-1)
-        cells.append(cell(Image.fromarray(colours.round().astype(np.uint8))))
-    return cells
+    return [cell(Image.fromarray(coloured(plane, low, high))) for plane in planes]

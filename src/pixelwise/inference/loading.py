@@ -64,7 +64,6 @@ def load(
     if not isinstance(views, Views):
         raise ValueError(f"expected views as Views(scales=(0.75, 1.0), flip=True), got {views!r}")
     tiles = check_tiles(tiles)
-    own = {"classes": classes, "mean": mean, "std": std, "input_range": input_range, "bands": bands}
     if not isinstance(model, str | Path):
         form = None if bands is None else BandForm.parsed(bands)
         normalisation = Normalisation.of(mean, std, input_range, form)
@@ -82,13 +81,23 @@ def load(
         )
         refiner = None if crf is None else CRFRefiner(crf, threads, crf_device(made))
         return Predictor(made, info, identity, refiner, views, tiles=tiles)
-    if given := [name for name, value in own.items() if value is not None]:
-        raise ValueError(f"{', '.join(given)}: a model file has these itself; only a torch module takes them")
+    refuse_of_modules(
+        classes=classes, mean=mean, std=std, input_range=input_range, multiple=multiple, bands=bands
+    )
     made, info, identity = open_model(model, threads, engine, precision, device)
     info, identity = at_long_side(info, identity, long_side)
     refiner = None if crf is None else CRFRefiner(crf, threads, crf_device(made))
     source = None if str(model) in bundled_names() else printable(model)
     return Predictor(made, info, identity, refiner, views, source=source, tiles=tiles)
+
+
+def refuse_of_modules(*, multiple: int, **own: object) -> None:
+    """Raise ValueError for arguments that only a torch module takes, beside a model that has these itself."""
+    given = [name for name, value in own.items() if value is not None] + ["multiple"] * (multiple != 1)
+    if given:
+        raise ValueError(
+            f"{', '.join(given)}: a model file or run folder has these itself; only a torch module takes them"
+        )
 
 
 def at_long_side(info: ModelInfo, identity: str, long_side: int | None) -> tuple[ModelInfo, str]:

@@ -1,7 +1,7 @@
 """Segment a picture: read, reduce, score, refine. Training evaluates nets with this code too."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from copy import copy
 from functools import partial
 from pathlib import Path
@@ -22,9 +22,12 @@ from pixelwise.core.types import BANDS, IMAGE, Scores
 from pixelwise.inference.crf_refiner import Refiner, refined, refined_photo, refined_size, reserved_bytes
 from pixelwise.inference.engines.batching import together
 from pixelwise.inference.engines.engine import Engine
+from pixelwise.inference.engines.scoring import affordable_size, finite, scored, scoring_bytes
 from pixelwise.inference.model_files.model_file import ModelInfo
 from pixelwise.inference.probabilities import Beliefs, probabilities_of, scores_of
+from pixelwise.inference.results import notebook
 from pixelwise.inference.results.cleaning import AS_IS, Cleaning
+from pixelwise.inference.results.style import USUAL, Style
 from pixelwise.inference.segmentation import Segmentation
 from pixelwise.inference.sources.bands import bands_of, resampled
 from pixelwise.inference.sources.given import Source, readable
@@ -77,13 +80,23 @@ class Predictor:
         self.refiner = refiner
         self.views = views
         self.tiles = check_tiles(tiles)
-        self.cleaning = AS_IS
+        self.cleaning, self.style = AS_IS, USUAL
         self.allow_private_urls = False
         self._source, self._partners = source, partners
         model = info.name if identity is None else identity
         model = model if views == SINGLE else f"{model} {views}"
         model = model if tiles is None else f"{model} tiles {tiles}"
         self.identity = model if refiner is None else f"{model} {refiner.identity}"
+
+    def __repr__(self) -> str:
+        name, engine = printable(self.info.name), type(self.engine).__name__
+        return f"<Predictor {name}: {len(self.classes)} classes, {engine}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the model's card and classes."""
+        refined = "no" if self.refiner is None else "by a dense CRF"
+        facts = {"engine": type(self.engine).__name__, "tiles": str(self.tiles or "no"), "refined": refined}
+        return notebook.predictor_html(self.info, facts)
 
     def with_partners(self, folders: Mapping[str, Path]) -> "Predictor":
         """The same model for files: what it sees besides the picture lies in these folders, by channel
@@ -118,6 +131,15 @@ class Predictor:
         made.identity = f"{self.identity} {cleaning}"
         return made
 
+    def with_style(self, style: Style) -> "Predictor":
+        """The same model, whose overlays and cutouts are drawn in this style."""
+        if style == self.style:
+            return self
+        made = copy(self)
+        made.style = style
+        made.identity = f"{self.identity} {style}"
+        return made
+
     def identity_for(self, path: Path) -> str:
         """As `identity`; where the picture has partners, it tells those apart too."""
         return self.identity if self._partners is None else f"{self.identity} {self._partners.state(path)}"
@@ -144,6 +166,7 @@ class Predictor:
         else:
             result = self._of_inputs(source)
         result.path = Path(source) if isinstance(source, str | Path) else None
+        result.style = self.style
         return result.cleaned(self.cleaning) if self.cleaning else result
 
     def held_bytes(self, source: Source) -> int:
@@ -209,7 +232,7 @@ class Predictor:
             scale = max(1.0, min(max(self.views.scales), max(native) / max(size)))
             closer = windows.read(box, (round(size[0] * scale), round(size[1] * scale)))
             scores = averaged_scores(self.engine, closer, size, self.views)
-        scores = self._named(self._finite(scores))
+        scores = self._named(finite(scores, self._shown))
         if self.refiner is not None:
             grid = refined_size(native, len(self.classes))
             refined_beliefs = self.refiner(windows.read(box, grid), probabilities_of(scores, grid))
@@ -224,34 +247,12 @@ class Predictor:
         """
         size = self._scored_size(photo.pixels.shape[:2])
         with PICTURES.reserve(scoring_bytes(size, len(self.classes), max(self.views.scales))):
-            return self._finite(self._scores(source, photo, size))
+            scores = scored(self.engine, self.info.long_side, self.views, source, photo, size)
+            return finite(scores, self._shown)
 
     def _scored_size(self, size: tuple[int, ...]) -> tuple[int, int]:
         """(height, width) of the copy on which a picture of `size` is scored, if memory allows that."""
-        scored = self.info.scored_size((size[0], size[1]))
-        if scoring_bytes(scored, len(self.classes), max(self.views.scales)) > PICTURES.total:
-            raise ModelError(
-                f"{self._shown} scores a picture of {size[0]}x{size[1]} pixels as "
-                f"{scored[0]}x{scored[1]}, which takes more than {PICTURES.total / 1e9:.1f} GB of memory",
-                "export it with a smaller --long-side, or leave out large --scales",
-            )
-        return scored
-
-    def _finite(self, scores: Scores) -> Scores:
-        if scores.size and not (math.isfinite(scores.min()) and math.isfinite(scores.max())):
-            raise ModelError(
-                f"{self._shown} gives NaN or infinite scores for this picture",
-                "its weights are damaged, or its training diverged: take another checkpoint",
-            )
-        return scores
-
-    def _scores(self, source: Readable, photo: Photo, size: tuple[int, int]) -> Scores:
-        if self.views == SINGLE:
-            return self.engine.scores(sized(photo.pixels, size))
-        whole = photo.pixels.shape[:2] == photo.size
-        largest = math.ceil(self.info.long_side * max(self.views.scales))
-        closer = photo if whole or largest <= max(size) else read_photo(source, largest)
-        return averaged_scores(self.engine, closer.pixels, size, self.views)
+        return affordable_size(self.info, size, max(self.views.scales), self._shown)
 
     def _of_inputs(self, source: object) -> Segmentation:
         if self.info.bands is not None:
@@ -264,7 +265,7 @@ class Predictor:
         seen = resampled(source, self._scored_size(size))
         colours = seen[..., :3] if seen.shape[2] >= 3 else seen[..., :1].repeat(3, axis=2)
         shown = np.ascontiguousarray(colours.clip(0, 255).astype(np.uint8))
-        return Segmentation(self._finite(self.engine.scores(seen)), size, self.classes, shown)
+        return Segmentation(finite(self.engine.scores(seen), self._shown), size, self.classes, shown)
 
     def _of_bands(self, source: object, form: BandForm) -> Segmentation:
         try:
@@ -274,7 +275,7 @@ class Predictor:
         whole = bands.shape[0], bands.shape[1]
         size = self._scored_size(whole)
         with PICTURES.reserve(scoring_bytes(size, len(self.classes)) + 8 * bands.size):
-            scores = self._finite(self.engine.scores(resampled(bands, size)))
+            scores = finite(self.engine.scores(resampled(bands, size)), self._shown)
             view = view_of(bands)
         return Segmentation(scores, whole, self.classes, sized(view, size), lambda: view)
 
@@ -283,7 +284,7 @@ class Predictor:
         size = self._scored_size(photo.size)
         with PICTURES.reserve(scoring_bytes(size, len(self.classes))):
             seen = resampled(partners.stacked(path, self.inputs), size)
-            scores = self._finite(self.engine.scores(seen))
+            scores = finite(self.engine.scores(seen), self._shown)
         shown = sized(photo.pixels, size)
         return Segmentation(scores, photo.size, self.classes, shown, photo.original, file_notes=photo.notes)
 
@@ -329,18 +330,16 @@ class Predictor:
         wanted = max(2, -(-processors() // self.engine.threads)) if workers is None else workers
         return min(wanted, 2 * processors())
 
-    def batch(self, sources: Iterable[Source], workers: int | None = None) -> Iterator[Segmentation]:
-        """Segment many pictures in threads; results come in order, as they are needed.
+    def batch(
+        self, sources: Iterable[Source], workers: int | None = None, progress: bool = False
+    ) -> Iterator[Segmentation]:
+        """Segment many pictures in threads; results come in order, as they are needed. progress: show a bar
+        (tqdm, of the extra `notebook`).
 
         Only a few sources are read ahead, so `sources` may be endless. An error is raised when its picture's
         turn comes. By default there are enough workers to keep all processors busy, at least two. A model
         loaded with threads=1 is the most efficient here.
         """
-        return in_order(self, sources, self._workers(workers))
-
-
-def scoring_bytes(size: tuple[int, int], classes: int, scale: float = 1.0) -> int:
-    """The approximate least memory for scoring a picture of `size`, enlarged by `scale`: twice the net's
-    first layer and scores.
-    """
-    return round(size[0] * size[1] * (100 * scale**2 + 8 * classes))
+        results = in_order(self, sources, self._workers(workers))
+        total = len(sources) if isinstance(sources, Sized) else None
+        return notebook.counted(results, total) if progress else results

@@ -1,15 +1,20 @@
 """Convert scores to probabilities and back; what they say about a class in a picture."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from pixelwise import _core
-from pixelwise.core.types import Scores
+from pixelwise.core.classes import Classes
+from pixelwise.core.types import Labels, Scores
 
 Beliefs = npt.NDArray[np.float32]
 """(C, H, W), in [0, 1]; the values of a pixel add up to 1."""
+
+NOTHING_FOUND = "nothing found: everything is background"
+"""What is said about such a picture."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,51 @@ class Area:
     name: str
     area: float
     confidence: float
+
+
+def nothing_found(areas: Sequence[Area], classes: Classes) -> bool:
+    """Whether a picture shows the background alone."""
+    return [area.id for area in areas] == [classes.background]
+
+
+def uncertainty(areas: Sequence[Area]) -> float:
+    """How unsure a net is about a picture, 0 to 1: one minus the mean probability of its pixels' labels.
+
+    Pixels that cleaning has changed count as the others of their class.
+    """
+    return 1 - sum(area.area * area.confidence for area in areas)
+
+
+def labels_of(
+    scores: Scores, size: tuple[int, int]
+) -> tuple[Labels, npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """(H, W) the id of the most probable class of each pixel of `size`; of each class how many pixels it has,
+    and the sum of its probabilities there.
+    """
+    labels, counts = np.empty(size, np.uint8), np.zeros(len(scores), np.int64)
+    sums = np.zeros(len(scores), np.float64)
+    _core.label_pixels(scores, labels, counts, sums)
+    return labels, counts, sums
+
+
+def likeliest(scores: Scores, size: tuple[int, int]) -> npt.NDArray[np.float32]:
+    """(H, W) the probability of the most probable class of each pixel of `size`."""
+    confidence = np.empty(size, np.float32)
+    _core.pixel_confidence(scores, confidence)
+    return confidence
+
+
+def areas_of(
+    names: Sequence[str], counts: npt.NDArray[np.int64], sums: npt.NDArray[np.float64]
+) -> list[Area]:
+    """The classes that have pixels, largest first; `counts` and `sums` as `labels_of` gives them."""
+    total = int(counts.sum())
+    found = [
+        Area(index, names[index], int(count) / total, float(sums[index]) / int(count))
+        for index, count in enumerate(counts)
+        if count
+    ]
+    return sorted(found, key=lambda entry: (-entry.area, entry.id))
 
 
 def probabilities_of(scores: Scores, size: tuple[int, int]) -> Beliefs:

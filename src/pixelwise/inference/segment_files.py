@@ -1,10 +1,9 @@
 """Segment many files into a folder: one outcome per picture. Finished ones are skipped, faults reported."""
 
-import re
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
 from pathlib import Path, PurePath
@@ -12,23 +11,20 @@ from typing import Protocol
 
 from pixelwise.core.errors import ImageError, PixelwiseError
 from pixelwise.core.files import make_folder, remove_abandoned
-from pixelwise.core.pictures.endings import VIDEO_SUFFIXES
 from pixelwise.core.pictures.memory_budget import PICTURES
-from pixelwise.core.pictures.pages import Page, pages_of
-from pixelwise.core.pictures.reading import Encoded
-from pixelwise.core.terminal import printable
 from pixelwise.core.threads import in_order
+from pixelwise.inference.outputs.finished_results import Ledger
+from pixelwise.inference.outputs.records import Identity, Record, Result, state_of
 from pixelwise.inference.predictor import Predictor
-from pixelwise.inference.probabilities import Area
-from pixelwise.inference.results.finished_results import Identity, Ledger, Record, Result, state_of
-from pixelwise.inference.segmentation import KINDS, Segmentation
-from pixelwise.inference.sources.files import PassedOver, find_pictures
+from pixelwise.inference.probabilities import Area, uncertainty
+from pixelwise.inference.results.kind import Saving
+from pixelwise.inference.results.kinds import KINDS, writes
+from pixelwise.inference.segmentation import Segmentation
 from pixelwise.inference.sources.given import Source
+from pixelwise.inference.sources.tasks import Task
 from pixelwise.inference.sources.urls import name_of
-from pixelwise.inference.video.reading import Video, is_camera
+from pixelwise.inference.video.reading import Video
 from pixelwise.inference.video.saving import EVERY_FRAME, Motion, VideoResults, save_video
-
-_URL_AS_PATH = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+:/")  # a path keeps one of the two slashes
 
 
 class Segmenter(Protocol):
@@ -44,43 +40,14 @@ class Segmenter(Protocol):
 
 
 @dataclass(frozen=True)
-class Task:
-    """A picture, its place below the folder it was found in and the stem of its results below the output
-    folder; or an input with a problem.
-
-    path: a URL, or STDIN, if it is not a file; `read` gives its content then. page: which one, of a file that
-    holds several.
-    """
-
-    path: Path | str
-    place: PurePath
-    stem: PurePath
-    problem: PixelwiseError | None = None
-    read: Callable[[], Encoded] | None = None
-    page: Page | None = None
-
-    @property
-    def is_video(self) -> bool:
-        """Whether this is a video, by the name of its file, or a camera."""
-        return is_camera(self.path) or (
-            isinstance(self.path, Path) and self.path.suffix.lower() in VIDEO_SUFFIXES
-        )
-
-    @property
-    def shown(self) -> str:
-        """The name for messages."""
-        return printable(self.path if self.page is None else self.page)
-
-
-@dataclass(frozen=True)
 class Outcome:
     """The outcome for one picture: if `problem` is set, nothing else is.
 
     path: a URL, or STDIN, if it is not a file. page: which one, from 1, of a file whose pages are segmented.
     frames: how many of a video were segmented; then sizes are those of the first, `areas` means over frames,
     and `outputs` the overlaid video and the folder of the other files.
-    size, scored_size: (height, width). seconds: from reading to the last file, 0 if `skipped` because an
-    earlier run finished it.
+    regions: a file of the picture's regions, for the files about all pictures. size, scored_size: (height,
+    width). seconds: from reading to the last file, 0 if `skipped` because an earlier run finished it.
     """
 
     path: Path | str
@@ -94,6 +61,12 @@ class Outcome:
     skipped: bool = False
     page: int | None = None
     frames: int | None = None
+    regions: Path | None = None
+
+    @property
+    def uncertainty(self) -> float:
+        """How unsure the net is, 0 to 1; see `Segmentation.uncertainty`."""
+        return uncertainty(self.areas)
 
     @property
     def name(self) -> str:
@@ -101,61 +74,32 @@ class Outcome:
         return PurePath(name_of(self.path) if isinstance(self.path, str) else self.path).stem
 
 
-def plan(
-    inputs: Sequence[str | Path],
-    output: Path,
-    passed_over: PassedOver | None = None,
-    *,
-    all_frames: bool = False,
-    allow_private_urls: bool = False,
-) -> list[Task]:
-    """Find the pictures of `inputs` and give each a unique name below `output`.
+@dataclass(frozen=True)
+class Work:
+    """What is done with every task; see `run`."""
 
-    passed_over: receives files in folders that are not read but might be missed, such as raw photos, by kind.
-    all_frames: a file of several frames or pages becomes a task for each. Raises ImageError if `output` is
-    not a folder of this machine.
-    """
-    if _URL_AS_PATH.match(str(output)):
-        raise ImageError(
-            f"{printable(output)}: results go to a folder of this machine, not to a URL",
-            "choose another --output",
-        )
-    if output.exists() and not output.is_dir():
-        raise ImageError(
-            f"{printable(output)}: expected a folder for the results, got a file", "choose another --output"
-        )
-    ledger = Ledger(output)
-    taken: set[str] = set()
-    tasks = []
-    for found in find_pictures(inputs, output, passed_over, allow_private_urls, videos=True):
-        if found.problem is not None:
-            tasks.append(Task(found.path, found.place, found.place, found.problem))
-            continue
-        pages = pages_of(found.path) if all_frames and isinstance(found.path, Path) else []
-        each: list[Page | None] = [*pages] or [None]
-        for page in each:
-            place = found.place if page is None else _place_of(page, found.place)
-            stem = ledger.stem_for(found.path, place, taken)
-            tasks.append(Task(found.path, place, stem, read=found.read, page=page))
-    return tasks
+    predictor: Segmenter
+    ledger: Ledger
+    kinds: tuple[str, ...]
+    saving: Saving
+    overwrite: bool
+    motion: Motion = EVERY_FRAME
+    workers: int = 1
+    on_frame: Callable[[int, int | None], None] | None = None
 
+    def identity(self, model: str, of_video: bool = False) -> str:
+        """Differs between results that differ: by the model, and by the tolerance if outlines are saved; of
+        videos also in the files about all frames, which are written once.
+        """
+        outlined = [
+            kind for kind in map(KINDS.__getitem__, self.kinds) if kind.is_annotation or kind.is_hidden
+        ]
+        shows = self.saving.tolerance > 0 and any(of_video or kind.is_annotation for kind in outlined)
+        return f"{model} tolerance {self.saving.tolerance}" if shows else model
 
-def _place_of(page: Page, place: PurePath) -> PurePath:
-    return place.with_name(f"{place.stem}_page{page.index + 1:04}{place.suffix}")
-
-
-def listed(tasks: Sequence[Task], ids: Collection[str], name: str) -> list[Task]:
-    """The tasks of pictures with these ids, their names without ending. `name` says where the ids are from,
-    for messages. Raises ImageError if there is no picture for one of them.
-    """
-    kept = [task for task in tasks if task.problem is not None or PurePath(task.path).stem in ids]
-    if missing := sorted(set(ids) - {PurePath(task.path).stem for task in kept}):
-        raise ImageError(
-            f"{name} lists {len(missing)} pictures that are not among the inputs, "
-            f"{printable(missing[0])} for one",
-            "an id is a file's name without its ending; name the folder that holds all of them",
-        )
-    return kept
+    def files(self, stem: PurePath) -> dict[str, Path]:
+        """The files of a picture by kind."""
+        return {kind: self.ledger.file(stem, kind) for kind in self.kinds}
 
 
 def run(
@@ -167,6 +111,7 @@ def run(
     workers: int = 1,
     motion: Motion = EVERY_FRAME,
     on_frame: Callable[[int, int | None], None] | None = None,
+    saving: Saving = Saving(),  # noqa: B008  frozen
 ) -> Iterator[Outcome]:
     """Carry out `tasks` in threads and yield their outcomes in order: pictures side by side, videos one at a
     time, with their frames side by side.
@@ -174,19 +119,18 @@ def run(
     motion: how videos are segmented. on_frame is called with the number of frames of a video that are done,
     and their total, if that is known.
 
-    A picture is skipped if an earlier run finished it: same file, same model, all `kinds` complete.
-    Exceptions become outcomes; ImageError is raised only if `output` cannot be made or written into. Stopping
-    early leaves finished pictures and no half-written file.
+    A picture is skipped if an earlier run finished it: same file, same model, all `kinds` complete. Files
+    that a person has changed since are kept and noted, unless `overwrite`. Exceptions become outcomes;
+    ImageError is raised only if `output` cannot be made or written into. Stopping early leaves finished
+    pictures and no half-written file.
     """
-    ledger = made_output(tasks, output)
     chosen = tuple(dict.fromkeys(kinds))
-    picture = partial(of_picture, predictor, ledger, chosen, overwrite)
-    of_video = partial(_of_video, predictor, ledger, chosen, overwrite, motion, workers, on_frame)
+    work = Work(predictor, made_output(tasks, output), chosen, saving, overwrite, motion, workers, on_frame)
     for are_videos, group in groupby(tasks, lambda task: task.is_video):
         if are_videos:
-            yield from (outcome_of(of_video, task) for task in group)
+            yield from (outcome_of(partial(_of_video, work), task) for task in group)
         else:
-            yield from in_order(partial(outcome_of, picture), group, workers)
+            yield from in_order(partial(outcome_of, partial(of_picture, work)), group, workers)
 
 
 def made_output(tasks: Sequence[Task], output: Path) -> Ledger:
@@ -216,85 +160,71 @@ def outcome_of(function: Callable[[Task], Outcome], task: Task) -> Outcome:
         return Outcome(task.path, named, page=page)
 
 
-def of_picture(
-    predictor: Segmenter, ledger: Ledger, kinds: tuple[str, ...], overwrite: bool, task: Task
-) -> Outcome:
+def of_picture(work: Work, task: Task) -> Outcome:
     """The outcome of a task that has no problem yet: of an earlier run, or of segmenting it now."""
     path = Path(task.path)
     now: Path | Identity = path
     source: Source = path if task.page is None else task.page
-    model = predictor.identity_for(path)
+    model = work.identity(work.predictor.identity_for(path))
     if task.read is not None:
         content = task.read()
         source, now = content, Identity.of_content(str(task.path), content.content)
-    result = None if overwrite else ledger.finished(task.stem, now, model, kinds)
+    result = None if work.overwrite else work.ledger.finished(task.stem, now, model, work.kinds)
     if result is not None:
         if task.page is not None:
             task.page.reader.leave_out(task.page.index)
-        return _from_record(task, ledger.output, kinds, result)
-    return _segment(predictor, ledger, kinds, task, source, now, model)
+        return _picture_outcome(task, result, work.files(task.stem), skipped=True)
+    return _segment(work, task, source, now, model)
 
 
-def _segment(
-    predictor: Segmenter,
-    ledger: Ledger,
-    kinds: tuple[str, ...],
-    task: Task,
-    source: Source,
-    now: Path | Identity,
-    model: str,
-) -> Outcome:
+def _segment(work: Work, task: Task, source: Source, now: Path | Identity, model: str) -> Outcome:
     start = time.perf_counter()
     state = state_of(now) if isinstance(now, Path) and now.exists() else ()
+    ledger = work.ledger
     with ExitStack() as stack:
-        stack.enter_context(PICTURES.reserve(predictor.held_bytes(source)))
-        result = predictor(source)
-        stack.enter_context(PICTURES.reserve(result.saving_bytes(kinds)))
+        stack.enter_context(PICTURES.reserve(work.predictor.held_bytes(source)))
+        result = work.predictor(source)
+        stack.enter_context(PICTURES.reserve(result.saving_bytes(work.kinds)))
         picture = Identity.of(now, state) if isinstance(now, Path) else now
         areas = result.areas()
-        stem = ledger.claim(task.stem, task.place, Record(picture, model))
-        outputs = result.save(ledger.output / stem, kinds)
-        outcome = Outcome(
-            path=task.path,
-            size=result.size,
-            scored_size=result.scored_size,
-            areas=areas,
-            seconds=time.perf_counter() - start,
-            outputs=outputs,
-            notes=result.notes(kinds),
-            page=None if task.page is None else task.page.index + 1,
-        )
+        claim = Record(picture, model)
+        stem = ledger.claim(task.stem, task.place, claim)
+        files = work.files(stem)
+        shown = {kind: path for kind, path in files.items() if not KINDS[kind].is_hidden}
+        ours = [kind for kind in shown if not KINDS[kind].is_annotation]  # by their names
+        kept = ledger.kept(stem, shown, ours, work.overwrite)
+        due = {kind: path for kind, path in files.items() if kind not in kept}
+        written = ledger.save(stem, claim, shown, writes(result, due, work.saving))
+        notes, size, scored_size = result.notes(work.kinds), result.size, result.scored_size
         del result
-    sizes = {kind: path.stat().st_size for kind, path in outputs.items()}
-    made = Result(outcome.size, outcome.scored_size, outcome.areas, outcome.notes, sizes)
-    ledger.write(stem, Record(picture, model, made))
-    return outcome
+    sizes = {kind: path.stat().st_size if kind in due else 0 for kind, path in files.items()}
+    made = Result(size, scored_size, areas, notes, sizes)
+    ledger.write(stem, Record(picture, model, made, dict.fromkeys(kept, ()) | written))
+    outcome = _picture_outcome(task, made, files, time.perf_counter() - start)
+    return replace(outcome, notes=notes + list(kept.values()))
 
 
-def _from_record(task: Task, output: Path, kinds: tuple[str, ...], result: Result) -> Outcome:
+def _picture_outcome(
+    task: Task, result: Result, files: Mapping[str, Path], seconds: float = 0.0, skipped: bool = False
+) -> Outcome:
+    hidden = [path for kind, path in files.items() if KINDS[kind].is_hidden]
     return Outcome(
         path=task.path,
         size=result.size,
         scored_size=result.scored_size,
         areas=result.areas,
-        outputs={kind: Path(f"{output / task.stem}{KINDS[kind]}") for kind in kinds},
+        seconds=seconds,
+        outputs={kind: path for kind, path in files.items() if not KINDS[kind].is_hidden},
         notes=result.notes,
-        skipped=True,
+        skipped=skipped,
         page=None if task.page is None else task.page.index + 1,
+        regions=hidden[0] if hidden else None,
     )
 
 
-def _of_video(
-    predictor: Segmenter,
-    ledger: Ledger,
-    kinds: tuple[str, ...],
-    overwrite: bool,
-    motion: Motion,
-    workers: int,
-    on_frame: Callable[[int, int | None], None] | None,
-    task: Task,
-) -> Outcome:
+def _of_video(work: Work, task: Task) -> Outcome:
     """The outcome of a video: of an earlier run, or of segmenting the frames that are not finished."""
+    predictor, ledger = work.predictor, work.ledger
     if not isinstance(predictor, Predictor):
         raise ImageError(f"{task.shown}: a video", "pixelwise refine --video takes a folder of its frames")
     start = time.perf_counter()
@@ -304,22 +234,26 @@ def _of_video(
         # A camera never shows the same twice.
         camera = Identity(task.shown, (time.time_ns(),), "")
         now = camera if file is None else Identity.of(file, state_of(file))
-        model = f"{predictor.identity} {motion}"
-        known = None if overwrite else ledger.read(task.stem)
+        model = work.identity(f"{predictor.identity} {work.motion}", of_video=True)
+        known = None if work.overwrite else ledger.read(task.stem)
+        finished = known is not None and known.result is not None
         if file is None or (
             known is not None and not (known.model == model and known.picture.is_still(file))
         ):
             known = None
-        results = VideoResults(ledger.output / task.stem, ledger.scratch(task.stem), kinds)
+        results = VideoResults(ledger.output / task.stem, ledger.scratch(task.stem), work.kinds, work.saving)
         if known is not None and known.result is not None and results.are_complete(known.result.sizes):
             return _video_outcome(task, known.result, results.outputs(), 0.0, skipped=True)
+        if finished:
+            results.expect_no_annotations()
         stem = ledger.claim(task.stem, task.place, Record(now, model))
-        results = VideoResults(ledger.output / stem, ledger.scratch(stem), kinds)
+        results = VideoResults(ledger.output / stem, ledger.scratch(stem), work.kinds, work.saving)
         for folder in (results.folder, ledger.scratch(stem)):
             ledger.expect_inside(folder)
+            remove_abandoned(folder)
         if known is None or stem != task.stem:
             results.clear()
-        saved = save_video(predictor, video, file, results, motion, workers, on_frame)
+        saved = save_video(predictor, video, file, results, work.motion, work.workers, work.on_frame)
     progress = saved.progress
     made = Result(
         progress.size,

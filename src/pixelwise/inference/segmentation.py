@@ -2,45 +2,47 @@
 
 import math
 from collections.abc import Callable, Sequence
-from functools import cached_property, partial
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from pixelwise import _core
 from pixelwise.core.classes import Classes
 from pixelwise.core.errors import ModelError
-from pixelwise.core.files import write_atomically, write_together
-from pixelwise.core.pictures.geotiff import georeference_of, write_geotiff
 from pixelwise.core.pictures.label_pictures import mask
 from pixelwise.core.pictures.reading import fitting
-from pixelwise.core.pictures.writing import save_picture
 from pixelwise.core.types import Labels, RGBImage, Scores
-from pixelwise.inference.crf_refiner import CRFRefiner, refined, refined_size, reserved_bytes
-from pixelwise.inference.probabilities import Area, Beliefs, probabilities_of
-from pixelwise.inference.results import drawing, matting
-from pixelwise.inference.results.cleaning import AS_IS, Cleaning
+from pixelwise.data.annotations.regions import Region, regions_of
+from pixelwise.inference.crf_refiner import CRFRefiner, refined, refined_size
+from pixelwise.inference.probabilities import (
+    NOTHING_FOUND,
+    Area,
+    Beliefs,
+    areas_of,
+    labels_of,
+    likeliest,
+    nothing_found,
+    probabilities_of,
+    uncertainty,
+)
+from pixelwise.inference.results import drawing, matting, notebook
+from pixelwise.inference.results.backdrops import on_backdrop
+from pixelwise.inference.results.cleaning import AS_IS, Cleaning, cleaned_for_cutout
+from pixelwise.inference.results.heat import coloured, with_scale
+from pixelwise.inference.results.kind import Saving
+from pixelwise.inference.results.kinds import KINDS, save_alone
+from pixelwise.inference.results.legend import all_names, shares
+from pixelwise.inference.results.style import USUAL
 
-KINDS = {
-    "mask": "_mask.png",
-    "overlay": "_overlay.jpg",
-    "cutout": "_cutout.png",
-    "probabilities": "_probabilities.npz",
-    "geotiff": "_mask.tif",
-}
-"""The kinds of results, and the ending of each file name."""
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 FULL_SIZE_PIXELS = 24_000_000
 """Overlays and cutouts of larger pictures are drawn at the grid's size."""
-
-FULL_SIZE_VALUES = 100_000_000
-"""Probabilities with more values (classes x height x width) are saved at the grid's size."""
-
-CUTOUT_CLEANING = Cleaning(min_region=0.01)
-"""Applied to a cutout if the result has not been cleaned."""
 
 _LONGEST_OVERLAY = 32_000  # JPEG holds sides up to 65535, and the legend adds some
 
@@ -89,11 +91,14 @@ class Segmentation:
         self.classes = classes
         self.image = image
         self._original = original
-        self._refined = scored_size is not None
+        self.is_refined = scored_size is not None
+        """Whether the scores are beliefs of the CRF."""
         self.scored_size = self.grid_size if scored_size is None else scored_size
         """(height, width) of the copy that the net scored."""
         self.path: Path | None = None
         """The file that the picture came from."""
+        self.style = USUAL
+        """How overlays and cutouts are drawn."""
 
     def __repr__(self) -> str:
         found = ", ".join(f"{entry.name} {entry.area:.0%}" for entry in self.areas()[:4])
@@ -106,16 +111,13 @@ class Segmentation:
 
     @cached_property
     def _counted(self) -> tuple[Labels, npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-        labels = np.empty(self.size, np.uint8)
-        pixels = np.zeros(len(self.classes), np.int64)
-        confidence = np.zeros(len(self.classes), np.float64)
-        _core.label_pixels(self.scores, labels, pixels, confidence)
+        labels, pixels, confidence = labels_of(self.scores, self.size)
         if not self.cleaning:
             return labels, pixels, confidence
         cleaned = self.cleaning.clean(labels, self.classes)
         same = np.bincount(cleaned[cleaned == labels], minlength=len(self.classes))
-        likeliest = self._likeliest()
-        sums = np.bincount(cleaned[cleaned == labels], likeliest[cleaned == labels], len(self.classes))
+        sure = likeliest(self.scores, self.size)[cleaned == labels]
+        sums = np.bincount(cleaned[cleaned == labels], sure, len(self.classes))
         pixels = np.bincount(cleaned.reshape(-1), minlength=len(self.classes))
         return cleaned, pixels, sums / np.maximum(same, 1) * pixels
 
@@ -135,11 +137,11 @@ class Segmentation:
             self.classes,
             self.image,
             self._original,
-            self.scored_size if self._refined else None,
+            self.scored_size if self.is_refined else None,
             self._file_notes,
             cleaning,
         )
-        result.scored_size, result.path = self.scored_size, self.path
+        result.scored_size, result.path, result.style = self.scored_size, self.path, self.style
         return result
 
     def rescored(self, scores: Scores, refined: bool = False) -> "Segmentation":
@@ -147,31 +149,24 @@ class Segmentation:
 
         refined: whether a CRF has given them.
         """
-        return Segmentation(
+        result = Segmentation(
             scores,
             self.size,
             self.classes,
             drawing.resized(self.image, (scores.shape[1], scores.shape[2])),
             self._original,
-            self.scored_size if refined or self._refined else None,
+            self.scored_size if refined or self.is_refined else None,
             self._file_notes,
             self.cleaning,
         )
+        result.style = self.style
+        return result
 
     def confidence(self) -> npt.NDArray[np.float32]:
         """(H, W) the probability of each pixel's label, 0 to 1; 0 where cleaning has changed the label."""
-        confidence = self._likeliest()
+        confidence = likeliest(self.scores, self.size)
         if self.cleaning:
-            labels = np.empty(self.size, np.uint8)
-            counts = np.zeros(len(self.classes), np.int64), np.zeros(len(self.classes), np.float64)
-            _core.label_pixels(self.scores, labels, *counts)
-            confidence[labels != self.labels] = 0
-        return confidence
-
-    def _likeliest(self) -> npt.NDArray[np.float32]:
-        """(H, W) the probability of the most probable class."""
-        confidence = np.empty(self.size, np.float32)
-        _core.pixel_confidence(self.scores, confidence)
+            confidence[labels_of(self.scores, self.size)[0] != self.labels] = 0
         return confidence
 
     @cached_property
@@ -186,13 +181,7 @@ class Segmentation:
     def areas(self) -> list[Area]:
         """The classes found, largest first."""
         _, pixels, confidence = self._counted
-        total = self.size[0] * self.size[1]
-        found = [
-            Area(index, self.classes.names[index], int(count) / total, float(confidence[index]) / int(count))
-            for index, count in enumerate(pixels)
-            if count
-        ]
-        return sorted(found, key=lambda entry: (-entry.area, entry.id))
+        return areas_of(self.classes.names, pixels, confidence)
 
     @property
     def drawn_size(self) -> tuple[int, int]:
@@ -202,41 +191,60 @@ class Segmentation:
         fits = self.size[0] * self.size[1] <= FULL_SIZE_PIXELS and max(self.size) <= _LONGEST_OVERLAY
         return self.size if fits else fitting(self.grid_size, _LONGEST_OVERLAY)
 
-    def overlay(self, opacity: float = 0.45, outlines: bool = True, legend: bool = True) -> Image.Image:
-        """The photo with classes tinted in their colours by `opacity` (0 to 1), outlines, and a legend below.
+    def overlay(
+        self, opacity: float | None = None, outlines: bool = True, legend: bool | None = None
+    ) -> Image.Image:
+        """The photo with classes tinted by `opacity` (0 to 1), outlines, and a legend below; by default as
+        the result's style says.
 
-        The background class, if there is one, is greyed instead of tinted. Without the legend the picture
-        has `drawn_size`.
+        The tints are told apart on photos, and by people who are colour-blind; masks have the palette of the
+        classes. The background class, if there is one, is greyed instead. Without the legend the picture has
+        `drawn_size`.
         """
-        if not 0 <= opacity <= 1:
-            raise ValueError(f"opacity is a share from 0 to 1, got {opacity}")
-        photo, labels = self._drawn()
-        areas = self.areas()
-        return drawing.overlay(photo, labels, self.classes, areas if legend else [], opacity, outlines)
+        style = self.style if opacity is None else replace(self.style, opacity=opacity)
+        wanted = style.legend is not False if legend is None else legend
+        entries = shares(self.areas(), self.classes) if wanted else []
+        return drawing.overlay(*self._drawn(), self.classes, entries, style.opacity, outlines)
 
-    def cutout(self) -> Image.Image:
-        """The photo as RGBA, transparent on the background; ValueError if the classes have no background.
+    def frame(self) -> Image.Image:
+        """The overlay of a frame of a video. If the style asks for a legend, it names all classes, in the
+        same places below each frame; those that the frame does not show are faint.
+        """
+        names = all_names(self.areas(), self.classes, self.cleaning.only) if self.style.legend else []
+        return drawing.overlay(*self._drawn(), self.classes, names, self.style.opacity, outlines=True)
+
+    def cutout(self, background: str | Path | None = None) -> Image.Image:
+        """The photo without its background; ValueError if the classes have none.
+
+        background: "transparent" (then the picture is RGBA), "blur" (the photo, blurred), a colour such as
+        "#ff8800", or the path of a picture, which is scaled to cover; by default as the result's style says.
 
         A result that has not been refined goes through the CRF first, with its default preset, and one that
-        has not been cleaned loses regions as CUTOUT_CLEANING says. Pixels at the edges, of hair and fur, are
-        as opaque as the object covers them, and have its colour without the old background's.
+        has not been cleaned loses regions as `cleaned_for_cutout` says. Pixels at the edges, of hair and fur,
+        are as opaque as the object covers them, and have its colour without the old background's.
         """
         if self.classes.background is None:
             raise ValueError("a cutout needs a background class, and this model has none")
+        style = self.style if background is None else replace(self.style, background=background)
         photo, labels = self._refined_labels()
-        labels = labels if self.cleaning else CUTOUT_CLEANING.clean(labels, self.classes)
-        return matting.cutout(photo, labels != self.classes.background)
+        labels = labels if self.cleaning else cleaned_for_cutout(labels, self.classes)
+        cut = matting.cutout(photo, labels != self.classes.background)
+        return on_backdrop(cut, photo, style.background)
 
     def _refined_labels(self) -> tuple[RGBImage, Labels]:
         """Photo and labels at `drawn_size`; the labels are refined."""
         photo, labels = self._drawn()
-        if self._refined:
+        if self.is_refined:
             return photo, labels
         grid = refined_size(self.drawn_size, len(self.classes))
         refiner = CRFRefiner(threads=1)
         scores, _ = refined(refiner, drawing.resized(photo, grid), self.probabilities_at(grid))
         whole = Segmentation(scores, self.drawn_size, self.classes, photo, cleaning=self.cleaning)
         return photo, whole.labels
+
+    def photo(self) -> RGBImage:
+        """(H, W, 3) the picture itself."""
+        return drawing.resized(self.image if self._original is None else self._original(), self.size)
 
     def mask(self) -> Image.Image:
         """The labels as a palette picture: pixel values are class ids, shown in the classes' colours."""
@@ -245,52 +253,70 @@ class Segmentation:
     def _drawn(self) -> tuple[RGBImage, Labels]:
         """Photo and labels at `drawn_size`."""
         if self.drawn_size == self.size:
-            photo = self.image if self._original is None else self._original()
-            if photo.shape[:2] != self.size:
-                photo = drawing.resized(photo, self.size)
-            return photo, self.labels
-        small = Segmentation(self.scores, self.drawn_size, self.classes, self.image, cleaning=self.cleaning)
-        return drawing.resized(self.image, self.drawn_size), small.labels
+            return self.photo(), self.labels
+        return drawing.resized(self.image, self.drawn_size), self._small().labels
 
-    def save(self, target: str | Path, kinds: Sequence[str] = ("mask", "overlay")) -> dict[str, Path]:
-        """Write those of TARGET_mask.png, _overlay.jpg, _cutout.png, _probabilities.npz and _mask.tif that
-        `kinds` names. The GeoTIFF has the picture's coordinate system and transform, if the file has them.
+    def _small(self) -> "Segmentation":
+        """The same scores and cleaning at `drawn_size`."""
+        return Segmentation(self.scores, self.drawn_size, self.classes, self.image, cleaning=self.cleaning)
 
-        Folders are created. The files appear under their names together, when all are complete. Returns the
-        path by kind; `notes` says which are smaller than the picture. Raises ImageError if a file cannot be
-        written; then no file is.
+    def confidence_map(self) -> Image.Image:
+        """How sure the net is of each pixel's label, in colours: dark violet at 0 % over green to yellow at
+        100 %, as a scale below says unless the style has no legend. Pixels that cleaning has changed are 0 %.
         """
-        unknown = [kind for kind in kinds if kind not in KINDS]
-        if unknown:
-            raise ValueError(f"expected kinds among {', '.join(KINDS)}, got {', '.join(unknown)}")
-        paths = {kind: Path(f"{target}{KINDS[kind]}") for kind in kinds}
-        place = georeference_of(self.path) if "geotiff" in kinds and self.path is not None else None
-        drawn = {"mask": self.mask, "overlay": self.overlay, "cutout": self.cutout}
+        shown = self if self.drawn_size == self.size else self._small()
+        picture = Image.fromarray(coloured(shown.confidence(), 0, 1))
+        return picture if self.style.legend is False else with_scale(picture, "confidence")
 
-        def write(kind: str, file: BinaryIO) -> None:
-            if kind == "probabilities":
-                self._write_probabilities(file)
-            elif kind == "geotiff":
-                write_geotiff(file, self.labels, self.classes, place)
-            else:
-                save_picture(file, paths[kind], drawn[kind]())
+    def uncertainty(self) -> float:
+        """How unsure the net is about the picture, 0 to 1: one minus the mean probability of the labels."""
+        return uncertainty(self.areas())
 
-        write_together({path: partial(write, kind) for kind, path in paths.items()})
-        return paths
+    def _repr_png_(self) -> bytes:
+        return notebook.small_png(self.overlay())
 
-    def save_probabilities(self, path: Path) -> None:
-        """Write an .npz file: `probabilities` (float16, C x H x W), names of `classes`, their `palette`."""
-        write_atomically(path, self._write_probabilities)
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the overlay, small, beside the classes found."""
+        return notebook.result_html(self.overlay(legend=False), self.areas(), self.classes, self.notes())
 
-    def _write_probabilities(self, file: BinaryIO) -> None:
-        probabilities = self.probabilities_at(self._probabilities_size).astype(np.float16)
-        names, palette = np.array(self.classes.names), np.array(self.classes.palette, np.uint8)
-        np.savez_compressed(file, probabilities=probabilities, classes=names, palette=palette)
+    def plot(self, axes: "Axes | None" = None) -> "Axes":
+        """Draw the overlay into matplotlib `axes`, new ones by default, and return them. Raises
+        MissingExtraError without matplotlib, which the extra `notebook` has.
+        """
+        return notebook.plotted(self.overlay(legend=False), self.areas(), self.classes, axes)
 
-    @property
-    def _probabilities_size(self) -> tuple[int, int]:
-        values = len(self.classes) * self.size[0] * self.size[1]
-        return self.size if values <= FULL_SIZE_VALUES else self.grid_size
+    @cached_property
+    def all_regions(self) -> list[Region]:
+        """The regions of all classes, the background too, with exact outlines. Raises as `regions` does."""
+        same = self if self.drawn_size == self.size else self._small()
+        regions = regions_of(self.labels, same.confidence())
+        return [replace(region, name=self.classes.names[region.id]) for region in regions]
+
+    def regions(self, tolerance: float = 0.0) -> list[Region]:
+        """The connected regions of all classes but the background: polygons with holes, area, box, centroid
+        and confidence of each, by class, then from left to right.
+
+        tolerance: by how many pixels the outlines may move, so that they have fewer corners. Of pictures
+        beyond FULL_SIZE_PIXELS the confidence is that of a smaller copy. Raises ValueError for a negative
+        tolerance, ImageError for labels with millions of corners.
+        """
+        chosen = Saving(tolerance)
+        found = (region for region in self.all_regions if region.id != self.classes.background)
+        return [region.simplified(chosen.tolerance) for region in found]
+
+    def save(
+        self, target: str | Path, kinds: Sequence[str] = ("mask", "overlay"), tolerance: float = 0.0
+    ) -> dict[str, Path]:
+        """Write those files that `kinds` names: TARGET_mask.png, _overlay.jpg, _cutout.png,
+        _probabilities.npz, _mask.tif ("geotiff", with the place of the picture on the map, if the file has
+        it), TARGET.json ("labelme"), .txt ("yolo"), .geojson, _coco.json, _annotations.xml ("cvat") and
+        _regions.csv.
+
+        tolerance: as in `regions`. Folders are created. The files appear under their names together, when all
+        are complete. Returns the path by kind; `notes` says which are smaller than the picture. Raises
+        ImageError if a file cannot be written; then no file is.
+        """
+        return save_alone(self, Path(target), kinds, Saving(tolerance))
 
     def notes(self, kinds: Sequence[str] = ()) -> list[str]:
         """What a user should know: notes on the file, whether a reduced copy was scored or refined, and which
@@ -302,33 +328,23 @@ class Segmentation:
             notes.append(f"scored on a copy {changed} to {_by(self.scored_size)}")
         if self.cleaning:
             notes.append(f"cleaned: {self.cleaning}")
-        if self._refined:
+        if self.is_refined:
             copy = "" if self.grid_size == self.size else f" on a copy reduced to {_by(self.grid_size)}"
             notes.append(f"refined{copy}")
-        sizes = {
-            "overlay": self.drawn_size,
-            "cutout": self.drawn_size,
-            "probabilities": self._probabilities_size,
-        }
-        smaller = [kind for kind in kinds if sizes.get(kind, self.size) != self.size]
+        if nothing_found(self.areas(), self.classes):
+            notes.append(NOTHING_FOUND)
+        sizes = {kind: KINDS[kind].size(self) for kind in kinds}
+        smaller = [kind for kind in kinds if sizes[kind] != self.size]
         for size in dict.fromkeys(sizes[kind] for kind in smaller):
             of_size = " and ".join(kind for kind in smaller if sizes[kind] == size)
             notes.append(f"{of_size} saved at {_by(size)}")
+        notes += filter(None, (KINDS[kind].note(self) for kind in kinds))
         return notes
 
     def saving_bytes(self, kinds: Sequence[str]) -> int:
         """The approximate largest memory for labels and `save`, for memory_budget.PICTURES."""
         pixels = self.size[0] * self.size[1]
-        drawn = self.drawn_size[0] * self.drawn_size[1] * 24
-        height, width = self._probabilities_size
-        values = len(self.classes) * height * width * 6
-        refining = (
-            0
-            if self._refined
-            else reserved_bytes(refined_size(self.drawn_size, len(self.classes)), len(self.classes))
-        )
-        extra = {"overlay": drawn, "cutout": max(2 * drawn, refining), "probabilities": values}
-        return pixels + max((extra.get(kind, 0) for kind in kinds), default=0)
+        return pixels + max((KINDS[kind].memory(self) for kind in kinds), default=0)
 
 
 def _by(size: tuple[int, int]) -> str:

@@ -116,7 +116,7 @@ class Tiling:
 
     def __str__(self) -> str:
         count = len(self.rows) * len(self.columns)
-        return f"in {count} tiles of {self.side}x{self.side} pixels"
+        return f"in {count} tile{'s' * (count > 1)} of {self.side}x{self.side} pixels"
 
 
 def _spans(cells: int, tile: int, cell: int) -> tuple[tuple[int, int], ...]:

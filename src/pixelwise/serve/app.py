@@ -11,6 +11,7 @@ import pixelwise
 from pixelwise.inference.predictor import Predictor
 from pixelwise.serve import page, segmenting
 from pixelwise.serve.guards import Guards
+from pixelwise.serve.keys import check_key
 from pixelwise.serve.limits import Limits
 from pixelwise.serve.metrics import FORMAT, Metrics
 from pixelwise.serve.models import Models
@@ -26,12 +27,12 @@ def create_app(
     """An ASGI application around predictors by name; the first is the default.
 
     key: clients must send it as `Authorization: Bearer KEY`. The application opens no file and no URL that a
-    client names. Raises ValueError for no models, for an empty key, and ModelError for a model that takes
-    anything but photos.
+    client names. Raises ValueError for no models, for a key that no header can hold, and ModelError for a
+    model that takes anything but photos.
     """
     chosen = Limits() if limits is None else limits
-    if key is not None and not key.strip():
-        raise ValueError("expected an API key, got an empty text")
+    if key is not None:
+        check_key(key)
     work = Work(chosen)
     store = SessionStore(chosen.sessions, chosen.session_seconds)
     metrics = Metrics(lambda: work.taken, lambda: len(store))

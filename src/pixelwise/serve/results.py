@@ -140,8 +140,14 @@ FORMS = (
     Form(
         "image/png",
         "cutout",
-        "cutout: the photo with a transparent background",
+        "cutout: the photo without its background",
         _picture(".png", Segmentation.cutout),
+    ),
+    Form(
+        "image/png",
+        "confidence",
+        "confidence: how sure the model is of each pixel, in colours",
+        _picture(".png", Segmentation.confidence_map),
     ),
     Form("application/geo+json", None, "polygons: a feature per region, in pixels, y down", _geojson),
     Form("application/json", "labelme", "polygons for labelme", _labelme),

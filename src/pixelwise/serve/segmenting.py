@@ -4,7 +4,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
+from pixelwise.inference.results.backdrops import BLUR, TRANSPARENT
 from pixelwise.inference.results.cleaning import Cleaning
+from pixelwise.inference.results.style import USUAL, Style
 from pixelwise.serve.limits import Limits
 from pixelwise.serve.models import Models
 from pixelwise.serve.pictures import content_of, decoded
@@ -38,6 +40,9 @@ RESULTS: dict[int | str, dict[str, Any]] = {
     },
     **RESPONSES,
 }
+_BACKGROUND = f"^({TRANSPARENT}|{BLUR}|#[0-9a-fA-F]{{6}})$"
+"""No files: those of the server are not the client's."""
+
 Accept = Annotated[str, Header(description="The media type of the result.")]
 
 
@@ -69,6 +74,14 @@ def router(models: Models, work: Work, limits: Limits) -> APIRouter:
         min_region: Annotated[
             float, Query(ge=0, le=1, description="Regions below this share of the picture go.")
         ] = 0.0,
+        opacity: Annotated[float, Query(ge=0, le=1, description="Of the overlay's tints.")] = USUAL.opacity,
+        legend: Annotated[
+            bool, Query(description="Names below the overlay, a scale below confidence.")
+        ] = True,
+        background: Annotated[
+            str,
+            Query(pattern=_BACKGROUND, description="Behind a cutout: transparent, blur or #rrggbb."),
+        ] = TRANSPARENT,
         name: Annotated[
             str, Query(max_length=255, description="The picture's name, for labelme.")
         ] = PICTURE_NAME,
@@ -87,6 +100,7 @@ def router(models: Models, work: Work, limits: Limits) -> APIRouter:
 
             def job() -> bytes:
                 result = models.segment(chosen_model, decoded(content, limits), crf, cleaning)
+                result.style = Style(opacity, legend, background)
                 return form.body(result, safe_name(name))
 
             body = await place.run(job, gone=lambda: until_gone(request))

@@ -12,8 +12,9 @@ from pixelwise.core.classes import RGB, Classes
 from pixelwise.core.types import VOID, Channel, Labels, RGBImage
 from pixelwise.data import LabelledImages
 from pixelwise.data.transforms import Augmentation, augment
-from pixelwise.inference.results.drawing import overlay, visible_colour
+from pixelwise.inference.results.drawing import overlay
 from pixelwise.inference.results.sheet import Row, cell, sheet
+from pixelwise.inference.results.tints import tints
 
 
 def preview(
@@ -37,7 +38,7 @@ def preview(
             maps = [labels, *(crop.heads[name].numpy() for crop in crops)]
             rows.append((title, [_labelled(*pair, classes) for pair in zip(images, maps, strict=True)]))
             for id_ in {int(id_) for map_ in maps for id_ in np.unique(map_)} - {VOID}:
-                legend[title + classes.names[id_]] = visible_colour(classes.palette[id_])
+                legend[title + classes.names[id_]] = tints(classes)[id_]
         for name, values in sample.channels.items():
             rows.append((name, _channels([values, *(_last(crop.channels[name]) for crop in crops)])))
     return sheet(["as read", *(f"epoch {epoch + 1}" for epoch in range(epochs))], rows, legend)

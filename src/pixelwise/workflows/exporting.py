@@ -77,10 +77,10 @@ def export(
     of any size and is compared with the net on several odd sizes before it gets its name.
 
     format: "onnx", "openvino" (NAME.xml and NAME.bin) or "torchscript", default by the ending of `output`;
-    `load` takes all of them. precision: "float32"; "float16", weights and arithmetic; or "int8", weights and
-    activations; torchscript is float32 alone. int8 needs `calibration`: a folder of pictures, KIND:PATH,
-    whose training pictures are taken, or files and arrays; of these 48 at most. data, split: labelled
-    pictures on which the mean IoU of float32 and of the file is measured.
+    `load` takes all of them. precision: "float32"; "float16", weights, in ONNX files arithmetic too; or
+    "int8", weights and activations; torchscript is float32 alone. int8 needs `calibration`: a folder of
+    pictures, KIND:PATH, whose training pictures are taken, or files and arrays; of these 48 at most. data,
+    split: labelled pictures on which the mean IoU of float32 and of the file is measured.
 
     Raises ValueError for a format, precision or ending that does not fit, and for a head of anything but a
     run; ModelError for a model that cannot be converted; DataError if there are no pictures to calibrate on.
@@ -97,7 +97,8 @@ def export(
     if place.is_dir():
         raise ModelError(f"{place} is a folder", f"name the file to write, such as model{place.suffix}")
     source = _source(run, head)
-    info = replace(source.info, name=name or source.info.name, long_side=long_side or source.info.long_side)
+    longest = source.info.long_side if long_side is None else long_side
+    info = replace(source.info, name=name or source.info.name, long_side=longest)
     info = info if precision == "float32" else replace(info, training={**info.training, "export": precision})
     made = _converted(source, info, form.name, precision, calibration)
     with TemporaryDirectory() as folder:

@@ -102,6 +102,9 @@ def load(
             f"{model} is a run folder, which {engine} does not run", "export it to an .onnx file"
         )
     else:
+        loading.refuse_of_modules(
+            classes=classes, mean=mean, std=std, input_range=input_range, multiple=multiple, bands=bands
+        )
         loaded = _load_run(Path(model), threads, crf, views, precision, head, long_side, tiles, device)
     loaded.allow_private_urls = allow_private_urls
     return loaded

@@ -15,7 +15,7 @@ from pixelwise.core.errors import DataError, ImageError
 from pixelwise.core.files import write_together
 from pixelwise.core.pictures.writing import save_picture, write_picture
 from pixelwise.core.terminal import printable
-from pixelwise.core.threads import processors
+from pixelwise.core.threads import thread_count
 from pixelwise.crf.presets import Preset, load_preset
 from pixelwise.evaluation.metrics.flicker import flicker
 from pixelwise.inference.clips import FRAMES_APART, read_clip, refine_clip
@@ -23,13 +23,18 @@ from pixelwise.inference.crf_refiner import DEFAULT_PRESET, CRFRefiner
 from pixelwise.inference.external_results import read_given, refine_given
 from pixelwise.inference.folder_refiner import FolderRefiner
 from pixelwise.inference.iterations import iteration_sheet
-from pixelwise.inference.segment_files import Outcome, plan, run
-from pixelwise.inference.segmentation import KINDS
+from pixelwise.inference.results.kind import Saving
+from pixelwise.inference.results.kinds import expect_kinds, writes
+from pixelwise.inference.segment_files import Outcome, run
 from pixelwise.inference.sources.files import PassedOver
+from pixelwise.inference.sources.tasks import plan
 from pixelwise.workflows.segmenting import SegmentedFolder
 
 ENDINGS = (".png", ".npz")
 """Of the files that `refine_file` writes: labels, and probabilities."""
+
+SHEET_ENDINGS = (".png", ".jpg", ".jpeg")
+"""Of its picture of iterations."""
 
 
 @dataclass(frozen=True)
@@ -61,26 +66,30 @@ def refine_file(
     given: a picture of class ids, 255 where unknown, an .npz file as `Segmentation.save` writes it, or an
     .npy file of probabilities (C, h, w). array: which array of an .npz file that has several. confidence: the
     probability that a given label is right. iterations: a picture to draw, of labels, scores and beliefs over
-    the iterations. Raises ValueError for another ending and an impossible confidence, ImageError if `output`
-    is there already, unless `overwrite`, DataError for files that cannot be read or do not fit, PresetError
-    for an unknown preset.
+    the iterations. Raises ValueError for another ending and an impossible confidence, ImageError if a file to
+    write is there already, unless `overwrite`, DataError for files that cannot be read or do not fit,
+    PresetError for an unknown preset.
     """
     picture, place = Path(image), Path(output)
     ending = place.suffix.lower()
     if ending not in ENDINGS:
         raise ValueError(f"expected a name that ends in {' or '.join(ENDINGS)}, got {place}")
-    if place.exists() and not overwrite:
-        raise ImageError(f"{place} is there already", "--overwrite replaces it")
+    sheet = None if iterations is None else Path(iterations)
+    if sheet is not None and (sheet.suffix.lower() not in SHEET_ENDINGS or sheet == place):
+        raise ValueError(f"iterations: expected another name that ends in .png or .jpg, got {sheet}")
+    for path in (place, sheet):
+        if path is not None and path.exists() and not overwrite:
+            raise ImageError(f"{path} is there already", "--overwrite replaces it")
     refiner = CRFRefiner(preset, threads)
     start = time.perf_counter()
     before = read_given(Path(given), confidence, array)
     result = refine_given(picture, before, refiner)
-    if iterations is not None:
-        write_picture(Path(iterations), iteration_sheet(picture, before, refiner))
+    if sheet is not None:
+        write_picture(sheet, iteration_sheet(picture, before, refiner))
     if ending == ".png":
         write_picture(place, result.mask())
     else:
-        result.save_probabilities(place)
+        write_together(writes(result, {"probabilities": place}, Saving()))
     notes = result.notes(["mask" if ending == ".png" else "probabilities"])
     return RefinedFile(place, result.size, tuple(notes), time.perf_counter() - start)
 
@@ -102,21 +111,20 @@ def refine_folder(
 
     given: a folder with a file for each picture, called as it is: NAME.png, NAME.npy, NAME.npz, NAME_mask.png
     or NAME_probabilities.npz. save: any of "mask", which keeps the ids and the palette of given labels,
-    "overlay", "cutout" and "probabilities"; files are called as `segment_folder` calls them. Pictures that an
-    earlier run finished are skipped, unless `overwrite`. A picture without a file, or with one that cannot be
-    read or does not fit, becomes an outcome with a `problem`; the others go on. on_picture is called with the
-    number of pictures done, their total and the outcome. Raises ValueError for another kind in `save`,
-    ImageError if `output` cannot be written into, DataError unless `photos` and `given` are folders,
-    PresetError for an unknown preset.
+    or another kind that gives a file for each picture; files are called as `segment_folder` calls them.
+    Pictures that an earlier run finished are skipped, unless `overwrite`. A picture without a file, or with
+    one that cannot be read or does not fit, becomes an outcome with a `problem`; the others go on. on_picture
+    is called with the number of pictures done, their total and the outcome. Raises ValueError for another
+    kind in `save`, ImageError if `output` cannot be written into, DataError unless `photos` and `given` are
+    folders, PresetError for an unknown preset.
     """
-    if unknown := [kind for kind in save if kind not in KINDS]:
-        raise ValueError(f"save is any of {', '.join(KINDS)}, got {', '.join(unknown)}")
+    expect_kinds(save, of_pictures=True)
     folder, place = Path(photos), Path(output)
     if not folder.is_dir():
         raise DataError(f"{printable(folder)} is not a folder", "for a single picture use refine_file")
     passed_over: PassedOver = {}
     tasks = plan([folder], place, passed_over)
-    threads = threads or processors()
+    threads = thread_count(threads)
     workers = min(threads, max(1, len(tasks)))
     refiner = FolderRefiner(folder, Path(given), CRFRefiner(preset, threads // workers), confidence, array)
     outcomes = []

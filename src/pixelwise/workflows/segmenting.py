@@ -6,14 +6,17 @@ from pathlib import Path
 from typing import Unpack
 
 from pixelwise.core.errors import ModelError
-from pixelwise.core.threads import processors
-from pixelwise.data.sources.voc import read_list
+from pixelwise.core.threads import thread_count
+from pixelwise.inference.model_files.model_file import bundled_names
+from pixelwise.inference.outputs.run_files import write_run_files
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.results.cleaning import AS_IS, Cleaning
-from pixelwise.inference.results.submission import check_submission, write_submission
-from pixelwise.inference.segment_files import Outcome, listed, plan, run
-from pixelwise.inference.segmentation import KINDS
+from pixelwise.inference.results.kind import Saving
+from pixelwise.inference.results.kinds import KINDS, expect_kinds
+from pixelwise.inference.results.style import USUAL, Style
+from pixelwise.inference.segment_files import Outcome, run
 from pixelwise.inference.sources.files import PassedOver
+from pixelwise.inference.sources.tasks import Task, listed, plan
 from pixelwise.inference.video.frames import check_motion
 from pixelwise.inference.video.saving import Motion
 from pixelwise.workflows.loading import LoadOptions, load, refuse_options
@@ -21,24 +24,38 @@ from pixelwise.workflows.loading import LoadOptions, load, refuse_options
 FRAMES = ("first", "all")
 """Which frames or pages of a file are segmented."""
 
+FEW_PICTURES = 8
+"""Up to so many, the time that OpenVINO takes to compile a net is more than it saves."""
+
+RANKINGS = ("uncertain",)
+"""How the pictures of a run are ranked."""
+
 
 @dataclass(frozen=True)
 class SegmentedFolder:
     """What `segment_folder` did: the outcome of each picture, in order.
 
     passed_over: files in the input folders that are not segmented, by kind, such as raw photos. submission:
-    the archive of all masks, if one was asked for.
+    the archive of all masks, if one was asked for. run_files: those about all pictures, such as coco.json.
+    notes: what people should know about these.
     """
 
     outcomes: tuple[Outcome, ...]
     output: Path | str
     passed_over: PassedOver
     submission: Path | None = None
+    run_files: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def failed(self) -> tuple[Outcome, ...]:
         """The outcomes of pictures that could not be segmented."""
         return tuple(outcome for outcome in self.outcomes if outcome.problem is not None)
+
+    def by_uncertainty(self) -> list[Outcome]:
+        """The outcomes of the others, the most uncertain first: the pictures to label next."""
+        done = [outcome for outcome in self.outcomes if outcome.problem is None]
+        return sorted(done, key=lambda outcome: outcome.uncertainty, reverse=True)
 
 
 def segment_folder(
@@ -52,6 +69,8 @@ def segment_folder(
     depth: str | Path | None = None,
     hha: str | Path | None = None,
     cleaning: Cleaning = AS_IS,
+    tolerance: float = 0.0,
+    style: Style = USUAL,
     submission: str | Path | None = None,
     frames: str = "first",
     every: int = 1,
@@ -63,13 +82,16 @@ def segment_folder(
     """Segment files, folders (with subfolders), patterns and URLs; save results below `output`.
 
     model: what `load` takes, with its `options`, such as crf="densecrf" or threads=1; or a predictor, which
-    has its own. save: any of "mask", "overlay", "cutout" and "probabilities". Pictures that an earlier run
-    finished are skipped, unless `overwrite`. A picture that cannot be segmented becomes an outcome with a
-    `problem`; the others go on. ids: a text file that lists the pictures to segment by their names without
-    ending. depth, hha: for models that see them, folders of files called as the pictures are. cleaning: what
-    is done to the labels, such as removing small regions. submission: an archive (.tgz) of all masks to
-    write, in the form of PASCAL VOC's server or of CamVid. frames: "all" segments every frame of an animation
-    and every page of a TIFF file, as NAME_page0001 and so on; "first" notes that there are more.
+    has its own. save: any of the kinds of `Segmentation.save`; "coco", "cvat" and "csv" give one file for all
+    pictures, "labelme" and "yolo" a list of the classes besides. Pictures that an earlier run finished are
+    skipped, unless `overwrite`, and files that a person has changed since are kept. A picture that cannot be
+    segmented becomes an outcome with a `problem`; the others go on. ids: a text file that lists the pictures
+    to segment by their names without ending. depth, hha: for models that see them, folders of files called as
+    the pictures are. cleaning: what is done to the labels, such as removing small regions. style: how
+    overlays and cutouts are drawn. tolerance: by how many pixels outlines may move, so that they have fewer
+    corners. submission: an archive (.tgz) of all masks to write, in the form of PASCAL VOC's server or of
+    CamVid. frames: "all" segments every frame of an animation and every page of a TIFF file, as NAME_page0001
+    and so on; "first" notes that there are more.
 
     Videos give an overlaid video, NAME_overlay.mp4, with the sound, and the other results of each frame in a
     folder NAME_frames. every, smooth: see `Predictor.video`. on_frame is called with the number of frames of
@@ -83,59 +105,82 @@ def segment_folder(
     or if a picture failed and there is a submission to write; ModelError as `load` does, and for cutouts and
     cleaning that need a class which the model does not have.
     """
-    check_kinds(save)
+    expect_kinds(save)
     if frames not in FRAMES:
         raise ValueError(f"frames is one of {', '.join(FRAMES)}, got {frames}")
     check_motion(every, smooth)
+    saving = Saving(tolerance)
     output = Path(output)
     sources = [inputs] if isinstance(inputs, str | Path) else list(inputs)
     passed_over: PassedOver = {}
     private = model.allow_private_urls if isinstance(model, Predictor) else options.get("allow_private_urls")
     tasks = plan(sources, output, passed_over, all_frames=frames == "all", allow_private_urls=bool(private))
-    tasks = tasks if ids is None else listed(tasks, set(read_list(Path(ids))), str(ids))
-    threads = options.get("threads") or processors()
+    tasks = tasks if ids is None else _those_of(tasks, Path(ids))
+    threads = thread_count(options.get("threads"))
     side_by_side = threads if any(task.is_video for task in tasks) else len(tasks)
     workers = min(threads, max(1, side_by_side))
     if isinstance(model, Predictor):
         refuse_options(options)
     else:
         shared: LoadOptions = {**options, "threads": threads // workers}
+        if _starts_quickly(model, tasks, options):
+            shared["engine"] = "onnxruntime"
         model = load(model, **shared)
-    predictor = prepared(model.with_partners(_given(depth=depth, hha=hha)), save, cleaning)
+    predictor = prepared(model.with_partners(_given(depth=depth, hha=hha)), save, cleaning, style)
     archive = None if submission is None else Path(submission)
     if archive is not None:
+        from pixelwise.inference.outputs.submission import check_submission, write_submission
+
         check_submission(archive, predictor.classes)
         save = (*save, "mask")
     outcomes = []
     kinds, motion = tuple(dict.fromkeys(save)), Motion(every, smooth)
-    for outcome in run(predictor, tasks, output, kinds, overwrite, workers, motion, on_frame):
+    for outcome in run(predictor, tasks, output, kinds, overwrite, workers, motion, on_frame, saving):
         outcomes.append(outcome)
         if on_picture is not None:
             on_picture(len(outcomes), len(tasks), outcome)
     if archive is not None:
         write_submission(outcomes, predictor.classes, archive)
-    return SegmentedFolder(tuple(outcomes), output, passed_over, archive)
+    run_files, notes = write_run_files(outcomes, kinds, output, predictor.classes, saving, overwrite)
+    return SegmentedFolder(tuple(outcomes), output, passed_over, archive, run_files, notes)
 
 
-def check_kinds(save: Sequence[str]) -> None:
-    """Raise ValueError if there is an unknown kind of result in `save`."""
-    if unknown := [kind for kind in save if kind not in KINDS]:
-        raise ValueError(f"save is any of {', '.join(KINDS)}, got {', '.join(unknown)}")
+def _those_of(tasks: Sequence[Task], ids: Path) -> list[Task]:
+    from pixelwise.data.sources.voc import read_list
+
+    return listed(tasks, set(read_list(ids)), str(ids))
+
+
+def _starts_quickly(model: str | Path, tasks: Sequence[Task], options: LoadOptions) -> bool:
+    """Whether to take ONNX Runtime for its quick start: a model file for the processor, for a few photos, if
+    the user leaves the engine open.
+    """
+    asked = (options.get("engine", "auto"), options.get("precision", "float32"), options.get("tiles"))
+    return (
+        asked == ("auto", "float32", None)
+        and options.get("device", "auto") in ("auto", "cpu")
+        and (str(model) in bundled_names() or Path(model).suffix == ".onnx")
+        and len(tasks) <= FEW_PICTURES
+        and not any(task.is_video for task in tasks)
+    )
 
 
 def _given(**folders: str | Path | None) -> dict[str, Path]:
     return {name: Path(folder) for name, folder in folders.items() if folder is not None}
 
 
-def prepared(predictor: Predictor, save: Sequence[str], cleaning: Cleaning) -> Predictor:
-    """The predictor with the cleaning. Raises ModelError if the model lacks a class that this or a kind of
-    result in `save` needs.
+def prepared(predictor: Predictor, save: Sequence[str], cleaning: Cleaning, style: Style) -> Predictor:
+    """The predictor with cleaning and style. Raises ModelError if the model lacks a class that the cleaning
+    or a kind of result in `save` needs.
     """
-    if "cutout" in save and predictor.classes.background is None:
-        raise ModelError(
-            f'model "{predictor.info.name}" has no background class, which a cutout needs',
-            "leave cutout out of --save",
-        )
+    if predictor.classes.background is None:
+        for kind in save:
+            if KINDS[kind].needs_background:
+                raise ModelError(
+                    f'model "{predictor.info.name}" has no background class, which a {kind} needs',
+                    f"leave {kind} out of --save",
+                )
+    predictor = predictor if style == USUAL else predictor.with_style(style)
     try:
         return predictor.with_cleaning(cleaning)
     except ValueError as problem:

@@ -38,9 +38,9 @@ def test_regions_are_the_connected_components_with_their_figures(labels: Labels)
     for region in found:
         inside = filled(region, labels.shape)
         assert set(np.unique(inside)) <= {0, 1}
-        numbers = np.unique(components[region.label][0][inside == 1])
+        numbers = np.unique(components[region.id][0][inside == 1])
         assert len(numbers) == 1
-        assert (components[region.label][0] == numbers[0]).sum() == inside.sum() == region.area
+        assert (components[region.id][0] == numbers[0]).sum() == inside.sum() == region.area
         rows, columns = np.nonzero(inside)
         sides = [np.ptp(columns) + 1, np.ptp(rows) + 1]
         assert list(region.box) == [columns.min(), rows.min(), *sides]
@@ -63,7 +63,7 @@ def test_a_ring_that_would_touch_itself_is_an_outer_ring_and_a_hole() -> None:
 
 def test_void_has_no_regions_and_pixels_that_touch_diagonally_are_two() -> None:
     labels = np.array([[1, 0, VOID], [0, 1, VOID]], np.uint8)
-    assert [region.label for region in regions_of(labels)] == [0, 0, 1, 1]
+    assert [region.id for region in regions_of(labels)] == [0, 0, 1, 1]
 
 
 def test_the_confidence_of_a_smaller_map_is_that_of_the_same_place() -> None:
@@ -109,7 +109,7 @@ def test_ten_thousand_specks_are_ten_thousand_regions() -> None:
     labels[::6, ::6] = np.arange(10_000).reshape(100, 100) % 20 + 1
     found = regions_of(labels)
     assert len(found) == 10_001
-    ground = next(region for region in found if region.label == 0)
+    ground = next(region for region in found if region.id == 0)
     assert len(ground.holes) == 99 * 99  # the specks at the upper and left border touch it
     assert ground.area == 600 * 600 - 10_000
 

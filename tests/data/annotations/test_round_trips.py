@@ -52,7 +52,7 @@ def as_yolo(place: Path, pictures: list[AnnotatedPicture], classes: Classes) -> 
     (place / "labels").mkdir(exist_ok=True)
     for picture in pictures:
         (place / f"labels/{picture.path.stem}.txt").write_text(yolo_text(picture, classes))
-    (place / "data.yaml").write_text(yolo_yaml(classes))
+    (place / "data.yaml").write_text(yolo_yaml(classes, place / "images", place))
     return f"yolo:{place}"
 
 
@@ -206,7 +206,7 @@ def test_the_table_has_a_row_per_region_and_no_formulas(tmp_path: Path) -> None:
     regions = tuple(regions_of(labels, np.full((4, 5), 0.75, np.float32)))
     classes = Classes(("background", "=cmd,\n", 'a "b"'), voc_palette(3), background=0)
     with (tmp_path / "regions.csv").open("wb") as file:
-        write_region_table(file, [AnnotatedPicture(Path("-x.png"), (4, 5), regions)], classes, Path())
+        write_region_table(file, [AnnotatedPicture(Path("-x.png"), (4, 5), regions)], classes)
     lines = (tmp_path / "regions.csv").read_text().splitlines()
     assert lines == [
         "picture,class,id,area,share,left,top,width,height,centroid_x,centroid_y,confidence",
@@ -226,8 +226,8 @@ def test_regions_in_a_file_are_the_same(labels: Labels, tmp_path: Path) -> None:
     assert len(back) == len(regions)
     for one, other in zip(regions, back, strict=True):
         assert [ring.tolist() for ring in one.rings] == [ring.tolist() for ring in other.rings]
-        assert (one.label, one.area, one.box, one.centroid) == (
-            *(other.label, other.area, other.box),
+        assert (one.id, one.area, one.box, one.centroid) == (
+            *(other.id, other.area, other.box),
             other.centroid,
         )
         assert one.confidence == other.confidence

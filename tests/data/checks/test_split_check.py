@@ -231,6 +231,7 @@ def faulty(scenes: Path) -> Path:
     return scenes
 
 
+@pytest.mark.slow
 def test_check_tells_all_in_json_and_exits_with_1(faulty: Path) -> None:
     done = check(f"folder:{faulty}", "--json")
     assert done.returncode == 1
@@ -243,6 +244,7 @@ def test_check_tells_all_in_json_and_exits_with_1(faulty: Path) -> None:
     assert told["splits"]["val"]["heads"]["semantic"]["classes"][1]["name"] == "disc"
 
 
+@pytest.mark.slow
 def test_the_page_is_whole_in_itself_and_escapes_names(faulty: Path, tmp_path: Path) -> None:
     page = tmp_path / "out/page.html"
     assert check(f"folder:{faulty}", "--html", page).returncode == 1

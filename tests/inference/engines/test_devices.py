@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -161,6 +161,44 @@ def test_a_batch_that_fails_is_scored_one_by_one() -> None:
         futures = [pool.submit(batching.scores, picture) for picture in pictures]
     assert [future.exception() is None for future in futures] == [True, False, True]
     assert isinstance(futures[1].exception(), ModelError)
+
+
+def waiting_behind_one(batching: Batching, engine: Sums, pool: ThreadPoolExecutor) -> list[Future[Any]]:
+    """Three calls that become a batch as soon as the engine, which scores another picture, is let go."""
+    pool.submit(batching.scores, np.zeros((9, 9, 3), np.uint8))
+    assert engine.entered.wait(20)
+    futures = [pool.submit(batching.scores, np.full((4, 4, 3), value, np.uint8)) for value in (1, 2, 3)]
+    while len(batching._waiting) < 3:
+        threading.Event().wait(0.001)
+    return futures
+
+
+def test_a_net_that_gives_the_scores_of_the_first_picture_alone_is_asked_for_each() -> None:
+    class OfTheFirst(Sums):
+        def batch_scores(self, images: Sequence[RGBImage]) -> list[Scores]:
+            return super().batch_scores(images)[:1]
+
+    engine = OfTheFirst()
+    with ThreadPoolExecutor(4) as pool:
+        futures = waiting_behind_one(Batching(engine), engine, pool)
+        engine.go.set()
+        assert [future.result(20).max() for future in futures] == [1, 2, 3]
+
+
+def test_calls_do_not_wait_for_a_thread_that_was_interrupted() -> None:
+    class Interrupted(Sums):
+        def batch_scores(self, images: Sequence[RGBImage]) -> list[Scores]:
+            scores = super().batch_scores(images)
+            if len(images) > 1:
+                raise KeyboardInterrupt
+            return scores
+
+    engine = Interrupted()
+    with ThreadPoolExecutor(4) as pool:
+        futures = waiting_behind_one(Batching(engine), engine, pool)
+        engine.go.set()
+        faults = [type(future.exception(20)) for future in futures]
+    assert sorted(faults, key=str) == [KeyboardInterrupt, RuntimeError, RuntimeError]
 
 
 def test_onnx_runtime_scores_a_batch_as_it_scores_each(model_path: Path) -> None:

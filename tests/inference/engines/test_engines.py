@@ -191,7 +191,7 @@ def test_what_is_not_a_name_or_path_or_views_is_refused_in_words(model_path: Pat
         load(os)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"expected views as Views\(.*\), got 'x'"):
         load(model_path, views="x")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match=r"classes, mean: a model file has these itself"):
+    with pytest.raises(ValueError, match=r"classes, mean: a model file or run folder has these itself"):
         load(model_path, classes=["a"], mean=(1, 2, 3))
 
 

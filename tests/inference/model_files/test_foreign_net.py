@@ -185,5 +185,5 @@ def test_a_net_of_other_channels_is_never_fed_photos(
 def test_bands_need_a_mean_and_std_each() -> None:
     with pytest.raises(ValueError, match=r"mean is 5 numbers, got 0\.5, 0\.5, 0\.5"):
         load(Brightest().eval(), classes=["first", "last"], bands="5xuint16", mean=(0.5, 0.5, 0.5))
-    with pytest.raises(ValueError, match="bands: a model file has these itself"):
+    with pytest.raises(ValueError, match="bands: a model file or run folder has these itself"):
         load("default", bands="5xuint16")

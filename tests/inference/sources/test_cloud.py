@@ -2,6 +2,7 @@
 
 import io
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,10 +11,11 @@ from PIL import Image
 
 from pixelwise.core.errors import ImageError
 from pixelwise.inference.predictor import Predictor
-from pixelwise.inference.segment_files import plan, run
+from pixelwise.inference.segment_files import run
 from pixelwise.inference.sources import cloud
 from pixelwise.inference.sources.cloud import Store
 from pixelwise.inference.sources.files import PassedOver
+from pixelwise.inference.sources.tasks import plan
 
 fsspec = pytest.importorskip("fsspec")
 
@@ -40,10 +42,27 @@ def test_a_folder_is_mirrored_and_each_file_is_read_by_its_url(predictor: Predic
     made = sorted(str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*_mask.png"))
     assert made == ["a_mask.png", "sub/a_mask.png", "sub/b_mask.png"]
     problems = [str(outcome.problem) for outcome in outcomes if outcome.problem is not None]
-    assert problems == ["memory:///shop/broken.jpg: expected an image, got text"]
-    assert passed_over == {"videos": ["memory:///shop/clip.mp4"], "raw photos": ["memory:///shop/d.nef"]}
+    assert problems == ["memory://shop/broken.jpg: expected an image, got text"]
+    assert passed_over == {"videos": ["memory://shop/clip.mp4"], "raw photos": ["memory://shop/d.nef"]}
     again = list(run(predictor, tasks, tmp_path / "out", ("mask",)))
     assert [outcome.skipped for outcome in again] == [outcome.problem is None for outcome in outcomes]
+
+
+def test_files_of_an_archive_are_found_and_read(predictor: Predictor, tmp_path: Path) -> None:
+    """fsspec itself forgets in which archive, or on which host, a file was found."""
+    file = io.BytesIO()
+    Image.new("RGB", (6, 4), (255, 0, 0)).save(file, "PNG")
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.writestr("in/a.png", file.getvalue())
+        archive.writestr("in/b.png", b"words")
+    at = f"::file://{tmp_path}/x.zip"
+    tasks = plan([f"zip://in{at}"], tmp_path / "out", allow_private_urls=True)
+    assert [task.path for task in tasks] == [f"zip://in/a.png{at}", f"zip://in/b.png{at}"]
+    first, second = run(predictor, tasks, tmp_path / "out", ("mask",))
+    assert first.areas[0].name == "red"
+    assert str(second.problem) == f"zip://in/b.png{at}: expected an image, got text"
+    (task,) = plan([f"zip://in/a.png{at}"], tmp_path / "out", allow_private_urls=True)
+    assert [outcome.skipped for outcome in run(predictor, [task], tmp_path / "out", ("mask",))] == [True]
 
 
 @pytest.mark.usefixtures("stored")

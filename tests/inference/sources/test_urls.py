@@ -2,6 +2,7 @@
 
 import io
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,11 @@ from PIL import Image
 
 from pixelwise.core.errors import ImageError
 from pixelwise.inference.predictor import Predictor
-from pixelwise.inference.segment_files import plan, run
-from pixelwise.inference.sources.urls import fetched, is_public, is_url, name_of
+from pixelwise.inference.segment_files import run
+from pixelwise.inference.sources.tasks import plan
+from pixelwise.inference.sources.urls import fetched, is_public, is_url, name_of, shown_url
 
-LIMITS: dict[str, Any] = {"allow_private": True, "most_bytes": 1_000_000, "seconds": 0.5}
+SLOW = "the server is too slow"
 
 
 def png() -> bytes:
@@ -98,7 +100,7 @@ def test_file_urls_are_read_if_allowed(predictor: Predictor, tmp_path: Path) -> 
         ("100.64.0.1", False), ("224.0.0.1", False), ("240.0.0.1", False), ("255.255.255.255", False),
         ("::", False), ("::1", False), ("fe80::1%eth0", False), ("fc00::1", False), ("ff02::1", False),
         ("::ffff:10.0.0.1", False), ("64:ff9b::7f00:1", False), ("2002:7f00:1::", False),
-        ("::ffff:8.8.8.8", True), ("64:ff9b::808:808", True),
+        ("::ffff:8.8.8.8", True), ("64:ff9b::808:808", True), ("fec0::1", False),
     ],
 )  # fmt: skip
 def test_which_addresses_are_public(address: str, public: bool) -> None:
@@ -179,10 +181,10 @@ def resolver(known: dict[str, list[str]]) -> Any:
     ("path", "message"),
     [
         ("/endless.png", "expected at most 1 MB, got more"),
-        ("/dripping.png", "the server is too slow"),
-        ("/dripping_without_end.png", "the server is too slow"),
-        ("/dripping_header.png", "the server is too slow"),
-        ("/silent.png", "the server is too slow"),
+        ("/dripping.png", SLOW),
+        ("/dripping_without_end.png", SLOW),
+        ("/dripping_header.png", SLOW),
+        ("/silent.png", SLOW),
         ("/shorter.png", "the server announced 5000 bytes and sent 4"),
         ("/large.png", "expected at most 1 MB, got 1000000 MB"),
         ("/chunks.png", "cannot be fetched"),
@@ -199,10 +201,43 @@ def resolver(known: dict[str, list[str]]) -> Any:
 )
 def test_hostile_servers_end_in_one_clear_line(server: Server, path: str, message: str) -> None:
     with pytest.raises(ImageError, match=message) as caught:
-        fetched(server.url + path, **LIMITS)
+        fetched(server.url + path, True, most_bytes=1_000_000, seconds=0.5 if message == SLOW else 30)
     assert caught.value.message.startswith(f"{server.url}{path}: ")
     assert caught.value.message.isprintable()
     assert len(caught.value.message) < 500
+
+
+def test_a_connection_that_comes_after_the_deadline_is_not_read(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server sends a byte now and then, and nothing would cut a connection that comes this late."""
+
+    def slow(address: tuple[str, int], _: float) -> socket.socket:
+        opened = connect(address)
+        assert server.stop.wait(0.1) is False
+        return opened
+
+    monkeypatch.setattr(socket, "create_connection", slow)
+    with pytest.raises(ImageError, match=SLOW):
+        fetched(f"{server.url}/dripping.png", allow_private=True, seconds=0.05)
+    assert server.paths == []
+
+
+def test_addresses_that_do_not_answer_share_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of 30 addresses takes all the time that it is given, on a clock that stands still otherwise."""
+    now, waits = [0.0], list[float]()
+
+    def silent(_: object, timeout: float) -> socket.socket:
+        waits.append(timeout)
+        now[0] += timeout
+        raise TimeoutError
+
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(socket, "getaddrinfo", resolver({"many.test": [f"8.8.8.{n}" for n in range(30)]}))
+    monkeypatch.setattr(socket, "create_connection", silent)
+    with pytest.raises(ImageError, match=SLOW):
+        fetched("http://many.test/a.png", seconds=40)
+    assert waits == [15, 15, 10]
 
 
 def test_every_hostile_answer_is_tested(predictor: Predictor, server: Server) -> None:
@@ -220,6 +255,10 @@ def test_every_hostile_answer_is_tested(predictor: Predictor, server: Server) ->
         ("http://[::1/a.png", "not a URL"),
         ("http://host:99999/a.png", "not a URL"),
         ("http://user:secret@host.test/a.png", "URLs with a user name are not fetched"),
+        ("http://user:x@secret@host.test/a.png", "URLs with a user name are not fetched"),
+        ("http://user:secret/x@host.test/a.png", "not a URL"),
+        ("http://user:a?secret@host.test/a.png", "not a URL"),
+        ("http://user:secret\u2100@host.test/a.png", "not a URL"),
         ("http://host.invalid/a.png", "no address of host.invalid"),
         ("http://" + "a" * 300 + ".test/a.png", "no address of"),
         ("http://a..b/a.png", "no address of"),
@@ -230,6 +269,20 @@ def test_urls_that_lead_nowhere_are_named_without_passwords(url: str, message: s
     with pytest.raises(ImageError, match=message) as caught:
         fetched(url, allow_private=True)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("ftp://me:secret@host/a.png", "ftp://host/a.png"),
+        ("https://host:80/@joe/a.png", "https://host:80/@joe/a.png"),
+        ("http://[::1]/@joe/a.png", "http://[::1]/@joe/a.png"),
+        ("abfs://pictures@account.net/a.png", "abfs://pictures@account.net/a.png"),
+        ("s3://pictures/a@b.png", "s3://pictures/a@b.png"),
+    ],
+)
+def test_messages_show_a_url_without_user_and_password(url: str, shown: str) -> None:
+    assert shown_url(url) == shown
 
 
 @pytest.mark.parametrize(

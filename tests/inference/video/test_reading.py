@@ -183,7 +183,7 @@ def test_a_camera_is_opened_by_its_number(
     system: str, opened: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file stands in for the device."""
-    path = write_clip(tmp_path / "x.mp4", [plain(RED)] * 3)
+    path = write_clip(tmp_path / "x.mp4", [plain(RED)] * 3, pts=[70_000, 70_001, 70_003])
     asked: list[tuple[object, object]] = []
     real = av.open
 
@@ -197,6 +197,8 @@ def test_a_camera_is_opened_by_its_number(
     monkeypatch.setattr(av, "enumerate_input_devices", lambda _: devices)
     frames, _ = read("camera:0")
     assert (asked, len(frames)) == ([opened], 3)
+    step = frames[1].pts
+    assert [frame.pts for frame in frames] == [0, step, 3 * step]
 
 
 def test_a_camera_that_is_not_there_is_named() -> None:

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,9 @@ from verdicts import left_behind
 
 from pixelwise.core.types import RGBImage, Scores
 from pixelwise.inference.predictor import Predictor
-from pixelwise.inference.segment_files import Outcome, plan, run
-from pixelwise.inference.video import saving
+from pixelwise.inference.segment_files import Outcome, run
+from pixelwise.inference.sources.tasks import plan
+from pixelwise.inference.video import saving, writing
 from pixelwise.inference.video.saving import Motion
 
 Segment = Callable[..., list[Outcome]]
@@ -77,6 +79,81 @@ def test_sound_that_mp4_does_not_hold_is_encoded_again(segment: Segment, tmp_pat
         assert float(sound.duration * sound.time_base) == pytest.approx(1.0, abs=0.15)
         heard = np.concatenate([frame.to_ndarray().ravel() for frame in file.decode(sound)])
     assert 0.1 < np.abs(heard).max() < 0.5
+
+
+@pytest.mark.parametrize(("ending", "codec", "rate"), [("avi", "mp3", 44_100), ("mkv", "mp3", 44_100)])
+def test_sound_that_mp4_holds_is_copied_from_other_containers(
+    ending: str, codec: str, rate: int, segment: Segment, tmp_path: Path
+) -> None:
+    path = write_clip(tmp_path / f"x.{ending}", [plain(RED)] * 10, sound=codec, sound_rate=rate)
+    (outcome,) = segment(path, kinds=("overlay",))
+    assert outcome.problem is None
+    assert sound_of(tmp_path / "out" / "x_overlay.mp4")[:20] == sound_of(path)[:20]
+
+
+@pytest.mark.parametrize(
+    ("ending", "codec", "rate", "made"),
+    [
+        ("mov", "pcm_s16le", 192_000, 96_000),
+        ("avi", "pcm_s16le", 5000, 7350),
+        ("avi", "adpcm_ms", 22_050, 22_050),
+    ],
+)
+def test_sound_of_an_unusual_rate_is_encoded_at_the_nearest_that_there_is(
+    ending: str, codec: str, rate: int, made: int, segment: Segment, tmp_path: Path
+) -> None:
+    path = write_clip(tmp_path / f"x.{ending}", [plain(RED)] * 10, sound=codec, sound_rate=rate)
+    (outcome,) = segment(path, kinds=("overlay",))
+    assert outcome.problem is None
+    with av.open(str(tmp_path / "out" / "x_overlay.mp4")) as file:
+        sound = file.streams.audio[0]
+        assert (sound.codec_context.name, sound.codec_context.sample_rate) == ("aac", made)
+        assert float(sound.duration * sound.time_base) == pytest.approx(1, abs=0.15)
+
+
+def test_sound_that_cannot_be_written_does_not_cost_the_pictures(
+    segment: Segment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> object:
+        raise av.ArgumentError(22, "Invalid argument")
+
+    monkeypatch.setattr(writing, "_sound", refused)
+    (outcome,) = segment(write_clip(tmp_path / "x.mp4", [plain(RED)] * 3, sound="aac"), kinds=("overlay",))
+    assert outcome.notes == ["3 frames", "overlay without the sound, which MP4 does not hold"]
+    assert colours(tmp_path / "out" / "x_overlay.mp4") == ["red"] * 3
+
+
+@pytest.mark.parametrize(("turn", "expected"), [(None, Fraction(16, 11)), (90, Fraction(11, 16))])
+def test_pixels_that_are_not_square_and_the_last_frame_are_shown_as_in_the_original(
+    turn: int | None, expected: Fraction, segment: Segment, tmp_path: Path
+) -> None:
+    path = write_clip(tmp_path / "x.mp4", [plain(RED)] * 3, turn=turn, aspect=Fraction(16, 11), rate=4)
+    segment(path, kinds=("overlay",))
+    with av.open(str(tmp_path / "out" / "x_overlay.mp4")) as file:
+        assert file.streams.video[0].sample_aspect_ratio == expected
+        assert file.duration == 750_000
+
+
+def test_joined_recordings_go_on_where_the_first_ends(segment: Segment, tmp_path: Path) -> None:
+    """The times of the second begin again, and so do those of its sound."""
+    one = write_clip(tmp_path / "one.m2ts", [plain(RED)] * 15, sound="mp2", sound_rate=48_000)
+    (tmp_path / "x.m2ts").write_bytes(one.read_bytes() * 2)
+    (outcome,) = segment(tmp_path / "x.m2ts", kinds=("overlay",))
+    assert outcome.frames == 30
+    overlay = tmp_path / "out" / "x_overlay.mp4"
+    steps = np.diff(times(overlay))
+    assert steps == pytest.approx([0.1] * 29, abs=1e-3)
+    with av.open(str(overlay)) as file:
+        sound = file.streams.audio[0]
+        assert float(sound.duration * sound.time_base) == pytest.approx(3, abs=0.1)
+
+
+def test_frames_a_microsecond_apart_are_all_kept(segment: Segment, tmp_path: Path) -> None:
+    """The container of the parts leaves out some times of decoding here."""
+    pts = [0, 1, 5, 100, 100_000, 100_001, 2_000_000]
+    path = write_clip(tmp_path / "x.mp4", [plain(RED)] * len(pts), pts=pts, rate=1_000_000)
+    segment(path, kinds=("overlay",))
+    assert times(tmp_path / "out" / "x_overlay.mp4") == pytest.approx([at / 1e6 for at in pts], abs=1e-6)
 
 
 def test_the_parts_of_a_long_video_are_joined_without_a_seam(
@@ -193,6 +270,18 @@ def test_another_video_model_or_motion_is_not_mixed_with_what_is_there(
     assert not segment(path)[0].skipped
     assert segment(path)[0].skipped
     assert not segment(path, overwrite=True)[0].skipped
+
+
+def test_temporary_files_of_killed_runs_are_removed(segment: Segment, tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "x.mp4", [plain(RED)] * 3)
+    segment(path)
+    for folder in ("x_frames", ".pixelwise/x_frames"):
+        place = tmp_path / "out" / folder / ".0123456789ab.partial"
+        place.parent.mkdir(exist_ok=True)
+        place.write_bytes(b"half of a mask")
+    (outcome,) = segment(path, overwrite=True)
+    assert outcome.problem is None
+    assert left_behind(tmp_path) == []
 
 
 def test_files_of_the_user_are_not_removed_or_mixed_with_results(segment: Segment, tmp_path: Path) -> None:

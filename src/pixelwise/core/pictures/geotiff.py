@@ -38,11 +38,12 @@ class Georeference:
     """Where a picture lies on the map.
 
     crs: the coordinate system as WKT, or none. transform: a, b, c, d, e, f of x = a column + b row + c,
-    y = d column + e row + f.
+    y = d column + e row + f. code: of the coordinate system, such as "EPSG:32633", if it has one.
     """
 
     crs: str | None
     transform: tuple[float, ...]
+    code: str | None = None
 
 
 class TiffWindows:
@@ -152,16 +153,21 @@ def _is_plain(image: Image.Image) -> bool:
 
 
 def georeference_of(path: Path) -> Georeference | None:
-    """Where a file lies on the map; None if it does not say. Raises MissingExtraError, ImageError."""
+    """Where a file lies on the map; None if it does not say. Raises ImageError, and MissingExtraError for a
+    TIFF file.
+    """
+    if not _is_tiff(path):
+        return None
     rasterio = _rasterio()
     if rasterio is None:
         raise MissingExtraError("rasterio")
-    if not _is_tiff(path):
-        return None
     with _dataset(rasterio, path, printable(path)) as dataset:
-        crs = None if dataset.crs is None else dataset.crs.to_wkt()
+        crs, code = None, None
+        if dataset.crs is not None:
+            crs, authority = dataset.crs.to_wkt(), dataset.crs.to_authority()
+            code = None if authority is None else ":".join(authority)
         transform = tuple(dataset.transform)[:6]
-    return None if crs is None and transform == (1, 0, 0, 0, 1, 0) else Georeference(crs, transform)
+    return None if crs is None and transform == (1, 0, 0, 0, 1, 0) else Georeference(crs, transform, code)
 
 
 def write_geotiff(file: BinaryIO, labels: Labels, classes: Classes, place: Georeference | None) -> None:

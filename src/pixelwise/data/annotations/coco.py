@@ -35,9 +35,9 @@ def write_coco(file: BinaryIO, pictures: Iterable[AnnotatedPicture], classes: Cl
         name = picture_name(picture.path, folder)
         images.append({"id": number, "file_name": name, "height": height, "width": width})
         for region in picture.regions:
-            if region.label == classes.background:
+            if region.id == classes.background:
                 continue
-            entry = {"id": written + 1, "image_id": number, "category_id": region.label + offset}
+            entry = {"id": written + 1, "image_id": number, "category_id": region.id + offset}
             text = json.dumps(entry | _shape(region, picture.size), allow_nan=False)
             file.write((",\n" if written else "\n").encode() + text.encode())
             written += 1

@@ -38,15 +38,15 @@ def geojson(
         {
             "type": "Feature",
             "properties": {
-                "class": classes.names[region.label],
-                "id": region.label,
+                "class": classes.names[region.id],
+                "id": region.id,
                 "area": region.area,
                 "confidence": region.confidence,
             },
             "geometry": {"type": "Polygon", "coordinates": [placed(ring) for ring in region.rings]},
         }
         for region in picture.regions
-        if region.label != classes.background
+        if region.id != classes.background
     ]
     content: dict[str, Any] = {"type": "FeatureCollection", "picture": printable(picture.path.name)}
     if crs is not None:

@@ -4,6 +4,7 @@ Polygons have no holes there; later ones lie above earlier ones. So a hole that 
 with the label `_background_`, as labelme's own scripts call it. Source: github.com/wkentaro/labelme.
 """
 
+import base64
 import json
 import os
 from pathlib import Path
@@ -18,8 +19,13 @@ from pixelwise.data.annotations.regions import AnnotatedPicture
 BACKGROUND, IGNORE = "_background_", "__ignore__"
 
 
-def labelme_json(picture: AnnotatedPicture, classes: Classes, folder: Path) -> str:
-    """The text of a JSON file in `folder` for a picture with all its regions, those of the background too."""
+def labelme_json(
+    picture: AnnotatedPicture, classes: Classes, folder: Path, content: bytes | None = None
+) -> str:
+    """The text of a JSON file in `folder` for a picture with all its regions, those of the background too.
+
+    content: of the picture's file, if it is kept in the JSON file, as for pictures that have no file.
+    """
     names = labelme_names(classes)
     shapes = [
         {
@@ -36,16 +42,16 @@ def labelme_json(picture: AnnotatedPicture, classes: Classes, folder: Path) -> s
         path = os.path.relpath(picture.path, folder)
     except ValueError:  # another drive
         path = os.path.abspath(picture.path)  # noqa: PTH100  resolve would follow links
-    content: dict[str, Any] = {
+    record: dict[str, Any] = {
         "version": "5.5.0",
         "flags": {},
         "shapes": shapes,
         "imagePath": printable(Path(path).as_posix()),
-        "imageData": None,
+        "imageData": None if content is None else base64.b64encode(content).decode(),
         "imageHeight": picture.size[0],
         "imageWidth": picture.size[1],
     }
-    return json.dumps(content, indent=2)
+    return json.dumps(record, indent=2)
 
 
 def labelme_names(classes: Classes) -> list[str]:

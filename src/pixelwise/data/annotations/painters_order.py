@@ -15,9 +15,9 @@ def painters_order(
     regions are returned that do not touch the picture's border: they may lie in a hole.
     """
     drawn = [
-        (region.label, Outline(region.outer.astype(float)))
+        (region.id, Outline(region.outer.astype(float)))
         for region in regions
-        if region.label != background or not _touches_border(region, size)
+        if region.id != background or not _touches_border(region, size)
     ]
     return sorted(drawn, key=lambda entry: -area([entry[1]]))
 

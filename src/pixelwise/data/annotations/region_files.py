@@ -18,7 +18,7 @@ def write_regions(file: BinaryIO, regions: Sequence[Region]) -> None:
     confidences = [np.nan if region.confidence is None else region.confidence for region in regions]
     np.savez_compressed(
         file,
-        labels=np.array([region.label for region in regions], np.uint8),
+        labels=np.array([region.id for region in regions], np.uint8),
         areas=np.array([region.area for region in regions], np.int64),
         boxes=np.array([region.box for region in regions], np.int64).reshape(-1, 4),
         centroids=np.array([region.centroid for region in regions], np.float64).reshape(-1, 2),

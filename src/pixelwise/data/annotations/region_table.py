@@ -3,7 +3,6 @@
 import csv
 import io
 from collections.abc import Iterable
-from pathlib import Path
 from typing import BinaryIO
 
 from pixelwise.core.classes import Classes
@@ -16,9 +15,7 @@ COLUMNS = (
 )
 
 
-def write_region_table(
-    file: BinaryIO, pictures: Iterable[AnnotatedPicture], classes: Classes, _folder: Path
-) -> None:
+def write_region_table(file: BinaryIO, pictures: Iterable[AnnotatedPicture], classes: Classes) -> None:
     """Write a row per region that is not background. area: pixels; share: of the picture, 0 to 1; places and
     sizes: pixels; confidence: 0 to 1.
     """
@@ -28,9 +25,9 @@ def write_region_table(
     for picture in pictures:
         total = picture.size[0] * picture.size[1]
         for region in picture.regions:
-            if region.label == classes.background:
+            if region.id == classes.background:
                 continue
-            name = text_cell(classes.names[region.label])
+            name = text_cell(classes.names[region.id])
             centroid = (f"{value:.2f}" for value in region.centroid)
             confidence = "" if region.confidence is None else f"{region.confidence:.4f}"
             share = f"{region.area / total:.6g}"
@@ -38,7 +35,7 @@ def write_region_table(
                 [
                     text_cell(picture.path),
                     name,
-                    region.label,
+                    region.id,
                     region.area,
                     share,
                     *region.box,

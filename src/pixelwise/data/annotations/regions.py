@@ -19,20 +19,21 @@ _Total = Callable[[_Values], _Values]
 class Region:
     """A region: 4-connected pixels of one class.
 
-    label: the class id. outer, holes: closed rings (N, 2) of corners x, y in pixels, without the first one
+    id: of the class. outer, holes: closed rings (N, 2) of corners x, y in pixels, without the first one
     repeated; pixel (0, 0) reaches from 0 to 1. Outer rings go clockwise in the picture, holes the other way.
-    area: pixels. box: x, y, width, height. centroid: x, y. confidence: the mean probability of the class,
-    0 to 1, or None if it is unknown. Area, box and centroid are those of the pixels,
-    also if the rings are simplified.
+    area: pixels. box: x, y, width, height. centroid: x, y. Area, box and centroid are those of the pixels,
+    also if the rings are simplified. confidence: the mean probability of the class, 0 to 1, or None if it is
+    unknown. name: of the class, empty where only ids are known.
     """
 
-    label: int
+    id: int
     outer: Ring
     holes: tuple[Ring, ...]
     area: int
     box: tuple[int, int, int, int]
     centroid: tuple[float, float]
     confidence: float | None = None
+    name: str = ""
 
     @property
     def rings(self) -> tuple[Ring, ...]:

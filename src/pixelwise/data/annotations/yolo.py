@@ -5,12 +5,13 @@ both directions. Classes are counted without the background. Source: docs.ultral
 """
 
 import json
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from pixelwise.core.classes import Classes
-from pixelwise.data.annotations.names import class_names
+from pixelwise.data.annotations.names import class_names, picture_name
 from pixelwise.data.annotations.regions import AnnotatedPicture, Region
 
 
@@ -20,17 +21,25 @@ def yolo_text(picture: AnnotatedPicture, classes: Classes) -> str:
     sides = np.array([picture.size[1], picture.size[0]], np.float64)
     lines = []
     for region in picture.regions:
-        if region.label in ids:
+        if region.id in ids:
             shares = (keyholed(region) / sides).reshape(-1).tolist()
-            lines.append(f"{ids.index(region.label)} {' '.join(f'{share:.9g}' for share in shares)}\n")
+            lines.append(f"{ids.index(region.id)} {' '.join(f'{share:.9g}' for share in shares)}\n")
     return "".join(lines)
 
 
-def yolo_yaml(classes: Classes) -> str:
-    """The names for data.yaml. Texts in JSON are texts in YAML."""
+def yolo_yaml(classes: Classes, images: Path, folder: Path) -> str:
+    """The text of data.yaml in `folder`: the names of the classes, and where the pictures are.
+
+    Texts in JSON are texts in YAML.
+    """
     names = [name for id_, name in enumerate(class_names(classes)) if id_ != classes.background]
-    quoted = (json.dumps(name).replace("\x7f", "\\x7f") for name in names)
-    return "names:\n" + "".join(f"  {id_}: {name}\n" for id_, name in enumerate(quoted))
+    place = _quoted(picture_name(images, folder))
+    lines = [f"  {id_}: {_quoted(name)}\n" for id_, name in enumerate(names)]
+    return f"train: {place}\nval: {place}\nnames:\n" + "".join(lines)
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text).replace("\x7f", "\\x7f")
 
 
 def keyholed(region: Region) -> npt.NDArray[np.int64]:

@@ -10,6 +10,7 @@ import base64
 import binascii
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -48,6 +49,14 @@ class Head:
     shapes: list[Labelled]
     imagePath: FileName | None = None  # noqa: N815
     imageData: str | None = None  # noqa: N815
+
+
+@dataclass(frozen=True, slots=True)
+class _Coco:
+    """a JSON file of COCO with annotations and categories."""
+
+    annotations: list[object]
+    categories: list[object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,16 +196,15 @@ def _decoded(text: str) -> bytes:
 def labelme(root: Path, split: str) -> LabelledImages:
     """The split of the folder `root`."""
     own = root / split
-    everywhere = sorted([*root.glob("*.json"), *root.glob("*/*.json")])
-    files = sorted((own if own.is_dir() else root).glob("*.json"))
+    heads = _heads([*root.glob("*.json"), *root.glob("[!.]*/*.json")])
+    files = [file for file in heads if file.parent == (own if own.is_dir() else root)]
     if not files:
         raise SplitError(
             f'no split "{split}": no JSON files in {own if own.is_dir() else root}',
             "PATH must name the folder with a .json file of labelme beside each picture",
         )
     images, labels = {}, set()
-    for file in everywhere:
-        head = read_json(file, "label", Head)
+    for file, head in heads.items():
         images[file] = _picture(file, head)
         labels |= {shape.label for shape in head.shapes}
     names = ["background", *_names(root, labels)]
@@ -210,6 +218,20 @@ def labelme(root: Path, split: str) -> LabelledImages:
     )
     chosen = entries if own.is_dir() else held_out(entries, split, 10)
     return LabelledImages(f"labelme:{root} {split}", chosen, {SEMANTIC: class_map})
+
+
+def _heads(files: list[Path]) -> dict[Path, Head]:
+    """The heads of files, sorted. COCO's files are left out: some tools write them beside labelme's."""
+    heads = {}
+    for file in sorted(files):
+        try:
+            heads[file] = read_json(file, "label", Head)
+        except DataError:
+            with suppress(DataError):
+                read_json(file, "label", _Coco)
+                continue
+            raise
+    return heads
 
 
 def _picture(file: Path, head: Head) -> Picture:

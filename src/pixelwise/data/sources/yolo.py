@@ -26,6 +26,7 @@ from pixelwise.data.sample_files import ImageFile, image_errors, portable, read_
 from pixelwise.data.sources.folder import by_stem, held_out
 
 _LISTS = ("data.yaml", "data.yml", "dataset.yaml")
+_CLASS_LISTS = {"classes", "labels"}  # of other tools, which keep them beside the outlines
 _MOST_BYTES = 2_000_000  # of a list of at most 255 names
 _LINE = "a line is CLASS X Y X Y X Y ..., shares of the picture's sides"
 
@@ -109,7 +110,7 @@ def yolo(root: Path, split: str) -> LabelledImages:
     if not labels.is_dir():
         raise DataError(f"the labels of {images} are missing: {labels} not found", "expected NAME.txt in it")
     pictures = by_stem(images, IMAGE_SUFFIXES)
-    if orphans := sorted(by_stem(labels, (".txt",)).keys() - pictures.keys()):
+    if orphans := sorted(by_stem(labels, (".txt",)).keys() - pictures.keys() - _CLASS_LISTS):
         raise DataError(
             f"{len(orphans)} label files have no picture in {images}, {orphans[0]}.txt for one",
             "add the pictures, or remove the files",
@@ -142,8 +143,8 @@ def _read_lists(file: Path) -> _Lists:
 
 
 def _images(folder: Path, lists: _Lists, split: str) -> tuple[Path, bool]:
-    """The folder of the split's pictures, and whether it holds all splits. Raises SplitError if there is
-    none.
+    """The folder of the split's pictures, and whether it holds all splits, which it does if the file names it
+    for training and validation. Raises SplitError if there is none.
     """
     named = {"train": lists.train, "val": lists.val, "test": lists.test}.get(split)
     base = folder / Path(lists.path).expanduser()
@@ -156,7 +157,7 @@ def _images(folder: Path, lists: _Lists, split: str) -> tuple[Path, bool]:
     places += [place for name in names for place in (folder / "images" / name, folder / name / "images")]
     for place in places:
         if place.is_dir():
-            return place, False
+            return place, named is not None and lists.train == lists.val
     if (folder / "images").is_dir():
         return folder / "images", True
     raise SplitError(f'no split "{split}": {places[0]} not found', "expected a folder of pictures")

@@ -14,7 +14,7 @@ from pixelwise.core.pictures.reading import fitting
 from pixelwise.core.types import VOID, Labels, RGBImage
 from pixelwise.data import LabelledImages
 from pixelwise.evaluation.evaluation import Evaluation, Judged, labels_of, match_classes
-from pixelwise.inference.results import drawing
+from pixelwise.inference.results.tints import tints
 
 Rank = Literal["worst", "median", "best"]
 
@@ -87,9 +87,8 @@ def exhibits(evaluation: Evaluation, predictor: Judged, dataset: LabelledImages)
 
 
 def label_picture(labels: Labels, classes: Classes) -> Image.Image:
-    """Labels in colours that are visible on any background; VOID is cream."""
-    visible = Classes(classes.names, tuple(map(drawing.visible_colour, classes.palette)))
-    return label_pictures.mask(labels, visible)
+    """Labels in the colours of overlays; VOID is cream."""
+    return label_pictures.mask(labels, Classes(classes.names, tints(classes)))
 
 
 def error_picture(image: RGBImage, truth: Labels, prediction: Labels) -> Image.Image:

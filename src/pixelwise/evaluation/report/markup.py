@@ -10,7 +10,7 @@ from PIL import Image
 
 from pixelwise.core.classes import Classes
 from pixelwise.core.pictures.writing import data_url
-from pixelwise.inference.results.drawing import visible_colour
+from pixelwise.inference.results.tints import tints
 
 
 def section(title: str, body: str, *notes: str) -> str:
@@ -40,7 +40,7 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]], style: str = "
 
 def class_name(id_: int, classes: Classes) -> str:
     """The name after a swatch in the colour that label pictures show the class in."""
-    red, green, blue = visible_colour(classes.palette[id_])
+    red, green, blue = tints(classes)[id_]
     return f'<i class="swatch" style="background:rgb({red} {green} {blue})"></i>{escape(classes.names[id_])}'
 
 

@@ -5,7 +5,7 @@ batches grow with the load, and a single call never waits for others to come.
 """
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -79,17 +79,24 @@ class Batching:
 
     def _run(self, batch: list[_Call]) -> None:
         """Score a batch; if that fails, each image by itself: memory may suffice for one, and a fault is that
-        of its own image.
+        of its own image. Whatever happens, all calls get an answer: others wait for it.
         """
-        found: Iterable[Scores | None] = [None] * len(batch)
-        if len(batch) > 1:
-            with suppress(Exception):
-                found = self._engine.batch_scores([call.image for call in batch])
-        for call, scores in zip(batch, found, strict=True):
-            try:  # a view would keep the whole batch in memory
-                call.scores.set_result(self._engine.scores(call.image) if scores is None else scores.copy())
-            except Exception as fault:
-                call.scores.set_exception(fault)
+        found: Sequence[Scores] = ()
+        try:
+            if len(batch) > 1:
+                with suppress(Exception):
+                    found = self._engine.batch_scores([call.image for call in batch])
+            whole = len(found) == len(batch)
+            for index, call in enumerate(batch):
+                try:  # a view would keep the whole batch in memory
+                    scores = found[index].copy() if whole else self._engine.scores(call.image)
+                    call.scores.set_result(scores)
+                except Exception as fault:
+                    call.scores.set_exception(fault)
+        finally:  # this thread may have been interrupted
+            for call in batch:
+                if not call.scores.done():
+                    call.scores.set_exception(RuntimeError("the thread that scored this picture was stopped"))
 
 
 def together(engine: Engine) -> int:

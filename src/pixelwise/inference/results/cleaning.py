@@ -19,7 +19,7 @@ class Cleaning:
     that is not background stays. fill_holes: background that lies inside one class gets that class, for
     example the gap between an arm and the body. min_region: regions smaller than this share of the picture
     (0 to 1) get the class with which they share the longest border; the largest region that is not
-    background always stays.
+    background stays if it has a tenth of that share.
     """
 
     only: tuple[str, ...] = ()
@@ -74,6 +74,22 @@ class Cleaning:
 
 AS_IS = Cleaning()
 """Labels stay as the model gives them."""
+
+_CUTOUT_CLEANING = Cleaning(min_region=0.01)
+
+
+def cleaned_for_cutout(labels: Labels, classes: Classes) -> Labels:
+    """(H, W) the labels without regions below 1 % of the picture.
+
+    Background that reaches the picture's border stays even if it is smaller, such as the gap between two
+    legs. Enclosed specks of it are filled.
+    """
+    cleaned = _CUTOUT_CLEANING.clean(labels, classes)
+    if classes.background is not None:
+        filled = (labels != classes.background).astype(np.uint8)
+        _core.fill_holes(filled, 0)
+        cleaned[filled == 0] = classes.background
+    return cleaned
 
 
 def _kept(labels: Labels, ids: Sequence[int], background: int) -> Labels:

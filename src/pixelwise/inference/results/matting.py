@@ -28,8 +28,8 @@ def cutout(photo: RGBImage, solid: npt.NDArray[np.bool_]) -> Image.Image:
     factor = min(1.0, _SMALL_SIDE / max(size))
     small = max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
     radius = max(2, round(max(small) * _RADIUS))
-    guide = _reduced(photo, small) / np.float32(255)
-    known = _reduced(solid * np.uint8(255), small) / np.float32(255)
+    guide = reduced(photo, small) / np.float32(255)
+    known = reduced(solid * np.uint8(255), small) / np.float32(255)
     mixed = np.nonzero(_near_edge(known, size, radius))
 
     def there(planes: list[Plane]) -> Plane:
@@ -43,9 +43,9 @@ def cutout(photo: RGBImage, solid: npt.NDArray[np.bool_]) -> Image.Image:
     alpha = solid.astype(np.float32)
     alpha[mixed] = share[:, 0]
 
-    opaque = _reduced(alpha, small)
-    own = there(_surroundings(guide, opaque, radius))
-    behind = there(_surroundings(guide, 1 - opaque, radius))
+    opaque = reduced(alpha, small)
+    own = there(surroundings(guide, opaque, radius))
+    behind = there(surroundings(guide, 1 - opaque, radius))
     estimate = own + share * (colours - share * own - (1 - share) * behind)
     estimate = np.where(share == 1, colours, np.clip(estimate, 0, 1))
     picture = photo.copy()
@@ -83,7 +83,7 @@ def _linear_models(guide: Planes, known: Plane, radius: int) -> list[Plane]:
     return [models[..., i] for i in range(4)]
 
 
-def _surroundings(guide: Planes, share: Plane, radius: int) -> list[Plane]:
+def surroundings(guide: Planes, share: Plane, radius: int) -> list[Plane]:
     """The mean colour around each pixel, weighted by `share`; from a wider window where there is none."""
     near, far = (_box(np.dstack([guide * share[..., None], share]), width) for width in (radius, 6 * radius))
     sums = near + np.float32(1e-3) * far
@@ -114,7 +114,7 @@ def _box(planes: Planes, radius: int) -> Planes:
     return result
 
 
-def _reduced(values: npt.NDArray[np.generic], size: tuple[int, int]) -> npt.NDArray[np.float32]:
+def reduced(values: npt.NDArray[np.generic], size: tuple[int, int]) -> npt.NDArray[np.float32]:
     """The means of boxes, (height, width), as float32."""
     if values.shape[:2] != size:
         values = np.asarray(Image.fromarray(values).resize((size[1], size[0]), Image.Resampling.BOX))

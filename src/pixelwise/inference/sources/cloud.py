@@ -1,17 +1,32 @@
 """Pictures of cloud storage and other places that fsspec knows by URL: s3://, gs://, az:// and more."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import PurePath, PurePosixPath
 from typing import Any
 
 from pixelwise.core.errors import ImageError, MissingExtraError
 from pixelwise.core.pictures.reading import Encoded
 from pixelwise.core.terminal import printable
-from pixelwise.inference.sources.urls import ALLOW, MOST_BYTES, scheme_of
+from pixelwise.inference.sources.urls import ALLOW, MOST_BYTES, scheme_of, shown_url
 
 _STORES = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oci", "oss", "hf", "memory"})
 """Schemes whose servers are public or chosen by the user's own settings. Others may reach into the own
 network or the disk: they must be allowed, as private addresses must."""
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file of a store: its URL, and its path relative to the folder that was named."""
+
+    store: "Store"
+    path: str
+    url: str
+    place: PurePath
+
+    def read(self) -> Encoded:
+        """The content. Raises ImageError if the file cannot be read or is too large."""
+        return self.store.content(self.path, shown_url(self.url))
 
 
 class Store:
@@ -19,7 +34,7 @@ class Store:
 
     def __init__(self, url: str, allow_private: bool = False) -> None:
         """Raises ImageError if the URL is not understood or not allowed, or if a package is missing."""
-        self.shown = printable(url)
+        self.shown, self._url = shown_url(url), url
         scheme = scheme_of(url)
         if not allow_private and (scheme not in _STORES or "::" in url):
             raise ImageError(
@@ -37,14 +52,14 @@ class Store:
         except Exception as problem:  # of any file system's library
             raise self._fault(problem) from problem
 
-    def files(self) -> Iterator[tuple[str, PurePath]]:
-        """(URL, path relative to the folder) of the file itself, or of all files below the folder, sorted.
+    def files(self) -> Iterator[StoredFile]:
+        """The file itself, or all files below the folder, sorted, but no hidden ones. Raises ImageError.
 
-        Hidden ones are left out. Raises ImageError.
+        They are read here and not by their URLs, of which fsspec keeps neither the host nor the archive.
         """
         try:
             if self._system.isfile(self._path):
-                yield self._url(self._path), PurePath(PurePosixPath(self._path).name)
+                yield StoredFile(self, self._path, self._url, PurePath(PurePosixPath(self._path).name))
                 return
             found = sorted(self._system.find(self._path))
         except Exception as problem:  # of any file system's library
@@ -52,31 +67,35 @@ class Store:
         if not found:
             raise ImageError(f"{self.shown}: no such file or folder, or it is empty")
         root = self._path.rstrip("/")
+        folder, chained, archive = self._url.partition("::")
         for path in found:
             place = PurePosixPath(path.removeprefix(root).lstrip("/"))
             if not any(part.startswith(".") for part in place.parts):
-                yield self._url(path), PurePath(*place.parts)
+                url = f"{folder.rstrip('/')}/{place}{chained}{archive}"
+                yield StoredFile(self, path, url, PurePath(*place.parts))
 
-    def content(self) -> Encoded:
-        """The content of the file. Raises ImageError if it cannot be read or is too large."""
+    def content(self, path: str | None = None, shown: str | None = None) -> Encoded:
+        """The content of the file that the URL names, or of another of the store, called `shown` in messages.
+
+        Raises ImageError if it cannot be read or is too large.
+        """
+        shown = shown or self.shown
         try:
-            with self._system.open(self._path, "rb") as file:
+            with self._system.open(path or self._path, "rb") as file:
                 content: bytes = file.read(MOST_BYTES + 1)
         except Exception as problem:  # of any file system's library
-            raise self._fault(problem) from problem
+            raise self._fault(problem, shown) from problem
         if len(content) > MOST_BYTES:
             raise ImageError(
-                f"{self.shown}: expected at most {MOST_BYTES // 1_000_000} MB, got more", "download it first"
+                f"{shown}: expected at most {MOST_BYTES // 1_000_000} MB, got more", "download it first"
             )
-        return Encoded(content, self.shown)
+        return Encoded(content, shown)
 
-    def _url(self, path: str) -> str:
-        return str(self._system.unstrip_protocol(path))
-
-    def _fault(self, problem: Exception) -> ImageError:
+    def _fault(self, problem: Exception, shown: str | None = None) -> ImageError:
+        shown = shown or self.shown
         if isinstance(problem, FileNotFoundError):
-            return ImageError(f"{self.shown}: no such file or folder")
+            return ImageError(f"{shown}: no such file or folder")
         reason: Any = getattr(problem, "strerror", None) or str(problem) or type(problem).__name__
         hint = f"install the package of fsspec for {printable(self.scheme)}://, such as s3fs or gcsfs"
         missing = isinstance(problem, ImportError)
-        return ImageError(f"{self.shown}: {printable(reason)[:200]}", hint if missing else None)
+        return ImageError(f"{shown}: {printable(reason)[:200]}", hint if missing else None)

@@ -13,10 +13,10 @@ from pixelwise.core.errors import ImageError, PixelwiseError
 from pixelwise.core.pictures.endings import IMAGE_SUFFIXES, RAW_SUFFIXES, VIDEO_SUFFIXES
 from pixelwise.core.pictures.reading import Encoded
 from pixelwise.core.terminal import printable
-from pixelwise.inference.results.finished_results import is_result
+from pixelwise.inference.outputs.finished_results import is_result
 from pixelwise.inference.sources.cloud import Store
-from pixelwise.inference.sources.given import path_of, read_stdin, read_url
-from pixelwise.inference.sources.urls import is_url, name_of, scheme_of
+from pixelwise.inference.sources.given import path_of, read_stdin
+from pixelwise.inference.sources.urls import fetched, is_url, name_of, scheme_of, shown_url
 from pixelwise.inference.video.reading import is_camera
 
 # fmt: off
@@ -115,7 +115,7 @@ def _expand(given: str | Path, search: _Search) -> Iterator[Found]:
 def _at_url(url: str, search: _Search) -> Iterator[Found]:
     try:
         if scheme_of(url) in ("http", "https"):
-            yield _remote(url, PurePath(name_of(url)), search)
+            yield Found(url, PurePath(name_of(url)), read=partial(_fetched, url, search.allow_private))
         elif scheme_of(url) == "file":
             yield from _on_disk(path_of(url, search.allow_private), search)
         else:
@@ -127,24 +127,19 @@ def _at_url(url: str, search: _Search) -> Iterator[Found]:
 def _in_store(url: str, search: _Search) -> Iterator[Found]:
     files = list(Store(url, search.allow_private).files())
     count = 0
-    for address, place in files:
-        kind = _KIND_PASSED_OVER.get(place.suffix.lower())
-        if place.suffix.lower() in IMAGE_SUFFIXES or len(files) == 1:
+    for file in files:
+        ending = file.place.suffix.lower()
+        if ending in IMAGE_SUFFIXES or len(files) == 1:
             count += 1
-            yield _remote(address, place, search)
-        elif kind is not None:
-            search.passed_over.setdefault(kind, []).append(address)
+            yield Found(file.url, file.place, read=file.read)
+        elif ending in _KIND_PASSED_OVER:
+            search.passed_over.setdefault(_KIND_PASSED_OVER[ending], []).append(file.url)
     if count == 0:
-        raise ImageError(f"{printable(url)}: {_NO_PICTURES}", _ENDINGS)
+        raise ImageError(f"{shown_url(url)}: {_NO_PICTURES}", _ENDINGS)
 
 
-def _remote(url: str, place: PurePath, search: _Search) -> Found:
-    return Found(url, place, read=partial(_content, url, search.allow_private))
-
-
-def _content(url: str, allow_private: bool) -> Encoded:
-    content = read_url(url, allow_private)
-    return content if isinstance(content, Encoded) else Encoded(content.read_bytes(), url)
+def _fetched(url: str, allow_private: bool) -> Encoded:
+    return Encoded(fetched(url, allow_private), url)
 
 
 def _on_disk(given: str | Path, search: _Search) -> Iterator[Found]:

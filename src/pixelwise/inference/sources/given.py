@@ -13,7 +13,7 @@ from pixelwise.core.errors import ImageError
 from pixelwise.core.pictures.reading import Encoded, Readable
 from pixelwise.core.terminal import printable
 from pixelwise.inference.sources.cloud import Store
-from pixelwise.inference.sources.urls import ALLOW, fetched, is_url, scheme_of
+from pixelwise.inference.sources.urls import ALLOW, fetched, is_url, scheme_of, shown_url
 
 MOST_BYTES = 500_000_000
 """Of a file object: its content is kept in memory."""
@@ -75,7 +75,7 @@ def read_url(url: str, allow_private: bool) -> Encoded | Path:
 def path_of(url: str, allow_private: bool) -> Path:
     """The path that a file:// URL names. Raises ImageError if that is not allowed."""
     if not allow_private:
-        raise ImageError(f"{printable(url)}: file:// is not read", f"give the path; or {ALLOW}")
+        raise ImageError(f"{shown_url(url)}: file:// is not read", f"give the path; or {ALLOW}")
     return Path(url2pathname(urlsplit(url).path))
 
 

@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,7 +17,10 @@ from pixelwise.core.types import IMAGE, Channel
 from pixelwise.data.sample_files import ChannelFile, Part, read_part
 from pixelwise.data.sources.folder import by_stem
 from pixelwise.data.sources.nyud import LogDepthFile
-from pixelwise.inference.results.finished_results import state_of
+from pixelwise.inference.outputs.records import state_of
+
+if TYPE_CHECKING:
+    from pixelwise.data.sample_files import Part
 
 DEPTH, HHA = "depth", "hha"
 
@@ -39,6 +43,7 @@ class Partners:
         """Those in these folders, by channel. Raises DataError if one is not a folder or if two files of it
         share a name.
         """
+
         files = {}
         for channel, folder in folders.items():
             if not folder.is_dir():
@@ -74,6 +79,7 @@ class Partners:
         """(H, W, K): what a net with these `inputs` sees of a picture. Raises DataError or ImageError, naming
         the file, if one is missing, broken or of another size than the picture.
         """
+
         image = read_picture(picture)
         parts: list[Channel] = []
         for name in inputs:
@@ -93,7 +99,8 @@ class Partners:
         states = [(str(path.resolve()), state_of(path)) for path in paths if path is not None]
         return hashlib.sha256(repr((self.millimetres, states)).encode()).hexdigest()[:16]
 
-    def _part(self, channel: str, picture: Path) -> Part[Channel]:
+    def _part(self, channel: str, picture: Path) -> "Part[Channel]":
+
         path = self.path(channel, picture)
         as_logarithm = channel == DEPTH and self.millimetres and path.suffix.lower() != ".npy"
         return LogDepthFile(path) if as_logarithm else ChannelFile(path)

@@ -32,6 +32,7 @@ _SILENCE = 15.0  # seconds without a byte
 _REDIRECTS = 5
 _PART = 65_536
 _URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")  # two letters at least: C:// is a drive
+_USER = re.compile(r"//(?:[^/?#]*|[^/?#:\[]*:\d*[^\d/?#].*)@")  # the second: a password with / or ?
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _LONGEST_NAME = 120
 
@@ -44,6 +45,13 @@ def is_url(source: object) -> bool:
 def scheme_of(url: str) -> str:
     """http of http://..., in lower case."""
     return url.partition("://")[0].lower()
+
+
+def shown_url(url: str) -> str:
+    """The URL for messages, without user and password."""
+    if scheme_of(url) in ("abfs", "abfss"):  # container@account
+        return printable(url)
+    return printable(_USER.sub("//", url, count=1))
 
 
 def name_of(url: str) -> str:
@@ -69,7 +77,7 @@ def fetched(
     shorter than announced, compressed in transit, or said to be text, audio or video.
     """
     deadline = time.monotonic() + seconds
-    shown, here = _shown(url), url
+    shown, here = shown_url(url), url
     for _ in range(_REDIRECTS + 1):
         parts = _parts(here, shown)
         addresses = _addresses(parts, shown, allow_private)
@@ -79,22 +87,17 @@ def fetched(
                 here = urljoin(here, answer.headers.get("Location") or "")
                 continue
             return _content(answer, most_bytes, shown)
-    raise ImageError(f"{shown}: more than {_REDIRECTS} redirects, the last to {_shown(here)}")
-
-
-def _shown(url: str) -> str:
-    """The URL for messages, without a password."""
-    return printable(re.sub(r"//[^/@]*@", "//", url))
+    raise ImageError(f"{shown}: more than {_REDIRECTS} redirects, the last to {shown_url(here)}")
 
 
 def _parts(url: str, shown: str) -> SplitResult:
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port  # a wrong port is a ValueError
-    except ValueError as problem:
-        raise ImageError(f"{shown}: not a URL: {printable(problem)}") from None
+    except ValueError:  # whose message may hold a part of a password
+        raise ImageError(f"{shown}: not a URL: its host or port cannot be read") from None
     if parts.scheme not in ("http", "https") or not host:
-        raise ImageError(f"{shown}: expected the http(s) URL of a picture, got {_shown(url)}")
+        raise ImageError(f"{shown}: expected the http(s) URL of a picture, got {shown_url(url)}")
     if parts.username is not None:
         raise ImageError(f"{shown}: URLs with a user name are not fetched", "download the picture first")
     return parts
@@ -127,16 +130,18 @@ def is_public(address: str) -> bool:
             inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(str(inner))
+        if ip.is_site_local:
+            return False
     return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified)
 
 
 class _Connection(http.client.HTTPConnection):
     """Connects to one of the addresses that were checked, whatever the host's name means by now."""
 
-    def __init__(self, parts: SplitResult, addresses: list[str], timeout: float) -> None:
+    def __init__(self, parts: SplitResult, addresses: list[str], deadline: float) -> None:
         secure = parts.scheme == "https"
-        super().__init__(parts.hostname or "", parts.port or (443 if secure else 80), timeout=timeout)
-        self._addresses, self._secure = addresses, secure
+        super().__init__(parts.hostname or "", parts.port or (443 if secure else 80))
+        self._addresses, self._secure, self._deadline = addresses, secure, deadline
         self._line: socket.socket | None = None
         self._answer: http.client.HTTPResponse | None = None
 
@@ -145,13 +150,22 @@ class _Connection(http.client.HTTPConnection):
         if self._secure:
             context = ssl.create_default_context()
             self.sock = self._line = context.wrap_socket(self._line, server_hostname=self.host)
+        self._patience()  # `cut` may have come while there was nothing to cut
 
     def _first_that_answers(self) -> socket.socket:
         *others, last = self._addresses
         for address in others:  # of IPv6 perhaps, which this machine may not reach
+            patience = self._patience()
             with suppress(OSError):
-                return socket.create_connection((address, self.port), self.timeout)
-        return socket.create_connection((last, self.port), self.timeout)
+                return socket.create_connection((address, self.port), patience)
+        return socket.create_connection((last, self.port), self._patience())
+
+    def _patience(self) -> float:
+        """Seconds to wait for the server now. Raises TimeoutError after the deadline."""
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        return min(_SILENCE, left)
 
     def answer(self) -> http.client.HTTPResponse:
         self._answer = self.getresponse()
@@ -177,15 +191,14 @@ def _connection(
 
     Faults of the network and of HTTP within the block become an ImageError.
     """
-    left = deadline - time.monotonic()
-    connection = _Connection(parts, addresses, max(0.01, min(_SILENCE, left)))
+    connection = _Connection(parts, addresses, deadline)
     late = threading.Event()
 
     def cut() -> None:
         late.set()
         connection.cut()
 
-    watch = threading.Timer(max(0.0, left), cut)
+    watch = threading.Timer(max(0.0, deadline - time.monotonic()), cut)
     watch.daemon = True
     watch.start()
     try:

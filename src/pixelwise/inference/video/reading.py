@@ -20,6 +20,7 @@ from pixelwise.core.errors import ImageError, MissingExtraError
 from pixelwise.core.files import open_file
 from pixelwise.core.terminal import printable
 from pixelwise.core.types import RGBImage
+from pixelwise.inference.video.clock import Clock
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -80,6 +81,8 @@ class Video:
             raise
         self.time_base = Fraction(self._stream.time_base or Fraction(1, 1000))
         self.rate = Fraction(self._stream.average_rate or 25)
+        self.aspect = Fraction(self._stream.sample_aspect_ratio or 1)
+        """The width of a pixel of the frames, which are upright when they have been read, in heights."""
         seconds = (self._container.duration or 0) / 1_000_000
         self.count: int | None = self._stream.frames or round(seconds * self.rate) or None
         """About how many frames there are, as the file says; None if it does not."""
@@ -105,15 +108,22 @@ class Video:
             self._file.close()
 
     def frames(self) -> Iterator[Frame]:
-        """All frames in order, with pts that increase. What cannot be decoded is left out; see `notes`.
+        """All frames in order, with pts that increase, those of a camera from 0: its clock may have run for
+        days. What cannot be decoded is left out; see `notes`.
 
         Raises ImageError if there is no frame at all, or one is too large.
         """
         last: int | None = None
+        began, clock = 0, Clock(self.time_base, 1 / self.rate)
         size: tuple[int, ...] = ()
         for image in self._decoded():
-            pts = image.pts if image.pts is not None else (0 if last is None else last + 1)
-            last = pts if last is None else max(pts, last + 1)
+            if image.pts is not None:
+                pts = clock.steady(image.pts)
+            else:
+                pts = 0 if last is None else began + last + 1
+            if last is None and self.is_camera:
+                began = pts
+            last = pts - began if last is None else max(pts - began, last + 1)
             pixels = self._upright(image)
             if size and pixels.shape[:2] != size and self.size_changes is None:
                 self.size_changes = self._read
@@ -224,6 +234,8 @@ class Video:
         self._expect_bounded(image.width, image.height, self.pixels)
         pixels = np.asarray(image.to_ndarray(format="rgb24"), np.uint8)
         turns = round(image.rotation / 90) % 4
+        if self._read == 0 and turns % 2:
+            self.aspect = 1 / self.aspect
         return np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels
 
 

@@ -19,20 +19,24 @@ from pathlib import Path
 
 import numpy as np
 
+from pixelwise.core.classes import Classes
 from pixelwise.core.errors import ImageError
-from pixelwise.core.files import open_file, write_atomically
+from pixelwise.core.files import open_file, write_atomically, write_together
 from pixelwise.core.pictures.memory_budget import PICTURES
 from pixelwise.core.terminal import printable
 from pixelwise.core.threads import in_order
 from pixelwise.core.types import RGBImage
+from pixelwise.data.annotations.region_files import read_regions
+from pixelwise.data.annotations.regions import AnnotatedPicture
+from pixelwise.inference.outputs.finished_results import FRAMES, OVERLAID
 from pixelwise.inference.predictor import Predictor
-from pixelwise.inference.probabilities import Area
-from pixelwise.inference.results.finished_results import FRAMES, OVERLAID
-from pixelwise.inference.segmentation import KINDS
+from pixelwise.inference.probabilities import NOTHING_FOUND, Area, nothing_found
+from pixelwise.inference.results.kind import Run, Saving
+from pixelwise.inference.results.kinds import KINDS, run_files, writes
 from pixelwise.inference.video.frames import segmented
 from pixelwise.inference.video.reading import Video
 from pixelwise.inference.video.smoothing import Segmented
-from pixelwise.inference.video.writing import encode_part, join_parts
+from pixelwise.inference.video.writing import Shape, encode_part, join_parts
 
 PART = 50
 """Frames that are finished together."""
@@ -105,9 +109,10 @@ class SavedVideo:
 class VideoResults:
     """Where the results of one video are."""
 
-    def __init__(self, target: Path, scratch: Path, kinds: Sequence[str]) -> None:
+    def __init__(self, target: Path, scratch: Path, kinds: Sequence[str], saving: Saving) -> None:
         """`target`: their path without endings. scratch: a folder for parts."""
         self.kinds = tuple(kinds)
+        self.saving = saving
         self.of_frames = tuple(kind for kind in kinds if kind != OVERLAY)
         self.folder = Path(f"{target}{FRAMES}")
         self.overlay = Path(f"{target}{OVERLAID}")
@@ -116,6 +121,11 @@ class VideoResults:
     def outputs(self) -> dict[str, Path]:
         return {kind: self.overlay if kind == OVERLAY else self.folder for kind in self.kinds}
 
+    def files(self, index: int) -> dict[str, Path]:
+        """The files of a frame by kind."""
+        folders = {kind: self._scratch if KINDS[kind].is_hidden else self.folder for kind in self.of_frames}
+        return {kind: folder / f"{index:06}{KINDS[kind].ending}" for kind, folder in folders.items()}
+
     def sizes(self, frames: int) -> dict[str, int]:
         """What tells complete results from others: the bytes of the video, the number of frames."""
         return {kind: self.overlay.stat().st_size if kind == OVERLAY else frames for kind in self.kinds}
@@ -123,15 +133,40 @@ class VideoResults:
     def are_complete(self, sizes: dict[str, int]) -> bool:
         """Whether all results of an earlier run are there."""
         try:
-            return all(
-                (self.overlay.stat().st_size if kind == OVERLAY else self._count(kind)) == sizes[kind]
-                for kind in self.kinds
-            )
+            return all(self._is_complete(kind, sizes[kind]) for kind in self.kinds)
         except (OSError, KeyError):
             return False
 
-    def _count(self, kind: str) -> int:
-        return sum(1 for path in self.folder.iterdir() if _is_of(path, kind))
+    def _is_complete(self, kind: str, size: int) -> bool:
+        if kind == OVERLAY:
+            return self.overlay.stat().st_size == size
+        run_file = KINDS[kind].run_file
+        if run_file is not None and not (self.folder / run_file.name).is_file():
+            return False
+        return KINDS[kind].is_hidden or sum(1 for path in self.folder.iterdir() if _is_of(path, kind)) == size
+
+    def write_run_files(self, classes: Classes, size: tuple[int, int]) -> None:
+        """Write the files about all frames into their folder, beside the frames' own."""
+
+        def frames() -> Iterator[AnnotatedPicture]:
+            for path in sorted(path for path in self._scratch.iterdir() if _is_of(path, hidden)):
+                name = path.name.removesuffix(KINDS[hidden].ending)
+                regions = (region.simplified(self.saving.tolerance) for region in read_regions(path))
+                yield AnnotatedPicture(self.folder / f"{name}.jpg", size, tuple(regions))
+
+        hidden = next((kind for kind in self.of_frames if KINDS[kind].is_hidden), "")
+        write_together(run_files(Run(frames, classes, self.folder, self.folder), self.of_frames))
+
+    def expect_no_annotations(self) -> None:
+        """Raise ImageError if frames have annotations of these kinds: people may have corrected them."""
+        kinds = [kind for kind in self.of_frames if KINDS[kind].is_annotation]
+        if self.folder.is_dir() and any(
+            _is_of(path, kind) for path in self.folder.iterdir() for kind in kinds
+        ):
+            raise ImageError(
+                f"{printable(self.folder)} holds annotations of an earlier run, perhaps corrected",
+                "keep that folder elsewhere, or --overwrite makes them again",
+            )
 
     def part(self, number: int) -> Path:
         return self._scratch / f"{number:06}.part"
@@ -203,7 +238,8 @@ def save_video(
         while first := list(islice(ending, 1)):
             number, size = progress.frames // PART, progress.shown_size or first[0][2].shape[:2]
             if OVERLAY in results.kinds:
-                write = partial(encode_part, frames=counted(), time_base=video.time_base, size=size)
+                shape = Shape(size, video.time_base, video.rate / motion.every, video.aspect)
+                write = partial(encode_part, frames=counted(), shape=shape)
                 write_atomically(results.part(number), write)
             else:
                 deque(counted(), maxlen=0)
@@ -212,11 +248,13 @@ def save_video(
             results.record(progress)
     if progress.frames == 0:
         raise ImageError(f"{video.shown}: no frame of this video can be decoded")
+    notes = _notes(video, motion, progress, predictor.classes)
+    results.write_run_files(predictor.classes, progress.size)
     if OVERLAY in results.kinds:
         parts = [results.part(number) for number in range(-(-progress.frames // PART))]
         shown = printable(results.overlay)
-        write_atomically(results.overlay, lambda file: join_parts(file, parts, original, shown))
-    return SavedVideo(progress, results.outputs(), _notes(video, motion, progress))
+        write_atomically(results.overlay, lambda file: notes.extend(join_parts(file, parts, original, shown)))
+    return SavedVideo(progress, results.outputs(), notes)
 
 
 Saved = tuple[Segmented, list[Area], RGBImage]
@@ -247,14 +285,13 @@ def _ctrl_c_ends(video: Video) -> Iterator[Callable[[], bool]]:
 def _saved_frame(results: VideoResults, entry: Segmented) -> Saved:
     result = entry.result
     with PICTURES.reserve(result.saving_bytes(results.kinds)):
-        if results.of_frames:
-            result.save(results.folder / f"{entry.index:06}", results.of_frames)
+        write_together(writes(result, results.files(entry.index), results.saving))
         wanted = OVERLAY in results.kinds
-        shown = np.asarray(result.overlay(legend=False)) if wanted else np.empty((0, 0, 3), np.uint8)
+        shown = np.asarray(result.frame()) if wanted else np.empty((0, 0, 3), np.uint8)
         return entry, result.areas(), shown
 
 
-def _notes(video: Video, motion: Motion, progress: Progress) -> list[str]:
+def _notes(video: Video, motion: Motion, progress: Progress, classes: Classes) -> list[str]:
     notes = [
         f"{progress.frames} frames"
         if motion.every == 1
@@ -262,11 +299,13 @@ def _notes(video: Video, motion: Motion, progress: Progress) -> list[str]:
     ]
     if motion.smooth is not None:
         notes.append("smoothed over time by " + ("the CRF" if motion.smooth == "crf" else "a running mean"))
+    if nothing_found(progress.areas(classes.names), classes):
+        notes.append(NOTHING_FOUND)
     return notes + video.notes()
 
 
 def _is_of(path: Path, kind: str) -> bool:
-    stem = path.name.removesuffix(KINDS[kind])
+    stem = path.name.removesuffix(KINDS[kind].ending)
     return stem != path.name and stem.isdecimal()
 
 

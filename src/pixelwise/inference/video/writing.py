@@ -7,6 +7,7 @@ settings and keep the times of the original's frames; joining copies their packe
 import heapq
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -18,6 +19,7 @@ from pixelwise.core.errors import ImageError
 from pixelwise.core.files import open_file
 from pixelwise.core.terminal import printable
 from pixelwise.core.types import RGBImage
+from pixelwise.inference.video.clock import Clock
 from pixelwise.inference.video.reading import CONTAINERS
 
 if TYPE_CHECKING:
@@ -29,21 +31,35 @@ _PART = "nut"  # FFmpeg's own container: it keeps any time base
 _COPIED = frozenset({"aac", "mp3", "mp2", "ac3", "eac3", "alac", "opus", "flac", "dts"})
 """Codecs of sound that MP4 holds; others are encoded again."""
 
+_GAP = Fraction(1, 10)  # seconds of silence
 _BT709 = 1
 
 
-def encode_part(
-    file: BinaryIO, frames: Iterable[tuple[int, RGBImage]], time_base: Fraction, size: tuple[int, int]
-) -> None:
-    """Write frames, with their pts in units of `time_base`, as H.264 of (height, width) `size`."""
+@dataclass(frozen=True)
+class Shape:
+    """What all parts of a video have in common.
+
+    size: (height, width). time_base: the unit of pts. rate: frames a second, which says how long the last one
+    is shown. aspect: the width of a pixel, in heights.
+    """
+
+    size: tuple[int, int]
+    time_base: Fraction
+    rate: Fraction
+    aspect: Fraction
+
+
+def encode_part(file: BinaryIO, frames: Iterable[tuple[int, RGBImage]], shape: Shape) -> None:
+    """Write frames with their pts as H.264."""
     import av
 
+    size, time_base = shape.size, shape.time_base
     with av.open(file, "w", format=_PART) as out:
-        stream: Any = out.add_stream(_encoder(), rate=25, options=_settings())
+        stream: Any = out.add_stream(_encoder(), rate=shape.rate, options=_settings())
         stream.width, stream.height = even(size[1]), even(size[0])
         stream.pix_fmt = "yuv420p"
         context = stream.codec_context
-        context.time_base = time_base
+        context.time_base, context.sample_aspect_ratio = time_base, shape.aspect
         context.colorspace = context.color_primaries = context.color_trc = _BT709
         context.flags |= int(av.codec.context.Flags.global_header)
         for pts, pixels in frames:
@@ -54,25 +70,41 @@ def encode_part(
         out.mux(stream.encode())
 
 
-def join_parts(file: BinaryIO, parts: Sequence[Path], original: Path | None, shown: str) -> None:
-    """Write an MP4 of the parts' pictures and the sound of `original`. Raises ImageError if that fails."""
+def join_parts(file: BinaryIO, parts: Sequence[Path], original: Path | None, shown: str) -> list[str]:
+    """Write an MP4 of the parts' pictures and the sound of `original`; without the sound if that fails.
+
+    Returns what a user should know. Raises ImageError if the pictures cannot be written.
+    """
     import av
 
     try:
-        with ExitStack() as stack:
-            out = stack.enter_context(av.open(file, "w", format="mp4"))
-            first = stack.enter_context(_reading(parts[0], stack))
-            pictures: Any = out.add_stream_from_template(first.streams.video[0])
-            sources = [_pictures(parts, pictures)]
-            if original is not None:
-                sound = stack.enter_context(_reading(original, stack))
-                if sound.streams.audio:
-                    sources.append(_sound(sound, sound.streams.audio[0], out))
-            for _, packet in heapq.merge(*sources, key=lambda entry: entry[0]):
-                out.mux(packet)
+        _join(file, parts, original)
+        return []
+    except (av.FFmpegError, ValueError):
+        file.seek(0)
+        file.truncate()
+    try:
+        _join(file, parts, None)
     except (av.FFmpegError, ValueError) as problem:
         reason = getattr(problem, "strerror", None) or problem
         raise ImageError(f"{shown}: the overlaid video cannot be written: {printable(reason)}") from problem
+    return ["overlay without the sound, which MP4 does not hold"]
+
+
+def _join(file: BinaryIO, parts: Sequence[Path], original: Path | None) -> None:
+    import av
+
+    with ExitStack() as stack:
+        out = stack.enter_context(av.open(file, "w", format="mp4"))
+        first = stack.enter_context(_reading(parts[0], stack))
+        pictures: Any = out.add_stream_from_template(first.streams.video[0])
+        sources = [_pictures(parts, pictures)]
+        if original is not None:
+            sound = stack.enter_context(_reading(original, stack))
+            if sound.streams.audio:
+                sources.append(_sound(sound, sound.streams.audio[0], out))
+        for _, packet in heapq.merge(*sources, key=lambda entry: entry[0]):
+            out.mux(packet)
 
 
 def even(side: int) -> int:
@@ -114,7 +146,8 @@ def _pictures(parts: Sequence[Path], stream: Any) -> "Iterator[tuple[float, Pack
         with ExitStack() as stack:
             part = stack.enter_context(_reading(path, stack))
             for packet in part.demux(part.streams.video[0]):
-                if packet.dts is not None:
+                if packet.pts is not None:
+                    packet.dts = packet.pts  # which the container leaves out where times are irregular
                     packet.stream = stream
                     yield float(packet.dts * packet.time_base), packet
 
@@ -122,11 +155,16 @@ def _pictures(parts: Sequence[Path], stream: Any) -> "Iterator[tuple[float, Pack
 def _sound(
     source: "InputContainer", stream: "AudioStream", out: "OutputContainer"
 ) -> "Iterator[tuple[float, Packet[Any]]]":
-    if stream.codec_context is None:  # of an unknown codec
+    import av
+
+    context = stream.codec_context
+    if context is None:  # of an unknown codec
         return iter(())
-    if stream.codec_context.name in _COPIED:
+    if context.codec.canonical_name in _COPIED:
         return _copied(source, stream, out.add_stream_from_template(stream))
-    return _encoded(source, stream, out.add_stream("aac", rate=stream.codec_context.sample_rate))
+    rates = av.Codec("aac", "w").audio_rates or [context.sample_rate]
+    rate = min(rates, key=lambda known: abs(known - context.sample_rate))
+    return _encoded(source, stream, out.add_stream("aac", rate=rate))
 
 
 def _copied(
@@ -141,17 +179,33 @@ def _copied(
 def _encoded(
     source: "InputContainer", stream: "AudioStream", made: Any
 ) -> "Iterator[tuple[float, Packet[Any]]]":
-    import av
-
-    for packet in _intact(source, stream):
-        try:
-            for frame in packet.decode():
-                for done in made.encode(frame):
-                    yield float((done.dts or 0) * done.time_base), done
-        except av.InvalidDataError:  # a damaged piece of sound
-            continue
+    for frame in _decoded(source, stream):
+        for done in made.encode(frame):
+            yield float((done.dts or 0) * done.time_base), done
     for done in made.encode():
         yield float((done.dts or 0) * done.time_base), done
+
+
+def _decoded(source: "InputContainer", stream: "AudioStream") -> "Iterator[Any]":
+    """The pieces of sound, with times that are counted in samples: those of containers are rounded, and then
+    pieces overlap. Longer gaps stay.
+    """
+    import av
+
+    now: Fraction | None = None
+    for packet in _intact(source, stream):
+        try:
+            frames: list[Any] = packet.decode()
+        except av.InvalidDataError:  # a damaged piece of sound
+            continue
+        for frame in frames:
+            given = None if frame.pts is None else frame.pts * frame.time_base
+            if now is None or (given is not None and given - now > _GAP):
+                now = given or Fraction(0)
+            frame.time_base = Fraction(1, frame.sample_rate)
+            frame.pts = round(now * frame.sample_rate)
+            now += Fraction(frame.samples, frame.sample_rate)
+            yield frame
 
 
 def _intact(source: "InputContainer", stream: "AudioStream") -> "Iterator[Any]":
@@ -159,11 +213,17 @@ def _intact(source: "InputContainer", stream: "AudioStream") -> "Iterator[Any]":
     import av
 
     last: int | None = None
+    clock: Clock | None = None
     try:
         for packet in source.demux(stream):
-            if packet.dts is not None and last is not None and packet.dts <= last:
-                continue  # MP4 refuses times that do not increase
-            last = packet.dts if packet.dts is not None else last
+            if packet.dts is not None:
+                clock = clock or Clock(packet.time_base, (packet.duration or 1) * packet.time_base)
+                later = clock.steady(packet.dts) - packet.dts
+                packet.dts += later
+                packet.pts = None if packet.pts is None else packet.pts + later
+                if last is not None and packet.dts <= last:
+                    continue  # MP4 refuses times that do not increase
+                last = packet.dts
             yield packet
     except av.FFmpegError:
         return

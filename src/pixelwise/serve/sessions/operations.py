@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from pixelwise.crf import LatticeTooLarge
 from pixelwise.inference.results.cleaning import Cleaning
+from pixelwise.inference.results.tints import tints
 from pixelwise.serve.limits import Limits
 from pixelwise.serve.models import Models
 from pixelwise.serve.pictures import content_of, decoded
@@ -52,7 +53,7 @@ def router(models: Models, work: Work, limits: Limits, store: SessionStore) -> A
             "width": width,
             "picture": {"height": session.whole_size[0], "width": session.whole_size[1]},
             "classes": list(session.classes.names),
-            "palette": [list(colour) for colour in session.classes.palette],
+            "palette": [list(colour) for colour in tints(session.classes)],
             "background": session.classes.background,
             "preset": vars(BASE),
             "notes": session.notes,

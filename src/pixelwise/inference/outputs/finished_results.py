@@ -5,22 +5,25 @@ reserve the names) and again after the last. So an interrupted run continues whe
 pictures never share a name.
 """
 
-import hashlib
-import json
-import math
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from functools import lru_cache
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import count, dropwhile, islice
 from pathlib import Path, PurePath
-from typing import Any
 
 from pixelwise.core.errors import ImageError
-from pixelwise.core.files import exclusive, make_folder, open_file, sha256_of, write_atomically
+from pixelwise.core.files import (
+    Write,
+    exclusive,
+    make_folder,
+    open_file,
+    sha256_of,
+    write_atomically,
+    write_together,
+)
 from pixelwise.core.terminal import printable
-from pixelwise.inference.probabilities import Area
-from pixelwise.inference.segmentation import KINDS
+from pixelwise.inference.outputs.records import Identity, Record, Result, absolute
+from pixelwise.inference.results.kinds import KINDS
 
 FRAMES = "_frames"
 """The ending of the folder of a video's results, a file for each frame and kind."""
@@ -28,80 +31,17 @@ FRAMES = "_frames"
 OVERLAID = "_overlay.mp4"
 """The ending of an overlaid video."""
 
-_FORMAT = 1
+RESERVED = frozenset(
+    kind.run_file.name.removesuffix(ending)
+    for kind in KINDS.values()
+    for ending in {kind.ending for kind in KINDS.values() if kind.is_annotation}
+    if kind.run_file is not None and kind.run_file.name.endswith(ending)
+)
+"""Stems that no picture may have: its annotations would be called as a file about all pictures."""
+
+_ENDINGS = tuple(kind.ending for kind in KINDS.values() if not kind.is_hidden)
+_MARKED = tuple(kind.ending for kind in KINDS.values() if not (kind.is_hidden or kind.is_annotation))
 _MOST_BYTES = 1_000_000  # of a record; ours have some kilobytes
-_MOST_HASHED = 2_000_000_000
-
-
-@dataclass(frozen=True)
-class Identity:
-    """The identity of a picture file and of its content.
-
-    source: its absolute path, or the URL of what is not a file. state: see state_of. sha256: of its content,
-    compared if the state has changed; empty if the picture changed while it was read, or is too large to be
-    read twice. Of a URL only the content counts: its state is its length.
-    """
-
-    source: str
-    state: tuple[int, ...]
-    sha256: str
-
-    @classmethod
-    def of(cls, path: Path, state: tuple[int, ...]) -> "Identity":
-        """The identity of a picture that has just been read in this `state`. Raises OSError."""
-        digest = _digest(path, state) if state[0] <= _MOST_HASHED and state == state_of(path) else ""
-        return cls(_absolute(path), state, digest)
-
-    @classmethod
-    def of_content(cls, source: str, content: bytes) -> "Identity":
-        """The identity of a picture that is not a file."""
-        return cls(source, (len(content),), hashlib.sha256(content).hexdigest())
-
-    def is_still(self, now: "Path | Identity") -> bool:
-        """Whether this is the same picture with the same content."""
-        if isinstance(now, Identity):
-            return self == now
-        path, state = now, state_of(now)
-        if self.source != _absolute(path) or state[0] != self.state[0]:
-            return False
-        return state == self.state or (self.sha256 != "" and _digest(path, state) == self.sha256)
-
-
-@dataclass(frozen=True)
-class Result:
-    """The result of one picture or video. sizes: the bytes of each file, by kind; of what a video has a file
-    for each frame, their number. frames: how many of a video.
-    """
-
-    size: tuple[int, int]
-    scored_size: tuple[int, int]
-    areas: list[Area]
-    notes: list[str]
-    sizes: dict[str, int]
-    frames: int | None = None
-
-
-@dataclass(frozen=True)
-class Record:
-    """Reserves a stem; holds the result once all files exist."""
-
-    picture: Identity
-    model: str
-    result: Result | None = None
-
-    def to_json(self) -> str:
-        return json.dumps({"format": _FORMAT, **asdict(self)}, allow_nan=False)
-
-    @classmethod
-    def from_json(cls, text: bytes) -> "Record":
-        """Raises exceptions that `Ledger.read` catches if `to_json` did not write the text."""
-        entry: dict[str, Any] = json.loads(text)
-        picture, result = entry["picture"], entry["result"]
-        if entry["format"] != _FORMAT:
-            raise ValueError("a record of another version")
-        state = tuple(map(_whole, picture["state"]))
-        identity = Identity(_text(picture["source"]), state, _text(picture["sha256"]))
-        return cls(identity, _text(entry["model"]), None if result is None else _result(result))
 
 
 class Ledger:
@@ -133,7 +73,7 @@ class Ledger:
         This is the picture's stem from an earlier run, or else the first of `stems` that is free. Names of
         other pictures that still exist, and of files without a record, are not free.
         """
-        own = _absolute(path)
+        own = absolute(path)
         untaken = (stem for stem in stems(place) if str(stem).casefold() not in taken)
         usable = (stem for stem in untaken if self._usable(stem, own))
         mine = (stem for stem in islice(stems(place), 2) if self._owner(stem) == own)
@@ -155,8 +95,54 @@ class Ledger:
         with exclusive(folders[1]):  # one process checks and writes at a time
             names = dropwhile(lambda name: name != stem, stems(place))
             claimed = next(name for name in names if self._usable(name, record.picture.source))
-            self.write(claimed, record)
+            known = self.read(claimed)
+            self.write(claimed, record if known is None else replace(record, written=known.written))
         return claimed
+
+    def file(self, stem: PurePath, kind: str) -> Path:
+        """The path of a result of a picture."""
+        entry = KINDS[kind]
+        folder = self.path(stem).parent if entry.is_hidden else (self.output / stem).parent
+        return folder / f"{stem.name}{entry.ending}"
+
+    def kept(
+        self, stem: PurePath, paths: Mapping[str, Path], ours: Collection[str], overwrite: bool
+    ) -> dict[str, str]:
+        """Those of `paths` whose files must stay, with a note on each: a person has changed them since they
+        were written, unless `overwrite`; or there is no record that they were written, except for `ours`.
+        """
+        record = self.read(stem)
+        written = {} if record is None else record.written
+        notes = {}
+        for key, path in paths.items():
+            if not path.is_file():
+                continue
+            digests = written.get(key, ())
+            unknown = not digests and key not in ours
+            changed = bool(digests) and not overwrite and sha256_of(path) not in digests
+            if unknown or changed:
+                notes[key] = _kept(path, digests)
+        return notes
+
+    def save(
+        self, stem: PurePath, record: Record, paths: Mapping[str, Path], files: Mapping[Path, Write]
+    ) -> dict[str, Sequence[str]]:
+        """Write `files`, all or none. `record` is that of the claim; it gets the digests of those files that
+        `paths` names, before they get their names: what a killed run leaves is not taken for changed.
+
+        Returns the digests for the record of the finished result.
+        """
+        known = self.read(stem)
+        before = dict({} if known is None else known.written)
+        new: dict[str, Sequence[str]] = {}
+
+        def announce(complete: Mapping[Path, Path]) -> None:
+            new.update({key: (sha256_of(complete[path]),) for key, path in paths.items() if path in complete})
+            either = {key: (*before.get(key, ()), *digests) for key, digests in new.items()}
+            self.write(stem, replace(record, written={**before, **either}))
+
+        write_together(files, announce)
+        return {**before, **new}
 
     def expect_inside(self, folder: Path) -> None:
         """Raise ImageError if the folder is a link to a place outside the output folder."""
@@ -180,7 +166,7 @@ class Ledger:
         return None if record is None else record.picture.source
 
     def _occupied(self, stem: PurePath) -> bool:
-        endings = (*KINDS.values(), FRAMES, OVERLAID)
+        endings = (*_MARKED, FRAMES, OVERLAID)
         return any(os.path.lexists(f"{self.output / stem}{ending}") for ending in endings)
 
     def scratch(self, stem: PurePath) -> Path:
@@ -190,17 +176,30 @@ class Ledger:
     def finished(
         self, stem: PurePath, picture: Path | Identity, model: str, kinds: Sequence[str]
     ) -> Result | None:
-        """The recorded result, if picture and model are unchanged and all files of `kinds` are complete."""
+        """The recorded result, if picture and model are unchanged and there are files of all `kinds`: the
+        complete ones that were written, or ones that a person has changed since, which are noted.
+        """
         record = self.read(stem)
         if record is None or record.result is None or record.model != model:
             return None
+        notes = list(record.result.notes)
         try:
             for kind in kinds:
-                if Path(f"{self.output / stem}{KINDS[kind]}").stat().st_size != record.result.sizes[kind]:
-                    return None
-            return record.result if record.picture.is_still(picture) else None
+                path = self.file(stem, kind)
+                if path.stat().st_size != record.result.sizes[kind]:
+                    if kind not in record.written:
+                        return None
+                    notes.append(_kept(path, record.written[kind]))
+            return replace(record.result, notes=notes) if record.picture.is_still(picture) else None
         except (OSError, KeyError):
             return None
+
+
+def _kept(path: Path, digests: Sequence[str]) -> str:
+    """A note on a file that stays; `digests` are those of what was written under its name."""
+    if not digests:
+        return f"{printable(path.name)} was there before and is kept"
+    return f"{printable(path.name)} was changed since it was written and is kept; --overwrite makes it again"
 
 
 def stems(place: PurePath) -> Iterator[PurePath]:
@@ -215,8 +214,8 @@ def stems(place: PurePath) -> Iterator[PurePath]:
 
 def is_result(path: Path) -> bool:
     """Whether any output folder above `path` has a record of it as a result."""
-    absolute = Path(_absolute(path))
-    named = [(absolute, ending) for ending in (*KINDS.values(), OVERLAID)] + [(absolute.parent, FRAMES)]
+    whole = Path(absolute(path))
+    named = [(whole, ending) for ending in (*_ENDINGS, OVERLAID)] + [(whole.parent, FRAMES)]
     stems = [
         place.with_name(place.name.removesuffix(ending))
         for place, ending in named
@@ -227,55 +226,6 @@ def is_result(path: Path) -> bool:
     )
 
 
-def _absolute(path: Path | str) -> str:
-    """The absolute path of a file; a URL stays as it is."""
-    return path if isinstance(path, str) else os.path.abspath(path)  # noqa: PTH100  resolve would follow links
-
-
 def _is_elsewhere(source: str) -> bool:
     """Whether a record's source is not a file: no absolute path."""
     return not os.path.isabs(source)  # noqa: PTH117  a text of a record
-
-
-@lru_cache(maxsize=16)
-def _digest(path: Path, state: tuple[int, ...]) -> str:
-    """The digest of a file in that state, which the pages of a file share."""
-    return sha256_of(path)
-
-
-def state_of(path: Path) -> tuple[int, ...]:
-    """Size, times of change, inode and device of a file: the same as long as nobody writes it. OSError."""
-    status = path.stat()
-    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_dev
-
-
-def _result(entry: dict[str, Any]) -> Result:
-    height, width = map(_whole, entry["size"])
-    scored_height, scored_width = map(_whole, entry["scored_size"])
-    areas = [
-        Area(_whole(area["id"]), _text(area["name"]), _share(area["area"]), _share(area["confidence"]))
-        for area in entry["areas"]
-    ]
-    sizes = {_text(kind): _whole(size) for kind, size in dict(entry["sizes"]).items()}
-    notes = list(map(_text, entry["notes"]))
-    frames = entry.get("frames")
-    frames = None if frames is None else _whole(frames)
-    return Result((height, width), (scored_height, scored_width), areas, notes, sizes, frames)
-
-
-def _whole(value: object) -> int:
-    if not isinstance(value, int):
-        raise TypeError(f"expected a whole number, got {type(value).__name__}")
-    return value
-
-
-def _share(value: object) -> float:
-    if not isinstance(value, int | float) or not math.isfinite(value):
-        raise TypeError(f"expected a number, got {value}")
-    return float(value)
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"expected text, got {type(value).__name__}")
-    return value

@@ -1,0 +1,62 @@
+"""The files about all pictures of a run: annotations for COCO and CVAT, a table of regions, class lists."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePath
+
+from pixelwise.core.classes import Classes
+from pixelwise.data.annotations.names import common_folder
+from pixelwise.data.annotations.region_files import read_regions
+from pixelwise.data.annotations.regions import AnnotatedPicture
+from pixelwise.inference.outputs.finished_results import Ledger
+from pixelwise.inference.outputs.records import Identity, Record
+from pixelwise.inference.results.kind import Run, Saving
+from pixelwise.inference.results.kinds import run_files
+from pixelwise.inference.segment_files import Outcome
+from pixelwise.inference.sources.urls import name_of
+
+_STEM = PurePath(".run_files")  # of the record
+_NOBODY = Record(Identity("", (), ""), "")
+
+
+def write_run_files(
+    outcomes: Sequence[Outcome],
+    kinds: Sequence[str],
+    output: Path,
+    classes: Classes,
+    saving: Saving,
+    overwrite: bool = False,
+) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+    """Write the files about all pictures that `kinds` have; returns their paths, and notes on those that are
+    kept.
+
+    They hold the pictures of `outcomes`, also those that an earlier run finished; the frames of a video have
+    files of their own. Pictures are named relative to their common folder. Files that a person has changed
+    since are kept, unless `overwrite`; those that were there before always are. Raises ImageError if a file
+    cannot be written, or the regions of a picture cannot be read; then no file is.
+    """
+    done = [(_path(one), one) for one in outcomes if one.problem is None and one.frames is None]
+    if not done:
+        return (), ()
+
+    def pictures() -> Iterator[AnnotatedPicture]:
+        for path, outcome in done:
+            if outcome.regions is not None:
+                regions = (region.simplified(saving.tolerance) for region in read_regions(outcome.regions))
+                yield AnnotatedPicture(path, outcome.size, tuple(regions))
+
+    run = Run(pictures, classes, common_folder(path for path, _ in done), output)
+    files = run_files(run, kinds)
+    ledger = Ledger(output)
+    paths = {path.name: path for path in files}
+    kept = ledger.kept(_STEM, paths, (), overwrite)
+    due = {path: write for path, write in files.items() if path.name not in kept}
+    written = ledger.save(_STEM, _NOBODY, paths, due)
+    if due:
+        ledger.write(_STEM, Record(_NOBODY.picture, _NOBODY.model, written=written))
+    return tuple(files), tuple(kept.values())
+
+
+def _path(outcome: Outcome) -> Path:
+    """The picture's file; one of its own for each page, and for a picture that is not a file."""
+    path = Path(name_of(outcome.path)) if isinstance(outcome.path, str) else outcome.path
+    return path if outcome.page is None else path.with_name(f"{path.stem}_page{outcome.page:04}{path.suffix}")

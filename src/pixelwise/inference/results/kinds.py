@@ -1,0 +1,124 @@
+"""The kinds of results, and saving those of one picture.
+
+A new kind is one function that writes it and one entry of KINDS.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from pixelwise.core.files import Write, write_together
+from pixelwise.core.pictures.geotiff import georeference_of, write_geotiff
+from pixelwise.core.pictures.writing import save_picture
+from pixelwise.inference.crf_refiner import refined_size, reserved_bytes
+from pixelwise.inference.results.annotation_files import ANNOTATIONS, write_alone
+from pixelwise.inference.results.kind import Kind, Run, Savable, Saving, Size, drawn_size
+
+FULL_SIZE_VALUES = 100_000_000
+"""Probabilities with more values (classes x height x width) are saved at the grid's size."""
+
+
+def _write_mask(result: Savable, path: Path, _: Saving, file: BinaryIO) -> None:
+    save_picture(file, path, result.mask())
+
+
+def _write_overlay(result: Savable, path: Path, _: Saving, file: BinaryIO) -> None:
+    save_picture(file, path, result.overlay())
+
+
+def _write_cutout(result: Savable, path: Path, _: Saving, file: BinaryIO) -> None:
+    save_picture(file, path, result.cutout())
+
+
+def _write_confidence(result: Savable, path: Path, _: Saving, file: BinaryIO) -> None:
+    save_picture(file, path, result.confidence_map())
+
+
+def _confidence_bytes(result: Savable) -> int:
+    return result.drawn_size[0] * result.drawn_size[1] * 16
+
+
+def _overlay_bytes(result: Savable) -> int:
+    return result.drawn_size[0] * result.drawn_size[1] * 24
+
+
+def _cutout_bytes(result: Savable) -> int:
+    count = len(result.classes)
+    refining = 0 if result.is_refined else reserved_bytes(refined_size(result.drawn_size, count), count)
+    return max(2 * _overlay_bytes(result), refining)
+
+
+def _write_geotiff(result: Savable, _: Path, __: Saving, file: BinaryIO) -> None:
+    place = None if result.path is None else georeference_of(result.path)
+    write_geotiff(file, result.labels, result.classes, place)
+
+
+def _write_probabilities(result: Savable, _: Path, __: Saving, file: BinaryIO) -> None:
+    probabilities = result.probabilities_at(_probabilities_size(result)).astype(np.float16)
+    names, palette = np.array(result.classes.names), np.array(result.classes.palette, np.uint8)
+    np.savez_compressed(file, probabilities=probabilities, classes=names, palette=palette)
+
+
+def _probabilities_size(result: Savable) -> Size:
+    values = len(result.classes) * result.size[0] * result.size[1]
+    return result.size if values <= FULL_SIZE_VALUES else result.grid_size
+
+
+def _probabilities_bytes(result: Savable) -> int:
+    height, width = _probabilities_size(result)
+    return len(result.classes) * height * width * 6
+
+
+KINDS = {
+    "mask": Kind("_mask.png", _write_mask),
+    "overlay": Kind("_overlay.jpg", _write_overlay, drawn_size, _overlay_bytes),
+    "cutout": Kind("_cutout.png", _write_cutout, drawn_size, _cutout_bytes, needs_background=True),
+    "confidence": Kind("_confidence.png", _write_confidence, drawn_size, _confidence_bytes),
+    "probabilities": Kind(
+        "_probabilities.npz", _write_probabilities, _probabilities_size, _probabilities_bytes
+    ),
+    "geotiff": Kind("_mask.tif", _write_geotiff),
+    **ANNOTATIONS,
+}
+"""All kinds, by the name that `save` takes."""
+
+
+def expect_kinds(save: Sequence[str], of_pictures: bool = False) -> None:
+    """Raise ValueError for names of no kind, and for kinds about all pictures if only those `of_pictures` can
+    be saved.
+    """
+    known = [kind for kind, entry in KINDS.items() if not (of_pictures and entry.is_hidden)]
+    if unknown := [kind for kind in save if kind not in known]:
+        raise ValueError(f"expected kinds among {', '.join(known)}, got {', '.join(unknown)}")
+
+
+def writes(result: Savable, paths: Mapping[str, Path], saving: Saving) -> dict[Path, Write]:
+    """What fills the files at `paths`, which are by kind."""
+    return {path: partial(KINDS[kind].write, result, path, saving) for kind, path in paths.items()}
+
+
+def save_alone(result: Savable, target: Path, kinds: Sequence[str], saving: Saving) -> dict[str, Path]:
+    """Save one result in files whose names begin with `target`; returns the path by kind.
+
+    What is otherwise a file about all pictures of a run, such as coco.json, becomes TARGET_coco.json. Raises
+    ValueError for unknown kinds, ImageError if a file cannot be written; then no file is.
+    """
+    expect_kinds(kinds)
+    paths = {kind: Path(f"{target}{KINDS[kind].ending}") for kind in kinds if not KINDS[kind].is_hidden}
+    files = writes(result, paths, saving)
+    for kind in kinds:
+        run_file = KINDS[kind].run_file
+        if KINDS[kind].is_hidden and run_file is not None:
+            paths[kind] = Path(f"{target}_{run_file.name}")
+            files[paths[kind]] = partial(write_alone, run_file, result, target, saving)
+    write_together(files)
+    return paths
+
+
+def run_files(run: Run, kinds: Sequence[str]) -> dict[Path, Write]:
+    """What fills the files about all pictures that `kinds` have."""
+    files = [file for kind in kinds if (file := KINDS[kind].run_file) is not None]
+    return {run.output / file.name: partial(file.write, run) for file in files}

@@ -1,0 +1,106 @@
+"""What is to be segmented: the pictures of the inputs, each with a name for its results."""
+
+import re
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from pixelwise.core.errors import ImageError, PixelwiseError
+from pixelwise.core.pictures.endings import VIDEO_SUFFIXES
+from pixelwise.core.pictures.pages import Page, pages_of
+from pixelwise.core.pictures.reading import Encoded
+from pixelwise.core.terminal import printable
+from pixelwise.inference.outputs.finished_results import RESERVED, Ledger
+from pixelwise.inference.sources.files import PassedOver, find_pictures
+from pixelwise.inference.sources.urls import shown_url
+from pixelwise.inference.video.reading import is_camera
+
+_URL_AS_PATH = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+:/")  # a path keeps one of the two slashes
+
+
+@dataclass(frozen=True)
+class Task:
+    """A picture, its place below the folder it was found in and the stem of its results below the output
+    folder; or an input with a problem.
+
+    path: a URL, or STDIN, if it is not a file; `read` gives its content then. page: which one, of a file that
+    holds several.
+    """
+
+    path: Path | str
+    place: PurePath
+    stem: PurePath
+    problem: PixelwiseError | None = None
+    read: Callable[[], Encoded] | None = None
+    page: Page | None = None
+
+    @property
+    def is_video(self) -> bool:
+        """Whether this is a video, by the name of its file, or a camera."""
+        return is_camera(self.path) or (
+            isinstance(self.path, Path) and self.path.suffix.lower() in VIDEO_SUFFIXES
+        )
+
+    @property
+    def shown(self) -> str:
+        """The name for messages."""
+        if isinstance(self.path, str):
+            return shown_url(self.path)
+        return printable(self.path if self.page is None else self.page)
+
+
+def plan(
+    inputs: Sequence[str | Path],
+    output: Path,
+    passed_over: PassedOver | None = None,
+    *,
+    all_frames: bool = False,
+    allow_private_urls: bool = False,
+) -> list[Task]:
+    """Find the pictures of `inputs` and give each a unique name below `output`.
+
+    passed_over: receives files in folders that are not read but might be missed, such as raw photos, by kind.
+    all_frames: a file of several frames or pages becomes a task for each. Raises ImageError if `output` is
+    not a folder of this machine.
+    """
+    if _URL_AS_PATH.match(str(output)):
+        raise ImageError(
+            f"{printable(output)}: results go to a folder of this machine, not to a URL",
+            "choose another --output",
+        )
+    if output.exists() and not output.is_dir():
+        raise ImageError(
+            f"{printable(output)}: expected a folder for the results, got a file", "choose another --output"
+        )
+    ledger = Ledger(output)
+    taken = set(RESERVED)
+    tasks = []
+    for found in find_pictures(inputs, output, passed_over, allow_private_urls, videos=True):
+        if found.problem is not None:
+            tasks.append(Task(found.path, found.place, found.place, found.problem))
+            continue
+        pages = pages_of(found.path) if all_frames and isinstance(found.path, Path) else []
+        each: list[Page | None] = [*pages] or [None]
+        for page in each:
+            place = found.place if page is None else _place_of(page, found.place)
+            stem = ledger.stem_for(found.path, place, taken)
+            tasks.append(Task(found.path, place, stem, read=found.read, page=page))
+    return tasks
+
+
+def _place_of(page: Page, place: PurePath) -> PurePath:
+    return place.with_name(f"{place.stem}_page{page.index + 1:04}{place.suffix}")
+
+
+def listed(tasks: Sequence[Task], ids: Collection[str], name: str) -> list[Task]:
+    """The tasks of pictures with these ids, their names without ending. `name` says where the ids are from,
+    for messages. Raises ImageError if there is no picture for one of them.
+    """
+    kept = [task for task in tasks if task.problem is not None or PurePath(task.path).stem in ids]
+    if missing := sorted(set(ids) - {PurePath(task.path).stem for task in kept}):
+        raise ImageError(
+            f"{name} lists {len(missing)} pictures that are not among the inputs, "
+            f"{printable(missing[0])} for one",
+            "an id is a file's name without its ending; name the folder that holds all of them",
+        )
+    return kept
