@@ -84,7 +84,7 @@ def _connect(address: str) -> None:
     if address == LOCAL:
         options |= {"include_dashboard": False, "object_store_memory": _STORE_BYTES}
     else:
-        _expect_listener(address)
+        expect_listener(address)
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # or its own log comes to stderr
     try:
         ray.init(address, **options)
@@ -93,7 +93,7 @@ def _connect(address: str) -> None:
         raise ClusterError(f"no Ray cluster at {shown}: {reason}", _FORMS) from problem
 
 
-def _expect_listener(address: str) -> None:
+def expect_listener(address: str) -> None:
     """Raise ClusterError if nothing listens at HOST:PORT: Ray itself waits for minutes."""
     host, colon, port = address.removeprefix("ray://").rpartition(":")
     if not colon or "/" in host or not port.isdecimal():
