@@ -4,7 +4,7 @@ import os
 import signal
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from small_pictures import contents, write_pictures
@@ -176,4 +176,4 @@ def test_stages_that_the_cluster_has_no_room_for_are_refused(tmp_path: Path, mod
 @pytest.mark.parametrize("name", ["batch_size", "workers", "crf_workers"])
 def test_counts_below_one_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(ValueError, match=f"expected {name} of at least 1, got 0"):
-        segment(tmp_path, tmp_path / "out", **{name: 0})
+        segment(tmp_path, tmp_path / "out", **cast(Any, {name: 0}))

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
 from pixelwise.core.errors import ImageError
 from pixelwise.core.terminal import printable
@@ -18,8 +18,8 @@ from pixelwise.inference.video.reading import is_camera
 if TYPE_CHECKING:
     import ray.data
 
-    Inputs = str | Path | Sequence[str | Path]
-    Source = Inputs | ray.data.Dataset
+Inputs: TypeAlias = str | Path | Sequence[str | Path]
+Source: TypeAlias = "Inputs | ray.data.Dataset"
 
 MOST_IN_BATCH = 64
 _BATCHES_PER_WORKER = 4
@@ -29,14 +29,14 @@ NOWHERE = "/nonexistent"
 _COLUMNS = ("path", "bytes")
 
 
-def is_inputs(source: "Source") -> "TypeGuard[Inputs]":
+def is_inputs(source: Source) -> TypeGuard[Inputs]:
     """Whether these are files, folders and URLs, and not rows."""
     if isinstance(source, str | Path):
         return not str(source).rstrip("/").endswith(ENDING)
     return isinstance(source, Sequence) and not (len(source) == 1 and not is_inputs(source[0]))
 
 
-def planned(inputs: "Inputs", job: Plan, ids: Path | None, passed_over: PassedOver) -> list[Task]:
+def planned(inputs: Inputs, job: Plan, ids: Path | None, passed_over: PassedOver) -> list[Task]:
     """The tasks of segment_folder, where videos and standard input have a problem. Raises ImageError."""
     sources = [inputs] if isinstance(inputs, str | Path) else list(inputs)
     private = bool(job.options.get("allow_private_urls"))
@@ -57,7 +57,7 @@ def _of_cluster(task: Task) -> Task:
 
 
 def blocks(
-    source: "Source", tasks: Sequence[Task] | None, workers: int, size: int | None, as_rows: bool
+    source: Source, tasks: Sequence[Task] | None, workers: int, size: int | None, as_rows: bool
 ) -> tuple["ray.data.Dataset", int | None]:
     """A Ray data set with a block for each batch of the tasks, or of the rows if there are none; and the
     number of pictures, if that is known.
@@ -78,7 +78,7 @@ def blocks(
     return parts_of([good[start : start + step] for start in range(0, len(good), step)]), len(tasks)
 
 
-def _opened(source: "Source") -> "ray.data.Dataset":
+def _opened(source: Source) -> "ray.data.Dataset":
     """The rows of Parquet files, or those that were given; with the columns path and bytes."""
     import pyarrow
     import ray.data

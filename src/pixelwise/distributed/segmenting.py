@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def segment(
-    source: "pictures.Source",
+    source: pictures.Source,
     output: str | Path = "segmentation",
     model: str | Path = "default",
     save: Sequence[str] = ("mask", "overlay"),

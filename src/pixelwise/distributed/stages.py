@@ -127,7 +127,7 @@ class Plan:
             predictor.engine = Batching(predictor.engine)
         return predictor
 
-    def tasks(self, content: "Sequence[Task] | pyarrow.Table") -> Sequence[Task]:
+    def tasks(self, content: "list[Task] | pyarrow.Table") -> Sequence[Task]:
         """The pictures of a block: as they were planned, or rows of `path` and `bytes`."""
         if isinstance(content, list):
             return content

@@ -71,9 +71,9 @@ def survey(
     zeros = np.array([sample.zeros for sample in kept], np.int64).reshape(-1, 3)
     report.warnings += suspect_zero(dataset.class_map, zeros)
     report.warnings += _named(suspicions([sample.alignment for sample in kept]), dataset)
-    prints = tuple(sample.print_ for sample in kept)
+    prints = [sample.print_ for sample in kept]
     report.warnings += _repeated(prints, dataset)
-    return Survey(report, prints)
+    return Survey(report, tuple(prints))
 
 
 _NOTHING = Look()
