@@ -26,6 +26,7 @@ def s3_port() -> Iterator[int]:
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             patch.setenv(name, "test")
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        patch.setenv("RAY_worker_niceness", "0")  # on a busy machine workers would hardly run
         patch.setenv("NO_PROXY", ",".join(filter(None, (os.environ.get("NO_PROXY"), "127.0.0.1"))))
         free.close()
         yield port

@@ -82,6 +82,7 @@ def _connect(address: str) -> None:
     shown = printable(address)
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address == LOCAL:
+        os.environ.setdefault("RAY_worker_niceness", "0")  # as the plain command; Ray's own default is 15
         options |= {"include_dashboard": False, "object_store_memory": _STORE_BYTES}
     else:
         expect_listener(address)
