@@ -34,6 +34,7 @@ NOT_RUN = {
     "tutorials/correct_and_train.md: 2. Correct": "a test of its own, of the whole loop",
     "tutorials/correct_and_train.md: 4. Check and train": "a test of its own, of the whole loop",
     "docs/service.md: From Python": "a test of its own, with a service",
+    "how_to/cluster.md: A cluster": "tests of its own, with a cluster",
     "tutorials/whole_way.md: The whole way in Python": "a file with a test of its own",
     "docs/models.md: Your own classifier": "downloads weights",
     "docs/training.md: Weights & Biases, MLflow": "a test of its own, with stand-ins for the trackers",

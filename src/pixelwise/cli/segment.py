@@ -17,6 +17,7 @@ from pixelwise.cli.option_groups import (
     SizeOptions,
     StyleOptions,
 )
+from pixelwise.cli.ray_options import segmenting
 from pixelwise.cli.segment_report import destination, show, show_ranking
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def segment(
     depth: _Depth = None,
     hha: _HHA = None,
     allow_private_urls: options.AllowPrivate = False,
+    ray: options.Ray = None,
     *,
     results: ResultOptions,
     sizes: SizeOptions,
@@ -96,16 +98,18 @@ def segment(
     Files in the folders of --depth and --hha are called as their pictures are and have their size. Depth is
     read as the model's training data was: of nyud:, whole numbers are millimetres. --submission holds
     results/VOC2012/Segmentation/comp5_test_cls/ID.png for VOC's classes, testannot/ID.png for CamVid's.
-    """
-    from pixelwise.workflows.segmenting import segment_folder
 
+    With --ray many machines share the work, each of which sees the same folders. Pictures may be rows with
+    path and bytes of a file *.parquet then, and with --output *.parquet so are results. --threads is the
+    number of processors for each worker.
+    """
     start = time.perf_counter()
     saving, chosen = results.for_segment(), moving.for_segment()
     loading: LoadOptions = {"threads": threads, "allow_private_urls": allow_private_urls}
     loading |= {"crf": refinement.preset(), "views": augmentation.views()}
     loading |= {**sizes.for_load(), **inference.for_load()}
     with destination(output, saving["save"], as_json, results.rank) as (folder, told):
-        done = segment_folder(
+        done = segmenting(ray)(
             inputs,
             folder,
             model,
