@@ -181,6 +181,7 @@ def test_threads_may_share_an_object_as_they_may_the_peer_s(monkeypatch: pytest.
         assert all(pool.map(work, range(8)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "program",
     [

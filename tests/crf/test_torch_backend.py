@@ -32,6 +32,7 @@ def by_torch(
     return q
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("normalization", NORMALIZATIONS)
 @pytest.mark.parametrize("compatibility", [None, [1.0, 2.0, 0.5], COSTS])
 def test_noise_has_the_beliefs_of_the_core(normalization: Normalization, compatibility: object) -> None:

@@ -27,14 +27,15 @@ from pixelwise.inference.probabilities import (
     likeliest,
     nothing_found,
     probabilities_of,
+    recounted,
     uncertainty,
 )
 from pixelwise.inference.results import drawing, matting, notebook
 from pixelwise.inference.results.backdrops import on_backdrop
 from pixelwise.inference.results.cleaning import AS_IS, Cleaning, cleaned_for_cutout
 from pixelwise.inference.results.heat import coloured, with_scale
-from pixelwise.inference.results.kind import Saving
-from pixelwise.inference.results.kinds import KINDS, save_alone
+from pixelwise.inference.results.kind import Saving, sides
+from pixelwise.inference.results.kinds import KINDS, save_alone, saved_notes
 from pixelwise.inference.results.legend import all_names, shares
 from pixelwise.inference.results.style import USUAL
 
@@ -115,11 +116,7 @@ class Segmentation:
         if not self.cleaning:
             return labels, pixels, confidence
         cleaned = self.cleaning.clean(labels, self.classes)
-        same = np.bincount(cleaned[cleaned == labels], minlength=len(self.classes))
-        sure = likeliest(self.scores, self.size)[cleaned == labels]
-        sums = np.bincount(cleaned[cleaned == labels], sure, len(self.classes))
-        pixels = np.bincount(cleaned.reshape(-1), minlength=len(self.classes))
-        return cleaned, pixels, sums / np.maximum(same, 1) * pixels
+        return cleaned, *recounted(labels, cleaned, likeliest(self.scores, self.size), len(self.classes))
 
     @property
     def labels(self) -> Labels:
@@ -131,17 +128,8 @@ class Segmentation:
 
         Probabilities stay. The confidence of a class is that of its pixels which the cleaning did not change.
         """
-        result = Segmentation(
-            self.scores,
-            self.size,
-            self.classes,
-            self.image,
-            self._original,
-            self.scored_size if self.is_refined else None,
-            self._file_notes,
-            cleaning,
-        )
-        result.scored_size, result.path, result.style = self.scored_size, self.path, self.style
+        result = self._changed(self.scores, self.image, self.is_refined, cleaning)
+        result.scored_size = self.scored_size
         return result
 
     def rescored(self, scores: Scores, refined: bool = False) -> "Segmentation":
@@ -149,17 +137,15 @@ class Segmentation:
 
         refined: whether a CRF has given them.
         """
+        image = drawing.resized(self.image, (scores.shape[1], scores.shape[2]))
+        return self._changed(scores, image, refined or self.is_refined, self.cleaning)
+
+    def _changed(self, scores: Scores, image: RGBImage, refined: bool, cleaning: Cleaning) -> "Segmentation":
+        scored_size = self.scored_size if refined else None
         result = Segmentation(
-            scores,
-            self.size,
-            self.classes,
-            drawing.resized(self.image, (scores.shape[1], scores.shape[2])),
-            self._original,
-            self.scored_size if refined or self.is_refined else None,
-            self._file_notes,
-            self.cleaning,
+            scores, self.size, self.classes, image, self._original, scored_size, self._file_notes, cleaning
         )
-        result.style = self.style
+        result.path, result.style = self.path, self.style
         return result
 
     def confidence(self) -> npt.NDArray[np.float32]:
@@ -325,27 +311,17 @@ class Segmentation:
         notes = list(self._file_notes)
         if self.scored_size != self.size:
             changed = "enlarged" if max(self.scored_size) > max(self.size) else "reduced"
-            notes.append(f"scored on a copy {changed} to {_by(self.scored_size)}")
+            notes.append(f"scored on a copy {changed} to {sides(self.scored_size)}")
         if self.cleaning:
             notes.append(f"cleaned: {self.cleaning}")
         if self.is_refined:
-            copy = "" if self.grid_size == self.size else f" on a copy reduced to {_by(self.grid_size)}"
+            copy = "" if self.grid_size == self.size else f" on a copy reduced to {sides(self.grid_size)}"
             notes.append(f"refined{copy}")
         if nothing_found(self.areas(), self.classes):
             notes.append(NOTHING_FOUND)
-        sizes = {kind: KINDS[kind].size(self) for kind in kinds}
-        smaller = [kind for kind in kinds if sizes[kind] != self.size]
-        for size in dict.fromkeys(sizes[kind] for kind in smaller):
-            of_size = " and ".join(kind for kind in smaller if sizes[kind] == size)
-            notes.append(f"{of_size} saved at {_by(size)}")
-        notes += filter(None, (KINDS[kind].note(self) for kind in kinds))
-        return notes
+        return notes + saved_notes(self, kinds)
 
     def saving_bytes(self, kinds: Sequence[str]) -> int:
         """The approximate largest memory for labels and `save`, for memory_budget.PICTURES."""
         pixels = self.size[0] * self.size[1]
         return pixels + max((KINDS[kind].memory(self) for kind in kinds), default=0)
-
-
-def _by(size: tuple[int, int]) -> str:
-    return f"{size[1]}x{size[0]}"

@@ -15,7 +15,7 @@ from pixelwise.core.errors import DataError, ImageError
 from pixelwise.core.files import write_together
 from pixelwise.core.pictures.writing import save_picture, write_picture
 from pixelwise.core.terminal import printable
-from pixelwise.core.threads import thread_count
+from pixelwise.core.threads import processors, thread_count
 from pixelwise.crf.presets import Preset, load_preset
 from pixelwise.evaluation.metrics.flicker import flicker
 from pixelwise.inference.clips import FRAMES_APART, read_clip, refine_clip
@@ -124,7 +124,8 @@ def refine_folder(
         raise DataError(f"{printable(folder)} is not a folder", "for a single picture use refine_file")
     passed_over: PassedOver = {}
     tasks = plan([folder], place, passed_over)
-    threads = thread_count(threads)
+    thread_count(threads)  # before the work starts
+    threads = threads or processors()
     workers = min(threads, max(1, len(tasks)))
     refiner = FolderRefiner(folder, Path(given), CRFRefiner(preset, threads // workers), confidence, array)
     outcomes = []

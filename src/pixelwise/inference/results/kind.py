@@ -41,6 +41,11 @@ class Savable(Protocol):
     def probabilities_at(self, size: Size, /) -> Beliefs: ...
 
 
+def sides(size: Size) -> str:
+    """WIDTHxHEIGHT, for people."""
+    return f"{size[1]}x{size[0]}"
+
+
 @dataclass(frozen=True)
 class Saving:
     """How results are saved. tolerance: by how many pixels the outlines of regions may move, so that they
