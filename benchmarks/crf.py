@@ -1,4 +1,7 @@
-"""The dense CRF against pydensecrf2, in turn, in one run: `python benchmarks/crf.py [--equality] [--large]`.
+"""The dense CRF against pydensecrf2, in turn, in one run: `python benchmarks/crf.py`.
+
+--equality compares answers, --large measures memory and large pictures, --phases where the time goes, and
+--voc FOLDER real scores.
 
 Needs `pip install "pixelwise[peers]"` and a quiet machine. Each line names image, parameters and lattice
 sizes, since the cost depends on them. Times are medians of wall clock over pairs, with the quartiles as
@@ -16,6 +19,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import crf_phases
+import crf_voc
 import numpy as np
 import numpy.typing as npt
 import pydensecrf.densecrf as peer
@@ -133,18 +138,19 @@ def peak_memory() -> int:
     return int(status.split("VmHWM:")[1].split()[0]) // 1024
 
 
-def memory(library: str, unary_file: Path) -> None:
+def memory(way: str, unary_file: Path) -> None:
     """In a process of its own: time and peak memory, and what of it was there before the call."""
     unary = np.load(unary_file)
     image = photo("astronaut", unary.shape[2], unary.shape[1])
     before = peak_memory()
-    seconds, _ = timed(
-        lambda: (
-            ours(image, unary, CHELSEA, processors()) if library == "ours" else theirs(image, unary, CHELSEA)
-        )
-    )
+    work = {
+        "ours": lambda: ours(image, unary, CHELSEA, processors()),
+        "in place": lambda: mean_field(unary, two_kernels(image, *CHELSEA), out=unary),
+        "theirs": lambda: theirs(image, unary, CHELSEA),
+    }[way]
+    seconds, _ = timed(work)
     above = peak_memory() - before
-    print(f"  {library:6} {seconds:6.2f} s, {above} MB above the {before} MB before")
+    print(f"  {way:8} {seconds:6.2f} s, {above} MB above the {before} MB before")
 
 
 def large() -> None:
@@ -152,8 +158,8 @@ def large() -> None:
     with tempfile.TemporaryDirectory() as folder:
         unary_file = Path(folder, "unary.npy")
         np.save(unary_file, blurred_unary(21, 1500, 2000))
-        for library in ("ours", "theirs"):
-            subprocess.run([sys.executable, __file__, "--memory", library, unary_file], check=True)
+        for way in ("ours", "in place", "theirs"):
+            subprocess.run([sys.executable, __file__, "--memory", way, unary_file], check=True)
     print("\ntime by size, 5 classes, all threads")
     for width, height in ((500, 375), (1000, 750), (2000, 1500), (4000, 3000)):
         image, unary = photo("astronaut", width, height), blurred_unary(5, height, width)
@@ -163,15 +169,31 @@ def large() -> None:
         )
 
 
+def phases(repeats: int) -> None:
+    print(f"{_core.instruction_set()}; build once, the rest per iteration")
+    cases = (("chelsea", CHELSEA, 5), ("chelsea", CHELSEA, 21), ("astronaut", ASTRONAUT, 21))
+    for threads, (name, widths, classes) in itertools.product(sorted({1, processors()}), cases):
+        kernels, unary = two_kernels(photo(name), *widths), blurred_unary(classes, 375, 500)
+        print(f"\n{name} 500x375, {classes} classes, {widths}, {threads} threads")
+        found = crf_phases.measured(kernels, unary, threads, repeats)
+        print(crf_phases.table(found, threads), flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=7)
     parser.add_argument("--equality", action="store_true", help="compare answers of 96 settings")
     parser.add_argument("--large", action="store_true", help="memory, and time by size")
+    parser.add_argument("--phases", action="store_true", help="only this: a roofline")
+    parser.add_argument("--voc", type=Path, metavar="FOLDER", help="only this: 50 of its pictures")
     parser.add_argument("--memory", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.memory:
         return memory(options.memory[0], Path(options.memory[1]))
+    if options.phases:
+        return phases(options.pairs)
+    if options.voc:
+        return crf_voc.report(options.voc)
     image, unary = photo("chelsea"), blurred_unary(21, 375, 500)
     cold, _ = timed(lambda: ours(image, unary, CHELSEA, processors()))
     print(f"{_core.instruction_set()}, {processors()} threads; cold first call {1e3 * cold:.1f} ms")

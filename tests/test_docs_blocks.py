@@ -31,7 +31,10 @@ FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 RUNS_COMMANDS = ("tutorials/segment.md", "tutorials/own_net.md", "tutorials/evaluation.md")
 SLOW = ("quantize_static", "quantize_dynamic")
 NOT_RUN = {
+    "tutorials/correct_and_train.md: 2. Correct": "a test of its own, of the whole loop",
+    "tutorials/correct_and_train.md: 4. Check and train": "a test of its own, of the whole loop",
     "docs/service.md: From Python": "a test of its own, with a service",
+    "how_to/cluster.md: A cluster": "tests of its own, with a cluster",
     "tutorials/whole_way.md: The whole way in Python": "a file with a test of its own",
     "docs/models.md: Your own classifier": "downloads weights",
     "docs/training.md: Weights & Biases, MLflow": "a test of its own, with stand-ins for the trackers",
@@ -140,6 +143,30 @@ def test_plain_onnx_runtime_gives_the_labels_of_pixelwise(
     expected = pixelwise.load("mine.onnx", engine="onnxruntime")("photo.png")
     assert len(expected.areas()) >= 2
     np.testing.assert_array_equal(namespace["labels"], expected.labels)
+
+
+def test_the_loop_of_correcting_and_training_runs_as_printed(
+    samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch")
+    shutil.copytree(samples, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(pixelwise, "train", partial(pixelwise.train, **SMALL_RUN))
+    corrected = tmp_path / "my_images/images/chelsea.json"
+    ran = []
+    namespace: dict[str, object] = {"__name__": "block"}
+    for language, block in FENCED.findall((DOCS / "tutorials/correct_and_train.md").read_text()):
+        if language == "python":
+            exec(compile(block, "tutorial block", "exec"), namespace)
+        for line in re.findall(r"^pixelwise (.*)$", block if not language else "", re.MULTILINE):
+            done = CliRunner().invoke(main.app, shlex.split(line))
+            assert done.exit_code == 0, f"{line}\n{done.output}"
+            ran.append(line)
+    assert [line.partition(" ")[0] for line in ran] == ["segment", "check"]
+    content = corrected.read_text()
+    again = CliRunner().invoke(main.app, shlex.split(ran[0]))
+    assert "chelsea.json was changed since it was written and is kept" in " ".join(again.output.split())
+    assert (corrected.read_text(), (tmp_path / "runs/mine/best.pt").is_file()) == (content, True)
 
 
 class Tracker:

@@ -12,7 +12,7 @@ import pytest
 import pixelwise
 
 ROOT = Path(pixelwise.__file__).parent
-WITHOUT_TORCH = ("core", "crf", "data", "evaluation", "inference", "workflows", "cli")
+WITHOUT_TORCH = ("core", "crf", "data", "distributed", "evaluation", "inference", "workflows", "cli")
 WITH_TORCH = {
     "pixelwise.crf.torch_backend",
     "pixelwise.crf.torch_lattice",
@@ -67,12 +67,13 @@ def test_a_cycle_is_found_in_functions_and_in_imports_for_types() -> None:
 
 
 @pytest.mark.slow
-def test_the_rooms_of_the_base_install_are_imported_without_torch() -> None:
+def test_the_rooms_of_the_base_install_are_imported_without_torch_and_ray() -> None:
     names = sorted(name for name in modules() if name.split(".")[1:2] and name.split(".")[1] in WITHOUT_TORCH)
     assert set(names) > WITH_TORCH
     code = f"""
 import importlib, sys
-for name in ("torch", "torchvision", "timm", "lightning_fabric", "safetensors", "tensorboard"):
+missing = ("torch", "torchvision", "timm", "lightning_fabric", "safetensors", "tensorboard", "ray", "pyarrow")
+for name in missing:
     sys.modules[name] = None
 for name in {[name for name in names if name not in WITH_TORCH]}:
     importlib.import_module(name)

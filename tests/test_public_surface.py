@@ -32,6 +32,7 @@ def test_the_list_is_sorted_and_long() -> None:
     assert len(LISTED) > 50
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["crf.refine", "crf.pydensecrf.densecrf", "evaluation.mean_iou", "load"])
 def test_a_public_name_needs_no_import_but_that_of_pixelwise(name: str) -> None:
     code = f"import pixelwise, sys; pixelwise.{name}; assert 'torch' not in sys.modules"

@@ -1,6 +1,8 @@
 // Numbers distinct keys 0, 1, 2, ... in the order of their first appearance. No Python here.
 #pragma once
 
+#include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -39,7 +41,8 @@ class KeyTable {
   public:
     static constexpr std::int32_t none = -1;
 
-    KeyTable() : slots_(4096), mask_(4095) {}
+    // With room for at least `slots` slots, of which half stay free.
+    explicit KeyTable(std::size_t slots = 0) : slots_(std::bit_ceil(std::max<std::size_t>(slots, 4096))), mask_(slots_.size() - 1) {}
 
     std::int32_t size() const { return size_; }
 

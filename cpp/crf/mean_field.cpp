@@ -2,11 +2,18 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <memory>
 #include <numeric>
 #include <stdexcept>
 #include <string>
 #include <utility>
 
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
+#include "common/stopwatch.hpp"
 #include "common/threads.hpp"
 
 namespace pixelwise {
@@ -18,80 +25,60 @@ constexpr float impossible = -1e30f;  // the logit of padding columns
 
 std::size_t size(Index count) { return static_cast<std::size_t>(count); }
 
-int threads_worth(int wanted, Index pixels) {
-    return static_cast<int>(std::clamp<Index>(pixels / 4096, 1, std::max(wanted, 1)));
-}
-
-// The first link at or after `target` that begins a chain.
-Index chain_start(const std::vector<Link>& links, Index target) {
-    const Index count = static_cast<Index>(links.size());
-    while (target > 0 && target < count && links[size(target - 1)].half != 0.0f) ++target;
-    return target;
-}
-
 // The terms in the form for sweeps.
 void by_corners(std::vector<SweepView>& terms) {
     std::stable_sort(terms.begin(), terms.end(),
                      [](const SweepView& one, const SweepView& other) { return one.corners < other.corners; });
 }
 
-std::vector<PairwiseTerm> build_terms(const std::vector<Pairwise>& pairwise, const Tiles& tiles, int width, int threads,
-                                      const Routines& routines, Index most_vertices) {
-    std::vector<PairwiseTerm> terms;
+using Lattices = std::vector<std::shared_ptr<const Lattice>>;
+
+// The terms' lattices: those that they bring along, and new ones.
+Lattices build_lattices(const std::vector<Pairwise>& pairwise, const Tiles& tiles, int threads, const Routines& routines,
+                        Index most_vertices) {
+    Lattices lattices;
     for (const Pairwise& term : pairwise) try {
-            terms.emplace_back(term, tiles, width, routines, threads, most_vertices);
-            most_vertices -= terms.back().lattice().vertices();
+            std::shared_ptr<const Lattice> lattice = term.lattice;
+            if (!lattice)
+                lattice = std::make_shared<const Lattice>(term.dimensions, term.features, tiles, routines, threads, most_vertices);
+            else if (lattice->shape() != tiles.shape() || lattice->parts() != threads)
+                throw std::invalid_argument("the lattice was built for another shape or number of threads");
+            most_vertices = lattice->within(most_vertices);
+            lattices.push_back(std::move(lattice));
         } catch (const std::invalid_argument& error) {
-            throw std::invalid_argument("kernel " + std::to_string(terms.size()) + ": " + error.what());
+            throw std::invalid_argument("kernel " + std::to_string(lattices.size()) + ": " + error.what());
         }
-    return terms;
+    return lattices;
 }
 
 }  // namespace
 
 MeanField::MeanField(const Shape& shape, int classes, const std::vector<Pairwise>& pairwise, int threads,
-                     const Routines& routines, Index most_vertices)
+                     const Routines& routines, Index most_vertices, bool merge_labels)
     : shape_(shape), classes_(classes), threads_(threads_worth(threads, shape.pixels())), routines_(routines),
-      width_((classes + 7) / 8 * 8) {
+      all_width_((classes + 7) / 8 * 8), width_(all_width_), merge_labels_(merge_labels) {
     const Tiles tiles(shape);
-    terms_ = build_terms(pairwise, tiles, width_, threads_, routines, most_vertices);
+    Lattices lattices = build_lattices(pairwise, tiles, threads_, routines, most_vertices);
 
     // The lattice with the most dimensions costs most, so pixels are ordered for it.
-    std::size_t deepest = 0;
-    for (std::size_t k = 0; k < terms_.size(); ++k)
-        if (pairwise[k].dimensions > pairwise[deepest].dimensions) deepest = k;
-    std::vector<std::int32_t> order(size(shape.pixels()));
-    std::iota(order.begin(), order.end(), 0);
-    if (!terms_.empty()) order = terms_[deepest].lattice().grouped(tiles, threads_);
-
-    for (std::size_t k = 0; k < terms_.size(); ++k)
-        terms_[k].prepare(pairwise[k], order, tiles, k == deepest, classes_, threads_);
-    pixels_.emplace(shape, classes, std::move(order), routines);
+    const auto deepest = std::max_element(lattices.begin(), lattices.end(), [](const auto& one, const auto& other) {
+        return one->dimensions() < other->dimensions();
+    });
+    std::vector<std::int32_t> any_order(deepest == lattices.end() ? size(shape.pixels()) : 0);
+    std::iota(any_order.begin(), any_order.end(), 0);
+    const std::shared_ptr<const Lattice> first = deepest == lattices.end() ? nullptr : *deepest;
+    const std::vector<std::int32_t>& order = first ? first->order() : any_order;
+    for (std::size_t k = 0; k < lattices.size(); ++k) {
+        terms_.emplace_back(*lattices[k], pairwise[k], order, tiles, classes_, width_);
+        lattices[k] = nullptr;  // frees what nobody else uses
+    }
+    pixels_.emplace(shape, classes, order, routines);
     for (int t = 0; t < threads_; ++t) scratch_.emplace_back(width_, terms_.size());
     messages_.reserve(terms_.size());
-}
-
-template <class Work>
-void MeanField::for_tiles(const Member& member, const Work& work) {
-    Scratch& scratch = scratch_[size(member.index)];
-    const auto& tiles = pixels_->tiles().list();
-    const auto range = member.share(static_cast<Index>(tiles.size()));
-    for (Index t = range.begin; t < range.end; ++t) {
-        member.go_on();
-        work(tiles[size(t)], scratch);
-    }
-}
-
-const float* MeanField::given(const Strided<const float>& values, const Tiles::Tile& tile, Scratch& scratch) const {
-    pixels_->take(tile, values, scratch.planes);
-    pixels_->to_rows(tile, scratch.planes, scratch.beliefs.data());
-    return scratch.beliefs.data();
-}
-
-const float* MeanField::own_beliefs(const Tiles::Tile& tile, Scratch& scratch) const {
-    routines_.beliefs(messages_.data(), static_cast<int>(messages_.size()), tile.first, tile.pixels(), width_,
-                     unary_.data() + tile.first * width_, scratch.beliefs.data());
-    return scratch.beliefs.data();
+#if defined(__GLIBC__)
+    // What lattices needed while they were built goes back to the system, before unaries come.
+    if (shape.pixels() > 1 << 20) static_cast<void>(malloc_trim(0));
+#endif
 }
 
 Index MeanField::first_spoilt(const Tiles::Tile& tile, const float* planes, Index none) const {
@@ -104,7 +91,7 @@ Index MeanField::first_spoilt(const Tiles::Tile& tile, const float* planes, Inde
 }
 
 Index MeanField::set_unary(const Strided<const float>& unary) {
-    messages_.clear();
+    begin_again(0, merge_labels_);
     unary_.resize(size(shape_.pixels() * width_));
     const Index none = shape_.pixels() * classes_;
     std::vector<double> least_sum(size(threads_), 0.0);
@@ -148,12 +135,12 @@ Index MeanField::set_unary(const Strided<const float>& unary) {
 
 void MeanField::blur(Member& member, std::size_t first, std::size_t last) {
     int directions = 0;
-    for (std::size_t k = first; k < last; ++k) directions = std::max(directions, terms_[k].lattice().corners());
+    for (std::size_t k = first; k < last; ++k) directions = std::max(directions, terms_[k].corners());
     for (int j = 0; j < directions; ++j) {
         for (std::size_t k = first; k < last; ++k) {
             PairwiseTerm& term = terms_[k];
-            if (j >= term.lattice().corners()) continue;
-            const std::vector<Link>& links = term.lattice().chain(j);
+            if (j >= term.corners()) continue;
+            const std::vector<Link>& links = term.chain(j);
             const auto range = member.share(static_cast<Index>(links.size()));
             const Index begin = chain_start(links, range.begin), end = chain_start(links, range.end);
             routines_.blur(links.data() + begin, end - begin, term.rows(term.sums[0]));
@@ -180,19 +167,24 @@ void MeanField::filter(const Source& source, std::size_t first, std::size_t last
         own.onto.clear();
         for (std::size_t k = first; k < last; ++k)
             own.onto.push_back(terms_[k].to_splat(terms_[k].sums[size(member.index)]));
+        Stopwatch clock(member.index == 0);
         for_tiles(member, [&](const Tiles::Tile& tile, Scratch& scratch) {
-            routines_.splat(own.onto.data(), static_cast<int>(own.onto.size()), tile.first, tile.pixels(), width_,
-                           source(tile, scratch));
+            const float* const beliefs = source(tile, scratch);
+            clock.lap(seconds_.beliefs);
+            routines_.splat(own.onto.data(), static_cast<int>(own.onto.size()), tile.first, tile.pixels(), width_, beliefs);
+            clock.lap(seconds_.splat);
         });
         member.wait();
         for (int t = 1; t < member.size; ++t) {
             for (std::size_t k = first; k < last; ++k) terms_[k].merge(member, t, routines_);
             member.wait();
         }
+        clock.lap(seconds_.merge);
         blur(member, first, last);
+        clock.lap(seconds_.blur);
         for (std::size_t k = first; k < last; ++k) {
             if (terms_[k].matrix.size() == 0) continue;
-            const auto rows = member.share(terms_[k].lattice().vertices());
+            const auto rows = member.share(terms_[k].vertices());
             routines_.transform(terms_[k].rows(terms_[k].sums[0]), rows.begin, rows.end, terms_[k].matrix.data(),
                                own.row.data());
         }
@@ -201,25 +193,57 @@ void MeanField::filter(const Source& source, std::size_t first, std::size_t last
 }
 
 void MeanField::accept_messages() {
+    for (PairwiseTerm& term : terms_) std::swap(term.values, term.sums[0]);
+    list_messages();
+}
+
+void MeanField::list_messages() {
     messages_.clear();
-    for (PairwiseTerm& term : terms_) {
-        std::swap(term.values, term.sums[0]);
-        messages_.push_back(term.to_slice(term.values));
-    }
+    for (PairwiseTerm& term : terms_) messages_.push_back(term.to_slice(term.values));
     by_corners(messages_);
 }
 
-void MeanField::step() {
-    filter([&](const Tiles::Tile& tile, Scratch& scratch) { return own_beliefs(tile, scratch); }, 0, terms_.size());
+void MeanField::advance(bool watch) {
+    if (watch && before_.size() != size(shape_.pixels() * width_)) {
+        before_.resize(size(shape_.pixels() * width_));
+        comparable_ = false;
+    }
+    if (!std::exchange(comparable_, false) && watch)
+        std::fill_n(before_.data(), before_.size(), std::numeric_limits<float>::infinity());
+    for (Scratch& scratch : scratch_) {
+        std::fill(scratch.largest.begin(), scratch.largest.end(), 0.0f);
+        scratch.change = 0.0f;
+    }
+    const auto source = [&](const Tiles::Tile& tile, Scratch& scratch) {
+        const float* const beliefs = own_beliefs(tile, scratch);
+        observe(tile, scratch, watch);
+        return beliefs;
+    };
+    filter(source, 0, terms_.size());
     accept_messages();
+    comparable_ = watch;
+    ++steps_;
+}
+
+float MeanField::step(bool watch) {
+    catch_up();
+    review();
+    advance(watch);
+    ++wanted_;
+    float change = 0.0f;
+    for (const Scratch& scratch : scratch_) change = std::max(change, scratch.change);
+    return change;
 }
 
 void MeanField::step_from(const Strided<const float>& beliefs) {
+    part();
+    may_merge_ = comparable_ = false;
     filter([&](const Tiles::Tile& tile, Scratch& scratch) { return given(beliefs, tile, scratch); }, 0, terms_.size());
     accept_messages();
 }
 
 void MeanField::message(std::size_t term, const Strided<const float>& values, const Strided<float>& out) {
+    part();
     filter([&](const Tiles::Tile& tile, Scratch& scratch) { return given(values, tile, scratch); }, term, term + 1);
     const SweepView view = terms_[term].to_slice(terms_[term].sums[0]);
     run_team(threads_, [&](const Member& member) {
@@ -229,25 +253,6 @@ void MeanField::message(std::size_t term, const Strided<const float>& values, co
             routines_.slice(&view, 1, tile.first, tile.pixels(), width_, rows, rows);
             for (int i = 0; i < tile.pixels() * width_; ++i) rows[i] *= 1.0f / log2_e;
             pixels_->put(tile, rows, out, scratch.planes);
-        });
-    });
-}
-
-void MeanField::beliefs(const Strided<float>& out) {
-    run_team(threads_, [&](const Member& member) {
-        for_tiles(member, [&](const Tiles::Tile& tile, Scratch& scratch) {
-            pixels_->put(tile, own_beliefs(tile, scratch), out, scratch.planes);
-        });
-    });
-}
-
-void MeanField::labels(std::int32_t* out) {
-    run_team(threads_, [&](const Member& member) {
-        for_tiles(member, [&](const Tiles::Tile& tile, Scratch& scratch) {
-            const float* row = own_beliefs(tile, scratch);
-            for (int i = 0; i < tile.pixels(); ++i, row += width_)
-                out[pixels_->pixel(tile, pixels_->place(tile, i))] =
-                    static_cast<std::int32_t>(std::max_element(row, row + classes_) - row);
         });
     });
 }
@@ -278,15 +283,17 @@ double MeanField::objective(const Source& source) {
 }
 
 double MeanField::divergence() {
+    part();
     return objective([&](const Tiles::Tile& tile, Scratch& scratch) { return own_beliefs(tile, scratch); });
 }
 
 double MeanField::divergence_of(const Strided<const float>& beliefs) {
+    part();
     return objective([&](const Tiles::Tile& tile, Scratch& scratch) { return given(beliefs, tile, scratch); });
 }
 
 std::size_t MeanField::terms() const { return terms_.size(); }
 
-Index MeanField::vertices(std::size_t term) const { return terms_[term].lattice().vertices(); }
+Index MeanField::vertices(std::size_t term) const { return terms_[term].vertices(); }
 
 }  // namespace pixelwise

@@ -17,7 +17,7 @@
 namespace pixelwise {
 namespace {
 
-constexpr int block = Tiles::most_pixels;
+constexpr int block = Tiles::most_pixels + 16;  // not a power of 2: cache conflicts
 
 }  // namespace
 
@@ -36,7 +36,7 @@ Tiles::Tiles(const Shape& shape) : shape_(shape) {
 
 Lattice::Lattice(int dimensions, const float* features, const Tiles& tiles, const Routines& routines, int threads,
                  std::ptrdiff_t most_vertices)
-    : dimensions_(dimensions) {
+    : dimensions_(dimensions), shape_(tiles.shape()) {
     std::vector<Interval> extents;
     for (int k = 0; k < dimensions; ++k) {
         InterruptScope::answer();
@@ -49,6 +49,7 @@ Lattice::Lattice(int dimensions, const float* features, const Tiles& tiles, cons
         build<2>(features, tiles, routines, threads, fields, most_vertices);
     else
         build<8>(features, tiles, routines, threads, fields, most_vertices);
+    filter_ones();
 }
 
 namespace {
@@ -65,6 +66,12 @@ void pack(const std::vector<Field>& fields, const std::int32_t* coordinates, int
     }
 }
 
+// Weights (corners, block) of a block of points, as (points, corners) in this order.
+inline void gather(int corners, const float* weight, const std::int32_t* order, int count, float* to) {
+    for (int i = 0; i < count; ++i, to += corners)
+        for (int k = 0; k < corners; ++k) to[k] = weight[k * block + order[i]];
+}
+
 [[noreturn]] void refuse(std::ptrdiff_t most_vertices) {
     throw LatticeTooLarge("the lattice would have more than " + std::to_string(most_vertices) + " vertices");
 }
@@ -79,9 +86,9 @@ void Lattice::build(const float* features, const Tiles& tiles, const Routines& r
     const auto& list = tiles.list();
     simplex_.resize(static_cast<std::size_t>(pixels));
     weight_.resize(static_cast<std::size_t>(pixels) * static_cast<std::size_t>(corners()));
+    order_.resize(static_cast<std::size_t>(pixels));
 
     // Where each pixel lies, and the number of its simplex: each thread for its part of tiles, with numbers of its own.
-    // Weights are kept tile by tile as (corners, pixels of the tile) until arrange().
     const std::vector<float> scale = elevation_scale(d);
     struct Room {
         std::vector<float> points, weight;
@@ -93,7 +100,7 @@ void Lattice::build(const float* features, const Tiles& tiles, const Routines& r
     std::vector<std::unique_ptr<SimplexNumbers<Words>>> parts;
     for (int t = 0; t < threads; ++t) {
         rooms.emplace_back(static_cast<std::size_t>(d));
-        parts.push_back(std::make_unique<SimplexNumbers<Words>>(fields, d));
+        parts.push_back(std::make_unique<SimplexNumbers<Words>>(fields, d, pixels / threads));
     }
     // Vertices that several parts touch count several times here, so more are allowed.
     const std::ptrdiff_t most_in_parts = threads == 1 || most_vertices > PTRDIFF_MAX / 4 ? most_vertices : 4 * most_vertices;
@@ -115,12 +122,13 @@ void Lattice::build(const float* features, const Tiles& tiles, const Routines& r
                                 static_cast<std::size_t>(width) * sizeof(float));
                 });
             routines.locate({d, room.points.data(), scale.data(), count, block}, room.found.data(), room.weight.data());
-            for (int k = 0; k <= d; ++k)
-                std::copy_n(&room.weight[static_cast<std::size_t>(k * block)], count,
-                            weight_.data() + tile.first * corners() + k * count);
             pack(fields.simplex, room.found.data(), count, room.keys.data());
             const std::size_t before = part.names().size();
-            part.number(tile, room.keys.data(), simplex_.data() + tile.first);
+            std::int32_t* const order = order_.data() + tile.first;
+            part.number(tile, room.keys.data(), order, simplex_.data() + tile.first);
+            float* const weight = weight_.data() + tile.first * corners();
+            with_corners(corners(), [&](auto known) { gather(known ? known : d + 1, room.weight.data(), order, count, weight); });
+            for (int i = 0; i < count; ++i) order[i] += static_cast<std::int32_t>(tile.first);
             const std::ptrdiff_t added = static_cast<std::ptrdiff_t>(part.names().size() - before);
             if (in_parts.fetch_add(added, std::memory_order_relaxed) + added > most_in_parts) refuse(most_vertices);
         }
@@ -136,7 +144,7 @@ void Lattice::build(const float* features, const Tiles& tiles, const Routines& r
         first[p + 1] = first[p] + parts[p]->corners().size();
     }
     vertices_ = parts[0]->vertices().size();
-    if (vertices_ > most_vertices) refuse(most_vertices);
+    within(most_vertices);
     corners_.resize(first.back());
     own_corners_.resize(threads > 1 ? first.back() : 0);
     run_team(threads, [&](Member& member) {
@@ -207,67 +215,17 @@ void Lattice::link(const SimplexNumbers<Words>& all, const LatticeFields& fields
     });
 }
 
-void Lattice::space_rows(int width) {
-    const std::int32_t step = width / 2;
-    if (vertices_ > INT32_MAX / step) throw std::invalid_argument("the lattice would need more than 16 GB");
-    for (std::int32_t& corner : corners_) corner *= step;
-    for (std::int32_t& corner : own_corners_) corner *= step;
-    for (std::vector<Link>& chain : chains_)
-        for (Link& link : chain) link.row *= step;
+std::ptrdiff_t Lattice::within(std::ptrdiff_t most_vertices) const {
+    if (vertices_ > most_vertices) refuse(most_vertices);
+    return most_vertices - vertices_;
 }
 
 float Lattice::gain() const { return 1.0f / (1.0f + std::pow(2.0f, static_cast<float>(-dimensions_))); }
 
-namespace {
-
-void blur_ones(const std::vector<Link>& chain, std::vector<float>& value) {
-    float before = 0.0f;
-    for (std::size_t k = 0; k < chain.size(); ++k) {
-        float& here = value[static_cast<std::size_t>(chain[k].row)];
-        const float next = k + 1 < chain.size() ? value[static_cast<std::size_t>(chain[k + 1].row)] : 0.0f;
-        const float old = here;
-        here = old + before + chain[k].half * next;
-        before = chain[k].half * old;
-    }
-}
-
-}  // namespace
-
-void Lattice::filter_ones(float* out) const {
-    const int n = corners(), threads = static_cast<int>(called_.size());
-    std::vector<std::vector<float>> sums;  // of each part's vertices; the first one's become those of all
-    for (int p = 0; p < threads; ++p) sums.emplace_back(p == 0 ? static_cast<std::size_t>(vertices_) : called(p).size());
-    std::vector<float>& value = sums[0];
-    run_team(threads, [&](Member& member) {
-        const std::size_t p = static_cast<std::size_t>(member.index);
-        const auto for_pixels = [&](const std::int32_t* rows, const auto& work) {
-            for (std::ptrdiff_t i = first_pixel_[p]; i < first_pixel_[p + 1]; ++i) {
-                if (i % 65536 == 0) member.go_on();
-                work(i, rows + static_cast<std::ptrdiff_t>(simplex_[static_cast<std::size_t>(i)]) * n);
-            }
-        };
-        const auto weight = [&](std::ptrdiff_t i, int k) { return weight_[static_cast<std::size_t>(i * n + k)]; };
-        std::vector<float>& own = sums[p];
-        for_pixels(own_row(), [&](std::ptrdiff_t i, const std::int32_t* corner) {
-            for (int k = 0; k < n; ++k) own[static_cast<std::size_t>(corner[k])] += weight(i, k);
-        });
-        member.wait();
-        if (member.index == 0) {
-            for (int t = 1; t < member.size; ++t)
-                for (std::size_t v = 0; v < called(t).size(); ++v)
-                    value[static_cast<std::size_t>(called(t)[v])] += sums[static_cast<std::size_t>(t)][v];
-            for (const std::vector<Link>& chain : chains_) {
-                member.go_on();
-                blur_ones(chain, value);
-            }
-        }
-        member.wait();
-        for_pixels(corners_.data(), [&](std::ptrdiff_t i, const std::int32_t* corner) {
-            float total = 0.0f;
-            for (int k = 0; k < n; ++k) total += weight(i, k) * value[static_cast<std::size_t>(corner[k])];
-            out[i] = total;
-        });
-    });
+std::ptrdiff_t chain_start(const std::vector<Link>& links, std::ptrdiff_t target) {
+    const std::ptrdiff_t count = static_cast<std::ptrdiff_t>(links.size());
+    while (target > 0 && target < count && links[static_cast<std::size_t>(target - 1)].half != 0.0f) ++target;
+    return target;
 }
 
 }  // namespace pixelwise

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <stdexcept>
+#include <type_traits>
 #include <vector>
 
 #include "common/buffer.hpp"
@@ -19,6 +20,7 @@ namespace pixelwise {
 struct Shape {
     std::ptrdiff_t depth, height, width;
     std::ptrdiff_t pixels() const { return depth * height * width; }
+    bool operator==(const Shape&) const = default;
 };
 
 // Pixels are visited tile by tile, so that near pixels are processed at about the same time. A place is a pixel's rank in
@@ -35,6 +37,7 @@ class Tiles {
 
     explicit Tiles(const Shape& shape);
     const std::vector<Tile>& list() const { return list_; }
+    const Shape& shape() const { return shape_; }
     std::ptrdiff_t pixels() const { return shape_.pixels(); }
     // Calls row(pixel, offset in the tile, width) for each row of the tile.
     template <class Row>
@@ -57,6 +60,8 @@ struct LatticeTooLarge : std::length_error {
     using std::length_error::length_error;
 };
 
+// It does not change once it is built, so several fields may use one.
+//
 // Each thread processes a share of the tiles and knows only the vertices that these touch, so that several threads need
 // little more memory than one. Such a share is called a part; part p belongs to thread p.
 class Lattice {
@@ -68,36 +73,31 @@ class Lattice {
 
     int dimensions() const { return dimensions_; }
     int corners() const { return dimensions_ + 1; }
+    const Shape& shape() const { return shape_; }
     std::ptrdiff_t vertices() const { return vertices_; }
-    std::ptrdiff_t simplices() const { return static_cast<std::ptrdiff_t>(corners_.size()) / corners(); }
+    // Throws LatticeTooLarge if there are more vertices; returns how many may follow.
+    std::ptrdiff_t within(std::ptrdiff_t most_vertices) const;
 
     // The order of pixels that puts those of one simplex side by side within each tile: element i is the place of the
-    // pixel that comes i-th.
-    std::vector<std::int32_t> grouped(const Tiles& tiles, int threads) const;
+    // pixel that comes i-th, which is called its position.
+    const std::vector<std::int32_t>& order() const { return order_; }
 
-    // Puts simplex() and weight() into an order as grouped() returns it. To be called once.
-    void arrange(const std::vector<std::int32_t>& order, const Tiles& tiles, int threads);
+    // By position.
+    const std::int32_t* simplex() const { return simplex_.data(); }  // (pixels)
+    const float* weight() const { return weight_.data(); }           // (pixels, corners), barycentric coordinates
+    const float* ones() const { return ones_.data(); }               // (pixels): the filter, without gain, of 1 everywhere
 
-    // From here on row() and chain() name vertices as a SweepView does, by where their rows of `width` floats begin. To be
-    // called once, after filter_ones().
-    void space_rows(int width);
-
-    // All below by position in that order.
-    const std::int32_t* simplex() const { return simplex_.data(); }       // (pixels)
-    const float* weight() const { return weight_.data(); }
-    float* weight() { return weight_.data(); }                            // (pixels, corners), barycentric coordinates
-    const std::int32_t* row() const { return corners_.data(); }           // (simplices, corners), as space_rows() says
-    // The same as the part that met the simplex numbers its own vertices.
-    const std::int32_t* own_row() const { return own_corners_.size() > 0 ? own_corners_.data() : corners_.data(); }
+    const std::vector<std::int32_t>& vertex() const { return corners_; }  // (simplices, corners): of all vertices
+    // The same as the part that met the simplex numbers its own vertices; empty if there is one part.
+    const std::vector<std::int32_t>& own_vertex() const { return own_corners_; }
+    int parts() const { return static_cast<int>(called_.size()); }
     // The number among all vertices of each of a part's own. It is empty for part 0, whose numbers all parts use.
     const std::vector<std::int32_t>& called(int part) const { return called_[static_cast<std::size_t>(part)]; }
+    // The chains of neighbours along a direction; a link's row is the number of a vertex here.
     const std::vector<Link>& chain(int direction) const { return chains_[static_cast<std::size_t>(direction)]; }
 
     // The filter's gain: splat and slice shares add up to 1, each blur to 2, and this brings their product back to 1.
     float gain() const;
-
-    // Applies the filter (without gain) to one channel that is 1 everywhere: (pixels).
-    void filter_ones(float* out) const;
 
   private:
     template <int Words>
@@ -105,15 +105,33 @@ class Lattice {
                std::ptrdiff_t most_vertices);
     template <int Words>
     void link(const SimplexNumbers<Words>& all, const LatticeFields& fields, int threads);
+    void filter_ones();
+    template <int Corners>
+    void filter_ones_of();
 
     int dimensions_;
+    Shape shape_;
     std::ptrdiff_t vertices_ = 0;
+    std::vector<std::int32_t> order_;
     std::vector<std::int32_t> corners_, own_corners_;  // the latter is empty if there is one part
     std::vector<std::vector<std::int32_t>> called_;
     std::vector<std::ptrdiff_t> first_pixel_;  // of each part, and the end
     Buffer<std::int32_t> simplex_;
-    Buffer<float> weight_;
+    Buffer<float> weight_, ones_;
     std::vector<std::vector<Link>> chains_;
 };
+
+// Calls work(their number, as a constant) for the usual numbers of corners, and else with the constant 0.
+template <class Work>
+void with_corners(int corners, const Work& work) {
+    switch (corners) {
+        case 3: return work(std::integral_constant<int, 3>());
+        case 6: return work(std::integral_constant<int, 6>());
+        default: return work(std::integral_constant<int, 0>());
+    }
+}
+
+// The first link at or after `target` that begins a chain.
+std::ptrdiff_t chain_start(const std::vector<Link>& links, std::ptrdiff_t target);
 
 }  // namespace pixelwise

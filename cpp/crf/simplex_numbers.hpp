@@ -9,6 +9,7 @@
 #include "crf/key_table.hpp"
 #include "crf/lattice_fields.hpp"
 #include "crf/permutohedral.hpp"
+#include "crf/tile_groups.hpp"
 #include "common/threads.hpp"
 
 namespace pixelwise {
@@ -28,31 +29,30 @@ class Divisor {
 template <int Words>
 class SimplexNumbers {
   public:
-    SimplexNumbers(const LatticeFields& fields, int dimensions)
+    // `pixels`: about how many there will be.
+    SimplexNumbers(const LatticeFields& fields, int dimensions, std::ptrdiff_t pixels)
         : fields_(fields), d_(dimensions), cell_(dimensions + 1), unit_remainder_(fields.remainder.template unit<Words>()),
+          simplices_(size(std::min<std::ptrdiff_t>(pixels / 2, 1 << 17))),
           hashes_(size(Tiles::most_pixels * (dimensions + 1) + ahead)),
           around_(size(Tiles::most_pixels * (dimensions + 1))) {
         for (const Field& field : fields.quotient) unit_.push_back(field.template unit<Words>());
     }
 
-    // The numbers of a tile's simplices with these keys.
-    void number(const Tiles::Tile& tile, const Key<Words>* key, std::int32_t* id) {
-        const int count = tile.pixels();
-        for (int i = 0; i < count; ++i) hashes_[size(i)] = key[i].hash();
+    // For the pixels of a tile, whose simplices have these keys: order[i] is the offset in the tile of the pixel that comes
+    // i-th if those of one simplex stand side by side, and id[i] the number of its simplex.
+    void number(const Tiles::Tile& tile, const Key<Words>* key, std::int32_t* order, std::int32_t* id) {
+        groups_.sort(tile, key, order);
+        const std::vector<Key<Words>>& distinct = groups_.keys();
+        const std::size_t each = size(d_ + 1);
+        for (std::size_t g = 0; g < distinct.size(); ++g) hashes_[g] = distinct[g].hash();
         fresh_.clear();
-        for (int i = 0; i < count; ++i) {
-            simplices_.prefetch(hashes_[size(i + ahead)]);
-            if (i > 0 && key[i] == key[i - 1]) {
-                id[i] = id[i - 1];
-            } else if (i >= tile.width && key[i] == key[i - tile.width]) {
-                id[i] = id[i - tile.width];
-            } else {
-                const std::int32_t before = simplices_.size();
-                id[i] = simplices_.number(key[i], hashes_[size(i)]);
-                if (id[i] == before) fresh_.push_back(key[i]);
-            }
+        for (std::size_t g = 0; g < distinct.size(); ++g) {
+            simplices_.prefetch(hashes_[g + ahead]);
+            const std::int32_t before = simplices_.size(), number = simplices_.number(distinct[g], hashes_[g]);
+            if (number == before) fresh_.push_back(distinct[g]);
+            std::fill_n(id + groups_.start(g), groups_.size(g), number);
         }
-        const std::size_t each = size(d_ + 1), wanted = fresh_.size() * each;
+        const std::size_t wanted = fresh_.size() * each;
         for (std::size_t i = 0; i < fresh_.size(); ++i) go_round(fresh_[i], &around_[i * each]);
         for (std::size_t i = 0; i < wanted; ++i) hashes_[i] = around_[i].hash();
         for (std::size_t i = 0; i < wanted; ++i) {
@@ -63,8 +63,8 @@ class SimplexNumbers {
 
     // Frees the memory for numbering more; that of `vertices` too, if no more will be found or adopted.
     void finish(bool vertices) {
-        simplices_ = {};
-        if (vertices) vertices_ = {};
+        simplices_ = KeyTable<Words>();
+        if (vertices) vertices_ = KeyTable<Words>();
     }
 
     // Also numbers the vertices of other pixels, and returns the numbers of their corners here.
@@ -124,6 +124,7 @@ class SimplexNumbers {
     KeyTable<Words> simplices_, vertices_;
     std::vector<Key<Words>> names_;
     std::vector<std::int32_t> corners_;
+    TileGroups<Words> groups_;
     std::vector<std::uint64_t> hashes_;
     std::vector<Key<Words>> fresh_, around_;
 };

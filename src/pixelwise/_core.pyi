@@ -43,14 +43,22 @@ def remove_small_regions(labels: Annotated[NDArray[numpy.uint8], dict(shape=(Non
 class LatticeTooLarge(MemoryError):
     pass
 
+class Lattice:
+    """The permutohedral lattice of features, for any number of fields."""
+
+    def __init__(self, shape: tuple[int, int, int], features: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], threads: int) -> None: ...
+
+    @property
+    def vertices(self) -> int: ...
+
 class MeanField:
     """
     A dense CRF; the arrays it takes and fills are (classes, depth, height, width).
     """
 
-    def __init__(self, shape: tuple[int, int, int], classes: int, kernels: Sequence[tuple[Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], int, float, Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)] | None]], threads: int, instructions: str | None = None, most_vertices: int | None = None) -> None:
+    def __init__(self, shape: tuple[int, int, int], classes: int, kernels: Sequence[tuple[Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)] | Lattice, int, float, Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)] | None]], threads: int, instructions: str | None = None, most_vertices: int | None = None, merge_labels: bool = False) -> None:
         """
-        kernels: (features (d, pixels), normalization 0 none 1 before 2 after 3 symmetric, weight, label matrix or None). LatticeTooLarge if all lattices together have more than `most_vertices`.
+        kernels: (features (d, pixels) or their Lattice, normalization 0 none 1 before 2 after 3 symmetric, weight, label matrix or None). LatticeTooLarge if all lattices together have more than `most_vertices`. merge_labels: whether labels that are unlikely everywhere may take part as one.
         """
 
     def set_unary(self, unary: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None, None), device='cpu', writable=False)]) -> int:
@@ -58,8 +66,13 @@ class MeanField:
         Take energies and start again; return the index class * pixels + pixel of one that is not finite, or -1.
         """
 
-    def step(self) -> None:
-        """One iteration."""
+    def step(self, watch: bool = False) -> float:
+        """
+        One iteration. watch: return the largest change of a belief from the call before the last to the last one, or infinity if they did not watch.
+        """
+
+    def set_weight(self, term: int, weight: float) -> None:
+        """Start again with another weight of a kernel."""
 
     def step_from(self, beliefs: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None, None), device='cpu', writable=False)]) -> None:
         """One iteration from these beliefs."""
@@ -82,6 +95,14 @@ class MeanField:
     @property
     def vertices(self) -> list[int]:
         """Lattice vertices of each kernel."""
+
+    @property
+    def labels_apart(self) -> int:
+        """Labels that have messages of their own."""
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Time that the first thread has spent in iterations, by phase."""
 
     @property
     def threads(self) -> int:

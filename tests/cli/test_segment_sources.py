@@ -92,7 +92,7 @@ def test_annotations_go_to_standard_output(invoke: Invoke, tmp_path: Path) -> No
     assert (content["imagePath"], len(content["imageData"]) > 99) == ("stdin.jpg", True)
     content = json.loads(invoke("photos", "-o", "-", "--save", "coco").stdout)
     assert [image["file_name"] for image in content["images"]] == ["a.png", "b.png"]
-    assert [path.name for path in tmp_path.iterdir()] == ["photos"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bundled", "photos"]
 
 
 def test_files_about_all_pictures_are_named_at_the_end(invoke: Invoke, tmp_path: Path) -> None:

@@ -56,4 +56,4 @@ void run_resampling();
 void run_failures();
 void run_confusion();
 void run_regions();
-void run_learning(const std::vector<const pixelwise::Kernels*>& sets);
+void run_learning(const std::vector<const pixelwise::Routines*>& sets);

@@ -140,6 +140,33 @@ void run_out_of_memory() {
     });
 }
 
+// Of 20 labels all but two are unlikely, so that they are merged in the third step.
+void run_out_of_memory_with_merged_labels() {
+    context = "memory runs out while labels are merged";
+    constexpr int labels = 20;
+    Sample sample;
+    sample.terms[1].label.clear();
+    Floats unary = Random(2).normals(labels * shape.pixels(), 1.0f), q(unary.size()), expected(unary.size());
+    for (Index i = 2 * shape.pixels(); i < labels * shape.pixels(); ++i) unary[size(i)] += 15.0f;
+    const auto run = [&](Floats& out, bool failing) {
+        const auto go = [&](const auto& work) { failing ? void(fail_at_each(work)) : void(work()); };
+        MeanField field(shape, labels, sample.terms, threads, *find_routines(), PTRDIFF_MAX, true);
+        field.set_unary({unary.data(), shape.pixels(), shape.pixels(), shape.width, 1});
+        for (int step = 0; step < 4; ++step) go([&] { field.step(step > 1); });
+        require(field.labels_apart() == 2, "labels were not merged", field.labels_apart());
+        go([&] { field.beliefs({out.data(), shape.pixels(), shape.pixels(), shape.width, 1}); });
+        require(field.labels_apart() == 2, "labels were parted", field.labels_apart());
+        go([&] { field.divergence(); });
+        require(field.labels_apart() == labels, "labels were not parted", field.labels_apart());
+        go([&] { field.set_weight(0, 2.0f); });
+        go([&] { field.step(); });
+    };
+    run(expected, false);
+    run(q, true);
+    require(q == expected, "another result after memory ran out");
+    require_probabilities(q, labels, shape.pixels());
+}
+
 struct Interrupted {};
 int looks_left;  // until the one that interrupts
 void look() {
@@ -190,6 +217,7 @@ void run_failures() {
     alarm(600);  // a thread that waits for one that has failed would wait for ever
 #endif
     run_out_of_memory();
+    run_out_of_memory_with_merged_labels();
     run_interrupts();
 #if defined(__unix__) || defined(__APPLE__)
     alarm(0);

@@ -23,7 +23,7 @@ double product(const Floats& a, const Floats& b) {
 void run_gradients(const Routines& routines, const ConvolutionLayer& layer, const ImageSizes& sizes, int threads) {
     Random random(0);
     const Index out_height = layer.length(sizes.height), out_width = layer.length(sizes.width);
-    const Index taps = Index{layer.kernel} * layer.kernel;
+    const Index taps = Index{layer.filter_size} * layer.filter_size;
     const Floats x = random.normals(sizes.count * sizes.height * sizes.width * layer.inputs, 1.0f);
     const Floats w = random.normals(layer.outputs * layer.inputs * taps, 0.1f);
     const Floats gradient = random.normals(sizes.count * out_height * out_width * layer.outputs, 1.0f);

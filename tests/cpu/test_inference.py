@@ -59,6 +59,7 @@ def test_scores_are_those_of_the_net(name: str, size: tuple[int, int]) -> None:
     assert (found - expected).abs().max() < 1e-4 * expected.std() + 1e-4 * expected.abs().max()
 
 
+@pytest.mark.slow
 def test_bfloat16_is_near() -> None:
     """Eight bits of mantissa through twenty layers: a few per cent of the scores' spread."""
     torch.manual_seed(0)

@@ -155,8 +155,8 @@ def test_threads_may_share_an_object_as_they_may_the_peer_s(monkeypatch: pytest.
     class Slow:
         """The core's object, which gives others time to come between its calls."""
 
-        def __init__(self, *arguments: Any) -> None:
-            self._field = core(*arguments)
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            self._field = core(*arguments, **options)
 
         def __getattr__(self, name: str) -> Any:
             time.sleep(0.002)
@@ -181,6 +181,7 @@ def test_threads_may_share_an_object_as_they_may_the_peer_s(monkeypatch: pytest.
         assert all(pool.map(work, range(8)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "program",
     [

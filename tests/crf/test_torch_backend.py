@@ -32,6 +32,7 @@ def by_torch(
     return q
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("normalization", NORMALIZATIONS)
 @pytest.mark.parametrize("compatibility", [None, [1.0, 2.0, 0.5], COSTS])
 def test_noise_has_the_beliefs_of_the_core(normalization: Normalization, compatibility: object) -> None:
@@ -209,14 +210,6 @@ def test_narrow_types_and_autocast_are_calculated_in_float32() -> None:
             gradients.append(torch.autograd.grad(q[:, 0].sum(), leaf)[0])
     assert gradients[0].abs().max() > 0
     assert torch.equal(*gradients)
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_other_devices_give_the_beliefs_of_the_core() -> None:
-    unary, image = small_case(3, 30, 40)
-    kernels: list[Kernel] = [Gaussian(2, 2), Bilateral(image, 8, 60, 3)]
-    q = mean_field(torch.from_numpy(unary)[None].cuda(), [kernels])
-    assert np.abs(q[0].cpu().numpy() - dense_crf.mean_field(unary, kernels)).max() < 1e-4
 
 
 UNARY = torch.zeros(2, 3, 4, 5)

@@ -42,6 +42,7 @@ def test_lattice_is_that_of_the_core_where_coordinates_tie(theta: float) -> None
     assert_like_core(Bilateral(image // 16, theta, theta).features((40, 50)), "symmetric", 2000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("far", [3e2, 1e4])
 def test_keys_of_any_width_build_the_same_lattice(far: float) -> None:
     features = np.random.default_rng(0).normal(0, 1, (16, 300)).astype(np.float32)

@@ -152,6 +152,7 @@ def test_a_full_disk_costs_a_picture_neither_its_name_nor_a_half_result(
     assert outcome.outputs["mask"] == output / "x_mask.png"
 
 
+@pytest.mark.slow
 def test_two_processes_on_one_folder_make_one_result_a_picture(tmp_path: Path) -> None:
     inputs = tmp_path / "in"
     for index in range(12):

@@ -70,7 +70,7 @@ def test_no_iteration_gives_the_nets_labels(
     assert np.abs(confidence / 255 - net.max(0)).max() < 0.01
 
 
-def test_a_further_iteration_and_a_scribble_keep_the_lattices(
+def test_a_further_iteration_a_scribble_and_a_weight_keep_the_lattices(
     session: CRFSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = 0
@@ -86,11 +86,21 @@ def test_a_further_iteration_and_a_scribble_keep_the_lattices(
         Change(iterations=4),
         Change(iterations=2),
         Change(iterations=2, scribbles=[scribble(1, True, (70, 10))]),
+        Change(iterations=2, w1=0),
+        Change(iterations=2, w1=30),
     ):
         session.beliefs(change)
         assert made == 1
     session.beliefs(Change(theta_alpha=20))
     assert made == 2
+
+
+def test_a_change_of_the_weight_gives_what_a_new_session_gives(
+    session: CRFSession, tiny: Predictor, photo: npt.NDArray[np.uint8]
+) -> None:
+    for w1 in (0.0, 20.0, 3.0):
+        change = Change(iterations=3, w1=w1)
+        assert np.allclose(session.beliefs(change), opened(tiny, photo).beliefs(change), atol=1e-5)
 
 
 def test_the_order_of_changes_does_not_matter(session: CRFSession, tiny: Predictor, photo: Any) -> None:

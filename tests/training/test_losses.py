@@ -144,6 +144,7 @@ def compared(monkeypatch: pytest.MonkeyPatch) -> list[tuple[torch.Tensor, torch.
 ONE_STEP = ("steps=1", "workers=0", "scale=1,1", "batch_size=4", "crop=33")
 
 
+@pytest.mark.slow
 def test_training_balances_classes_by_their_pixels(
     squares: Path, tmp_path: Path, compared: list[tuple[torch.Tensor, torch.Tensor | None]]
 ) -> None:
@@ -156,6 +157,7 @@ def test_training_balances_classes_by_their_pixels(
     assert torch.equal(weights, balancing_weights([12 * (picture - square), 12 * square], 0.5))
 
 
+@pytest.mark.slow
 def test_training_samples_cells_of_larger_batches(
     squares: Path, tmp_path: Path, compared: list[tuple[torch.Tensor, torch.Tensor | None]]
 ) -> None:

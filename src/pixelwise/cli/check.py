@@ -8,6 +8,7 @@ import typer
 from pixelwise.cli import options
 from pixelwise.cli.check_report import show
 from pixelwise.cli.progress import bars
+from pixelwise.cli.ray_options import checking
 from pixelwise.core.terminal import say_json
 
 EXAMPLES = (
@@ -30,6 +31,7 @@ def check(
     page: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Also write a page with thumbnails.")
     ] = None,
+    ray: options.Ray = None,
 ) -> None:
     """Find faults in images and labels before training.
 
@@ -38,10 +40,9 @@ def check(
     that looks like void or void that looks like a class, absent classes. Exit code 1 if there are errors.
     """
     from pixelwise.core.errors import DataError
-    from pixelwise.workflows.checking import check as find
 
     with bars("checking") as tell:
-        found = find(data, split, classes, tell, options.listed(channels))
+        found = checking(ray)(data, split, classes, tell, options.listed(channels))
     if as_json:
         say_json(found.to_dict())
     else:

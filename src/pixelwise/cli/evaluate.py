@@ -15,6 +15,7 @@ from pixelwise.cli.option_groups import (
     SizeOptions,
 )
 from pixelwise.cli.progress import bars
+from pixelwise.cli.ray_options import judging
 from pixelwise.core.terminal import note, say_json
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def evaluate(
     allow_missing: _AllowMissing = False,
     report: _Report = None,
     as_json: options.FiguresJSON = False,
+    ray: options.Ray = None,
     *,
     sizes: SizeOptions,
     augmentation: AugmentationOptions,
@@ -76,6 +78,7 @@ def evaluate(
     loading |= {**sizes.for_load(), **inference.for_load()}
     details = ("trimap", "class_borders") * trimap + ("boundary",) * boundary
     judge = partial(report_on, model, data, split, report=report, ids=ids, head=head, classes=classes)
+    judge = partial(judge, **judging(ray, model, head, loading))
     try:
         with bars("evaluating") as tell:
             result = judge(details=details, allow_missing=allow_missing, on_image=tell, **loading)

@@ -233,6 +233,16 @@ AllowPrivate = Annotated[
 ]
 
 
+Ray = Annotated[
+    str | None,
+    typer.Option(
+        "--ray",
+        metavar="ADDRESS",
+        help="Work on a Ray cluster: local starts one on this machine; auto, HOST:6379, ray://HOST:10001.",
+    ),
+]
+
+
 def check_ending(path: Path | None, *endings: str, option: str = "--output", any_case: bool = False) -> None:
     """Raise BadParameter unless the file to write has one of these endings."""
     if path is None:

@@ -17,6 +17,7 @@ from pixelwise.cli.option_groups import (
     SizeOptions,
     StyleOptions,
 )
+from pixelwise.cli.ray_options import segmenting
 from pixelwise.cli.segment_report import destination, show, show_ranking
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def segment(
     depth: _Depth = None,
     hha: _HHA = None,
     allow_private_urls: options.AllowPrivate = False,
+    ray: options.Ray = None,
     *,
     results: ResultOptions,
     sizes: SizeOptions,
@@ -71,8 +73,12 @@ def segment(
     400 megapixels; the first frame of several, unless --frames all; EXIF orientation is applied. Results of
     NAME.jpg are OUTPUT/NAME_mask.png (class ids in the picture's size, as a palette PNG), NAME_overlay.jpg,
     NAME_cutout.png (background transparent), NAME_probabilities.npz (float16, C x H x W) and NAME_mask.tif (a
-    GeoTIFF, with the coordinate system of the picture). A run that was interrupted or is repeated skips what
-    is finished. Exit code 1 if a picture could not be segmented.
+    GeoTIFF, with the coordinate system of the picture). Exit code 1 if a picture could not be segmented.
+
+    Annotations have the names that their tools expect: NAME.json for labelme, NAME.txt for YOLO, NAME.geojson
+    (on the map if the picture is a GeoTIFF, else in pixels). coco.json, annotations.xml for CVAT, and
+    regions.csv hold all pictures of a run. A run that was interrupted or is repeated skips what is finished;
+    it keeps and names files that you have changed since.
 
     Results of NAME.mp4 are OUTPUT/NAME_overlay.mp4, with its sound, and NAME_frames/000000_mask.png and so
     on. camera:0 is the first camera; Ctrl-C ends it. URLs may be http(s) ones of pictures, or those of files
@@ -86,21 +92,24 @@ def segment(
     is scored, and refined with --crf, like a picture. auto: pictures more than four times as long as the
     model's long side are cut into tiles of twice that long side.
 
-    The uncertainty by which --rank orders pictures is one minus the mean probability of their pixels' labels.
+    NAME_confidence.png shows how sure the model is of each pixel. The uncertainty by which --rank orders
+    pictures is one minus the mean probability of their pixels' labels.
 
     Files in the folders of --depth and --hha are called as their pictures are and have their size. Depth is
     read as the model's training data was: of nyud:, whole numbers are millimetres. --submission holds
     results/VOC2012/Segmentation/comp5_test_cls/ID.png for VOC's classes, testannot/ID.png for CamVid's.
-    """
-    from pixelwise.workflows.segmenting import segment_folder
 
+    With --ray many machines share the work, each of which sees the same folders. Pictures may be rows with
+    path and bytes of a file *.parquet then, and with --output *.parquet so are results. --threads is the
+    number of processors for each worker.
+    """
     start = time.perf_counter()
     saving, chosen = results.for_segment(), moving.for_segment()
     loading: LoadOptions = {"threads": threads, "allow_private_urls": allow_private_urls}
     loading |= {"crf": refinement.preset(), "views": augmentation.views()}
     loading |= {**sizes.for_load(), **inference.for_load()}
     with destination(output, saving["save"], as_json, results.rank) as (folder, told):
-        done = segment_folder(
+        done = segmenting(ray)(
             inputs,
             folder,
             model,

@@ -2,6 +2,7 @@
 
 from .classes import Classes, voc_palette
 from .errors import (
+    ClusterError,
     DataError,
     ImageError,
     MissingExtraError,
@@ -16,6 +17,7 @@ from .types import VOID
 __all__ = [
     "VOID",
     "Classes",
+    "ClusterError",
     "DataError",
     "ImageError",
     "MissingExtraError",

@@ -51,6 +51,10 @@ class TrainingError(PixelwiseError):
     """A training run cannot start, continue or be read."""
 
 
+class ClusterError(PixelwiseError):
+    """A Ray cluster cannot be reached, or its workers end again and again."""
+
+
 EXTRAS = {
     "torch": "train",
     "torchvision": "train",
@@ -75,6 +79,8 @@ EXTRAS = {
     "python_multipart": "serve",
     "prometheus_client": "serve",
     "rasterio": "geo",
+    "ray": "distributed",
+    "pyarrow": "distributed",
 }
 """The install tier that brings a package which the base tier lacks, by import name."""
 

@@ -5,9 +5,10 @@
 """
 
 from . import pydensecrf
-from .dense_crf import DenseCRF, LatticeTooLarge, mean_field, refine
+from .dense_crf import DenseCRF, LatticeTooLarge, mean_field
 from .potentials import Bilateral, Features, Gaussian, unary_from_labels, unary_from_probabilities
 from .presets import DEEPLAB, DEEPLAB_COCO, DEEPLAB_MSC, DENSECRF, PRESETS, Preset, load_preset
+from .refining import refine, refine_many
 from .torch_backend import CRFLayer
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "mean_field",
     "pydensecrf",
     "refine",
+    "refine_many",
     "unary_from_labels",
     "unary_from_probabilities",
 ]

@@ -8,7 +8,6 @@ approximations; exact.py computes the same without them.
 
 import threading
 from collections.abc import Sequence
-from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -16,16 +15,8 @@ import numpy.typing as npt
 from pixelwise import _core
 from pixelwise.core.threads import thread_count
 from pixelwise.core.types import VOID
-from pixelwise.crf.potentials import (
-    HEAVIEST,
-    MAX_CLASSES,
-    Kernel,
-    Normalization,
-    unary_from_labels,
-    unary_from_probabilities,
-)
-from pixelwise.crf.presets import DENSECRF, Preset
-from pixelwise.crf.shapes import fits, shape_fault
+from pixelwise.crf.potentials import HEAVIEST, MAX_CLASSES, Kernel
+from pixelwise.crf.terms import core_terms
 
 Q = npt.NDArray[np.float32]
 """(C, *shape) probabilities; those of a pixel add up to 1."""
@@ -35,11 +26,6 @@ LatticeTooLarge = _core.LatticeTooLarge
 MAX_PIXELS = 2**31 - 1
 MAX_ITERATIONS = 1_000_000
 """Mean field converges within a few dozen iterations."""
-_FLOOR = 1e-8
-"""Of probabilities that are interpolated; float16 has no smaller one."""
-
-_MOST_FOUND = 256
-"""The most classes that `refine` takes from labels alone; more are rather the numbers of objects."""
 
 
 def mean_field(
@@ -47,8 +33,11 @@ def mean_field(
     kernels: Sequence[Kernel],
     *,
     iterations: int = 10,
+    tolerance: float | None = None,
     compatibility: npt.ArrayLike | None = None,
     threads: int | None = None,
+    merge_labels: bool = True,
+    out: Q | None = None,
 ) -> Q:
     """Probabilities Q, with the unary's shape and memory layout, after `iterations` steps.
 
@@ -56,78 +45,15 @@ def mean_field(
     per pixel; any real type and strides. compatibility: None for the Potts model (different labels cost a
     kernel's weight); (C,), the weight's factor for each label; (C, C), the cost mu[l, l'] of labels l and l'
     in units of the weight; or (K, C, C), such costs for each of K kernels. threads: from 1 to 1024; None, or
-    more than there are processors, uses all of them. It changes the result by rounding only.
+    more than there are processors, uses all of them. It changes the result by rounding only. tolerance and
+    merge_labels: see DenseCRF. out: a float32 array of the unary's shape for the result, which may be the
+    unary itself.
 
     Raises ValueError with the reason for arguments that do not fit together or are not finite.
     """
-    crf = DenseCRF(unary, kernels, compatibility=compatibility, threads=threads)
-    crf.step(iterations)
-    return crf.q
-
-
-def refine(
-    image: npt.ArrayLike,
-    probabilities_or_labels: npt.ArrayLike,
-    *,
-    preset: Preset = DENSECRF,
-    iterations: int | None = None,
-    classes: int | None = None,
-    confidence: float = 0.7,
-    void: int | None = VOID,
-    threads: int | None = None,
-) -> Q:
-    """Refine a segmentation along the edges of its image. Returns probabilities (C, H, W); argmax(0) gives
-    the new labels.
-
-    image: (H, W) or (H, W, channels) with values from 0 to 255. The second argument is either (C, H, W)
-    probabilities (floats) or (H, W) labels (integers). A label is right with probability `confidence`; `void`
-    makes all classes equally likely. `classes` (default: the largest label + 1) is only for labels.
-    Probabilities of a smaller grid (C, h, w), as nets give them, are interpolated. Volumes, (D, H, W), work
-    too. Raises ValueError for arguments that do not fit together, and for input that would
-    silently have no effect: an image of 0 to 1 or of 16 bits, or labels with no ids but 0 and `void`.
-    """
-    picture, given = np.asarray(image), np.asarray(probabilities_or_labels)
-    given = _fitted(given, picture)
-    if given.dtype.kind in "iu":
-        known = given[given != void] if void is not None else given
-        if classes is None:
-            if known.size == 0:
-                raise ValueError("no pixel has a label, so the number of classes is unknown; pass classes=")
-            classes = int(known.max()) + 1
-            if classes > _MOST_FOUND:
-                raise ValueError(
-                    f"the largest label is {classes - 1}, which would make {classes} classes; if labels "
-                    "number objects, give each its class first, or else pass classes="
-                )
-            if classes == 1 and known.size < given.size:
-                raise ValueError(
-                    f"the only label is 0, all else is {void}, which is void, so there is nothing to decide; "
-                    f"if {void} is an object, make it 1, or else pass classes="
-                )
-        unary = unary_from_labels(given, classes, confidence, void)
-    else:
-        unary = unary_from_probabilities(given)
-        if classes is not None and classes != len(unary):
-            raise ValueError(f"probabilities have {len(unary)} classes along axis 0, not classes={classes}")
-    steps = preset.iterations if iterations is None else iterations
-    return mean_field(unary, preset.kernels(picture), iterations=steps, threads=threads)
-
-
-def _fitted(given: npt.NDArray[Any], picture: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Labels or probabilities at the size of the picture, interpolated if they are of a smaller grid; those
-    of volumes unchanged.
-    """
-    size, floats = picture.shape[:2], given.dtype.kind == "f"
-    if picture.ndim not in (2, 3) or given.ndim != 2 + floats:
-        return given
-    if given.shape[-2:] == size:
-        return given
-    if not floats or not fits(given.shape, size):
-        raise ValueError("; ".join(shape_fault(given.shape, size)))
-    scores = -unary_from_probabilities(given, _FLOOR)
-    fitted = np.empty((len(given), *size), np.float32)
-    _core.pixel_probabilities(np.ascontiguousarray(scores), fitted)
-    return fitted
+    crf = DenseCRF(unary, kernels, compatibility=compatibility, threads=threads, merge_labels=merge_labels)
+    crf.step(iterations, tolerance)
+    return crf.q if out is None else crf.beliefs(out)
 
 
 class DenseCRF:
@@ -137,6 +63,12 @@ class DenseCRF:
     Arguments and errors are those of mean_field. Python threads may share an object; its calls wait for each
     other. most_vertices: raise LatticeTooLarge, a MemoryError, if the lattices of all kernels together have
     more vertices. A noisy picture has several per pixel.
+
+    merge_labels: whether labels that are unlikely everywhere go on as one label after two or three
+    iterations, which is faster. This happens only where it narrows the rows of 8 numbers that the core
+    computes with, so never with fewer than 9 labels, only in the Potts model, and only with kernels that are
+    normalised "after" or "symmetric". Beliefs differ by less than 1e-4 on photos, and if the merged labels
+    become likely later, all is computed again with all labels. `labels_apart` tells how many are not merged.
     """
 
     def __init__(
@@ -147,17 +79,21 @@ class DenseCRF:
         compatibility: npt.ArrayLike | None = None,
         threads: int | None = None,
         most_vertices: int | None = None,
+        merge_labels: bool = True,
     ) -> None:
         energies = _energies(unary)
         self._shape = energies.shape
         self._calls = threading.RLock()
+        workers = thread_count(threads)
         self._field = _core.MeanField(
             _volume(energies).shape[1:],
             energies.shape[0],
-            _terms(kernels, energies.shape, compatibility),
-            thread_count(threads),
+            core_terms(kernels, energies.shape, compatibility, workers),
+            workers,
             most_vertices=most_vertices,
+            merge_labels=merge_labels,
         )
+        self._compatibility, self._weights = compatibility, [float(kernel.weight) for kernel in kernels]
         self._start(energies)
 
     def set_unary(self, unary: npt.ArrayLike) -> None:
@@ -169,24 +105,63 @@ class DenseCRF:
             )
         self._start(energies)
 
-    def step(self, iterations: int = 1) -> None:
-        """Run this many more iterations."""
+    def set_weights(self, weights: Sequence[float]) -> None:
+        """Start again from the unary with other weights of the kernels; their lattices stay.
+
+        Raises ValueError for weights that are negative, or were, and for a CRF with a compatibility matrix.
+        """
+        given = [float(weight) for weight in weights]
+        if len(given) != len(self._weights) or not all(0 <= weight <= HEAVIEST for weight in given):
+            raise ValueError(
+                f"expected {len(self._weights)} weights from 0 to {HEAVIEST:g}, one a kernel, got {given}"
+            )
+        if self._compatibility is not None or min(self._weights, default=0.0) < 0:
+            raise ValueError(
+                "weights can be changed only without compatibility, and if none was negative; make a new "
+                "DenseCRF"
+            )
+        with self._calls:
+            for number, weight in enumerate(given):
+                self._field.set_weight(number, weight)
+            self._weights, self._iterations = given, 0
+
+    def step(self, iterations: int = 1, tolerance: float | None = None) -> None:
+        """Run this many more iterations, or fewer if beliefs stand still.
+
+        tolerance: the iterations end as soon as one has changed no belief by more than this. That is known
+        one iteration later. `iterations` tells how many there were.
+        """
         check_iterations(iterations)
+        if tolerance is not None and not 0 <= tolerance < 1:
+            raise ValueError(
+                f"tolerance must be None or a change of a probability, from 0 to 1, got {tolerance!r}"
+            )
         with self._calls:
             for _ in range(int(iterations)):
-                self._field.step()
+                change = self._field.step(tolerance is not None)
                 self._iterations += 1
+                if tolerance is not None and change <= tolerance:
+                    return
 
     @property
     def iterations(self) -> int:
-        """The number of iterations since the unary was set."""
+        """The number of iterations since the unary or the weights were set."""
         return self._iterations
 
     @property
     def q(self) -> Q:
         """The current probabilities, with the unary's shape and memory layout."""
+        return self.beliefs(np.empty_like(self._layout))
+
+    def beliefs(self, out: Q) -> Q:
+        """Write the current probabilities to a float32 array of the unary's shape, such as the unary itself,
+        and return it."""
+        if not isinstance(out, np.ndarray) or out.dtype != np.float32 or out.shape != self._shape:
+            got = f"{out.shape} of {out.dtype}" if isinstance(out, np.ndarray) else type(out).__name__
+            raise ValueError(f"out must be a float32 array of shape {self._shape}, got {got}")
+        if not out.flags.writeable:
+            raise ValueError("out is read-only; pass a copy")
         with self._calls:
-            out = np.empty_like(self._layout)
             self._field.beliefs(_volume(out))
         return out
 
@@ -206,9 +181,24 @@ class DenseCRF:
         return float(self._field.divergence())
 
     @property
+    def weights(self) -> tuple[float, ...]:
+        """The kernels' weights."""
+        return tuple(self._weights)
+
+    @property
     def vertices(self) -> tuple[int, ...]:
         """The size of each kernel's lattice. It determines the cost, together with the number of pixels."""
         return tuple(self._field.vertices)
+
+    @property
+    def labels_apart(self) -> int:
+        """How many labels the iterations distinguish at present; the others are merged."""
+        return self._field.labels_apart
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """What the first thread has spent in iterations so far, by phase; for benchmarks."""
+        return self._field.seconds
 
     def _start(self, energies: npt.NDArray[np.float32]) -> None:
         check_single_label(energies)
@@ -271,52 +261,3 @@ def check_single_label(energies: npt.NDArray[np.float32]) -> None:
 def _volume(array: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """A view as (C, D, H, W)."""
     return np.expand_dims(array, tuple(range(1, 5 - array.ndim)))
-
-
-def _terms(
-    kernels: Sequence[Kernel], shape: tuple[int, ...], compatibility: npt.ArrayLike | None
-) -> list[tuple[npt.NDArray[np.float32], int, float, npt.NDArray[np.float32] | None]]:
-    gains = _gains(compatibility, shape[0], len(kernels))
-    terms = []
-    for number, (kernel, gain) in enumerate(zip(kernels, gains, strict=True)):
-        if not callable(getattr(kernel, "features", None)):
-            raise ValueError(f"kernel {number} must be a Gaussian, Bilateral or Features, got {kernel!r}")
-        matrix = gain
-        if matrix is None and kernel.weight < 0:
-            matrix = np.eye(shape[0], dtype=np.float32)
-        terms.append(
-            (
-                np.require(kernel.features(shape[1:]), np.float32, ["C", "A"]),
-                get_args(Normalization).index(kernel.normalization),
-                max(float(kernel.weight), 0.0),
-                None if matrix is None else _weighed(kernel.weight, matrix),
-            )
-        )
-    return terms
-
-
-def _weighed(weight: float, matrix: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    product = float(weight) * matrix.astype(np.float64)
-    if not np.abs(product).max() <= HEAVIEST:
-        raise ValueError(f"weights times compatibility may reach {HEAVIEST:g}, got {np.abs(product).max():g}")
-    return product.astype(np.float32)
-
-
-def _gains(
-    compatibility: npt.ArrayLike | None, classes: int, kernels: int
-) -> Sequence[npt.NDArray[np.float32] | None]:
-    """For each kernel (C, C): what the log-probability of l gains if similar pixels have l'; None for the
-    identity, the Potts model."""
-    if compatibility is None:
-        return [None] * kernels
-    given = np.asarray(compatibility)
-    square = (classes, classes)
-    if given.dtype.kind not in "iuf" or given.shape not in ((classes,), square, (kernels, *square)):
-        raise ValueError(
-            f"compatibility must be None, ({classes},), {square} or {(kernels, *square)} for {classes} "
-            f"classes and {kernels} kernels, got {given.shape} of {given.dtype}"
-        )
-    if not np.isfinite(given).all():
-        raise ValueError("compatibility holds NaN or infinite numbers")
-    gain = np.ascontiguousarray(np.diag(given) if given.ndim == 1 else -given, np.float32)
-    return list(gain) if gain.ndim == 3 else [gain] * kernels

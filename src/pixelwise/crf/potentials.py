@@ -179,8 +179,9 @@ def unary_from_probabilities(probabilities: npt.ArrayLike, floor: float = 1e-5) 
             "the probabilities of a pixel must add up to 1 along axis 0, but here sums go from "
             f"{total.min():.3g} to {total.max():.3g}; are the classes on another axis?"
         )
-    energies: npt.NDArray[np.float32] = -np.log(np.maximum(p, floor, dtype=np.float32))
-    return energies
+    energies: npt.NDArray[np.float32] = np.maximum(p, floor, dtype=np.float32)
+    np.log(energies, out=energies)
+    return np.negative(energies, out=energies)
 
 
 def unary_from_labels(

@@ -1,11 +1,12 @@
 """Evaluate a predictor on a data set, with one confusion matrix over the whole split."""
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from pixelwise.core.classes import Classes
 from pixelwise.core.errors import DataError, ModelError
@@ -156,28 +157,71 @@ def evaluate(
     classes do not match, a file is broken, two images have the same id, or labels are masks of 0 and 255;
     ValueError for details that masks do not have.
     """
+    expect_fit(predictor, dataset, details)
+    return conclude(dataset, [count(predictor, dataset, progress, details)])
+
+
+@dataclass(frozen=True)
+class PartCounts:
+    """What `count` found in a part of a data set. seen: (256,) which classes of the data the labels show."""
+
+    evaluation: Evaluation
+    seen: npt.NDArray[np.bool_]
+
+
+def expect_fit(predictor: Judged, dataset: LabelledImages, details: Collection[str]) -> None:
+    """Raise DataError if two images have the same id, ValueError for details that masks do not have."""
     if isinstance(predictor, MaskFolder) and (more := sorted({*details} - {*OF_LABELS})):
         raise ValueError(f"masks hold no probabilities, which {', '.join(more)} need")
+    ids = set[str]()
+    for entry in dataset.entries:
+        if entry.id in ids:
+            raise DataError(f'{dataset.name} names "{entry.id}" twice', "every image needs a unique id")
+        ids.add(entry.id)
+
+
+def count(
+    predictor: Judged,
+    dataset: LabelledImages,
+    progress: Callable[[int], None] | None = None,
+    details: Collection[str] = (),
+    workers: int | None = None,
+) -> PartCounts:
+    """Segment every image of a data set, or of a part of it, and count; see `evaluate`.
+
+    workers: the number of threads, each of which has an image; None takes all processors.
+    """
     dataset = dataset.with_inputs(*predictor.inputs)
     table, void = match_classes(dataset.classes, predictor.classes)
     tally, counted = Tally(len(predictor.classes)), Details(len(predictor.classes), details)
     seen = np.zeros(256, np.bool_)
     samples = (dataset.read(index) for index in range(len(dataset)))
-    for done, (sample, labels, result) in enumerate(_results(predictor, samples), start=1):
-        if sample.id in tally.ids:
-            raise DataError(f'{dataset.name} names "{sample.id}" twice', "every image needs a unique id")
+    for done, (sample, labels, result) in enumerate(_results(predictor, samples, workers), start=1):
         truth = table[sample.labels]
         tally.add(sample.id, truth, labels)
         counted.add(sample.labels, truth, labels, result)
         seen |= np.bincount(sample.labels.reshape(-1), minlength=256) > 0
         if progress is not None:
             progress(done)
+    return PartCounts(Evaluation(predictor.classes, void, tally, counted), seen)
+
+
+def conclude(dataset: LabelledImages, parts: Iterable[PartCounts]) -> Evaluation:
+    """The evaluation of a data set from the counts of its parts, in order; at least one.
+
+    Raises DataError if the labels are masks of 0 and 255.
+    """
+    first, *others = parts
+    seen = first.seen.copy()
+    for other in others:
+        first.evaluation.merge(other.evaluation)
+        seen |= other.seen
     if np.flatnonzero(seen).tolist() == [0, VOID] and _may_be_foreground(dataset):
         raise DataError(
             f"the labels of {dataset.name} hold only class 0 and void ({VOID}), so there is nothing to judge",
             f"if these are masks with {VOID} as foreground, add foreground={VOID} to the data",
         )
-    return Evaluation(predictor.classes, void, tally, counted)
+    return first.evaluation
 
 
 def _may_be_foreground(dataset: LabelledImages) -> bool:
@@ -189,7 +233,7 @@ def _may_be_foreground(dataset: LabelledImages) -> bool:
 
 
 def _results(
-    judged: Judged, samples: Iterator[Sample]
+    judged: Judged, samples: Iterator[Sample], workers: int | None
 ) -> Iterator[tuple[Sample, Labels, Segmentation | None]]:
     """Each sample, the labels predicted for it, and the model's result."""
     if isinstance(judged, MaskFolder):
@@ -203,7 +247,7 @@ def _results(
             yield sample.stacked(judged.inputs)
 
     try:
-        for result in judged.batch(images()):
+        for result in judged.batch(images(), workers):
             yield waiting.popleft(), result.labels, result
     except ModelError as problem:
         at = f"{waiting[0].id}: " if waiting else ""

@@ -56,6 +56,18 @@ def labels_of(
     return labels, counts, sums
 
 
+def recounted(
+    labels: Labels, cleaned: Labels, confidence: npt.NDArray[np.float32], classes: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Counts and sums as `labels_of` gives them, for `cleaned` labels: pixels that the cleaning changed count
+    with the mean probability of the others of their class.
+    """
+    same = cleaned == labels
+    counts = np.bincount(cleaned.reshape(-1), minlength=classes)
+    sums = np.bincount(cleaned[same], confidence[same], classes)
+    return counts, sums / np.maximum(np.bincount(cleaned[same], minlength=classes), 1) * counts
+
+
 def likeliest(scores: Scores, size: tuple[int, int]) -> npt.NDArray[np.float32]:
     """(H, W) the probability of the most probable class of each pixel of `size`."""
     confidence = np.empty(size, np.float32)

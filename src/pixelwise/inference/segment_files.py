@@ -75,7 +75,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class _Work:
+class Work:
     """What is done with every task; see `run`."""
 
     predictor: Segmenter
@@ -83,9 +83,9 @@ class _Work:
     kinds: tuple[str, ...]
     saving: Saving
     overwrite: bool
-    motion: Motion
-    workers: int
-    on_frame: Callable[[int, int | None], None] | None
+    motion: Motion = EVERY_FRAME
+    workers: int = 1
+    on_frame: Callable[[int, int | None], None] | None = None
 
     def identity(self, model: str, of_video: bool = False) -> str:
         """Differs between results that differ: by the model, and by the tolerance if outlines are saved; of
@@ -124,26 +124,32 @@ def run(
     ImageError is raised only if `output` cannot be made or written into. Stopping early leaves finished
     pictures and no half-written file.
     """
+    chosen = tuple(dict.fromkeys(kinds))
+    work = Work(predictor, made_output(tasks, output), chosen, saving, overwrite, motion, workers, on_frame)
+    for are_videos, group in groupby(tasks, lambda task: task.is_video):
+        if are_videos:
+            yield from (outcome_of(partial(_of_video, work), task) for task in group)
+        else:
+            yield from in_order(partial(outcome_of, partial(of_picture, work)), group, workers)
+
+
+def made_output(tasks: Sequence[Task], output: Path) -> Ledger:
+    """Make the folder, without what killed processes left of `tasks`; ImageError if that fails."""
     make_folder(output, "output folder", "--output", ImageError)
     ledger = Ledger(output)
     for folder in {place.parent for task in tasks for place in (output / task.stem, ledger.path(task.stem))}:
         remove_abandoned(folder)
-    chosen = tuple(dict.fromkeys(kinds))
-    work = _Work(predictor, ledger, chosen, saving, overwrite, motion, workers, on_frame)
-    for are_videos, group in groupby(tasks, lambda task: task.is_video):
-        if are_videos:
-            yield from (_outcome(partial(_of_video, work), task) for task in group)
-        else:
-            yield from in_order(partial(_outcome, partial(_of_picture, work)), group, workers)
+    return ledger
 
 
-def _outcome(function: Callable[[Task], Outcome], task: Task) -> Outcome:
+def outcome_of(function: Callable[[Task], Outcome], task: Task) -> Outcome:
+    """function(task), or the outcome with its problem: one picture must not stop the others."""
     page = None if task.page is None else task.page.index + 1
     if task.problem is not None:
         return Outcome(task.path, task.problem)
     try:
         return function(task)
-    except ImageError as problem:  # one picture must not stop the others
+    except ImageError as problem:
         return Outcome(task.path, problem, page=page)
     except Exception as problem:
         message, hint = str(problem) or type(problem).__name__, None
@@ -154,7 +160,7 @@ def _outcome(function: Callable[[Task], Outcome], task: Task) -> Outcome:
         return Outcome(task.path, named, page=page)
 
 
-def _of_picture(work: _Work, task: Task) -> Outcome:
+def of_picture(work: Work, task: Task) -> Outcome:
     """The outcome of a task that has no problem yet: of an earlier run, or of segmenting it now."""
     path = Path(task.path)
     now: Path | Identity = path
@@ -171,7 +177,7 @@ def _of_picture(work: _Work, task: Task) -> Outcome:
     return _segment(work, task, source, now, model)
 
 
-def _segment(work: _Work, task: Task, source: Source, now: Path | Identity, model: str) -> Outcome:
+def _segment(work: Work, task: Task, source: Source, now: Path | Identity, model: str) -> Outcome:
     start = time.perf_counter()
     state = state_of(now) if isinstance(now, Path) and now.exists() else ()
     ledger = work.ledger
@@ -216,7 +222,7 @@ def _picture_outcome(
     )
 
 
-def _of_video(work: _Work, task: Task) -> Outcome:
+def _of_video(work: Work, task: Task) -> Outcome:
     """The outcome of a video: of an earlier run, or of segmenting the frames that are not finished."""
     predictor, ledger = work.predictor, work.ledger
     if not isinstance(predictor, Predictor):

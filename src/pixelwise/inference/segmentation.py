@@ -28,14 +28,15 @@ from pixelwise.inference.probabilities import (
     likeliest,
     nothing_found,
     probabilities_of,
+    recounted,
     uncertainty,
 )
 from pixelwise.inference.results import drawing, matting, notebook
 from pixelwise.inference.results.backdrops import on_backdrop
 from pixelwise.inference.results.cleaning import AS_IS, Cleaning, cleaned_for_cutout
 from pixelwise.inference.results.heat import coloured, with_scale
-from pixelwise.inference.results.kind import Saving, shown_size
-from pixelwise.inference.results.kinds import KINDS, kind_notes, save_alone
+from pixelwise.inference.results.kind import Saving, sides
+from pixelwise.inference.results.kinds import KINDS, save_alone, saved_notes
 from pixelwise.inference.results.legend import all_names, shares
 from pixelwise.inference.results.style import USUAL
 
@@ -118,11 +119,7 @@ class Segmentation:
         if not self.cleaning:
             return labels, pixels, confidence
         cleaned = self.cleaning.clean(labels, self.classes)
-        same = np.bincount(cleaned[cleaned == labels], minlength=len(self.classes))
-        sure = likeliest(self.scores, self.size)[cleaned == labels]
-        sums = np.bincount(cleaned[cleaned == labels], sure, len(self.classes))
-        pixels = np.bincount(cleaned.reshape(-1), minlength=len(self.classes))
-        return cleaned, pixels, sums / np.maximum(same, 1) * pixels
+        return cleaned, *recounted(labels, cleaned, likeliest(self.scores, self.size), len(self.classes))
 
     @property
     def labels(self) -> Labels:
@@ -144,7 +141,7 @@ class Segmentation:
 
         Probabilities stay. The confidence of a class is that of its pixels which the cleaning did not change.
         """
-        result = self._again(self.scores, self.image, self.is_refined, cleaning)
+        result = self._changed(self.scores, self.image, self.is_refined, cleaning)
         result.scored_size = self.scored_size
         return result
 
@@ -154,12 +151,13 @@ class Segmentation:
         refined: whether a CRF has given them.
         """
         image = drawing.resized(self.image, (scores.shape[1], scores.shape[2]))
-        return self._again(scores, image, refined or self.is_refined, self.cleaning)
+        return self._changed(scores, image, refined or self.is_refined, self.cleaning)
 
-    def _again(self, scores: Scores, image: RGBImage, refined: bool, cleaning: Cleaning) -> "Segmentation":
+    def _changed(self, scores: Scores, image: RGBImage, refined: bool, cleaning: Cleaning) -> "Segmentation":
         scored_size = self.scored_size if refined else None
-        original, notes = self._original, self._file_notes
-        result = Segmentation(scores, self.size, self.classes, image, original, scored_size, notes, cleaning)
+        result = Segmentation(
+            scores, self.size, self.classes, image, self._original, scored_size, self._file_notes, cleaning
+        )
         result.path, result.content, result.style = self.path, self.content, self.style
         return result
 
@@ -326,17 +324,15 @@ class Segmentation:
         notes = list(self._file_notes)
         if self.scored_size != self.size:
             changed = "enlarged" if max(self.scored_size) > max(self.size) else "reduced"
-            notes.append(f"scored on a copy {changed} to {shown_size(self.scored_size)}")
+            notes.append(f"scored on a copy {changed} to {sides(self.scored_size)}")
         if self.cleaning:
             notes.append(f"cleaned: {self.cleaning}")
         if self.is_refined:
-            copy = (
-                "" if self.grid_size == self.size else f" on a copy reduced to {shown_size(self.grid_size)}"
-            )
+            copy = "" if self.grid_size == self.size else f" on a copy reduced to {sides(self.grid_size)}"
             notes.append(f"refined{copy}")
         if nothing_found(self.areas(), self.classes):
             notes.append(NOTHING_FOUND)
-        return notes + kind_notes(self, kinds)
+        return notes + saved_notes(self, kinds)
 
     def saving_bytes(self, kinds: Sequence[str]) -> int:
         """The approximate largest memory for labels and `save`, for memory_budget.PICTURES."""

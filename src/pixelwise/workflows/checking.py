@@ -8,6 +8,7 @@ from typing import Any
 from pixelwise.core.files import write_atomically
 from pixelwise.data.checks.check_page import survey_page
 from pixelwise.data.checks.split_check import Leak, Survey, compare, leak_to_dict, survey
+from pixelwise.data.sample import LabelledImages
 from pixelwise.data.spec import open_splits
 
 
@@ -46,6 +47,7 @@ def check(
     classes: str | None = None,
     on_image: Callable[[str, int, int], None] | None = None,
     channels: Sequence[str] = (),
+    surveyed: Callable[[LabelledImages, Callable[[int], None]], Survey] = survey,
 ) -> Check:
     """Find faults in the data set KIND:PATH, in one split or in all the usual ones that are there.
 
@@ -53,6 +55,8 @@ def check(
     Warnings: similar images in two splits, labels that do not fit their images, absent classes. on_image is
     called with the split's name, the number of images done and their total. channels: what to read besides
     picture and labels, such as "depth", or "bands" for every channel of the pictures at its full depth.
+    surveyed: what surveys a split, and calls a function with the number of images done.
+
     Raises DataError if there is no such data set, split or channel.
     """
     surveys: dict[str, Survey] = {}
@@ -64,6 +68,6 @@ def check(
             if on_image is not None:
                 on_image(name, done, total)
 
-        surveys[name] = survey(dataset, tell)
+        surveys[name] = surveyed(dataset, tell)
     errors, warnings = compare(surveys)
     return Check(data, surveys, tuple(errors), tuple(warnings))

@@ -9,14 +9,16 @@ from pixelwise.core.errors import ImageError
 from pixelwise.core.files import make_folder
 from pixelwise.data.sample import LabelledImages
 from pixelwise.data.spec import open_dataset
-from pixelwise.evaluation import comparison
+from pixelwise.evaluation import comparison, evaluation
 from pixelwise.evaluation.details import ALL, OF_LABELS
 from pixelwise.evaluation.evaluation import Evaluation, Judged
-from pixelwise.evaluation.evaluation import evaluate as judge
 from pixelwise.evaluation.mask_folder import MaskFolder, is_masks, open_masks
 from pixelwise.inference.predictor import Predictor
 from pixelwise.workflows.data import Data, labelled_images
 from pixelwise.workflows.loading import LoadOptions, load, refuse_options
+
+Judge = Callable[[Judged, LabelledImages, Callable[[int], None] | None, Collection[str]], Evaluation]
+"""What evaluates a model or masks on a data set, as evaluation.evaluate does."""
 
 
 def evaluate(
@@ -30,6 +32,7 @@ def evaluate(
     details: Collection[str] = (),
     allow_missing: bool = False,
     on_image: Callable[[int], None] | None = None,
+    judge: Judge = evaluation.evaluate,
     **options: Unpack[LoadOptions],
 ) -> Evaluation:
     """Evaluate a model, or masks that another program made. The result's `summary()` has pixel accuracy, mean
@@ -42,7 +45,7 @@ def evaluate(
     (image, labels) arrays with `class_names`. Classes are matched by name; those that the model lacks become
     void. classes: a selection such as "background,animal=cat+dog". head: which labels, if the data has
     several. details: what else to count, see evaluation.details. on_image is called with the number of images
-    done.
+    done. judge: what evaluates.
     """
     dataset = labelled_images(data, split, class_names, head)
     judged, dataset = _judged(model, dataset, head, classes, allow_missing, options)
@@ -61,14 +64,15 @@ def report_on(
     details: Collection[str] = (),
     allow_missing: bool = False,
     on_image: Callable[[str, int, int], None] | None = None,
+    judge: Judge = evaluation.evaluate,
     **options: Unpack[LoadOptions],
 ) -> dict[str, Any]:
     """`evaluate` as plain data, with how it was made, which `pixelwise compare` takes.
 
     report: a folder for a page with all details, charts and telling images. ids: a file that lists the images
     to judge. Of masks:FOLDER it names the pictures that are `missing`. on_image is called with the data's
-    name, the number of images done and their total. Raises ImageError if the folder cannot be written into,
-    and otherwise what `load` and `evaluate` raise.
+    name, the number of images done and their total. judge: what evaluates. Raises ImageError if the folder
+    cannot be written into, and otherwise what `load` and `evaluate` raise.
     """
     dataset = open_dataset(data, split, None, ids, head)
     judged, dataset = _judged(model, dataset, head, classes, allow_missing, options)
@@ -80,18 +84,18 @@ def report_on(
         if on_image is not None:
             on_image(dataset.name, done, len(dataset))
 
-    evaluation = judge(judged, dataset, tell, details)
+    judgement = judge(judged, dataset, tell, details)
     made: dict[str, Any] = {"model": model, "data": dataset.name}
     if isinstance(judged, MaskFolder):
         made |= {"views": "masks as they were given", "crf": None, "missing": list(judged.missing)}
     else:
         made |= {"views": ", ".join([str(judged.views), *_sizes(options)]), "crf": options.get("crf")}
-    result = {**made, **evaluation.to_dict()}
+    result = {**made, **judgement.to_dict()}
     if report is not None:
         from pixelwise.evaluation.report.gallery import exhibits
         from pixelwise.evaluation.report.page import write_report
 
-        write_report(Path(report), result, judged.classes, exhibits(evaluation, judged, dataset))
+        write_report(Path(report), result, judged.classes, exhibits(judgement, judged, dataset))
     return result
 
 

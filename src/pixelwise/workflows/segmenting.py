@@ -41,7 +41,7 @@ class SegmentedFolder:
     """
 
     outcomes: tuple[Outcome, ...]
-    output: Path
+    output: Path | str
     passed_over: PassedOver
     submission: Path | None = None
     run_files: tuple[Path, ...] = ()
@@ -127,22 +127,13 @@ def segment_folder(
         if _starts_quickly(model, tasks, options):
             shared["engine"] = "onnxruntime"
         model = load(model, **shared)
-    predictor = model.with_partners(_given(depth=depth, hha=hha))
-    predictor = _cleaned(predictor, cleaning) if cleaning else predictor
-    predictor = predictor if style == USUAL else predictor.with_style(style)
+    predictor = prepared(model.with_partners(_given(depth=depth, hha=hha)), save, cleaning, style)
     archive = None if submission is None else Path(submission)
     if archive is not None:
         from pixelwise.inference.outputs.submission import check_submission, write_submission
 
         check_submission(archive, predictor.classes)
         save = (*save, "mask")
-    if predictor.classes.background is None:
-        for kind in save:
-            if KINDS[kind].needs_background:
-                raise ModelError(
-                    f'model "{predictor.info.name}" has no background class, which a {kind} needs',
-                    f"leave {kind} out of --save",
-                )
     outcomes = []
     kinds, motion = tuple(dict.fromkeys(save)), Motion(every, smooth)
     for outcome in run(predictor, tasks, output, kinds, overwrite, workers, motion, on_frame, saving):
@@ -179,7 +170,18 @@ def _given(**folders: str | Path | None) -> dict[str, Path]:
     return {name: Path(folder) for name, folder in folders.items() if folder is not None}
 
 
-def _cleaned(predictor: Predictor, cleaning: Cleaning) -> Predictor:
+def prepared(predictor: Predictor, save: Sequence[str], cleaning: Cleaning, style: Style) -> Predictor:
+    """The predictor with cleaning and style. Raises ModelError if the model lacks a class that the cleaning
+    or a kind of result in `save` needs.
+    """
+    if predictor.classes.background is None:
+        for kind in save:
+            if KINDS[kind].needs_background:
+                raise ModelError(
+                    f'model "{predictor.info.name}" has no background class, which a {kind} needs',
+                    f"leave {kind} out of --save",
+                )
+    predictor = predictor if style == USUAL else predictor.with_style(style)
     try:
         return predictor.with_cleaning(cleaning)
     except ValueError as problem:

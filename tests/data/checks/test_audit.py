@@ -12,7 +12,6 @@ from PIL import Image
 from pixelwise.core.errors import DataError, ImageError, MissingExtraError, SplitError
 from pixelwise.data import Entry, open_dataset
 from pixelwise.data.checks.audit import audit
-from pixelwise.data.checks.sample_check import Look
 from pixelwise.data.mixing import mixed
 from pixelwise.data.sample import SEMANTIC
 from pixelwise.data.spec import open_splits
@@ -215,15 +214,6 @@ def test_any_failure_of_a_part_is_a_finding_that_names_it_and_the_audit_goes_on(
         assert "broken.file" in found[0].message
     with pytest.raises(DataError):
         data.read(0 if channels else 1)
-
-
-def test_an_onlooker_that_fails_makes_a_finding(folder: Path) -> None:
-    def onlooker(index: int, look: Look) -> None:
-        if index == 1:
-            raise ZeroDivisionError("flat")
-
-    found = audit(open_dataset(f"folder:{folder}", "all"), None, onlooker).errors
-    assert [finding.message.partition(": ")[2] for finding in found] == ["ZeroDivisionError: flat"]
 
 
 def test_a_missing_package_is_not_a_fault_of_each_sample(folder: Path) -> None:

@@ -281,3 +281,15 @@ def test_a_browser_shows_the_page(faulty: Path, tmp_path: Path) -> None:
         pixels = np.asarray(shot.convert("RGB"))
     assert pixels.shape[:2] == (1200, 400)
     assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 500, "thumbnails have many colours"
+
+
+def test_a_sample_that_cannot_be_examined_is_a_finding(scenes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def flat(*_: object) -> None:
+        raise ZeroDivisionError("flat")
+
+    dataset = open_dataset(f"folder:{scenes}", "train")
+    monkeypatch.setattr("pixelwise.data.checks.split_check.fingerprint", flat)
+    found = survey(dataset)
+    messages = [finding.message for finding in found.audit.errors if finding.kind == "unreadable"]
+    assert messages == [f"{entry.id}: ZeroDivisionError: flat" for entry in dataset.entries]
+    assert set(found.prints) == {None}

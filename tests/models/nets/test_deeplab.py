@@ -75,6 +75,7 @@ def test_306_gives_39_cells_and_321_gives_41() -> None:
         assert net.cells(torch.empty(1, 3, size, size, device="meta")).shape[-2:] == (cells, cells)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pools", ["release", "exact"])
 @pytest.mark.parametrize("multi_scale", [False, True])
 @pytest.mark.parametrize("variant", list(VARIANTS))

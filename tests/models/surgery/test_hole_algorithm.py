@@ -56,6 +56,7 @@ def test_padded_nets_agree_away_from_the_border() -> None:
     assert torch.allclose(stitched[..., inside, inside], holes[..., inside, inside], atol=TOLERANCE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["alexnet", "vgg16", "googlenet", "resnet18", "squeezenet"])
 def test_torchvisions_nets_keep_their_cells(name: str) -> None:
     """Padding, rounded-up poolings and sums included, up to the border, at an odd size."""

@@ -183,7 +183,9 @@ class DenseCRF:
         with self._calls:
             field = self._field
             if field is None:
-                field = _core.MeanField(self._shape, self._labels, self._kernels, thread_count(None))
+                field = _core.MeanField(
+                    self._shape, self._labels, self._kernels, thread_count(None), merge_labels=True
+                )
                 self._field = field
             unary = np.zeros((self._labels, self._pixels), np.float32) if self._unary is None else self._unary
             field.set_unary(self._volume(unary))

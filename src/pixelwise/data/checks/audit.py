@@ -2,14 +2,14 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from pixelwise.core.errors import DataError
-from pixelwise.core.threads import in_order, processors
+from pixelwise.core.threads import in_order, thread_count
 from pixelwise.core.types import VOID
-from pixelwise.data.checks.sample_check import Finding, Look, look, reason_of
+from pixelwise.data.checks.sample_check import Finding, Look, look
 from pixelwise.data.class_map import ClassMap
 from pixelwise.data.sample import LabelledImages
 from pixelwise.data.sample_files import ImageFile
@@ -110,26 +110,18 @@ class Audit:
 def audit(
     dataset: LabelledImages,
     progress: Callable[[int], None] | None = None,
-    onlooker: Callable[[int, Look], None] | None = None,
+    looks: Iterable[Look] | None = None,
 ) -> Audit:
     """Read every file of the split once, in threads; `progress` receives the number of samples done.
 
-    `onlooker` is called with each sample's index and content, in the calling thread: its many small steps
-    would make the readers wait for the interpreter.
+    looks: at each sample, in order, if the files are read elsewhere.
     """
     report = Audit(dataset, {name: HeadCount(class_map) for name, class_map in dataset.heads.items()})
     report.errors += _repeated(dataset)
 
     dim: list[int] = []
-    looks = in_order(lambda index: look(dataset, index), range(len(dataset)), processors())
-    for index, found in enumerate(looks):
+    for index, found in enumerate(looks_at(dataset) if looks is None else looks):
         report.errors += found.errors
-        if onlooker is not None:
-            try:
-                onlooker(index, found)
-            except Exception as error:
-                message = f"{dataset.entries[index].id}: {reason_of(error)}"
-                report.errors.append(Finding("unreadable", message, (index,)))
         if found.values is not None:
             report.values = _joined(report.values, found.values)
             dim += [index] if found.values[0] < found.values[1] < _DIM else []
@@ -144,6 +136,11 @@ def audit(
         report.errors += [Finding(kind, called + message) for kind, message in _faults(count)]
         report.warnings += [Finding(kind, called + message) for kind, message in _doubts(count)]
     return report
+
+
+def looks_at(dataset: LabelledImages, threads: int | None = None) -> Iterator[Look]:
+    """A look at each sample, in order; threads: None takes all processors."""
+    return in_order(lambda index: look(dataset, index), range(len(dataset)), thread_count(threads))
 
 
 def _repeated(dataset: LabelledImages) -> list[Finding]:

@@ -1,17 +1,17 @@
 """The full check: the audit of every split, suspicions about it, and images that splits share."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pixelwise.core.types import VOID
-from pixelwise.data.checks.audit import Audit, audit
+from pixelwise.data.checks.audit import Audit, audit, looks_at
 from pixelwise.data.checks.label_alignment import Alignment, align, reduced, suspicions
 from pixelwise.data.checks.picture_hashes import Fingerprint, fingerprint, near_pairs
-from pixelwise.data.checks.sample_check import Finding, Look
+from pixelwise.data.checks.sample_check import Finding, Look, reason_of
 from pixelwise.data.class_map import ClassMap
 from pixelwise.data.sample import LabelledImages
 
@@ -37,31 +37,76 @@ class Leak:
     pairs: tuple[tuple[int, int], ...]
 
 
-def survey(dataset: LabelledImages, progress: Callable[[int], None] | None = None) -> Survey:
+@dataclass(frozen=True)
+class Examined:
+    """What a survey keeps of a sample: the look without the content, and what was found in that.
+
+    zeros: the pixels of the main head, those of id 0, those deep inside areas of id 0.
+    """
+
+    look: Look
+    print_: Fingerprint | None = None
+    alignment: Alignment | None = None
+    zeros: tuple[int, int, int] = (0, 0, 0)
+
+
+def survey(
+    dataset: LabelledImages,
+    progress: Callable[[int], None] | None = None,
+    samples: Iterable[Examined] | None = None,
+) -> Survey:
     """Audit a split, and look for duplicates, labels that do not fit their images, and an id 0 with another
     meaning than in the list of classes.
+
+    samples: in order, if they are examined elsewhere.
     """
-    head = next(iter(dataset.heads))
-    prints: list[Fingerprint | None] = [None] * len(dataset)
-    alignments: list[Alignment | None] = [None] * len(dataset)
-    zeros = np.zeros((len(dataset), 3), np.int64)  # pixels, those of id 0, those deep inside areas of id 0
+    kept: list[Examined] = []
 
-    def watch(index: int, look: Look) -> None:
-        if look.image is None:
-            return
-        small = reduced(look.image)
-        prints[index] = fingerprint(look.image, small)
-        ids = look.ids[head]
-        if ids.shape == look.image.shape[:2]:
-            alignments[index] = align(small, ids)
-        zero = ids == 0
-        zeros[index] = ids.size, zero.sum(), inside(zero, _DEPTH).sum() if zero.any() else 0
+    def looks() -> Iterator[Look]:
+        for sample in examine(dataset) if samples is None else samples:
+            kept.append(replace(sample, look=_NOTHING))
+            yield sample.look
 
-    report = audit(dataset, progress, watch)
+    report = audit(dataset, progress, looks())
+    zeros = np.array([sample.zeros for sample in kept], np.int64).reshape(-1, 3)
     report.warnings += suspect_zero(dataset.class_map, zeros)
-    report.warnings += _named(suspicions(alignments), dataset)
+    report.warnings += _named(suspicions([sample.alignment for sample in kept]), dataset)
+    prints = [sample.print_ for sample in kept]
     report.warnings += _repeated(prints, dataset)
     return Survey(report, tuple(prints))
+
+
+_NOTHING = Look()
+
+
+def examine(dataset: LabelledImages, threads: int | None = None) -> Iterator[Examined]:
+    """Examine each sample, in order; threads: None takes all processors.
+
+    They read the files. The rest is done in the calling thread: its many small steps would make the readers
+    wait for the interpreter.
+    """
+    head = next(iter(dataset.heads))
+    for index, look in enumerate(looks_at(dataset, threads)):
+        plain = replace(look, image=None, ids={})
+        try:
+            sample = _examined(look, plain, head)
+        except Exception as error:
+            message = f"{dataset.entries[index].id}: {reason_of(error)}"
+            fault = Finding("unreadable", message, (index,))
+            sample = Examined(replace(plain, errors=(*plain.errors, fault)))
+        yield sample
+
+
+def _examined(look: Look, plain: Look, head: str) -> Examined:
+    if look.image is None:
+        return Examined(plain)
+    small = reduced(look.image)
+    print_ = fingerprint(look.image, small)
+    ids = look.ids[head]
+    alignment = align(small, ids) if ids.shape == look.image.shape[:2] else None
+    zero = ids == 0
+    deep = int(inside(zero, _DEPTH).sum()) if zero.any() else 0
+    return Examined(plain, print_, alignment, (ids.size, int(zero.sum()), deep))
 
 
 def compare(surveys: Mapping[str, Survey]) -> tuple[list[Leak], list[Leak]]:

@@ -20,11 +20,6 @@ Size = tuple[int, int]
 """(height, width)"""
 
 
-def shown_size(size: Size) -> str:
-    """WIDTHxHEIGHT, for people."""
-    return f"{size[1]}x{size[0]}"
-
-
 class Savable(Protocol):
     """What the kinds take from a Segmentation."""
 
@@ -56,6 +51,11 @@ def place_of(result: Savable) -> Georeference | None:
     """Where the picture lies on the map, if its file says so. Raises as `georeference_of` does."""
     source = result.content if result.path is None else result.path
     return None if source is None else georeference_of(source)
+
+
+def sides(size: Size) -> str:
+    """WIDTHxHEIGHT, for people."""
+    return f"{size[1]}x{size[0]}"
 
 
 @dataclass(frozen=True)

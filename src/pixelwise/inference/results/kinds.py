@@ -15,16 +15,7 @@ from pixelwise.core.pictures.geotiff import write_geotiff
 from pixelwise.core.pictures.writing import save_picture
 from pixelwise.inference.crf_refiner import refined_size, reserved_bytes
 from pixelwise.inference.results.annotation_files import ANNOTATIONS, write_alone
-from pixelwise.inference.results.kind import (
-    Kind,
-    Run,
-    Savable,
-    Saving,
-    Size,
-    drawn_size,
-    place_of,
-    shown_size,
-)
+from pixelwise.inference.results.kind import Kind, Run, Savable, Saving, Size, drawn_size, place_of, sides
 
 FULL_SIZE_VALUES = 100_000_000
 """Probabilities with more values (classes x height x width) are saved at the grid's size."""
@@ -107,16 +98,12 @@ def expect_kinds(save: Sequence[str], of_pictures: bool = False) -> None:
         raise ValueError(f"expected kinds among {', '.join(known)}, got {', '.join(unknown)}")
 
 
-def kind_notes(result: Savable, kinds: Sequence[str]) -> list[str]:
-    """Which of `kinds` are saved at another size than the picture's, and what else each says about its
-    file.
-    """
+def saved_notes(result: Savable, kinds: Sequence[str]) -> list[str]:
+    """Which of `kinds` are saved at another size than the picture's, and what else to know about them."""
     notes = []
     sizes = {kind: KINDS[kind].size(result) for kind in kinds}
-    smaller = [kind for kind in kinds if sizes[kind] != result.size]
-    for size in dict.fromkeys(sizes[kind] for kind in smaller):
-        of_size = " and ".join(kind for kind in smaller if sizes[kind] == size)
-        notes.append(f"{of_size} saved at {shown_size(size)}")
+    for size in dict.fromkeys(size for size in sizes.values() if size != result.size):
+        notes.append(f"{' and '.join(kind for kind in sizes if sizes[kind] == size)} saved at {sides(size)}")
     return notes + [note for kind in kinds if (note := KINDS[kind].note(result))]
 
 

@@ -1,7 +1,7 @@
 """One picture that the page has open: the net's beliefs, and a CRF that is changed and stepped.
 
-The lattices are kept until a width or weight changes, the unary until a scribble does. So a further iteration
-costs one step.
+The lattices are kept until a width changes, the unary until a scribble does. So a further iteration costs one
+step, and another weight the iterations.
 """
 
 import threading
@@ -163,16 +163,20 @@ class CRFSession:
         return self._unary
 
     def _ready(self, unary: _Unary, preset: Preset) -> DenseCRF:
-        """The CRF for these parameters, with the lattices of the last call if they are the same."""
-        if self._crf is None or self._lattice != (preset, unary.ids):
+        """The CRF for these parameters, with the lattices of the last call if only weights differ."""
+        kernels = preset.kernels(self._image)
+        lattices, weights = replace(preset, w1=BASE.w1), [kernel.weight for kernel in kernels]
+        if self._crf is None or self._lattice != (lattices, unary.ids):
             self._crf = None  # frees the old lattices first
             self._crf = DenseCRF(
                 unary.energies,
-                preset.kernels(self._image),
+                kernels,
                 threads=self._threads,
                 most_vertices=most_vertices(self.size, len(unary.ids)),
             )
-            self._lattice = preset, unary.ids
+            self._lattice = lattices, unary.ids
+        elif self._crf.weights != tuple(weights):
+            self._crf.set_weights(weights)
         return self._crf
 
     def _reach(self, scribble: Scribble) -> npt.NDArray[np.float32]:

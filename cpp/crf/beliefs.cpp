@@ -1,0 +1,95 @@
+// The beliefs of a mean field, tile by tile, and what callers get of them.
+#include <algorithm>
+#include <cmath>
+
+#include "crf/mean_field.hpp"
+
+namespace pixelwise {
+namespace {
+
+std::size_t size(std::ptrdiff_t count) { return static_cast<std::size_t>(count); }
+
+}  // namespace
+
+const float* MeanField::given(const Strided<const float>& values, const Tiles::Tile& tile, Scratch& scratch) const {
+    pixels_->take(tile, values, scratch.planes);
+    pixels_->to_rows(tile, scratch.planes, scratch.beliefs.data());
+    return scratch.beliefs.data();
+}
+
+const float* MeanField::own_beliefs(const Tiles::Tile& tile, Scratch& scratch) const {
+    const float* const unary = kept_.empty() ? unary_.data() : few_.data();
+    routines_.beliefs(messages_.data(), static_cast<int>(messages_.size()), tile.first, tile.pixels(), width_,
+                     unary + tile.first * width_, scratch.beliefs.data());
+    return scratch.beliefs.data();
+}
+
+void MeanField::observe(const Tiles::Tile& tile, Scratch& scratch, bool watch) {
+    const float* const rows = scratch.beliefs.data();
+    const std::ptrdiff_t count = tile.pixels() * std::ptrdiff_t{width_};
+    if (may_merge_ && (steps_ < 4 || !kept_.empty())) {
+        float* const largest = scratch.largest.data();
+        for (const float* row = rows; row < rows + count; row += width_)
+            for (int c = 0; c < width_; ++c) largest[c] = row[c] > largest[c] ? row[c] : largest[c];
+    }
+    if (!watch) return;
+    float* const before = before_.data() + tile.first * width_;
+    float most = scratch.change;
+    for (std::ptrdiff_t i = 0; i < count; ++i) {
+        const float change = std::abs(rows[i] - before[i]);
+        most = change > most ? change : most;
+        before[i] = rows[i];
+    }
+    scratch.change = most;
+}
+
+// From the beliefs in scratch.beliefs. Merged labels share the rest's as they would without messages.
+const float* MeanField::all_beliefs(const Tiles::Tile& tile, Scratch& scratch) const {
+    if (kept_.empty()) return scratch.beliefs.data();
+    const float* few = scratch.beliefs.data();
+    float* row = scratch.rows.data();
+    routines_.beliefs(nullptr, 0, tile.first, tile.pixels(), all_width_, unary_.data() + tile.first * all_width_, row);
+    for (int i = 0; i < tile.pixels(); ++i, few += width_, row += all_width_) {
+        float rest = 0.0f;
+        for (const int label : merged_) rest += row[label];
+        const float share = rest > 0.0f ? few[kept_.size()] / rest : 0.0f;
+        for (const int label : merged_) row[label] *= share;
+        for (std::size_t j = 0; j < kept_.size(); ++j) row[kept_[j]] = few[j];
+    }
+    return scratch.rows.data();
+}
+
+template <class Work>
+void MeanField::for_beliefs(const Work& work) {
+    catch_up();
+    for (Scratch& scratch : scratch_) std::fill(scratch.largest.begin(), scratch.largest.end(), 0.0f);
+    run_team(threads_, [&](const Member& member) {
+        for_tiles(member, [&](const Tiles::Tile& tile, Scratch& scratch) {
+            own_beliefs(tile, scratch);
+            observe(tile, scratch, false);
+            work(tile, scratch);
+        });
+    });
+    if (!rest_too_large()) return;
+    part();
+    for_beliefs(work);
+}
+
+void MeanField::beliefs(const Strided<float>& out) {
+    for_beliefs([&](const Tiles::Tile& tile, Scratch& scratch) {
+        pixels_->put(tile, all_beliefs(tile, scratch), out, scratch.planes);
+    });
+}
+
+void MeanField::labels(std::int32_t* out) {
+    for_beliefs([&](const Tiles::Tile& tile, Scratch& scratch) {
+        const float* row = scratch.beliefs.data();
+        for (int i = 0; i < tile.pixels(); ++i, row += width_) {
+            const auto best = std::max_element(row, row + labels_apart()) - row;
+            out[pixels_->pixel(tile, pixels_->place(tile, i))] =
+                kept_.empty() ? static_cast<std::int32_t>(best) : kept_[size(best)];
+        }
+    });
+}
+
+}  // namespace pixelwise

@@ -1,0 +1,134 @@
+"""Segmentations of pictures, refined by the CRF of a preset."""
+
+from collections.abc import Generator, Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise import _core
+from pixelwise.core.threads import in_order, thread_count
+from pixelwise.core.types import VOID
+from pixelwise.crf.dense_crf import Q, mean_field
+from pixelwise.crf.potentials import unary_from_labels, unary_from_probabilities
+from pixelwise.crf.presets import DENSECRF, Preset
+from pixelwise.crf.shapes import fits, shape_fault
+
+_FLOOR = 1e-8
+"""Of probabilities that are interpolated; float16 has no smaller one."""
+
+_MOST_FOUND = 256
+"""The most classes that `refine` takes from labels alone; more are rather the numbers of objects."""
+
+
+def refine(
+    image: npt.ArrayLike,
+    probabilities_or_labels: npt.ArrayLike,
+    *,
+    preset: Preset = DENSECRF,
+    iterations: int | None = None,
+    tolerance: float | None = None,
+    classes: int | None = None,
+    confidence: float = 0.7,
+    void: int | None = VOID,
+    threads: int | None = None,
+) -> Q:
+    """Refine a segmentation along the edges of its image. Returns probabilities (C, H, W); argmax(0) gives
+    the new labels.
+
+    image: (H, W) or (H, W, channels) with values from 0 to 255. The second argument is either (C, H, W)
+    probabilities (floats) or (H, W) labels (integers). A label is right with probability `confidence`; `void`
+    makes all classes equally likely. `classes` (default: the largest label + 1) is only for labels.
+    Probabilities of a smaller grid (C, h, w), as nets give them, are interpolated. Volumes, (D, H, W), work
+    too. tolerance: end the iterations earlier, once beliefs stand still; see DenseCRF.step.
+
+    Raises ValueError for arguments that do not fit together, and for input that would
+    silently have no effect: an image of 0 to 1 or of 16 bits, or labels with no ids but 0 and `void`.
+    """
+    picture, given = np.asarray(image), np.asarray(probabilities_or_labels)
+    given = _fitted(given, picture)
+    if given.dtype.kind in "iu":
+        known = given[given != void] if void is not None else given
+        if classes is None:
+            if known.size == 0:
+                raise ValueError("no pixel has a label, so the number of classes is unknown; pass classes=")
+            classes = int(known.max()) + 1
+            if classes > _MOST_FOUND:
+                raise ValueError(
+                    f"the largest label is {classes - 1}, which would make {classes} classes; if labels "
+                    "number objects, give each its class first, or else pass classes="
+                )
+            if classes == 1 and known.size < given.size:
+                raise ValueError(
+                    f"the only label is 0, all else is {void}, which is void, so there is nothing to decide; "
+                    f"if {void} is an object, make it 1, or else pass classes="
+                )
+        unary = unary_from_labels(given, classes, confidence, void)
+    else:
+        unary = unary_from_probabilities(given)
+        if classes is not None and classes != len(unary):
+            raise ValueError(f"probabilities have {len(unary)} classes along axis 0, not classes={classes}")
+    steps = preset.iterations if iterations is None else iterations
+    kernels = preset.kernels(picture)
+    return mean_field(unary, kernels, iterations=steps, tolerance=tolerance, threads=threads, out=unary)
+
+
+def refine_many(
+    images: Iterable[npt.ArrayLike],
+    probabilities_or_labels: Iterable[npt.ArrayLike],
+    *,
+    preset: Preset = DENSECRF,
+    iterations: int | None = None,
+    tolerance: float | None = None,
+    classes: int | None = None,
+    confidence: float = 0.7,
+    void: int | None = VOID,
+    threads: int | None = None,
+) -> Generator[Q, None, None]:
+    """Refine many pictures, each on one thread; yields what `refine` returns, in order.
+
+    That is faster than to refine them one by one on all threads, which wait for each other now and then. Both
+    arguments may be generators: at most 2 * threads pictures and results are in memory. The other arguments
+    are those of `refine`. Errors are those of `refine`, and name the picture by its index from 0; pictures
+    before it have been yielded by then. Raises ValueError if there are more of one than of the other.
+    """
+
+    def one(picture: tuple[int, tuple[npt.ArrayLike, npt.ArrayLike]]) -> Q:
+        index, (image, given) = picture
+        try:
+            return refine(
+                image,
+                given,
+                preset=preset,
+                iterations=iterations,
+                tolerance=tolerance,
+                classes=classes,
+                confidence=confidence,
+                void=void,
+                threads=1,
+            )
+        except ValueError as problem:
+            raise ValueError(f"picture {index}: {problem}") from problem
+        except Exception as problem:
+            problem.add_note(f"picture {index}")
+            raise
+
+    pairs = zip(images, probabilities_or_labels, strict=True)
+    return in_order(one, enumerate(pairs), thread_count(threads))
+
+
+def _fitted(given: npt.NDArray[Any], picture: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Labels or probabilities at the size of the picture, interpolated if they are of a smaller grid; those
+    of volumes unchanged.
+    """
+    size, floats = picture.shape[:2], given.dtype.kind == "f"
+    if picture.ndim not in (2, 3) or given.ndim != 2 + floats:
+        return given
+    if given.shape[-2:] == size:
+        return given
+    if not floats or not fits(given.shape, size):
+        raise ValueError("; ".join(shape_fault(given.shape, size)))
+    scores = -unary_from_probabilities(given, _FLOOR)
+    fitted = np.empty((len(given), *size), np.float32)
+    _core.pixel_probabilities(np.ascontiguousarray(scores), fitted)
+    return fitted

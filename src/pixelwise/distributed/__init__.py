@@ -1,0 +1,5 @@
+"""Pictures and data sets by the million, on a Ray cluster. Needs the extra `distributed`."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,216 @@
+"""A connection to a Ray cluster, and jobs on it whose parts are pickled."""
+
+import logging
+import os
+import pickle
+import socket
+import warnings
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pixelwise.core.errors import EXTRAS, ClusterError, MissingExtraError, PixelwiseError
+from pixelwise.core.terminal import printable
+
+if TYPE_CHECKING:
+    import pyarrow
+    import ray.data
+
+Job = Callable[[], Callable[[Any], Any]]
+
+LOCAL = "local"
+"""The address of a cluster that is started on this machine, and stopped at the end."""
+
+_STORE_BYTES = 1_000_000_000
+_SECONDS = 10
+_RETRIES = 3
+_TALKATIVE = ("ray.data", "ray.data._internal.execution.streaming_executor", "ray.data._internal.stats")
+_FORMS = "write local, auto, HOST:6379 (from a machine of the cluster) or ray://HOST:10001"
+
+
+@contextmanager
+def cluster(address: str | None = None) -> Iterator[None]:
+    """A connection to Ray while the block runs.
+
+    address: "local" starts Ray on this machine; "auto" is the cluster that this machine belongs to; others
+    are ray.init's; None: the connection that the program has, or else "local". Raises MissingExtraError
+    without Ray, ClusterError if the cluster cannot be reached.
+    """
+    try:
+        import ray
+        import ray.data
+    except ModuleNotFoundError as problem:
+        raise MissingExtraError(problem.name if problem.name in EXTRAS else "ray") from None
+    own = not ray.is_initialized()
+    if own:
+        _connect(address or LOCAL)
+    elif address is not None:
+        raise ClusterError("this program is connected to a Ray cluster already", "leave the address out")
+    try:
+        with _settings():
+            yield
+    except ray.exceptions.RayError as problem:
+        raise _lost(problem) from problem
+    finally:
+        if own:
+            ray.shutdown()
+
+
+@contextmanager
+def _settings() -> Iterator[None]:
+    """Blocks in order, without Ray Data's own bars and reports."""
+    import ray.data
+
+    context = ray.data.DataContext.get_current()
+    before = context.enable_progress_bars, context.execution_options.preserve_order
+    levels = {name: logging.getLogger(name).level for name in _TALKATIVE}
+    context.enable_progress_bars, context.execution_options.preserve_order = False, True
+    for name in levels:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        context.enable_progress_bars, context.execution_options.preserve_order = before
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
+
+
+def _connect(address: str) -> None:
+    import ray
+
+    shown = printable(address)
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    if address == LOCAL:
+        os.environ.setdefault("RAY_worker_niceness", "0")  # as the plain command; Ray's own default is 15
+        options |= {"include_dashboard": False, "object_store_memory": _STORE_BYTES}
+    else:
+        expect_listener(address)
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # or its own log comes to stderr
+    try:
+        ray.init(address, **options)
+    except Exception as problem:
+        reason = " ".join(str(problem).split())[:200]
+        raise ClusterError(f"no Ray cluster at {shown}: {reason}", _FORMS) from problem
+
+
+def expect_listener(address: str) -> None:
+    """Raise ClusterError if nothing listens at HOST:PORT: Ray itself waits for minutes."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not colon or "/" in host or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _SECONDS).close()
+    except (OSError, OverflowError) as problem:
+        raise ClusterError(
+            f"no Ray cluster at {printable(address)}: {getattr(problem, 'strerror', None) or problem}", _FORMS
+        ) from None
+
+
+def _lost(problem: Exception) -> PixelwiseError:
+    lines = [line.strip() for line in str(problem).splitlines() if line.strip()]
+    return ClusterError(
+        f"the cluster could not go on: {printable(lines[-1] if lines else type(problem).__name__)[:300]}",
+        "see Ray's logs; the same command again continues where this one stopped",
+    )
+
+
+def workers_for(cpus: int, gpus: float = 0) -> int:
+    """How many workers that need so many processors and GPUs each the cluster has room for now; at least
+    one.
+    """
+    import ray
+
+    there = ray.cluster_resources()
+    by_gpus = int(there.get("GPU", 0) / gpus) if gpus else int(there.get("CPU", 1) / cpus)
+    return max(1, min(by_gpus, int(there.get("CPU", 1) / cpus)))
+
+
+def workers_beside(workers: int, cpus: int, besides: int) -> int:
+    """At most so many workers of so many processors each that `besides` processors are left: other stages
+    need them, and would wait for them for ever. Raises ClusterError if that leaves none.
+    """
+    import ray
+
+    there = int(ray.cluster_resources().get("CPU", 1))
+    if there < cpus + besides:
+        raise ClusterError(
+            f"expected {cpus + besides} processors: {cpus} for a worker, and {besides} to read rows "
+            f"or for the CRF; the cluster has {there}",
+            "add machines; or give the pictures as files, or fewer threads or crf_workers",
+        )
+    return min(workers, (there - besides) // cpus)
+
+
+def parts_of(items: Iterable[Any]) -> "ray.data.Dataset":
+    """A Ray data set whose blocks hold an item each, pickled."""
+    import ray.data
+
+    return ray.data.from_blocks([_packed(item) for item in items])
+
+
+def stage(
+    dataset: "ray.data.Dataset", job: Job, workers: int, cpus: int, gpus: float = 0
+) -> "ray.data.Dataset":
+    """The data set, each block of which goes through one of `workers` processes. A process that ends is
+    started again, and its block is worked on again, a few times.
+
+    job: picklable. In each process it is called once; what it returns is called with the content of a block:
+    an item of `parts_of`, the answer of an earlier stage, or an Arrow table.
+    """
+    import ray.data
+
+    with warnings.catch_warnings():
+        # There is no named parameter for the last one, and without it Ray tries again for ever.
+        warnings.filterwarnings("ignore", "`ray_remote_args` is deprecated")
+        return dataset.map_batches(
+            _Worker,
+            batch_size=None,
+            batch_format="pyarrow",
+            fn_constructor_args=(pickle.dumps((job, Path.cwd())),),
+            compute=ray.data.ActorPoolStrategy(min_size=1, max_size=workers, initial_size=workers),
+            num_cpus=cpus,
+            num_gpus=gpus or None,
+            max_task_retries=_RETRIES,
+        )
+
+
+def answers(dataset: "ray.data.Dataset") -> Generator[Any, None, None]:
+    """The answer of the last stage for each block, in order. Raises the first PixelwiseError among them."""
+    for block in dataset.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
+        for packed in block["part"]:
+            answer = pickle.loads(packed.as_py())
+            if isinstance(answer, PixelwiseError):
+                raise answer
+            yield answer
+
+
+class _Worker:
+    """What runs a job in a process of the cluster. A PixelwiseError becomes the answer."""
+
+    def __init__(self, packed: bytes) -> None:
+        job, folder = pickle.loads(packed)
+        with suppress(OSError):  # relative paths are those of the program that started the job
+            os.chdir(folder)
+        self._work: Callable[[Any], Any] | None = None
+        try:
+            self._work = job()
+        except PixelwiseError as problem:
+            self._problem = problem
+
+    def __call__(self, block: "pyarrow.Table") -> "pyarrow.Table":
+        content = pickle.loads(block["part"][0].as_py()) if "part" in block.column_names else block
+        if isinstance(content, PixelwiseError):  # of an earlier stage
+            return _packed(content)
+        if self._work is None:
+            return _packed(self._problem)
+        try:
+            return _packed(self._work(content))
+        except PixelwiseError as problem:
+            return _packed(problem)
+
+
+def _packed(item: Any) -> "pyarrow.Table":
+    import pyarrow
+
+    return pyarrow.table({"part": pyarrow.array([pickle.dumps(item)], pyarrow.large_binary())})

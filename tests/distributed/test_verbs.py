@@ -1,0 +1,105 @@
+"""segment, eval and check with --ray print what they print without it."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from small_pictures import contents, write_pictures
+from typer.testing import CliRunner
+
+from pixelwise.cli.main import app
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """A command line in a process of its own, in a folder with pictures, one of them damaged."""
+    paths = write_pictures(tmp_path / "photos", 12)
+    paths[5].write_bytes(b"damaged")
+
+    def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-m", "pixelwise", *arguments]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+
+    return run
+
+
+@pytest.mark.usefixtures("ray_cluster")
+def test_verbs_print_the_same_with_a_cluster_and_without(run: Run, tmp_path: Path, model_path: Path) -> None:
+    ray = pytest.importorskip("ray")
+    cluster = ("--ray", ray.get_runtime_context().gcs_address)
+    segment = ("segment", "photos", "--model", str(model_path), "--save", "mask,geojson,csv", "--json")
+    plain, found = run(*segment, "-o", "plain"), run(*segment, "-o", "ray", *cluster)
+    assert (plain.returncode, found.returncode) == (1, 1), found.stderr
+    untimed = [
+        [json.loads(line) | {"seconds": 0, "outputs": 0} for line in done.stdout.splitlines()]
+        for done in (plain, found)
+    ]
+    assert len(untimed[0]) == 12
+    assert untimed[1] == untimed[0]
+    assert "error: photos/00005.png: expected an image, got text" in found.stderr
+    assert "11 segmented, 1 failed, named above" in found.stderr
+    assert "Traceback" not in found.stderr
+    assert (tmp_path / "ray/regions.csv").read_bytes() == (tmp_path / "plain/regions.csv").read_bytes()
+    masks = [
+        {name for name in contents(tmp_path / place) if name.endswith("png")} for place in ("plain", "ray")
+    ]
+    assert masks[0] == masks[1]
+
+    (tmp_path / "photos/00005.png").unlink()
+    (tmp_path / "images").mkdir()
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "classes.txt").write_text("background\nred\n")
+    mask = Image.fromarray(np.arange(24 * 30, dtype=np.uint8).reshape(24, 30) % 2)
+    for path in (tmp_path / "photos").iterdir():
+        path.rename(tmp_path / "images" / path.name)
+        mask.save(tmp_path / "labels" / path.name)
+    for verb in (
+        ("eval", str(model_path), "--data", "folder:.", "--split", "all", "--boundary", "--json"),
+        ("check", "folder:.", "--json"),
+    ):
+        plain, found = run(*verb), run(*verb, *cluster)
+        assert found.returncode == plain.returncode, found.stderr
+        assert json.loads(found.stdout) == json.loads(plain.stdout)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--smooth", "mean"), "--smooth is for one machine"),
+        (("--submission", "a.tgz"), "--submission is for one machine"),
+        (("--depth", "depth"), "--depth is for one machine"),
+    ],
+)
+def test_options_for_one_machine_are_refused(tmp_path: Path, options: tuple[str, ...], message: str) -> None:
+    arguments = ["segment", str(tmp_path), "--output", str(tmp_path / "out"), "--ray", "local", *options]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 2
+    assert message in done.output
+
+
+def test_an_address_where_nothing_listens_is_reported_at_once(tmp_path: Path, model_path: Path) -> None:
+    pytest.importorskip("ray", reason='needs pip install "pixelwise[distributed]"')
+    from pixelwise.core.errors import ClusterError
+    from pixelwise.distributed.cluster import expect_listener
+
+    with pytest.raises(ClusterError, match=r"no Ray cluster at ray://127.0.0.1:1: Connection refused"):
+        expect_listener("ray://127.0.0.1:1")
+    expect_listener("auto")
+
+
+def test_without_ray_the_command_that_installs_it_is_named(
+    tmp_path: Path, model_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    write_pictures(tmp_path / "photos", 1)
+    arguments = ["segment", str(tmp_path / "photos"), "--model", str(model_path), "--ray", "local"]
+    done = CliRunner().invoke(app, [*arguments, "--output", str(tmp_path / "out")])
+    assert done.exit_code == 1
+    assert 'pip install "pixelwise[distributed]"' in done.output
