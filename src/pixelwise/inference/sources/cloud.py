@@ -59,8 +59,8 @@ class Store:
         """
         try:
             if self._system.isfile(self._path):
-                place = place_of(self._path.rpartition("/")[2]) or PurePath(name_of(self._url))
-                yield StoredFile(self, self._path, self._url, PurePath(place.name))
+                alone = place_of(self._path.rpartition("/")[2]) or PurePath(name_of(self._url))
+                yield StoredFile(self, self._path, self._url, PurePath(alone.name))
                 return
             found = sorted(self._system.find(self._path))
         except Exception as problem:  # of any file system's library
