@@ -71,8 +71,10 @@ def segment(
     400 megapixels; the first frame of several, unless --frames all; EXIF orientation is applied. Results of
     NAME.jpg are OUTPUT/NAME_mask.png (class ids in the picture's size, as a palette PNG), NAME_overlay.jpg,
     NAME_cutout.png (background transparent), NAME_probabilities.npz (float16, C x H x W) and NAME_mask.tif (a
-    GeoTIFF, with the coordinate system of the picture). A run that was interrupted or is repeated skips what
-    is finished. Exit code 1 if a picture could not be segmented.
+    GeoTIFF, with the coordinate system of the picture); outlines are NAME.json (labelme), NAME.txt (YOLO) and
+    NAME.geojson. coco.json, annotations.xml (CVAT) and regions.csv in OUTPUT are about all pictures. A run
+    that was interrupted or is repeated skips what is finished. Exit code 1 if a picture could not be
+    segmented.
 
     Results of NAME.mp4 are OUTPUT/NAME_overlay.mp4, with its sound, and NAME_frames/000000_mask.png and so
     on. camera:0 is the first camera; Ctrl-C ends it. URLs may be http(s) ones of pictures, or those of files
