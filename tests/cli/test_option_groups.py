@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from typing import Annotated
 
+import pytest
 import typer
 from typer.testing import CliRunner
 
 from pixelwise.cli.main import add_verb, app
-from pixelwise.cli.option_groups import flat_signature, gathered
+from pixelwise.cli.option_groups import ResultOptions, StyleOptions, flat_signature, gathered
 
 
 @dataclass(frozen=True)
@@ -45,3 +46,17 @@ def test_a_record_is_read_from_the_command_line() -> None:
         assert run.invoke(app, ["light-a-room", "hall", "-b", "9"]).exit_code == 2
     finally:
         app.registered_commands.pop()
+
+
+def test_options_of_kinds_that_are_not_saved_are_refused() -> None:
+    with pytest.raises(typer.BadParameter, match="it does not apply to mask, overlay, which have no outl"):
+        ResultOptions(tolerance=2.0).for_segment()
+    assert ResultOptions(save="mask,coco", tolerance=2.0).for_segment()["tolerance"] == 2.0
+    with pytest.raises(typer.BadParameter, match="it changes the overlay or confidence: add"):
+        StyleOptions(legend=False).style(["mask"])
+    assert StyleOptions(legend=False).style(["confidence"]).legend is False
+
+
+def test_finding_a_rate_goes_on_from_nothing() -> None:
+    done = CliRunner().invoke(app, ["train", "voc", "--find-rate", "--resume"])
+    assert (done.exit_code, "--resume: it does not apply to --find-rate" in done.stderr) == (2, True)

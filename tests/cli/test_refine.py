@@ -83,9 +83,14 @@ def test_what_is_there_is_not_replaced_unless_asked(invoke: Callable[[str], Resu
         (
             "refine photo.jpg labels.png -o r.png --show-iterations r.png",
             2,
-            "expected another name that ends in .png or .jpg",
+            "--show-iterations: expected another file than OUT",
         ),
-        ("refine photo.jpg labels.png -o r.png --confidence 0.5", 2, "confidence must be above 1/classes"),
+        (
+            "refine photo.jpg labels.png -o r.png --confidence 0.5",
+            2,
+            "--confidence: confidence must be above 1/classes",
+        ),
+        ("refine photo.jpg labels.png -o r.png --save mask", 2, "--save: it does not apply to a single"),
         ("refine photo.jpg labels.png -o r.png --crf-preset x", 1, "error: no CRF preset x"),
         ("refine none.jpg labels.png -o r.png", 1, "error: none.jpg: no such file"),
         ("refine photo.jpg none.png -o r.png", 1, "error: the label none.png does not exist"),
@@ -177,3 +182,31 @@ def test_folders_need_a_folder_of_results(folders: Callable[[str], Result]) -> N
         in done.stderr
     )
     assert folders("refine photo.jpg two.npz -o r.png --array second").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("photos found -o out --show-iterations s.png", "--show-iterations: it does not apply to a folder"),
+        ("photos found -o out --video --show-iterations s.png", "--show-iterations: it does not apply to a"),
+        ("photos found -o out --video --save overlay", "--save: it does not apply to a clip; leave it out"),
+        ("photos found -o out --video --array scores", "--array: it does not apply to a clip; leave it out"),
+    ],
+)
+def test_options_that_do_not_apply_are_refused(
+    folders: Callable[[str], Result], line: str, message: str
+) -> None:
+    done = folders(f"refine {line}")
+    assert (done.exit_code, message in done.stderr) == (2, True), done.stderr
+    assert not Path("out").exists()
+
+
+def test_only_faults_of_the_confidence_are_blamed_on_it(
+    invoke: Callable[[str], Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*arguments: object) -> None:
+        raise ValueError("expected something else")
+
+    monkeypatch.setattr("pixelwise.workflows.refine_file", fails)
+    done = invoke("refine photo.jpg labels.png -o r.png")
+    assert "Invalid value: expected something else" in done.stderr

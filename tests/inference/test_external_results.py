@@ -1,6 +1,9 @@
 """Segmentations of others: what is read, what is refused, what becomes of them."""
 
+import csv
+import json
 import os
+import re
 import struct
 import zipfile
 import zlib
@@ -76,6 +79,38 @@ def test_ids_and_palette_stay_and_void_is_filled(mode: str, tmp_path: Path) -> N
     assert (np.asarray(picture) == np.where(np.arange(40) < 20, 2, 200)).all()
     if mode == "P":
         assert picture.convert("RGB").getpixel((0, 0)) == (40, 50, 60)
+
+
+@pytest.mark.filterwarnings("ignore:Dataset has no geotransform")
+def test_all_files_have_the_ids_of_the_labels(tmp_path: Path) -> None:
+    rasterio = pytest.importorskip("rasterio", reason="needs rasterio")
+    photo = save_photo(tmp_path / "p.png", np.zeros((4, 6, 3), np.uint8))
+    labels = np.array([[7] * 2 + [12] * 4] * 4, np.uint8)
+    picture = Image.fromarray(labels)
+    picture.putpalette([value for id_ in range(256) for value in (id_, 0, 255 - id_)])
+    picture.save(tmp_path / "l.png")
+    result = refine_given(photo, read_given(tmp_path / "l.png"), Unchanged())
+    kinds = ["mask", "geotiff", "labelme", "yolo", "geojson", "coco", "cvat", "csv"]
+    paths = result.save(tmp_path / "r", kinds)
+    with Image.open(paths["mask"]) as mask:
+        assert np.asarray(mask).tolist() == labels.tolist()
+    with rasterio.open(paths["geotiff"]) as dataset:
+        assert dataset.read(1).tolist() == labels.tolist()
+        assert dataset.colormap(1)[12] == (12, 0, 243, 255)
+        assert dataset.tags(1)["class_12"] == "12"
+    shapes = json.loads(paths["labelme"].read_bytes())["shapes"]
+    assert sorted(shape["label"] for shape in shapes) == ["12", "7"]
+    assert [line.split()[0] for line in paths["yolo"].read_text().splitlines()] == ["7", "12"]
+    features = json.loads(paths["geojson"].read_bytes())["features"]
+    named = [(feature["properties"]["id"], feature["properties"]["class"]) for feature in features]
+    assert named == [(7, "7"), (12, "12")]
+    coco = json.loads(paths["coco"].read_bytes())
+    names = {category["id"]: category["name"] for category in coco["categories"]}
+    assert [names[entry["category_id"]] for entry in coco["annotations"]] == ["7", "12"]
+    assert set(re.findall('polygon label="([^"]+)"', paths["cvat"].read_text())) == {"7", "12"}
+    rows = list(csv.DictReader(paths["csv"].read_text().splitlines()))
+    assert [(row["class"], row["id"]) for row in rows] == [("7", "7"), ("12", "12")]
+    assert [(region.id, region.name) for region in result.regions()] == [(7, "7"), (12, "12")]
 
 
 def test_a_short_palette_does_not_cut_ids(tmp_path: Path) -> None:

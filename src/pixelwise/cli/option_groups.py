@@ -161,9 +161,10 @@ class ResultOptions:
 
     def for_segment(self) -> "Results":
         """Arguments of segment_folder. Raises BadParameter for unknown kinds and rankings, for a name of the
-        archive with another ending, and for a negative tolerance.
+        archive with another ending, and for a tolerance that is negative or of no outlines.
         """
         from pixelwise.inference.results.kind import Saving
+        from pixelwise.inference.results.kinds import KINDS
         from pixelwise.workflows.segmenting import RANKINGS
 
         if self.submission is not None:
@@ -176,8 +177,11 @@ class ResultOptions:
             Saving(self.tolerance)
         except ValueError as problem:
             raise typer.BadParameter(str(problem), param_hint="--tolerance") from None
+        save = options.kinds(self.save)
+        if not any(KINDS[kind].is_annotation or KINDS[kind].is_hidden for kind in save):
+            options.refuse(f"{', '.join(save)}, which have no outlines", {"--tolerance": self.tolerance})
         return {
-            "save": options.kinds(self.save),
+            "save": save,
             "overwrite": self.overwrite,
             "submission": self.submission,
             "tolerance": self.tolerance,
@@ -196,12 +200,14 @@ class StyleOptions:
         """Raises BadParameter for an option of a kind that is not saved, and for a wrong background."""
         from pixelwise.inference.results.style import USUAL, Style
 
-        for option, value, kind in (
-            ("--opacity", self.opacity, "overlay"),
-            ("--background", self.background, "cutout"),
+        for option, value, kinds in (
+            ("--opacity", self.opacity, ("overlay",)),
+            ("--legend", self.legend, ("overlay", "confidence")),
+            ("--background", self.background, ("cutout",)),
         ):
-            if value is not None and kind not in save:
-                raise typer.BadParameter(f"it changes the {kind}: add {kind} to --save", param_hint=option)
+            if value is not None and not set(kinds) & set(save):
+                named = " or ".join(kinds)
+                raise typer.BadParameter(f"it changes the {named}: add {named} to --save", param_hint=option)
         try:
             return Style(
                 USUAL.opacity if self.opacity is None else self.opacity,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 Classes = Annotated[
     str | None,
@@ -252,6 +252,13 @@ def check_ending(path: Path | None, *endings: str, option: str = "--output", any
         raise typer.BadParameter(
             f"expected a name that ends in {' or '.join(endings)}, got {path}", param_hint=option
         )
+
+
+def refuse(what: str, given: "Mapping[str, object]") -> None:
+    """Raise BadParameter for the first option that has a value, since it does not apply to `what`."""
+    for option, value in given.items():
+        if value:
+            raise typer.BadParameter(f"it does not apply to {what}; leave it out", param_hint=option)
 
 
 def kinds(save: str, of_pictures: bool = False) -> tuple[str, ...]:

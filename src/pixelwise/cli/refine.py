@@ -48,7 +48,12 @@ _Array = Annotated[
     str | None, typer.Option("--array", metavar="NAME", help="Which array of an .npz file with several.")
 ]
 _Save = Annotated[
-    str, typer.Option(metavar="KINDS", help="For folders: mask, overlay, cutout, confidence, probabilities.")
+    str | None,
+    typer.Option(
+        metavar="KINDS",
+        help="For folders, what to save: mask (the default), overlay, cutout, confidence, probabilities, "
+        "geotiff, labelme, yolo, geojson.",
+    ),
 ]
 _Video = Annotated[
     bool, typer.Option("--video", help="Refine a clip over space and time; measure its flicker.")
@@ -66,7 +71,7 @@ def refine(
     show_iterations: _Iterations = None,
     video: _Video = False,
     array: _Array = None,
-    save: _Save = "mask",
+    save: _Save = None,
 ) -> None:
     """Refine a segmentation from any source with a dense CRF.
 
@@ -86,20 +91,27 @@ def refine(
     asked = (image, given, output, crf_preset or DEFAULT_PRESET, confidence)
     try:
         if video:
+            beside = {"--array": array, "--save": save, "--show-iterations": show_iterations}
+            options.refuse("a clip", beside)
             clip = refine_video(*asked, overwrite=overwrite, threads=threads)
             say(
                 f"{clip.path}: {clip.frames} frames; flicker {clip.before:.2%} before, {clip.after:.2%} after"
             )
         elif image.is_dir():
-            _folder(asked, overwrite, threads, array, options.kinds(save, of_pictures=True))
+            options.refuse("a folder of pictures", {"--show-iterations": show_iterations})
+            _folder(asked, overwrite, threads, array, options.kinds(save or "mask", of_pictures=True))
         else:
+            options.refuse("a single picture, whose result --output names", {"--save": save})
             options.check_ending(output, *ENDINGS, any_case=True)
             options.check_ending(show_iterations, *SHEET_ENDINGS, option="--show-iterations", any_case=True)
+            if show_iterations == output:
+                raise typer.BadParameter("expected another file than OUT", param_hint="--show-iterations")
             made = refine_file(*asked, overwrite, threads, show_iterations, array)
             notes = ", ".join([f"{made.size[1]}x{made.size[0]}", *made.notes])
             say(f"{made.path}  ({notes}, {made.seconds:.2f} s)")
     except ValueError as problem:
-        raise typer.BadParameter(str(problem), param_hint="--confidence") from None
+        option = "--confidence" if str(problem).startswith("confidence") else None
+        raise typer.BadParameter(str(problem), param_hint=option) from None
 
 
 def _folder(

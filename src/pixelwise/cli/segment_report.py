@@ -170,7 +170,7 @@ def show_ranking(done: "SegmentedFolder", as_json: bool) -> None:
     ranked = done.by_uncertainty()
     if as_json:
         pictures = [
-            {"path": str(outcome.path), "page": outcome.page, "uncertainty": outcome.uncertainty}
+            {"path": _shown(outcome.path), "page": outcome.page, "uncertainty": outcome.uncertainty}
             for outcome in ranked
         ]
         say_json({"rank": "uncertain", "pictures": pictures})
@@ -193,7 +193,7 @@ def _page(outcome: "Outcome") -> str:
 
 
 def _print_json(outcome: "Outcome") -> None:
-    record: dict[str, Any] = {"path": str(outcome.path)}
+    record: dict[str, Any] = {"path": _shown(outcome.path)}
     if outcome.page is not None:
         record["page"] = outcome.page
     if outcome.frames is not None:

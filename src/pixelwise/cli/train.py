@@ -38,6 +38,8 @@ def train(
     """
     from pixelwise.training.distributed import launcher
 
+    if find_rate:
+        options.refuse("--find-rate, which trains no run", {"--resume": resume})
     if devices * nodes > 1 and not launcher.is_launched():
         raise typer.Exit(launcher.launch(devices, nodes, sys.argv[1:]))
     from pixelwise.workflows.training import prepare

@@ -1,6 +1,6 @@
 """Draw labels from the objects of an annotation file, and report objects that are not visible."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,11 +54,16 @@ def expect_size(path: Path, image: Picture, size: tuple[int, int]) -> None:
         )
 
 
-def are_shares(numbers: Sequence[float]) -> bool:
-    """Whether coordinates must be shares of the picture's size: from 0 to 1, but not pixel borders. Tools
-    round, and people draw beyond the edges, so a tenth more is included.
+def fit_shares(numbers: Iterable[float]) -> bool:
+    """Whether coordinates can be shares of the picture's size: from 0 to 1. Tools round, and people draw
+    beyond the edges, so a tenth more is included.
     """
-    return all(-0.1 <= number <= 1.1 for number in numbers) and any(number % 1 for number in numbers)
+    return all(-0.1 <= number <= 1.1 for number in numbers)
+
+
+def are_shares(numbers: Sequence[float]) -> bool:
+    """Whether coordinates must be shares of the picture's size: they fit, but are not pixel borders."""
+    return fit_shares(numbers) and any(number % 1 for number in numbers)
 
 
 def _doubt(thing: Object, visible: bool, size: tuple[int, int]) -> str:

@@ -2,6 +2,7 @@
 
 import zipfile
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,16 @@ class GivenLabels:
         """(H, W)."""
         return self.labels.shape
 
+    @cached_property
+    def file_classes(self) -> Classes:
+        """A class for each id up to the largest of the file, named by it, in the colours of the palette."""
+        count = int(self.ids[-1]) + 1
+        colours = voc_palette(count)
+        if self.palette is not None:
+            red, green, blue = (self.palette[channel : 3 * count : 3] for channel in range(3))
+            colours = tuple(zip(red, green, blue, strict=True))
+        return Classes.named([str(id_) for id_ in range(count)], colours)
+
     def fits(self, size: tuple[int, int]) -> bool:
         """Whether they are labels of a picture of this size."""
         return self.labels.shape == size
@@ -98,15 +109,25 @@ Given = GivenLabels | GivenScores
 
 
 class RefinedLabels(Segmentation):
-    """Refined labels of a file, whose mask has the file's ids, and its palette if it has one."""
+    """Refined labels of a file: masks and annotations have the file's ids, and its palette if it has one."""
 
     def __init__(self, given: GivenLabels, scores: Scores, photo: Photo, shown: RGBImage) -> None:
         super().__init__(scores, photo.size, given.classes, shown, photo.original, photo.size)
         self._given = given
 
+    @property
+    def file_labels(self) -> Labels:
+        """(H, W) the labels as ids of the file."""
+        return self._given.ids[self.labels]
+
+    @property
+    def file_classes(self) -> Classes:
+        """The classes by the file's ids."""
+        return self._given.file_classes
+
     def mask(self) -> Image.Image:
         """The labels as a picture whose pixel values are the file's ids."""
-        picture = Image.fromarray(self._given.ids[self.labels])
+        picture = Image.fromarray(self.file_labels)
         if self._given.palette is not None:
             picture.putpalette(self._given.palette)
         return picture

@@ -162,10 +162,12 @@ class Predictor:
         of another type or shape.
         """
         if self.inputs == (IMAGE,):
-            result = self._of_photo(readable(source, self.allow_private_urls))
+            source = readable(source, self.allow_private_urls)
+            result = self._of_photo(source)
         else:
             result = self._of_inputs(source)
         result.path = Path(source) if isinstance(source, str | Path) else None
+        result.content = source if isinstance(source, Encoded | Page) else None
         result.style = self.style
         return result.cleaned(self.cleaning) if self.cleaning else result
 

@@ -14,7 +14,8 @@ from PIL import Image
 from pixelwise.core.classes import Classes
 from pixelwise.core.errors import ModelError
 from pixelwise.core.pictures.label_pictures import mask
-from pixelwise.core.pictures.reading import fitting
+from pixelwise.core.pictures.pages import Page
+from pixelwise.core.pictures.reading import Encoded, fitting
 from pixelwise.core.types import Labels, RGBImage, Scores
 from pixelwise.data.annotations.regions import Region, regions_of
 from pixelwise.inference.crf_refiner import CRFRefiner, refined, refined_size
@@ -97,7 +98,9 @@ class Segmentation:
         self.scored_size = self.grid_size if scored_size is None else scored_size
         """(height, width) of the copy that the net scored."""
         self.path: Path | None = None
-        """The file that the picture came from."""
+        """The file that the picture came from, if it is a whole file of this machine."""
+        self.content: Encoded | Page | None = None
+        """Else the content of its file, or its page of one, if it came from there."""
         self.style = USUAL
         """How overlays and cutouts are drawn."""
 
@@ -123,6 +126,16 @@ class Segmentation:
         """(H, W) the id of the most probable class of every pixel, cleaned if that was asked for."""
         return self._counted[0]
 
+    @property
+    def file_labels(self) -> Labels:
+        """(H, W) the labels as masks and annotations hold them."""
+        return self.labels
+
+    @property
+    def file_classes(self) -> Classes:
+        """The classes of `file_labels`."""
+        return self.classes
+
     def cleaned(self, cleaning: Cleaning) -> "Segmentation":
         """The same result with cleaned labels: chosen classes, the largest region, holes, small regions.
 
@@ -145,7 +158,7 @@ class Segmentation:
         result = Segmentation(
             scores, self.size, self.classes, image, self._original, scored_size, self._file_notes, cleaning
         )
-        result.path, result.style = self.path, self.style
+        result.path, result.content, result.style = self.path, self.content, self.style
         return result
 
     def confidence(self) -> npt.NDArray[np.float32]:
@@ -275,8 +288,8 @@ class Segmentation:
     def all_regions(self) -> list[Region]:
         """The regions of all classes, the background too, with exact outlines. Raises as `regions` does."""
         same = self if self.drawn_size == self.size else self._small()
-        regions = regions_of(self.labels, same.confidence())
-        return [replace(region, name=self.classes.names[region.id]) for region in regions]
+        regions = regions_of(self.file_labels, same.confidence())
+        return [replace(region, name=self.file_classes.names[region.id]) for region in regions]
 
     def regions(self, tolerance: float = 0.0) -> list[Region]:
         """The connected regions of all classes but the background: polygons with holes, area, box, centroid
@@ -287,7 +300,7 @@ class Segmentation:
         tolerance, ImageError for labels with millions of corners.
         """
         chosen = Saving(tolerance)
-        found = (region for region in self.all_regions if region.id != self.classes.background)
+        found = (region for region in self.all_regions if region.id != self.file_classes.background)
         return [region.simplified(chosen.tolerance) for region in found]
 
     def save(

@@ -1,6 +1,7 @@
 """TIFF files by parts are as Pillow reads them; masks keep their place on the map."""
 
 import io
+import json
 import struct
 from contextlib import closing
 from pathlib import Path
@@ -18,10 +19,12 @@ from tiny_model import CLASSES
 from pixelwise.core.errors import ImageError, MissingExtraError
 from pixelwise.core.pictures import geotiff
 from pixelwise.core.pictures.geotiff import Georeference, georeference_of, tiff_windows, write_geotiff
+from pixelwise.core.pictures.pages import pages_of
 from pixelwise.core.pictures.reading import read_picture
 from pixelwise.core.pictures.windows import HeldPicture
 from pixelwise.core.types import RGBImage
 from pixelwise.inference.predictor import Predictor
+from pixelwise.inference.results.cleaning import Cleaning
 
 PLACE = rasterio.Affine(0.5, 0, 500_000, 0, -0.5, 5_400_000)
 
@@ -168,3 +171,41 @@ def test_truncated_tiles_are_one_error_that_names_the_file(tmp_path: Path, predi
         (tmp_path / "cut.tif").write_bytes(content[: int(share * len(content))])
         with pytest.raises(ImageError, match=r"cut\.tif"):
             tiled(tmp_path / "cut.tif")
+
+
+def test_a_picture_that_is_not_a_file_keeps_its_place(tmp_path: Path, predictor: Predictor) -> None:
+    write(tmp_path / "x.tif", noise(), photometric="rgb")
+    expected = georeference_of(tmp_path / "x.tif")
+    assert expected is not None and expected.code == "EPSG:32633"
+    content = (tmp_path / "x.tif").read_bytes()
+    for source in (content, io.BytesIO(content)):
+        result = predictor(source)
+        assert result.path is None
+        paths = result.cleaned(Cleaning(min_region=0.1)).save(tmp_path / "made", ["geotiff", "geojson"])
+        assert georeference_of(paths["geotiff"]) == expected
+        assert json.loads(paths["geojson"].read_bytes())["crs"]["properties"]["name"].endswith("EPSG::32633")
+        assert result.notes(["geotiff", "geojson"])[-1:] == ["geojson in the coordinates of EPSG:32633"]
+    assert predictor(noise()).notes(["geotiff"])[-1] == (
+        "geotiff without coordinates, since the picture has none"
+    )
+
+
+def test_a_url_is_not_a_path(tmp_path: Path, predictor: Predictor) -> None:
+    fsspec = pytest.importorskip("fsspec", reason="needs fsspec")
+    write(tmp_path / "x.tif", noise(), photometric="rgb")
+    fsspec.filesystem("memory").pipe_file("/maps/x.tif", (tmp_path / "x.tif").read_bytes())
+    result = predictor("memory://maps/x.tif")
+    assert result.path is None
+    made = result.save(tmp_path / "made", ["geotiff"])["geotiff"]
+    assert georeference_of(made) == georeference_of(tmp_path / "x.tif")
+
+
+def test_each_page_has_its_own_place(tmp_path: Path, predictor: Predictor) -> None:
+    write(tmp_path / "x.tif", noise(), photometric="rgb")
+    second = {"transform": PLACE @ rasterio.Affine.translation(100, 0), "APPEND_SUBDATASET": "YES"}
+    write(tmp_path / "x.tif", noise(), photometric="rgb", **second)
+    places = [
+        georeference_of(predictor(page).save(tmp_path / str(page.index), ["geotiff"])["geotiff"])
+        for page in pages_of(tmp_path / "x.tif")
+    ]
+    assert [None if place is None else place.transform[2] for place in places] == [500_000, 500_050]

@@ -4,7 +4,7 @@ import io
 import sys
 import zipfile
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import pytest
 from PIL import Image
@@ -13,7 +13,7 @@ from pixelwise.core.errors import ImageError
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.segment_files import run
 from pixelwise.inference.sources import cloud
-from pixelwise.inference.sources.cloud import Store
+from pixelwise.inference.sources.cloud import Store, place_of
 from pixelwise.inference.sources.files import PassedOver
 from pixelwise.inference.sources.tasks import plan
 
@@ -130,3 +130,41 @@ def test_a_folder_without_pictures_is_named(tmp_path: Path) -> None:
         system.pipe(f"/shop/words/{name}", b"words")
     (task,) = plan(["memory://shop/words"], tmp_path / "out")
     assert str(task.problem).startswith("memory://shop/words: no pictures in this folder")
+
+
+@pytest.mark.parametrize(
+    ("key", "place"),
+    [
+        ("a/b.png", "a/b.png"),
+        ("a\\b.png", "a/b.png"),
+        ("/a//b.png", "a/b.png"),
+        ("C:\\x.png", "C_/x.png"),
+        ("C:x.png", "C_x.png"),
+        ("\\\\host\\share\\x.png", "host/share/x.png"),
+        ("..\\x.png", None),
+        ("a/../../x.png", None),
+        ("a\\..\\..\\x.png", None),
+        ("a/ .. /x.png", None),
+        (".cache/x.png", None),
+        ("", None),
+    ],
+)
+def test_results_of_a_key_stay_in_the_output_folder(key: str, place: str | None) -> None:
+    found = place_of(key)
+    assert (None if found is None else found.as_posix()) == place
+    if found is not None:
+        for system in (PurePosixPath, PureWindowsPath):
+            parts = system(str(found)).parts
+            assert ".." not in parts and not system(str(found)).is_absolute()
+            assert system("out", *found.parts).parts == ("out", *parts)
+
+
+@pytest.mark.usefixtures("stored")
+def test_a_file_whose_name_leads_elsewhere_gets_a_plain_one(tmp_path: Path) -> None:
+    system = fsspec.filesystem("memory")
+    system.pipe("/shop/..\\..\\x.png", system.cat("/shop/a.png"))
+    (task,) = plan(["memory://shop/..\\..\\x.png"], tmp_path / "out")
+    assert (task.problem, str(task.stem)) == (None, "x")
+    assert {str(task.stem) for task in plan(["memory://shop"], tmp_path / "out")} == {
+        *("a", "broken", "sub/a", "sub/b")
+    }

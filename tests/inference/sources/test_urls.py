@@ -1,6 +1,7 @@
 """Pictures from URLs: what is fetched, what is refused, and how long a hostile server can keep us."""
 
 import io
+import json
 import socket
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from hostile_server import HOSTILE, Server, redirect, served, sound
 from PIL import Image
 
 from pixelwise.core.errors import ImageError
+from pixelwise.inference.outputs.records import Identity, Record
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.segment_files import run
 from pixelwise.inference.sources.tasks import plan
@@ -59,6 +61,34 @@ def test_a_picture_is_fetched_and_its_results_are_named_after_the_url(
     assert [outcome.skipped for outcome in again] == [True, True], "the content is the same"
     server.answers["/red.png"] = sound(png() + b"more")
     assert [outcome.skipped for outcome in run(predictor, tasks[:2], tmp_path / "out")] == [False, False]
+
+
+def test_a_token_in_a_url_is_not_written_and_tells_pictures_apart(
+    predictor: Predictor, server: Server, tmp_path: Path
+) -> None:
+    predictor.allow_private_urls = True
+    urls = [f"{server.url}/red.png?id=1&token=SECRET", f"{server.url}/red.png?id=2&token=SECRET"]
+
+    def made(given: list[str]) -> list[tuple[str, bool]]:
+        tasks = plan(given, tmp_path / "out", allow_private_urls=True)
+        kinds = ("mask", "labelme", "geojson")
+        outcomes = list(run(predictor, tasks, tmp_path / "out", kinds))
+        return [(outcome.outputs["mask"].name, outcome.skipped) for outcome in outcomes]
+
+    assert made(urls) == [("red_mask.png", False), ("red_png_mask.png", False)]
+    assert made(urls[::-1]) == [("red_png_mask.png", True), ("red_mask.png", True)]
+    files = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    assert len(files) == 8
+    assert not [path for path in files if b"SECRET" in path.read_bytes()]
+
+
+def test_records_that_hold_a_whole_url_are_still_known() -> None:
+    url = "https://host/a.png?token=SECRET"
+    identity = Identity.of_content(url, b"content")
+    assert "SECRET" not in identity.source
+    new = Record(identity, "model").to_json()
+    old = json.dumps(json.loads(new) | {"picture": {**json.loads(new)["picture"], "source": url}})
+    assert Record.from_json(old.encode()) == Record.from_json(new.encode()) == Record(identity, "model")
 
 
 def test_a_private_address_is_refused_unless_allowed(predictor: Predictor, server: Server) -> None:
@@ -279,9 +309,13 @@ def test_urls_that_lead_nowhere_are_named_without_passwords(url: str, message: s
         ("http://[::1]/@joe/a.png", "http://[::1]/@joe/a.png"),
         ("abfs://pictures@account.net/a.png", "abfs://pictures@account.net/a.png"),
         ("s3://pictures/a@b.png", "s3://pictures/a@b.png"),
+        ("https://host/a.png?X-Amz-Signature=secret#top", "https://host/a.png?..."),
+        ("abfs://pictures@account.net/a.png?sig=secret", "abfs://pictures@account.net/a.png?..."),
+        ("zip://me:x@a.png::https://me:secret@host/x.zip?sig=y", "zip://a.png::https://host/x.zip?..."),
+        ("https://host/a::b.png", "https://host/a::b.png"),
     ],
 )
-def test_messages_show_a_url_without_user_and_password(url: str, shown: str) -> None:
+def test_messages_show_a_url_without_user_password_and_query(url: str, shown: str) -> None:
     assert shown_url(url) == shown
 
 

@@ -17,9 +17,9 @@ from pixelwise.core.classes import Classes
 from pixelwise.core.errors import ImageError, MissingExtraError
 from pixelwise.core.files import open_file
 from pixelwise.core.pictures.opening import opened
-from pixelwise.core.pictures.pages import holds_several
+from pixelwise.core.pictures.pages import Page, holds_several
 from pixelwise.core.pictures.pillow_limits import guarded
-from pixelwise.core.pictures.reading import FIRST_FRAME
+from pixelwise.core.pictures.reading import FIRST_FRAME, Encoded
 from pixelwise.core.pictures.tiff_bands import TIFF
 from pixelwise.core.pictures.windows import Box, around, resized_part
 from pixelwise.core.terminal import printable
@@ -132,9 +132,11 @@ def _read_whole(path: Path) -> RGBImage:
         return windows.reduced(windows.size)
 
 
-def _is_tiff(path: Path) -> bool:
+def _is_tiff(source: Path | Encoded) -> bool:
+    if isinstance(source, Encoded):
+        return source.content[:4] in TIFF
     try:
-        with open_file(path) as file:
+        with open_file(source) as file:
             return file.read(4) in TIFF
     except (OSError, ValueError):
         return False  # opening.py names the reason
@@ -152,16 +154,18 @@ def _is_plain(image: Image.Image) -> bool:
     )
 
 
-def georeference_of(path: Path) -> Georeference | None:
-    """Where a file lies on the map; None if it does not say. Raises ImageError, and MissingExtraError for a
-    TIFF file.
+def georeference_of(picture: Path | Encoded | Page) -> Georeference | None:
+    """Where a file, the content of one, or a page of a TIFF file lies on the map; None if it does not say.
+    Raises ImageError, and MissingExtraError for a TIFF file.
     """
-    if not _is_tiff(path):
+    source = picture.reader.path if isinstance(picture, Page) else picture
+    if not _is_tiff(source):
         return None
     rasterio = _rasterio()
     if rasterio is None:
         raise MissingExtraError("rasterio")
-    with _dataset(rasterio, path, printable(path)) as dataset:
+    number = picture.index + 1 if isinstance(picture, Page) else None
+    with _dataset(rasterio, source, printable(picture), number) as dataset:
         crs, code = None, None
         if dataset.crs is not None:
             crs, authority = dataset.crs.to_wkt(), dataset.crs.to_authority()
@@ -217,12 +221,21 @@ def _rasterio() -> ModuleType | None:
 
 
 @contextmanager
-def _dataset(rasterio: ModuleType, path: Path, shown: str) -> Iterator[Any]:
-    """A file of the driver for TIFF, open for reading. No other file is looked at."""
-    with _errors(shown), guarded(), rasterio.Env(**_SETTINGS):
-        dataset = rasterio.open(path.resolve(), driver="GTiff", sharing=False)
-    with dataset:
-        yield dataset
+def _dataset(
+    rasterio: ModuleType, source: Path | Encoded, shown: str, page: int | None = None
+) -> Iterator[Any]:
+    """A file of the driver for TIFF, or the `page` of it, from 1, open for reading. No other file is looked
+    at.
+    """
+    with ExitStack() as stack:
+        with _errors(shown), guarded(), rasterio.Env(**_SETTINGS):
+            if isinstance(source, Encoded):
+                memory = stack.enter_context(rasterio.MemoryFile(source.content))
+                dataset = memory.open(driver="GTiff", sharing=False)
+            else:
+                name = source.resolve() if page is None else f"GTIFF_DIR:{page}:{source.resolve()}"
+                dataset = rasterio.open(name, driver="GTiff", sharing=False)
+        yield stack.enter_context(dataset)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from pixelwise.data.class_map import ClassMap
 from pixelwise.data.formats.outlines import Outline, area
 from pixelwise.data.formats.records import ClassName, record
 from pixelwise.data.kind import Source
-from pixelwise.data.painted_labels import Object, painted
+from pixelwise.data.painted_labels import Object, fit_shares, painted
 from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
 from pixelwise.data.sample_files import ImageFile, image_errors, portable, read_text
 from pixelwise.data.sources.folder import below, held_out
@@ -68,8 +68,14 @@ class YoloShapes:
             )
         if len(numbers) == 4:
             raise DataError(f"{where}: a box, not an outline", "only data for segmentation can be read")
-        if len(numbers) % 2 or len(numbers) < 6 or not (np.abs(numbers) <= 100).all():
-            raise DataError(f"{where}: expected at least three points of shares from 0 to 1", _LINE)
+        if len(numbers) % 2 or len(numbers) < 6:
+            raise DataError(f"{where}: expected at least three points, got {len(numbers)} numbers", _LINE)
+        if not fit_shares(numbers):
+            outside = next(number for number in numbers if not fit_shares([number]))
+            raise DataError(
+                f"{where}: expected shares from 0 to 1, got {outside:g}",
+                "if the outlines are in pixels, divide x by the picture's width and y by its height",
+            )
         name = self.names[label + 1]
         return Object(label + 1, f"{name} ({where})", (Outline(numbers.reshape(-1, 2) * sides),))
 

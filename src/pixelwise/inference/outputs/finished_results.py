@@ -22,7 +22,7 @@ from pixelwise.core.files import (
     write_together,
 )
 from pixelwise.core.terminal import printable
-from pixelwise.inference.outputs.records import Identity, Record, Result, absolute
+from pixelwise.inference.outputs.records import Identity, Record, Result, recorded_source
 from pixelwise.inference.results.kinds import KINDS
 
 FRAMES = "_frames"
@@ -73,7 +73,7 @@ class Ledger:
         This is the picture's stem from an earlier run, or else the first of `stems` that is free. Names of
         other pictures that still exist, and of files without a record, are not free.
         """
-        own = absolute(path)
+        own = recorded_source(path)
         untaken = (stem for stem in stems(place) if str(stem).casefold() not in taken)
         usable = (stem for stem in untaken if self._usable(stem, own))
         mine = (stem for stem in islice(stems(place), 2) if self._owner(stem) == own)
@@ -215,7 +215,7 @@ def stems(place: PurePath) -> Iterator[PurePath]:
 
 def is_result(path: Path) -> bool:
     """Whether any output folder above `path` has a record of it as a result."""
-    whole = Path(absolute(path))
+    whole = Path(recorded_source(path))
     named = [(whole, ending) for ending in (*_ENDINGS, OVERLAID)] + [(whole.parent, FRAMES)]
     stems = [
         place.with_name(place.name.removesuffix(ending))

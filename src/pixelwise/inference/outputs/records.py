@@ -12,6 +12,7 @@ from typing import Any
 
 from pixelwise.core.files import sha256_of
 from pixelwise.inference.probabilities import Area
+from pixelwise.inference.sources.urls import is_url, shown_url
 
 _FORMAT = 1
 _MOST_HASHED = 2_000_000_000
@@ -21,9 +22,9 @@ _MOST_HASHED = 2_000_000_000
 class Identity:
     """The identity of a picture file and of its content.
 
-    source: its absolute path, or the URL of what is not a file. state: see state_of. sha256: of its content,
-    compared if the state has changed; empty if the picture changed while it was read, or is too large to be
-    read twice. Of a URL only the content counts: its state is its length.
+    source: see recorded_source. state: see state_of. sha256: of its content, compared if the state has
+    changed; empty if the picture changed while it was read, or is too large to be read twice. Of a URL only
+    the content counts: its state is its length.
     """
 
     source: str
@@ -34,19 +35,19 @@ class Identity:
     def of(cls, path: Path, state: tuple[int, ...]) -> "Identity":
         """The identity of a picture that has just been read in this `state`. Raises OSError."""
         digest = _digest(path, state) if state[0] <= _MOST_HASHED and state == state_of(path) else ""
-        return cls(absolute(path), state, digest)
+        return cls(recorded_source(path), state, digest)
 
     @classmethod
     def of_content(cls, source: str, content: bytes) -> "Identity":
         """The identity of a picture that is not a file."""
-        return cls(source, (len(content),), hashlib.sha256(content).hexdigest())
+        return cls(recorded_source(source), (len(content),), hashlib.sha256(content).hexdigest())
 
     def is_still(self, now: "Path | Identity") -> bool:
         """Whether this is the same picture with the same content."""
         if isinstance(now, Identity):
             return self == now
         path, state = now, state_of(now)
-        if self.source != absolute(path) or state[0] != self.state[0]:
+        if self.source != recorded_source(path) or state[0] != self.state[0]:
             return False
         return state == self.state or (self.sha256 != "" and _digest(path, state) == self.sha256)
 
@@ -89,7 +90,8 @@ class Record:
         if entry["format"] != _FORMAT:
             raise ValueError("a record of another version")
         state = tuple(map(_whole, picture["state"]))
-        identity = Identity(_text(picture["source"]), state, _text(picture["sha256"]))
+        source = recorded_source(_text(picture["source"]))  # earlier versions kept the whole URL
+        identity = Identity(source, state, _text(picture["sha256"]))
         written = {
             _text(kind): tuple(map(_text, digests))
             for kind, digests in dict(entry.get("written", {})).items()
@@ -97,9 +99,15 @@ class Record:
         return cls(identity, _text(entry["model"]), None if result is None else _result(result), written)
 
 
-def absolute(path: Path | str) -> str:
-    """The absolute path of a file; a URL stays as it is."""
-    return path if isinstance(path, str) else os.path.abspath(path)  # noqa: PTH100  resolve would follow links
+def recorded_source(path: Path | str) -> str:
+    """What records say of where a picture came from: the absolute path of a file; of a URL, which may hold a
+    token, its digest and the part that is safe to show.
+    """
+    if not isinstance(path, str):
+        return os.path.abspath(path)  # noqa: PTH100  resolve would follow links
+    if not is_url(path):
+        return path
+    return f"sha256:{hashlib.sha256(path.encode(errors='surrogatepass')).hexdigest()} {shown_url(path)}"
 
 
 @lru_cache(maxsize=16)

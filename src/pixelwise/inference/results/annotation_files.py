@@ -6,7 +6,6 @@ from typing import BinaryIO
 
 from PIL import Image
 
-from pixelwise.core.pictures.geotiff import Georeference, georeference_of
 from pixelwise.core.pictures.writing import save_picture
 from pixelwise.data.annotations.coco import write_coco
 from pixelwise.data.annotations.cvat import write_cvat
@@ -16,7 +15,7 @@ from pixelwise.data.annotations.region_files import write_regions
 from pixelwise.data.annotations.region_table import write_region_table
 from pixelwise.data.annotations.regions import AnnotatedPicture
 from pixelwise.data.annotations.yolo import yolo_text, yolo_yaml
-from pixelwise.inference.results.kind import Kind, Run, RunFile, Savable, Saving
+from pixelwise.inference.results.kind import Kind, Run, RunFile, Savable, Saving, place_of
 
 
 def _annotated(result: Savable, path: Path, saving: Saving) -> AnnotatedPicture:
@@ -36,27 +35,22 @@ def _write_labelme(result: Savable, path: Path, saving: Saving, file: BinaryIO) 
         shown = io.BytesIO()
         save_picture(shown, Path(".jpg"), Image.fromarray(result.photo()))
         content = shown.getvalue()
-    text = labelme_json(_annotated(result, path, saving), result.classes, path.parent, content)
+    text = labelme_json(_annotated(result, path, saving), result.file_classes, path.parent, content)
     file.write(text.encode())
 
 
 def _write_yolo(result: Savable, path: Path, saving: Saving, file: BinaryIO) -> None:
-    file.write(yolo_text(_annotated(result, path, saving), result.classes).encode())
+    file.write(yolo_text(_annotated(result, path, saving), result.file_classes).encode())
 
 
 def _write_geojson(result: Savable, path: Path, saving: Saving, file: BinaryIO) -> None:
-    place = _place(result)
+    place = place_of(result)
     on_map = (None, None) if place is None else (place.transform, place.code)
-    file.write(geojson(_annotated(result, path, saving), result.classes, *on_map).encode())
-
-
-def _place(result: Savable) -> Georeference | None:
-    path = _file(result)
-    return None if path is None else georeference_of(path)
+    file.write(geojson(_annotated(result, path, saving), result.file_classes, *on_map).encode())
 
 
 def _coordinates(result: Savable) -> str:
-    place = _place(result)
+    place = place_of(result)
     if place is None:
         return "geojson in pixels"
     return f"geojson in the coordinates of {place.code or 'the picture'}"
@@ -117,4 +111,5 @@ ANNOTATIONS = {
 def write_alone(run_file: RunFile, result: Savable, target: Path, saving: Saving, file: BinaryIO) -> None:
     """Write a file about all pictures of a run for one picture, whose results begin with `target`."""
     picture = _annotated(result, Path(f"{target}.jpg"), saving)
-    run_file.write(Run(lambda: iter([picture]), result.classes, picture.path.parent, target.parent), file)
+    run = Run(lambda: iter([picture]), result.file_classes, picture.path.parent, target.parent)
+    run_file.write(run, file)

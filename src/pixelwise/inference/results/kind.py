@@ -9,6 +9,9 @@ from typing import BinaryIO, Protocol
 from PIL import Image
 
 from pixelwise.core.classes import Classes
+from pixelwise.core.pictures.geotiff import Georeference, georeference_of
+from pixelwise.core.pictures.pages import Page
+from pixelwise.core.pictures.reading import Encoded
 from pixelwise.core.types import Labels, RGBImage
 from pixelwise.data.annotations.regions import AnnotatedPicture, Region
 from pixelwise.inference.probabilities import Beliefs
@@ -23,6 +26,7 @@ class Savable(Protocol):
     size: Size
     classes: Classes
     path: Path | None
+    content: Encoded | Page | None
     is_refined: bool
 
     @property
@@ -30,7 +34,9 @@ class Savable(Protocol):
     @property
     def drawn_size(self) -> Size: ...
     @property
-    def labels(self) -> Labels: ...
+    def file_labels(self) -> Labels: ...
+    @property
+    def file_classes(self) -> Classes: ...
     @property
     def all_regions(self) -> Sequence[Region]: ...
     def photo(self) -> RGBImage: ...
@@ -39,6 +45,12 @@ class Savable(Protocol):
     def cutout(self) -> Image.Image: ...
     def confidence_map(self) -> Image.Image: ...
     def probabilities_at(self, size: Size, /) -> Beliefs: ...
+
+
+def place_of(result: Savable) -> Georeference | None:
+    """Where the picture lies on the map, if its file says so. Raises as `georeference_of` does."""
+    source = result.content if result.path is None else result.path
+    return None if source is None else georeference_of(source)
 
 
 def sides(size: Size) -> str:

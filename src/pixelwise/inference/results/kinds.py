@@ -11,11 +11,11 @@ from typing import BinaryIO
 import numpy as np
 
 from pixelwise.core.files import Write, write_together
-from pixelwise.core.pictures.geotiff import georeference_of, write_geotiff
+from pixelwise.core.pictures.geotiff import write_geotiff
 from pixelwise.core.pictures.writing import save_picture
 from pixelwise.inference.crf_refiner import refined_size, reserved_bytes
 from pixelwise.inference.results.annotation_files import ANNOTATIONS, write_alone
-from pixelwise.inference.results.kind import Kind, Run, Savable, Saving, Size, drawn_size, sides
+from pixelwise.inference.results.kind import Kind, Run, Savable, Saving, Size, drawn_size, place_of, sides
 
 FULL_SIZE_VALUES = 100_000_000
 """Probabilities with more values (classes x height x width) are saved at the grid's size."""
@@ -52,8 +52,11 @@ def _cutout_bytes(result: Savable) -> int:
 
 
 def _write_geotiff(result: Savable, _: Path, __: Saving, file: BinaryIO) -> None:
-    place = None if result.path is None else georeference_of(result.path)
-    write_geotiff(file, result.labels, result.classes, place)
+    write_geotiff(file, result.file_labels, result.file_classes, place_of(result))
+
+
+def _without_place(result: Savable) -> str:
+    return "" if place_of(result) else "geotiff without coordinates, since the picture has none"
 
 
 def _write_probabilities(result: Savable, _: Path, __: Saving, file: BinaryIO) -> None:
@@ -80,7 +83,7 @@ KINDS = {
     "probabilities": Kind(
         "_probabilities.npz", _write_probabilities, _probabilities_size, _probabilities_bytes
     ),
-    "geotiff": Kind("_mask.tif", _write_geotiff),
+    "geotiff": Kind("_mask.tif", _write_geotiff, note=_without_place),
     **ANNOTATIONS,
 }
 """All kinds, by the name that `save` takes."""

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import PurePath, PurePosixPath
+from pathlib import PurePath
 from typing import Any
 
 from pixelwise.core.errors import ImageError, MissingExtraError
 from pixelwise.core.pictures.reading import Encoded
 from pixelwise.core.terminal import printable
-from pixelwise.inference.sources.urls import ALLOW, MOST_BYTES, scheme_of, shown_url
+from pixelwise.inference.sources.urls import ALLOW, MOST_BYTES, file_name, name_of, scheme_of, shown_url
 
 _STORES = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oci", "oss", "hf", "memory"})
 """Schemes whose servers are public or chosen by the user's own settings. Others may reach into the own
@@ -59,7 +59,8 @@ class Store:
         """
         try:
             if self._system.isfile(self._path):
-                yield StoredFile(self, self._path, self._url, PurePath(PurePosixPath(self._path).name))
+                place = place_of(self._path.rpartition("/")[2]) or PurePath(name_of(self._url))
+                yield StoredFile(self, self._path, self._url, PurePath(place.name))
                 return
             found = sorted(self._system.find(self._path))
         except Exception as problem:  # of any file system's library
@@ -69,10 +70,10 @@ class Store:
         root = self._path.rstrip("/")
         folder, chained, archive = self._url.partition("::")
         for path in found:
-            place = PurePosixPath(path.removeprefix(root).lstrip("/"))
-            if not any(part.startswith(".") for part in place.parts):
-                url = f"{folder.rstrip('/')}/{place}{chained}{archive}"
-                yield StoredFile(self, path, url, PurePath(*place.parts))
+            key = path.removeprefix(root).lstrip("/")
+            if (place := place_of(key)) is not None:
+                url = f"{folder.rstrip('/')}/{key}{chained}{archive}"
+                yield StoredFile(self, path, url, place)
 
     def content(self, path: str | None = None, shown: str | None = None) -> Encoded:
         """The content of the file that the URL names, or of another of the store, called `shown` in messages.
@@ -99,3 +100,14 @@ class Store:
         hint = f"install the package of fsspec for {printable(self.scheme)}://, such as s3fs or gcsfs"
         missing = isinstance(problem, ImportError)
         return ImageError(f"{shown}: {printable(reason)[:200]}", hint if missing else None)
+
+
+def place_of(key: str) -> PurePath | None:
+    """Where the results of a key go, relative to those of its folder; None for hidden files and folders.
+
+    Keys are any text. On every system the place lies inside the folder: backslashes separate folders too,
+    and a part such as ".." is hidden.
+    """
+    parts = [part for part in file_name(key).replace("\\", "/").split("/") if part.strip()]
+    hidden = not parts or any(part.lstrip().startswith(".") for part in parts)
+    return None if hidden else PurePath(*parts)

@@ -139,7 +139,7 @@ def _in_store(url: str, search: _Search) -> Iterator[Found]:
 
 
 def _fetched(url: str, allow_private: bool) -> Encoded:
-    return Encoded(fetched(url, allow_private), url)
+    return Encoded(fetched(url, allow_private), shown_url(url))
 
 
 def _on_disk(given: str | Path, search: _Search) -> Iterator[Found]:

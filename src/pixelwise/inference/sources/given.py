@@ -66,7 +66,7 @@ def read_url(url: str, allow_private: bool) -> Encoded | Path:
     Raises ImageError.
     """
     if scheme_of(url) in ("http", "https"):
-        return Encoded(fetched(url, allow_private), url)
+        return Encoded(fetched(url, allow_private), shown_url(url))
     if scheme_of(url) == "file":
         return path_of(url, allow_private)
     return Store(url, allow_private).content()

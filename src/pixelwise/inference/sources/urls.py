@@ -33,6 +33,7 @@ _REDIRECTS = 5
 _PART = 65_536
 _URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")  # two letters at least: C:// is a drive
 _USER = re.compile(r"//(?:[^/?#]*|[^/?#:\[]*:\d*[^\d/?#].*)@")  # the second: a password with / or ?
+_CHAIN = re.compile(r"::(?=[a-zA-Z][a-zA-Z0-9+.-]*://)")  # between the URLs of an archive and its place
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _LONGEST_NAME = 120
 
@@ -48,10 +49,15 @@ def scheme_of(url: str) -> str:
 
 
 def shown_url(url: str) -> str:
-    """The URL for messages, without user and password."""
-    if scheme_of(url) in ("abfs", "abfss"):  # container@account
-        return printable(url)
-    return printable(_USER.sub("//", url, count=1))
+    """The URL for messages and records, without user, password and query, which may hold a token."""
+    return printable("::".join(map(_without_secrets, _CHAIN.split(url))))
+
+
+def _without_secrets(url: str) -> str:
+    if scheme_of(url) not in ("abfs", "abfss"):  # container@account
+        url = _USER.sub("//", url, count=1)
+    place, mark, _ = url.partition("?")
+    return place + mark + "..." * len(mark)
 
 
 def name_of(url: str) -> str:
@@ -61,10 +67,15 @@ def name_of(url: str) -> str:
     except ValueError:
         return "picture"
     last = PurePosixPath(unquote(parts.path).replace("\\", "/")).name or parts.netloc.rpartition("@")[2]
-    name = "".join(c if c.isprintable() and c not in ':*?"<>|' else "_" for c in last).lstrip(".")
+    name = file_name(last).lstrip(".")
     stem, dot, ending = name.rpartition(".")
     short = f"{stem[:_LONGEST_NAME]}{dot}{ending[:20]}" if stem else name[:_LONGEST_NAME]
     return short or "picture"
+
+
+def file_name(text: str) -> str:
+    """The text without what no system takes in the name of a file, but perhaps with slashes."""
+    return "".join(c if c.isprintable() and c not in ':*?"<>|' else "_" for c in text)
 
 
 def fetched(
