@@ -85,6 +85,16 @@ def test_labelme_pictures_may_be_within_the_json(tmp_path: Path) -> None:
     assert open_dataset(f"labelme:{tmp_path}", "val").read(0).image.shape == (4, 5, 3)
 
 
+def test_subfolders_are_read_but_not_those_of_other_splits_or_hidden_ones(tmp_path: Path) -> None:
+    for name in ("a", "day/a", "train/b", "val/deep/c", ".hidden/d"):
+        write_labelme(tmp_path / f"{name}.json", drawn("cup", "rectangle", (0, 0), (4, 4)))
+    for split, ids in (("train", ["b"]), ("val", ["deep/c"]), ("all", ["a", "day/a"])):
+        data = open_dataset(f"labelme:{tmp_path}", split)
+        assert [entry.id for entry in data.entries] == ids
+    (tmp_path / "val").rename(tmp_path / ".val")
+    assert [entry.id for entry in open_dataset(f"labelme:{tmp_path}", "val").entries] == ["day/a"]
+
+
 def test_faults_of_labelme_files_are_named(tmp_path: Path) -> None:
     write_photo(tmp_path / "1.jpg", 4, 5)
     (tmp_path / "labels.txt").write_text("cup\n")

@@ -1,56 +1,41 @@
-"""YOLO's text files: which lines are read, and which are refused."""
+"""Where YOLO's pictures and text files may lie."""
 
-from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
+from label_files import write_photo
 
-from pixelwise.core.errors import DataError
-from pixelwise.core.types import Labels
-from pixelwise.data.sample import SEMANTIC
-from pixelwise.data.sources.yolo import yolo
+from pixelwise.core.errors import DataError, SplitError
+from pixelwise.data import open_dataset
 
 
-@pytest.fixture
-def labels_of(tmp_path: Path) -> Callable[[str], Labels]:
-    """The labels of a picture, 20 wide and 10 high, with this text file."""
+def write_pair(root: Path, name: str) -> None:
     for folder in ("images", "labels"):
-        (tmp_path / folder / "train").mkdir(parents=True)
-    (tmp_path / "data.yaml").write_text("names: [cat, dog]")
-    Image.new("RGB", (20, 10)).save(tmp_path / "images/train/a.png")
-
-    def read(text: str) -> Labels:
-        (tmp_path / "labels/train/a.txt").write_text(text)
-        (entry,) = yolo(tmp_path, "train").entries
-        return entry.labels[SEMANTIC].read()
-
-    return read
+        (root / folder / name).parent.mkdir(parents=True, exist_ok=True)
+    write_photo(root / f"images/{name}.jpg", 4, 5)
+    (root / f"labels/{name}.txt").write_text("0 0 0 1 0 1 1 0 1\n")
 
 
-def test_points_are_shares_of_the_sides(labels_of: Callable[[str], Labels]) -> None:
-    expected = np.zeros((10, 20))
-    expected[5:, :10] = 2
-    assert (labels_of("1 0 0.5 0.5 0.5 0.5 1 0 1") == expected).all()
+def ids(root: Path, split: str) -> list[str]:
+    return [entry.id for entry in open_dataset(f"yolo:{root}", split).entries]
 
 
-def test_a_point_may_lie_beyond_the_edge(labels_of: Callable[[str], Labels]) -> None:
-    assert (labels_of("0 -0.02 0 1.03 0 1.000001 1 0 1") == 1).all()
+def test_pictures_may_lie_in_subfolders_of_a_split_but_not_of_another(tmp_path: Path) -> None:
+    (tmp_path / "data.yaml").write_text("names: [cat]")
+    for name in ("a", "day/a", ".hidden/b"):
+        write_pair(tmp_path, name)
+    assert (ids(tmp_path, "all"), ids(tmp_path, "val")) == (["a", "day/a"], ["day/a"])
+    write_pair(tmp_path, "train/day/c")
+    assert ids(tmp_path, "train") == ["day/c"]
+    with pytest.raises(SplitError, match='no split "val"'):
+        ids(tmp_path, "val")
+    (tmp_path / "data.yaml").write_text("names: [cat]\ntrain: images\nval: images")
+    assert ids(tmp_path, "all") == ["a", "day/a", "train/day/c"]
 
 
-@pytest.mark.parametrize(
-    ("line", "message"),
-    [
-        ("0 0 0 15 0 15 8 0 8", "line 1: expected shares from 0 to 1, got 15"),
-        ("0 0 0 2 0 2 2 0 2", "line 1: expected shares from 0 to 1, got 2"),
-        ("0 0 0 -0.2 0 1 1 0 1", "line 1: expected shares from 0 to 1, got -0.2"),
-        ("0 0 0 nan 0 1 1", "line 1: expected shares from 0 to 1, got nan"),
-        ("0 0 0 1 0 1", "line 1: expected at least three points, got 5 numbers"),
-    ],
-)
-def test_outlines_in_pixels_are_refused(labels_of: Callable[[str], Labels], line: str, message: str) -> None:
-    with pytest.raises(DataError, match=message) as caught:
-        labels_of(line)
-    if "shares" in message:
-        assert "divide x by the picture's width" in str(caught.value.hint)
+def test_text_files_without_a_picture_are_named_with_their_folder(tmp_path: Path) -> None:
+    (tmp_path / "data.yaml").write_text("names: [cat]")
+    write_pair(tmp_path, "day/a")
+    (tmp_path / "images/day/a.jpg").unlink()
+    with pytest.raises(DataError, match=r"1 label files have no picture in .*, day/a.txt for one"):
+        ids(tmp_path, "all")

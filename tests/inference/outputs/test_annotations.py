@@ -209,6 +209,37 @@ def test_files_about_all_pictures_hold_those_of_earlier_runs(runs: Runs) -> None
     assert len(runs.read("coco")) == 6
 
 
+def test_pictures_in_subfolders_read_back_by_their_path(runs: Runs) -> None:
+    names = ["a", "deep/a", "deep/er/a"]
+    for index, name in enumerate(names):
+        runs.picture(f"{name}.png", noise(index))
+    runs.save(*ALL)
+    for kind in ("labelme", "yolo", "coco", "cvat"):
+        read = runs.read(kind)
+        assert sorted(read) == names, kind
+        for index, name in enumerate(names):
+            np.testing.assert_array_equal(read[name], noise(index))
+
+
+def test_a_correction_that_keeps_the_size_is_named_when_the_picture_is_skipped(runs: Runs) -> None:
+    runs.picture("a.png", noise(1))
+    runs.save("labelme", "mask")
+    file = runs.output / "a.json"
+    file.write_text(file.read_text().replace('"cat"', '"dog"'))
+    for _ in range(2):
+        (outcome,) = runs.save("labelme", "mask")
+        assert outcome.skipped
+        assert outcome.notes == [
+            "a.json was changed since it was written and is kept; --overwrite makes it again"
+        ]
+
+
+def test_a_run_without_annotations_keeps_no_record_of_them(runs: Runs) -> None:
+    runs.picture("a.png", noise(1))
+    runs.save("mask")
+    assert [path.name for path in (runs.output / ".pixelwise").iterdir()] == ["a.json"]
+
+
 def test_a_picture_that_fails_is_left_out_of_the_files_about_all(runs: Runs) -> None:
     runs.picture("good.png", noise(0))
     (runs.photos / "bad.png").write_bytes(b"no picture")

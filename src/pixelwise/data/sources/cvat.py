@@ -10,7 +10,7 @@ format" and "Segmentation mask".
 
 import os
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from pixelwise.data.kind import Source
 from pixelwise.data.painted_labels import Object, painted
 from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
 from pixelwise.data.sample_files import ColourFile, ImageFile, portable, read_text
-from pixelwise.data.sources.folder import by_stem, held_out
+from pixelwise.data.sources.folder import below, held_out
 
 _AGAIN = 'export "Segmentation mask 1.1" again'
 
@@ -118,22 +118,12 @@ def _xml_entry(
 
 def _read_masks(root: Path) -> tuple[Entry, ...]:
     place = root / "JPEGImages"
-    photos = _below(place, IMAGE_SUFFIXES)
-    masks = _below(root / "SegmentationClass", (".png",))
+    photos = below(place, IMAGE_SUFFIXES)
+    masks = below(root / "SegmentationClass", (".png",))
     return tuple(
         Entry(id_, ImageFile(photos.get(id_, place / f"{id_}.jpg")), {SEMANTIC: ColourFile(path)})
         for id_, path in sorted(masks.items())
     )
-
-
-def _below(place: Path, suffixes: Collection[str]) -> dict[str, Path]:
-    """The pictures in a folder and its subfolders, by relative path without extension."""
-    folders = [place, *(path for path in place.rglob("*") if path.is_dir())] if place.is_dir() else []
-    return {
-        (folder.relative_to(place) / stem).as_posix(): path
-        for folder in folders
-        for stem, path in by_stem(folder, suffixes).items()
-    }
 
 
 def _read_label_map(file: Path) -> ClassMap:

@@ -144,6 +144,21 @@ def by_stem(place: Path, suffixes: Collection[str]) -> dict[str, Path]:
     return found
 
 
+def below(place: Path, suffixes: Collection[str]) -> dict[str, Path]:
+    """The pictures in a folder and its subfolders, by relative path without extension; none in hidden ones,
+    or if there is no such folder. Raises DataError if two share a name.
+    """
+    if not place.is_dir():
+        return {}
+    inside = [path.relative_to(place) for path in place.rglob("*") if path.is_dir()]
+    folders = [Path(), *(path for path in inside if not any(part.startswith(".") for part in path.parts))]
+    return {
+        (folder / stem).as_posix(): path
+        for folder in folders
+        for stem, path in by_stem(place / folder, suffixes).items()
+    }
+
+
 def file_stem(id_: str) -> str:
     """The name, without ending, of the files of a sample with that id: "/", "\\" and dots at the start, which
     would hide a file, become "_".

@@ -1,4 +1,4 @@
-"""labelme: a JSON file of shapes beside each picture, at the top or below train/ and val/.
+"""labelme: a JSON file of shapes beside each picture, with subfolders, or below train/ and val/.
 
 Classes are "background" and the labels, in the order of labels.txt (or classes.txt), or else in alphabetical
 order; `__ignore__` is void and `_background_` background, as in labelme's own scripts. Later shapes are drawn
@@ -9,7 +9,7 @@ github.com/wkentaro/labelme.
 import base64
 import binascii
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -196,11 +196,12 @@ def _decoded(text: str) -> bytes:
 def labelme(root: Path, split: str) -> LabelledImages:
     """The split of the folder `root`."""
     own = root / split
-    heads = _heads([*root.glob("*.json"), *root.glob("[!.]*/*.json")])
-    files = [file for file in heads if file.parent == (own if own.is_dir() else root)]
+    place = own if own.is_dir() else root
+    heads = _heads(file for file in root.rglob("*.json") if not _is_hidden(file.relative_to(root)))
+    files = [file for file in heads if _split_folder(file, root) == (own if own.is_dir() else None)]
     if not files:
         raise SplitError(
-            f'no split "{split}": no JSON files in {own if own.is_dir() else root}',
+            f'no split "{split}": no JSON files in {place}',
             "PATH must name the folder with a .json file of labelme beside each picture",
         )
     images, labels = {}, set()
@@ -214,13 +215,27 @@ def labelme(root: Path, split: str) -> LabelledImages:
     except ValueError as error:
         raise DataError(f"{root}: {error}", "correct labels.txt, or the labels in the JSON files") from None
     entries = tuple(
-        Entry(file.stem, images[file], {SEMANTIC: LabelmeShapes(file, images[file], ids)}) for file in files
+        Entry(
+            file.relative_to(place).with_suffix("").as_posix(),
+            images[file],
+            {SEMANTIC: LabelmeShapes(file, images[file], ids)},
+        )
+        for file in files
     )
     chosen = entries if own.is_dir() else held_out(entries, split, 10)
     return LabelledImages(f"labelme:{root} {split}", chosen, {SEMANTIC: class_map})
 
 
-def _heads(files: list[Path]) -> dict[Path, Head]:
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _split_folder(file: Path, root: Path) -> Path | None:
+    """The folder of a split at the top that holds the file, if any."""
+    return next((root / name for name in SOURCE.splits if file.is_relative_to(root / name)), None)
+
+
+def _heads(files: Iterable[Path]) -> dict[Path, Head]:
     """The heads of files, sorted. COCO's files are left out: some tools write them beside labelme's."""
     heads = {}
     for file in sorted(files):
@@ -254,7 +269,7 @@ SOURCE = Source(
     title="Pictures labelled with labelme",
     read=labelme,
     splits=("train", "val"),
-    layout="NAME.jpg + NAME.json (labelme 4 or 5), labels.txt; at the top or below train/ and val/",
+    layout="NAME.jpg + NAME.json (labelme 4 or 5), labels.txt; with subfolders, or below train/ and val/",
     get="made by you with https://github.com/wkentaro/labelme",
     terms="yours",
 )

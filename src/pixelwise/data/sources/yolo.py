@@ -23,7 +23,7 @@ from pixelwise.data.kind import Source
 from pixelwise.data.painted_labels import Object, fit_shares, painted
 from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
 from pixelwise.data.sample_files import ImageFile, image_errors, portable, read_text
-from pixelwise.data.sources.folder import by_stem, held_out
+from pixelwise.data.sources.folder import below, held_out
 
 _LISTS = ("data.yaml", "data.yml", "dataset.yaml")
 _CLASS_LISTS = {"classes", "labels"}  # of other tools, which keep them beside the outlines
@@ -115,8 +115,8 @@ def yolo(root: Path, split: str) -> LabelledImages:
     labels = images if last is None else Path(*parts[:last], "labels", *parts[last + 1 :])
     if not labels.is_dir():
         raise DataError(f"the labels of {images} are missing: {labels} not found", "expected NAME.txt in it")
-    pictures = by_stem(images, IMAGE_SUFFIXES)
-    if orphans := sorted(by_stem(labels, (".txt",)).keys() - pictures.keys() - _CLASS_LISTS):
+    pictures = below(images, IMAGE_SUFFIXES)
+    if orphans := sorted(below(labels, (".txt",)).keys() - pictures.keys() - _CLASS_LISTS):
         raise DataError(
             f"{len(orphans)} label files have no picture in {images}, {orphans[0]}.txt for one",
             "add the pictures, or remove the files",
@@ -164,8 +164,9 @@ def _images(folder: Path, lists: _Lists, split: str) -> tuple[Path, bool]:
     for place in places:
         if place.is_dir():
             return place, named is not None and lists.train == lists.val
-    if (folder / "images").is_dir():
-        return folder / "images", True
+    whole = folder / "images"
+    if whole.is_dir() and not any((whole / name).is_dir() for name in ("train", "val", "valid", "test")):
+        return whole, True
     raise SplitError(f'no split "{split}": {places[0]} not found', "expected a folder of pictures")
 
 

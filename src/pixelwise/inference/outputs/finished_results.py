@@ -185,11 +185,12 @@ class Ledger:
         notes = list(record.result.notes)
         try:
             for kind in kinds:
-                path = self.file(stem, kind)
-                if path.stat().st_size != record.result.sizes[kind]:
-                    if kind not in record.written:
-                        return None
-                    notes.append(_kept(path, record.written[kind]))
+                path, digests = self.file(stem, kind), record.written.get(kind)
+                changed = path.stat().st_size != record.result.sizes[kind]
+                if changed and digests is None:
+                    return None
+                if changed or (digests and KINDS[kind].is_annotation and sha256_of(path) not in digests):
+                    notes.append(_kept(path, digests or ()))
             return replace(record.result, notes=notes) if record.picture.is_still(picture) else None
         except (OSError, KeyError):
             return None

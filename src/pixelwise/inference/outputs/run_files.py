@@ -46,6 +46,8 @@ def write_run_files(
 
     run = Run(pictures, classes, common_folder(path for path, _ in done), output)
     files = run_files(run, kinds)
+    if not files:
+        return (), ()
     ledger = Ledger(output)
     paths = {path.name: path for path in files}
     kept = ledger.kept(_STEM, paths, (), overwrite)

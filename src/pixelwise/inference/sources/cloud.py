@@ -71,9 +71,10 @@ class Store:
         folder, chained, archive = self._url.partition("::")
         for path in found:
             key = path.removeprefix(root).lstrip("/")
-            if (place := place_of(key)) is not None:
+            inside = place_of(key)
+            if inside is not None:
                 url = f"{folder.rstrip('/')}/{key}{chained}{archive}"
-                yield StoredFile(self, path, url, place)
+                yield StoredFile(self, path, url, inside)
 
     def content(self, path: str | None = None, shown: str | None = None) -> Encoded:
         """The content of the file that the URL names, or of another of the store, called `shown` in messages.
