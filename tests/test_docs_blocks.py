@@ -93,10 +93,13 @@ def test_the_blocks_of_a_section_run(
     monkeypatch.setattr(registry, "_OTHERS", dict(registry._OTHERS))
     rng = np.random.default_rng(0)
     probabilities = rng.dirichlet(np.ones(3), (30, 40)).transpose(2, 0, 1)
+    image = rng.integers(0, 256, (30, 40, 3), dtype=np.uint8)
     namespace: dict[str, object] = {  # what pages take for granted besides the files
         "__name__": "block",
-        "image": rng.integers(0, 256, (30, 40, 3), dtype=np.uint8),
+        "image": image,
+        "images": [image, image],
         "probabilities": probabilities,
+        "probabilities_of_each": [probabilities, probabilities],
         "unary": -np.log(probabilities),
         "depth_and_normals": rng.random((4, 30, 40)),
         "widths": 0.5,
