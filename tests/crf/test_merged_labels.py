@@ -239,11 +239,15 @@ def test_an_array_that_cannot_take_beliefs_is_refused() -> None:
     crf = DenseCRF(likely(2), [Gaussian()])
     fixed = np.empty((LABELS, HEIGHT, WIDTH), np.float32)
     fixed.setflags(write=False)
+    packed = np.zeros(fixed.shape, [("id", "u1"), ("belief", "f4")])["belief"]
     for wrong, why in (
         (np.empty((LABELS, WIDTH, HEIGHT), np.float32), "shape"),
         (np.empty((LABELS, HEIGHT, WIDTH)), "float32"),
         ([0.0], "list"),
         (fixed, "read-only"),
+        (packed, "packed records"),
     ):
         with pytest.raises(ValueError, match=why):
             crf.beliefs(wrong)  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match=why):
+            mean_field(likely(2), [Gaussian()], iterations=-1, out=wrong)  # type: ignore[arg-type]
