@@ -83,6 +83,22 @@ def test_files_of_rows_are_the_same_although_workers_are_killed(
     assert contents(outputs[1]) == contents(outputs[0])
 
 
+def test_a_run_that_is_stopped_frees_its_workers_and_is_continued(tmp_path: Path, model_path: Path) -> None:
+    write_pictures(tmp_path / "photos", 20)
+    run = partial(segment, tmp_path / "photos", tmp_path / "ray", model_path, MASK, batch_size=2)
+
+    def stop(done: int, total: int, outcome: Outcome) -> None:
+        if done == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(on_picture=stop)
+    done = run()
+    assert [outcome.skipped for outcome in done.outcomes][:4] == [True] * 4
+    segment_folder(tmp_path / "photos", tmp_path / "plain", model_path, MASK)
+    assert contents(tmp_path / "ray") == contents(tmp_path / "plain")
+
+
 def test_rows_hold_what_the_plain_files_do_and_are_made_once(tmp_path: Path, model_path: Path) -> None:
     paths = write_pictures(tmp_path / "photos", 100)
     paths[70].write_bytes(b"not a picture")
