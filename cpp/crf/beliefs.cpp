@@ -83,12 +83,18 @@ void MeanField::beliefs(const Strided<float>& out) {
 
 void MeanField::labels(std::int32_t* out) {
     for_beliefs([&](const Tiles::Tile& tile, Scratch& scratch) {
-        const float* row = scratch.beliefs.data();
-        for (int i = 0; i < tile.pixels(); ++i, row += width_) {
-            const auto best = std::max_element(row, row + labels_apart()) - row;
-            out[pixels_->pixel(tile, pixels_->place(tile, i))] =
-                kept_.empty() ? static_cast<std::int32_t>(best) : kept_[size(best)];
-        }
+        const int apart = labels_apart();
+        bool in_rest = false;  // whether a merged label may win: among hundreds of labels, none of which is likely
+        const auto decide = [&](const float* row, int width, int labels, bool all) {
+            for (int i = 0; i < tile.pixels(); ++i, row += width) {
+                const auto best = std::max_element(row, row + labels) - row;
+                in_rest = in_rest || (!all && row[apart] >= row[best]);
+                out[pixels_->pixel(tile, pixels_->place(tile, i))] =
+                    all ? static_cast<std::int32_t>(best) : kept_[size(best)];
+            }
+        };
+        decide(scratch.beliefs.data(), width_, apart, kept_.empty());
+        if (in_rest) decide(all_beliefs(tile, scratch), all_width_, classes_, true);
     });
 }
 

@@ -40,7 +40,7 @@ class PairwiseTerm {
     int parts() const { return static_cast<int>(called_.size()); }
     float weight() const { return unit_; }
     bool has_matrix() const { return matrix.size() > 0; }
-    bool is_normalized() const { return normalized_; }  // so that no message exceeds the weight, but for rounding
+    bool is_normalized() const { return normalized_; }  // so that messages hardly exceed the weight
     // Only for a term without matrix.
     void set_weight(float weight);
     // From here on rows have `width` floats, at most as many as at first; the content of `values` and `sums` stays.

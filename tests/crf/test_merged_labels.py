@@ -51,6 +51,21 @@ def test_beliefs_are_those_of_all_labels(labels: int, threads: int) -> None:
     np.testing.assert_array_equal(merging.labels(), merging.q.argmax(0))
 
 
+def test_a_merged_label_wins_where_hundreds_are_about_equally_likely() -> None:
+    labels, merged = 400, 16
+    unary = np.full((labels, HEIGHT, WIDTH), 12, np.float32)
+    sure = np.random.default_rng(0).integers(0, labels - merged, (1, HEIGHT, WIDTH))
+    np.put_along_axis(unary, sure, 0, axis=0)
+    unary[:, :6, :6] = 3
+    unary[-merged:, :6, :6] = 14
+    unary[-1, :6, :6] = 2.6
+    crf = DenseCRF(unary, [Gaussian(0.5, weight=1)])
+    crf.step(4)
+    assert crf.labels_apart == labels - merged
+    assert (crf.labels()[:6, :6] == labels - 1).all()
+    np.testing.assert_array_equal(crf.labels(), crf.q.argmax(0))
+
+
 def test_beliefs_of_merged_labels_keep_their_proportions() -> None:
     merging, whole = both(likely(2), two_kernels(picture()))
     assert merging.labels_apart == 2
@@ -224,11 +239,15 @@ def test_an_array_that_cannot_take_beliefs_is_refused() -> None:
     crf = DenseCRF(likely(2), [Gaussian()])
     fixed = np.empty((LABELS, HEIGHT, WIDTH), np.float32)
     fixed.setflags(write=False)
+    packed = np.zeros(fixed.shape, [("id", "u1"), ("belief", "f4")])["belief"]
     for wrong, why in (
         (np.empty((LABELS, WIDTH, HEIGHT), np.float32), "shape"),
         (np.empty((LABELS, HEIGHT, WIDTH)), "float32"),
         ([0.0], "list"),
         (fixed, "read-only"),
+        (packed, "packed records"),
     ):
         with pytest.raises(ValueError, match=why):
             crf.beliefs(wrong)  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match=why):
+            mean_field(likely(2), [Gaussian()], iterations=-1, out=wrong)  # type: ignore[arg-type]

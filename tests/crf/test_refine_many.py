@@ -1,6 +1,7 @@
 """Many pictures, refined on all threads at a time."""
 
 from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -61,3 +62,18 @@ def test_a_picture_without_probabilities_is_refused() -> None:
 
 def test_no_pictures_give_no_results() -> None:
     assert list(refine_many([], [])) == []
+
+
+@pytest.mark.parametrize("classes", [3, 21])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_refine_leaves_the_arrays_that_it_is_given_unchanged(classes: int, order: Literal["C", "F"]) -> None:
+    random = np.random.default_rng(0)
+    image = random.integers(0, 256, (40, 50, 3)).astype(np.uint8)
+    scores = random.random((classes, 40, 50)).astype(np.float32)
+    shares = np.asarray(scores / scores.sum(0), order=order)
+    for given in shares, shares.argmax(0):
+        before = image.copy(), given.copy()
+        refined = refine(image, given)
+        assert not np.shares_memory(refined, given)
+        np.testing.assert_array_equal(image, before[0])
+        np.testing.assert_array_equal(given, before[1])

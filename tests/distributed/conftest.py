@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,6 +29,8 @@ def s3_port() -> Iterator[int]:
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         patch.setenv("RAY_worker_niceness", "0")  # on a busy machine workers would hardly run
         patch.setenv("NO_PROXY", ",".join(filter(None, (os.environ.get("NO_PROXY"), "127.0.0.1"))))
+        support = str(Path(__file__).parents[1] / "support")  # for workers that kill themselves
+        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, (support, os.environ.get("PYTHONPATH")))))
         free.close()
         yield port
 

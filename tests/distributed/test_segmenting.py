@@ -1,17 +1,20 @@
 """Pictures that a cluster segments give the results of the plain command, whatever happens to workers."""
 
-import os
-import signal
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, cast
 
 import pytest
+from dying_workers import DyingSegment
 from small_pictures import contents, write_pictures
 
+from pixelwise.core.classes import Classes
 from pixelwise.core.errors import ClusterError, ImageError, ModelError
-from pixelwise.distributed.segmenting import segment
+from pixelwise.distributed.segmenting import _outcomes, segment
+from pixelwise.distributed.stages import Done
 from pixelwise.inference.segment_files import Outcome
+from pixelwise.inference.sources.tasks import Task
 from pixelwise.workflows.segmenting import segment_folder
 
 ray = pytest.importorskip("ray", reason='needs pip install "pixelwise[distributed]"')
@@ -22,42 +25,36 @@ pytestmark = pytest.mark.usefixtures("ray_cluster")
 MASK = ("mask",)
 
 
-def workers_of_this_program() -> list[int]:
-    """The process ids of the workers that segment, started by this program's Ray."""
-    parents, workers = {}, []
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdecimal():
-            try:
-                fields = (folder / "stat").read_text().rpartition(")")[2].split()
-                command = (folder / "cmdline").read_bytes()
-            except OSError:  # it has ended
-                continue
-            parents[int(folder.name)] = int(fields[1])
-            workers += [int(folder.name)] if command.startswith(b"ray::MapWorker") else []
+@pytest.fixture
+def die(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Make workers kill themselves, as DyingSegment does; returns its folder of notes."""
 
-    def is_ours(number: int) -> bool:
-        while number > 1 and number != os.getpid():
-            number = parents.get(number, 0)
-        return number == os.getpid()
+    def die(unnamed: str, unreported: str) -> Path:
+        notes = tmp_path / "notes"
+        notes.mkdir()
+        dying = partial(DyingSegment, notes=notes, unnamed=unnamed, unreported=unreported)
+        monkeypatch.setattr("pixelwise.distributed.segmenting.Segment", dying)
+        return notes
 
-    return [number for number in workers if is_ours(number)]
+    return die
 
 
-def test_two_thousand_pictures_equal_the_plain_run_although_a_worker_is_killed(
-    tmp_path: Path, model_path: Path
+def expect_deaths(notes: Path) -> None:
+    """Fail unless two processes have died and others have gone on."""
+    dead = {(notes / f"died-{point}").read_text() for point in ("unnamed", "unreported")}
+    started = {path.name.removeprefix("started-") for path in notes.glob("started-*")}
+    assert len(dead) == 2
+    assert started > dead
+
+
+def test_two_thousand_pictures_equal_the_plain_run_although_workers_are_killed(
+    tmp_path: Path, model_path: Path, die: Callable[..., Path]
 ) -> None:
     write_pictures(tmp_path / "photos", 2000)
-    killed: list[int] = []
-
-    def kill(done: int, total: int, outcome: Outcome) -> None:
-        assert outcome.problem is None, outcome.problem
-        if done == 500:
-            killed.append(workers_of_this_program()[0])
-            os.kill(killed[0], signal.SIGKILL)
-
-    done = segment(tmp_path / "photos", tmp_path / "ray", model_path, MASK, on_picture=kill)
-    assert killed
-    assert killed[0] not in workers_of_this_program()
+    notes = die("00500_mask.png", "01500.png")
+    done = segment(tmp_path / "photos", tmp_path / "ray", model_path, MASK)
+    expect_deaths(notes)
+    assert not done.failed
     plain = segment_folder(tmp_path / "photos", tmp_path / "plain", model_path, MASK)
     assert [outcome.path for outcome in done.outcomes] == [outcome.path for outcome in plain.outcomes]
     assert [outcome.areas for outcome in done.outcomes] == [outcome.areas for outcome in plain.outcomes]
@@ -69,6 +66,37 @@ def test_two_thousand_pictures_equal_the_plain_run_although_a_worker_is_killed(
     again = segment(tmp_path / "photos", tmp_path / "ray", model_path, MASK)
     assert all(outcome.skipped for outcome in again.outcomes)
     assert contents(tmp_path / "ray") == expected
+
+
+def test_files_of_rows_are_the_same_although_workers_are_killed(
+    tmp_path: Path, model_path: Path, die: Callable[..., Path]
+) -> None:
+    write_pictures(tmp_path / "photos", 60)
+    outputs = tmp_path / "usual.parquet", tmp_path / "dying.parquet"
+    run = partial(segment, tmp_path / "photos", model=model_path, save=MASK, batch_size=20)
+    usual = run(output=outputs[0])
+    notes = die("part-*.parquet", "00050.png")
+    done = run(output=outputs[1])
+    expect_deaths(notes)
+    assert [outcome.areas for outcome in done.outcomes] == [outcome.areas for outcome in usual.outcomes]
+    assert len(contents(outputs[0])) == 3 + 1  # the manifest
+    assert contents(outputs[1]) == contents(outputs[0])
+
+
+def test_a_run_that_is_stopped_frees_its_workers_and_is_continued(tmp_path: Path, model_path: Path) -> None:
+    write_pictures(tmp_path / "photos", 20)
+    run = partial(segment, tmp_path / "photos", tmp_path / "ray", model_path, MASK, batch_size=2)
+
+    def stop(done: int, total: int, outcome: Outcome) -> None:
+        if done == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(on_picture=stop)
+    done = run()
+    assert [outcome.skipped for outcome in done.outcomes][:4] == [True] * 4
+    segment_folder(tmp_path / "photos", tmp_path / "plain", model_path, MASK)
+    assert contents(tmp_path / "ray") == contents(tmp_path / "plain")
 
 
 def test_rows_hold_what_the_plain_files_do_and_are_made_once(tmp_path: Path, model_path: Path) -> None:
@@ -156,6 +184,30 @@ def test_a_model_that_cannot_be_loaded_is_one_error(tmp_path: Path, model: str |
         segment(tmp_path / "photos", tmp_path / "ray", model, MASK)
 
 
+def test_without_a_picture_results_are_empty(tmp_path: Path, model_path: Path) -> None:
+    none = pyarrow.table({"path": pyarrow.array([], "string"), "bytes": pyarrow.array([], "binary")})
+    parquet.write_table(none, tmp_path / "none.parquet")
+    gone = tmp_path / "gone.png"
+    for source, expected in ([gone], [gone]), (tmp_path / "none.parquet", []):
+        for output in ("files", "rows.parquet"):
+            done = segment(source, tmp_path / output, model_path, MASK)
+            assert [outcome.path for outcome in done.failed] == expected
+            assert len(done.outcomes) == len(expected)
+        assert parquet.read_table(tmp_path / "rows.parquet").num_rows == 0
+
+
+def test_a_picture_without_an_answer_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tasks = [Task(tmp_path / name, PurePath(name), PurePath(name)) for name in ("a.png", "b.png")]
+    answer = Done(None, [Outcome("a.png")], Classes(("background",), ((0, 0, 0),)))
+    monkeypatch.setattr(
+        "pixelwise.distributed.segmenting.answers", lambda stages: (done for done in [answer])
+    )
+    outcomes = _outcomes(tasks, cast(Any, None), [])
+    assert next(outcomes).path == tmp_path / "a.png"
+    with pytest.raises(ClusterError, match=r"gave no answer for .*b\.png"):
+        next(outcomes)
+
+
 def test_an_output_that_is_a_file_is_one_error(tmp_path: Path, model_path: Path) -> None:
     write_pictures(tmp_path / "photos", 2)
     for name in ("file", "file.parquet"):
@@ -169,6 +221,10 @@ def test_stages_that_the_cluster_has_no_room_for_are_refused(tmp_path: Path, mod
     run = partial(segment, tmp_path / "photos", tmp_path / "ray", model_path, MASK, crf="densecrf")
     with pytest.raises(ClusterError, match="expected 3 processors: 1 for a worker, and 2 to"):
         run(crf_workers=2)
+    with pytest.raises(ClusterError, match="expected a machine with 3 processors, for one worker"):
+        run(threads=3, workers=1)
+    with pytest.raises(ClusterError, match="expected a machine with 1 processors and 1 GPUs"):
+        run(device="cuda")
     with pytest.raises(ClusterError, match="connected to a Ray cluster already"):
         run(address="local")
 

@@ -103,3 +103,11 @@ def test_without_ray_the_command_that_installs_it_is_named(
     done = CliRunner().invoke(app, [*arguments, "--output", str(tmp_path / "out")])
     assert done.exit_code == 1
     assert 'pip install "pixelwise[distributed]"' in done.output
+
+
+def test_workers_without_gpus_use_processors_and_a_named_gpu_is_asked_for() -> None:
+    from pixelwise.distributed.cluster import placed
+
+    assert placed({}, 0) == placed({"device": "auto"}, 0) == ({"device": "cpu"}, 0)
+    assert placed({"device": "cuda"}, 0) == ({"device": "cuda"}, 1)
+    assert placed({}, 0.5) == ({}, 0.5)

@@ -52,6 +52,8 @@ def mean_field(
     Raises ValueError with the reason for arguments that do not fit together or are not finite.
     """
     crf = DenseCRF(unary, kernels, compatibility=compatibility, threads=threads, merge_labels=merge_labels)
+    if out is not None:
+        _check_out(out, np.shape(unary))
     crf.step(iterations, tolerance)
     return crf.q if out is None else crf.beliefs(out)
 
@@ -156,11 +158,7 @@ class DenseCRF:
     def beliefs(self, out: Q) -> Q:
         """Write the current probabilities to a float32 array of the unary's shape, such as the unary itself,
         and return it."""
-        if not isinstance(out, np.ndarray) or out.dtype != np.float32 or out.shape != self._shape:
-            got = f"{out.shape} of {out.dtype}" if isinstance(out, np.ndarray) else type(out).__name__
-            raise ValueError(f"out must be a float32 array of shape {self._shape}, got {got}")
-        if not out.flags.writeable:
-            raise ValueError("out is read-only; pass a copy")
+        _check_out(out, self._shape)
         with self._calls:
             self._field.beliefs(_volume(out))
         return out
@@ -235,9 +233,23 @@ def _energies(unary: npt.ArrayLike) -> npt.NDArray[np.float32]:
         )
     with np.errstate(over="ignore"):
         energies = given.astype(np.float32, copy=False)
-    # A result cannot have the strides of broadcast or oddly packed arrays.
-    odd = any(stride % energies.itemsize for stride in energies.strides) or not energies.flags.aligned
-    return energies.copy() if odd else energies
+    return energies.copy() if _is_odd(energies) else energies
+
+
+def _is_odd(array: npt.NDArray[np.float32]) -> bool:
+    """Whether its numbers are not at whole places, as in a field of packed records."""
+    return any(stride % array.itemsize for stride in array.strides) or not array.flags.aligned
+
+
+def _check_out(out: object, shape: tuple[int, ...]) -> None:
+    """Raise ValueError unless `out` can take beliefs of this shape."""
+    if not isinstance(out, np.ndarray) or out.dtype != np.float32 or out.shape != shape:
+        got = f"{out.shape} of {out.dtype}" if isinstance(out, np.ndarray) else type(out).__name__
+        raise ValueError(f"out must be a float32 array of shape {shape}, got {got}")
+    if not out.flags.writeable:
+        raise ValueError("out is read-only; pass a copy")
+    if _is_odd(out):
+        raise ValueError("out is part of packed records; pass an array of its own")
 
 
 def check_iterations(iterations: object) -> None:

@@ -30,7 +30,7 @@ def check(
     workers, address: see `segment`. Raises ClusterError if the cluster cannot be reached or cannot go on.
     """
     with cluster(address):
-        surveyed = partial(_survey, workers or workers_for(1))
+        surveyed = partial(_survey, workers_for(workers, 1))
         return checking.check(data, split, classes, on_image, channels, surveyed)
 
 

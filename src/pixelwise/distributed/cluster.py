@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pixelwise.core.errors import EXTRAS, ClusterError, MissingExtraError, PixelwiseError
 from pixelwise.core.terminal import printable
+from pixelwise.workflows.loading import LoadOptions
 
 if TYPE_CHECKING:
     import pyarrow
@@ -115,15 +116,25 @@ def _lost(problem: Exception) -> PixelwiseError:
     )
 
 
-def workers_for(cpus: int, gpus: float = 0) -> int:
-    """How many workers that need so many processors and GPUs each the cluster has room for now; at least
-    one.
+def workers_for(wanted: int | None, cpus: int, gpus: float = 0) -> int:
+    """How many workers that need so many processors and GPUs each: `wanted`, or as many as the cluster has
+    room for now.
+
+    Raises ClusterError if no machine has room for one: Ray would wait for such a machine for ever.
     """
     import ray
 
-    there = ray.cluster_resources()
-    by_gpus = int(there.get("GPU", 0) / gpus) if gpus else int(there.get("CPU", 1) / cpus)
-    return max(1, min(by_gpus, int(there.get("CPU", 1) / cpus)))
+    room = 0
+    for there in (node["Resources"] for node in ray.nodes() if node["Alive"]):
+        by_cpus = int(there.get("CPU", 0) / cpus)
+        room += min(by_cpus, int(there.get("GPU", 0) / gpus)) if gpus else by_cpus
+    if room < 1:
+        needs = f"{cpus} processors" + (f" and {gpus:g} GPUs" if gpus else "")
+        raise ClusterError(
+            f"expected a machine with {needs}, for one worker; the cluster has none",
+            "add such a machine; or ask for fewer threads" + (", or for device cpu" if gpus else ""),
+        )
+    return wanted or room
 
 
 def workers_beside(workers: int, cpus: int, besides: int) -> int:
@@ -140,6 +151,14 @@ def workers_beside(workers: int, cpus: int, besides: int) -> int:
             "add machines; or give the pictures as files, or fewer threads or crf_workers",
         )
     return min(workers, (there - besides) // cpus)
+
+
+def placed(options: LoadOptions, gpus: float) -> tuple[LoadOptions, float]:
+    """The options of workers with so many GPUs each, and that number: 1 instead of 0 if they name a GPU.
+    Workers without GPUs use processors.
+    """
+    gpus = gpus or float(options.get("device", "auto") not in ("auto", "cpu"))
+    return (options if gpus else {**options, "device": "cpu"}), gpus
 
 
 def parts_of(items: Iterable[Any]) -> "ray.data.Dataset":
@@ -199,18 +218,23 @@ class _Worker:
             self._problem = problem
 
     def __call__(self, block: "pyarrow.Table") -> "pyarrow.Table":
-        content = pickle.loads(block["part"][0].as_py()) if "part" in block.column_names else block
+        if "part" not in block.column_names:
+            return _packed(self._answer(block))
+        return _packed(*(self._answer(pickle.loads(part.as_py())) for part in block["part"]))
+
+    def _answer(self, content: Any) -> Any:
         if isinstance(content, PixelwiseError):  # of an earlier stage
-            return _packed(content)
+            return content
         if self._work is None:
-            return _packed(self._problem)
+            return self._problem
         try:
-            return _packed(self._work(content))
+            return self._work(content)
         except PixelwiseError as problem:
-            return _packed(problem)
+            return problem
 
 
-def _packed(item: Any) -> "pyarrow.Table":
+def _packed(*items: Any) -> "pyarrow.Table":
     import pyarrow
 
-    return pyarrow.table({"part": pyarrow.array([pickle.dumps(item)], pyarrow.large_binary())})
+    parts = [pickle.dumps(item) for item in items]
+    return pyarrow.table({"part": pyarrow.array(parts, pyarrow.large_binary())})

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Unpack
 
 from pixelwise.data.sample import LabelledImages
-from pixelwise.distributed.cluster import answers, cluster, parts_of, stage, workers_for
+from pixelwise.distributed.cluster import answers, cluster, parts_of, placed, stage, workers_for
 from pixelwise.evaluation.evaluation import Evaluation, Judged, PartCounts, conclude, count, expect_fit
 from pixelwise.evaluation.mask_folder import MaskFolder
 from pixelwise.workflows import evaluating
@@ -73,13 +73,14 @@ def judge_on_cluster(
     ) -> Evaluation:
         expect_fit(judged, dataset, details)
         masks = judged if isinstance(judged, MaskFolder) else None
-        job = _Count(masks, model, head, options, tuple(details))
+        loading, each = placed(options, gpus)
+        job = _Count(masks, model, head, loading, tuple(details))
         with cluster(address):
-            pool = workers or workers_for(1, gpus)
+            pool = workers_for(workers, 1, each)
             parts = in_parts(dataset, pool)
             found: list[PartCounts] = []
             done = 0
-            for counts in answers(stage(parts_of(parts), job, pool, 1, gpus)):
+            for counts in answers(stage(parts_of(parts), job, pool, 1, each)):
                 found.append(counts)
                 done += counts.evaluation.images
                 if progress is not None:

@@ -75,7 +75,8 @@ def blocks(
     good = [task for task in tasks if task.problem is None]
     even = MOST_IN_BATCH if as_rows else -(-len(good) // (_BATCHES_PER_WORKER * workers))
     step = min(MOST_IN_BATCH, max(1, even)) if size is None else size
-    return parts_of([good[start : start + step] for start in range(0, len(good), step)]), len(tasks)
+    batches = [good[start : start + step] for start in range(0, len(good), step)]
+    return parts_of(batches or [[]]), len(tasks)  # Ray warns of a data set without blocks
 
 
 def _opened(source: Source) -> "ray.data.Dataset":

@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
+from pixelwise.core.errors import ClusterError
 from pixelwise.distributed import pictures
-from pixelwise.distributed.cluster import answers, cluster, stage, workers_beside, workers_for
+from pixelwise.distributed.cluster import answers, cluster, placed, stage, workers_beside, workers_for
 from pixelwise.distributed.stages import Done, Plan, Refine, Score, Segment
 from pixelwise.inference.results.cleaning import AS_IS, Cleaning
 from pixelwise.inference.results.kind import Saving
@@ -63,8 +64,7 @@ def segment(
     Raises ClusterError if the cluster cannot be reached or cannot go on, and what segment_folder raises.
     """
     _expect_counts(batch_size=batch_size, workers=workers, crf_workers=crf_workers)
-    gpus = gpus_per_worker or float(options.get("device", "auto") not in ("auto", "cpu"))
-    options = options if gpus else {**options, "device": "cpu"}
+    options, gpus = placed(options, gpus_per_worker)
     kinds, saving = tuple(dict.fromkeys(save)), Saving(tolerance)
     job = Plan(str(model), options, str(output), kinds, cleaning, style, saving, overwrite, gpus > 0)
     job.check()
@@ -100,10 +100,10 @@ def _pools(
     That is one where it was asked for, or where the net runs on GPUs. Tiles are refined as they are scored.
     reading: whether there is a stage that reads rows.
     """
-    pool = workers or workers_for(job.cpus, gpus)
+    pool = workers_for(workers, job.cpus, gpus)
     refining = 0
     if job.options.get("crf") is not None and job.options.get("tiles") is None:
-        refining = crf_workers or (max(1, workers_for(job.cpus) - pool - reading) if gpus else 0)
+        refining = crf_workers or (max(1, workers_for(None, job.cpus) - pool - reading) if gpus else 0)
     besides = reading + refining * job.cpus
     return workers_beside(pool, job.cpus, besides) if besides else pool, refining
 
@@ -131,6 +131,11 @@ def _outcomes(
                 yield from _problems(waiting)
                 yield replace(outcome, path=waiting.popleft().path) if waiting else outcome
     yield from _problems(waiting)
+    if waiting:
+        raise ClusterError(
+            f"the cluster gave no answer for {waiting[0].shown} and what follows it",
+            "give the same command again; it continues where this one stopped",
+        )
 
 
 def _problems(waiting: deque[Task]) -> Iterator[Outcome]:

@@ -143,21 +143,23 @@ class Plan:
         """The name of the file of these pictures' rows; None if each has files of its own."""
         return name_of(tasks, f"{identity} {self.saving} {self.style}", self.save) if self.as_rows else None
 
-    def finish(self, name: str | None, tasks: Sequence[Task], predictors: Sequence[Predictor]) -> Done:
+    def finish(
+        self, name: str | None, tasks: Sequence[Task], predictors: Sequence[Predictor], classes: Classes
+    ) -> Done:
         """Save the results of pictures, each by its predictor, in the file of rows of that name, or in files
         of their own.
         """
         if name is not None:
             rows = Rows(tasks, predictors, self.save, self.saving)
             outcomes = RowFiles(self.output).save(name, rows, self.overwrite, self.side_by_side)
-            return Done(name, outcomes, predictors[0].classes)
+            return Done(name, outcomes, classes)
 
         def save(pair: tuple[Task, Predictor]) -> Outcome:
             task, predictor = pair
             return outcome_of(partial(of_picture, self.work(predictor)), task)
 
         outcomes = list(in_order(save, zip(tasks, predictors, strict=True), self.side_by_side))
-        return Done(None, outcomes, predictors[0].classes)
+        return Done(None, outcomes, classes)
 
 
 def _task(path: str, content: bytes, ledger: Ledger | None) -> Task:
@@ -182,9 +184,8 @@ class Segment:
 
         def work(content: Any) -> Done:
             tasks = self.plan.tasks(content)
-            return self.plan.finish(
-                self.plan.name(tasks, predictor.identity), tasks, [predictor] * len(tasks)
-            )
+            name = self.plan.name(tasks, predictor.identity)
+            return self.plan.finish(name, tasks, [predictor] * len(tasks), predictor.classes)
 
         return work
 
@@ -244,7 +245,7 @@ class Refine:
         def work(content: tuple[str | None, list[Scored]]) -> Done:
             name, scored = content
             predictors = [_with_scores(predictor, scores) for _, scores in scored]
-            return self.plan.finish(name, [task for task, _ in scored], predictors)
+            return self.plan.finish(name, [task for task, _ in scored], predictors, predictor.classes)
 
         return work
 
