@@ -1,5 +1,7 @@
 """Regions: exact along pixel edges, with holes, and what a table says about each."""
 
+import tracemalloc
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -118,3 +120,16 @@ def test_labels_of_noise_are_refused_with_a_hint(monkeypatch: pytest.MonkeyPatch
     labels = np.random.default_rng(0).integers(0, 9, (100, 100)).astype(np.uint8)
     with pytest.raises(ImageError, match=r"have 9\d{3} corners; 500 can be written\nhint: .*--min-region"):
         ring_tracing.Borders.of(labels, 500)
+
+
+def test_tracing_holes_in_every_row_takes_the_memory_that_is_reserved():
+    labels = np.zeros((1000, 1000), np.uint8)
+    labels[5:-5, 5:-5] = 1
+    rows = np.arange(10, 990)
+    labels[rows, 10 + rows % 2 * 4] = 0
+    tracemalloc.start()
+    try:
+        assert len(regions_of(labels)) == 982  # the holes, the region and what is around it
+        assert tracemalloc.get_traced_memory()[1] < 12 * labels.size
+    finally:
+        tracemalloc.stop()

@@ -1,5 +1,6 @@
 """What is written for annotation tools reads back pixel for pixel, through the readers of the data kinds."""
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -237,3 +238,20 @@ def test_the_common_folder_holds_all_pictures() -> None:
     assert common_folder([Path("/a/b/1.png"), Path("/a/c/2.png")]) == Path("/a")
     assert common_folder([Path("/a/b/1.png")]) == Path("/a/b")
     assert common_folder([]) == Path()
+
+
+def test_names_with_other_blanks_and_emoji_lead_to_the_file(tmp_path: Path):
+    path = tmp_path / "cats \U0001f408" / "Screenshot at 3.45\u202fPM.png"  # as macOS calls them
+    classes = Classes(("background", "cat \U0001f408"), voc_palette(2), background=0)
+    picture = AnnotatedPicture(path, (4, 5), ())
+    name = json.loads(labelme_json(picture, classes, tmp_path / "out"))["imagePath"]
+    assert name == f"../{path.relative_to(tmp_path).as_posix()}"
+    files = {"coco": io.BytesIO(), "cvat": io.BytesIO()}
+    write_coco(files["coco"], [picture], classes, path.parent)
+    write_cvat(files["cvat"], [picture], classes, path.parent)
+    assert json.loads(files["coco"].getvalue())["images"][0]["file_name"] == path.name
+    assert f'name="{path.name}"' in files["cvat"].getvalue().decode()
+    assert json.loads(geojson(picture, classes))["picture"] == path.name
+    yaml = pytest.importorskip("yaml")
+    read = yaml.safe_load(yolo_yaml(classes, path.parent, tmp_path / "out"))
+    assert read["train"] == f"../{path.parent.name}" and read["names"] == {0: "cat \U0001f408"}

@@ -429,3 +429,10 @@ def test_regions_are_records_of_what_a_result_shows() -> None:
     assert [cat.confidence, dog.confidence] == pytest.approx([sure, sure], abs=1e-5)
     with pytest.raises(ValueError, match="at least 0 pixels"):
         labelled(labels, CLASSES).regions(tolerance=float("nan"))
+
+
+def test_no_picture_takes_the_record_of_the_files_about_all(tmp_path: Path):
+    photo = tmp_path / ".run_files.png"
+    Image.new("RGB", (2, 2)).save(photo)
+    (task,) = plan([photo], tmp_path / "out")
+    assert str(task.stem) == ".run_files_png"

@@ -5,12 +5,13 @@ Source: RFC 7946; the member "crs", which that leaves out, is of GeoJSON 2008 an
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pixelwise.core.classes import Classes
-from pixelwise.core.terminal import printable
+from pixelwise.data.annotations.names import file_name
 from pixelwise.data.annotations.regions import AnnotatedPicture
 
 Affine = Sequence[float]
@@ -48,7 +49,7 @@ def geojson(
         for region in picture.regions
         if region.id != classes.background
     ]
-    content: dict[str, Any] = {"type": "FeatureCollection", "picture": printable(picture.path.name)}
+    content: dict[str, Any] = {"type": "FeatureCollection", "picture": file_name(Path(picture.path.name))}
     if crs is not None:
         authority, colon, code = crs.partition(":")
         name = f"urn:ogc:def:crs:{authority}::{code}" if colon and authority.isalpha() else crs

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pixelwise.core.classes import Classes
-from pixelwise.core.terminal import printable
-from pixelwise.data.annotations.names import class_names
+from pixelwise.data.annotations.names import class_names, file_name
 from pixelwise.data.annotations.painters_order import painters_order
 from pixelwise.data.annotations.regions import AnnotatedPicture
 
@@ -45,7 +44,7 @@ def labelme_json(
     record: dict[str, Any] = {
         "version": "5.5.0",
         "flags": {},
-        "imagePath": printable(Path(path).as_posix()),
+        "imagePath": file_name(Path(path)),
         "imageData": None if content is None else base64.b64encode(content).decode(),
         "imageHeight": picture.size[0],
         "imageWidth": picture.size[1],

@@ -1,6 +1,7 @@
 """Names as annotation files can hold them: of classes, and of pictures below their common folder."""
 
 import os
+import unicodedata
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
@@ -44,4 +45,11 @@ def picture_name(path: Path, folder: Path) -> str:
         relative = os.path.relpath(path, folder)
     except ValueError:  # another drive
         relative = str(path)
-    return printable(Path(relative).as_posix())
+    return file_name(Path(relative))
+
+
+def file_name(path: Path) -> str:
+    """A path with / as separator, on one line. Blanks of all kinds stay, such as those in the names of
+    macOS's screenshots, so that the file is found by its name.
+    """
+    return "".join(c if unicodedata.category(c) == "Zs" else printable(c) for c in path.as_posix())

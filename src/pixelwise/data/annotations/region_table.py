@@ -7,6 +7,7 @@ from typing import BinaryIO
 
 from pixelwise.core.classes import Classes
 from pixelwise.core.terminal import printable
+from pixelwise.data.annotations.names import file_name
 from pixelwise.data.annotations.regions import AnnotatedPicture
 
 COLUMNS = (
@@ -33,7 +34,7 @@ def write_region_table(file: BinaryIO, pictures: Iterable[AnnotatedPicture], cla
             share = f"{region.area / total:.6g}"
             rows.writerow(
                 [
-                    text_cell(picture.path),
+                    guarded(file_name(picture.path)),
                     name,
                     region.id,
                     region.area,
@@ -47,6 +48,10 @@ def write_region_table(file: BinaryIO, pictures: Iterable[AnnotatedPicture], cla
 
 
 def text_cell(text: object) -> str:
-    """Text for a cell, on one line. What a spreadsheet would run as a formula begins with an apostrophe."""
-    shown = printable(text)
-    return f"'{shown}" if shown.startswith(("=", "+", "-", "@")) else shown
+    """Text for a cell, on one line."""
+    return guarded(printable(text))
+
+
+def guarded(text: str) -> str:
+    """The text; what a spreadsheet would run as a formula begins with an apostrophe."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text

@@ -170,7 +170,9 @@ def _rings_to_the_left(
     """The ring at the left end of the run of pixels that ends at each (x, y), in the row below y."""
     rows, place = np.unique(y, return_inverse=True)
     inside = labels[rows] == label
-    run_starts = np.maximum.accumulate(np.where(inside, 0, np.arange(1, labels.shape[1] + 1)), axis=1)
+    after = np.arange(1, labels.shape[1] + 1, dtype=np.int32)  # where a run may begin
+    run_starts = np.where(inside, np.int32(0), after)
+    np.maximum.accumulate(run_starts, axis=1, out=run_starts)
     begin = run_starts[place, x - 1]
     height = labels.shape[0] + 1
     upward = np.flatnonzero(~corners.forward)  # vertical segments belong to the ring of the corner they leave

@@ -30,7 +30,7 @@ def yolo_text(picture: AnnotatedPicture, classes: Classes) -> str:
 def yolo_yaml(classes: Classes, images: Path, folder: Path) -> str:
     """The text of data.yaml in `folder`: the names of the classes, and where the pictures are.
 
-    Texts in JSON are texts in YAML.
+    Texts in JSON are texts in YAML, unless they have escaped surrogates, which YAML does not join.
     """
     names = [name for id_, name in enumerate(class_names(classes)) if id_ != classes.background]
     place = _quoted(picture_name(images, folder))
@@ -39,7 +39,7 @@ def yolo_yaml(classes: Classes, images: Path, folder: Path) -> str:
 
 
 def _quoted(text: str) -> str:
-    return json.dumps(text).replace("\x7f", "\\x7f")
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\x7f")
 
 
 def keyholed(region: Region) -> npt.NDArray[np.int64]:

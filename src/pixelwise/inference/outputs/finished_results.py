@@ -31,13 +31,16 @@ FRAMES = "_frames"
 OVERLAID = "_overlay.mp4"
 """The ending of an overlaid video."""
 
-RESERVED = frozenset(
+RUN_FILES = PurePath(".run_files")
+"""The stem of the record of the files about all pictures."""
+
+RESERVED = frozenset({str(RUN_FILES)}) | frozenset(
     kind.run_file.name.removesuffix(ending)
     for kind in KINDS.values()
     for ending in {kind.ending for kind in KINDS.values() if kind.is_annotation}
     if kind.run_file is not None and kind.run_file.name.endswith(ending)
 )
-"""Stems that no picture may have: its annotations would be called as a file about all pictures."""
+"""Stems that no picture may have: its annotations or record would be called as those of all pictures."""
 
 _ENDINGS = tuple(kind.ending for kind in KINDS.values() if not kind.is_hidden)
 _MARKED = tuple(kind.ending for kind in KINDS.values() if not (kind.is_hidden or kind.is_annotation))

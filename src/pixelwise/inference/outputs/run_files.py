@@ -1,20 +1,19 @@
 """The files about all pictures of a run: annotations for COCO and CVAT, a table of regions, class lists."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from pixelwise.core.classes import Classes
 from pixelwise.data.annotations.names import common_folder
 from pixelwise.data.annotations.region_files import read_regions
 from pixelwise.data.annotations.regions import AnnotatedPicture
-from pixelwise.inference.outputs.finished_results import Ledger
+from pixelwise.inference.outputs.finished_results import RUN_FILES, Ledger
 from pixelwise.inference.outputs.records import Identity, Record
 from pixelwise.inference.results.kind import Run, Saving
 from pixelwise.inference.results.kinds import run_files
 from pixelwise.inference.segment_files import Outcome
 from pixelwise.inference.sources.urls import name_of
 
-_STEM = PurePath(".run_files")  # of the record
 _NOBODY = Record(Identity("", (), ""), "")
 
 
@@ -50,11 +49,11 @@ def write_run_files(
         return (), ()
     ledger = Ledger(output)
     paths = {path.name: path for path in files}
-    kept = ledger.kept(_STEM, paths, (), overwrite)
+    kept = ledger.kept(RUN_FILES, paths, (), overwrite)
     due = {path: write for path, write in files.items() if path.name not in kept}
-    written = ledger.save(_STEM, _NOBODY, paths, due)
+    written = ledger.save(RUN_FILES, _NOBODY, paths, due)
     if due:
-        ledger.write(_STEM, Record(_NOBODY.picture, _NOBODY.model, written=written))
+        ledger.write(RUN_FILES, Record(_NOBODY.picture, _NOBODY.model, written=written))
     return tuple(files), tuple(kept.values())
 
 
