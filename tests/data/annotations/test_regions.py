@@ -122,7 +122,7 @@ def test_labels_of_noise_are_refused_with_a_hint(monkeypatch: pytest.MonkeyPatch
         ring_tracing.Borders.of(labels, 500)
 
 
-def test_tracing_holes_in_every_row_takes_the_memory_that_is_reserved():
+def test_tracing_holes_in_every_row_takes_the_memory_that_is_reserved() -> None:
     labels = np.zeros((1000, 1000), np.uint8)
     labels[5:-5, 5:-5] = 1
     rows = np.arange(10, 990)

@@ -240,7 +240,7 @@ def test_the_common_folder_holds_all_pictures() -> None:
     assert common_folder([]) == Path()
 
 
-def test_names_with_other_blanks_and_emoji_lead_to_the_file(tmp_path: Path):
+def test_names_with_other_blanks_and_emoji_lead_to_the_file(tmp_path: Path) -> None:
     path = tmp_path / "cats \U0001f408" / "Screenshot at 3.45\u202fPM.png"  # as macOS calls them
     classes = Classes(("background", "cat \U0001f408"), voc_palette(2), background=0)
     picture = AnnotatedPicture(path, (4, 5), ())

@@ -431,7 +431,7 @@ def test_regions_are_records_of_what_a_result_shows() -> None:
         labelled(labels, CLASSES).regions(tolerance=float("nan"))
 
 
-def test_no_picture_takes_the_record_of_the_files_about_all(tmp_path: Path):
+def test_no_picture_takes_the_record_of_the_files_about_all(tmp_path: Path) -> None:
     photo = tmp_path / ".run_files.png"
     Image.new("RGB", (2, 2)).save(photo)
     (task,) = plan([photo], tmp_path / "out")
