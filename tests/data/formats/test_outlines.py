@@ -105,3 +105,13 @@ def test_a_mask_larger_than_the_picture_is_refused_before_it_is_unrolled() -> No
             ValueError, match=f"a mask of {width} x {height} pixels is larger than its picture, 2 x 2"
         ):
             paint((2, 2), [(1, [Runs((height * width,), height, width)])])
+
+
+def test_an_edge_that_is_walked_in_both_directions_leaves_no_pixel_out() -> None:
+    """A hole in the middle of a picture, joined to a corner by a bridge that runs through pixel centres."""
+    ring = [(0, 0), (2, 2), (3, 2), (3, 3), (2, 3), (2, 2), (0, 0), (11, 0), (11, 7), (0, 7)]
+    shares = np.array([[float(f"{x / 11:.9g}"), float(f"{y / 7:.9g}")] for x, y in ring])
+    filled, _ = paint((7, 11), [(1, [Outline(shares * (11, 7))])])
+    expected = np.ones((7, 11), np.uint8)
+    expected[2, 2] = 0
+    np.testing.assert_array_equal(filled, expected)

@@ -157,11 +157,17 @@ def _bands(points: Points, size: tuple[int, int]) -> Iterator[tuple[int, int, Ma
 def _crossings(
     points: Points, top: int, bottom: int
 ) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]]:
-    """Rows from `top` to `bottom` whose centres an edge crosses, with the x where it does, in parts."""
-    begin, end = points, np.roll(points, -1, axis=0)
+    """Rows from `top` to `bottom` whose centres an edge crosses, with the x where it does, in parts.
+
+    Edges count from their upper end, so that one that is walked in both directions, as to a hole of the
+    outline, is crossed twice at the very same x.
+    """
+    following = np.roll(points, -1, axis=0)
+    upward = points[:, 1:] > following[:, 1:]
+    begin, end = np.where(upward, following, points), np.where(upward, points, following)
     y0, y1 = begin[:, 1], end[:, 1]
-    first = np.ceil(np.minimum(y0, y1) - 0.5).clip(top, bottom).astype(np.int64)
-    last = np.ceil(np.maximum(y0, y1) - 0.5).clip(top, bottom).astype(np.int64)
+    first = np.ceil(y0 - 0.5).clip(top, bottom).astype(np.int64)
+    last = np.ceil(y1 - 0.5).clip(top, bottom).astype(np.int64)
     edges = np.flatnonzero(last > first)
     parts = np.cumsum(last[edges] - first[edges]) // _CROSSINGS
     for chosen in np.split(edges, np.flatnonzero(np.diff(parts)) + 1):
