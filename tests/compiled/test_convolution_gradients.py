@@ -78,6 +78,7 @@ def error(found: Array, expected: npt.NDArray[np.float64]) -> float:
     return float(np.sqrt(np.square(found - expected).mean() / np.square(expected).mean()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("instructions", ["baseline", "avx2", "avx512"])
 @pytest.mark.parametrize(("kernel", "padding", "dilation", "sizes"), CASES)
 def test_results_and_gradients_are_those_of_float64(

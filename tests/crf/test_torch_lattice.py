@@ -34,6 +34,7 @@ def test_lattice_is_that_of_the_core(dimensions: int, normalization: Normalizati
     assert_like_core(features, normalization, 700)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("theta", [0.5, 1, 2, 3, 4, 13])
 def test_lattice_is_that_of_the_core_where_coordinates_tie(theta: float) -> None:
     # Whole pixels and grey levels over a simple width lie on the borders of simplices again and again.

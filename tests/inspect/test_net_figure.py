@@ -47,6 +47,7 @@ def test_atrous_rates_are_noted() -> None:
     assert [found[name].arrows[0].rate for name in ("pool4", "pool5", "fc8")] == [1, 2, 12]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CATALOGUE)
 def test_maps_and_lanes_do_not_overlap(name: str) -> None:
     maps = list(placed(name).values())

@@ -73,6 +73,7 @@ def test_deeplabs_parameters(name: str, millions: float) -> None:
     assert round(sum(layer.parameters for layer in layers(name)) / 1e6, 1) == millions
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CATALOGUE)
 def test_every_net_of_the_catalogue_is_understood(name: str) -> None:
     """Every map has a grid, all parameters but those of fixed upsampling are accounted for, and the last map

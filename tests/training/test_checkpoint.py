@@ -92,6 +92,7 @@ def test_a_checkpoint_without_a_checksum_is_accepted_and_its_entries_are_checked
     assert "is not a checkpoint of this version" in refusal(last)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("field", "value", "complaint"),
     [

@@ -121,6 +121,7 @@ def test_ohem_of_easy_pixels_counts_a_sixteenth() -> None:
     assert found.item() == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*SHIPPED, "cross_entropy+dice", "0.5*lovasz+2*focal"])
 def test_gradients_are_those_of_differences(name: str) -> None:
     scores, labels = batch(7)

@@ -159,6 +159,7 @@ def test_two_pictures_of_one_name_are_refused_and_hidden_files_left_out(folder: 
         open_dataset(f"folder:{folder}", "train")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("ending", "kind"),
     [

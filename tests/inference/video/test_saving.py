@@ -315,6 +315,7 @@ def test_videos_and_pictures_come_in_order_and_a_broken_video_stops_nobody(
     assert not list((tmp_path / "out").glob("d*"))
 
 
+@pytest.mark.slow
 def test_damaged_sound_does_not_cost_the_pictures(segment: Segment, tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (20, 32, 48, 3), np.uint8)
     for ending, sound in (("mkv", "aac"), ("avi", "pcm_s16le")):

@@ -174,6 +174,7 @@ EVEN_HANDED = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("backbone", "stride", "padding", "size"), EVEN_HANDED)
 def test_the_response_to_a_delta_image_is_centred_on_it(
     backbone: str, stride: int, padding: str, size: int

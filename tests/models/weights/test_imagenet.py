@@ -143,6 +143,7 @@ def test_fc6_and_fc7_are_decimated_for_deeplab(tmp_path: Path, vgg16: dict[str, 
     assert torch.equal(net.fc7.bias, fc7[::4, 0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("variant", "taps"), [("large_fov", [0, 2, 5]), ("4x4", [0, 2, 3, 5])])
 def test_deeplab_on_alexnet_takes_the_classifier_it_stands_on(
     tmp_path: Path, variant: str, taps: list[int]
