@@ -6,7 +6,7 @@
 Ours is what `pixelwise segment FOLDER --save mask` runs. The peers run as their documentation shows: PIL,
 the weights' own preset (shorter side 520), eager float32, one image at a time, scores resized to the image,
 argmax, mask saved. Their weights are random here, which does not change their speed. Contestants take turns
-on the same images; ratios are of the two times of one turn.
+on the same images; ratios are of the two times of one turn. int8 is calibrated on the images of the folder.
 
 --clip: frames a second of a video of 1280x720, which is made from a photo of the folder: what
 `pixelwise segment clip.mp4 --save KINDS` runs, from the file to masks or the overlaid video.
@@ -30,7 +30,7 @@ from PIL import Image
 from torchvision.models import segmentation
 from torchvision.transforms._presets import SemanticSegmentation
 
-from pixelwise import load, segment_folder
+from pixelwise import export, load, segment_folder
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.segment_files import run
 from pixelwise.inference.sources.tasks import plan
@@ -64,8 +64,10 @@ def main() -> None:
         images = [place / f"{index:04}{path.suffix}" for index, path in enumerate(sources)]
         for link, path in zip(images, sources, strict=True):
             link.symlink_to(path.resolve())
+        export("default", place / "int8.onnx", precision="int8", calibration=str(options.folder))
         contestants = {
-            "pixelwise": ours(predictor, images, place),
+            "pixelwise": ours(predictor, images, place / "float32"),
+            "pixelwise in int8": ours(load(place / "int8.onnx", threads=1), images, place / "int8"),
             **{name: peer(name, images, place) for name in PEERS},
         }
         times: dict[str, list[float]] = {name: [] for name in contestants}
@@ -176,9 +178,8 @@ def sliding(net: torch.nn.Module, picture: Path, side: int) -> Image.Image:
     return Image.fromarray(total.argmax(0).byte().numpy())
 
 
-def ours(predictor: Predictor, images: list[Path], place: Path) -> Callable[[], None]:
+def ours(predictor: Predictor, images: list[Path], output: Path) -> Callable[[], None]:
     def contestant() -> None:
-        output = place / "ours"
         tasks = plan([str(image) for image in images], output)
         outcomes = list(run(predictor, tasks, output, ("mask",), True, os.cpu_count() or 1))
         if any(outcome.problem for outcome in outcomes):

@@ -1,6 +1,7 @@
 """Makes the picture of docs/judge_masks.md: `python docs/masks_picture.py`.
 
-The mask comes from a threshold on colour, as a simple program would make it, and is judged by outlines drawn by hand.
+The mask comes from a threshold on colour, as a simple program would make it, and is judged by outlines that
+were drawn by hand.
 """
 
 import sys
