@@ -95,7 +95,7 @@ def segment(
 def _pools(
     job: Plan, gpus: float, workers: int | None, crf_workers: int | None, reading: bool
 ) -> tuple[int, int]:
-    """How many workers segment, and how many others refine: 0 if the CRF is no stage of its own.
+    """How many workers segment, and how many others refine: 0 if the CRF has no stage of its own.
 
     That is one where it was asked for, or where the net runs on GPUs. Tiles are refined as they are scored.
     reading: whether there is a stage that reads rows.
