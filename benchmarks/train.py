@@ -1,13 +1,14 @@
 """Training, images a second, beside torchvision's reference segmentation loop; and the data pipeline alone.
 
-    python benchmarks/train.py [--net large_fov|fcn8s|lite0] [--crop 321] [--pairs 3] [--steps 2] [--data D]
+    python benchmarks/train.py [--net large_fov|fcn8s|lite0|voc] [--crop 321] [--pairs 3] [--steps 2]
 
 Both train the same net, with the same stages frozen and the statistics of batch normalisations fixed, on the
 same crops with the same loss and the optimizer of our recipe. Theirs is written as references/segmentation
 of torchvision has it: float images, batches padded to one size, the net in eager float32 and torch's own
 memory order, a step of the schedule after each batch. Ours does what `pixelwise train` does on the CPU:
-uint8 images, channels_last, the net in its form for training, the running mean of the weights. They take
-turns, `--steps` steps each, every one in a process of its own; ratios are of the two times of one turn.
+uint8 images, channels_last, the net in its form for training, the running mean of the weights, in float32
+and, where the processor has it, in bfloat16 as well. They take turns, `--steps` steps each, every one in a
+process of its own; ratios are of the two times of one turn.
 Then the data alone: crops a second that one worker reads, varies and hands over, VOC-size JPEG files.
 
 Pictures are generated if no data set is named; weights are random. Neither changes the speed.
@@ -50,6 +51,7 @@ RECIPES = {
     "large_fov": camvid.LARGE_FOV_1,
     "fcn8s": camvid.FCN8S,
     "lite0": dataclasses.replace(voc.RECIPE, backbone="efficientnet_lite0"),
+    "voc": voc.RECIPE,
 }
 CLASSES = 21
 
@@ -81,6 +83,9 @@ def main() -> None:
 def compare(name: str, recipe: Recipe, images: LabelledImages, pairs: int, steps: int) -> None:
     crops = Crops(images, augmentation(recipe))
     contestants = {"ours": Contestant(ours, recipe, crops), "theirs": Contestant(theirs, recipe, crops)}
+    if torch.cpu._is_avx512_bf16_supported():
+        half = dataclasses.replace(recipe, precision="bfloat16")
+        contestants["bfloat16"] = Contestant(ours, half, crops)
     seconds: dict[str, list[float]] = {who: [] for who in contestants}
     for turn in range(pairs + 1):
         for who, contestant in contestants.items():
@@ -93,8 +98,13 @@ def compare(name: str, recipe: Recipe, images: LabelledImages, pairs: int, steps
     for who, times in seconds.items():
         rates = [steps * recipe.batch_size / t for t in times]
         print(f"  {who:8} {spread(rates)} images/s")
-    ratios = [b / a for a, b in zip(seconds["ours"], seconds["theirs"], strict=True)]
-    print(f"  ours is {spread(ratios)} times as fast", flush=True)
+    for who, times in seconds.items():
+        if who != "theirs":
+            ratios = [b / a for a, b in zip(times, seconds["theirs"], strict=True)]
+            print(f"  {who} is {spread(ratios)} times as fast as theirs", flush=True)
+    if "bfloat16" in seconds:
+        ratios = [b / a for a, b in zip(seconds["bfloat16"], seconds["ours"], strict=True)]
+        print(f"  bfloat16 is {spread(ratios)} times as fast as ours in float32", flush=True)
 
 
 class Contestant:
@@ -176,7 +186,8 @@ def ours(recipe: Recipe, crops: Crops) -> Callable[[], None]:
     def step() -> None:
         images, labels = next(batches)
         set_rates(optimizer, schedule(0, recipe))
-        scores = net(images.contiguous(memory_format=torch.channels_last))
+        with torch.autocast("cpu", torch.bfloat16, enabled=recipe.precision == "bfloat16"):
+            scores = net(images.contiguous(memory_format=torch.channels_last)).float()
         loss = cross_entropy(scores, net.sampled(labels))
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]

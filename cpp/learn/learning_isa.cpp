@@ -14,11 +14,22 @@ using Vector = Float<lanes>;
 constexpr float log2_of_e = 1.44269504f;
 constexpr float far_below = -1e30f;
 
-PIXELWISE_INLINE float sum_of(Vector v) {
-    float lane[lanes], total = 0.0f;
+// Of all lanes, by halves: lane after lane, each step would wait for the one before.
+template <class Joined>
+PIXELWISE_INLINE float over_lanes(Vector v, Joined joined) {
+    float lane[lanes];
     store(lane, v);
-    for (int k = 0; k < lanes; ++k) total += lane[k];
-    return total;
+    for (int half = lanes / 2; half > 0; half /= 2)
+        for (int k = 0; k < half; ++k) lane[k] = joined(lane[k], lane[k + half]);
+    return lane[0];
+}
+
+PIXELWISE_INLINE float sum_of(Vector v) {
+    return over_lanes(v, [](float a, float b) { return a + b; });
+}
+
+PIXELWISE_INLINE float largest_of(Vector v) {
+    return over_lanes(v, [](float a, float b) { return a > b ? a : b; });
 }
 
 // `Vectors` hold the scores of a pixel; 0: as many as it takes.
@@ -50,10 +61,7 @@ double cross_entropy_of(const ScoredPixels& pixels, Index count, float scale, fl
         Vector highest = x[0];
         for (int v = 1; v < vectors; ++v) highest = larger(highest, x[v]);
         for (int v = 0; v < vectors; ++v) faults = faults + (x[v] - x[v]);
-        float lane[lanes];
-        store(lane, highest);
-        float best = lane[0];
-        for (int k = 1; k < lanes; ++k) best = lane[k] > best ? lane[k] : best;
+        const float best = largest_of(highest);
         Vector sums = all<lanes>(0.0f);
         for (int v = 0; v < vectors; ++v) {
             x[v] = exp2((x[v] - best) * log2_of_e);

@@ -165,6 +165,26 @@ def test_layers_have_the_results_and_gradients_of_torchs(
         assert torch.allclose(a, b, atol=1e-4 * float(b.abs().max()))
 
 
+@pytest.mark.parametrize("stride", [1, 2])
+def test_depthwise_layers_learn_in_bfloat16_too(stride: int) -> None:
+    torch.manual_seed(0)
+    conv = nn.Conv2d(32, 32, 5, stride, padding=2, groups=32)
+    image = torch.randn(2, 32, 9, 12).contiguous(memory_format=torch.channels_last).requires_grad_()
+    found: list[list[torch.Tensor]] = []
+    for layer, precision in ((conv, torch.float32), (TrainedDepthwise(conv), torch.bfloat16)):
+        conv.zero_grad()
+        image.grad = None
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == torch.bfloat16):
+            result = layer(image.to(precision))
+        assert result.dtype == precision
+        (result.float() ** 2).sum().backward()
+        gradients = [image.grad, conv.weight.grad, conv.bias.grad if conv.bias is not None else None]
+        assert all(gradient is not None and gradient.dtype == torch.float32 for gradient in gradients)
+        found.append([result.detach().float(), *(g for g in gradients if g is not None)])
+    for full, half in zip(*found, strict=True):
+        assert torch.allclose(full, half, atol=0.03 * float(full.abs().max()))
+
+
 @pytest.mark.slow
 def test_other_devices_and_precisions_have_torchs_convolutions() -> None:
     net = started("large_fov")

@@ -43,6 +43,11 @@ def _is_ours(x: torch.Tensor, weight: torch.Tensor) -> bool:
     return ours and not torch.is_autocast_enabled("cpu")
 
 
+def _under_autocast() -> torch.dtype | None:
+    """The type of what convolutions give on the CPU under autocast; None without."""
+    return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else None
+
+
 def filled_up(count: int, step: int) -> int:
     """The next multiple of the step."""
     return -(-count // step) * step
@@ -75,10 +80,11 @@ class TrainedConv2d(_Trained):
 
 
 class TrainedDepthwise(_Trained):
-    """A depthwise convolution with a compiled gradient of its weights."""
+    """A depthwise convolution with a compiled gradient of its weights, in bfloat16 under autocast."""
 
     def _conv_forward(self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
-        if not (_is_ours(x, weight) and torch.is_grad_enabled() and weight.requires_grad):
+        ours = _is_ours(x, weight) or (x.device.type == "cpu" and x.dtype == _under_autocast())
+        if not (ours and torch.is_grad_enabled() and weight.requires_grad):
             theirs: torch.Tensor = super()._conv_forward(x, weight, bias)
             return theirs
         window = self.stride[0], int(self.padding[0]), self.dilation[0]
@@ -147,7 +153,8 @@ class _Convolution(torch.autograd.Function):
 class _Depthwise(torch.autograd.Function):
     """torch's depthwise convolution with a compiled gradient of the weights.
 
-    window: stride, padding, dilation.
+    window: stride, padding, dilation. Of maps in bfloat16, what torch is slow at is computed in float32: the
+    gradient of the weights, and of the maps if the stride is not 1.
     """
 
     @staticmethod
@@ -166,21 +173,24 @@ class _Depthwise(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         x, weight = ctx.saved_tensors
+        stride, padding, dilation = ctx.window
         to_x = to_weight = to_bias = None
+        full = gradient.float(), x.float(), weight
         if ctx.needs_input_grad[0]:
             pairs = [[length, length] for length in ctx.window]
             only_x = [True, False, False]
+            maps = (gradient, x, weight.to(x.dtype)) if stride == 1 else full
             to_x = torch.ops.aten.convolution_backward(
-                gradient, x, weight, None, *pairs, False, [0, 0], len(weight), only_x
-            )[0]
+                *maps, None, *pairs, False, [0, 0], len(weight), only_x
+            )[0].to(x.dtype)
         if ctx.needs_input_grad[1]:
             to_weight = torch.empty_strided(weight.shape, weight.stride())
-            stride, padding, dilation = ctx.window
-            maps = _pixels(x), _pixels(gradient)
-            threads = torch.get_num_threads()
-            _core.correlate_depthwise(*maps, stride, padding, dilation, to_weight[:, 0].numpy(), threads)
+            out, threads = to_weight[:, 0].numpy(), torch.get_num_threads()
+            _core.correlate_depthwise(
+                _pixels(full[1]), _pixels(full[0]), stride, padding, dilation, out, threads
+            )
         if ctx.needs_input_grad[2]:
-            to_bias = gradient.sum((0, 2, 3))
+            to_bias = full[0].sum((0, 2, 3))
         return to_x, to_weight, to_bias, None
 
 
