@@ -192,6 +192,7 @@ def _segment(work: Work, task: Task, source: Source, now: Path | Identity, model
         files = work.files(stem)
         shown = {kind: path for kind, path in files.items() if not KINDS[kind].is_hidden}
         ours = [kind for kind in shown if not KINDS[kind].is_annotation]  # by their names
+        again = [] if work.overwrite else ledger.cut_off(stem, shown)
         kept = ledger.kept(stem, shown, ours, work.overwrite)
         due = {kind: path for kind, path in files.items() if kind not in kept}
         written = ledger.save(stem, claim, shown, writes(result, due, work.saving))
@@ -201,7 +202,7 @@ def _segment(work: Work, task: Task, source: Source, now: Path | Identity, model
     made = Result(size, scored_size, areas, notes, sizes)
     ledger.write(stem, Record(picture, model, made, dict.fromkeys(kept, ()) | written))
     outcome = _picture_outcome(task, made, files, time.perf_counter() - start)
-    return replace(outcome, notes=notes + list(kept.values()))
+    return replace(outcome, notes=notes + again + list(kept.values()))
 
 
 def _picture_outcome(
