@@ -109,6 +109,12 @@ def test_a_plot_has_the_overlay_and_a_legend() -> None:
     colour = np.array(legend.get_patches()[1].get_facecolor()[:3])
     assert (colour * 255).round().tolist() == list(tints(CLASSES)[1])
     assert halves().plot() not in (left, right)
+    names = Classes.named(["_background_", "$10$ \x1b", "b", "c"])
+    legend = halves(names).plot().get_legend()
+    assert legend is not None
+    legend.figure.canvas.draw()
+    assert [text.get_text() for text in legend.get_texts()] == ["_background_ 50.0%", "$10$ \\x1b 50.0%"]
+    assert not any(text.get_parse_math() for text in legend.get_texts())
     pyplot.close("all")
 
 
