@@ -29,7 +29,7 @@ _MOST_TABLES = 3  # more pictures get a line each
 _MOST_NAMES = 3  # of files that were left out
 _FRAMES = "files of several frames, but for the first"
 _ADVICE = {
-    _FRAMES: ": --frames all segments all",
+    _FRAMES: ": --frames all segments all of a file",
     "raw photos": ": convert them to JPEG or TIFF",
     "videos": ': pip install "pixelwise[video]"',
 }

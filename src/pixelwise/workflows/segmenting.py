@@ -1,6 +1,6 @@
 """Segment many pictures and save the results in a folder."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Unpack
@@ -18,7 +18,7 @@ from pixelwise.inference.segment_files import Outcome, run
 from pixelwise.inference.sources.files import PassedOver
 from pixelwise.inference.sources.tasks import Task, listed, plan
 from pixelwise.inference.video.frames import check_motion
-from pixelwise.inference.video.saving import Motion
+from pixelwise.inference.video.saving import EVERY_FRAME, Motion
 from pixelwise.workflows.loading import LoadOptions, load, refuse_options
 
 FRAMES = ("first", "all")
@@ -37,7 +37,7 @@ class SegmentedFolder:
 
     passed_over: files in the input folders that are not segmented, by kind, such as raw photos. submission:
     the archive of all masks, if one was asked for. run_files: those about all pictures, such as coco.json.
-    notes: what people should know about these.
+    notes: what people should know about these, and about options that had no effect.
     """
 
     outcomes: tuple[Outcome, ...]
@@ -143,7 +143,18 @@ def segment_folder(
     if archive is not None:
         write_submission(outcomes, predictor.classes, archive)
     run_files, notes = write_run_files(outcomes, kinds, output, predictor.classes, saving, overwrite)
+    notes = (*notes, *_without_effect(tasks, frames, motion))
     return SegmentedFolder(tuple(outcomes), output, passed_over, archive, run_files, notes)
+
+
+def _without_effect(tasks: Sequence[Task], frames: str, motion: Motion) -> Iterator[str]:
+    """Notes on options that none of the inputs was for."""
+    of_videos = {"--every": motion.every != EVERY_FRAME.every, "--smooth": motion.smooth is not None}
+    if any(of_videos.values()) and not any(task.is_video for task in tasks):
+        given = " and ".join(option for option, value in of_videos.items() if value)
+        yield f"{given} changed nothing: no input is a video"
+    if frames == "all" and all(task.page is None for task in tasks):
+        yield "--frames all changed nothing: no file is an animation or a TIFF file of several pages"
 
 
 def _those_of(tasks: Sequence[Task], ids: Path) -> list[Task]:
