@@ -318,7 +318,8 @@ class Predictor:
     def video(
         self, source: str | Path, every: int = 1, smooth: str | None = None, workers: int | None = None
     ) -> Iterator[tuple[float, Segmentation]]:
-        """Segment a video file, or a camera such as "camera:0": yields (time in seconds, result), in order.
+        """Segment a video file, the URL of one, or a camera such as "camera:0": yields (time in seconds,
+        result), in order.
 
         every: one frame of so many. smooth: "mean", a running mean of probabilities, or "crf", the dense CRF
         over space and time, with the predictor's preset. Frames are upright. `workers` as in `batch`. Raises
@@ -326,7 +327,7 @@ class Predictor:
         """
         check_motion(every, smooth)
         self.expect_photos()
-        return timed(self, source, every, smooth, self._workers(workers))
+        return timed(self, source, every, smooth, self._workers(workers), self.allow_private_urls)
 
     def _workers(self, workers: int | None) -> int:
         wanted = max(2, -(-processors() // self.engine.threads)) if workers is None else workers

@@ -10,11 +10,11 @@ from pathlib import Path, PurePath
 from typing import Protocol
 
 from pixelwise.core.errors import ImageError, PixelwiseError
-from pixelwise.core.files import make_folder, remove_abandoned
+from pixelwise.core.files import make_folder, remove_abandoned, sha256_of
 from pixelwise.core.pictures.memory_budget import PICTURES
 from pixelwise.core.threads import in_order
 from pixelwise.inference.outputs.finished_results import Ledger
-from pixelwise.inference.outputs.records import Identity, Record, Result, state_of
+from pixelwise.inference.outputs.records import Identity, Record, Result, recorded_source, state_of
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.probabilities import Area, uncertainty
 from pixelwise.inference.results.kind import Saving
@@ -23,6 +23,7 @@ from pixelwise.inference.segmentation import Segmentation
 from pixelwise.inference.sources.given import Source
 from pixelwise.inference.sources.tasks import Task
 from pixelwise.inference.sources.urls import name_of
+from pixelwise.inference.sources.video_urls import downloaded
 from pixelwise.inference.video.reading import Video
 from pixelwise.inference.video.saving import EVERY_FRAME, Motion, VideoResults, save_video
 
@@ -230,16 +231,17 @@ def _of_video(work: Work, task: Task) -> Outcome:
         raise ImageError(f"{task.shown}: a video", "pixelwise refine --video takes a folder of its frames")
     start = time.perf_counter()
     predictor.expect_photos()
-    file = task.path if isinstance(task.path, Path) else None
-    with Video(task.path) as video:
-        # A camera never shows the same twice.
-        camera = Identity(task.shown, (time.time_ns(),), "")
-        now = camera if file is None else Identity.of(file, state_of(file))
+    with ExitStack() as stack:
+        file = task.path if isinstance(task.path, Path) else None
+        if task.fetch is not None:
+            file = stack.enter_context(downloaded(task.fetch, task.shown))
+        video = stack.enter_context(Video(task.path if file is None else file, task.shown))
+        now = _identity_of_video(task, file)
         model = work.identity(f"{predictor.identity} {work.motion}", of_video=True)
         known = None if work.overwrite else ledger.read(task.stem)
         finished = known is not None and known.result is not None
-        if file is None or (
-            known is not None and not (known.model == model and known.picture.is_still(file))
+        if known is not None and not (
+            known.model == model and known.picture.is_still(task.path if isinstance(task.path, Path) else now)
         ):
             known = None
         results = VideoResults(ledger.output / task.stem, ledger.scratch(task.stem), work.kinds, work.saving)
@@ -267,6 +269,14 @@ def _of_video(work: Work, task: Task) -> Outcome:
     ledger.write(stem, Record(now, model, made))
     results.finish()
     return _video_outcome(task, made, saved.outputs, time.perf_counter() - start)
+
+
+def _identity_of_video(task: Task, file: Path | None) -> Identity:
+    if file is None:  # a camera, which never shows the same twice
+        return Identity(task.shown, (time.time_ns(),), "")
+    if task.fetch is None:
+        return Identity.of(file, state_of(file))
+    return Identity(recorded_source(task.path), (file.stat().st_size,), sha256_of(file))
 
 
 def _video_outcome(

@@ -97,7 +97,7 @@ def segment_folder(
     folder NAME_frames. every, smooth: see `Predictor.video`. on_frame is called with the number of frames of
     a video that are done and their total, None if that is not known.
 
-    URLs are http(s) ones of pictures, and those of pictures and folders that fsspec knows, such as s3://;
+    URLs are http(s) ones of pictures and videos, and those of files and folders that fsspec knows, as s3://;
     `output` is a local folder. "-" is a picture on standard input.
 
     on_picture is called with the number of pictures done, their total and the outcome. Raises ValueError for

@@ -293,9 +293,8 @@ def _saved_frame(results: VideoResults, entry: Segmented) -> Saved:
 
 def _notes(video: Video, motion: Motion, progress: Progress, classes: Classes) -> list[str]:
     notes = [
-        f"{progress.frames} frames"
-        if motion.every == 1
-        else f"{progress.frames} frames, every {motion.every}"
+        f"{progress.frames} frame{'s' * (progress.frames != 1)}"
+        + (f", every {motion.every}" if motion.every > 1 else "")
     ]
     if motion.smooth is not None:
         notes.append("smoothed over time by " + ("the CRF" if motion.smooth == "crf" else "a running mean"))
