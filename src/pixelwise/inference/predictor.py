@@ -21,6 +21,7 @@ from pixelwise.core.threads import in_order, processors
 from pixelwise.core.types import BANDS, IMAGE, Scores
 from pixelwise.inference.crf_refiner import Refiner, refined, refined_photo, refined_size, reserved_bytes
 from pixelwise.inference.engines.batching import together
+from pixelwise.inference.engines.devices import device_of
 from pixelwise.inference.engines.engine import Engine
 from pixelwise.inference.engines.scoring import affordable_size, finite, scored, scoring_bytes
 from pixelwise.inference.model_files.model_file import ModelInfo
@@ -42,6 +43,8 @@ from pixelwise.inference.tiles import (
 )
 from pixelwise.inference.video.frames import check_motion, timed
 from pixelwise.inference.views import SINGLE, Views, averaged_scores, sized
+
+_NAMED = 5  # classes in the text of a predictor
 
 
 class Predictor:
@@ -89,13 +92,16 @@ class Predictor:
         self.identity = model if refiner is None else f"{model} {refiner.identity}"
 
     def __repr__(self) -> str:
-        name, engine = printable(self.info.name), type(self.engine).__name__
-        return f"<Predictor {name}: {len(self.classes)} classes, {engine}>"
+        name, names = printable(self.info.name), [printable(each) for each in self.classes.names]
+        shown = ", ".join([*names[:_NAMED], "..."] if len(names) > _NAMED else names)
+        engine = f"{type(self.engine).__name__} on {device_of(self.engine)}"
+        return f"<Predictor {name}: {len(names)} classes ({shown}), {engine}>"
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the model's card and classes."""
         refined = "no" if self.refiner is None else "by a dense CRF"
-        facts = {"engine": type(self.engine).__name__, "tiles": str(self.tiles or "no"), "refined": refined}
+        facts = {"engine": type(self.engine).__name__, "device": device_of(self.engine)}
+        facts |= {"tiles": str(self.tiles or "no"), "refined": refined}
         return notebook.predictor_html(self.info, facts)
 
     def with_partners(self, folders: Mapping[str, Path]) -> "Predictor":

@@ -247,7 +247,7 @@ def _of_video(work: Work, task: Task) -> Outcome:
         results = VideoResults(ledger.output / task.stem, ledger.scratch(task.stem), work.kinds, work.saving)
         if known is not None and known.result is not None and results.are_complete(known.result.sizes):
             return _video_outcome(task, known.result, results.outputs(), 0.0, skipped=True)
-        if finished:
+        if not work.overwrite and (finished or known is None):
             results.expect_no_annotations()
         stem = ledger.claim(task.stem, task.place, Record(now, model))
         results = VideoResults(ledger.output / stem, ledger.scratch(stem), work.kinds, work.saving)

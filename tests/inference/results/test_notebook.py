@@ -69,10 +69,20 @@ def test_names_of_classes_are_no_markup() -> None:
 
 
 def test_a_predictor_shows_its_card(predictor: Predictor) -> None:
-    assert repr(predictor).startswith("<Predictor tiny: 4 classes, ")
+    assert repr(predictor) == (
+        "<Predictor tiny: 4 classes (background, red, green, blue), OnnxEngine on cpu>"
+    )
     texts = Read(predictor._repr_html_()).texts
     assert texts[0] == "tiny"
-    assert {"background", "red", "green", "blue", "at most 64 pixels on the longer side"} <= set(texts)
+    assert {
+        "background",
+        "red",
+        "green",
+        "blue",
+        "device",
+        "cpu",
+        "at most 64 pixels on the longer side",
+    } <= set(texts)
 
 
 def test_the_card_has_what_training_recorded_and_leaves_out_the_rest() -> None:

@@ -194,11 +194,11 @@ class VideoResults:
         write_atomically(self._scratch / "progress.json", lambda file: file.write(content))
 
     def clear(self) -> None:
-        """Remove what an earlier run with another video or model has left, and its frames."""
+        """Remove what an earlier run with another video or model has left, and its frames of these kinds."""
         self.finish()
         with suppress(OSError):
             for path in self.folder.iterdir():
-                if any(_is_of(path, kind) for kind in KINDS):
+                if any(_is_of(path, kind) for kind in self.of_frames):
                     path.unlink()
 
     def finish(self) -> None:
