@@ -184,6 +184,17 @@ def test_folders_need_a_folder_of_results(folders: Callable[[str], Result]) -> N
     assert folders("refine photo.jpg two.npz -o r.png --array second").exit_code == 0
 
 
+def test_the_frames_that_are_left_out_are_named_without_an_option_that_refine_lacks(
+    folders: Callable[[str], Result],
+) -> None:
+    frames = [Image.new("RGB", (40, 30), (shade,) * 3) for shade in (0, 200)]
+    frames[0].save("photos/g.gif", save_all=True, append_images=frames[1:])
+    np.save("found/g.npy", np.full((2, 30, 40), 0.5, np.float32))
+    done = folders("refine photos found -o out")
+    said = "not refined: files of several frames, but for the first: 1 (photos/g.gif)"
+    assert said in done.stderr.splitlines()
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [

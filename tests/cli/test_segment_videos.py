@@ -74,6 +74,18 @@ def test_options_of_videos_and_pages_say_that_there_are_none(invoke: Invoke) -> 
     assert "changed nothing" not in invoke("in", "--every", "2").stderr
 
 
+def test_a_submission_takes_no_video_and_says_so_before_the_work(
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pixelwise.inference.outputs.submission.check_submission", lambda *_: "masks")
+    done = invoke("in", "--submission", "x.tgz", "-o", "out")
+    assert (done.exit_code, done.stderr) == (
+        1,
+        "error: no submission: in/b.mp4 is a video\nhint:  name the folder of the test pictures\n",
+    )
+    assert not (tmp_path / "out").exists()
+
+
 def test_wrong_motion_is_wrong_usage(invoke: Invoke) -> None:
     for wrong in (["--every", "0"], ["--every", "x"], ["--smooth", "median"]):
         assert invoke("in", *wrong).exit_code == 2

@@ -145,7 +145,7 @@ def refine_given(photo_path: Path, given: Given, refiner: Refiner) -> Segmentati
     grid = closer.shape[0], closer.shape[1]
     with PICTURES.reserve(reserved_bytes(grid, len(given.classes))):
         scores, shown = refined(refiner, closer, given.probabilities(grid))
-    result = Segmentation(scores, photo.size, given.classes, shown, photo.original, photo.size)
+    result = Segmentation(scores, photo.size, given.classes, shown, photo.original, photo.size, photo.notes)
     result.file_ids = given if isinstance(given, GivenLabels) else None
     return result
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Unpack
 
-from pixelwise.core.errors import ModelError
+from pixelwise.core.errors import ImageError, ModelError
 from pixelwise.core.threads import processors, thread_count
 from pixelwise.inference.model_files.model_file import bundled_names
 from pixelwise.inference.outputs.run_files import write_run_files
@@ -102,7 +102,8 @@ def segment_folder(
 
     on_picture is called with the number of pictures done, their total and the outcome. Raises ValueError for
     another kind in `save`, and for options beside a predictor; ImageError if `output` cannot be written into,
-    or if a picture failed and there is a submission to write; ModelError as `load` does, and for cutouts and
+    or if a submission is to be written and
+    a picture failed or a file is a video; ModelError as `load` does, and for cutouts and
     cleaning that need a class which the model does not have.
     """
     expect_kinds(save)
@@ -133,6 +134,8 @@ def segment_folder(
         from pixelwise.inference.outputs.submission import check_submission, write_submission
 
         check_submission(archive, predictor.classes)
+        if video := next((task.shown for task in tasks if task.is_video), None):
+            raise ImageError(f"no submission: {video} is a video", "name the folder of the test pictures")
         save = (*save, "mask")
     outcomes = []
     kinds, motion = tuple(dict.fromkeys(save)), Motion(every, smooth)
