@@ -201,4 +201,6 @@ def test_pictures_are_judged_at_the_size_that_was_asked_for(invoke: Invoke) -> N
     assert views("--tiles 32") == "single scale, in tiles (32)"
     refused = invoke("eval masks:my_images/labels --data folder:my_images --split all --tiles 32")
     assert refused.exit_code == 2
-    assert "masks are judged as they are" in refused.stderr
+    assert "Invalid value for --tiles: tiles: masks are judged as they are" in refused.stderr
+    refused = invoke("eval default --data folder:my_images --allow-missing")
+    assert "Invalid value for --allow-missing: allow_missing is for masks:FOLDER" in refused.stderr

@@ -1,5 +1,6 @@
 """Records of options: typer sees their fields, verbs get the records."""
 
+import pickle
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -7,8 +8,17 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from pixelwise.cli import evaluate
 from pixelwise.cli.main import add_verb, app
-from pixelwise.cli.option_groups import ResultOptions, StyleOptions, flat_signature, gathered
+from pixelwise.cli.option_groups import (
+    InferenceOptions,
+    ResultOptions,
+    StyleOptions,
+    flat_signature,
+    gathered,
+    option_of,
+)
+from pixelwise.core.errors import ArgumentError
 
 
 @dataclass(frozen=True)
@@ -55,6 +65,29 @@ def test_options_of_kinds_that_are_not_saved_are_refused() -> None:
     with pytest.raises(typer.BadParameter, match="it changes the overlay or confidence: add"):
         StyleOptions(legend=False).style(["mask"])
     assert StyleOptions(legend=False).style(["confidence"]).legend is False
+
+
+def test_a_wrong_argument_is_blamed_on_its_option() -> None:
+    for fails, argument in (
+        (lambda: StyleOptions(opacity=2.0).style(["overlay"]), "opacity"),
+        (lambda: StyleOptions(background="nope").style(["cutout"]), "background"),
+        (lambda: InferenceOptions(device="gpu").for_load(), "device"),
+        (lambda: InferenceOptions(precision="int3").for_load(), "precision"),
+        (lambda: ResultOptions(save="masks").for_segment(), "save"),
+        (lambda: ResultOptions(save="yolo", tolerance=-1).for_segment(), "tolerance"),
+    ):
+        with pytest.raises(ArgumentError) as caught:
+            fails()
+        assert caught.value.argument == argument
+        assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)  # between processes
+    named = {
+        "model": "MODEL|masks:FOLDER",
+        "allow_missing": "--allow-missing",
+        "ids": "--list",
+        "tiles": "--tiles",
+    }
+    assert {argument: option_of(evaluate.evaluate, argument) for argument in named} == named
+    assert option_of(evaluate.evaluate, "views") is None
 
 
 def test_finding_a_rate_goes_on_from_nothing() -> None:

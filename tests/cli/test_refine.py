@@ -78,12 +78,12 @@ def test_what_is_there_is_not_replaced_unless_asked(invoke: Callable[[str], Resu
         (
             "refine photo.jpg labels.png -o r.png --show-iterations r.npz",
             2,
-            "expected a name that ends in .png or .jpg or .jpeg, got r.npz",
+            "--show-iterations: expected another name that ends in .png or .jpg, got r.npz",
         ),
         (
             "refine photo.jpg labels.png -o r.png --show-iterations r.png",
             2,
-            "--show-iterations: expected another file than OUT",
+            "--show-iterations: expected another name that ends in .png or .jpg, got r.png",
         ),
         (
             "refine photo.jpg labels.png -o r.png --confidence 0.5",
@@ -184,6 +184,17 @@ def test_folders_need_a_folder_of_results(folders: Callable[[str], Result]) -> N
     assert folders("refine photo.jpg two.npz -o r.png --array second").exit_code == 0
 
 
+def test_the_frames_that_are_left_out_are_named_without_an_option_that_refine_lacks(
+    folders: Callable[[str], Result],
+) -> None:
+    frames = [Image.new("RGB", (40, 30), (shade,) * 3) for shade in (0, 200)]
+    frames[0].save("photos/g.gif", save_all=True, append_images=frames[1:])
+    np.save("found/g.npy", np.full((2, 30, 40), 0.5, np.float32))
+    done = folders("refine photos found -o out")
+    said = "not refined: files of several frames, but for the first: 1 (photos/g.gif)"
+    assert said in done.stderr.splitlines()
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
@@ -191,11 +202,24 @@ def test_folders_need_a_folder_of_results(folders: Callable[[str], Result]) -> N
         ("photos found -o out --video --show-iterations s.png", "--show-iterations: it does not apply to a"),
         ("photos found -o out --video --save overlay", "--save: it does not apply to a clip; leave it out"),
         ("photos found -o out --video --array scores", "--array: it does not apply to a clip; leave it out"),
+        ("photo.jpg labels.png -o out --array scores", "--output: expected a name that ends in .png"),
+        (
+            "photo.jpg labels.png -o out.png --array scores",
+            "--array: array is for .npz files, got labels.p",
+        ),
+        ("photo.jpg found/b.npy -o out.png --confidence 0.9", "--confidence: confidence is for labels, and"),
+        (
+            "photos arrays -o out --confidence 0.9",
+            "--confidence: confidence is for labels, and arrays has",
+        ),
+        ("photos arrays -o out --array scores", "--array: array is for .npz files, and arrays has none"),
     ],
 )
 def test_options_that_do_not_apply_are_refused(
     folders: Callable[[str], Result], line: str, message: str
 ) -> None:
+    Path("arrays").mkdir()
+    Path("arrays/b.npy").write_bytes(Path("found/b.npy").read_bytes())
     done = folders(f"refine {line}")
     assert (done.exit_code, message in done.stderr) == (2, True), done.stderr
     assert not Path("out").exists()

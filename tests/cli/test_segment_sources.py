@@ -99,7 +99,7 @@ def test_files_about_all_pictures_are_named_at_the_end(invoke: Invoke, tmp_path:
     (tmp_path / "a.png").write_bytes(png())
     done = invoke("a.png", "-o", "out", "--save", "csv,labelme")
     assert done.stderr.endswith("for all pictures: out/regions.csv, out/labels.txt\n")
-    (tmp_path / "out/regions.csv").write_text("mine")
+    (tmp_path / "out/regions.csv").write_text("mine\n")
     note = "regions.csv was changed since it was written and is kept; --overwrite makes it again\n"
     assert invoke("a.png", "-o", "out", "--save", "csv,labelme").stderr.endswith(note)
     wrong = invoke("a.png", "--save", "csv", "--tolerance", "-1")

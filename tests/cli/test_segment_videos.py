@@ -61,6 +61,31 @@ def test_only_the_overlaid_video_or_only_masks_are_saved_if_asked_for(invoke: In
     assert (piped.exit_code, "this result is a folder" in piped.stderr) == (1, True)
 
 
+def test_options_of_videos_and_pages_say_that_there_are_none(invoke: Invoke) -> None:
+    done = invoke("in/a.png", "--every", "2", "--smooth", "mean", "--frames", "all")
+    assert (done.exit_code, done.stderr.splitlines()) == (
+        0,
+        [
+            "--every and --smooth changed nothing: no input is a video",
+            "--frames all changed nothing: no file is an animation or a TIFF file of several pages",
+        ],
+    )
+    assert invoke("in/a.png", "--smooth", "crf").stderr == "--smooth changed nothing: no input is a video\n"
+    assert "changed nothing" not in invoke("in", "--every", "2").stderr
+
+
+def test_a_submission_takes_no_video_and_says_so_before_the_work(
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pixelwise.inference.outputs.submission.check_submission", lambda *_: "masks")
+    done = invoke("in", "--submission", "x.tgz", "-o", "out")
+    assert (done.exit_code, done.stderr) == (
+        1,
+        "error: no submission: in/b.mp4 is a video\nhint:  name the folder of the test pictures\n",
+    )
+    assert not (tmp_path / "out").exists()
+
+
 def test_wrong_motion_is_wrong_usage(invoke: Invoke) -> None:
     for wrong in (["--every", "0"], ["--every", "x"], ["--smooth", "median"]):
         assert invoke("in", *wrong).exit_code == 2

@@ -21,6 +21,7 @@ from pixelwise.core.types import VOID, Labels, RGBImage
 from pixelwise.inference import crf_refiner as module
 from pixelwise.inference.crf_refiner import CRFRefiner, refining_bytes
 from pixelwise.inference.external_results import GivenLabels, GivenScores, read_given, refine_given
+from pixelwise.inference.results.cleaning import Cleaning
 
 
 class Unchanged:
@@ -111,6 +112,18 @@ def test_all_files_have_the_ids_of_the_labels(tmp_path: Path) -> None:
     rows = list(csv.DictReader(paths["csv"].read_text().splitlines()))
     assert [(row["class"], row["id"]) for row in rows] == [("7", "7"), ("12", "12")]
     assert [(region.id, region.name) for region in result.regions()] == [(7, "7"), (12, "12")]
+
+
+def test_other_labels_of_a_result_keep_the_ids_of_the_file(tmp_path: Path) -> None:
+    photo = save_photo(tmp_path / "p.png", np.zeros((4, 6, 3), np.uint8))
+    labels = np.array([[7] * 2 + [12] * 4] * 4, np.uint8)
+    labels[1, 3] = 7
+    result = refine_given(photo, read_given(save_labels(tmp_path / "l.png", labels)), Unchanged())
+    for other in (result.cleaned(Cleaning(min_region=0.1)), result.rescored(result.scores)):
+        assert np.unique(np.asarray(other.mask())).tolist() == [7, 12]
+        assert (other.file_labels == np.asarray(other.mask())).all()
+        assert other.file_classes.names == result.file_classes.names
+    assert result.cleaned(Cleaning(min_region=0.1)).file_labels[1, 3] == 12
 
 
 def test_a_short_palette_does_not_cut_ids(tmp_path: Path) -> None:

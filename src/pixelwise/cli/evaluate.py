@@ -79,11 +79,8 @@ def evaluate(
     details = ("trimap", "class_borders") * trimap + ("boundary",) * boundary
     judge = partial(report_on, model, data, split, report=report, ids=ids, head=head, classes=classes)
     judge = partial(judge, **judging(ray, model, head, loading))
-    try:
-        with bars("evaluating") as tell:
-            result = judge(details=details, allow_missing=allow_missing, on_image=tell, **loading)
-    except ValueError as problem:
-        raise typer.BadParameter(str(problem), param_hint="MODEL") from None
+    with options.wrong_usage(), bars("evaluating") as tell:
+        result = judge(details=details, allow_missing=allow_missing, on_image=tell, **loading)
     (say_json if as_json else show)(result)
     if report is not None:
         note(f"report: {report / 'index.html'}")

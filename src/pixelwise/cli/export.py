@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from pixelwise.cli import options
 from pixelwise.cli.export_report import show
 
 EXAMPLES = (
@@ -36,6 +37,7 @@ _Precision = Annotated[str, typer.Option("--precision", metavar="NAME", help="fl
 _Calibrate = Annotated[
     str | None,
     typer.Option(
+        "--calibrate",
         metavar="FOLDER|KIND:PATH",
         help="For int8: pictures like those the model will see, a few dozen; of KIND:PATH the training ones.",
     ),
@@ -54,9 +56,9 @@ def export(
     head: _Head = None,
     format: _Format = None,
     precision: _Precision = "float32",
-    calibrate: _Calibrate = None,
+    calibration: _Calibrate = None,
     data: _Data = None,
-    split: Annotated[str, typer.Option(help="Which split of --data.")] = "val",
+    split: Annotated[str | None, typer.Option(help="Which split of --data; default: val.")] = None,
 ) -> None:
     """Write a model for any image size, complete with classes and training record.
 
@@ -70,15 +72,15 @@ def export(
     """
     from pixelwise.workflows.exporting import export as write
 
-    try:
+    if data is None:
+        options.refuse("an export without --data", {"--split": split})
+    with options.wrong_usage():
         made = write(
             *(run, output, name, long_side, head),
             format=format,
             precision=precision,
-            calibration=calibrate,
+            calibration=calibration,
             data=data,
-            split=split,
+            split=split or "val",
         )
-    except ValueError as problem:
-        raise typer.BadParameter(str(problem)) from None
     show(made)

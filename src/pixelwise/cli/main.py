@@ -39,7 +39,8 @@ from pixelwise.cli import (
     upper_bound,
     wrap,
 )
-from pixelwise.cli.option_groups import flat_signature, gathered
+from pixelwise.cli.option_groups import flat_signature, gathered, option_of
+from pixelwise.core.errors import ArgumentError
 from pixelwise.core.terminal import discard, note, printable, take_over_stderr
 
 
@@ -143,6 +144,8 @@ def add_verb(group: str, name: str, verb: Callable[..., None], examples: tuple[s
             verb(**gathered(verb, values))
         except (typer.Exit, typer.Abort, typer.BadParameter):
             raise
+        except ArgumentError as problem:
+            raise typer.BadParameter(str(problem), param_hint=option_of(verb, problem.argument)) from None
         except KeyboardInterrupt:
             note("interrupted; finished files stay")
             raise typer.Exit(130) from None

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict, get_type_hints
 
 import typer
+from typer.models import ArgumentInfo
 
 from pixelwise.cli import options
 
@@ -47,23 +48,16 @@ class InferenceOptions:
     device: options.Device = "auto"
 
     def for_load(self) -> "LoadOptions":
-        """Arguments of `load`. Raises BadParameter for an unknown engine or device, and for a precision that
-        models do not run in.
+        """Arguments of `load`. Raises BadParameter for an unknown engine, ArgumentError for an unknown device
+        and for a precision that models do not run in.
         """
         from pixelwise.core.precision import for_inference
         from pixelwise.inference.engines.devices import Device
         from pixelwise.inference.engines.registry import ENGINES
 
         options.one_of(self.engine, ENGINES, "--engine")
-        checks: dict[str, Callable[[], object]] = {
-            "--precision": lambda: for_inference(self.precision),
-            "--device": lambda: Device.of(self.device),
-        }
-        for option, check in checks.items():
-            try:
-                check()
-            except ValueError as fault:
-                raise typer.BadParameter(str(fault), param_hint=option) from None
+        for_inference(self.precision)
+        Device.of(self.device)
         return {"engine": self.engine, "precision": self.precision, "device": self.device}
 
 
@@ -160,8 +154,9 @@ class ResultOptions:
     tolerance: options.Tolerance = 0.0
 
     def for_segment(self) -> "Results":
-        """Arguments of segment_folder. Raises BadParameter for unknown kinds and rankings, for a name of the
-        archive with another ending, and for a tolerance that is negative or of no outlines.
+        """Arguments of segment_folder. Raises BadParameter for unknown rankings, for a name of the archive
+        with another ending, and for a tolerance of no outlines; ArgumentError for unknown kinds and for a
+        negative tolerance.
         """
         from pixelwise.inference.results.kind import Saving
         from pixelwise.inference.results.kinds import KINDS
@@ -173,10 +168,7 @@ class ResultOptions:
             options.check_ending(self.submission, *ENDINGS, option="--submission")
         if self.rank is not None:
             options.one_of(self.rank, RANKINGS, "--rank")
-        try:
-            Saving(self.tolerance)
-        except ValueError as problem:
-            raise typer.BadParameter(str(problem), param_hint="--tolerance") from None
+        Saving(self.tolerance)
         save = options.kinds(self.save)
         if not any(KINDS[kind].is_annotation or KINDS[kind].is_hidden for kind in save):
             options.refuse(f"{', '.join(save)}, which have no outlines", {"--tolerance": self.tolerance})
@@ -197,7 +189,7 @@ class StyleOptions:
     background: options.Background = None
 
     def style(self, save: "Sequence[str]") -> "Style":
-        """Raises BadParameter for an option of a kind that is not saved, and for a wrong background."""
+        """Raises BadParameter for an option of a kind that is not saved, ArgumentError for a wrong value."""
         from pixelwise.inference.results.style import USUAL, Style
 
         for option, value, kinds in (
@@ -208,14 +200,11 @@ class StyleOptions:
             if value is not None and not set(kinds) & set(save):
                 named = " or ".join(kinds)
                 raise typer.BadParameter(f"it changes the {named}: add {named} to --save", param_hint=option)
-        try:
-            return Style(
-                USUAL.opacity if self.opacity is None else self.opacity,
-                self.legend,
-                USUAL.background if self.background is None else self.background,
-            )
-        except ValueError as problem:
-            raise typer.BadParameter(str(problem), param_hint="--background") from None
+        return Style(
+            USUAL.opacity if self.opacity is None else self.opacity,
+            self.legend,
+            USUAL.background if self.background is None else self.background,
+        )
 
 
 @dataclass(frozen=True)
@@ -253,6 +242,19 @@ def flat_signature(verb: Callable[..., None]) -> inspect.Signature:
         else:
             flat.append(parameter.replace(annotation=hints[name]))
     return inspect.Signature(flat)
+
+
+def option_of(verb: Callable[..., None], argument: str) -> str | None:
+    """What people type for an argument of the verb, such as --device or MODEL; None if it has no such one."""
+    parameter = flat_signature(verb).parameters.get(argument)
+    if parameter is None:
+        return None
+    shown = parameter.annotation.__metadata__[0]
+    if isinstance(shown, ArgumentInfo):
+        return shown.metavar
+    given = (shown.default, *(shown.param_decls or ()))  # typer takes the first name as a default at first
+    names = [name for name in given if isinstance(name, str) and name.startswith("--")]
+    return names[0] if names else f"--{argument.replace('_', '-')}"
 
 
 def gathered(verb: Callable[..., None], values: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,12 +1,15 @@
 """Options that several verbs share."""
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pixelwise.core.errors import ArgumentError
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 Classes = Annotated[
     str | None,
@@ -261,17 +264,25 @@ def refuse(what: str, given: "Mapping[str, object]") -> None:
             raise typer.BadParameter(f"it does not apply to {what}; leave it out", param_hint=option)
 
 
+@contextmanager
+def wrong_usage() -> "Iterator[None]":
+    """ValueErrors of the block are wrong usage: BadParameter. An ArgumentError stays: it names the option."""
+    try:
+        yield
+    except ArgumentError:
+        raise
+    except ValueError as problem:
+        raise typer.BadParameter(str(problem)) from None
+
+
 def kinds(save: str, of_pictures: bool = False) -> tuple[str, ...]:
-    """The kinds of results that --save names. Raises BadParameter for an unknown one, and for one about all
+    """The kinds of results that --save names. Raises ArgumentError for an unknown one, and for one about all
     pictures if only those `of_pictures` can be saved.
     """
     from pixelwise.inference.results.kinds import expect_kinds
 
     named = tuple(dict.fromkeys(listed(save)))
-    try:
-        expect_kinds(named, of_pictures)
-    except ValueError as problem:
-        raise typer.BadParameter(str(problem), param_hint="--save") from None
+    expect_kinds(named, of_pictures)
     return named
 
 

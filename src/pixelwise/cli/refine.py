@@ -38,11 +38,18 @@ _Output = Annotated[
         help=".png for labels, .npz for probabilities; for folders and --video a folder.",
     ),
 ]
-_Confidence = Annotated[float, typer.Option(help="Confidence in the given labels, as a probability.")]
+_Confidence = Annotated[
+    float | None,
+    typer.Option(help="Confidence in the given labels, as a probability; default: 0.7.", show_default=False),
+]
 _Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")]
 _Iterations = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="Draw labels, score and belief maps over the iterations (.png)."),
+    typer.Option(
+        "--show-iterations",
+        metavar="FILE",
+        help="Draw labels, score and belief maps over the iterations (.png).",
+    ),
 ]
 _Array = Annotated[
     str | None, typer.Option("--array", metavar="NAME", help="Which array of an .npz file with several.")
@@ -65,10 +72,10 @@ def refine(
     given: _Given,
     output: _Output,
     crf_preset: options.Preset = None,
-    confidence: _Confidence = 0.7,
+    confidence: _Confidence = None,
     overwrite: _Overwrite = False,
     threads: options.Threads = None,
-    show_iterations: _Iterations = None,
+    iterations: _Iterations = None,
     video: _Video = False,
     array: _Array = None,
     save: _Save = None,
@@ -86,36 +93,28 @@ def refine(
     """
     from pixelwise.inference.crf_refiner import DEFAULT_PRESET
     from pixelwise.workflows import refine_file, refine_video
-    from pixelwise.workflows.refining import ENDINGS, SHEET_ENDINGS
 
     asked = (image, given, output, crf_preset or DEFAULT_PRESET, confidence)
-    try:
+    with options.wrong_usage():
         if video:
-            beside = {"--array": array, "--save": save, "--show-iterations": show_iterations}
+            beside = {"--array": array, "--save": save, "--show-iterations": iterations}
             options.refuse("a clip", beside)
             clip = refine_video(*asked, overwrite=overwrite, threads=threads)
             say(
                 f"{clip.path}: {clip.frames} frames; flicker {clip.before:.2%} before, {clip.after:.2%} after"
             )
         elif image.is_dir():
-            options.refuse("a folder of pictures", {"--show-iterations": show_iterations})
+            options.refuse("a folder of pictures", {"--show-iterations": iterations})
             _folder(asked, overwrite, threads, array, options.kinds(save or "mask", of_pictures=True))
         else:
             options.refuse("a single picture, whose result --output names", {"--save": save})
-            options.check_ending(output, *ENDINGS, any_case=True)
-            options.check_ending(show_iterations, *SHEET_ENDINGS, option="--show-iterations", any_case=True)
-            if show_iterations == output:
-                raise typer.BadParameter("expected another file than OUT", param_hint="--show-iterations")
-            made = refine_file(*asked, overwrite, threads, show_iterations, array)
+            made = refine_file(*asked, overwrite, threads, iterations, array)
             notes = ", ".join([f"{made.size[1]}x{made.size[0]}", *made.notes])
             say(f"{made.path}  ({notes}, {made.seconds:.2f} s)")
-    except ValueError as problem:
-        option = "--confidence" if str(problem).startswith("confidence") else None
-        raise typer.BadParameter(str(problem), param_hint=option) from None
 
 
 def _folder(
-    asked: tuple[Path, Path, Path, str, float],
+    asked: tuple[Path, Path, Path, str, float | None],
     overwrite: bool,
     threads: int | None,
     array: str | None,

@@ -81,8 +81,9 @@ def segment(
     it keeps and names files that you have changed since.
 
     Results of NAME.mp4 are OUTPUT/NAME_overlay.mp4, with its sound, and NAME_frames/000000_mask.png and so
-    on. camera:0 is the first camera; Ctrl-C ends it. URLs may be http(s) ones of pictures, or those of files
-    and folders in cloud storage, such as s3://. With --output - one result goes to standard output.
+    on. camera:0 is the first camera; Ctrl-C ends it. URLs may be http(s) ones of pictures and videos, or
+    those of files and folders in cloud storage, such as s3://. With --output - one result goes to standard
+    output.
 
     With --crf a fully connected CRF sees the picture in its own size (beyond 2.4 megapixels with 7 classes:
     on the largest copy that takes 800 MB), and all results are of its beliefs. Cutouts are always

@@ -29,7 +29,7 @@ _MOST_TABLES = 3  # more pictures get a line each
 _MOST_NAMES = 3  # of files that were left out
 _FRAMES = "files of several frames, but for the first"
 _ADVICE = {
-    _FRAMES: ": --frames all segments all",
+    _FRAMES: ": --frames all segments all of a file",
     "raw photos": ": convert them to JPEG or TIFF",
     "videos": ': pip install "pixelwise[video]"',
 }
@@ -148,10 +148,11 @@ def show(done: "SegmentedFolder", seconds: float, did: str = "segmented") -> Non
             parts.append(f"{failed} failed, named above")
         note(f"{', '.join(parts)}; {seconds:.1f} s; results in {done.output}")
     several = [outcome.path for outcome in done.outcomes if FIRST_FRAME in outcome.notes]
+    advice = _ADVICE if did == "segmented" else {}
     for what, paths in {_FRAMES: several, **done.passed_over}.items():
         if paths:
-            note(f"not {did}: {what}: {len(paths)} ({_named(paths)}){_ADVICE.get(what, '')}")
-    empty = [outcome.path for outcome in done.outcomes if NOTHING_FOUND in outcome.notes]
+            note(f"not {did}: {what}: {len(paths)} ({_named(paths)}){advice.get(what, '')}")
+    empty = list(dict.fromkeys(one.path for one in done.outcomes if NOTHING_FOUND in one.notes))  # of pages
     if empty and did == "segmented":
         note(
             f"nothing found in {_named(empty)}: none of the model's classes, or only small ones; try --tiles "

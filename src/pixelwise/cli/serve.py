@@ -63,10 +63,7 @@ def serve(
     from pixelwise.workflows.serving import named, serve
 
     chosen = models or ["default"]
-    try:
-        named(chosen)
-    except ValueError as fault:
-        raise typer.BadParameter(str(fault), param_hint="--model") from None
+    named(chosen)
     key = os.environ.get(KEY_VARIABLE)
     try:
         key = key if key is None else check_key(key)

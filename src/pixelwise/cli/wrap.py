@@ -61,7 +61,7 @@ def wrap(
     from pixelwise.workflows import wrap as make
 
     options.check_ending(output, ".onnx")
-    try:
+    with options.wrong_usage():
         made = make(
             *(net, _names(classes), output, name),
             mean=None if mean is None else _numbers(mean, "--mean"),
@@ -71,8 +71,6 @@ def wrap(
             long_side=long_side,
             bands=bands,
         )
-    except ValueError as problem:
-        raise typer.BadParameter(str(problem)) from problem
     say(f"{output}: {len(made.classes)} classes, {output.stat().st_size / 1e6:.1f} MB")
 
 

@@ -2,6 +2,7 @@
 
 from .classes import Classes, voc_palette
 from .errors import (
+    ArgumentError,
     ClusterError,
     DataError,
     ImageError,
@@ -16,6 +17,7 @@ from .types import VOID
 
 __all__ = [
     "VOID",
+    "ArgumentError",
     "Classes",
     "ClusterError",
     "DataError",

@@ -1,4 +1,4 @@
-"""Exceptions for faults of files, weights and data. Wrong arguments raise ValueError instead."""
+"""Exceptions for faults of files, weights and data, and for wrong arguments."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -25,6 +25,17 @@ def _again(kind: type[PixelwiseError], *arguments: Any) -> PixelwiseError:
     error = kind.__new__(kind)
     PixelwiseError.__init__(error, *arguments)
     return error
+
+
+class ArgumentError(ValueError):
+    """A value that an argument cannot have; `argument` is its name. Commands name the option."""
+
+    def __init__(self, argument: str, message: str) -> None:
+        super().__init__(argument, message)
+        self.argument = argument
+
+    def __str__(self) -> str:
+        return str(self.args[1])
 
 
 class ImageError(PixelwiseError):

@@ -1,5 +1,7 @@
 """The names of number formats, the same in training and inference."""
 
+from pixelwise.core.errors import ArgumentError
+
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 """Training in bfloat16 or float16 is mixed: weights stay float32. "auto" chooses where a choice is safe."""
 
@@ -31,7 +33,9 @@ def for_inference(name: str) -> str:
     """
     name = plain(name)
     if fault := fault_of(name):
-        raise ValueError(fault)
+        raise ArgumentError("precision", fault)
     if name not in ("auto", *INFERENCE):
-        raise ValueError(f"models run in {' or '.join(INFERENCE)}, not in {name}; it is for training")
+        raise ArgumentError(
+            "precision", f"models run in {' or '.join(INFERENCE)}, not in {name}; it is for training"
+        )
     return "float32" if name == "auto" else name

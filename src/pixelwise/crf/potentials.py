@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol, get_args
 import numpy as np
 import numpy.typing as npt
 
+from pixelwise.core.errors import ArgumentError
 from pixelwise.core.types import VOID
 from pixelwise.crf.ranges import check_range
 
@@ -200,8 +201,9 @@ def unary_from_labels(
             f"classes must be a whole number, at least 1 and at most {MAX_CLASSES}, got {classes!r}"
         )
     if not _is_number(confidence) or (classes > 1 and not 1 / classes < confidence < 1):
-        raise ValueError(
-            f"confidence must be above 1/classes (here {1 / classes:.3g}) and below 1, got {confidence}"
+        raise ArgumentError(
+            "confidence",
+            f"confidence must be above 1/classes (here {1 / classes:.3g}) and below 1, got {confidence}",
         )
     unsure = np.zeros(ids.shape, bool) if void is None else ids == void
     strange = ~unsure & ((ids < 0) | (ids >= classes))

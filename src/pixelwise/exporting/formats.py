@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from pixelwise.core.errors import ArgumentError
+
 PRECISIONS: Final = ("float32", "float16", "int8")
 
 
@@ -33,9 +35,9 @@ def chosen_format(output: Path | None, name: str | None, precision: str) -> tupl
     that the format does not have.
     """
     if name is not None and name not in FORMATS:
-        raise ValueError(f'format is one of {", ".join(FORMATS)}, got "{name}"')
+        raise ArgumentError("format", f'format is one of {", ".join(FORMATS)}, got "{name}"')
     if precision not in PRECISIONS:
-        raise ValueError(f'precision is one of {", ".join(PRECISIONS)}, got "{precision}"')
+        raise ArgumentError("precision", f'precision is one of {", ".join(PRECISIONS)}, got "{precision}"')
     if name is None:
         fitting = [
             entry for entry in FORMATS.values() if output is not None and output.suffix in entry.endings
@@ -46,11 +48,12 @@ def chosen_format(output: Path | None, name: str | None, precision: str) -> tupl
     output = Path(f"model{found.endings[0]}") if output is None else output
     if output.suffix not in found.endings:
         known = found.endings if name else [entry.endings[0] for entry in FORMATS.values()]
-        raise ValueError(f"expected a name that ends in {' or '.join(known)}, got {output}")
+        raise ArgumentError("output", f"expected a name that ends in {' or '.join(known)}, got {output}")
     if precision not in found.precisions:
-        raise ValueError(
+        raise ArgumentError(
+            "precision",
             f"{found.name} is written in {' and '.join(found.precisions)}, not in {precision}; "
             f"formats with {precision}: "
-            + ", ".join(entry.name for entry in FORMATS.values() if precision in entry.precisions)
+            + ", ".join(entry.name for entry in FORMATS.values() if precision in entry.precisions),
         )
     return found, output

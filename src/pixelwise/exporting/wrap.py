@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from pixelwise.core.errors import EXTRAS, MissingExtraError, ModelError
+from pixelwise.core.errors import EXTRAS, ArgumentError, MissingExtraError, ModelError
 from pixelwise.core.files import regular_file, write_atomically
 from pixelwise.core.terminal import printable
 from pixelwise.exporting.metadata import with_metadata
@@ -56,7 +56,7 @@ def wrap_onnx(
             raise
         raise MissingExtraError(error.name) from None
     if multiple < 1:
-        raise ValueError(f"multiple is a number of pixels, at least 1, got {multiple}")
+        raise ArgumentError("multiple", f"multiple is a number of pixels, at least 1, got {multiple}")
     shown = printable(source)
     try:
         if regular_file(source).stat().st_size > MOST_BYTES:

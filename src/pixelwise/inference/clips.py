@@ -21,7 +21,7 @@ from pixelwise.crf import Bilateral, DenseCRF, Gaussian, LatticeTooLarge, Preset
 from pixelwise.data.sample_files import read_ids
 from pixelwise.data.sources.folder import by_stem
 from pixelwise.inference.crf_refiner import MOST_BYTES, most_vertices, refining_bytes
-from pixelwise.inference.external_results import palette_of
+from pixelwise.inference.external_results import CONFIDENCE, palette_of
 
 _MASK = "_mask"
 FRAMES_APART = 3.0
@@ -79,7 +79,7 @@ def read_clip(frames: Path, labels: Path) -> Clip:
 def refine_clip(
     clip: Clip,
     preset: Preset,
-    confidence: float = 0.7,
+    confidence: float = CONFIDENCE,
     threads: int | None = None,
     frames_apart: float = FRAMES_APART,
     on_frames: Callable[[int], None] | None = None,

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from pixelwise.core.classes import RGB, Classes, voc_palette
-from pixelwise.core.errors import DataError
+from pixelwise.core.errors import ArgumentError, DataError
 from pixelwise.core.files import open_file
 from pixelwise.core.pictures.memory_budget import PICTURES
 from pixelwise.core.pictures.opening import opened
@@ -27,6 +27,12 @@ from pixelwise.inference.segmentation import Segmentation
 
 _FIRST_LOOK = 2048  # pixels; most pictures are refined at this size or below, so that they are read once
 _WRITTEN = 'write such files with "pixelwise segment --save probabilities"'
+CONFIDENCE = 0.7
+"""In given labels, if nobody names another."""
+
+ARRAYS = (".npz", ".npy")
+"""The endings of files of probabilities or scores; others are labels."""
+
 _BEFORE_SOFTMAX = ("scores", "logits")
 _BESIDE = ("classes", "palette")
 _MOST_NAMED = 10
@@ -108,42 +114,26 @@ class GivenScores:
 Given = GivenLabels | GivenScores
 
 
-class RefinedLabels(Segmentation):
-    """Refined labels of a file: masks and annotations have the file's ids, and its palette if it has one."""
-
-    def __init__(self, given: GivenLabels, scores: Scores, photo: Photo, shown: RGBImage) -> None:
-        super().__init__(scores, photo.size, given.classes, shown, photo.original, photo.size)
-        self._given = given
-
-    @property
-    def file_labels(self) -> Labels:
-        """(H, W) the labels as ids of the file."""
-        return self._given.ids[self.labels]
-
-    @property
-    def file_classes(self) -> Classes:
-        """The classes by the file's ids."""
-        return self._given.file_classes
-
-    def mask(self) -> Image.Image:
-        """The labels as a picture whose pixel values are the file's ids."""
-        picture = Image.fromarray(self.file_labels)
-        if self._given.palette is not None:
-            picture.putpalette(self._given.palette)
-        return picture
-
-
-def read_given(path: Path, confidence: float = 0.7, array: str | None = None) -> Given:
+def read_given(path: Path, confidence: float | None = None, array: str | None = None) -> Given:
     """A label file (ids as in data sets, 255 is void), or an .npz file as `Segmentation.save` writes it.
 
     The latter holds `probabilities` or `scores` (C, h, w), of any size with the shape of the picture, and
     optionally names of `classes` and a `palette` (C, 3). A single array may have any name; of several,
     `array` names the one to take. Arrays called "scores" or "logits" come before the softmax. An .npy file
-    holds only probabilities. Raises DataError, naming the file, for anything else; ValueError unless
-    1/classes < confidence < 1.
+    holds only probabilities. confidence: in labels, CONFIDENCE by default. Raises DataError, naming the file,
+    for anything else; ValueError unless 1/classes < confidence < 1, for a confidence in probabilities, and
+    for an `array` of another file than .npz.
     """
-    arrays = path.suffix.lower() in (".npz", ".npy")
-    return _read_scores(path, array) if arrays else _read_labels(path, confidence)
+    ending = path.suffix.lower()
+    if confidence is not None and ending in ARRAYS:
+        raise ArgumentError(
+            "confidence", f"confidence is for labels, and {printable(path)} holds probabilities; leave it out"
+        )
+    if array is not None and ending != ".npz":
+        raise ArgumentError("array", f"array is for .npz files, got {printable(path)}; leave it out")
+    if ending in ARRAYS:
+        return _read_scores(path, array)
+    return _read_labels(path, CONFIDENCE if confidence is None else confidence)
 
 
 def refine_given(photo_path: Path, given: Given, refiner: Refiner) -> Segmentation:
@@ -155,9 +145,9 @@ def refine_given(photo_path: Path, given: Given, refiner: Refiner) -> Segmentati
     grid = closer.shape[0], closer.shape[1]
     with PICTURES.reserve(reserved_bytes(grid, len(given.classes))):
         scores, shown = refined(refiner, closer, given.probabilities(grid))
-    if isinstance(given, GivenLabels):
-        return RefinedLabels(given, scores, photo, shown)
-    return Segmentation(scores, photo.size, given.classes, shown, photo.original, photo.size)
+    result = Segmentation(scores, photo.size, given.classes, shown, photo.original, photo.size, photo.notes)
+    result.file_ids = given if isinstance(given, GivenLabels) else None
+    return result
 
 
 def fitting_photo(photo_path: Path, given: Given) -> tuple[Photo, RGBImage]:
@@ -183,8 +173,9 @@ def _read_labels(path: Path, confidence: float) -> GivenLabels:
             f"if {VOID} is an object, save it as 1",
         )
     if ids.size > 1 and not 1 / ids.size < confidence < 1:
-        raise ValueError(
-            f"confidence must be above 1/classes (here {1 / ids.size:.3g}) and below 1, got {confidence}"
+        raise ArgumentError(
+            "confidence",
+            f"confidence must be above 1/classes (here {1 / ids.size:.3g}) and below 1, got {confidence}",
         )
     return GivenLabels(labels, ids, Classes.named([str(id_) for id_ in ids]), palette_of(path), confidence)
 

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from pixelwise.core.errors import DataError
+from pixelwise.core.errors import ArgumentError, DataError
 from pixelwise.core.named_files import NamedFiles
 from pixelwise.core.pictures.endings import IMAGE_SUFFIXES
 from pixelwise.core.terminal import printable
 from pixelwise.inference.crf_refiner import CRFRefiner
-from pixelwise.inference.external_results import read_given, refine_given
+from pixelwise.inference.external_results import ARRAYS, CONFIDENCE, read_given, refine_given
 from pixelwise.inference.outputs.records import state_of
 from pixelwise.inference.segmentation import Segmentation
 from pixelwise.inference.sources.given import Source
@@ -19,17 +19,22 @@ _NAMED = "call them as the pictures: NAME.npz, NAME.npy, NAME.png, NAME_probabil
 class FolderRefiner:
     """Refines labels or probabilities below `folder`, called as the pictures below `photos` are.
 
-    Raises DataError if `folder` is not a folder.
+    Raises DataError if `folder` is not a folder, ArgumentError for a confidence or an array of no file there.
     """
 
     def __init__(
-        self, photos: Path, folder: Path, refiner: CRFRefiner, confidence: float, array: str | None
+        self, photos: Path, folder: Path, refiner: CRFRefiner, confidence: float | None, array: str | None
     ) -> None:
         if not folder.is_dir():
             raise DataError(f"{printable(folder)} is not a folder", f"beside a folder of pictures, {_NAMED}")
         self._photos, self._refiner = photos, refiner
         self._confidence, self._array = confidence, array
-        self._files = NamedFiles.of(folder, IMAGE_SUFFIXES | {".npy", ".npz"})
+        self._files = NamedFiles.of(folder, IMAGE_SUFFIXES | set(ARRAYS))
+        endings = {path.suffix.lower() for paths in self._files.files.values() for path in paths}
+        if confidence is not None and endings and endings <= set(ARRAYS):
+            raise ArgumentError("confidence", f"confidence is for labels, and {printable(folder)} has none")
+        if array is not None and endings and ".npz" not in endings:
+            raise ArgumentError("array", f"array is for .npz files, and {printable(folder)} has none")
 
     def given(self, picture: Path) -> Path:
         """The file of labels or probabilities of a picture. Raises DataError if there is none."""
@@ -42,7 +47,8 @@ class FolderRefiner:
     def identity_for(self, path: Path) -> str:
         """Differs between results that differ: by the given file, the CRF and the confidence."""
         given = self.given(path)
-        return f"refine {self._refiner.identity} {self._confidence} {self._array} {given} {state_of(given)}"
+        sure = CONFIDENCE if self._confidence is None else self._confidence
+        return f"refine {self._refiner.identity} {sure} {self._array} {given} {state_of(given)}"
 
     def held_bytes(self, source: Source) -> int:
         """None that the CRF does not reserve itself."""
@@ -54,7 +60,10 @@ class FolderRefiner:
         """
         if not isinstance(picture, Path):
             raise DataError("results are refined for picture files, and this is none")
-        given = read_given(self.given(picture), self._confidence, self._array)
+        path = self.given(picture)
+        ending = path.suffix.lower()
+        confidence = None if ending in ARRAYS else self._confidence
+        given = read_given(path, confidence, self._array if ending == ".npz" else None)
         result = refine_given(picture, given, self._refiner)
         result.path = picture
         return result

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from pixelwise.core.errors import ArgumentError
 from pixelwise.core.pictures.bands import BandForm
 
 
@@ -32,11 +33,13 @@ class Normalisation:
             ("input_range", self.input_range, 2),
         ):
             if len(values) != length or not all(math.isfinite(value) for value in values):
-                raise ValueError(f"{name} is {length} numbers, got {', '.join(map(str, values))}")
+                raise ArgumentError(name, f"{name} is {length} numbers, got {', '.join(map(str, values))}")
         if min(self.std) <= 0:
-            raise ValueError(f"std is {self.channels} numbers above 0, got {', '.join(map(str, self.std))}")
+            raise ArgumentError(
+                "std", f"std is {self.channels} numbers above 0, got {', '.join(map(str, self.std))}"
+            )
         if self.input_range[0] >= self.input_range[1]:
-            raise ValueError(f"input_range is (low, high), got {self.input_range}")
+            raise ArgumentError("input_range", f"input_range is (low, high), got {self.input_range}")
 
     @classmethod
     def of(

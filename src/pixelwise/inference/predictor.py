@@ -21,6 +21,7 @@ from pixelwise.core.threads import in_order, processors
 from pixelwise.core.types import BANDS, IMAGE, Scores
 from pixelwise.inference.crf_refiner import Refiner, refined, refined_photo, refined_size, reserved_bytes
 from pixelwise.inference.engines.batching import together
+from pixelwise.inference.engines.devices import device_of
 from pixelwise.inference.engines.engine import Engine
 from pixelwise.inference.engines.scoring import affordable_size, finite, scored, scoring_bytes
 from pixelwise.inference.model_files.model_file import ModelInfo
@@ -42,6 +43,8 @@ from pixelwise.inference.tiles import (
 )
 from pixelwise.inference.video.frames import check_motion, timed
 from pixelwise.inference.views import SINGLE, Views, averaged_scores, sized
+
+_NAMED = 5  # classes in the text of a predictor
 
 
 class Predictor:
@@ -89,13 +92,16 @@ class Predictor:
         self.identity = model if refiner is None else f"{model} {refiner.identity}"
 
     def __repr__(self) -> str:
-        name, engine = printable(self.info.name), type(self.engine).__name__
-        return f"<Predictor {name}: {len(self.classes)} classes, {engine}>"
+        name, names = printable(self.info.name), [printable(each) for each in self.classes.names]
+        shown = ", ".join([*names[:_NAMED], "..."] if len(names) > _NAMED else names)
+        engine = f"{type(self.engine).__name__} on {device_of(self.engine)}"
+        return f"<Predictor {name}: {len(names)} classes ({shown}), {engine}>"
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the model's card and classes."""
         refined = "no" if self.refiner is None else "by a dense CRF"
-        facts = {"engine": type(self.engine).__name__, "tiles": str(self.tiles or "no"), "refined": refined}
+        facts = {"engine": type(self.engine).__name__, "device": device_of(self.engine)}
+        facts |= {"tiles": str(self.tiles or "no"), "refined": refined}
         return notebook.predictor_html(self.info, facts)
 
     def with_partners(self, folders: Mapping[str, Path]) -> "Predictor":
@@ -318,7 +324,8 @@ class Predictor:
     def video(
         self, source: str | Path, every: int = 1, smooth: str | None = None, workers: int | None = None
     ) -> Iterator[tuple[float, Segmentation]]:
-        """Segment a video file, or a camera such as "camera:0": yields (time in seconds, result), in order.
+        """Segment a video file, the URL of one, or a camera such as "camera:0": yields (time in seconds,
+        result), in order.
 
         every: one frame of so many. smooth: "mean", a running mean of probabilities, or "crf", the dense CRF
         over space and time, with the predictor's preset. Frames are upright. `workers` as in `batch`. Raises
@@ -326,7 +333,7 @@ class Predictor:
         """
         check_motion(every, smooth)
         self.expect_photos()
-        return timed(self, source, every, smooth, self._workers(workers))
+        return timed(self, source, every, smooth, self._workers(workers), self.allow_private_urls)
 
     def _workers(self, workers: int | None) -> int:
         wanted = max(2, -(-processors() // self.engine.threads)) if workers is None else workers

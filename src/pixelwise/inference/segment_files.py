@@ -10,11 +10,11 @@ from pathlib import Path, PurePath
 from typing import Protocol
 
 from pixelwise.core.errors import ImageError, PixelwiseError
-from pixelwise.core.files import make_folder, remove_abandoned
+from pixelwise.core.files import make_folder, remove_abandoned, sha256_of
 from pixelwise.core.pictures.memory_budget import PICTURES
 from pixelwise.core.threads import in_order
 from pixelwise.inference.outputs.finished_results import Ledger
-from pixelwise.inference.outputs.records import Identity, Record, Result, state_of
+from pixelwise.inference.outputs.records import Identity, Record, Result, recorded_source, state_of
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.probabilities import Area, uncertainty
 from pixelwise.inference.results.kind import Saving
@@ -23,6 +23,7 @@ from pixelwise.inference.segmentation import Segmentation
 from pixelwise.inference.sources.given import Source
 from pixelwise.inference.sources.tasks import Task
 from pixelwise.inference.sources.urls import name_of
+from pixelwise.inference.sources.video_urls import downloaded
 from pixelwise.inference.video.reading import Video
 from pixelwise.inference.video.saving import EVERY_FRAME, Motion, VideoResults, save_video
 
@@ -192,6 +193,7 @@ def _segment(work: Work, task: Task, source: Source, now: Path | Identity, model
         files = work.files(stem)
         shown = {kind: path for kind, path in files.items() if not KINDS[kind].is_hidden}
         ours = [kind for kind in shown if not KINDS[kind].is_annotation]  # by their names
+        again = [] if work.overwrite else ledger.cut_off(stem, shown)
         kept = ledger.kept(stem, shown, ours, work.overwrite)
         due = {kind: path for kind, path in files.items() if kind not in kept}
         written = ledger.save(stem, claim, shown, writes(result, due, work.saving))
@@ -201,7 +203,7 @@ def _segment(work: Work, task: Task, source: Source, now: Path | Identity, model
     made = Result(size, scored_size, areas, notes, sizes)
     ledger.write(stem, Record(picture, model, made, dict.fromkeys(kept, ()) | written))
     outcome = _picture_outcome(task, made, files, time.perf_counter() - start)
-    return replace(outcome, notes=notes + list(kept.values()))
+    return replace(outcome, notes=notes + again + list(kept.values()))
 
 
 def _picture_outcome(
@@ -229,22 +231,23 @@ def _of_video(work: Work, task: Task) -> Outcome:
         raise ImageError(f"{task.shown}: a video", "pixelwise refine --video takes a folder of its frames")
     start = time.perf_counter()
     predictor.expect_photos()
-    file = task.path if isinstance(task.path, Path) else None
-    with Video(task.path) as video:
-        # A camera never shows the same twice.
-        camera = Identity(task.shown, (time.time_ns(),), "")
-        now = camera if file is None else Identity.of(file, state_of(file))
+    with ExitStack() as stack:
+        file = task.path if isinstance(task.path, Path) else None
+        if task.fetch is not None:
+            file = stack.enter_context(downloaded(task.fetch, task.shown))
+        video = stack.enter_context(Video(task.path if file is None else file, task.shown))
+        now = _identity_of_video(task, file)
         model = work.identity(f"{predictor.identity} {work.motion}", of_video=True)
         known = None if work.overwrite else ledger.read(task.stem)
         finished = known is not None and known.result is not None
-        if file is None or (
-            known is not None and not (known.model == model and known.picture.is_still(file))
+        if known is not None and not (
+            known.model == model and known.picture.is_still(task.path if isinstance(task.path, Path) else now)
         ):
             known = None
         results = VideoResults(ledger.output / task.stem, ledger.scratch(task.stem), work.kinds, work.saving)
         if known is not None and known.result is not None and results.are_complete(known.result.sizes):
             return _video_outcome(task, known.result, results.outputs(), 0.0, skipped=True)
-        if finished:
+        if not work.overwrite and (finished or known is None):
             results.expect_no_annotations()
         stem = ledger.claim(task.stem, task.place, Record(now, model))
         results = VideoResults(ledger.output / stem, ledger.scratch(stem), work.kinds, work.saving)
@@ -266,6 +269,14 @@ def _of_video(work: Work, task: Task) -> Outcome:
     ledger.write(stem, Record(now, model, made))
     results.finish()
     return _video_outcome(task, made, saved.outputs, time.perf_counter() - start)
+
+
+def _identity_of_video(task: Task, file: Path | None) -> Identity:
+    if file is None:  # a camera, which never shows the same twice
+        return Identity(task.shown, (time.time_ns(),), "")
+    if task.fetch is None:
+        return Identity.of(file, state_of(file))
+    return Identity(recorded_source(task.path), (file.stat().st_size,), sha256_of(file))
 
 
 def _video_outcome(

@@ -35,7 +35,7 @@ from pixelwise.inference.results import drawing, matting, notebook
 from pixelwise.inference.results.backdrops import on_backdrop
 from pixelwise.inference.results.cleaning import AS_IS, Cleaning, cleaned_for_cutout
 from pixelwise.inference.results.heat import coloured, with_scale
-from pixelwise.inference.results.kind import Saving, sides
+from pixelwise.inference.results.kind import FileIds, Saving, sides
 from pixelwise.inference.results.kinds import KINDS, save_alone, saved_notes
 from pixelwise.inference.results.legend import all_names, shares
 from pixelwise.inference.results.style import USUAL
@@ -101,6 +101,8 @@ class Segmentation:
         """The file that the picture came from, if it is a whole file of this machine."""
         self.content: Encoded | Page | None = None
         """Else the content of its file, or its page of one, if it came from there."""
+        self.file_ids: FileIds | None = None
+        """The ids that masks and annotations hold, if those are not the classes' own."""
         self.style = USUAL
         """How overlays and cutouts are drawn."""
 
@@ -129,12 +131,12 @@ class Segmentation:
     @property
     def file_labels(self) -> Labels:
         """(H, W) the labels as masks and annotations hold them."""
-        return self.labels
+        return self.labels if self.file_ids is None else self.file_ids.ids[self.labels]
 
     @property
     def file_classes(self) -> Classes:
         """The classes of `file_labels`."""
-        return self.classes
+        return self.classes if self.file_ids is None else self.file_ids.file_classes
 
     def cleaned(self, cleaning: Cleaning) -> "Segmentation":
         """The same result with cleaned labels: chosen classes, the largest region, holes, small regions.
@@ -159,6 +161,7 @@ class Segmentation:
             scores, self.size, self.classes, image, self._original, scored_size, self._file_notes, cleaning
         )
         result.path, result.content, result.style = self.path, self.content, self.style
+        result.file_ids = self.file_ids
         return result
 
     def confidence(self) -> npt.NDArray[np.float32]:
@@ -246,8 +249,15 @@ class Segmentation:
         return drawing.resized(self.image if self._original is None else self._original(), self.size)
 
     def mask(self) -> Image.Image:
-        """The labels as a palette picture: pixel values are class ids, shown in the classes' colours."""
-        return mask(self.labels, self.classes)
+        """The labels as a palette picture: pixel values are class ids, shown in the classes' colours. Labels
+        of a file keep its ids and its palette, and are grey if it has none.
+        """
+        if self.file_ids is None:
+            return mask(self.labels, self.classes)
+        picture = Image.fromarray(self.file_labels)
+        if self.file_ids.palette is not None:
+            picture.putpalette(self.file_ids.palette)
+        return picture
 
     def _drawn(self) -> tuple[RGBImage, Labels]:
         """Photo and labels at `drawn_size`."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pixelwise.core.errors import ArgumentError
 from pixelwise.core.types import RGBImage, Scores
 from pixelwise.inference.engines.engine import Engine
 from pixelwise.inference.probabilities import Beliefs, probabilities_of, scores_of
@@ -19,12 +20,14 @@ class Views:
 
     def __post_init__(self) -> None:
         if not isinstance(self.scales, tuple) or not self.scales:
-            raise ValueError(f"expected a tuple of at least one scale, got {self.scales!r}")
+            raise ArgumentError("scales", f"expected a tuple of at least one scale, got {self.scales!r}")
         wrong = [scale for scale in self.scales if not _is_scale(scale)]
         if wrong:
-            raise ValueError(f"a scale lies between 0.1 and 4, got {wrong[0]!r}")
+            raise ArgumentError("scales", f"a scale lies between 0.1 and 4, got {wrong[0]!r}")
         if len(set(self.scales)) < len(self.scales):
-            raise ValueError(f"scales must differ, got {', '.join(f'{scale:g}' for scale in self.scales)}")
+            raise ArgumentError(
+                "scales", f"scales must differ, got {', '.join(f'{scale:g}' for scale in self.scales)}"
+            )
 
     def __str__(self) -> str:
         named = ", ".join(f"{scale:g}" for scale in self.scales)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, Unpack
 
-from pixelwise.core.errors import ImageError
+from pixelwise.core.errors import ArgumentError, ImageError
 from pixelwise.core.files import make_folder
 from pixelwise.data.sample import LabelledImages
 from pixelwise.data.spec import open_dataset
@@ -134,7 +134,7 @@ def _judged(
             dataset = dataset.only(judged.files, f"{len(judged.missing)} without a mask left out")
     else:
         if allow_missing:
-            raise ValueError(f"allow_missing is for masks:FOLDER, got {model}")
+            raise ArgumentError("allow_missing", f"allow_missing is for masks:FOLDER, got {model}")
         judged = _loaded(model, head, options)
         dataset = as_learnt(dataset, judged)
     return judged, dataset if classes is None else dataset.select(classes)
@@ -152,7 +152,8 @@ def _refuse_changes(options: LoadOptions) -> None:
     default = inspect.signature(load).parameters
     neutral = {name: default[name].default for name in options} | {"threads": options.get("threads")}
     if given := [name for name, value in options.items() if value != neutral.get(name)]:
-        raise ValueError(f"{', '.join(given)}: masks are judged as they are; such options are for models")
+        message = f"{', '.join(given)}: masks are judged as they are; such options are for models"
+        raise ArgumentError(given[0], message)
 
 
 def _loaded(model: Predictor | str | Path, head: str | None, options: LoadOptions) -> Predictor:

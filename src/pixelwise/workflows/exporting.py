@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from pixelwise.core.classes import Classes
-from pixelwise.core.errors import ModelError
+from pixelwise.core.errors import ArgumentError, ModelError
 from pixelwise.core.files import write_together
 from pixelwise.core.pictures.bands import BandForm
 from pixelwise.core.types import BANDS, IMAGE
@@ -87,13 +87,14 @@ def export(
     """
     form, place = chosen_format(None if output is None else Path(output), format, precision)
     if (precision == "int8") != (calibration is not None):
-        raise ValueError(
+        raise ArgumentError(
+            "calibration",
             "int8 needs calibration: a folder of pictures like those the model will see, or KIND:PATH"
             if calibration is None
-            else f"calibration is for int8, got precision {precision}"
+            else f"calibration is for int8, got precision {precision}",
         )
     if data is not None and precision == "float32":
-        raise ValueError("data measures what float16 and int8 cost; for float32 call evaluate")
+        raise ArgumentError("data", "data measures what float16 and int8 cost; for float32 call evaluate")
     if place.is_dir():
         raise ModelError(f"{place} is a folder", f"name the file to write, such as model{place.suffix}")
     source = _source(run, head)
@@ -138,7 +139,7 @@ def _source(run: str | Path, head: str | None) -> _Source:
     path = Path(run)
     is_file = str(run) in bundled_names() or path.suffix == ".onnx"
     if (is_file or path.suffix == ".safetensors") and head is not None:
-        raise ValueError(f"a model or net file has one head, so leave out --head; got {head}")
+        raise ArgumentError("head", f"a model or net file has one head, so leave it out; got {head}")
     if is_file:
         content, source = read_model(run)
         return _Source(None, content, ModelInfo.from_metadata(checked_metadata(content, source), source))
@@ -304,7 +305,7 @@ def wrap(
 
     source, place = Path(net), Path(output)
     if place.suffix != ".onnx":
-        raise ValueError(f"expected a name that ends in .onnx, got {place}")
+        raise ArgumentError("output", f"expected a name that ends in .onnx, got {place}")
     form = None if bands is None else BandForm.parsed(bands)
     normalisation = Normalisation.of(mean, std, input_range, form)
     known = classes if isinstance(classes, Classes) else Classes.named(list(classes))

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from pixelwise.core.classes import voc_palette
-from pixelwise.core.errors import DataError, ImageError
+from pixelwise.core.errors import ArgumentError, DataError, ImageError
 from pixelwise.core.files import write_together
 from pixelwise.core.pictures.writing import save_picture, write_picture
 from pixelwise.core.terminal import printable
@@ -20,7 +20,7 @@ from pixelwise.crf.presets import Preset, load_preset
 from pixelwise.evaluation.metrics.flicker import flicker
 from pixelwise.inference.clips import FRAMES_APART, read_clip, refine_clip
 from pixelwise.inference.crf_refiner import DEFAULT_PRESET, CRFRefiner
-from pixelwise.inference.external_results import read_given, refine_given
+from pixelwise.inference.external_results import CONFIDENCE, read_given, refine_given
 from pixelwise.inference.folder_refiner import FolderRefiner
 from pixelwise.inference.iterations import iteration_sheet
 from pixelwise.inference.results.kind import Saving
@@ -54,7 +54,7 @@ def refine_file(
     given: str | Path,
     output: str | Path,
     preset: Preset | str | Path = DEFAULT_PRESET,
-    confidence: float = 0.7,
+    confidence: float | None = None,
     overwrite: bool = False,
     threads: int | None = None,
     iterations: str | Path | None = None,
@@ -73,10 +73,10 @@ def refine_file(
     picture, place = Path(image), Path(output)
     ending = place.suffix.lower()
     if ending not in ENDINGS:
-        raise ValueError(f"expected a name that ends in {' or '.join(ENDINGS)}, got {place}")
+        raise ArgumentError("output", f"expected a name that ends in {' or '.join(ENDINGS)}, got {place}")
     sheet = None if iterations is None else Path(iterations)
     if sheet is not None and (sheet.suffix.lower() not in SHEET_ENDINGS or sheet == place):
-        raise ValueError(f"iterations: expected another name that ends in .png or .jpg, got {sheet}")
+        raise ArgumentError("iterations", f"expected another name that ends in .png or .jpg, got {sheet}")
     for path in (place, sheet):
         if path is not None and path.exists() and not overwrite:
             raise ImageError(f"{path} is there already", "--overwrite replaces it")
@@ -99,7 +99,7 @@ def refine_folder(
     given: str | Path,
     output: str | Path,
     preset: Preset | str | Path = DEFAULT_PRESET,
-    confidence: float = 0.7,
+    confidence: float | None = None,
     overwrite: bool = False,
     threads: int | None = None,
     array: str | None = None,
@@ -151,7 +151,7 @@ def refine_video(
     labels: str | Path,
     output: str | Path,
     preset: Preset | str | Path = DEFAULT_PRESET,
-    confidence: float = 0.7,
+    confidence: float | None = None,
     frames_apart: float = FRAMES_APART,
     overwrite: bool = False,
     threads: int | None = None,
@@ -170,7 +170,8 @@ def refine_video(
         raise ImageError(f"{printable(place)} is there already", "--overwrite replaces it, if it is a folder")
     chosen = preset if isinstance(preset, Preset) else load_preset(preset)
     clip = read_clip(Path(frames), Path(labels))
-    refined = refine_clip(clip, chosen, confidence, threads, frames_apart, on_frames)
+    sure = CONFIDENCE if confidence is None else confidence
+    refined = refine_clip(clip, chosen, sure, threads, frames_apart, on_frames)
     palette = clip.palette or [channel for color in voc_palette() for channel in color]
     writes = {}
     for name, ids in zip(clip.names, refined, strict=True):

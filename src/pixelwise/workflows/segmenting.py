@@ -1,11 +1,11 @@
 """Segment many pictures and save the results in a folder."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Unpack
 
-from pixelwise.core.errors import ModelError
+from pixelwise.core.errors import ImageError, ModelError
 from pixelwise.core.threads import processors, thread_count
 from pixelwise.inference.model_files.model_file import bundled_names
 from pixelwise.inference.outputs.run_files import write_run_files
@@ -18,7 +18,7 @@ from pixelwise.inference.segment_files import Outcome, run
 from pixelwise.inference.sources.files import PassedOver
 from pixelwise.inference.sources.tasks import Task, listed, plan
 from pixelwise.inference.video.frames import check_motion
-from pixelwise.inference.video.saving import Motion
+from pixelwise.inference.video.saving import EVERY_FRAME, Motion
 from pixelwise.workflows.loading import LoadOptions, load, refuse_options
 
 FRAMES = ("first", "all")
@@ -37,7 +37,7 @@ class SegmentedFolder:
 
     passed_over: files in the input folders that are not segmented, by kind, such as raw photos. submission:
     the archive of all masks, if one was asked for. run_files: those about all pictures, such as coco.json.
-    notes: what people should know about these.
+    notes: what people should know about these, and about options that had no effect.
     """
 
     outcomes: tuple[Outcome, ...]
@@ -97,12 +97,13 @@ def segment_folder(
     folder NAME_frames. every, smooth: see `Predictor.video`. on_frame is called with the number of frames of
     a video that are done and their total, None if that is not known.
 
-    URLs are http(s) ones of pictures, and those of pictures and folders that fsspec knows, such as s3://;
+    URLs are http(s) ones of pictures and videos, and those of files and folders that fsspec knows, as s3://;
     `output` is a local folder. "-" is a picture on standard input.
 
     on_picture is called with the number of pictures done, their total and the outcome. Raises ValueError for
     another kind in `save`, and for options beside a predictor; ImageError if `output` cannot be written into,
-    or if a picture failed and there is a submission to write; ModelError as `load` does, and for cutouts and
+    or if a submission is to be written and
+    a picture failed or a file is a video; ModelError as `load` does, and for cutouts and
     cleaning that need a class which the model does not have.
     """
     expect_kinds(save)
@@ -133,6 +134,8 @@ def segment_folder(
         from pixelwise.inference.outputs.submission import check_submission, write_submission
 
         check_submission(archive, predictor.classes)
+        if video := next((task.shown for task in tasks if task.is_video), None):
+            raise ImageError(f"no submission: {video} is a video", "name the folder of the test pictures")
         save = (*save, "mask")
     outcomes = []
     kinds, motion = tuple(dict.fromkeys(save)), Motion(every, smooth)
@@ -143,7 +146,18 @@ def segment_folder(
     if archive is not None:
         write_submission(outcomes, predictor.classes, archive)
     run_files, notes = write_run_files(outcomes, kinds, output, predictor.classes, saving, overwrite)
+    notes = (*notes, *_without_effect(tasks, frames, motion))
     return SegmentedFolder(tuple(outcomes), output, passed_over, archive, run_files, notes)
+
+
+def _without_effect(tasks: Sequence[Task], frames: str, motion: Motion) -> Iterator[str]:
+    """Notes on options that none of the inputs was for."""
+    of_videos = {"--every": motion.every != EVERY_FRAME.every, "--smooth": motion.smooth is not None}
+    if any(of_videos.values()) and not any(task.is_video for task in tasks):
+        given = " and ".join(option for option, value in of_videos.items() if value)
+        yield f"{given} changed nothing: no input is a video"
+    if frames == "all" and all(task.page is None for task in tasks):
+        yield "--frames all changed nothing: no file is an animation or a TIFF file of several pages"
 
 
 def _those_of(tasks: Sequence[Task], ids: Path) -> list[Task]:

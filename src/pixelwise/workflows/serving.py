@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
-from pixelwise.core.errors import EXTRAS, MissingExtraError
+from pixelwise.core.errors import EXTRAS, ArgumentError, MissingExtraError
 from pixelwise.core.threads import processors
 from pixelwise.workflows.loading import LoadOptions, load
 
@@ -49,5 +49,5 @@ def named(models: Sequence[str | Path]) -> dict[str, str | Path]:
     """The models by the names that clients see. Raises ValueError for two of one name."""
     names = [Path(model).stem if Path(model).suffix else Path(model).name for model in models]
     if repeated := sorted({name for name in names if names.count(name) > 1}):
-        raise ValueError(f"two models are called {', '.join(repeated)}; rename one of them")
+        raise ArgumentError("models", f"two models are called {', '.join(repeated)}; rename one of them")
     return dict(zip(names, models, strict=True))

@@ -1,6 +1,8 @@
 """A run leaves annotations that the data readers read pixel for pixel, and keeps what people have changed."""
 
+import base64
 import errno
+import io
 import itertools
 import json
 import os
@@ -22,6 +24,7 @@ from pixelwise.inference.outputs.run_files import write_run_files
 from pixelwise.inference.results.kind import Saving
 from pixelwise.inference.results.kinds import KINDS
 from pixelwise.inference.segment_files import Outcome, run
+from pixelwise.inference.segmentation import Segmentation
 from pixelwise.inference.sources.tasks import plan
 
 CLASSES = Classes.named(["background", "cat", "dog", "bird"])
@@ -436,3 +439,68 @@ def test_no_picture_takes_the_record_of_the_files_about_all(tmp_path: Path) -> N
     Image.new("RGB", (2, 2)).save(photo)
     (task,) = plan([photo], tmp_path / "out")
     assert str(task.stem) == ".run_files_png"
+
+
+def test_labelme_gets_a_heic_photo_as_a_jpeg(tmp_path: Path) -> None:
+    heif = pytest.importorskip("pillow_heif")
+    path = tmp_path / "photo.jpg"  # as phones' exports are called at times
+    heif.from_pillow(Image.new("RGB", (64, 48), (200, 30, 30))).save(path, format="HEIF")
+    result = Segmentation(np.zeros((4, 4, 4), np.float32), (48, 64), CLASSES, np.zeros((4, 4, 3), np.uint8))
+    result.path = path
+    content = json.loads(result.save(tmp_path / "photo", ["labelme"])["labelme"].read_bytes())
+    assert content["imagePath"] == "photo.jpg"
+    with Image.open(io.BytesIO(base64.b64decode(content["imageData"]))) as shown:
+        assert (shown.format, shown.size) == ("JPEG", (64, 48))
+
+
+def lines(content: bytes) -> list[int]:
+    """The lengths of a file's first lines."""
+    return [0, *(index + 1 for index, byte in enumerate(content) if byte == 10)]
+
+
+@pytest.mark.parametrize("length", ["nothing", "half", "all but two bytes", "zeros"])
+def test_a_file_that_a_crash_has_cut_off_is_made_again(runs: Runs, length: str) -> None:
+    pytest.importorskip("rasterio", reason="needs rasterio")
+    runs.predictor = Reading(CLASSES)
+    runs.picture("a.png", noise(1))
+    kinds = [*(kind for kind in KINDS if kind not in ("yolo", "csv")), "labelme"]
+    runs.save(*kinds)
+    files = [path for path in runs.output.iterdir() if path.is_file() and path.suffix != ".txt"]
+    files.append(runs.output / ".pixelwise/a_regions.npz")
+    whole = {path: path.read_bytes() for path in files}
+    assert len(files) == 11
+    for path, content in whole.items():
+        cut = {"nothing": 0, "half": len(content) // 2, "all but two bytes": len(content) - 2, "zeros": 0}
+        rest = b"\0" * len(content) if length == "zeros" else b""
+        path.write_bytes(content[: cut[length]] + rest)
+        (outcome,) = runs.save(*kinds)
+        assert (outcome.problem, path.read_bytes() == content) == (None, True), path
+        note = f"{path.name} was cut off since it was written, as by a crash, and is made again"
+        assert path.parent.name == ".pixelwise" or [*outcome.notes, *runs.notes][-1] == note
+        (outcome,) = runs.save(*kinds)
+        assert outcome.skipped and not any("cut off" in said for said in [*outcome.notes, *runs.notes])
+
+
+def test_lines_that_end_early_may_be_a_persons_and_are_kept(runs: Runs) -> None:
+    runs.picture("a.png", noise(1))
+    runs.save("yolo", "csv")
+    for name in ("a.txt", "regions.csv"):
+        content = (runs.output / name).read_bytes()
+        note = "since it was written and is kept; --overwrite makes it again"
+        for length, what in ((lines(content)[2], "changed"), (lines(content)[2] - 2, "changed or cut off")):
+            (runs.output / name).write_bytes(content[:length])
+            (outcome,) = runs.save("yolo", "csv")
+            assert [*outcome.notes, *runs.notes] == [f"{name} was {what} {note}"]
+            assert (runs.output / name).stat().st_size == length
+        (runs.output / name).write_bytes(content)
+
+
+def test_json_with_a_fault_inside_is_a_persons(runs: Runs) -> None:
+    runs.picture("a.png", noise(1))
+    runs.save("labelme")
+    file = runs.output / "a.json"
+    for wrong in ('"points" [', "[" * 100_000 + "}"):
+        mine = file.read_text().replace('"points": [', wrong, 1)
+        file.write_text(mine)
+        (outcome,) = runs.save("labelme")
+        assert (len(outcome.notes), file.read_text() == mine) == (1, True)

@@ -69,10 +69,20 @@ def test_names_of_classes_are_no_markup() -> None:
 
 
 def test_a_predictor_shows_its_card(predictor: Predictor) -> None:
-    assert repr(predictor).startswith("<Predictor tiny: 4 classes, ")
+    assert repr(predictor) == (
+        "<Predictor tiny: 4 classes (background, red, green, blue), OnnxEngine on cpu>"
+    )
     texts = Read(predictor._repr_html_()).texts
     assert texts[0] == "tiny"
-    assert {"background", "red", "green", "blue", "at most 64 pixels on the longer side"} <= set(texts)
+    assert {
+        "background",
+        "red",
+        "green",
+        "blue",
+        "device",
+        "cpu",
+        "at most 64 pixels on the longer side",
+    } <= set(texts)
 
 
 def test_the_card_has_what_training_recorded_and_leaves_out_the_rest() -> None:
@@ -109,6 +119,12 @@ def test_a_plot_has_the_overlay_and_a_legend() -> None:
     colour = np.array(legend.get_patches()[1].get_facecolor()[:3])
     assert (colour * 255).round().tolist() == list(tints(CLASSES)[1])
     assert halves().plot() not in (left, right)
+    names = Classes.named(["_background_", "$10$ \x1b", "b", "c"])
+    legend = halves(names).plot().get_legend()
+    assert legend is not None
+    legend.figure.canvas.draw()
+    assert [text.get_text() for text in legend.get_texts()] == ["_background_ 50.0%", "$10$ \\x1b 50.0%"]
+    assert not any(text.get_parse_math() for text in legend.get_texts())
     pyplot.close("all")
 
 

@@ -72,6 +72,23 @@ def test_an_interrupted_video_has_all_frames_in_its_files(
     assert (tmp_path / "out/x_frames/coco.json").read_text().count("file_name") == 4
 
 
+def test_corrected_frames_outlive_other_kinds_models_and_damaged_records(
+    clip: Path, predictor: Predictor, tmp_path: Path
+) -> None:
+    segment(predictor, tmp_path, "labelme", "mask")
+    mine = tmp_path / "out/x_frames/000001.json"
+    mine.write_text(corrected := mine.read_text().replace("green", "blue"))
+    predictor.identity = "another model"
+    outcome = segment(predictor, tmp_path, "mask")
+    assert (outcome.problem, outcome.skipped, mine.read_text()) == (None, False, corrected)
+    record = tmp_path / "out/.pixelwise/x.json"
+    for damaged in (record.read_bytes()[:-9], b""):
+        record.write_bytes(damaged)
+        refused = segment(predictor, tmp_path, "labelme", "mask").problem
+        assert refused is not None and "perhaps corrected" in refused.message
+        assert mine.read_text() == corrected
+
+
 def test_corrected_frames_are_not_replaced(clip: Path, predictor: Predictor, tmp_path: Path) -> None:
     segment(predictor, tmp_path, "labelme")
     mine = tmp_path / "out/x_frames/000001.json"

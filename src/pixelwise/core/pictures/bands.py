@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from pixelwise.core.errors import ImageError
+from pixelwise.core.errors import ArgumentError, ImageError
 from pixelwise.core.files import open_file
 from pixelwise.core.pictures import opening
 from pixelwise.core.pictures.memory_budget import PICTURES
@@ -40,9 +40,9 @@ class BandForm:
 
     def __post_init__(self) -> None:
         if not 1 <= self.count <= MOST_BANDS:
-            raise ValueError(f"a picture has 1 to {MOST_BANDS} bands, got {self.count}")
+            raise ArgumentError("bands", f"a picture has 1 to {MOST_BANDS} bands, got {self.count}")
         if self.numbers not in NUMBERS:
-            raise ValueError(f"bands hold {', '.join(NUMBERS)}, got {self.numbers}")
+            raise ArgumentError("bands", f"bands hold {', '.join(NUMBERS)}, got {self.numbers}")
 
     def __str__(self) -> str:
         return f"{self.count} band{'s' * (self.count > 1)} of {self.numbers}"
@@ -52,8 +52,9 @@ class BandForm:
         """The form that a text such as "4xuint16" names. Raises ValueError for other texts."""
         count, _, numbers = text.strip().partition("x")
         if not count.isdecimal() or numbers not in NUMBERS:
-            raise ValueError(
-                f"bands are COUNTxTYPE, such as 4xuint16, of types {', '.join(NUMBERS)}; got {text[:60]!r}"
+            raise ArgumentError(
+                "bands",
+                f"bands are COUNTxTYPE, such as 4xuint16, of types {', '.join(NUMBERS)}; got {text[:60]!r}",
             )
         return cls(int(count), numbers)
 

@@ -24,7 +24,8 @@ def geojson(
     """The text of a feature collection.
 
     Coordinates are x, y: of pixels, y down, unless `transform` leads to a map's. crs: the map's coordinate
-    system, such as "EPSG:32633". Properties are class, id, area (pixels) and confidence.
+    system, such as "EPSG:32633". Properties are class, id (of the class), area (pixels) and confidence. The
+    id of a feature is its number: GDAL would take the property for one.
     """
     a, b, c, d, e, f = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0) if transform is None else tuple(transform)[:6]
     matrix, offset = np.array([[a, d], [b, e]], np.float64), np.array([c, f], np.float64)
@@ -35,9 +36,11 @@ def geojson(
         points = closed @ matrix + offset if transform is not None else closed
         return (points[::-1] if turned else points).tolist()
 
+    regions = [region for region in picture.regions if region.id != classes.background]
     features = [
         {
             "type": "Feature",
+            "id": number,
             "properties": {
                 "class": classes.names[region.id],
                 "id": region.id,
@@ -46,8 +49,7 @@ def geojson(
             },
             "geometry": {"type": "Polygon", "coordinates": [placed(ring) for ring in region.rings]},
         }
-        for region in picture.regions
-        if region.id != classes.background
+        for number, region in enumerate(regions, start=1)
     ]
     content: dict[str, Any] = {"type": "FeatureCollection", "picture": file_name(Path(picture.path.name))}
     if crs is not None:

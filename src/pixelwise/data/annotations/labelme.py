@@ -23,7 +23,8 @@ def labelme_json(
 ) -> str:
     """The text of a JSON file in `folder` for a picture with all its regions, those of the background too.
 
-    content: of the picture's file, if it is kept in the JSON file, as for pictures that have no file.
+    content: of a picture file, if it is kept in the JSON file, as for pictures without a file that labelme
+    opens.
     """
     names = labelme_names(classes)
     shapes = [

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from pixelwise.core.errors import ModelError
+from pixelwise.core.errors import ArgumentError, ModelError
 from pixelwise.inference.engines.engine import Engine
 
 DEVICES = ("auto", "cpu", "cuda", "mps", "xpu")
@@ -31,7 +31,9 @@ class Device:
         """Raises ValueError for another text."""
         parts = re.fullmatch(r"([a-z]+)(?::([0-9]{1,3}))?", str(text))
         if parts is None or parts[1] not in DEVICES or (parts[2] and parts[1] not in ("cuda", "xpu")):
-            raise ValueError(f'expected a device: auto, cpu, cuda, cuda:1, mps or xpu, got "{text}"')
+            raise ArgumentError(
+                "device", f'expected a device: auto, cpu, cuda, cuda:1, mps or xpu, got "{text}"'
+            )
         return cls(parts[1], int(parts[2] or 0))
 
     def __str__(self) -> str:

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from pixelwise.core.errors import ModelError
+from pixelwise.core.errors import ArgumentError, ModelError
 from pixelwise.inference.normalisation import Normalisation
 
 
@@ -24,7 +24,7 @@ class ForeignNet(nn.Module):
     def __init__(self, net: nn.Module, normalisation: Normalisation, multiple: int = 1) -> None:
         super().__init__()
         if multiple < 1:
-            raise ValueError(f"multiple is a number of pixels, at least 1, got {multiple}")
+            raise ArgumentError("multiple", f"multiple is a number of pixels, at least 1, got {multiple}")
         self.net = net
         self.multiple = multiple
         factor, offset = normalisation.factor_and_offset()

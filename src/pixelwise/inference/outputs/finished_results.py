@@ -22,6 +22,7 @@ from pixelwise.core.files import (
     write_together,
 )
 from pixelwise.core.terminal import printable
+from pixelwise.inference.outputs.cut_off import is_cut_off, may_be_cut_off
 from pixelwise.inference.outputs.records import Identity, Record, Result, recorded_source
 from pixelwise.inference.results.kinds import KINDS
 
@@ -113,6 +114,7 @@ class Ledger:
     ) -> dict[str, str]:
         """Those of `paths` whose files must stay, with a note on each: a person has changed them since they
         were written, unless `overwrite`; or there is no record that they were written, except for `ours`.
+        Files of the record that are cut off do not stay.
         """
         record = self.read(stem)
         written = {} if record is None else record.written
@@ -122,10 +124,21 @@ class Ledger:
                 continue
             digests = written.get(key, ())
             unknown = not digests and key not in ours
-            changed = bool(digests) and not overwrite and sha256_of(path) not in digests
+            changed = bool(digests) and not overwrite and _is_changed(path, digests)
             if unknown or changed:
                 notes[key] = _kept(path, digests)
         return notes
+
+    def cut_off(self, stem: PurePath, paths: Mapping[str, Path]) -> list[str]:
+        """A note on each of `paths` that lacks its end, and is therefore made again."""
+        record = self.read(stem)
+        written = {} if record is None else record.written
+        return [
+            f"{printable(path.name)} was cut off since it was written, as by a crash, and is made again"
+            for key, path in paths.items()
+            if (digests := written.get(key)) and path.is_file() and sha256_of(path) not in digests
+            if is_cut_off(path)
+        ]
 
     def save(
         self, stem: PurePath, record: Record, paths: Mapping[str, Path], files: Mapping[Path, Write]
@@ -180,7 +193,8 @@ class Ledger:
         self, stem: PurePath, picture: Path | Identity, model: str, kinds: Sequence[str]
     ) -> Result | None:
         """The recorded result, if picture and model are unchanged and there are files of all `kinds`: the
-        complete ones that were written, or ones that a person has changed since, which are noted.
+        complete ones that were written, or ones that a person has changed since, which are noted. A file that
+        is cut off is not complete.
         """
         record = self.read(stem)
         if record is None or record.result is None or record.model != model:
@@ -190,20 +204,30 @@ class Ledger:
             for kind in kinds:
                 path, digests = self.file(stem, kind), record.written.get(kind)
                 changed = path.stat().st_size != record.result.sizes[kind]
+                if digests and KINDS[kind].is_annotation:
+                    changed = changed or sha256_of(path) not in digests
                 if changed and digests is None:
                     return None
-                if changed or (digests and KINDS[kind].is_annotation and sha256_of(path) not in digests):
+                if (changed or not KINDS[kind].is_annotation) and is_cut_off(path):
+                    return None
+                if changed:
                     notes.append(_kept(path, digests or ()))
             return replace(record.result, notes=notes) if record.picture.is_still(picture) else None
         except (OSError, KeyError):
             return None
 
 
-def _kept(path: Path, digests: Sequence[str]) -> str:
+def _is_changed(path: Path, digests: Collection[str]) -> bool:
+    """Whether a person has changed a file, rather than a crash, since it was written with such a digest."""
+    return sha256_of(path) not in digests and not is_cut_off(path)
+
+
+def _kept(path: Path, digests: Collection[str]) -> str:
     """A note on a file that stays; `digests` are those of what was written under its name."""
     if not digests:
         return f"{printable(path.name)} was there before and is kept"
-    return f"{printable(path.name)} was changed since it was written and is kept; --overwrite makes it again"
+    what = "changed or cut off" if may_be_cut_off(path) else "changed"
+    return f"{printable(path.name)} was {what} since it was written and is kept; --overwrite makes it again"
 
 
 def stems(place: PurePath) -> Iterator[PurePath]:

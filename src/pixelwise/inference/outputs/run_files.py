@@ -26,7 +26,7 @@ def write_run_files(
     overwrite: bool = False,
 ) -> tuple[tuple[Path, ...], tuple[str, ...]]:
     """Write the files about all pictures that `kinds` have; returns their paths, and notes on those that are
-    kept.
+    kept, and on those that are made again since they were cut off.
 
     They hold the pictures of `outcomes`, also those that an earlier run finished; the frames of a video have
     files of their own. Pictures are named relative to their common folder. Files that a person has changed
@@ -49,12 +49,13 @@ def write_run_files(
         return (), ()
     ledger = Ledger(output)
     paths = {path.name: path for path in files}
+    again = [] if overwrite else ledger.cut_off(RUN_FILES, paths)
     kept = ledger.kept(RUN_FILES, paths, (), overwrite)
     due = {path: write for path, write in files.items() if path.name not in kept}
     written = ledger.save(RUN_FILES, _NOBODY, paths, due)
     if due:
         ledger.write(RUN_FILES, Record(_NOBODY.picture, _NOBODY.model, written=written))
-    return tuple(files), tuple(kept.values())
+    return tuple(files), (*again, *kept.values())
 
 
 def _path(outcome: Outcome) -> Path:

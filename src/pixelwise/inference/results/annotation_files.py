@@ -6,6 +6,8 @@ from typing import BinaryIO
 
 from PIL import Image
 
+from pixelwise.core.files import open_file
+from pixelwise.core.pictures.opening import is_heic
 from pixelwise.core.pictures.writing import save_picture
 from pixelwise.data.annotations.coco import write_coco
 from pixelwise.data.annotations.cvat import write_cvat
@@ -29,11 +31,17 @@ def _file(result: Savable) -> Path | None:
     return result.path if result.path is not None and result.path.is_file() else None
 
 
+def _is_heic_file(path: Path) -> bool:
+    """Whether a picture is a HEIC photo, whatever its name: other programs' Pillow does not read those."""
+    with open_file(path) as file:
+        return is_heic(file.read(12))
+
+
 def _write_labelme(result: Savable, path: Path, saving: Saving, file: BinaryIO) -> None:
-    content = None
-    if _file(result) is None:  # labelme needs a picture
+    content, picture = None, _file(result)
+    if picture is None or _is_heic_file(picture):  # labelme needs a picture that it can open
         shown = io.BytesIO()
-        save_picture(shown, Path(".jpg"), Image.fromarray(result.photo()))
+        save_picture(shown, Path("picture.jpg"), Image.fromarray(result.photo()))
         content = shown.getvalue()
     text = labelme_json(_annotated(result, path, saving), result.file_classes, path.parent, content)
     file.write(text.encode())

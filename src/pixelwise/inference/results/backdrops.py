@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageColor, ImageFilter, ImageOps
 
+from pixelwise.core.errors import ArgumentError
 from pixelwise.core.pictures.reading import fitting, read_photo
 from pixelwise.core.terminal import printable
 from pixelwise.core.types import RGBImage
@@ -19,16 +20,17 @@ _RADIUS = 1 / 60  # of the long side: the standard deviation of the blur
 
 
 def expect_backdrop(background: str | Path) -> None:
-    """Raise ValueError unless this is "transparent", "blur", a colour #rrggbb or the path of a file, and
+    """Raise ArgumentError unless this is "transparent", "blur", a colour #rrggbb or the path of a file, and
     ImageError if the file is not a picture.
     """
     file = file_of(background)
     if file is None:
         return
     if not file.is_file():
-        raise ValueError(
+        raise ArgumentError(
+            "background",
             f"the background of a cutout is {TRANSPARENT}, {BLUR}, a colour such as #ff8800 or a picture "
-            f"file; {printable(background)} is none of these"
+            f"file; {printable(background)} is none of these",
         )
     read_photo(file, 1)
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from pixelwise import _core
 from pixelwise.core.classes import Classes
+from pixelwise.core.errors import ArgumentError
 from pixelwise.core.terminal import printable
 from pixelwise.core.types import Labels
 
@@ -29,7 +30,9 @@ class Cleaning:
 
     def __post_init__(self) -> None:
         if not 0 <= self.min_region <= 1:
-            raise ValueError(f"expected min_region as a share from 0 to 1, got {self.min_region}")
+            raise ArgumentError(
+                "min_region", f"expected min_region as a share from 0 to 1, got {self.min_region}"
+            )
 
     def __bool__(self) -> bool:
         return self != AS_IS

@@ -9,6 +9,7 @@ from typing import BinaryIO, Protocol
 from PIL import Image
 
 from pixelwise.core.classes import Classes
+from pixelwise.core.errors import ArgumentError
 from pixelwise.core.pictures.geotiff import Georeference, georeference_of
 from pixelwise.core.pictures.pages import Page
 from pixelwise.core.pictures.reading import Encoded
@@ -18,6 +19,17 @@ from pixelwise.inference.probabilities import Beliefs
 
 Size = tuple[int, int]
 """(height, width)"""
+
+
+class FileIds(Protocol):
+    """The ids that labels have in the file they came from: `ids` (C,) of the classes. palette: the file's."""
+
+    @property
+    def ids(self) -> Labels: ...
+    @property
+    def file_classes(self) -> Classes: ...
+    @property
+    def palette(self) -> list[int] | None: ...
 
 
 class Savable(Protocol):
@@ -68,7 +80,9 @@ class Saving:
 
     def __post_init__(self) -> None:
         if not 0 <= self.tolerance < math.inf:
-            raise ValueError(f"expected a tolerance of at least 0 pixels, got {self.tolerance}")
+            raise ArgumentError(
+                "tolerance", f"expected a tolerance of at least 0 pixels, got {self.tolerance}"
+            )
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from pixelwise.core.errors import ArgumentError
 from pixelwise.core.files import Write, write_together
 from pixelwise.core.pictures.geotiff import write_geotiff
 from pixelwise.core.pictures.writing import save_picture
@@ -95,7 +96,7 @@ def expect_kinds(save: Sequence[str], of_pictures: bool = False) -> None:
     """
     known = [kind for kind, entry in KINDS.items() if not (of_pictures and entry.is_hidden)]
     if unknown := [kind for kind in save if kind not in known]:
-        raise ValueError(f"expected kinds among {', '.join(known)}, got {', '.join(unknown)}")
+        raise ArgumentError("save", f"expected kinds among {', '.join(known)}, got {', '.join(unknown)}")
 
 
 def saved_notes(result: Savable, kinds: Sequence[str]) -> list[str]:

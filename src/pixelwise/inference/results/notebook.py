@@ -73,11 +73,11 @@ def plotted(overlay: Image.Image, areas: Sequence[Area], classes: Classes, axes:
     place.imshow(np.asarray(overlay))
     place.set_axis_off()
     colours = tints(classes)
-    shown = [
-        patches.Patch(color=np.divide(colours[area.id], 255), label=f"{area.name} {area.area:.1%}")
-        for area in areas
-    ]
-    place.legend(handles=shown, loc="upper center", bbox_to_anchor=(0.5, 0), ncols=3, frameon=False)
+    shown = [patches.Patch(color=np.divide(colours[area.id], 255)) for area in areas]
+    below = {"loc": "upper center", "bbox_to_anchor": (0.5, 0), "ncols": 3, "frameon": False}
+    legend = place.legend(shown, [str(area.id) for area in areas], **below)
+    for text, area in zip(legend.get_texts(), areas, strict=True):  # a label is left out if it starts with _
+        text.set(parse_math=False, text=f"{printable(area.name)} {area.area:.1%}")
     found: Axes = place
     return found
 

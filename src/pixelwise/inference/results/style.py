@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from pixelwise.core.errors import ArgumentError
 from pixelwise.core.terminal import printable
 from pixelwise.inference.results.backdrops import TRANSPARENT, expect_backdrop, file_of
 
@@ -22,7 +23,7 @@ class Style:
 
     def __post_init__(self) -> None:
         if not 0 <= self.opacity <= 1:
-            raise ValueError(f"opacity is a share from 0 to 1, got {self.opacity}")
+            raise ArgumentError("opacity", f"opacity is a share from 0 to 1, got {self.opacity}")
         expect_backdrop(self.background)
 
     def __str__(self) -> str:

@@ -1,9 +1,10 @@
 """Pictures of cloud storage and other places that fsspec knows by URL: s3://, gs://, az:// and more."""
 
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Any
+from typing import Any, BinaryIO
 
 from pixelwise.core.errors import ImageError, MissingExtraError
 from pixelwise.core.pictures.reading import Encoded
@@ -13,6 +14,8 @@ from pixelwise.inference.sources.urls import ALLOW, MOST_BYTES, file_name, name_
 _STORES = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oci", "oss", "hf", "memory"})
 """Schemes whose servers are public or chosen by the user's own settings. Others may reach into the own
 network or the disk: they must be allowed, as private addresses must."""
+
+_PART = 1_000_000  # bytes that are read at a time
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,10 @@ class StoredFile:
     def read(self) -> Encoded:
         """The content. Raises ImageError if the file cannot be read or is too large."""
         return self.store.content(self.path, shown_url(self.url))
+
+    def copy(self, to: BinaryIO, most_bytes: int) -> None:
+        """Write the content to an open file. Raises ImageError as `read` does."""
+        self.store.copy(to, most_bytes, self.path, shown_url(self.url))
 
 
 class Store:
@@ -81,17 +88,23 @@ class Store:
 
         Raises ImageError if it cannot be read or is too large.
         """
-        shown = shown or self.shown
+        content = io.BytesIO()
+        self.copy(content, MOST_BYTES, path, shown)
+        return Encoded(content.getvalue(), shown or self.shown)
+
+    def copy(self, to: BinaryIO, most_bytes: int, path: str | None = None, shown: str | None = None) -> None:
+        """Write such content to an open file. Raises ImageError as `content` does."""
+        shown, left = shown or self.shown, most_bytes
         try:
             with self._system.open(path or self._path, "rb") as file:
-                content: bytes = file.read(MOST_BYTES + 1)
+                while left >= 0 and (part := file.read(min(_PART, left + 1))):
+                    to.write(part)
+                    left -= len(part)
         except Exception as problem:  # of any file system's library
             raise self._fault(problem, shown) from problem
-        if len(content) > MOST_BYTES:
-            raise ImageError(
-                f"{shown}: expected at most {MOST_BYTES // 1_000_000} MB, got more", "download it first"
-            )
-        return Encoded(content, shown)
+        if left < 0:
+            limit = f"expected at most {most_bytes // 1_000_000} MB"
+            raise ImageError(f"{shown}: {limit}, got more", "download it first")
 
     def _fault(self, problem: Exception, shown: str | None = None) -> ImageError:
         shown = shown or self.shown

@@ -17,6 +17,7 @@ from pixelwise.inference.outputs.finished_results import is_result
 from pixelwise.inference.sources.cloud import Store
 from pixelwise.inference.sources.given import path_of, read_stdin
 from pixelwise.inference.sources.urls import fetched, is_url, name_of, scheme_of, shown_url
+from pixelwise.inference.sources.video_urls import MOST_BYTES, Fetch, fetch_of
 from pixelwise.inference.video.reading import is_camera
 
 # fmt: off
@@ -44,13 +45,15 @@ STDIN = "-"
 class Found:
     """A file to read, with its path relative to its input folder, or the problem with an input.
 
-    path: the URL of what is not a file of this machine, or STDIN; then `read` gives its content.
+    path: the URL of what is not a file of this machine, or STDIN; then `read` gives its content, or `fetch`
+    that of a video.
     """
 
     path: Path | str
     place: PurePath
     problem: PixelwiseError | None = None
     read: Callable[[], Encoded] | None = None
+    fetch: Fetch | None = None
 
 
 _NO_PICTURES = "no pictures in this folder"
@@ -78,9 +81,9 @@ def find_pictures(
 
     A folder yields its files and those of its subfolders that have a picture's extension, with `videos` also
     a video's if PyAV is installed, but no hidden files, none in the folder `output`, and no results of this
-    or another run. Links to folders are not followed. Inputs may be URLs too, of a picture, or of a folder if
-    fsspec knows their scheme. An input that does not exist, or holds neither pictures nor results, becomes
-    one entry with a problem.
+    or another run. Links to folders are not followed. Inputs may be URLs too, of a picture or a video,
+    or of a folder if fsspec knows their scheme. An input that does not exist, or holds neither pictures nor
+    results, becomes one entry with a problem.
     """
     wanted = IMAGE_SUFFIXES | VIDEO_SUFFIXES if videos and videos_are_read() else IMAGE_SUFFIXES
     search = _Search(output, {} if passed_over is None else passed_over, wanted, allow_private_urls)
@@ -114,7 +117,9 @@ def _expand(given: str | Path, search: _Search) -> Iterator[Found]:
 
 def _at_url(url: str, search: _Search) -> Iterator[Found]:
     try:
-        if scheme_of(url) in ("http", "https"):
+        if scheme_of(url) in ("http", "https") and _is_video(name_of(url), search):
+            yield Found(url, PurePath(name_of(url)), fetch=fetch_of(url, search.allow_private))
+        elif scheme_of(url) in ("http", "https"):
             yield Found(url, PurePath(name_of(url)), read=partial(_fetched, url, search.allow_private))
         elif scheme_of(url) == "file":
             yield from _on_disk(path_of(url, search.allow_private), search)
@@ -129,13 +134,20 @@ def _in_store(url: str, search: _Search) -> Iterator[Found]:
     count = 0
     for file in files:
         ending = file.place.suffix.lower()
-        if ending in IMAGE_SUFFIXES or len(files) == 1:
+        if _is_video(file.place.name, search):
+            count += 1
+            yield Found(file.url, file.place, fetch=partial(file.copy, most_bytes=MOST_BYTES))
+        elif ending in IMAGE_SUFFIXES or len(files) == 1:
             count += 1
             yield Found(file.url, file.place, read=file.read)
         elif ending in _KIND_PASSED_OVER:
             search.passed_over.setdefault(_KIND_PASSED_OVER[ending], []).append(file.url)
     if count == 0:
         raise ImageError(f"{shown_url(url)}: {_NO_PICTURES}", _ENDINGS)
+
+
+def _is_video(name: str, search: _Search) -> bool:
+    return PurePath(name).suffix.lower() in VIDEO_SUFFIXES & search.endings
 
 
 def _fetched(url: str, allow_private: bool) -> Encoded:

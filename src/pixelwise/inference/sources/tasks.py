@@ -13,6 +13,7 @@ from pixelwise.core.terminal import printable
 from pixelwise.inference.outputs.finished_results import RESERVED, Ledger
 from pixelwise.inference.sources.files import PassedOver, find_pictures
 from pixelwise.inference.sources.urls import shown_url
+from pixelwise.inference.sources.video_urls import Fetch
 from pixelwise.inference.video.reading import is_camera
 
 _URL_AS_PATH = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+:/")  # a path keeps one of the two slashes
@@ -23,8 +24,8 @@ class Task:
     """A picture, its place below the folder it was found in and the stem of its results below the output
     folder; or an input with a problem.
 
-    path: a URL, or STDIN, if it is not a file; `read` gives its content then. page: which one, of a file that
-    holds several.
+    path: a URL, or STDIN, if it is not a file; `read` gives its content then, or `fetch` that of a video.
+    page: which one, of a file that holds several.
     """
 
     path: Path | str
@@ -33,13 +34,13 @@ class Task:
     problem: PixelwiseError | None = None
     read: Callable[[], Encoded] | None = None
     page: Page | None = None
+    fetch: Fetch | None = None
 
     @property
     def is_video(self) -> bool:
         """Whether this is a video, by the name of its file, or a camera."""
-        return is_camera(self.path) or (
-            isinstance(self.path, Path) and self.path.suffix.lower() in VIDEO_SUFFIXES
-        )
+        is_file = isinstance(self.path, Path) and self.path.suffix.lower() in VIDEO_SUFFIXES
+        return is_file or is_camera(self.path) or self.fetch is not None
 
     @property
     def shown(self) -> str:
@@ -84,7 +85,7 @@ def plan(
         for page in each:
             place = found.place if page is None else _place_of(page, found.place)
             stem = ledger.stem_for(found.path, place, taken)
-            tasks.append(Task(found.path, place, stem, read=found.read, page=page))
+            tasks.append(Task(found.path, place, stem, read=found.read, page=page, fetch=found.fetch))
     return tasks
 
 

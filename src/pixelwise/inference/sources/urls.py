@@ -1,4 +1,4 @@
-"""Fetch pictures from http(s) URLs that nobody vouches for.
+"""Fetch pictures and videos from http(s) URLs that nobody vouches for.
 
 A URL may name a service of the own network, or redirect to one (server-side request forgery). So the address
 of every host is looked up once and checked, and the connection goes to that very address: a name that changes
@@ -6,6 +6,7 @@ its address between the check and the connection (DNS rebinding) gains nothing. 
 """
 
 import http.client
+import io
 import ipaddress
 import re
 import socket
@@ -15,6 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import PurePosixPath
+from typing import BinaryIO
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from pixelwise.core.errors import ImageError
@@ -28,6 +30,7 @@ SECONDS = 60.0
 
 ALLOW = "allow it with --allow-private-urls, in Python with allow_private_urls=True"
 
+_DOWNLOAD = "download it first"
 _SILENCE = 15.0  # seconds without a byte
 _REDIRECTS = 5
 _PART = 65_536
@@ -81,11 +84,19 @@ def file_name(text: str) -> str:
 def fetched(
     url: str, allow_private: bool = False, most_bytes: int = MOST_BYTES, seconds: float = SECONDS
 ) -> bytes:
-    """The content of an http(s) URL. Proxies that the environment names are not used.
+    """The picture file of an http(s) URL. Raises ImageError as `fetch` does."""
+    content = io.BytesIO()
+    fetch(url, content, "image", allow_private, most_bytes, seconds)
+    return content.getvalue()
 
-    allow_private: whether the host may be this machine or one of its private network. Raises ImageError for
-    other schemes and private addresses, for answers other than 200, for content that is too large, too slow,
-    shorter than announced, compressed in transit, or said to be text, audio or video.
+
+def fetch(url: str, file: BinaryIO, kind: str, allow_private: bool, most_bytes: int, seconds: float) -> None:
+    """Write the content of an http(s) URL to an open file. Proxies that the environment names are not used.
+
+    kind: "image" or "video". allow_private: whether the host may be this machine or one of its private
+    network. Raises ImageError for other schemes and private addresses, for answers other than 200, for
+    content that is too large, too slow, shorter than announced, compressed in transit, or said to be of
+    another kind, text or audio.
     """
     deadline = time.monotonic() + seconds
     shown, here = shown_url(url), url
@@ -93,11 +104,11 @@ def fetched(
         parts = _parts(here, shown)
         addresses = _addresses(parts, shown, allow_private)
         with _connection(parts, addresses, deadline, shown) as connection:
-            answer = _answer(connection, parts)
+            answer = _answer(connection, parts, kind)
             if answer.status in (301, 302, 303, 307, 308):
                 here = urljoin(here, answer.headers.get("Location") or "")
                 continue
-            return _content(answer, most_bytes, shown)
+            return _copy(answer, file, kind, most_bytes, shown)
     raise ImageError(f"{shown}: more than {_REDIRECTS} redirects, the last to {shown_url(here)}")
 
 
@@ -234,36 +245,41 @@ def _reason(problem: Exception) -> str:
     return printable(reason or type(problem).__name__)[:160]
 
 
-def _answer(connection: _Connection, parts: SplitResult) -> http.client.HTTPResponse:
+def _answer(connection: _Connection, parts: SplitResult, kind: str) -> http.client.HTTPResponse:
     path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")
     query = f"?{quote(parts.query, safe='/%:@!$&()*+,;=~-._?')}" if parts.query else ""
-    headers = {"Accept": "image/*", "Accept-Encoding": "identity", "User-Agent": "pixelwise"}
+    headers = {"Accept": f"{kind}/*", "Accept-Encoding": "identity", "User-Agent": "pixelwise"}
     connection.request("GET", path + query, headers=headers)
     return connection.answer()
 
 
-def _content(answer: http.client.HTTPResponse, most_bytes: int, shown: str) -> bytes:
+def _copy(
+    answer: http.client.HTTPResponse, file: BinaryIO, expected_kind: str, most_bytes: int, shown: str
+) -> None:
     if answer.status != 200:
         raise ImageError(f"{shown}: the server answered {answer.status} {printable(answer.reason)}"[:300])
     encoding = answer.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in ("", "identity"):
         raise ImageError(f"{shown}: the server sent {printable(encoding)[:40]} data, though asked for none")
-    kind = answer.headers.get_content_type() if answer.headers.get("Content-Type") else "image/*"
-    if kind.partition("/")[0] in ("text", "video", "audio"):
-        hint = "download it and segment the file" if kind.startswith("video/") else None
-        raise ImageError(f"{shown}: expected an image, got {printable(kind)[:60]}", hint)
+    kind = answer.headers.get_content_type() if answer.headers.get("Content-Type") else "application/*"
+    if kind.partition("/")[0] in {"text", "audio", "image", "video"} - {expected_kind}:
+        hint = f"a video's name ends in .mp4 or alike: {_DOWNLOAD}" if kind.startswith("video/") else None
+        what = "an image" if expected_kind == "image" else "a video"
+        raise ImageError(f"{shown}: expected {what}, got {printable(kind)[:60]}", hint)
     length = answer.headers.get("Content-Length", "")
     expected = int(length) if length.isdecimal() and len(length) < 20 and not answer.chunked else None
     limit = f"expected at most {most_bytes // 1_000_000} MB"
     if expected is not None and expected > most_bytes:
-        raise ImageError(f"{shown}: {limit}, got {expected // 1_000_000} MB", "download it first")
-    content = bytearray()
+        raise ImageError(f"{shown}: {limit}, got {expected // 1_000_000} MB", _DOWNLOAD)
+    count = 0
     while part := answer.read(_PART):
-        content += part
-        if len(content) > most_bytes:
-            raise ImageError(f"{shown}: {limit}, got more", "download it first")
-    if expected is not None and len(content) < expected:
-        raise ImageError(f"{shown}: the server announced {expected} bytes and sent {len(content)}")
-    if not content:
-        raise ImageError(f"{shown}: expected a picture, got no bytes")
-    return bytes(content)
+        file.write(part)
+        count += len(part)
+        if count > most_bytes:
+            raise ImageError(f"{shown}: {limit}, got more", _DOWNLOAD)
+    if expected is not None and count < expected:
+        raise ImageError(f"{shown}: the server announced {expected} bytes and sent {count}")
+    if not count:
+        raise ImageError(
+            f"{shown}: expected a {'picture' if expected_kind == 'image' else 'video'}, got no bytes"
+        )

@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Protocol
 
 from pixelwise.core.errors import ImageError
+from pixelwise.core.terminal import printable
 from pixelwise.core.threads import in_order
 from pixelwise.core.types import RGBImage
 from pixelwise.crf import Preset, load_preset
 from pixelwise.inference.crf_refiner import DEFAULT_PRESET, CRFRefiner, Refiner
 from pixelwise.inference.segmentation import Segmentation
+from pixelwise.inference.sources.urls import shown_url
+from pixelwise.inference.sources.video_urls import local_video
 from pixelwise.inference.video.reading import Frame, Video
 from pixelwise.inference.video.smoothing import HELD, SMOOTHINGS, Segmented, context, smoothed
 
@@ -29,10 +32,18 @@ class Scorer(Protocol):
 
 
 def timed(
-    predictor: Scorer, source: str | Path, every: int, smooth: str | None, workers: int
+    predictor: Scorer,
+    source: str | Path,
+    every: int,
+    smooth: str | None,
+    workers: int,
+    allow_private_urls: bool = False,
 ) -> Iterator[tuple[float, Segmentation]]:
-    """(time in seconds, result) of a video's frames, in order, as `segmented` gives them."""
-    with Video(source) as video:
+    """(time in seconds, result) of a video's frames, in order, as `segmented` gives them. source: a file, a
+    camera or a URL.
+    """
+    shown = shown_url(source) if isinstance(source, str) else printable(source)
+    with local_video(source, allow_private_urls) as file, Video(file, shown) as video:
         for entry in segmented(predictor, video, every, smooth, 0, workers):
             yield entry.seconds(video.time_base), entry.result
 

@@ -60,11 +60,11 @@ class Frame:
 class Video:
     """An open video; a context manager. Notes on faults are complete when the frames have been read."""
 
-    def __init__(self, source: str | Path) -> None:
-        """`source`: a file, or a camera such as camera:0. Raises ImageError if it holds no video that can be
-        read, or if PyAV is missing.
+    def __init__(self, source: str | Path, shown: str | None = None) -> None:
+        """`source`: a file, or a camera such as camera:0, called `shown` in messages. Raises ImageError if it
+        holds no video that can be read, or if PyAV is missing.
         """
-        self.shown = printable(source)
+        self.shown = printable(source) if shown is None else shown
         try:
             import av
         except ModuleNotFoundError:

@@ -194,11 +194,11 @@ class VideoResults:
         write_atomically(self._scratch / "progress.json", lambda file: file.write(content))
 
     def clear(self) -> None:
-        """Remove what an earlier run with another video or model has left, and its frames."""
+        """Remove what an earlier run with another video or model has left, and its frames of these kinds."""
         self.finish()
         with suppress(OSError):
             for path in self.folder.iterdir():
-                if any(_is_of(path, kind) for kind in KINDS):
+                if any(_is_of(path, kind) for kind in self.of_frames):
                     path.unlink()
 
     def finish(self) -> None:
@@ -293,9 +293,8 @@ def _saved_frame(results: VideoResults, entry: Segmented) -> Saved:
 
 def _notes(video: Video, motion: Motion, progress: Progress, classes: Classes) -> list[str]:
     notes = [
-        f"{progress.frames} frames"
-        if motion.every == 1
-        else f"{progress.frames} frames, every {motion.every}"
+        f"{progress.frames} frame{'s' * (progress.frames != 1)}"
+        + (f", every {motion.every}" if motion.every > 1 else "")
     ]
     if motion.smooth is not None:
         notes.append("smoothed over time by " + ("the CRF" if motion.smooth == "crf" else "a running mean"))
