@@ -21,7 +21,8 @@ std::size_t count_confusion(Array<const std::uint8_t, 1> truth, Array<const std:
 }
 
 void label_pixels(Array<const float, 3> scores, Array<std::uint8_t, 2> labels, Array<std::int64_t, 1> pixels,
-                  Array<double, 1> confidence) {
+                  Array<double, 1> confidence, int threads) {
+    require_threads(threads);
     require(scores.size() > 0 && labels.size() > 0, "scores and labels may not be empty");
     require(scores.shape(0) <= 256, "at most 256 classes fit into uint8 labels");
     require_sides(scores.shape(1), scores.shape(2));
@@ -30,7 +31,8 @@ void label_pixels(Array<const float, 3> scores, Array<std::uint8_t, 2> labels, A
             "pixels and confidence need one entry per class");
     const Released released;
     pixelwise::label_pixels(scores.data(), scores.shape(0), {scores.shape(1), scores.shape(2)},
-                            {labels.shape(0), labels.shape(1)}, labels.data(), pixels.data(), confidence.data());
+                            {labels.shape(0), labels.shape(1)}, labels.data(), pixels.data(), confidence.data(),
+                            threads);
 }
 
 void pixel_confidence(Array<const float, 3> scores, Array<float, 2> confidence) {
@@ -50,6 +52,33 @@ void pixel_probabilities(Array<const float, 3> scores, Array<float, 3> probabili
     const Released released;
     pixelwise::pixel_probabilities(scores.data(), scores.shape(0), {scores.shape(1), scores.shape(2)},
                                    {probabilities.shape(1), probabilities.shape(2)}, probabilities.data());
+}
+
+void add_probabilities(Array<const float, 3> scores, Array<const float, 1> of_rows, Array<const float, 1> of_columns,
+                       std::size_t top, std::size_t left, Array<float, 3> total) {
+    require(scores.size() > 0 && of_rows.size() > 0 && of_columns.size() > 0, "scores and weights may not be empty");
+    require(scores.shape(0) == total.shape(0), "scores and total differ in classes");
+    require_sides(scores.shape(1), scores.shape(2));
+    require_sides(total.shape(1), total.shape(2));
+    const pixelwise::Part part{
+        top, left, {of_rows.shape(0), of_columns.shape(0)}, {total.shape(1), total.shape(2)}};
+    require(top < total.shape(1) && part.size.height <= total.shape(1) - top && left < total.shape(2) &&
+                part.size.width <= total.shape(2) - left,
+            "the part reaches beyond the total");
+    const Released released;
+    pixelwise::add_probabilities(scores.data(), scores.shape(0), {scores.shape(1), scores.shape(2)}, part,
+                                 of_rows.data(), of_columns.data(), total.data());
+}
+
+void enlarge(Array<const float, 3> scores, std::size_t stride, Array<float, 3> out) {
+    require(scores.size() > 0 && out.size() > 0, "scores may not be empty");
+    require(stride > 0, "the stride is at least 1");
+    require(scores.shape(0) == out.shape(0), "scores and the result differ in classes");
+    require_sides(scores.shape(1), scores.shape(2));
+    require_sides(out.shape(1), out.shape(2));
+    const Released released;
+    pixelwise::enlarge(scores.data(), scores.shape(0), {scores.shape(1), scores.shape(2)}, stride,
+                       {out.shape(1), out.shape(2)}, out.data());
 }
 
 pixelwise::LabelMap label_map(Array<std::uint8_t, 2>& labels) {
@@ -85,7 +114,7 @@ NB_MODULE(_core, module) {
                "Add to matrix[t, p] the pixels of truth t predicted as p; return the index of the first id out of range, "
                "or the number of pixels.");
     module.def("label_pixels", &label_pixels, "scores"_a, "labels"_a,
-               "pixels"_a, "confidence"_a,
+               "pixels"_a, "confidence"_a, "threads"_a = 1,
                "Interpolate scores (C, h, w) to labels' size (H, W) and fill in the best class per pixel; add per class "
                "the pixel count and the sum of their probabilities.");
     module.def("pixel_confidence", &pixel_confidence, "scores"_a, "confidence"_a,
@@ -93,6 +122,12 @@ NB_MODULE(_core, module) {
     module.def("pixel_probabilities", &pixel_probabilities, "scores"_a,
                "probabilities"_a,
                "Interpolate scores (C, h, w) to probabilities' size (C, H, W) and take the softmax over classes.");
+    module.def("add_probabilities", &add_probabilities, "scores"_a, "of_rows"_a, "of_columns"_a, "top"_a, "left"_a,
+               "total"_a,
+               "Interpolate scores (C, h, w) to (rows, columns), take the softmax and add it, times the weights of rows "
+               "and columns, to total (C, H, W) from `top` and `left` on.");
+    module.def("enlarge", &enlarge, "scores"_a, "stride"_a, "out"_a,
+               "Interpolate scores (C, h, w) to out (C, H, W), so that cell (i, j) lies at pixel (i, j) * stride.");
     module.def("keep_largest_region", &keep_largest_region, "labels"_a, "background"_a,
                "Give background to every region (4-connected pixels of one label) of another label but the largest.");
     module.def("fill_holes", &fill_holes, "labels"_a, "background"_a,

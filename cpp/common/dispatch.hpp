@@ -118,6 +118,24 @@ struct LearningRoutines {
                                 std::ptrdiff_t end, float* sums);
 };
 
+// The loops of resample.hpp, over `count` neighbouring pixels.
+struct ResamplingRoutines {
+    // out = upper + weight * (lower - upper).
+    void (*blend)(const float* upper, const float* lower, float weight, std::ptrdiff_t count, float* out);
+
+    // out[x] lies between in[low[x]] and the next number, which has this weight. low must not fall. Up to 32 numbers
+    // after the last one are read.
+    void (*stretch)(const float* in, const std::int32_t* low, const float* weight, std::ptrdiff_t count, float* out);
+
+    // The largest of the scores (classes, stride) of each pixel, its class, the lowest on ties, and its probability.
+    void (*best_of)(const float* scores, std::ptrdiff_t classes, std::ptrdiff_t stride, std::ptrdiff_t count,
+                    float* best, std::int32_t* label, float* confidence);
+
+    // The probabilities of one class; add_softmax adds exp(scores - best) * factor.
+    void (*softmax)(const float* scores, std::ptrdiff_t count, const float* best, const float* confidence, float* out);
+    void (*add_softmax)(const float* scores, std::ptrdiff_t count, const float* best, const float* factor, float* out);
+};
+
 struct Routines {
     const char* name;
 
@@ -158,6 +176,7 @@ struct Routines {
 
     const ConvolutionRoutines* convolution;
     const LearningRoutines* learning;
+    const ResamplingRoutines* resampling;
 };
 
 // The dispatch table of the best set that this processor runs. `force` ("baseline", "avx2", "avx512") overrides the

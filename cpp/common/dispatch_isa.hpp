@@ -24,6 +24,7 @@
                    std::ptrdiff_t c_stride, bool add);                                  \
     extern const ConvolutionRoutines convolution_routines;                                \
     extern const LearningRoutines learning_routines;                                      \
+    extern const ResamplingRoutines resampling_routines;                                  \
     extern const Routines routines;                                                       \
     }
 

@@ -1,160 +1,176 @@
 #include "common/resample.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <vector>
 
+#include "common/dispatch.hpp"
 #include "common/threads.hpp"
-
-// One source, compiled for several instruction sets; glibc's loader picks the best one the processor has.
-#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
-#define PIXELWISE_MULTIVERSION __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define PIXELWISE_MULTIVERSION
-#endif
 
 namespace pixelwise {
 namespace {
 
-// Where output position i lies between two input cells: (1 - weight) * in[low] + weight * in[high].
+using Index = std::ptrdiff_t;
+
+constexpr std::size_t slack = 32;  // numbers after a row of cells that stretch() may read
+constexpr std::size_t block = 256;  // pixels whose scores stay in the processor's nearest memory
+
+// Where output position i lies between two input cells: (1 - weight) * in[low] + weight * in[low + 1].
 struct Axis {
-    std::vector<std::int32_t> low, high;
+    std::vector<std::int32_t> low;
     std::vector<float> weight;
 
-    Axis(std::size_t from, std::size_t to) : low(to), high(to), weight(to) {
-        const double scale = static_cast<double>(from) / static_cast<double>(to);
+    // Positions are (i + offset) * scale - offset, clamped to the cells.
+    Axis(std::size_t from, std::size_t to, double scale, double offset) : low(to), weight(to) {
         for (std::size_t i = 0; i < to; ++i) {
-            const double position =
-                std::clamp((static_cast<double>(i) + 0.5) * scale - 0.5, 0.0, static_cast<double>(from - 1));
+            const double position = std::clamp((static_cast<double>(i) + offset) * scale - offset, 0.0,
+                                               static_cast<double>(from - 1));
             low[i] = static_cast<std::int32_t>(position);
-            high[i] = static_cast<std::int32_t>(std::min<std::size_t>(low[i] + 1, from - 1));
             weight[i] = static_cast<float>(position - low[i]);
         }
     }
+    Axis(std::size_t from, std::size_t to)
+        : Axis(from, to, static_cast<double>(from) / static_cast<double>(to), 0.5) {}
 };
 
-// exp(x) for x <= 0 to a relative error below 1e-6: 2^n by the exponent bits, 2^f by a polynomial. NaN stays NaN.
-// Branch-free, so that loops over it vectorise.
-inline float exp_nonpositive(float x) {
-    const float power_of_2 = x * 1.44269504f;
-    const float t = power_of_2 > -126.0f ? power_of_2 : -126.0f;  // a number, whatever x is
-    const std::int32_t n = static_cast<std::int32_t>(t - 0.5f);   // rounds to nearest, since t <= 0
-    const float f = (power_of_2 < -126.0f ? t : power_of_2) - static_cast<float>(n);  // in [-0.5, 0.5], or NaN
-    float p = 1.5403530e-4f;
-    p = p * f + 1.3333558e-3f;
-    p = p * f + 9.6181291e-3f;
-    p = p * f + 5.5504109e-2f;
-    p = p * f + 2.4022651e-1f;
-    p = p * f + 6.9314718e-1f;
-    p = p * f + 1.0f;
-    const std::int32_t bits = (n + 127) << 23;
-    float power;
-    std::memcpy(&power, &bits, sizeof power);
-    return p * power;
-}
+const ResamplingRoutines& routines() { return *find_routines()->resampling; }
 
-// The output rows one by one: scores() is (classes, to.width) of the row that was requested last.
-class Rows {
+// The rows of cells between which an output row lies, blended: (classes, stride).
+class BlendedRows {
   public:
-    Rows(const float* scores, std::size_t classes, Grid from, Grid to)
-        : source_(scores), classes_(classes), from_(from), to_(to), y_(from.height, to.height),
-          x_(from.width, to.width), blended_(from.width), row_(classes * to.width) {}
+    BlendedRows(const float* scores, std::size_t classes, Grid from)
+        : source_(scores), classes_(classes), from_(from), stride_(from.width + slack), rows_(classes * stride_) {}
 
-    PIXELWISE_MULTIVERSION void compute(std::size_t row) {
-        const float t = y_.weight[row];
-        const std::int32_t *__restrict low = x_.low.data(), *__restrict high = x_.high.data();
-        const float* __restrict weight = x_.weight.data();
-        float* __restrict blended = blended_.data();
+    void compute(const Axis& y, std::size_t row) {
+        const std::size_t low = static_cast<std::size_t>(y.low[row]), high = std::min(low + 1, from_.height - 1);
         for (std::size_t c = 0; c < classes_; ++c) {
             const float* plane = source_ + c * from_.height * from_.width;
-            const float* upper = plane + static_cast<std::size_t>(y_.low[row]) * from_.width;
-            const float* lower = plane + static_cast<std::size_t>(y_.high[row]) * from_.width;
-            for (std::size_t x = 0; x < from_.width; ++x) blended[x] = upper[x] + t * (lower[x] - upper[x]);
-            float* __restrict out = row_.data() + c * to_.width;
-            for (std::size_t x = 0; x < to_.width; ++x)
-                out[x] = blended[low[x]] + weight[x] * (blended[high[x]] - blended[low[x]]);
+            float* out = rows_.data() + c * stride_;
+            routines().blend(plane + low * from_.width, plane + high * from_.width, y.weight[row],
+                             static_cast<Index>(from_.width), out);
+            out[from_.width] = out[from_.width - 1];
         }
     }
 
-    const float* scores() const { return row_.data(); }
+    // The scores of `count` pixels of the row from column `left` on.
+    void stretch(std::size_t c, const Axis& x, std::size_t left, std::size_t count, float* out) const {
+        routines().stretch(rows_.data() + c * stride_, x.low.data() + left, x.weight.data() + left,
+                           static_cast<Index>(count), out);
+    }
 
   private:
     const float* source_;
     std::size_t classes_;
-    Grid from_, to_;
-    Axis y_, x_;
-    std::vector<float> blended_, row_;
+    Grid from_;
+    std::size_t stride_;
+    std::vector<float> rows_;
 };
 
-PIXELWISE_MULTIVERSION
-void best_of(const float* scores, std::size_t classes, std::size_t width, float* best, std::int32_t* label,
-             float* confidence) {
-    std::copy(scores, scores + width, best);
-    std::fill(label, label + width, 0);
-    for (std::size_t c = 1; c < classes; ++c) {
-        const float* score = scores + c * width;
-        const std::int32_t id = static_cast<std::int32_t>(c);
-        for (std::size_t x = 0; x < width; ++x) {
-            label[x] = score[x] > best[x] ? id : label[x];
-            best[x] = score[x] > best[x] ? score[x] : best[x];
-        }
-    }
-    std::fill(confidence, confidence + width, 0.0f);
-    for (std::size_t c = 0; c < classes; ++c) {
-        const float* score = scores + c * width;
-        for (std::size_t x = 0; x < width; ++x) confidence[x] += exp_nonpositive(score[x] - best[x]);
-    }
-    for (std::size_t x = 0; x < width; ++x) confidence[x] = 1.0f / confidence[x];
-}
+// Neighbouring pixels of a row: scores (classes, block), labels, best scores and the probabilities of these.
+struct Block {
+    std::size_t row, left, count;
+    const float* scores;
+    const std::int32_t* label;
+    const float *best, *confidence;
+};
 
-PIXELWISE_MULTIVERSION
-void softmax(const float* scores, std::size_t classes, std::size_t width, const float* best, const float* confidence,
-             std::size_t plane, float* probabilities) {
-    for (std::size_t c = 0; c < classes; ++c)
-        for (std::size_t x = 0; x < width; ++x)
-            probabilities[c * plane + x] = exp_nonpositive(scores[c * width + x] - best[x]) * confidence[x];
-}
-
-// Calls work(row, its scores, labels, best scores and their probabilities) for every row of the output.
+// Calls work(block) for every block of the output rows that belong to `member`.
 template <class Work>
-void for_rows(const float* scores, std::size_t classes, Grid from, Grid to, const Work& work) {
-    Rows rows(scores, classes, from, to);
-    std::vector<float> best(to.width), confidence(to.width);
-    std::vector<std::int32_t> label(to.width);
-    for (std::size_t y = 0; y < to.height; ++y) {
-        InterruptScope::answer();
-        rows.compute(y);
-        best_of(rows.scores(), classes, to.width, best.data(), label.data(), confidence.data());
-        work(y, rows.scores(), label.data(), best.data(), confidence.data());
+void for_blocks(const Member& member, const float* scores, std::size_t classes, Grid from, Grid to, const Work& work) {
+    const Axis y(from.height, to.height), x(from.width, to.width);
+    BlendedRows rows(scores, classes, from);
+    std::vector<float> stretched(classes * block), best(block), confidence(block);
+    std::vector<std::int32_t> label(block);
+    const Member::Range own = member.share(static_cast<Index>(to.height));
+    for (std::size_t row = static_cast<std::size_t>(own.begin); row < static_cast<std::size_t>(own.end); ++row) {
+        member.go_on();
+        rows.compute(y, row);
+        for (std::size_t left = 0; left < to.width; left += block) {
+            const std::size_t count = std::min(block, to.width - left);
+            for (std::size_t c = 0; c < classes; ++c)
+                rows.stretch(c, x, left, count, stretched.data() + c * block);
+            routines().best_of(stretched.data(), static_cast<Index>(classes), block, static_cast<Index>(count),
+                               best.data(), label.data(), confidence.data());
+            work(Block{row, left, count, stretched.data(), label.data(), best.data(), confidence.data()});
+        }
     }
 }
 
 }  // namespace
 
 void label_pixels(const float* scores, std::size_t classes, Grid from, Grid to, std::uint8_t* labels,
-                  std::int64_t* pixels, double* confidence) {
-    for_rows(scores, classes, from, to,
-             [&](std::size_t y, const float*, const std::int32_t* label, const float*, const float* sure) {
-                 for (std::size_t x = 0; x < to.width; ++x) {
-                     labels[y * to.width + x] = static_cast<std::uint8_t>(label[x]);
-                     ++pixels[label[x]];
-                     confidence[label[x]] += sure[x];
-                 }
-             });
+                  std::int64_t* pixels, double* confidence, int threads) {
+    const std::size_t members = static_cast<std::size_t>(threads);
+    std::vector<std::int64_t> counts(members * classes);
+    std::vector<double> sums(members * classes);
+    run_team(threads, [&](const Member& member) {
+        const std::size_t own = static_cast<std::size_t>(member.index) * classes;
+        for_blocks(member, scores, classes, from, to, [&](const Block& found) {
+            std::uint8_t* out = labels + found.row * to.width + found.left;
+            for (std::size_t x = 0; x < found.count;) {  // runs of one label
+                const std::int32_t label = found.label[x];
+                const std::size_t start = x;
+                double sum = 0.0;
+                for (; x < found.count && found.label[x] == label; ++x) {
+                    out[x] = static_cast<std::uint8_t>(label);
+                    sum += found.confidence[x];
+                }
+                counts[own + static_cast<std::size_t>(label)] += static_cast<std::int64_t>(x - start);
+                sums[own + static_cast<std::size_t>(label)] += sum;
+            }
+        });
+    });
+    for (std::size_t i = 0; i < members * classes; ++i) {
+        pixels[i % classes] += counts[i];
+        confidence[i % classes] += sums[i];
+    }
 }
 
 void pixel_confidence(const float* scores, std::size_t classes, Grid from, Grid to, float* confidence) {
-    for_rows(scores, classes, from, to,
-             [&](std::size_t y, const float*, const std::int32_t*, const float*, const float* sure) {
-                 std::copy(sure, sure + to.width, confidence + y * to.width);
-             });
+    run_team(1, [&](const Member& member) {
+        for_blocks(member, scores, classes, from, to, [&](const Block& found) {
+            std::copy(found.confidence, found.confidence + found.count,
+                      confidence + found.row * to.width + found.left);
+        });
+    });
 }
 
 void pixel_probabilities(const float* scores, std::size_t classes, Grid from, Grid to, float* probabilities) {
-    for_rows(scores, classes, from, to,
-             [&](std::size_t y, const float* row, const std::int32_t*, const float* best, const float* sure) {
-                 softmax(row, classes, to.width, best, sure, to.height * to.width, probabilities + y * to.width);
-             });
+    run_team(1, [&](const Member& member) {
+        for_blocks(member, scores, classes, from, to, [&](const Block& found) {
+            for (std::size_t c = 0; c < classes; ++c)
+                routines().softmax(found.scores + c * block, static_cast<Index>(found.count), found.best,
+                                   found.confidence,
+                                   probabilities + (c * to.height + found.row) * to.width + found.left);
+        });
+    });
+}
+
+void add_probabilities(const float* scores, std::size_t classes, Grid from, const Part& part, const float* of_rows,
+                       const float* of_columns, float* total) {
+    std::vector<float> factor(block);
+    run_team(1, [&](const Member& member) {
+        for_blocks(member, scores, classes, from, part.size, [&](const Block& found) {
+            for (std::size_t x = 0; x < found.count; ++x)
+                factor[x] = found.confidence[x] * of_rows[found.row] * of_columns[found.left + x];
+            for (std::size_t c = 0; c < classes; ++c)
+                routines().add_softmax(found.scores + c * block, static_cast<Index>(found.count), found.best,
+                                       factor.data(),
+                                       total + (c * part.whole.height + part.top + found.row) * part.whole.width +
+                                           part.left + found.left);
+        });
+    });
+}
+
+void enlarge(const float* scores, std::size_t classes, Grid from, std::size_t stride, Grid to, float* out) {
+    const double step = 1.0 / static_cast<double>(stride);
+    const Axis y(from.height, to.height, step, 0.0), x(from.width, to.width, step, 0.0);
+    BlendedRows rows(scores, classes, from);
+    for (std::size_t row = 0; row < to.height; ++row) {
+        InterruptScope::answer();
+        rows.compute(y, row);
+        for (std::size_t c = 0; c < classes; ++c)
+            rows.stretch(c, x, 0, to.width, out + (c * to.height + row) * to.width);
+    }
 }
 
 }  // namespace pixelwise

@@ -260,6 +260,7 @@ const Routines routines = {
     .place = &place,
     .convolution = &convolution_routines,
     .learning = &learning_routines,
+    .resampling = &resampling_routines,
 };
 
 }  // namespace PIXELWISE_ISA

@@ -40,6 +40,8 @@ SIZES = [
     ((30, 41), (3, 4)),
     ((7, 1), (2, 9)),
     ((33, 65), (97, 131)),
+    ((20, 300), (9, 37)),
+    ((40, 70), (61, 300)),
 ]
 
 
@@ -69,6 +71,47 @@ def test_labels_are_the_best_class_and_counts_add_up(small: tuple[int, int], lar
     sure = np.empty(large, np.float32)
     _core.pixel_confidence(scores, sure)
     np.testing.assert_allclose(sure, chosen, atol=2e-6)
+
+
+def test_threads_share_the_rows_and_change_nothing() -> None:
+    scores = np.random.default_rng(3).normal(0, 3, (5, 30, 40)).astype(np.float32)
+    found = []
+    for threads in (1, 2, 5):
+        labels, pixels, confidence = np.empty((71, 90), np.uint8), np.zeros(5, np.int64), np.zeros(5)
+        _core.label_pixels(scores, labels, pixels, confidence, threads)
+        found.append((labels.tolist(), pixels.tolist(), confidence))
+    for other in found[1:]:
+        assert other[:2] == found[0][:2]
+        np.testing.assert_allclose(other[2], found[0][2], rtol=1e-12)
+
+
+def test_weighted_probabilities_are_added_to_a_part_of_the_total() -> None:
+    rng = np.random.default_rng(4)
+    scores = rng.normal(0, 3, (3, 7, 9)).astype(np.float32)
+    of_rows, of_columns = rng.random(11, np.float32), rng.random(300, np.float32)
+    before = rng.random((3, 20, 320), np.float32)
+    total = before.copy()
+    _core.add_probabilities(scores, of_rows, of_columns, 4, 13, total)
+    added = softmax(interpolated(interpolated(scores.astype(float), 11, 1), 300, 2))
+    expected = before.copy()
+    expected[:, 4:15, 13:313] += added * of_rows[:, None] * of_columns
+    np.testing.assert_allclose(total, expected, atol=3e-6)
+    with pytest.raises(ValueError, match="beyond the total"):
+        _core.add_probabilities(scores, of_rows, of_columns, 10, 13, total)
+
+
+@pytest.mark.parametrize("stride", [1, 2, 4, 5])
+def test_enlarged_scores_keep_the_cells_and_lie_on_lines_between_them(stride: int) -> None:
+    scores = np.random.default_rng(5).normal(0, 3, (3, 6, 30)).astype(np.float32)
+    rows, columns = (
+        np.arange(stride * (cells - 1) + 3) / stride for cells in (6, 30)
+    )  # 2 beyond the last cell
+    out = np.empty((3, len(rows), len(columns)), np.float32)
+    _core.enlarge(scores, stride, out)
+    assert (out[:, :-2:stride, :-2:stride] == scores).all()
+    down = np.stack([[np.interp(rows, np.arange(6), line) for line in plane.T] for plane in scores])
+    across = np.stack([[np.interp(columns, np.arange(30), line) for line in plane.T] for plane in down])
+    np.testing.assert_allclose(out, across, atol=1e-5)
 
 
 def test_four_pixels_between_two_cells() -> None:

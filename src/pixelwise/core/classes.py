@@ -2,10 +2,12 @@
 
 import unicodedata
 from dataclasses import dataclass
+from functools import cache
 
 RGB = tuple[int, int, int]
 
 
+@cache
 def voc_palette(entries: int = 256) -> tuple[RGB, ...]:
     """The colours of PASCAL VOC's label files: id 0 is black, 1 dark red, 2 dark green, ...
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from pixelwise.core.errors import EXTRAS, MissingExtraError, ModelError
 from pixelwise.core.terminal import printable
@@ -27,6 +28,8 @@ def to_float16(content: bytes, info: ModelInfo) -> bytes:
 def to_int8(content: bytes, info: ModelInfo, pictures: Sequence[Channel]) -> bytes:
     """The model with weights in int8, a scale for each channel, and activations in uint8, whose ranges are
     the largest that occur in `pictures` (H, W, K), as the net sees them.
+
+    Score maps, and what enlarges and adds them, stay in float32: there int8 costs time and accuracy.
     """
     if not pictures:
         raise ValueError("int8 needs pictures to calibrate on, got none")
@@ -52,8 +55,30 @@ def to_int8(content: bytes, info: ModelInfo, pictures: Sequence[Channel]) -> byt
         given, prepared, small = (Path(folder) / f"{name}.onnx" for name in ("given", "prepared", "small"))
         given.write_bytes(content)
         quant_pre_process(str(given), str(prepared), skip_symbolic_shape=True)  # it folds casts of weights
-        quantize_static(str(prepared), str(small), Pictures(), quant_format=QuantFormat.QDQ, per_channel=True)
+        quantize_static(
+            str(prepared),
+            str(small),
+            Pictures(),
+            quant_format=QuantFormat.QDQ,
+            per_channel=True,
+            nodes_to_exclude=_upsampling_of_scores(onnx.load(prepared).graph),
+        )
         return with_metadata(onnx.load(small), info)
+
+
+def _upsampling_of_scores(graph: Any) -> list[str]:
+    """The names of the nodes from the first ConvTranspose on, which enlarge score maps, and of the
+    convolutions that give these maps.
+    """
+    enlarged: set[str] = set()
+    end = []
+    for node in graph.node:  # every node comes after those whose results it takes
+        if node.op_type == "ConvTranspose" or enlarged & set(node.input):
+            enlarged.update(node.output)
+            end.append(node)
+    taken = {name for node in end for name in node.input}
+    giving = [node for node in graph.node if node.op_type == "Conv" and taken & set(node.output)]
+    return [node.name for node in (*end, *giving)]
 
 
 @contextmanager

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from pixelwise.core.classes import Classes
 from pixelwise.core.pictures.bands import BandForm
 from pixelwise.core.terminal import printable
+from pixelwise.core.threads import thread_count
 from pixelwise.crf import Preset
 from pixelwise.inference.crf_refiner import CRFRefiner
 from pixelwise.inference.engines.devices import crf_device
-from pixelwise.inference.engines.registry import open_model, open_module
+from pixelwise.inference.engines.registry import open_model, open_module, runs_in_torch
 from pixelwise.inference.model_files.model_file import ModelInfo, bundled_names
 from pixelwise.inference.normalisation import Normalisation
 from pixelwise.inference.predictor import Predictor
@@ -84,11 +85,15 @@ def load(
     refuse_of_modules(
         classes=classes, mean=mean, std=std, input_range=input_range, multiple=multiple, bands=bands
     )
-    made, info, identity = open_model(model, threads, engine, precision, device)
+    by_tile = isinstance(tiles, int) and crf is None and not runs_in_torch(model)
+    made, info, identity = open_model(model, 1 if by_tile else threads, engine, precision, device)
     info, identity = at_long_side(info, identity, long_side)
     refiner = None if crf is None else CRFRefiner(crf, threads, crf_device(made))
     source = None if str(model) in bundled_names() else printable(model)
-    return Predictor(made, info, identity, refiner, views, source=source, tiles=tiles)
+    together = thread_count(threads) if by_tile else 1  # quicker than one tile at a time with all threads
+    return Predictor(
+        made, info, identity, refiner, views, source=source, tiles=tiles, tiles_together=together
+    )
 
 
 def refuse_of_modules(*, multiple: int, **own: object) -> None:

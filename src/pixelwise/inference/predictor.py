@@ -25,7 +25,7 @@ from pixelwise.inference.engines.devices import device_of
 from pixelwise.inference.engines.engine import Engine
 from pixelwise.inference.engines.scoring import affordable_size, finite, scored, scoring_bytes
 from pixelwise.inference.model_files.model_file import ModelInfo
-from pixelwise.inference.probabilities import Beliefs, probabilities_of, scores_of
+from pixelwise.inference.probabilities import probabilities_of, scores_of
 from pixelwise.inference.results import notebook
 from pixelwise.inference.results.cleaning import AS_IS, Cleaning
 from pixelwise.inference.results.style import USUAL, Style
@@ -61,12 +61,14 @@ class Predictor:
         source: str | None = None,
         partners: Partners | None = None,
         tiles: str | int | None = None,
+        tiles_together: int = 1,
     ) -> None:
         """`identity` tells models of one name apart: results of another model, `refiner` or `views` are not
         reused. `inputs`: what the net sees, default info.inputs. Where that is not the image alone, sources
         are arrays (H, W, K) of these side by side, or files whose `partners` hold the rest, or files with
         `info.bands`; then `views` is single and `refiner` None. `source`: the file or folder that the model
-        came from, for messages. tiles: how large pictures are cut, see tiles.py.
+        came from, for messages. tiles: how large pictures are cut, see tiles.py; `tiles_together` of them are
+        scored at a time.
         """
         self._shown = f'model "{printable(info.name)}"' + (f" ({source})" if source else "")
         self.inputs = info.inputs if inputs is None else tuple(inputs)
@@ -82,7 +84,7 @@ class Predictor:
         self.info = info
         self.refiner = refiner
         self.views = views
-        self.tiles = check_tiles(tiles)
+        self.tiles, self.tiles_together = check_tiles(tiles), tiles_together
         self.cleaning, self.style = AS_IS, USUAL
         self.allow_private_urls = False
         self._source, self._partners = source, partners
@@ -222,8 +224,8 @@ class Predictor:
             opened_windows(source, tiling.long_side(closest)) as windows,
         ):
             tiling = tiling.turned(windows.size)
-            believe = partial(self._tile, windows)
-            scores = tiled_scores(tiling, len(self.classes), believe, together(self.engine))
+            workers = max(self.tiles_together, together(self.engine))
+            scores = tiled_scores(tiling, len(self.classes), partial(self._tile, windows), workers)
             shown = shown_on_grid(windows, tiling.grid)
             notes = (*windows.notes, f"scored {tiling}")
             whole = None if self.refiner is None else tiling.grid
@@ -231,8 +233,8 @@ class Predictor:
         result.scored_size = tiling.scored_whole
         return result
 
-    def _tile(self, windows: Windows, box: Box, size: tuple[int, int], cells: tuple[int, int]) -> Beliefs:
-        """Probabilities on `cells` of the part `box` of a picture, which is scored at `size`."""
+    def _tile(self, windows: Windows, box: Box, size: tuple[int, int]) -> Scores:
+        """Scores of the part `box` of a picture, which is scored at `size`."""
         native = math.ceil(box[2] - box[0]), math.ceil(box[3] - box[1])
         if self.views == SINGLE:
             scores = self.engine.scores(windows.read(box, size))
@@ -245,7 +247,7 @@ class Predictor:
             grid = refined_size(native, len(self.classes))
             refined_beliefs = self.refiner(windows.read(box, grid), probabilities_of(scores, grid))
             scores = scores_of(refined_beliefs)
-        return probabilities_of(scores, cells)
+        return scores
 
     def scores(self, source: Readable, photo: Photo) -> Scores:
         """(C, h, w) scores of `photo`, the copy of `source` that read_photo made for info.long_side.

@@ -8,10 +8,13 @@ import numpy.typing as npt
 
 from pixelwise import _core
 from pixelwise.core.classes import Classes
+from pixelwise.core.threads import processors
 from pixelwise.core.types import Labels, Scores
 
 Beliefs = npt.NDArray[np.float32]
 """(C, H, W), in [0, 1]; the values of a pixel add up to 1."""
+
+_PIXELS_OF_ONE_THREAD = 2_000_000  # others score further pictures meanwhile
 
 NOTHING_FOUND = "nothing found: everything is background"
 """What is said about such a picture."""
@@ -52,7 +55,8 @@ def labels_of(
     """
     labels, counts = np.empty(size, np.uint8), np.zeros(len(scores), np.int64)
     sums = np.zeros(len(scores), np.float64)
-    _core.label_pixels(scores, labels, counts, sums)
+    threads = processors() if labels.size > _PIXELS_OF_ONE_THREAD else 1
+    _core.label_pixels(scores, labels, counts, sums, threads)
     return labels, counts, sums
 
 
@@ -93,6 +97,19 @@ def probabilities_of(scores: Scores, size: tuple[int, int]) -> Beliefs:
     probabilities = np.empty((len(scores), *size), np.float32)
     _core.pixel_probabilities(scores, probabilities)
     return probabilities
+
+
+def add_probabilities(
+    scores: Scores,
+    of_rows: npt.NDArray[np.float32],
+    of_columns: npt.NDArray[np.float32],
+    total: Beliefs,
+    start: tuple[int, int],
+) -> None:
+    """Add to `total` (C, H, W), from `start` (row, column) on, the softmax of contiguous scores, interpolated
+    to (R, K), times the weights of rows (R,) and columns (K,).
+    """
+    _core.add_probabilities(scores, of_rows, of_columns, *start, total)
 
 
 def scores_of(beliefs: Beliefs) -> Scores:

@@ -15,7 +15,7 @@ from pixelwise.core.pictures.windows import MOST_PIXELS_HELD, Box, HeldPicture, 
 from pixelwise.core.threads import in_order
 from pixelwise.core.types import RGBImage, Scores
 from pixelwise.inference.model_files.model_file import ModelInfo
-from pixelwise.inference.probabilities import Beliefs, scores_of
+from pixelwise.inference.probabilities import add_probabilities, scores_of
 
 AUTO = "auto"
 AUTO_FROM, AUTO_SIDE = 4, 2
@@ -154,28 +154,21 @@ def blending(spans: Sequence[tuple[int, int]], cells: int) -> list[npt.NDArray[n
 def tiled_scores(
     tiling: Tiling,
     classes: int,
-    believe: Callable[[Box, tuple[int, int], tuple[int, int]], Beliefs],
+    score: Callable[[Box, tuple[int, int]], Scores],
     workers: int = 1,
 ) -> Scores:
     """Scores (C, *grid) whose softmax is the blend of the tiles' probabilities.
 
-    believe: the probabilities of a tile by its box in pixels, the size of the copy to score, and the cells
-    that they are wanted on. It is called from `workers` threads.
+    score: the scores (C, h, w) of a tile by its box in pixels and the size of the copy to score. It is called
+    from `workers` threads; this one blends meanwhile.
     """
     total = np.zeros((classes, *tiling.grid), np.float32)
     of_rows = dict(zip(tiling.rows, blending(tiling.rows, tiling.grid[0]), strict=True))
     of_columns = dict(zip(tiling.columns, blending(tiling.columns, tiling.grid[1]), strict=True))
-
-    def beliefs(tile: tuple[tuple[int, int], tuple[int, int]]) -> Beliefs:
-        row, column = tile
-        cells = row[1] - row[0], column[1] - column[0]
-        return believe(tiling.box(row, column), tiling.scored_size(row, column), cells)
-
     tiles = tiling.tiles
-    found = map(beliefs, tiles) if workers == 1 else in_order(beliefs, tiles, workers)
-    for (row, column), blended in zip(tiles, found, strict=True):
-        weight = of_rows[row][:, np.newaxis] * of_columns[column]
-        total[:, row[0] : row[1], column[0] : column[1]] += blended * weight
+    found = in_order(lambda tile: score(tiling.box(*tile), tiling.scored_size(*tile)), tiles, workers)
+    for (row, column), scores in zip(tiles, found, strict=True):
+        add_probabilities(scores, of_rows[row], of_columns[column], total, (row[0], column[0]))
     return scores_of(total)
 
 

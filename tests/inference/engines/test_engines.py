@@ -15,7 +15,9 @@ from tiny_model import tiny_model
 from pixelwise.core.errors import MissingExtraError, ModelError
 from pixelwise.inference.engines.onnx import OnnxEngine
 from pixelwise.inference.engines.openvino import OpenVinoEngine, openvino_core
+from pixelwise.inference.engines.upsampling_tail import without_upsampling
 from pixelwise.inference.loading import load
+from pixelwise.inference.model_files.model_file import read_model
 
 SIZES = [(1, 1), (3, 50), (40, 31)]
 
@@ -37,6 +39,26 @@ def test_openvino_scores_as_onnx_runtime_does(openvino: ModuleType, model_path: 
     assert other.metadata == one.metadata
     for size in SIZES:
         assert np.allclose(other.scores(image(size)), one.scores(image(size)), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["default", "street"])
+def test_scores_are_those_of_the_whole_net_although_its_upsampling_is_cut_off(
+    openvino: ModuleType, name: str
+) -> None:
+    content = read_model(name)[0]
+    model = openvino_core().read_model(content)
+    assert without_upsampling(model)[1] == 4
+    whole = openvino_core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    engine = OpenVinoEngine(content, 1)
+    for size in [(1, 1), (33, 65), (64, 97)]:
+        picture = image(size)
+        expected = whole({0: picture[np.newaxis]})[0][0]
+        np.testing.assert_allclose(engine.scores(picture), expected, rtol=0, atol=1e-4)
+
+
+def test_a_net_with_another_end_stays_whole(openvino: ModuleType) -> None:
+    model = openvino_core().read_model(tiny_model())
+    assert without_upsampling(model) == (model, 1)
 
 
 def test_openvino_is_called_from_several_threads(openvino: ModuleType) -> None:

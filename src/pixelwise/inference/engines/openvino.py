@@ -17,6 +17,7 @@ from pixelwise.core.types import RGBImage, Scores
 from pixelwise.inference.engines.contract import check_contract
 from pixelwise.inference.engines.devices import PROCESSOR, Device, openvino_device
 from pixelwise.inference.engines.model_failures import content_of, failed, incomplete, only_picture, too_large
+from pixelwise.inference.engines.upsampling_tail import enlarged, without_upsampling
 from pixelwise.inference.model_files.model_file import OUTPUT
 from pixelwise.inference.model_files.onnx_file import checked_metadata
 from pixelwise.inference.model_files.openvino_file import OpenVinoFile
@@ -113,7 +114,8 @@ class OpenVinoEngine:
         self._room = USUAL_SIDE if bundled else 0
         self._expect_room((USUAL_SIDE, USUAL_SIDE))
         try:
-            self._net = core.compile_model(self._model, place, options)
+            net, self._stride = without_upsampling(self._model)
+            self._net = core.compile_model(net, place, options)
         except RuntimeError as problem:
             raise incomplete(self._source, problem) from problem
         self._requests = threading.local()
@@ -161,9 +163,10 @@ class OpenVinoEngine:
             results = self._requests.own.infer(self._inputs.feeds(image))
         except RuntimeError as problem:
             raise failed(self._source, image, problem) from problem
-        return np.array(
-            only_picture(self._source, results[OUTPUT]), np.float32
-        )  # what OpenVINO returns is its own memory
+        scores = only_picture(self._source, results[OUTPUT if self._stride == 1 else 0])
+        if self._stride > 1:
+            return enlarged(scores, self._stride, image.shape[:2])
+        return np.array(scores, np.float32)  # what OpenVINO returns is its own memory
 
 
 def _sizes(port: Any) -> list[int | None]:

@@ -66,6 +66,11 @@ def open_model(
     return with_crf(whole, info), info, identity_of(info, hashlib.sha256(model).hexdigest(), precision)
 
 
+def runs_in_torch(name_or_path: str | Path) -> bool:
+    """Whether the threads of a model are those of torch in the whole process: of a net and of TorchScript."""
+    return Path(name_or_path).suffix in (".safetensors", *torchscript_file.ENDINGS)
+
+
 def with_crf(engine: Engine, info: ModelInfo) -> Engine:
     """The engine, followed by the model's own CRF if it has one."""
     return engine if info.crf is None else CRFEngine(engine, info.crf)
