@@ -75,9 +75,11 @@ MeanField::MeanField(const Shape& shape, int classes, const std::vector<Pairwise
     pixels_.emplace(shape, classes, order, routines);
     for (int t = 0; t < threads_; ++t) scratch_.emplace_back(width_, terms_.size());
     messages_.reserve(terms_.size());
-#if defined(__GLIBC__)
+    if (shape.pixels() <= 1 << 20) return;
     // What lattices needed while they were built goes back to the system, before unaries come.
-    if (shape.pixels() > 1 << 20) static_cast<void>(malloc_trim(0));
+    SpareBlocks::clear();
+#if defined(__GLIBC__)
+    static_cast<void>(malloc_trim(0));
 #endif
 }
 
