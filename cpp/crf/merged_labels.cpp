@@ -85,9 +85,12 @@ void MeanField::merge(std::vector<int> kept) {
         column_of[size(kept[j])] = static_cast<int>(j);
         chosen[size(kept[j])] = 0.0f;
     }
-    std::vector<int> to;  // the new column of each one now
-    for (int c = 0; c < labels_apart(); ++c) to.push_back(column_of[size(kept_.empty() ? c : kept_[size(c)])]);
-    if (!kept_.empty()) to.push_back(static_cast<int>(kept.size()));
+    std::vector<int> alone(kept.size()), together;  // the present columns of those that are kept, and of the rest
+    for (int c = 0; c < labels_apart(); ++c) {
+        const std::size_t column = size(column_of[size(kept_.empty() ? c : kept_[size(c)])]);
+        (column < kept.size() ? alone[column] : together.emplace_back()) = c;
+    }
+    if (!kept_.empty()) together.push_back(labels_apart());
 
     Buffer<float> few(size(shape_.pixels() * width));
     run_team(threads_, [&](const Member& member) {
@@ -110,8 +113,11 @@ void MeanField::merge(std::vector<int> kept) {
             for (Index v = range.begin; v < range.end; ++v) {
                 const float* const from = term.values.data() + v * width_;
                 float* const row = term.sums[0].data() + v * width;
+                float rest = 0.0f;
+                for (const int c : together) rest += from[c];
                 std::fill_n(row, width, 0.0f);
-                for (std::size_t c = 0; c < to.size(); ++c) row[to[c]] += from[c];
+                for (std::size_t j = 0; j < kept.size(); ++j) row[j] = from[alone[j]];
+                row[kept.size()] = rest;
             }
         }
     });

@@ -95,9 +95,10 @@ struct Held {
         first.add(weight[0], value);
         others.add(weight + 1, value);
     }
-    PIXELWISE_INLINE void add_to(B& total, const float* weight) const {
+    // Onto two totals in turn, so that one does not wait for the other.
+    PIXELWISE_INLINE void add_to(B& total, B& other, const float* weight) const {
         total.add(weight[0], first);
-        others.add_to(total, weight + 1);
+        others.add_to(other, total, weight + 1);
     }
     PIXELWISE_INLINE void write(float* values, const std::int32_t* row) const {
         first.write(row_at(values, row[0]));
@@ -108,7 +109,7 @@ template <class B>
 struct Held<0, B> {
     PIXELWISE_INLINE void read(const float*, const std::int32_t*) {}
     PIXELWISE_INLINE void add(const float*, const B&) {}
-    PIXELWISE_INLINE void add_to(B&, const float*) const {}
+    PIXELWISE_INLINE void add_to(B&, B&, const float*) const {}
     PIXELWISE_INLINE void write(float*, const std::int32_t*) const {}
 };
 
@@ -118,15 +119,18 @@ constexpr bool holds_6 = 7 * ((B::columns + lanes - 1) / lanes) < registers;
 // Like slice_group(), for the two routines of DeepLab: rows stay in registers as long as positions share a simplex.
 template <class B, class Finish>
 PIXELWISE_INLINE void slice_runs(const Term<3> near, const Term<6> term, int count, int width, const float* in, float* out,
-                                 const Finish& finish) {
+                                 Index ahead, const Finish& finish) {
     for (int i = 0; i < count;) {
         const std::int32_t simplex = term.simplex(i);
         Held<6, B> held;
         held.read(term.values(), term.row(i));
         do {
-            B total = B::read(in);
+            PIXELWISE_PREFETCH(in + ahead);
+            PIXELWISE_PREFETCH(in + ahead + 16);
+            B total = B::read(in), even = B::zero(), odd = B::zero();
             near.add_message(total, i);
-            held.add_to(total, term.weight(i));
+            held.add_to(even, odd, term.weight(i));
+            total.change([](auto x, auto y, auto z) { return x + (y + z); }, even, odd);
             finish(total, i);
             total.write(out);
             in += width;
@@ -148,7 +152,7 @@ PIXELWISE_INLINE void slice_group(const SweepView* views, Group group, Index beg
         float* to = out + first;
         if constexpr (std::is_same_v<Group, Corners<3, 6>> && holds_6<B>) {
             if (views[1].runs)
-                return slice_runs<B>(std::get<0>(terms), std::get<1>(terms), count, width, from, to,
+                return slice_runs<B>(std::get<0>(terms), std::get<1>(terms), count, width, from, to, ahead,
                                   [&](B& total, int i) { finish(total, i, first); });
         }
         for (int i = 0; i < count; ++i, from += width, to += width) {
@@ -214,7 +218,7 @@ void splat(const SweepView* terms, int term_count, Index begin, int count, int w
     }
 }
 
-constexpr int batch = 16;  // rows at a time, so that their long chains of steps overlap
+constexpr int batch = 64;  // rows at a time, so that their long chains of steps overlap
 
 // sums[i] = the sum of the 8 numbers that start at x + 8 * i.
 PIXELWISE_INLINE void sum_of_4_rows(const float* x, float* sums) {
@@ -280,7 +284,7 @@ void beliefs(const SweepView* terms, int term_count, Index begin, int count, int
             slice(terms, term_count, begin, rows, width, in, out);
             for (int i = 0; i < rows; ++i) powers_of_differences(width, out + i * width, sums + i);
         }
-        for (int i = 0; i < batch; ++i) sums[i] = 1.0f / sums[i];
+        for (int i = 0; i < rows; ++i) sums[i] = 1.0f / sums[i];
         scale(out, rows, width, sums);
     }
 }
