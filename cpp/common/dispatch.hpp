@@ -153,11 +153,20 @@ struct Routines {
     void (*beliefs)(const SweepView* terms, int term_count, std::ptrdiff_t begin, int count, int width, const float* in,
                     float* out);
 
+    // Rows without terms: out = 2^in, and of each row the sum of out * chosen.
+    void (*powers_of)(const float* in, int count, int width, const float* chosen, float* out, float* sums);
+
     // Of each term, row(simplex[i], k) += weight[i, k] * in[i].
     void (*splat)(const SweepView* terms, int term_count, std::ptrdiff_t begin, int count, int width, const float* in);
 
     // Along each chain, in place: new[n] = old[n] + (old[n - 1] + old[n + 1]) / 2, where a missing neighbour is 0.
     void (*blur)(const Link* links, std::ptrdiff_t count, const Rows& rows);
+
+    // Of `count` rows: most[c] becomes the largest number of column c, unless it is larger already.
+    void (*largest)(const float* rows, std::ptrdiff_t count, int width, float* most);
+
+    // Multiplies row i by factors[i].
+    void (*scale)(float* rows, int count, int width, const float* factors);
 
     // to[i] += from[i], from[i] = 0.
     void (*move_add)(float* to, float* from, std::ptrdiff_t count);

@@ -7,6 +7,8 @@
     namespace isa {                                                                     \
     void locate(const Points& points, std::int32_t* simplex, float* weight);            \
     void blur(const Link* links, std::ptrdiff_t count, const Rows& rows);               \
+    void largest(const float* rows, std::ptrdiff_t count, int width, float* most);      \
+    void scale(float* rows, int count, int width, const float* factors);                \
     void move_add(float* to, float* from, std::ptrdiff_t count);                        \
     void transform(const Rows& rows, std::ptrdiff_t begin, std::ptrdiff_t end,          \
                    const float* matrix, float* scratch);                                \

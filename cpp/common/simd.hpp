@@ -227,11 +227,10 @@ PIXELWISE_INLINE F exp2(F x) {
     x = smaller(larger(x, all<lanes_of<F>>(-126.0f)), all<lanes_of<F>>(126.0f));
     const F shifted = x + round_shift;
     const F f = x - (shifted - round_shift);         // in [-1/2, 1/2], where the polynomial has its least error
-    F p = f * 1.327647152e-3f + 9.675541331e-3f;
-    p = p * f + 5.550713275e-2f;
-    p = p * f + 2.402211972e-1f;
-    p = p * f + 6.931469671e-1f;
-    p = p * f + 1.000000072f;
+    const F square = f * f;  // steps that do not wait for each other
+    const F high = f * 1.327647152e-3f + 9.675541331e-3f, middle = f * 5.550713275e-2f + 2.402211972e-1f,
+            low = f * 6.931469671e-1f + 1.000000072f;
+    const F p = (high * square + middle) * square + low;
     return from_bits(bits(p) + (bits(shifted) << 23));
 }
 

@@ -27,11 +27,7 @@ const float* MeanField::own_beliefs(const Tiles::Tile& tile, Scratch& scratch) c
 void MeanField::observe(const Tiles::Tile& tile, Scratch& scratch, bool watch) {
     const float* const rows = scratch.beliefs.data();
     const std::ptrdiff_t count = tile.pixels() * std::ptrdiff_t{width_};
-    if (may_merge_ && (steps_ < 4 || !kept_.empty())) {
-        float* const largest = scratch.largest.data();
-        for (const float* row = rows; row < rows + count; row += width_)
-            for (int c = 0; c < width_; ++c) largest[c] = row[c] > largest[c] ? row[c] : largest[c];
-    }
+    if (may_merge_ && (steps_ < 4 || !kept_.empty())) routines_.largest(rows, tile.pixels(), width_, scratch.largest.data());
     if (!watch) return;
     float* const before = before_.data() + tile.first * width_;
     float most = scratch.change;
@@ -48,14 +44,12 @@ const float* MeanField::all_beliefs(const Tiles::Tile& tile, Scratch& scratch) c
     if (kept_.empty()) return scratch.beliefs.data();
     const float* few = scratch.beliefs.data();
     float* row = scratch.rows.data();
-    routines_.beliefs(nullptr, 0, tile.first, tile.pixels(), all_width_, unary_.data() + tile.first * all_width_, row);
-    for (int i = 0; i < tile.pixels(); ++i, few += width_, row += all_width_) {
-        float rest = 0.0f;
-        for (const int label : merged_) rest += row[label];
-        const float share = rest > 0.0f ? few[kept_.size()] / rest : 0.0f;
-        for (const int label : merged_) row[label] *= share;
+    float* const share = scratch.planes.plane(0);
+    routines_.powers_of(unary_.data() + tile.first * all_width_, tile.pixels(), all_width_, chosen_.data(), row, share);
+    for (int i = 0; i < tile.pixels(); ++i) share[i] = few[i * width_ + labels_apart()] / share[i];
+    routines_.scale(row, tile.pixels(), all_width_, share);
+    for (int i = 0; i < tile.pixels(); ++i, few += width_, row += all_width_)
         for (std::size_t j = 0; j < kept_.size(); ++j) row[kept_[j]] = few[j];
-    }
     return scratch.rows.data();
 }
 

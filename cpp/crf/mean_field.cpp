@@ -66,7 +66,7 @@ MeanField::MeanField(const Shape& shape, int classes, const std::vector<Pairwise
     });
     std::vector<std::int32_t> any_order(deepest == lattices.end() ? size(shape.pixels()) : 0);
     std::iota(any_order.begin(), any_order.end(), 0);
-    const std::shared_ptr<const Lattice> first = deepest == lattices.end() ? nullptr : *deepest;
+    std::shared_ptr<const Lattice> first = deepest == lattices.end() ? nullptr : *deepest;
     const std::vector<std::int32_t>& order = first ? first->order() : any_order;
     for (std::size_t k = 0; k < lattices.size(); ++k) {
         terms_.emplace_back(*lattices[k], pairwise[k], order, tiles, classes_, width_);
@@ -75,9 +75,12 @@ MeanField::MeanField(const Shape& shape, int classes, const std::vector<Pairwise
     pixels_.emplace(shape, classes, order, routines);
     for (int t = 0; t < threads_; ++t) scratch_.emplace_back(width_, terms_.size());
     messages_.reserve(terms_.size());
-#if defined(__GLIBC__)
+    first = nullptr;
+    if (shape.pixels() <= 1 << 20) return;
     // What lattices needed while they were built goes back to the system, before unaries come.
-    if (shape.pixels() > 1 << 20) static_cast<void>(malloc_trim(0));
+    SpareBlocks::clear();
+#if defined(__GLIBC__)
+    static_cast<void>(malloc_trim(0));
 #endif
 }
 

@@ -123,7 +123,8 @@ class MeanField {
     Buffer<float> unary_;     // (positions, all width): (least energy - energy) * log2 e, at most 0
     const bool merge_labels_;
     bool may_merge_ = false;
-    std::vector<int> kept_, merged_;  // labels; both are empty while none are merged
+    std::vector<int> kept_;           // labels; empty while none are merged
+    std::vector<float> chosen_;       // (all width): 1 for merged labels, else 0
     Buffer<float> few_;               // (positions, width): the unary of those kept, and of the rest
     Buffer<float> before_;            // (positions, width): beliefs that the next iteration compares with
     bool comparable_ = false;         // whether `before_` holds those of the last iteration

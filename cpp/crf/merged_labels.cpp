@@ -78,29 +78,31 @@ void MeanField::review() {
 // Goes on with these labels and the rest, which may have been merged before.
 void MeanField::merge(std::vector<int> kept) {
     const int width = padded(kept.size() + 1);
-    std::vector<int> merged, column_of(size(classes_), static_cast<int>(kept.size()));
-    for (std::size_t j = 0; j < kept.size(); ++j) column_of[size(kept[j])] = static_cast<int>(j);
-    for (int label = 0; label < classes_; ++label)
-        if (column_of[size(label)] == static_cast<int>(kept.size())) merged.push_back(label);
-    std::vector<int> to;  // the new column of each one now
-    for (int c = 0; c < labels_apart(); ++c) to.push_back(column_of[size(kept_.empty() ? c : kept_[size(c)])]);
-    if (!kept_.empty()) to.push_back(static_cast<int>(kept.size()));
+    std::vector<int> column_of(size(classes_), static_cast<int>(kept.size()));
+    std::vector<float> chosen(size(all_width_), 0.0f);
+    std::fill_n(chosen.begin(), classes_, 1.0f);
+    for (std::size_t j = 0; j < kept.size(); ++j) {
+        column_of[size(kept[j])] = static_cast<int>(j);
+        chosen[size(kept[j])] = 0.0f;
+    }
+    std::vector<int> alone(kept.size()), together;  // the present columns of those that are kept, and of the rest
+    for (int c = 0; c < labels_apart(); ++c) {
+        const std::size_t column = size(column_of[size(kept_.empty() ? c : kept_[size(c)])]);
+        (column < kept.size() ? alone[column] : together.emplace_back()) = c;
+    }
+    if (!kept_.empty()) together.push_back(labels_apart());
 
     Buffer<float> few(size(shape_.pixels() * width));
     run_team(threads_, [&](const Member& member) {
         for_tiles(member, [&](const Tiles::Tile& tile, Scratch& scratch) {
-            const float* belief = scratch.beliefs.data();
             const float* all = unary_.data() + tile.first * all_width_;
             float* row = few.data() + tile.first * width;
-            routines_.beliefs(nullptr, 0, tile.first, tile.pixels(), all_width_, all, scratch.beliefs.data());
-            for (int i = 0; i < tile.pixels(); ++i, belief += all_width_, all += all_width_, row += width) {
-                // The largest belief is that of the logit 0.
-                float rest = 0.0f;
-                for (const int label : merged) rest += belief[label];
-                const float logit = std::log2(rest / *std::max_element(belief, belief + classes_));
+            float* const rest = scratch.planes.plane(0);
+            routines_.powers_of(all, tile.pixels(), all_width_, chosen.data(), scratch.beliefs.data(), rest);
+            for (int i = 0; i < tile.pixels(); ++i, all += all_width_, row += width) {
                 std::fill_n(row, width, impossible);
                 for (std::size_t j = 0; j < kept.size(); ++j) row[j] = all[kept[j]];
-                row[kept.size()] = std::max(logit, impossible);
+                row[kept.size()] = std::log2(rest[i]);
             }
         });
     });
@@ -111,8 +113,11 @@ void MeanField::merge(std::vector<int> kept) {
             for (Index v = range.begin; v < range.end; ++v) {
                 const float* const from = term.values.data() + v * width_;
                 float* const row = term.sums[0].data() + v * width;
+                float rest = 0.0f;
+                for (const int c : together) rest += from[c];
                 std::fill_n(row, width, 0.0f);
-                for (std::size_t c = 0; c < to.size(); ++c) row[to[c]] += from[c];
+                for (std::size_t j = 0; j < kept.size(); ++j) row[j] = from[alone[j]];
+                row[kept.size()] = rest;
             }
         }
     });
@@ -120,7 +125,7 @@ void MeanField::merge(std::vector<int> kept) {
     accept_messages();
     few_ = std::move(few);
     kept_ = std::move(kept);
-    merged_ = std::move(merged);
+    chosen_ = std::move(chosen);
     width_ = width;
 }
 
@@ -130,7 +135,6 @@ void MeanField::begin_again(int wanted, bool may_merge) {
         for (PairwiseTerm& term : terms_) term.set_width(all_width_);
     width_ = all_width_;
     kept_.clear();
-    merged_.clear();
     messages_.clear();
     steps_ = 0;
     wanted_ = wanted;

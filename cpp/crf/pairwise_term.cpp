@@ -107,8 +107,8 @@ void PairwiseTerm::set_weight(float weight) {
 }
 
 void PairwiseTerm::set_width(int width) {
-    const std::int32_t from = width_ / 2, to = width / 2;
-    const auto move = [&](std::int32_t& row) { row = row / from * to; };
+    const double ratio = static_cast<double>(width) / width_;  // division of integers is slow
+    const auto move = [ratio](std::int32_t& row) { row = static_cast<std::int32_t>(row * ratio + 0.5); };
     std::for_each(row_.begin(), row_.end(), move);
     std::for_each(own_row_.begin(), own_row_.end(), move);
     for (std::vector<Link>& chain : chains_)

@@ -30,6 +30,29 @@ void blur(const Link* links, Index count, const Rows& rows) {
     });
 }
 
+void largest(const float* rows, Index count, int width, float* most) {
+    for_blocks<four_vectors>(width, [&](auto block, int first) {
+        using B = decltype(block);
+        B best = B::read(most + first);
+        for (Index i = 0; i < count; ++i)
+            best.change([](auto mine, auto its) { return larger(mine, its); }, B::read(rows + i * width + first));
+        best.write(most + first);
+    });
+}
+
+void scale(float* rows, int count, int width, const float* factors) {
+    for_blocks<four_vectors>(width, [&](auto block, int first) {
+        using B = decltype(block);
+        for (int i = 0; i < count; ++i) {
+            float* const row = rows + Index{i} * width + first;
+            const float factor = factors[i];
+            B scaled = B::read(row);
+            scaled.change([factor](auto x) { return x * factor; });
+            scaled.write(row);
+        }
+    });
+}
+
 void move_add(float* to, float* from, Index count) {
     for (Index i = 0; i < count; i += 8) {
         Block<8> total = Block<8>::read(to + i);

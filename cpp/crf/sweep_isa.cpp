@@ -1,6 +1,7 @@
 // The loops of a mean-field iteration over pixels. Compiled once per instruction set, with fused multiply-adds where they
 // exist.
 #include <tuple>
+#include <type_traits>
 
 #include "crf/blocks.hpp"
 
@@ -81,6 +82,64 @@ PIXELWISE_INLINE std::tuple<Term<Each>...> at_hand(const SweepView* views, Index
     return {Term<Each>(*view++, begin, first)...};
 }
 
+// `Kept` rows, in registers.
+template <int Kept, class B>
+struct Held {
+    B first;
+    Held<Kept - 1, B> others;
+    PIXELWISE_INLINE void read(const float* values, const std::int32_t* row) {
+        first = B::read(row_at(values, row[0]));
+        others.read(values, row + 1);
+    }
+    PIXELWISE_INLINE void add(const float* weight, const B& value) {
+        first.add(weight[0], value);
+        others.add(weight + 1, value);
+    }
+    // Onto two totals in turn, so that one does not wait for the other.
+    PIXELWISE_INLINE void add_to(B& total, B& other, const float* weight) const {
+        total.add(weight[0], first);
+        others.add_to(other, total, weight + 1);
+    }
+    PIXELWISE_INLINE void write(float* values, const std::int32_t* row) const {
+        first.write(row_at(values, row[0]));
+        others.write(values, row + 1);
+    }
+};
+template <class B>
+struct Held<0, B> {
+    PIXELWISE_INLINE void read(const float*, const std::int32_t*) {}
+    PIXELWISE_INLINE void add(const float*, const B&) {}
+    PIXELWISE_INLINE void add_to(B&, B&, const float*) const {}
+    PIXELWISE_INLINE void write(float*, const std::int32_t*) const {}
+};
+
+template <class B>
+constexpr bool holds_6 = 7 * ((B::columns + lanes - 1) / lanes) < registers;
+
+// Like slice_group(), for the two routines of DeepLab: rows stay in registers as long as positions share a simplex.
+template <class B, class Finish>
+PIXELWISE_INLINE void slice_runs(const Term<3> near, const Term<6> term, int count, int width, const float* in, float* out,
+                                 Index ahead, const Finish& finish) {
+    for (int i = 0; i < count;) {
+        const std::int32_t simplex = term.simplex(i);
+        Held<6, B> held;
+        held.read(term.values(), term.row(i));
+        do {
+            PIXELWISE_PREFETCH(in + ahead);
+            PIXELWISE_PREFETCH(in + ahead + 16);
+            B total = B::read(in), even = B::zero(), odd = B::zero();
+            near.add_message(total, i);
+            held.add_to(even, odd, term.weight(i));
+            total.change([](auto x, auto y, auto z) { return x + (y + z); }, even, odd);
+            finish(total, i);
+            total.write(out);
+            in += width;
+            out += width;
+            ++i;
+        } while (i < count && term.simplex(i) == simplex);
+    }
+}
+
 // out = finish(in + the messages of a group, index, first column).
 template <class Group, class Finish>
 PIXELWISE_INLINE void slice_group(const SweepView* views, Group group, Index begin, int count, int width,
@@ -91,6 +150,11 @@ PIXELWISE_INLINE void slice_group(const SweepView* views, Group group, Index beg
         const auto terms = at_hand(views, begin, first, group);
         const float* from = in + first;
         float* to = out + first;
+        if constexpr (std::is_same_v<Group, Corners<3, 6>> && holds_6<B>) {
+            if (views[1].runs)
+                return slice_runs<B>(std::get<0>(terms), std::get<1>(terms), count, width, from, to, ahead,
+                                  [&](B& total, int i) { finish(total, i, first); });
+        }
         for (int i = 0; i < count; ++i, from += width, to += width) {
             PIXELWISE_PREFETCH(from + ahead);
             PIXELWISE_PREFETCH(from + ahead + 16);
@@ -118,31 +182,6 @@ void splat_corners(const SweepView& view, Corners<Each>, Index begin, int count,
     });
 }
 
-// `Kept` rows, in registers.
-template <int Kept, class B>
-struct Held {
-    B first;
-    Held<Kept - 1, B> others;
-    PIXELWISE_INLINE void read(const float* values, const std::int32_t* row) {
-        first = B::read(row_at(values, row[0]));
-        others.read(values, row + 1);
-    }
-    PIXELWISE_INLINE void add(const float* weight, const B& value) {
-        first.add(weight[0], value);
-        others.add(weight + 1, value);
-    }
-    PIXELWISE_INLINE void write(float* values, const std::int32_t* row) const {
-        first.write(row_at(values, row[0]));
-        others.write(values, row + 1);
-    }
-};
-template <class B>
-struct Held<0, B> {
-    PIXELWISE_INLINE void read(const float*, const std::int32_t*) {}
-    PIXELWISE_INLINE void add(const float*, const B&) {}
-    PIXELWISE_INLINE void write(float*, const std::int32_t*) const {}
-};
-
 // `Kept` rows of each simplex, starting at `corner`, stay in registers as long as positions share it.
 template <int Kept, class B>
 PIXELWISE_INLINE void splat_rows_of_runs(const Term<6> term, int count, int width, const float* in, int corner) {
@@ -163,8 +202,7 @@ PIXELWISE_INLINE void splat_rows_of_runs(const Term<6> term, int count, int widt
 void splat_runs_of_6(const SweepView& view, Index begin, int count, int width, const float* in) {
     for_blocks<few_vectors>(width, [&](auto block, int first) {
         using B = decltype(block);
-        constexpr int vectors = (B::columns + lanes - 1) / lanes;
-        constexpr int kept = 7 * vectors < registers ? 6 : 3;
+        constexpr int kept = holds_6<B> ? 6 : 3;
         const Term<6> term(view, begin, first);
         for (int corner = 0; corner < 6; corner += kept)
             splat_rows_of_runs<kept, B>(term, count, width, in + first, corner);
@@ -180,7 +218,7 @@ void splat(const SweepView* terms, int term_count, Index begin, int count, int w
     }
 }
 
-constexpr int batch = 16;  // rows at a time, so that their long chains of steps overlap
+constexpr int batch = 64;  // rows at a time, so that their long chains of steps overlap
 
 // sums[i] = the sum of the 8 numbers that start at x + 8 * i.
 PIXELWISE_INLINE void sum_of_4_rows(const float* x, float* sums) {
@@ -216,6 +254,25 @@ void powers_of_differences(int width, float* row, float* sum) {
     *sum = sums[0];
 }
 
+void powers_of(const float* in, int count, int width, const float* chosen, float* out, float* sums) {
+    float partial[batch * 8];
+    for (; count > 0; count -= batch, in += batch * width, out += batch * width, sums += batch) {
+        const int rows = count < batch ? count : batch;
+        for_blocks<four_vectors>(width, [&](auto block, int first) {
+            using B = decltype(block);
+            const B share = B::read(chosen + first);
+            for (int i = 0; i < rows; ++i) {
+                B power = B::read(in + i * width + first);
+                power.change([](auto x) { return exp2(x); });
+                power.write(out + i * width + first);
+                power.change([](auto x, auto y) { return x * y; }, share);
+                power.add_eighths(partial + i * 8, first == 0);
+            }
+        });
+        for (int i = 0; i < rows; i += 4) sum_of_4_rows(partial + i * 8, sums + i);
+    }
+}
+
 void beliefs(const SweepView* terms, int term_count, Index begin, int count, int width, const float* in, float* out) {
     float sums[batch];
     for (; count > 0; begin += batch, count -= batch, in += batch * width, out += batch * width) {
@@ -227,16 +284,8 @@ void beliefs(const SweepView* terms, int term_count, Index begin, int count, int
             slice(terms, term_count, begin, rows, width, in, out);
             for (int i = 0; i < rows; ++i) powers_of_differences(width, out + i * width, sums + i);
         }
-        for (int i = 0; i < batch; ++i) sums[i] = 1.0f / sums[i];
-        for_blocks<four_vectors>(width, [&](auto block, int first) {
-            using B = decltype(block);
-            for (int i = 0; i < rows; ++i) {
-                const float scale = sums[i];
-                B belief = B::read(out + i * width + first);
-                belief.change([scale](auto x) { return x * scale; });
-                belief.write(out + i * width + first);
-            }
-        });
+        for (int i = 0; i < rows; ++i) sums[i] = 1.0f / sums[i];
+        scale(out, rows, width, sums);
     }
 }
 
@@ -251,8 +300,11 @@ const Routines routines = {
     .locate = &locate,
     .slice = &slice,
     .beliefs = &beliefs,
+    .powers_of = &powers_of,
     .splat = &splat,
     .blur = &blur,
+    .largest = &largest,
+    .scale = &scale,
     .move_add = &move_add,
     .transform = &transform,
     .transpose = &transpose,
