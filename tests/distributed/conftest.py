@@ -1,4 +1,6 @@
-"""One Ray cluster of two processors for all tests, whose processes know a store with S3's protocol."""
+"""One Ray cluster for all tests, of two processors and of a GPU that only Ray believes in. Its processes know
+a store with S3's protocol.
+"""
 
 import os
 import socket
@@ -38,7 +40,13 @@ def s3_port() -> Iterator[int]:
 @pytest.fixture(scope="session")
 def ray_cluster(s3_port: int) -> Iterator[None]:
     ray = pytest.importorskip("ray", reason='needs pip install "pixelwise[distributed]"')
-    ray.init(num_cpus=2, include_dashboard=False, object_store_memory=200_000_000, log_to_driver=False)
+    ray.init(
+        num_cpus=2,
+        num_gpus=1,
+        include_dashboard=False,
+        object_store_memory=200_000_000,
+        log_to_driver=False,
+    )
     yield
     ray.shutdown()
 

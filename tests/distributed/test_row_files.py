@@ -136,10 +136,20 @@ def test_the_end_leaves_the_files_of_this_run_and_a_manifest(tmp_path: Path, pla
     new, _ = save(tasks_of(paths[:1]))
     files = RowFiles(place)
     assert files.names() == {old, new}
-    files.keep([new], {"pictures": 1, "failed": 0})
+    files.keep([new], {old, new}, {"pictures": 1, "failed": 0})
     assert files.names() == {new}
     with files.open(MANIFEST) as file:
         assert json.load(file) == {"format": 1, "pictures": 1, "failed": 0, "files": [new]}
-    with pytest.raises(ImageError, match="was removed meanwhile"):
-        files.keep([old, new], {})
-    assert files.names() == {new}
+
+
+def test_files_that_another_command_makes_or_removes_are_an_error_and_stay(
+    tmp_path: Path, place: str, save: Save
+) -> None:
+    paths = write_pictures(tmp_path / "photos", 2)
+    mine, foreign = save(tasks_of(paths))[0], save(tasks_of(paths[:1]))[0]
+    files = RowFiles(place)
+    with pytest.raises(ImageError, match=f"another command made {foreign} meanwhile"):
+        files.keep([mine], set(), {})
+    with pytest.raises(ImageError, match=r"another command removed part-0\.parquet meanwhile"):
+        files.keep([mine, "part-0.parquet"], {foreign}, {})
+    assert files.names() == {mine, foreign}

@@ -6,8 +6,10 @@ from pathlib import Path, PurePath
 from typing import Any, cast
 
 import pytest
-from dying_workers import DyingSegment
+from dying_workers import DyingSegment, NotedRefine, NotedScore
+from PIL import Image
 from small_pictures import contents, write_pictures
+from tiny_model import tiny_info, tiny_model
 
 from pixelwise.core.classes import Classes
 from pixelwise.core.errors import ClusterError, ImageError, ModelError
@@ -15,6 +17,7 @@ from pixelwise.distributed.segmenting import _outcomes, segment
 from pixelwise.distributed.stages import Done
 from pixelwise.inference.segment_files import Outcome
 from pixelwise.inference.sources.tasks import Task
+from pixelwise.workflows.loading import LoadOptions
 from pixelwise.workflows.segmenting import segment_folder
 
 ray = pytest.importorskip("ray", reason='needs pip install "pixelwise[distributed]"')
@@ -137,6 +140,37 @@ def test_the_crf_as_a_stage_of_its_own_gives_the_plain_results(tmp_path: Path, m
     assert contents(tmp_path / "net") != plain
 
 
+def test_a_worker_with_a_gpu_scores_and_others_refine(
+    tmp_path: Path, model_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_pictures(tmp_path / "photos", 20)
+    monkeypatch.setattr("pixelwise.distributed.segmenting.Score", partial(NotedScore, notes=tmp_path))
+    options: LoadOptions = {"crf": "densecrf", "device": "cpu"}  # only Ray believes in the GPU
+    segment(tmp_path / "photos", tmp_path / "ray", model_path, MASK, gpus_per_worker=1, **options)
+    assert (tmp_path / "gpus").read_text() == "0"
+    segment_folder(tmp_path / "photos", tmp_path / "plain", model_path, MASK, **options)
+    assert contents(tmp_path / "ray") == contents(tmp_path / "plain")
+
+
+def test_scores_wait_for_a_slow_crf_within_the_memory_of_the_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    side, pictures = 300, 300
+    most = ray.cluster_resources()["object_store_memory"] / (4 * side * side * 4)  # 4 classes in float32
+    model = tmp_path / "tiny.onnx"
+    model.write_bytes(tiny_model(tiny_info(side).to_metadata()))
+    (tmp_path / "photos").mkdir()
+    for index in range(pictures):
+        Image.new("RGB", (side, side), (index % 256, 0, 0)).save(tmp_path / f"photos/{index:03}.png")
+    for name, job in ("Score", NotedScore), ("Refine", NotedRefine):
+        monkeypatch.setattr(f"pixelwise.distributed.segmenting.{name}", partial(job, notes=tmp_path))
+    done = segment(
+        tmp_path / "photos", tmp_path / "ray", model, MASK, workers=1, crf_workers=1, crf="densecrf"
+    )
+    assert len(done.outcomes) == pictures
+    assert 0 < int((tmp_path / "ahead").read_text()) < most < pictures / 2
+
+
 def test_rows_of_parquet_files_and_of_data_sets_are_pictures(tmp_path: Path, model_path: Path) -> None:
     paths = write_pictures(tmp_path / "photos", 10)
     names = [f"/data/{path.name}" for path in paths]
@@ -223,8 +257,8 @@ def test_stages_that_the_cluster_has_no_room_for_are_refused(tmp_path: Path, mod
         run(crf_workers=2)
     with pytest.raises(ClusterError, match="expected a machine with 3 processors, for one worker"):
         run(threads=3, workers=1)
-    with pytest.raises(ClusterError, match="expected a machine with 1 processors and 1 GPUs"):
-        run(device="cuda")
+    with pytest.raises(ClusterError, match="expected a machine with 1 processors and 2 GPUs"):
+        run(device="cuda", gpus_per_worker=2)
     with pytest.raises(ClusterError, match="connected to a Ray cluster already"):
         run(address="local")
 

@@ -46,6 +46,8 @@ def test_verbs_print_the_same_with_a_cluster_and_without(run: Run, tmp_path: Pat
     assert "error: photos/00005.png: expected an image, got text" in found.stderr
     assert "11 segmented, 1 failed, named above" in found.stderr
     assert "Traceback" not in found.stderr
+    assert "core_worker" not in found.stderr
+    assert "RAY_BACKEND_LOG_LEVEL" not in found.stderr
     assert (tmp_path / "ray/regions.csv").read_bytes() == (tmp_path / "plain/regions.csv").read_bytes()
     masks = [
         {name for name in contents(tmp_path / place) if name.endswith("png")} for place in ("plain", "ray")
@@ -69,6 +71,36 @@ def test_verbs_print_the_same_with_a_cluster_and_without(run: Run, tmp_path: Pat
         assert json.loads(found.stdout) == json.loads(plain.stdout)
 
 
+KILLED = """
+import sys
+from pathlib import Path
+from dying_workers import DieOnce
+from pixelwise.distributed.cluster import answers, cluster, parts_of, stage
+
+with cluster(sys.argv[1]):
+    print(list(answers(stage(parts_of([1, 2]), DieOnce(Path(sys.argv[2])), 1, 1))))
+"""
+
+
+@pytest.mark.usefixtures("ray_cluster")
+def test_what_ray_says_of_killed_workers_is_not_among_the_data(tmp_path: Path) -> None:
+    address = pytest.importorskip("ray").get_runtime_context().gcs_address
+    command = [sys.executable, "-c", KILLED, address, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (tmp_path / "died").exists()
+    assert (done.returncode, done.stdout) == (0, "[1, 2]\n"), done.stderr
+
+
+def test_an_address_of_rays_client_is_refused_with_what_to_use(tmp_path: Path, model_path: Path) -> None:
+    pytest.importorskip("ray", reason='needs pip install "pixelwise[distributed]"')
+    write_pictures(tmp_path / "photos", 1)
+    arguments = ["segment", str(tmp_path / "photos"), "--model", str(model_path), "--output", str(tmp_path)]
+    done = CliRunner().invoke(app, [*arguments, "--ray", "ray://127.0.0.1:10001"])
+    assert done.exit_code == 1
+    assert "Ray Data does not work through ray://" in done.output
+    assert "run this on a machine of the cluster, with auto or HOST:6379" in done.output
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -89,8 +121,8 @@ def test_an_address_where_nothing_listens_is_reported_at_once(tmp_path: Path, mo
     from pixelwise.core.errors import ClusterError
     from pixelwise.distributed.cluster import expect_listener
 
-    with pytest.raises(ClusterError, match=r"no Ray cluster at ray://127.0.0.1:1: Connection refused"):
-        expect_listener("ray://127.0.0.1:1")
+    with pytest.raises(ClusterError, match=r"no Ray cluster at 127.0.0.1:1: Connection refused"):
+        expect_listener("127.0.0.1:1")
     expect_listener("auto")
 
 

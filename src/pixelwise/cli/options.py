@@ -241,7 +241,7 @@ Ray = Annotated[
     typer.Option(
         "--ray",
         metavar="ADDRESS",
-        help="Work on a Ray cluster: local starts one on this machine; auto, HOST:6379, ray://HOST:10001.",
+        help="Work on a Ray cluster: local starts one here; auto or HOST:6379 is that of this machine.",
     ),
 ]
 

@@ -13,11 +13,18 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+_share: list[int] = []
+
+
 def processors() -> int:
-    """The processors this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """The processors this process may run on, or those of its share."""
+    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(there, *_share) if _share else there
+
+
+def share_processors(count: int) -> None:
+    """Let this process use at most so many processors from now on: others of its machine have the rest."""
+    _share[:] = [count]
 
 
 def thread_count(threads: int | None) -> int:

@@ -4,14 +4,18 @@ import logging
 import os
 import pickle
 import socket
+import sys
+import tempfile
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pixelwise.core.errors import EXTRAS, ClusterError, MissingExtraError, PixelwiseError
 from pixelwise.core.terminal import printable
+from pixelwise.core.threads import share_processors
 from pixelwise.workflows.loading import LoadOptions
 
 if TYPE_CHECKING:
@@ -27,7 +31,9 @@ _STORE_BYTES = 1_000_000_000
 _SECONDS = 10
 _RETRIES = 3
 _TALKATIVE = ("ray.data", "ray.data._internal.execution.streaming_executor", "ray.data._internal.stats")
-_FORMS = "write local, auto, HOST:6379 (from a machine of the cluster) or ray://HOST:10001"
+_FORMS = "write local; or auto or HOST:6379, on a machine of the cluster"
+_TOKEN = "if the cluster asks for a token, set RAY_AUTH_MODE=token"
+_REPORT = b"RAY_BACKEND_LOG_LEVEL"
 
 
 @contextmanager
@@ -43,19 +49,41 @@ def cluster(address: str | None = None) -> Iterator[None]:
         import ray.data
     except ModuleNotFoundError as problem:
         raise MissingExtraError(problem.name if problem.name in EXTRAS else "ray") from None
+    _expect_inside((address or LOCAL).startswith("ray://"))
     own = not ray.is_initialized()
-    if own:
-        _connect(address or LOCAL)
-    elif address is not None:
+    if not own and address is not None:
         raise ClusterError("this program is connected to a Ray cluster already", "leave the address out")
     try:
-        with _settings():
-            yield
+        with _connection(address or LOCAL) if own else nullcontext():
+            _expect_inside(ray.util.client.ray.is_connected())
+            with _settings():
+                yield
     except ray.exceptions.RayError as problem:
         raise _lost(problem) from problem
+
+
+@contextmanager
+def _connection(address: str) -> Iterator[None]:
+    """A connection of this function's own. Ray's reports of killed workers stay off stdout."""
+    import ray
+    import ray._private.worker as internals
+
+    before = internals._worker_logs_enabled
+    internals._worker_logs_enabled = False
+    try:
+        _connect(address)
+        yield
     finally:
-        if own:
-            ray.shutdown()
+        ray.shutdown()
+        internals._worker_logs_enabled = before
+
+
+def _expect_inside(outside: bool) -> None:
+    if outside:
+        raise ClusterError(
+            "Ray Data does not work through ray://",
+            "run this on a machine of the cluster, with auto or HOST:6379 as the address",
+        )
 
 
 @contextmanager
@@ -87,17 +115,37 @@ def _connect(address: str) -> None:
         options |= {"include_dashboard": False, "object_store_memory": _STORE_BYTES}
     else:
         expect_listener(address)
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # or its own log comes to stderr
     try:
-        ray.init(address, **options)
+        with _without_log():
+            ray.init(address, **options)
     except Exception as problem:
         reason = " ".join(str(problem).split())[:200]
-        raise ClusterError(f"no Ray cluster at {shown}: {reason}", _FORMS) from problem
+        raise ClusterError(f"no Ray cluster at {shown}: {reason}", f"{_FORMS}; {_TOKEN}") from problem
+
+
+@contextmanager
+def _without_log() -> Iterator[None]:
+    """Switch off the log that Ray's compiled code writes to stderr. Ray reports this there in a line. So what
+    comes to stderr meanwhile is kept back, and shown without that line.
+    """
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as kept:
+        os.dup2(kept.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            kept.seek(0)
+            sys.stderr.write("".join(line.decode(errors="replace") for line in kept if _REPORT not in line))
 
 
 def expect_listener(address: str) -> None:
     """Raise ClusterError if nothing listens at HOST:PORT: Ray itself waits for minutes."""
-    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    host, colon, port = address.rpartition(":")
     if not colon or "/" in host or not port.isdecimal():
         return
     try:
@@ -180,16 +228,17 @@ def stage(
     import ray.data
 
     with warnings.catch_warnings():
-        # There is no named parameter for the last one, and without it Ray tries again for ever.
-        warnings.filterwarnings("ignore", "`ray_remote_args` is deprecated")
+        # There is no named parameter for the last one, and without it Ray tries again for ever. `num_gpus`
+        # refuses whole blocks as batches.
+        warnings.filterwarnings("ignore", "`ray_remote_args(_fn)?` is deprecated")
         return dataset.map_batches(
             _Worker,
             batch_size=None,
             batch_format="pyarrow",
-            fn_constructor_args=(pickle.dumps((job, Path.cwd())),),
+            fn_constructor_args=(pickle.dumps((job, cpus, Path.cwd())),),
             compute=ray.data.ActorPoolStrategy(min_size=1, max_size=workers, initial_size=workers),
             num_cpus=cpus,
-            num_gpus=gpus or None,
+            ray_remote_args_fn=partial(dict, num_gpus=gpus) if gpus else None,
             max_task_retries=_RETRIES,
         )
 
@@ -208,7 +257,8 @@ class _Worker:
     """What runs a job in a process of the cluster. A PixelwiseError becomes the answer."""
 
     def __init__(self, packed: bytes) -> None:
-        job, folder = pickle.loads(packed)
+        job, cpus, folder = pickle.loads(packed)
+        share_processors(cpus)
         with suppress(OSError):  # relative paths are those of the program that started the job
             os.chdir(folder)
         self._work: Callable[[Any], Any] | None = None

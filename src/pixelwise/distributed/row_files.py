@@ -98,15 +98,18 @@ class RowFiles:
             found = [PurePosixPath(path).name for path in self._system.glob(f"{self._folder}/part-*{ENDING}")]
         return set(found)
 
-    def keep(self, names: Sequence[str], facts: dict[str, Any]) -> None:
+    def keep(self, names: Sequence[str], before: set[str], facts: dict[str, Any]) -> None:
         """Remove the files of other pictures and models, and write the manifest.
 
-        Raises ImageError if one of `names` is not there.
+        before: the files that were there when the first worker started. Raises ImageError, and removes
+        nothing, if another command made or removed files since then.
         """
         there = self.names()
-        if missing := sorted(set(names) - there):
+        lost, foreign = set(names) - there, there - before - set(names)
+        if lost or foreign:
+            one, what = min(lost or foreign), "removed" if lost else "made"
             raise ImageError(
-                f"{printable(self.output)}: {missing[0]} was removed meanwhile",
+                f"{printable(self.output)}: another command {what} {one} meanwhile",
                 "let one command at a time write there, and give this one again",
             )
         for name in there - set(names):

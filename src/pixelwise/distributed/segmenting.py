@@ -55,7 +55,8 @@ def segment(
     notes; and what the file of each kind in `save` would hold. What an earlier run finished is skipped,
     unless `overwrite`; files with rows of other pictures or another model are removed at the end.
 
-    batch_size: how many pictures a worker takes at a time; by default at most 64. workers: by default as many
+    batch_size: how many pictures a worker takes at a time; by default at most 64, or
+    16 where the CRF has workers of its own. workers: by default as many
     as the cluster has room for now. options: as for `load`; threads is the number of processors of each
     worker, by default 1. gpus_per_worker: for the net; then crf_workers others refine its scores with the
     CRF. crf_workers: may be given without GPUs too. ids, cleaning, on_picture: see segment_folder. address:
@@ -75,10 +76,11 @@ def segment(
     elif ids is not None:
         raise ValueError("ids is for files; leave other rows out of a data set with its filter")
     job.make_output(tasks or [])
+    before = job.row_files()
     outcomes = []
     with cluster(address):
         pool, refining = _pools(job, gpus, workers, crf_workers, reading=tasks is None)
-        blocks, total = pictures.blocks(source, tasks, pool, batch_size, job.as_rows)
+        blocks, total = pictures.blocks(source, tasks, pool, batch_size, job.as_rows, refining > 0)
         answered: list[Done] = []
         stages = _stages(blocks, job, pool, gpus, refining)
         with closing(_outcomes(tasks, stages, answered)) as done:
@@ -87,7 +89,7 @@ def segment(
                 if on_picture is not None:
                     on_picture(len(outcomes), total or len(outcomes), outcome)
     job.make_output(tasks or [])  # without what killed workers left
-    run_files, notes = job.conclude(answered, outcomes)
+    run_files, notes = job.conclude(answered, outcomes, before)
     place = job.output if is_url(job.output) else Path(output)
     return SegmentedFolder(tuple(outcomes), place, passed_over, None, run_files, notes)
 

@@ -93,12 +93,17 @@ class Plan:
         if self.model not in bundled_names() and not Path(self.model).exists():
             load(self.model)
 
+    def row_files(self) -> set[str]:
+        """The names of the files of rows that the output holds now."""
+        return RowFiles(self.output).names() if self.as_rows else set()
+
     def conclude(
-        self, answers: Sequence[Done], outcomes: Sequence[Outcome]
+        self, answers: Sequence[Done], outcomes: Sequence[Outcome], before: set[str]
     ) -> tuple[tuple[Path, ...], tuple[str, ...]]:
         """Write the files about all pictures, or see to it that a folder of rows holds those of this run.
 
-        Returns the paths of the files, and notes on those that are kept.
+        before: `row_files` before the first worker started. Returns the paths of the files, and notes on
+        those that are kept.
         """
         if not answers:
             return (), ()
@@ -107,7 +112,7 @@ class Plan:
             return write_run_files(outcomes, self.save, place, classes, self.saving, self.overwrite)
         failed = sum(outcome.problem is not None for outcome in outcomes)
         names = [done.name for done in answers if done.name is not None]
-        RowFiles(self.output).keep(names, {"pictures": len(outcomes), "failed": failed})
+        RowFiles(self.output).keep(names, before, {"pictures": len(outcomes), "failed": failed})
         return (), ()
 
     def make_output(self, tasks: Sequence[Task]) -> None:

@@ -99,9 +99,10 @@ class OpenVinoEngine:
             "INFERENCE_PRECISION_HINT": "f32" if precision == "float32" else "bf16",
             "INFERENCE_NUM_THREADS": streams * self._threads,
             "NUM_STREAMS": streams,
+            "ENABLE_CPU_PINNING": False,  # processes side by side would choose the same processors
         }
         if place != "CPU":
-            del options["INFERENCE_NUM_THREADS"]  # of the processor alone
+            del options["INFERENCE_NUM_THREADS"], options["ENABLE_CPU_PINNING"]  # of the processor alone
         try:
             self._model = core.read_model(*parts)
         except RuntimeError as problem:

@@ -79,8 +79,9 @@ class Ledger:
         """
         own = recorded_source(path)
         untaken = (stem for stem in stems(place) if str(stem).casefold() not in taken)
-        usable = (stem for stem in untaken if self._usable(stem, own))
-        mine = (stem for stem in islice(stems(place), 2) if self._owner(stem) == own)
+        is_new = not os.path.lexists(self.output)  # then no name in it needs to be looked for
+        usable = (stem for stem in untaken if is_new or self._usable(stem, own))
+        mine = (stem for stem in islice(stems(place), 2) if not is_new and self._owner(stem) == own)
         chosen = next((stem for stem in mine if str(stem).casefold() not in taken), None) or next(usable)
         taken.add(str(chosen).casefold())
         return chosen
