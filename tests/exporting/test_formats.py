@@ -135,6 +135,23 @@ def test_int8_is_calibrated_on_pictures_and_says_what_it_costs(
         assert onnx.TensorProto.INT8 in kinds
 
 
+def test_int8_leaves_score_maps_and_their_upsampling_in_float32(tmp_path: Path, photos: Path) -> None:
+    """The trunk's convolutions take quantised numbers; those that give scores, and what follows, do not."""
+    made = pixelwise.export(
+        "default", tmp_path / "small.onnx", precision="int8", calibration=photos / "images"
+    )
+    graph = onnx.load(made.path).graph
+    given = {name: node.op_type for node in graph.node for name in node.output}
+    quantised = {"Conv": 0, "ConvTranspose": 0}
+    for node in graph.node:
+        if node.op_type in quantised:
+            quantised[node.op_type] += given.get(node.input[1]) == "DequantizeLinear"
+    assert quantised["Conv"] > 60
+    assert quantised["ConvTranspose"] == 0
+    convolutions = sum(node.op_type == "Conv" for node in graph.node)
+    assert convolutions - quantised["Conv"] == 4, "one that gives scores for each stride: 32, 16, 8 and 4"
+
+
 def test_int8_depends_on_pictures_like_those_to_come(tmp_path: Path, photos: Path, model_path: Path) -> None:
     """Calibrated on dark pictures, the model takes everything brighter for as bright as the brightest."""
     dark = [np.full((20, 20, 3), value, np.uint8) for value in (0, 3)]

@@ -11,6 +11,7 @@ from PIL import Image
 from tiny_model import CLASSES, tiny_info
 from torch import nn
 
+from pixelwise import load
 from pixelwise.core.classes import Classes
 from pixelwise.core.errors import ModelError
 from pixelwise.core.types import RGBImage
@@ -67,6 +68,26 @@ def test_tiles_differ_from_a_whole_pass_in_at_most_a_thousandth_of_the_pixels() 
         ]
     )
     assert (whole[inner] != plain[inner]).mean() > 0.005  # tiles without overlap have seams
+
+
+def test_tiles_that_are_scored_together_give_what_they_give_one_after_the_other() -> None:
+    alone, together = strided(64, 64), strided(64, 64)
+    together.tiles_together = 3
+    picture = clouds(200, 300)
+    first, second = alone(picture), together(picture)
+    assert np.array_equal(first.scores, second.scores)
+
+
+@pytest.mark.parametrize(
+    ("given", "threads", "tiles"),
+    [({"tiles": 100}, 1, 2), ({"tiles": 100, "crf": "deeplab"}, 2, 1), ({}, 2, 1)],
+)
+def test_tiles_share_the_threads_unless_the_crf_needs_them(
+    given: dict[str, object], threads: int, tiles: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pixelwise.core.threads.processors", lambda: 2)
+    predictor = load("default", threads=2, engine="onnxruntime", **given)  # type: ignore[arg-type]
+    assert (predictor.engine.threads, predictor.tiles_together) == (threads, tiles)
 
 
 @pytest.mark.parametrize("tiles", [64, 1000, "auto"])
