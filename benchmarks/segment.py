@@ -134,28 +134,39 @@ def make_clip(path: Path, photo: Path, frames: int) -> None:
 
 
 def in_tiles(found: list[Path], pairs: int, side: int = 800) -> None:
-    """Print the seconds for a picture of 4000x3000 in tiles, ours and with a plain loop, and their ratio."""
+    """Print the seconds for a picture of 4000x3000 in tiles, ours and with a plain loop, and their ratios."""
     whole = Image.new("RGB", (4000, 3000))
     for index, (top, left) in enumerate(
         (top, left) for top in range(0, 3000, 500) for left in range(0, 4000, 500)
     ):
         whole.paste(Image.open(found[index % len(found)]).convert("RGB").resize((500, 500)), (left, top))
-    predictor = load("default", tiles=side)
     net = segmentation.lraspp_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=21).eval()
     with tempfile.TemporaryDirectory() as scratch:
-        picture = Path(scratch) / "large.jpg"
+        picture, mask = Path(scratch) / "large.jpg", Path(scratch) / "mask.png"
         whole.save(picture, quality=92)
-        seconds: list[tuple[float, float]] = []
-        for _ in range(pairs + 1):  # the first warms up
-            start = time.perf_counter()
-            predictor(picture).mask().save(Path(scratch) / "ours.png")
-            middle = time.perf_counter()
-            sliding(net, picture, side).save(Path(scratch) / "theirs.png")
-            seconds.append((middle - start, time.perf_counter() - middle))
-    own, theirs = (statistics.median(column) for column in zip(*seconds[1:], strict=True))
-    ratios = sorted(loop / mine for mine, loop in seconds[1:])
-    print(f"4000x3000 in tiles of {side}: ours {own:.1f} s, a loop over {PEERS[0]} {theirs:.1f} s")
-    print(f"ours is {statistics.median(ratios):.1f}x as fast ({ratios[0]:.1f} to {ratios[-1]:.1f})")
+        small = export(
+            "default", Path(scratch) / "int8.onnx", precision="int8", calibration=str(found[0].parent)
+        )
+        predictors = {"ours": load("default", tiles=side), "ours in int8": load(small.path, tiles=side)}
+        seconds: dict[str, list[float]] = {name: [] for name in (*predictors, "the loop")}
+        for turn in range(pairs + 1):  # the first warms up
+            for name, spent in seconds.items():
+                start = time.perf_counter()
+                if name in predictors:
+                    predictors[name](picture).mask().save(mask)
+                else:
+                    sliding(net, picture, side).save(mask)
+                if turn > 0:
+                    spent.append(time.perf_counter() - start)
+    print(
+        f"4000x3000 in tiles of {side}; a loop over {PEERS[0]}: {statistics.median(seconds['the loop']):.1f} s"
+    )
+    for name in predictors:
+        ratios = sorted(theirs / own for own, theirs in zip(seconds[name], seconds["the loop"], strict=True))
+        print(
+            f"{name}: {statistics.median(seconds[name]):.1f} s, {statistics.median(ratios):.1f}x as fast "
+            f"({ratios[0]:.1f} to {ratios[-1]:.1f})"
+        )
 
 
 def sliding(net: torch.nn.Module, picture: Path, side: int) -> Image.Image:

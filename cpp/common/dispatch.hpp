@@ -128,12 +128,13 @@ struct ResamplingRoutines {
     void (*stretch)(const float* in, const std::int32_t* low, const float* weight, std::ptrdiff_t count, float* out);
 
     // The largest of the scores (classes, stride) of each pixel, its class, the lowest on ties, and its probability.
-    void (*best_of)(const float* scores, std::ptrdiff_t classes, std::ptrdiff_t stride, std::ptrdiff_t count,
-                    float* best, std::int32_t* label, float* confidence);
+    // The scores become exp(score - best).
+    void (*best_of)(float* scores, std::ptrdiff_t classes, std::ptrdiff_t stride, std::ptrdiff_t count, float* best,
+                    std::int32_t* label, float* confidence);
 
-    // The probabilities of one class; add_softmax adds exp(scores - best) * factor.
-    void (*softmax)(const float* scores, std::ptrdiff_t count, const float* best, const float* confidence, float* out);
-    void (*add_softmax)(const float* scores, std::ptrdiff_t count, const float* best, const float* factor, float* out);
+    // out = values * factor, or plus that.
+    void (*multiply)(const float* values, const float* factor, std::ptrdiff_t count, float* out);
+    void (*add_product)(const float* values, const float* factor, std::ptrdiff_t count, float* out);
 };
 
 struct Routines {

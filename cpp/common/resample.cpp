@@ -65,12 +65,13 @@ class BlendedRows {
     std::vector<float> rows_;
 };
 
-// Neighbouring pixels of a row: scores (classes, block), labels, best scores and the probabilities of these.
+// Neighbouring pixels of a row: their labels, the probabilities of these, and exp(score - best score) of all classes,
+// (classes, block).
 struct Block {
     std::size_t row, left, count;
-    const float* scores;
+    const float* powers;
     const std::int32_t* label;
-    const float *best, *confidence;
+    const float* confidence;
 };
 
 // Calls work(block) for every block of the output rows that belong to `member`.
@@ -78,19 +79,25 @@ template <class Work>
 void for_blocks(const Member& member, const float* scores, std::size_t classes, Grid from, Grid to, const Work& work) {
     const Axis y(from.height, to.height), x(from.width, to.width);
     BlendedRows rows(scores, classes, from);
-    std::vector<float> stretched(classes * block), best(block), confidence(block);
+    const bool same = from.height == to.height && from.width == to.width;
+    std::vector<float> pixels(classes * block), best(block), confidence(block);
     std::vector<std::int32_t> label(block);
     const Member::Range own = member.share(static_cast<Index>(to.height));
     for (std::size_t row = static_cast<std::size_t>(own.begin); row < static_cast<std::size_t>(own.end); ++row) {
         member.go_on();
-        rows.compute(y, row);
+        if (!same) rows.compute(y, row);
         for (std::size_t left = 0; left < to.width; left += block) {
             const std::size_t count = std::min(block, to.width - left);
-            for (std::size_t c = 0; c < classes; ++c)
-                rows.stretch(c, x, left, count, stretched.data() + c * block);
-            routines().best_of(stretched.data(), static_cast<Index>(classes), block, static_cast<Index>(count),
+            for (std::size_t c = 0; c < classes; ++c) {
+                float* const out = pixels.data() + c * block;
+                if (same)
+                    std::copy_n(scores + (c * from.height + row) * from.width + left, count, out);
+                else
+                    rows.stretch(c, x, left, count, out);
+            }
+            routines().best_of(pixels.data(), static_cast<Index>(classes), block, static_cast<Index>(count),
                                best.data(), label.data(), confidence.data());
-            work(Block{row, left, count, stretched.data(), label.data(), best.data(), confidence.data()});
+            work(Block{row, left, count, pixels.data(), label.data(), confidence.data()});
         }
     }
 }
@@ -138,9 +145,8 @@ void pixel_probabilities(const float* scores, std::size_t classes, Grid from, Gr
     run_team(1, [&](const Member& member) {
         for_blocks(member, scores, classes, from, to, [&](const Block& found) {
             for (std::size_t c = 0; c < classes; ++c)
-                routines().softmax(found.scores + c * block, static_cast<Index>(found.count), found.best,
-                                   found.confidence,
-                                   probabilities + (c * to.height + found.row) * to.width + found.left);
+                routines().multiply(found.powers + c * block, found.confidence, static_cast<Index>(found.count),
+                                    probabilities + (c * to.height + found.row) * to.width + found.left);
         });
     });
 }
@@ -153,8 +159,7 @@ void add_probabilities(const float* scores, std::size_t classes, Grid from, cons
             for (std::size_t x = 0; x < found.count; ++x)
                 factor[x] = found.confidence[x] * of_rows[found.row] * of_columns[found.left + x];
             for (std::size_t c = 0; c < classes; ++c)
-                routines().add_softmax(found.scores + c * block, static_cast<Index>(found.count), found.best,
-                                       factor.data(),
+                routines().add_product(found.powers + c * block, factor.data(), static_cast<Index>(found.count),
                                        total + (c * part.whole.height + part.top + found.row) * part.whole.width +
                                            part.left + found.left);
         });

@@ -54,7 +54,7 @@ void stretch(const float* in, const std::int32_t* low, const float* weight, Inde
     for (; x < count; ++x) out[x] = in[low[x]] + weight[x] * (in[low[x] + 1] - in[low[x]]);
 }
 
-void best_of(const float* scores, Index classes, Index stride, Index count, float* __restrict best,
+void best_of(float* scores, Index classes, Index stride, Index count, float* __restrict best,
              std::int32_t* __restrict label, float* __restrict confidence) {
     for (Index x = 0; x < count; ++x) {
         best[x] = scores[x];
@@ -70,18 +70,21 @@ void best_of(const float* scores, Index classes, Index stride, Index count, floa
         }
     }
     for (Index c = 0; c < classes; ++c) {
-        const float* score = scores + c * stride;
-        for (Index x = 0; x < count; ++x) confidence[x] += exp_nonpositive(score[x] - best[x]);
+        float* __restrict score = scores + c * stride;
+        for (Index x = 0; x < count; ++x) {
+            score[x] = exp_nonpositive(score[x] - best[x]);
+            confidence[x] += score[x];
+        }
     }
     for (Index x = 0; x < count; ++x) confidence[x] = 1.0f / confidence[x];
 }
 
-void softmax(const float* scores, Index count, const float* best, const float* confidence, float* __restrict out) {
-    for (Index x = 0; x < count; ++x) out[x] = exp_nonpositive(scores[x] - best[x]) * confidence[x];
+void multiply(const float* values, const float* factor, Index count, float* __restrict out) {
+    for (Index x = 0; x < count; ++x) out[x] = values[x] * factor[x];
 }
 
-void add_softmax(const float* scores, Index count, const float* best, const float* factor, float* __restrict out) {
-    for (Index x = 0; x < count; ++x) out[x] += exp_nonpositive(scores[x] - best[x]) * factor[x];
+void add_product(const float* values, const float* factor, Index count, float* __restrict out) {
+    for (Index x = 0; x < count; ++x) out[x] += values[x] * factor[x];
 }
 
 }  // namespace
@@ -91,8 +94,8 @@ const ResamplingRoutines resampling_routines = {
     .blend = &blend,
     .stretch = &stretch,
     .best_of = &best_of,
-    .softmax = &softmax,
-    .add_softmax = &add_softmax,
+    .multiply = &multiply,
+    .add_product = &add_product,
 };
 
 }  // namespace PIXELWISE_ISA
