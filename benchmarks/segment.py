@@ -158,9 +158,8 @@ def in_tiles(found: list[Path], pairs: int, side: int = 800) -> None:
                     sliding(net, picture, side).save(mask)
                 if turn > 0:
                     spent.append(time.perf_counter() - start)
-    print(
-        f"4000x3000 in tiles of {side}; a loop over {PEERS[0]}: {statistics.median(seconds['the loop']):.1f} s"
-    )
+    middle = statistics.median(seconds["the loop"])
+    print(f"4000x3000 in tiles of {side}; a loop over {PEERS[0]}: {middle:.1f} s")
     for name in predictors:
         ratios = sorted(theirs / own for own, theirs in zip(seconds[name], seconds["the loop"], strict=True))
         print(
