@@ -1,8 +1,8 @@
 """Cut the last upsampling off a net in OpenVINO, so that the core enlarges the scores in one pass.
 
 FCN's last layer (Long et al. 2015, section 3.3) is a transposed convolution that interpolates scores
-bilinearly; its output is cut to the size of the picture. At full size these two layers, and the reordering of
-their output, take a seventh of the time of the bundled nets in float32, and a third in int8.
+bilinearly; its output is cut to the size of the picture. In OpenVINO these two layers work at full size, and
+their output is reordered.
 """
 
 from typing import Any
