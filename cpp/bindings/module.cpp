@@ -1,5 +1,6 @@
 // Python bindings of the compiled core. They check shapes and types; the work runs without the GIL.
 #include "bindings/bindings.hpp"
+#include "common/borders.hpp"
 #include "common/confusion.hpp"
 #include "common/regions.hpp"
 #include "common/resample.hpp"
@@ -18,6 +19,32 @@ std::size_t count_confusion(Array<const std::uint8_t, 1> truth, Array<const std:
     const Released released;
     return pixelwise::count_confusion(truth.data(), prediction.data(), truth.size(), matrix.shape(0), ignore,
                                       matrix.data());
+}
+
+void chessboard_distance(Array<const std::uint8_t, 2> mask, int limit, Array<std::uint8_t, 2> distance) {
+    require(mask.size() > 0, "mask may not be empty");
+    require(mask.shape(0) == distance.shape(0) && mask.shape(1) == distance.shape(1), "mask and distance differ in size");
+    require(limit >= 1 && limit <= 254, "limit is from 1 to 254");
+    require_sides(mask.shape(0), mask.shape(1));
+    const Released released;
+    pixelwise::chessboard_distance(mask.data(), mask.shape(0), mask.shape(1), limit, distance.data());
+}
+
+void count_contours(Array<const std::uint8_t, 2> truth, Array<const std::uint8_t, 2> prediction, double radius,
+                    std::uint8_t ignore, Array<std::int64_t, 2> counts) {
+    require(truth.size() > 0, "truth may not be empty");
+    require(truth.shape(0) == prediction.shape(0) && truth.shape(1) == prediction.shape(1),
+            "truth and prediction differ in size");
+    require(radius >= 0 && radius < 4096, "radius is from 0 to below 4096");
+    require(counts.shape(0) == 4 && counts.shape(1) <= 256, "counts is not 4 x C with C <= 256");
+    require_sides(truth.shape(0), truth.shape(1));
+    bool known = false;
+    {
+        const Released released;
+        known = pixelwise::count_contours(truth.data(), prediction.data(), truth.shape(0), truth.shape(1), radius, ignore,
+                                          counts.shape(1), counts.data());
+    }
+    require(known, "a label on a contour is not below the number of classes");
 }
 
 void label_pixels(Array<const float, 3> scores, Array<std::uint8_t, 2> labels, Array<std::int64_t, 1> pixels,
@@ -113,6 +140,12 @@ NB_MODULE(_core, module) {
                "ignore"_a, "matrix"_a,
                "Add to matrix[t, p] the pixels of truth t predicted as p; return the index of the first id out of range, "
                "or the number of pixels.");
+    module.def("chessboard_distance", &chessboard_distance, "mask"_a, "limit"_a, "distance"_a,
+               "Fill in the distance (H, W) to the nearest pixel of mask that is not 0, diagonal steps counting one, and "
+               "limit + 1 beyond the limit.");
+    module.def("count_contours", &count_contours, "truth"_a, "prediction"_a, "radius"_a, "ignore"_a, "counts"_a,
+               "Add to counts (4, C) the pixels of predicted contours within `radius` pixels of a true one of their class, "
+               "all of them, and both for true contours.");
     module.def("label_pixels", &label_pixels, "scores"_a, "labels"_a,
                "pixels"_a, "confidence"_a, "threads"_a = 1,
                "Interpolate scores (C, h, w) to labels' size (H, W) and fill in the best class per pixel; add per class "

@@ -10,6 +10,16 @@ def count_confusion(truth: Annotated[NDArray[numpy.uint8], dict(shape=(None,), o
     Add to matrix[t, p] the pixels of truth t predicted as p; return the index of the first id out of range, or the number of pixels.
     """
 
+def chessboard_distance(mask: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), order='C', device='cpu', writable=False)], limit: int, distance: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), order='C', device='cpu')]) -> None:
+    """
+    Fill in the distance (H, W) to the nearest pixel of mask that is not 0, diagonal steps counting one, and limit + 1 beyond the limit.
+    """
+
+def count_contours(truth: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), order='C', device='cpu', writable=False)], prediction: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), order='C', device='cpu', writable=False)], radius: float, ignore: int, counts: Annotated[NDArray[numpy.int64], dict(shape=(None, None), order='C', device='cpu')]) -> None:
+    """
+    Add to counts (4, C) the pixels of predicted contours within `radius` pixels of a true one of their class, all of them, and both for true contours.
+    """
+
 def label_pixels(scores: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu', writable=False)], labels: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), order='C', device='cpu')], pixels: Annotated[NDArray[numpy.int64], dict(shape=(None,), order='C', device='cpu')], confidence: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu')], threads: int = 1) -> None:
     """
     Interpolate scores (C, h, w) to labels' size (H, W) and fill in the best class per pixel; add per class the pixel count and the sum of their probabilities.

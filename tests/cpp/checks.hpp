@@ -54,6 +54,7 @@ inline void require_probabilities(const Floats& q, int classes, Index pixels) {
 
 void run_resampling();
 void run_failures();
+void run_borders();
 void run_confusion();
 void run_regions();
 void run_learning(const std::vector<const pixelwise::Routines*>& sets);

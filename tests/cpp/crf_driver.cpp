@@ -286,6 +286,7 @@ int main(int count, char** arguments) {
         if (driven) sets.push_back(routines);
     }
     if (all) {
+        run_borders();
         run_confusion();
         run_regions();
         run_resampling();

@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "checks.hpp"
+#include "common/borders.hpp"
 #include "common/confusion.hpp"
 #include "common/regions.hpp"
 #include "common/resample.hpp"
@@ -70,6 +71,32 @@ void run_confusion() {
             truth[pixels / 2] = 254;
             prediction[pixels / 2] = 255;
             require(first_bad() == pixels / 2, "a bad id was not found where it is");
+        }
+}
+
+void run_borders() {
+    Random random(0);
+    for (const Grid from : {Grid{1, 1}, {1, 9}, {9, 1}, {2, 2}, {30, 40}})
+        for (const double radius : {0.0, 1.0, 3.7}) {
+            context = "borders of " + std::to_string(from.height) + "x" + std::to_string(from.width);
+            const std::size_t pixels = from.height * from.width;
+            std::vector<std::uint8_t> truth(pixels), prediction(pixels), distance(pixels);
+            for (std::size_t i = 0; i < pixels; ++i) {
+                truth[i] = static_cast<std::uint8_t>(random.below(4) == 3 ? 255 : random.below(3));
+                prediction[i] = static_cast<std::uint8_t>(random.below(3));
+            }
+            std::vector<std::int64_t> counts(12);
+            const auto counted = [&](std::size_t classes) {
+                return count_contours(truth.data(), prediction.data(), from.height, from.width, radius, 255, classes,
+                                      counts.data());
+            };
+            require(counted(3), "good labels were refused");
+            require(counts[0] <= counts[3] && counts[6] <= counts[9], "more pixels are near than there are");
+            for (const int limit : {1, 254}) {
+                chessboard_distance(truth.data(), from.height, from.width, limit, distance.data());
+                for (std::size_t i = 0; i < pixels; ++i)
+                    require((distance[i] == 0) == (truth[i] != 0), "a marked pixel is not at distance 0");
+            }
         }
 }
 

@@ -62,6 +62,8 @@ def _sound(generator: np.random.Generator) -> Iterator[tuple[str, Callable[..., 
     p = generator.dirichlet(np.ones(3), (8, 9)).transpose(2, 0, 1).astype(np.float32)
     counts, sums = np.zeros(3, np.int64), np.zeros(3)
     yield "count_confusion", _core.count_confusion, (ids(50), ids(50), 255, np.zeros((3, 3), np.int64))
+    yield "chessboard_distance", _core.chessboard_distance, (ids(8, 9), 4, ids(8, 9))
+    yield "count_contours", _core.count_contours, (ids(8, 9), ids(8, 9), 2.5, 255, np.zeros((4, 3), np.int64))
     yield "label_pixels", _core.label_pixels, (scores, ids(8, 9), counts, sums)
     yield "pixel_confidence", _core.pixel_confidence, (scores, floats(8, 9))
     yield "pixel_probabilities", _core.pixel_probabilities, (scores, floats(3, 8, 9))

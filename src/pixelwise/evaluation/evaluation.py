@@ -1,7 +1,6 @@
 """Evaluate a predictor on a data set, with one confusion matrix over the whole split."""
 
-from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +9,8 @@ import numpy.typing as npt
 
 from pixelwise.core.classes import Classes
 from pixelwise.core.errors import DataError, ModelError
-from pixelwise.core.types import VOID, Channel, Labels
+from pixelwise.core.threads import in_order
+from pixelwise.core.types import VOID, Labels
 from pixelwise.data import LabelledImages, Sample
 from pixelwise.data.spec import SOURCES
 from pixelwise.evaluation import bootstrap
@@ -193,17 +193,27 @@ def count(
     """
     dataset = dataset.with_inputs(*predictor.inputs)
     table, void = match_classes(dataset.classes, predictor.classes)
-    tally, counted = Tally(len(predictor.classes)), Details(len(predictor.classes), details)
-    seen = np.zeros(256, np.bool_)
-    samples = (dataset.read(index) for index in range(len(dataset)))
-    for done, (sample, labels, result) in enumerate(_results(predictor, samples, workers), start=1):
-        truth = table[sample.labels]
-        tally.add(sample.id, truth, labels)
+    classes = predictor.classes
+
+    def one(index: int) -> PartCounts:
+        """Read, segment and count an image, all in one thread."""
+        sample = dataset.read(index)
+        labels, result = _predicted(predictor, sample)
+        tally, counted = Tally(len(classes)), Details(len(classes), details)
+        tally.add(sample.id, truth := table[sample.labels], labels)
         counted.add(sample.labels, truth, labels, result)
-        seen |= np.bincount(sample.labels.reshape(-1), minlength=256) > 0
+        seen = np.bincount(sample.labels.reshape(-1), minlength=256) > 0
+        return PartCounts(Evaluation(classes, void, tally, counted), seen)
+
+    total = Evaluation(classes, void, Tally(len(classes)), Details(len(classes), details))
+    seen = np.zeros(256, np.bool_)
+    parts = in_order(one, range(len(dataset)), predictor.workers(workers))
+    for done, part in enumerate(parts, start=1):
+        total.merge(part.evaluation)
+        seen |= part.seen
         if progress is not None:
             progress(done)
-    return PartCounts(Evaluation(predictor.classes, void, tally, counted), seen)
+    return PartCounts(total, seen)
 
 
 def conclude(dataset: LabelledImages, parts: Iterable[PartCounts]) -> Evaluation:
@@ -232,30 +242,17 @@ def _may_be_foreground(dataset: LabelledImages) -> bool:
     return takes and void_ids == [VOID] and len(dataset.classes) > 1
 
 
-def _results(
-    judged: Judged, samples: Iterator[Sample], workers: int | None
-) -> Iterator[tuple[Sample, Labels, Segmentation | None]]:
-    """Each sample, the labels predicted for it, and the model's result."""
+def _predicted(judged: Judged, sample: Sample) -> tuple[Labels, Segmentation | None]:
+    """The labels predicted for a sample, and the model's result."""
     if isinstance(judged, MaskFolder):
-        yield from ((sample, judged.labels(sample), None) for sample in samples)
-        return
-    waiting: deque[Sample] = deque()
-
-    def images() -> Iterator[Channel]:
-        for sample in samples:
-            waiting.append(sample)
-            yield sample.stacked(judged.inputs)
-
+        return judged.labels(sample), None
     try:
-        for result in judged.batch(images(), workers):
-            yield waiting.popleft(), result.labels, result
+        result = judged(sample.stacked(judged.inputs))
+        return result.labels, result
     except ModelError as problem:
-        at = f"{waiting[0].id}: " if waiting else ""
-        raise ModelError(f"{at}{problem.message}", problem.hint) from problem
+        raise ModelError(f"{sample.id}: {problem.message}", problem.hint) from problem
 
 
 def labels_of(judged: Judged, sample: Sample) -> Labels:
     """(H, W) the labels that are predicted for a sample."""
-    if isinstance(judged, MaskFolder):
-        return judged.labels(sample)
-    return judged(sample.stacked(judged.inputs)).labels
+    return _predicted(judged, sample)[0]

@@ -16,6 +16,7 @@ from pixelwise.core.named_files import NamedFiles
 from pixelwise.core.pictures.endings import IMAGE_SUFFIXES
 from pixelwise.core.pictures.label_pictures import VOID_COLOUR
 from pixelwise.core.terminal import printable
+from pixelwise.core.threads import processors
 from pixelwise.core.types import IMAGE, VOID, FileIds, Labels
 from pixelwise.data.class_map import ClassMap, id_counts, parse_classes
 from pixelwise.data.kind import one_of
@@ -51,6 +52,10 @@ class MaskFolder:
     colours: ClassMap | None
     judged: Labels
     inputs: tuple[str, ...] = (IMAGE,)
+
+    def workers(self, workers: int | None = None) -> int:
+        """How many threads should read masks: as asked for, or one for each processor."""
+        return processors() if workers is None else workers
 
     def labels(self, sample: Sample) -> Labels:
         """(H, W) class ids of a sample's mask. Raises DataError, naming the file, if it cannot be read, has

@@ -335,9 +335,12 @@ class Predictor:
         """
         check_motion(every, smooth)
         self.expect_photos()
-        return timed(self, source, every, smooth, self._workers(workers), self.allow_private_urls)
+        return timed(self, source, every, smooth, self.workers(workers), self.allow_private_urls)
 
-    def _workers(self, workers: int | None) -> int:
+    def workers(self, workers: int | None = None) -> int:
+        """How many threads should work on pictures: as asked for, at most twice the processors, or enough to
+        keep all processors busy, at least two.
+        """
         wanted = max(2, -(-processors() // self.engine.threads)) if workers is None else workers
         return min(wanted, 2 * processors())
 
@@ -351,6 +354,6 @@ class Predictor:
         turn comes. By default there are enough workers to keep all processors busy, at least two. A model
         loaded with threads=1 is the most efficient here.
         """
-        results = in_order(self, sources, self._workers(workers))
+        results = in_order(self, sources, self.workers(workers))
         total = len(sources) if isinstance(sources, Sized) else None
         return notebook.counted(results, total) if progress else results

@@ -4,15 +4,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from pixelwise import _core
 from pixelwise.core.types import VOID, Labels
-from pixelwise.evaluation.metrics.boundary import (
-    Boundary,
-    band_width,
-    contours,
-    inner_band,
-    tolerance,
-    within,
-)
+from pixelwise.evaluation.metrics.boundary import Boundary, band_width, inner_band, tolerance
 
 
 def random_labels(seed: int, shape: tuple[int, int] = (13, 17)) -> Labels:
@@ -41,22 +35,49 @@ def test_the_inner_band_is_each_class_less_its_erosion(width: int, seed: int) ->
         assert np.array_equal(band & mask, mask & ~eroded(mask, width)), id_
 
 
-def test_any_two_ids_make_a_border_and_equal_ones_none() -> None:
-    for one, other in ((0, 1), (1, 2), (3, 251), (254, 0), (0, VOID)):
-        labels = np.array([[one, one, one, other, other, other]], np.uint8)
-        assert contours(labels).tolist() == [[False, False, True, True, False, False]]
-    assert not contours(np.full((3, 4), 7, np.uint8)).any()
+def contour(labels: Labels, class_: int) -> npt.NDArray[np.bool_]:
+    """The pixels of a class with another id above, below, left or right, by a loop."""
+    out = np.zeros(labels.shape, np.bool_)
+    for row, column in np.argwhere(labels == class_):
+        for beside in ((row - 1, column), (row + 1, column), (row, column - 1), (row, column + 1)):
+            inside = 0 <= beside[0] < labels.shape[0] and 0 <= beside[1] < labels.shape[1]
+            out[row, column] |= inside and labels[beside] != class_
+    return out
+
+
+def near(own: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_], radius: float) -> int:
+    """How many pixels of `own` have one of `other` at most so far away in a straight line, by a loop."""
+    others = np.argwhere(other)
+    return sum(bool((np.hypot(*(others - pixel).T) <= radius).any()) for pixel in np.argwhere(own))
 
 
 @pytest.mark.parametrize("radius", [1, 1.5, 3, 4.7])
-def test_within_is_the_straight_distance(radius: float) -> None:
-    mask = np.random.default_rng(0).random((12, 15)) < 0.03
-    rows, columns = np.nonzero(mask)
-    expected = np.zeros(mask.shape, bool)
-    for place in np.ndindex(mask.shape):
-        expected[place] = (np.hypot(place[0] - rows, place[1] - columns) <= radius).any()
-    assert np.array_equal(within(mask, radius), expected)
-    assert not within(np.zeros((3, 3), bool), radius).any()
+@pytest.mark.parametrize("seed", range(3))
+def test_contours_are_matched_by_straight_distance(radius: float, seed: int) -> None:
+    truth, prediction = random_labels(seed), np.minimum(random_labels(seed + 9), 2)
+    counts = np.zeros((4, 3), np.int64)
+    _core.count_contours(truth, prediction, radius, VOID, counts)
+    for class_ in range(3):
+        own, theirs = contour(truth, class_), contour(prediction, class_)
+        expected = [near(theirs, own, radius), theirs.sum(), near(own, theirs, radius), own.sum()]
+        assert counts[:, class_].tolist() == expected
+
+
+def test_any_two_ids_make_a_contour_and_equal_ones_none() -> None:
+    for one, other in ((0, 1), (1, 2), (3, 251), (254, 0)):
+        labels = np.array([[one, one, one, other, other, other]], np.uint8)
+        counts = np.zeros((4, 255), np.int64)
+        _core.count_contours(labels, labels, 1, VOID, counts)
+        assert counts[3, [one, other]].tolist() == [1, 1] and counts.sum() == 8
+    beside_void = np.array([[0, 0, VOID, VOID]], np.uint8)
+    counts = np.zeros((4, 2), np.int64)
+    _core.count_contours(beside_void, beside_void, 1, VOID, counts)
+    assert counts.tolist() == [[1, 0]] * 4
+    flat = np.full((3, 4), 1, np.uint8)
+    _core.count_contours(flat, flat, 2, VOID, counts)
+    assert counts.sum() == 4, "one label has no contour"
+    with pytest.raises(ValueError, match="below the number of classes"):
+        _core.count_contours(beside_void, np.array([[0, 7, 0, 0]], np.uint8), 1, VOID, counts)
 
 
 def test_widths_are_shares_of_the_diagonal_and_at_least_a_pixel() -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pixelwise import _core
 from pixelwise.core.types import VOID, Labels
 from pixelwise.evaluation.metrics.confusion import Counts, Floats, number
 from pixelwise.evaluation.metrics.trimap import chessboard_distance, neighbours
@@ -56,16 +57,6 @@ def inner_band(labels: Labels, width: int) -> Mask:
     return near
 
 
-def contours(labels: Labels) -> Mask:
-    """Where a pixel above, below, left or right has another id; the outside of the image has none."""
-    edge = np.zeros(labels.shape, np.bool_)
-    for one, other in neighbours():
-        differ = labels[one] != labels[other]
-        edge[one] |= differ
-        edge[other] |= differ
-    return edge
-
-
 class Boundary:
     """Counts over a split; `band` holds pixels of the bands that are right, of the truth, and predicted."""
 
@@ -100,17 +91,8 @@ class Boundary:
 
     def _add_contours(self, truth: Labels, prediction: Labels) -> None:
         radius = tolerance(truth.shape)
-        true, predicted = contours(truth), contours(prediction)
-        for c in np.unique(np.concatenate([truth[true], prediction[predicted]])):
-            if c == VOID:
-                continue
-            own, theirs = true & (truth == c), predicted & (prediction == c)
-            self._contours[:, c] += (
-                np.count_nonzero(theirs & within(own, radius)),
-                np.count_nonzero(theirs),
-                np.count_nonzero(own & within(theirs, radius)),
-                np.count_nonzero(own),
-            )
+        maps = np.ascontiguousarray(truth), np.ascontiguousarray(prediction)
+        _core.count_contours(*maps, radius, VOID, self._contours)
 
     def merge(self, other: "Boundary") -> None:
         """Add what another process has counted."""
@@ -139,19 +121,6 @@ class Boundary:
         means = {f"mean_{name}": _mean(values) for name, values in per_class.items()}
         lists = {name: [number(value) for value in values] for name, values in per_class.items()}
         return {**means, "per_class": lists, "convention": self.CONVENTION}
-
-
-def within(mask: Mask, radius: float) -> Mask:
-    """Where some True pixel of the mask (H, W) is at most `radius` pixels away in a straight line."""
-    reach = int(radius)
-    steps = np.arange(-reach, reach + 1)
-    rows, columns = (grid.ravel() for grid in np.meshgrid(steps, steps, indexing="ij"))
-    disc = rows**2 + columns**2 <= radius**2
-    true_rows, true_columns = np.nonzero(mask)
-    padded = np.zeros((mask.shape[0] + 2 * reach, mask.shape[1] + 2 * reach), np.bool_)
-    padded[true_rows[:, None] + (rows[disc] + reach), true_columns[:, None] + (columns[disc] + reach)] = True
-    inside: Mask = padded[reach : reach + mask.shape[0], reach : reach + mask.shape[1]]
-    return inside
 
 
 def _mean(values: Floats) -> float | None:

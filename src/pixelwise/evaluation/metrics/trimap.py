@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pixelwise import _core
 from pixelwise.core.types import VOID, Labels
 from pixelwise.evaluation.metrics import confusion as metrics
 
@@ -40,16 +41,9 @@ def chessboard_distance(mask: npt.NDArray[np.bool_], limit: int = WIDEST) -> Dis
     if mask.dtype != np.bool_ or mask.ndim != 2:
         raise ValueError(f"expected an (H, W) array of bool, got {mask.shape} of {mask.dtype}")
     _check_limit(limit)
-    columns = np.arange(mask.shape[1])
-    far = mask.shape[1] + limit
-    left = np.maximum.accumulate(np.where(mask, columns, -far), axis=1)
-    right = np.minimum.accumulate(np.where(mask, columns, 2 * far)[:, ::-1], axis=1)[:, ::-1]
-    within_row = np.minimum(np.minimum(columns - left, right - columns), limit + 1).astype(np.uint8)
-    distance = within_row.copy()
-    for rows in range(1, min(limit, mask.shape[0] - 1) + 1):
-        over = np.maximum(within_row, np.uint8(rows))
-        np.minimum(distance[rows:], over[:-rows], out=distance[rows:])
-        np.minimum(distance[:-rows], over[rows:], out=distance[:-rows])
+    distance = np.empty(mask.shape, np.uint8)
+    if mask.size:
+        _core.chessboard_distance(np.ascontiguousarray(mask).view(np.uint8), limit, distance)
     return distance
 
 
