@@ -4,7 +4,7 @@ The rule: of all colours with channels in steps of 17, of medium lightness and c
 farthest from skin, fur and asphalt, then again and again the one that is farthest from all of these and from
 the colours taken before. Distances are those of OKLab (Ottosson 2020), the smallest of three: 0.6 times that
 of normal vision, and those of simulated protanopia and deuteranopia (Machado, Oliveira and Fernandes 2009).
-So the first N tints are told apart for any N.
+So the first N tints are easy to distinguish, for any N.
 """
 
 from itertools import product

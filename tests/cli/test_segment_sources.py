@@ -137,7 +137,7 @@ def test_urls_need_leave_for_private_addresses(invoke: Invoke, tmp_path: Path) -
     with served({"/red.png": sound(png())}) as server:
         refused = invoke(f"{server.url}/red.png")
         assert refused.exit_code == 1
-        assert "127.0.0.1, a private address" in refused.stderr and "--allow-private-urls" in refused.stderr
+        assert "127.0.0.1 is a private address" in refused.stderr and "--allow-private-urls" in refused.stderr
         allowed = invoke(f"{server.url}/red.png", "--allow-private-urls", "--json")
     record = json.loads(allowed.stdout)
     assert (record["path"], record["classes"][0]["name"]) == (f"{server.url}/red.png", "red")

@@ -199,9 +199,9 @@ class Segmentation:
         """The photo with classes tinted by `opacity` (0 to 1), outlines, and a legend below; by default as
         the result's style says.
 
-        The tints are told apart on photos, and by people who are colour-blind; masks have the palette of the
-        classes. The background class, if there is one, is greyed instead. Without the legend the picture has
-        `drawn_size`.
+        The tints are easy to distinguish on photos, also for colour-blind people; masks have the palette of
+        the classes. The background class, if there is one, is greyed instead. Without the legend the picture
+        has `drawn_size`.
         """
         style = self.style if opacity is None else replace(self.style, opacity=opacity)
         wanted = style.legend is not False if legend is None else legend

@@ -143,9 +143,7 @@ def test_a_redirect_to_a_private_address_is_refused(server: Server, monkeypatch:
     server.answers["/inside.png"] = redirect(f"http://127.0.0.1:{port}/red.png")
     monkeypatch.setattr(socket, "getaddrinfo", resolver({"outside.test": ["8.8.8.8"]}))
     monkeypatch.setattr(socket, "create_connection", lambda *_: connect(("127.0.0.1", port)))
-    with pytest.raises(
-        ImageError, match=r"^http://outside\.test/inside\.png: 127\.0\.0\.1 is 127\.0\.0\.1, a pr"
-    ):
+    with pytest.raises(ImageError, match=r"^http://outside\.test/inside\.png: 127\.0\.0\.1 is a private a"):
         fetched("http://outside.test/inside.png")
     assert server.paths == ["/inside.png"]
 
@@ -190,7 +188,7 @@ def test_an_address_that_does_not_answer_is_followed_by_the_next(
 
 def test_a_host_with_one_private_address_among_others_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", resolver({"both.test": ["8.8.8.8", "10.0.0.1"]}))
-    with pytest.raises(ImageError, match=r"both\.test is 10\.0\.0\.1, a private address"):
+    with pytest.raises(ImageError, match=r"both\.test \(10\.0\.0\.1\) is a private address"):
         fetched("http://both.test/a.png")
 
 

@@ -136,8 +136,9 @@ def _addresses(parts: SplitResult, shown: str, allow_private: bool) -> list[str]
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
     private = [] if allow_private else [address for address in addresses if not is_public(address)]
     if private:
+        resolved = "" if host == private[0] else f" ({private[0]})"
         raise ImageError(
-            f"{shown}: {printable(host)} is {private[0]}, a private address, which is not fetched from",
+            f"{shown}: {printable(host)}{resolved} is a private address, which is not fetched from",
             f"if you trust the URL, {ALLOW}",
         )
     return addresses
