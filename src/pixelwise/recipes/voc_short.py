@@ -35,3 +35,38 @@ LARGE_FOV = Recipe(
     evaluate_every=300,
     precision="auto",
 )
+MSC = dataclasses.replace(
+    LARGE_FOV,
+    name="voc_short_msc_large_fov",
+    net="deeplab-msc-large-fov",
+    backbone_weights="none",
+    init_from="runs/voc_short_large_fov",
+    steps=200,
+    evaluate_every=100,
+)
+FCN32S = dataclasses.replace(
+    LARGE_FOV,
+    name="voc_short_fcn32s_vgg16",
+    net="fcn32s-vgg16",
+    init_from="runs/voc_short_large_fov",
+    steps=300,
+    learning_rate=2e-5,
+    head_learning_rate=5e-5,
+    evaluate_every=150,
+)
+FCN16S = dataclasses.replace(
+    FCN32S,
+    name="voc_short_fcn16s_vgg16",
+    net="fcn16s-vgg16",
+    backbone_weights="none",
+    init_from="runs/voc_short_fcn32s_vgg16",
+    steps=150,
+    evaluate_every=75,
+)
+FCN8S = dataclasses.replace(
+    FCN16S,
+    name="voc_short_fcn8s_vgg16",
+    net="fcn8s-vgg16",
+    init_from="runs/voc_short_fcn16s_vgg16",
+)
+FAMILY = (Entry(LARGE_FOV, "x"), Entry(MSC, "x"), Entry(FCN32S, "x"), Entry(FCN16S, "x"), Entry(FCN8S, "x"))
