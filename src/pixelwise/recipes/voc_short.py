@@ -41,8 +41,8 @@ MSC = dataclasses.replace(
     net="deeplab-msc-large-fov",
     backbone_weights="none",
     init_from="runs/voc_short_large_fov",
-    steps=200,
-    evaluate_every=100,
+    steps=150,
+    evaluate_every=150,
 )
 FCN32S = dataclasses.replace(
     LARGE_FOV,
@@ -60,8 +60,8 @@ FCN16S = dataclasses.replace(
     net="fcn16s-vgg16",
     backbone_weights="none",
     init_from="runs/voc_short_fcn32s_vgg16",
-    steps=150,
-    evaluate_every=75,
+    steps=100,
+    evaluate_every=100,
 )
 FCN8S = dataclasses.replace(
     FCN16S,
