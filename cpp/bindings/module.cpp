@@ -1,6 +1,7 @@
 // Python bindings of the compiled core. They check shapes and types; the work runs without the GIL.
 #include "bindings/bindings.hpp"
 #include "common/confusion.hpp"
+#include "common/dispatch.hpp"
 #include "common/regions.hpp"
 #include "common/resample.hpp"
 
@@ -81,6 +82,11 @@ void enlarge(Array<const float, 3> scores, std::size_t stride, Array<float, 3> o
                        {out.shape(1), out.shape(2)}, out.data());
 }
 
+bool all_finite(Array<const float, 3> scores) {
+    const Released released;
+    return pixelwise::all_finite(scores.data(), scores.size());
+}
+
 pixelwise::LabelMap label_map(Array<std::uint8_t, 2>& labels) {
     require(labels.size() > 0, "labels may not be empty");
     require_sides(labels.shape(0), labels.shape(1));
@@ -128,6 +134,10 @@ NB_MODULE(_core, module) {
                "and columns, to total (C, H, W) from `top` and `left` on.");
     module.def("enlarge", &enlarge, "scores"_a, "stride"_a, "out"_a,
                "Interpolate scores (C, h, w) to out (C, H, W), so that cell (i, j) lies at pixel (i, j) * stride.");
+    module.def("all_finite", &all_finite, "scores"_a, "Whether none of the scores (C, h, w) is NaN or infinite.");
+    module.def("has_int8_products", &pixelwise::has_int8_products,
+               "Whether the processor adds up products of 8-bit integers in one instruction: AVX-512 VNNI, AVX-VNNI or "
+               "ARM's dot product.");
     module.def("keep_largest_region", &keep_largest_region, "labels"_a, "background"_a,
                "Give background to every region (4-connected pixels of one label) of another label but the largest.");
     module.def("fill_holes", &fill_holes, "labels"_a, "background"_a,

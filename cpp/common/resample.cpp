@@ -1,6 +1,7 @@
 #include "common/resample.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <vector>
 
 #include "common/dispatch.hpp"
@@ -164,6 +165,16 @@ void add_probabilities(const float* scores, std::size_t classes, Grid from, cons
                                            part.left + found.left);
         });
     });
+}
+
+bool all_finite(const float* numbers, std::size_t count) {
+    std::uint32_t found = 0;  // its sign bit: whether an exponent was the one of infinity and NaN
+    for (std::size_t i = 0; i < count; ++i) {
+        std::uint32_t bits;
+        std::memcpy(&bits, numbers + i, sizeof bits);
+        found |= (bits & 0x7fffffffu) + 0x00800000u;
+    }
+    return (found >> 31) == 0;
 }
 
 void enlarge(const float* scores, std::size_t classes, Grid from, std::size_t stride, Grid to, float* out) {

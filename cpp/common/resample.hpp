@@ -35,6 +35,9 @@ struct Part {
 void add_probabilities(const float* scores, std::size_t classes, Grid from, const Part& part, const float* of_rows,
                        const float* of_columns, float* total);
 
+// Whether none of the numbers is NaN or infinite.
+bool all_finite(const float* numbers, std::size_t count);
+
 // out: (classes, to.height, to.width), the scores interpolated bilinearly so that cell (i, j) is pixel (i, j) * stride,
 // and clamped beyond the last cell.
 void enlarge(const float* scores, std::size_t classes, Grid from, std::size_t stride, Grid to, float* out);

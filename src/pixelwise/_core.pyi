@@ -35,6 +35,14 @@ def enlarge(scores: Annotated[NDArray[numpy.float32], dict(shape=(None, None, No
     Interpolate scores (C, h, w) to out (C, H, W), so that cell (i, j) lies at pixel (i, j) * stride.
     """
 
+def all_finite(scores: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu', writable=False)]) -> bool:
+    """Whether none of the scores (C, h, w) is NaN or infinite."""
+
+def has_int8_products() -> bool:
+    """
+    Whether the processor adds up products of 8-bit integers in one instruction: AVX-512 VNNI, AVX-VNNI or ARM's dot product.
+    """
+
 def keep_largest_region(labels: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), order='C', device='cpu')], background: int) -> None:
     """
     Give background to every region (4-connected pixels of one label) of another label but the largest.

@@ -1,6 +1,5 @@
 """The result for one picture: scores on a grid; labels, probabilities and pictures are computed on demand."""
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -11,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from pixelwise import _core
 from pixelwise.core.classes import Classes
 from pixelwise.core.errors import ModelError
 from pixelwise.core.pictures.label_pictures import mask
@@ -79,9 +79,7 @@ class Segmentation:
                 f"expected scores ({len(classes)}, h, w) for {len(classes)} classes, got {scores.shape}"
             )
         self.scores: Scores = np.ascontiguousarray(scores, np.float32)
-        with np.errstate(invalid="ignore"):
-            total = float(self.scores.sum(dtype=np.float64))  # finite if and only if all of them are
-        if not math.isfinite(total):
+        if not _core.all_finite(self.scores):
             raise ModelError(
                 "the scores of this picture hold NaN or infinite numbers",
                 "the model's weights are damaged or too large; train or export it again",

@@ -2,6 +2,9 @@
 
 import math
 
+import numpy as np
+
+from pixelwise import _core
 from pixelwise.core.errors import ModelError
 from pixelwise.core.pictures.memory_budget import PICTURES
 from pixelwise.core.pictures.reading import Photo, Readable, read_photo
@@ -28,7 +31,7 @@ def affordable_size(info: ModelInfo, size: tuple[int, ...], scale: float, shown:
 
 def finite(scores: Scores, shown: str) -> Scores:
     """The scores themselves. Raises ModelError, with the model's name `shown`, if some are not numbers."""
-    if scores.size and not (math.isfinite(scores.min()) and math.isfinite(scores.max())):
+    if not _core.all_finite(np.ascontiguousarray(scores)):
         raise ModelError(
             f"{shown} gives NaN or infinite scores for this picture",
             "its weights are damaged, or its training diverged: take another checkpoint",
