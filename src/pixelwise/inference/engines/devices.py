@@ -60,11 +60,16 @@ def crf_device(engine: Engine) -> str:
 
 def auto_engine(device: Device, precision: str) -> str:
     """The engine that runs model files on a device if the user names none."""
-    if precision != "float32" and importlib.util.find_spec("openvino"):
+    if precision == "bfloat16" and importlib.util.find_spec("openvino"):
         return "openvino"
-    if device.kind in ("cuda", "mps") or (device.kind == "auto" and _has_cuda_files()):
+    if not on_processor(device) and device.kind != "xpu":
         return "onnxruntime"
     return "openvino" if importlib.util.find_spec("openvino") else "onnxruntime"
+
+
+def on_processor(device: Device) -> bool:
+    """Whether a model file runs on the processor if the user names no engine."""
+    return device.kind == "cpu" or (device.kind == "auto" and not _has_cuda_files())
 
 
 def _has_cuda_files() -> bool:

@@ -53,7 +53,8 @@ class OpenVinoEngine:
     """OpenVINO on the processor or a GPU of Intel, for the same files with the same checks, and
     for its own files.
 
-    precision: "float32", or "bfloat16" on processors with such arithmetic; never chosen automatically.
+    precision: of floating-point numbers: "bfloat16" on processors with such arithmetic, else float32. What
+    an int8 file holds in int8 stays so.
     bundled: the file ships with pixelwise, so its tensors are not checked for pictures of usual size. Scoring
     in a process that was forked later raises ModelError if the calls run in OpenVINO's threads: they do not
     exist in the new process, which would wait for them forever.
@@ -96,7 +97,7 @@ class OpenVinoEngine:
         streams = max(1, processors() // self._threads)  # as many calls at a time as there are processors for
         self._home = os.getpid() if streams > 1 else None  # a single stream runs in the thread that calls
         options: dict[str, Any] = {
-            "INFERENCE_PRECISION_HINT": "f32" if precision == "float32" else "bf16",
+            "INFERENCE_PRECISION_HINT": "bf16" if precision == "bfloat16" else "f32",
             "INFERENCE_NUM_THREADS": streams * self._threads,
             "NUM_STREAMS": streams,
             "ENABLE_CPU_PINNING": False,  # processes side by side would choose the same processors
