@@ -1,4 +1,6 @@
 // Python bindings of the compiled core. They check shapes and types; the work runs without the GIL.
+#include <nanobind/stl/pair.h>
+
 #include "bindings/bindings.hpp"
 #include "common/confusion.hpp"
 #include "common/dispatch.hpp"
@@ -22,16 +24,21 @@ std::size_t count_confusion(Array<const std::uint8_t, 1> truth, Array<const std:
 }
 
 void label_pixels(Array<const float, 3> scores, Array<std::uint8_t, 2> labels, Array<std::int64_t, 1> pixels,
-                  Array<double, 1> confidence, int threads) {
+                  Array<double, 1> confidence, int threads, std::size_t stride,
+                  const std::optional<std::pair<std::size_t, std::size_t>>& size) {
     require_threads(threads);
     require(scores.size() > 0 && labels.size() > 0, "scores and labels may not be empty");
+    require(stride > 0 && (stride > 1) == size.has_value(), "a stride above 1 goes with the size of the enlarged scores");
+    const pixelwise::Grid whole{size ? size->first : scores.shape(1), size ? size->second : scores.shape(2)};
+    require(whole.height > 0 && whole.width > 0, "the enlarged scores may not be empty");
+    require_sides(whole.height, whole.width);
     require(scores.shape(0) <= 256, "at most 256 classes fit into uint8 labels");
     require_sides(scores.shape(1), scores.shape(2));
     require_sides(labels.shape(0), labels.shape(1));
     require(pixels.shape(0) == scores.shape(0) && confidence.shape(0) == scores.shape(0),
             "pixels and confidence need one entry per class");
     const Released released;
-    pixelwise::label_pixels(scores.data(), scores.shape(0), {scores.shape(1), scores.shape(2)},
+    pixelwise::label_pixels(scores.data(), scores.shape(0), {scores.shape(1), scores.shape(2)}, stride, whole,
                             {labels.shape(0), labels.shape(1)}, labels.data(), pixels.data(), confidence.data(),
                             threads);
 }
@@ -120,9 +127,10 @@ NB_MODULE(_core, module) {
                "Add to matrix[t, p] the pixels of truth t predicted as p; return the index of the first id out of range, "
                "or the number of pixels.");
     module.def("label_pixels", &label_pixels, "scores"_a, "labels"_a,
-               "pixels"_a, "confidence"_a, "threads"_a = 1,
+               "pixels"_a, "confidence"_a, "threads"_a = 1, "stride"_a = 1, "size"_a = nb::none(),
                "Interpolate scores (C, h, w) to labels' size (H, W) and fill in the best class per pixel; add per class "
-               "the pixel count and the sum of their probabilities.");
+               "the pixel count and the sum of their probabilities. stride: scores that are first enlarged by it to size "
+               "(height, width), as `enlarge` does it.");
     module.def("pixel_confidence", &pixel_confidence, "scores"_a, "confidence"_a,
                "Interpolate scores (C, h, w) to confidence's size (H, W) and fill in the probability of the best class.");
     module.def("pixel_probabilities", &pixel_probabilities, "scores"_a,

@@ -10,9 +10,9 @@ def count_confusion(truth: Annotated[NDArray[numpy.uint8], dict(shape=(None,), o
     Add to matrix[t, p] the pixels of truth t predicted as p; return the index of the first id out of range, or the number of pixels.
     """
 
-def label_pixels(scores: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu', writable=False)], labels: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), order='C', device='cpu')], pixels: Annotated[NDArray[numpy.int64], dict(shape=(None,), order='C', device='cpu')], confidence: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu')], threads: int = 1) -> None:
+def label_pixels(scores: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu', writable=False)], labels: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), order='C', device='cpu')], pixels: Annotated[NDArray[numpy.int64], dict(shape=(None,), order='C', device='cpu')], confidence: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu')], threads: int = 1, stride: int = 1, size: tuple[int, int] | None = None) -> None:
     """
-    Interpolate scores (C, h, w) to labels' size (H, W) and fill in the best class per pixel; add per class the pixel count and the sum of their probabilities.
+    Interpolate scores (C, h, w) to labels' size (H, W) and fill in the best class per pixel; add per class the pixel count and the sum of their probabilities. stride: scores that are first enlarged by it to size (height, width), as `enlarge` does it.
     """
 
 def pixel_confidence(scores: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu', writable=False)], confidence: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')]) -> None:

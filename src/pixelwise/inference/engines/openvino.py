@@ -14,10 +14,11 @@ from pixelwise.core.pictures.memory_budget import PICTURES
 from pixelwise.core.precision import for_inference
 from pixelwise.core.threads import processors, thread_count
 from pixelwise.core.types import RGBImage, Scores
+from pixelwise.inference.coarse_scores import CoarseScores
 from pixelwise.inference.engines.contract import check_contract
 from pixelwise.inference.engines.devices import PROCESSOR, Device, openvino_device
 from pixelwise.inference.engines.model_failures import content_of, failed, incomplete, only_picture, too_large
-from pixelwise.inference.engines.upsampling_tail import enlarged, without_upsampling
+from pixelwise.inference.engines.upsampling_tail import coarse, without_upsampling
 from pixelwise.inference.model_files.model_file import OUTPUT
 from pixelwise.inference.model_files.onnx_file import checked_metadata
 from pixelwise.inference.model_files.openvino_file import OpenVinoFile
@@ -153,6 +154,11 @@ class OpenVinoEngine:
         return max(int(math.prod(port.get_shape()) * port.get_element_type().size) for port in known)
 
     def scores(self, image: RGBImage) -> Scores:
+        scores = self.coarse_scores(image)
+        return scores.enlarged() if isinstance(scores, CoarseScores) else scores
+
+    def coarse_scores(self, image: RGBImage) -> Scores | CoarseScores:
+        """The scores before the last upsampling, if the net ends in one."""
         if self._home not in (None, os.getpid()):
             raise ModelError(
                 f"{self._source} was loaded before this process was forked, which OpenVINO does not support",
@@ -167,7 +173,7 @@ class OpenVinoEngine:
             raise failed(self._source, image, problem) from problem
         scores = only_picture(self._source, results[OUTPUT if self._stride == 1 else 0])
         if self._stride > 1:
-            return enlarged(scores, self._stride, image.shape[:2])
+            return coarse(scores, self._stride, image.shape[:2])
         return np.array(scores, np.float32)  # what OpenVINO returns is its own memory
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise import _core
 from pixelwise.core.types import Scores
+from pixelwise.inference.coarse_scores import CoarseScores
 from pixelwise.inference.model_files.model_file import INPUT, OUTPUT
 
 
@@ -34,15 +34,12 @@ def without_upsampling(model: Any) -> tuple[Any, int]:
     return openvino.Model([small], model.get_parameters(), model.get_friendly_name()), stride
 
 
-def enlarged(scores: Scores, stride: int, size: tuple[int, ...]) -> Scores:
-    """What the upsampling and its cut to `size` make of scores (C, h, w).
-
-    Cell (i, j) is pixel (i, j) * stride.
-    """
-    kept = [min(most, stride * (cells - 1) + 1) for most, cells in zip(size, scores.shape[1:], strict=True)]
-    out = np.empty((len(scores), *kept), np.float32)
-    _core.enlarge(np.ascontiguousarray(scores), stride, out)
-    return out
+def coarse(scores: Scores, stride: int, size: tuple[int, ...]) -> CoarseScores:
+    """Scores (C, h, w) whose upsampling was cut off, with what it and the cut to `size` make of them."""
+    height, width = (
+        min(most, stride * (cells - 1) + 1) for most, cells in zip(size, scores.shape[1:], strict=True)
+    )
+    return CoarseScores(np.array(scores, np.float32, order="C"), stride, (height, width))
 
 
 def _stride_of(layer: Any) -> int | None:
