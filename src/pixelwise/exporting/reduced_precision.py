@@ -96,6 +96,9 @@ def _take_pixels_as_quantized(graph: Any) -> None:
                 node.input[:] = [chain[3].input[0] if name == last.output[0] else name for name in node.input]
             for node in chain:
                 graph.node.remove(node)
+    used = {name for node in graph.node for name in node.input}
+    for tensor in [tensor for tensor in graph.initializer if tensor.name not in used]:
+        graph.initializer.remove(tensor)
 
 
 def _upsampling_of_scores(graph: Any) -> list[str]:
