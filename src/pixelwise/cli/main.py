@@ -105,9 +105,9 @@ def main() -> None:
 def _start_quickly() -> None:
     """Leave out work that importing modules causes and that nothing needs.
 
-    The threads of numpy's OpenBLAS by default keep processors busy for tens of milliseconds before they sleep;
-    a value that the user has set is kept. And most of the many objects that modules make are never garbage,
-    so they are looked through less often.
+    The threads of numpy's OpenBLAS by default keep processors busy for tens of milliseconds before they
+    sleep; a value that the user has set is kept. And most of the many objects that modules make are never
+    garbage, so they are looked through less often.
     """
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
     gc.set_threshold(50_000, 20, 20)

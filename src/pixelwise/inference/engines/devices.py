@@ -42,6 +42,9 @@ class Device:
 
 PROCESSOR = Device("cpu")
 
+PROCESSOR_PROVIDER = "CPUExecutionProvider"
+"""ONNX Runtime's name for it."""
+
 
 def device_of(engine: Engine) -> str:
     """The device that an engine runs on; engines that do not say so run on the processor."""
@@ -85,10 +88,9 @@ def onnx_providers(device: Device, available: list[str]) -> list[Any]:
 
     Raises ModelError if the one for the device is missing.
     """
-    processor = "CPUExecutionProvider"
     kind = "cuda" if device.kind == "auto" and _PROVIDERS["cuda"] in available else device.kind
     if kind in ("auto", "cpu"):
-        return [processor]
+        return [PROCESSOR_PROVIDER]
     if kind not in _PROVIDERS:
         raise ModelError(
             f"ONNX Runtime does not run on {device}", "use --engine openvino, or --device auto, cpu or cuda"
@@ -101,7 +103,7 @@ def onnx_providers(device: Device, available: list[str]) -> list[Any]:
             if kind == "cuda"
             else "Apple's GPUs need the onnxruntime for macOS; or use --device cpu",
         )
-    return [(provider, {"device_id": device.index}) if kind == "cuda" else provider, processor]
+    return [(provider, {"device_id": device.index}) if kind == "cuda" else provider, PROCESSOR_PROVIDER]
 
 
 def expect_provider(device: Device, wanted: list[Any], used: list[str]) -> str:

@@ -49,7 +49,6 @@ def _stride_of(layer: Any) -> int | None:
     weights = _constant(layer.input_value(1))
     attributes = layer.get_attributes()
     stride = int(attributes["strides"][0])
-    ramp = 1 - np.abs(np.arange(1 - stride, stride)) / stride
     plain = {
         "strides": [stride, stride],
         "pads_begin": [stride - 1, stride - 1],
@@ -58,9 +57,16 @@ def _stride_of(layer: Any) -> int | None:
         "output_padding": [0, 0],
     }
     fits = all(list(attributes[name]) == value for name, value in plain.items())
-    if not fits or weights is None or weights.shape[1:] != (1, 1, len(ramp), len(ramp)):
+    if not fits or weights is None or weights.shape[1:3] != (1, 1):
         return None
-    return stride if np.allclose(weights, np.outer(ramp, ramp), rtol=0, atol=1e-6) else None
+    return stride if interpolates(weights[:, 0], stride) else None
+
+
+def interpolates(weights: npt.NDArray[Any], stride: int) -> bool:
+    """Whether the weights (C, 1, K, K) of an upsampling by `stride` interpolate each channel bilinearly."""
+    ramp = 1 - np.abs(np.arange(1 - stride, stride)) / stride
+    fits = weights.shape[1:] == (1, len(ramp), len(ramp))
+    return fits and bool(np.allclose(weights, np.outer(ramp, ramp), rtol=0, atol=1e-6))
 
 
 def _cut_axis(layer: Any) -> int | None:
