@@ -205,7 +205,7 @@ def test_a_problem_of_one_picture_has_a_reason_and_keeps_its_hint(
         raise problem
 
     path = picture(tmp_path / "x.png")
-    monkeypatch.setattr(counting.engine, "scores", fail)
+    monkeypatch.setattr(counting.engine, "coarse_scores", fail)
     (outcome,) = segment(path)
     assert outcome.problem is not None
     assert (outcome.problem.message, outcome.problem.hint) == (f"{path}: {message}", hint)

@@ -19,9 +19,9 @@ from pixelwise.core.pictures.windows import Box, Windows, size_before_reading
 from pixelwise.core.terminal import printable
 from pixelwise.core.threads import in_order, processors
 from pixelwise.core.types import BANDS, IMAGE, Scores
-from pixelwise.inference.coarse_scores import CoarseScores
 from pixelwise.inference.crf_refiner import Refiner, refined, refined_photo, refined_size, reserved_bytes
 from pixelwise.inference.engines.batching import together
+from pixelwise.inference.engines.coarse_scores import CoarseScores
 from pixelwise.inference.engines.devices import device_of
 from pixelwise.inference.engines.engine import Engine
 from pixelwise.inference.engines.scoring import (

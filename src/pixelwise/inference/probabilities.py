@@ -10,7 +10,7 @@ from pixelwise import _core
 from pixelwise.core.classes import Classes
 from pixelwise.core.threads import processors
 from pixelwise.core.types import Labels, Scores
-from pixelwise.inference.coarse_scores import CoarseScores
+from pixelwise.inference.engines.coarse_scores import CoarseScores
 
 Beliefs = npt.NDArray[np.float32]
 """(C, H, W), in [0, 1]; the values of a pixel add up to 1."""

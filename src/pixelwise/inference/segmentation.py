@@ -18,8 +18,8 @@ from pixelwise.core.pictures.pages import Page
 from pixelwise.core.pictures.reading import Encoded, fitting
 from pixelwise.core.types import Labels, RGBImage, Scores
 from pixelwise.data.annotations.regions import Region, regions_of
-from pixelwise.inference.coarse_scores import CoarseScores
 from pixelwise.inference.crf_refiner import CRFRefiner, refined, refined_size
+from pixelwise.inference.engines.coarse_scores import CoarseScores
 from pixelwise.inference.probabilities import (
     NOTHING_FOUND,
     Area,

@@ -3,7 +3,7 @@
 from typing import Protocol, runtime_checkable
 
 from pixelwise.core.types import RGBImage, Scores
-from pixelwise.inference.coarse_scores import CoarseScores
+from pixelwise.inference.engines.coarse_scores import CoarseScores
 
 
 class Engine(Protocol):

@@ -9,7 +9,7 @@ import numpy as np
 from pixelwise.core.pictures.memory_budget import PICTURES
 from pixelwise.core.threads import thread_count
 from pixelwise.core.types import Channel, RGBImage, Scores
-from pixelwise.inference.coarse_scores import CoarseScores
+from pixelwise.inference.engines.coarse_scores import CoarseScores
 from pixelwise.inference.engines.contract import check_contract
 from pixelwise.inference.engines.devices import (
     PROCESSOR,

@@ -14,7 +14,7 @@ from pixelwise.core.pictures.memory_budget import PICTURES
 from pixelwise.core.precision import for_inference
 from pixelwise.core.threads import processors, thread_count
 from pixelwise.core.types import RGBImage, Scores
-from pixelwise.inference.coarse_scores import CoarseScores
+from pixelwise.inference.engines.coarse_scores import CoarseScores
 from pixelwise.inference.engines.contract import check_contract
 from pixelwise.inference.engines.devices import PROCESSOR, Device, openvino_device
 from pixelwise.inference.engines.model_failures import content_of, failed, incomplete, only_picture, too_large

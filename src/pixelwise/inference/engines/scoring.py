@@ -10,7 +10,7 @@ from pixelwise.core.errors import ModelError
 from pixelwise.core.pictures.memory_budget import PICTURES
 from pixelwise.core.pictures.reading import Photo, Readable, read_photo
 from pixelwise.core.types import Scores
-from pixelwise.inference.coarse_scores import CoarseScores
+from pixelwise.inference.engines.coarse_scores import CoarseScores
 from pixelwise.inference.engines.engine import CoarseEngine, Engine
 from pixelwise.inference.model_files.model_file import ModelInfo
 from pixelwise.inference.views import SINGLE, Views, averaged_scores, sized

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.core.types import Scores
-from pixelwise.inference.coarse_scores import CoarseScores
+from pixelwise.inference.engines.coarse_scores import CoarseScores
 from pixelwise.inference.model_files.model_file import INPUT, OUTPUT
 
 

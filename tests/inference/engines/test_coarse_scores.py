@@ -9,12 +9,12 @@ from tiny_model import CLASSES
 
 from pixelwise import _core, load
 from pixelwise.core.errors import ModelError
-from pixelwise.inference.coarse_scores import CoarseScores
+from pixelwise.inference.engines.coarse_scores import CoarseScores
 from pixelwise.inference.engines.engine import CoarseEngine
 from pixelwise.inference.probabilities import labels_of
 from pixelwise.inference.segmentation import Segmentation
 
-PHOTO = Path(__file__).parents[2] / "examples/chelsea.png"
+PHOTO = Path(__file__).parents[3] / "examples/chelsea.png"
 
 
 @pytest.mark.parametrize("stride", [2, 4, 5])
