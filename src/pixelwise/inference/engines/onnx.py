@@ -19,10 +19,10 @@ from pixelwise.inference.engines.devices import (
     onnx_providers,
 )
 from pixelwise.inference.engines.model_failures import content_of, failed, incomplete, only_picture, too_large
-from pixelwise.inference.engines.onnx_tail import without_upsampling
 from pixelwise.inference.engines.upsampling_tail import coarse
 from pixelwise.inference.model_files.model_file import OUTPUT
 from pixelwise.inference.model_files.onnx_file import checked_metadata
+from pixelwise.inference.model_files.onnx_tail import without_upsampling
 
 
 class OnnxEngine:

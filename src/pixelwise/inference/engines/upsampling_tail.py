@@ -13,6 +13,7 @@ import numpy.typing as npt
 from pixelwise.core.types import Scores
 from pixelwise.inference.engines.coarse_scores import CoarseScores
 from pixelwise.inference.model_files.model_file import INPUT, OUTPUT
+from pixelwise.inference.model_files.onnx_tail import interpolates
 
 
 def without_upsampling(model: Any) -> tuple[Any, int]:
@@ -60,13 +61,6 @@ def _stride_of(layer: Any) -> int | None:
     if not fits or weights is None or weights.shape[1:3] != (1, 1):
         return None
     return stride if interpolates(weights[:, 0], stride) else None
-
-
-def interpolates(weights: npt.NDArray[Any], stride: int) -> bool:
-    """Whether the weights (C, 1, K, K) of an upsampling by `stride` interpolate each channel bilinearly."""
-    ramp = 1 - np.abs(np.arange(1 - stride, stride)) / stride
-    fits = weights.shape[1:] == (1, len(ramp), len(ramp))
-    return fits and bool(np.allclose(weights, np.outer(ramp, ramp), rtol=0, atol=1e-6))
 
 
 def _cut_axis(layer: Any) -> int | None:

@@ -1,4 +1,4 @@
-"""Cut the last upsampling off an ONNX file, as upsampling_tail.py does it in OpenVINO.
+"""Cut the last upsampling off an ONNX file, as engines/upsampling_tail.py does it in OpenVINO.
 
 The last three nodes must be FCN's: a transposed convolution that interpolates bilinearly, and two slices
 that cut its result to the height and width of the input. The package onnx, which reads and writes such
@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.inference.engines.upsampling_tail import interpolates
 from pixelwise.inference.model_files.model_file import INPUT, OUTPUT
 from pixelwise.inference.model_files.protobuf import Value, fields, numbers
 
@@ -42,6 +41,13 @@ def without_upsampling(content: bytes) -> tuple[bytes, str, int]:
         return _cut(content)
     except (_OtherNetError, ValueError, KeyError, IndexError):
         return content, OUTPUT, 1
+
+
+def interpolates(weights: npt.NDArray[np.floating], stride: int) -> bool:
+    """Whether the weights (C, 1, K, K) of an upsampling by `stride` interpolate each channel bilinearly."""
+    ramp = 1 - np.abs(np.arange(1 - stride, stride)) / stride
+    fits = weights.shape[1:] == (1, len(ramp), len(ramp))
+    return fits and bool(np.allclose(weights, np.outer(ramp, ramp), rtol=0, atol=1e-6))
 
 
 def _cut(content: bytes) -> tuple[bytes, str, int]:

@@ -8,8 +8,8 @@ import pytest
 from tiny_model import tiny_model
 
 from pixelwise.inference.engines.onnx import OnnxEngine
-from pixelwise.inference.engines.onnx_tail import without_upsampling
 from pixelwise.inference.model_files.model_file import OUTPUT, bundled_file
+from pixelwise.inference.model_files.onnx_tail import without_upsampling
 
 onnx = pytest.importorskip("onnx")
 SIZES = [(1, 1), (33, 64), (50, 71)]
