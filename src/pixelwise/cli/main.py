@@ -110,7 +110,7 @@ def _start_quickly() -> None:
     garbage, so they are looked through less often.
     """
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
-    gc.set_threshold(50_000, 20, 20)
+    gc.set_threshold(10_000)
 
 
 def _prepare_streams() -> None:

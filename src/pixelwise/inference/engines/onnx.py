@@ -92,22 +92,21 @@ class OnnxEngine:
 
     def batch_scores(self, images: Sequence[RGBImage]) -> list[Scores]:
         """The scores of pictures of one size. Raises ModelError."""
-        if self._stride > 1:
-            return [self.scores(image) for image in images]
         feeds = [self._inputs.feeds(image) for image in images]
         joined = {name: np.concatenate([feed[name] for feed in feeds]) for name in feeds[0]}
-        return [
-            np.ascontiguousarray(only_picture(self._source, scores[np.newaxis]), np.float32)
-            for scores in self._run(joined, images[0])
-        ]
+        found = (self._of_picture(each[np.newaxis], images[0]) for each in self._run(joined, images[0]))
+        return [_at_full_size(scores) for scores in found]
 
     def scores(self, image: RGBImage) -> Scores:
-        scores = self.coarse_scores(image)
-        return scores.enlarged() if isinstance(scores, CoarseScores) else scores
+        return _at_full_size(self.coarse_scores(image))
 
     def coarse_scores(self, image: RGBImage) -> Scores | CoarseScores:
         """The scores before the last upsampling, if the net ends in one."""
-        scores = only_picture(self._source, self._run(self._inputs.feeds(image), image))
+        return self._of_picture(self._run(self._inputs.feeds(image), image), image)
+
+    def _of_picture(self, results: Channel, image: RGBImage) -> Scores | CoarseScores:
+        """What the session gives for one picture, (1, C, h, w)."""
+        scores = only_picture(self._source, results)
         if self._stride > 1:
             return coarse(scores, self._stride, image.shape[:2])
         return np.ascontiguousarray(scores, np.float32)
@@ -120,6 +119,10 @@ class OnnxEngine:
                 raise too_large(self._source, image.shape[:2]) from problem
             raise failed(self._source, image, problem) from problem
         return np.asarray(scores)
+
+
+def _at_full_size(scores: Scores | CoarseScores) -> Scores:
+    return scores.enlarged() if isinstance(scores, CoarseScores) else scores
 
 
 @functools.cache
