@@ -6,7 +6,8 @@
 Ours is what `pixelwise segment FOLDER --save mask` runs. The peers run as their documentation shows: PIL,
 the weights' own preset (shorter side 520), eager float32, one image at a time, scores resized to the image,
 argmax, mask saved. Their weights are random here, which does not change their speed. Contestants take turns
-on the same images; ratios are of the two times of one turn. int8 is calibrated on the images of the folder.
+on the same images; ratios are of the two times of one turn. int8 is what `--precision int8` runs. After that
+segment_parts.py measures where the time of ours goes.
 
 --clip: frames a second of a video of 1280x720, which is made from a photo of the folder: what
 `pixelwise segment clip.mp4 --save KINDS` runs, from the file to masks or the overlaid video.
@@ -25,12 +26,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import segment_parts
 import torch
 from PIL import Image
 from torchvision.models import segmentation
 from torchvision.transforms._presets import SemanticSegmentation
 
-from pixelwise import export, load, segment_folder
+from pixelwise import load, segment_folder
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.segment_files import run
 from pixelwise.inference.sources.tasks import plan
@@ -64,10 +66,9 @@ def main() -> None:
         images = [place / f"{index:04}{path.suffix}" for index, path in enumerate(sources)]
         for link, path in zip(images, sources, strict=True):
             link.symlink_to(path.resolve())
-        export("default", place / "int8.onnx", precision="int8", calibration=str(options.folder))
         contestants = {
             "pixelwise": ours(predictor, images, place / "float32"),
-            "pixelwise in int8": ours(load(place / "int8.onnx", threads=1), images, place / "int8"),
+            "pixelwise in int8": ours(load("default", 1, precision="int8"), images, place / "int8"),
             **{name: peer(name, images, place) for name in PEERS},
         }
         times: dict[str, list[float]] = {name: [] for name in contestants}
@@ -88,13 +89,35 @@ def main() -> None:
         print(
             f"{name:30} {statistics.median(rates):6.1f} images/s  ({rates[0]:.1f} to {rates[-1]:.1f})", end=""
         )
-        if name != "pixelwise":
-            ratios = sorted(theirs / own for theirs, own in zip(seconds, times["pixelwise"], strict=True))
+        for mine in ("pixelwise", "pixelwise in int8") if name in PEERS else ():
+            ratios = sorted(theirs / own for theirs, own in zip(seconds, times[mine], strict=True))
             print(
-                f"  ours is {statistics.median(ratios):.1f}x as fast ({ratios[0]:.1f} to {ratios[-1]:.1f})",
+                f"  {mine}: {statistics.median(ratios):.1f}x as fast ({ratios[0]:.1f} to {ratios[-1]:.1f})",
                 end="",
             )
         print()
+    ratios = sorted(
+        plain / int8 for plain, int8 in zip(times["pixelwise"], times["pixelwise in int8"], strict=True)
+    )
+    print(
+        f"int8 is {statistics.median(ratios):.2f}x as fast as float32 ({ratios[0]:.2f} to {ratios[-1]:.2f})"
+    )
+    parts(found)
+
+
+def parts(found: list[Path]) -> None:
+    """Print the CPU time of a picture by part."""
+    for precision in ("float32", "int8"):
+        predictor = load("default", 1, precision=precision)
+        if not segment_parts.runs_in_openvino(predictor):
+            print("the parts are told apart in OpenVINO only")
+            return
+        with tempfile.TemporaryDirectory() as scratch:
+            whole = ours(predictor, found, Path(scratch), workers=1)
+            print(f"CPU time of a picture of {len(found)} in {precision}, one thread")
+            print(
+                segment_parts.measured(predictor, found, whole).table(segment_parts.peak(precision == "int8"))
+            )
 
 
 def clip(folder: Path, frames: int) -> None:
@@ -144,10 +167,10 @@ def in_tiles(found: list[Path], pairs: int, side: int = 800) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         picture, mask = Path(scratch) / "large.jpg", Path(scratch) / "mask.png"
         whole.save(picture, quality=92)
-        small = export(
-            "default", Path(scratch) / "int8.onnx", precision="int8", calibration=str(found[0].parent)
-        )
-        predictors = {"ours": load("default", tiles=side), "ours in int8": load(small.path, tiles=side)}
+        predictors = {
+            "ours": load("default", tiles=side),
+            "ours in int8": load("default", tiles=side, precision="int8"),
+        }
         seconds: dict[str, list[float]] = {name: [] for name in (*predictors, "the loop")}
         for turn in range(pairs + 1):  # the first warms up
             for name, spent in seconds.items():
@@ -188,10 +211,12 @@ def sliding(net: torch.nn.Module, picture: Path, side: int) -> Image.Image:
     return Image.fromarray(total.argmax(0).byte().numpy())
 
 
-def ours(predictor: Predictor, images: list[Path], output: Path) -> Callable[[], None]:
+def ours(
+    predictor: Predictor, images: list[Path], output: Path, workers: int | None = None
+) -> Callable[[], None]:
     def contestant() -> None:
         tasks = plan([str(image) for image in images], output)
-        outcomes = list(run(predictor, tasks, output, ("mask",), True, os.cpu_count() or 1))
+        outcomes = list(run(predictor, tasks, output, ("mask",), True, workers or os.cpu_count() or 1))
         if any(outcome.problem for outcome in outcomes):
             raise RuntimeError("an image failed")
 

@@ -14,6 +14,7 @@ from PIL import Image, ImageOps
 from pixelwise import load
 from pixelwise.data import open_dataset
 from pixelwise.evaluation.evaluation import evaluate
+from pixelwise.inference.model_files.int8_forms import MOST_LOSS
 from pixelwise.inference.model_files.model_file import bundled_names
 from pixelwise.recipes import get_recipe
 from pixelwise.training.recipe import Recipe
@@ -49,6 +50,24 @@ def test_the_card_describes_the_file_beside_it(name: str) -> None:
     assert info.preprocessing["mean"] == pytest.approx([127] * 3)
     for field in ("data", "command", "hours", "figures", "convention", "licence", "terms", "failure_cases"):
         assert described[field], field
+
+
+@pytest.mark.parametrize("name", ["default", "street"])
+def test_the_card_describes_the_int8_form(name: str) -> None:
+    described = card(name)["int8"]
+    content = (BUNDLED / described["file"]).read_bytes()
+    assert (hashlib.sha256(content).hexdigest(), len(content)) == (described["sha256"], described["bytes"])
+    assert len(content) < 0.6 * card(name)["bytes"]
+    plain, int8 = load(name), load(name, precision="int8")
+    assert int8.info == dataclasses.replace(plain.info, training={**plain.info.training, "export": "int8"}), (
+        "the same model otherwise"
+    )
+    assert card(name)["figures"]["mean_iou"] - described["mean_iou"] <= MOST_LOSS
+    for engine in ("onnxruntime", "openvino"):
+        labels = load(name, precision="int8", engine=engine)(EXAMPLES / "chelsea.png").labels
+        assert (labels != plain(EXAMPLES / "chelsea.png").labels).mean() < (
+            0.03 if name == "default" else 0.1
+        )
 
 
 @pytest.mark.parametrize(
@@ -93,6 +112,8 @@ def test_objects_of_photos_with_labels_of_our_own_are_found(name: str) -> None:
 def test_the_card_s_figure_is_what_evaluation_gives(name: str, kind: str, folder: str, images: int) -> None:
     if not (SHARED / folder).is_dir():
         pytest.skip("the labelled photos are not part of the project")
-    result = evaluate(load(name, threads=1), open_dataset(f"{kind}:{SHARED / folder}", "val"))
-    assert result.images == images
-    assert result.summary()["mean_iou"] == pytest.approx(card(name)["figures"]["mean_iou"], abs=2e-3)
+    data = open_dataset(f"{kind}:{SHARED / folder}", "val")
+    for precision, figures in (("float32", card(name)["figures"]), ("int8", card(name)["int8"])):
+        result = evaluate(load(name, threads=1, precision=precision), data)
+        assert result.images == images
+        assert result.summary()["mean_iou"] == pytest.approx(figures["mean_iou"], abs=2e-3)

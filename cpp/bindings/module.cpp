@@ -1,7 +1,10 @@
 // Python bindings of the compiled core. They check shapes and types; the work runs without the GIL.
+#include <nanobind/stl/pair.h>
+
 #include "bindings/bindings.hpp"
 #include "common/borders.hpp"
 #include "common/confusion.hpp"
+#include "common/dispatch.hpp"
 #include "common/regions.hpp"
 #include "common/resample.hpp"
 
@@ -48,16 +51,21 @@ void count_contours(Array<const std::uint8_t, 2> truth, Array<const std::uint8_t
 }
 
 void label_pixels(Array<const float, 3> scores, Array<std::uint8_t, 2> labels, Array<std::int64_t, 1> pixels,
-                  Array<double, 1> confidence, int threads) {
+                  Array<double, 1> confidence, int threads, std::size_t stride,
+                  const std::optional<std::pair<std::size_t, std::size_t>>& size) {
     require_threads(threads);
     require(scores.size() > 0 && labels.size() > 0, "scores and labels may not be empty");
+    require(stride > 0 && (stride > 1) == size.has_value(), "a stride above 1 goes with the size of the enlarged scores");
+    const pixelwise::Grid whole{size ? size->first : scores.shape(1), size ? size->second : scores.shape(2)};
+    require(whole.height > 0 && whole.width > 0, "the enlarged scores may not be empty");
+    require_sides(whole.height, whole.width);
     require(scores.shape(0) <= 256, "at most 256 classes fit into uint8 labels");
     require_sides(scores.shape(1), scores.shape(2));
     require_sides(labels.shape(0), labels.shape(1));
     require(pixels.shape(0) == scores.shape(0) && confidence.shape(0) == scores.shape(0),
             "pixels and confidence need one entry per class");
     const Released released;
-    pixelwise::label_pixels(scores.data(), scores.shape(0), {scores.shape(1), scores.shape(2)},
+    pixelwise::label_pixels(scores.data(), scores.shape(0), {scores.shape(1), scores.shape(2)}, stride, whole,
                             {labels.shape(0), labels.shape(1)}, labels.data(), pixels.data(), confidence.data(),
                             threads);
 }
@@ -108,6 +116,11 @@ void enlarge(Array<const float, 3> scores, std::size_t stride, Array<float, 3> o
                        {out.shape(1), out.shape(2)}, out.data());
 }
 
+bool all_finite(Array<const float, 3> scores) {
+    const Released released;
+    return pixelwise::all_finite(scores.data(), scores.size());
+}
+
 pixelwise::LabelMap label_map(Array<std::uint8_t, 2>& labels) {
     require(labels.size() > 0, "labels may not be empty");
     require_sides(labels.shape(0), labels.shape(1));
@@ -147,9 +160,10 @@ NB_MODULE(_core, module) {
                "Add to counts (4, C) the pixels of predicted contours within `radius` pixels of a true one of their class, "
                "all of them, and both for true contours.");
     module.def("label_pixels", &label_pixels, "scores"_a, "labels"_a,
-               "pixels"_a, "confidence"_a, "threads"_a = 1,
+               "pixels"_a, "confidence"_a, "threads"_a = 1, "stride"_a = 1, "size"_a = nb::none(),
                "Interpolate scores (C, h, w) to labels' size (H, W) and fill in the best class per pixel; add per class "
-               "the pixel count and the sum of their probabilities.");
+               "the pixel count and the sum of their probabilities. stride: scores that are first enlarged by it to size "
+               "(height, width), as `enlarge` does it.");
     module.def("pixel_confidence", &pixel_confidence, "scores"_a, "confidence"_a,
                "Interpolate scores (C, h, w) to confidence's size (H, W) and fill in the probability of the best class.");
     module.def("pixel_probabilities", &pixel_probabilities, "scores"_a,
@@ -161,6 +175,10 @@ NB_MODULE(_core, module) {
                "and columns, to total (C, H, W) from `top` and `left` on.");
     module.def("enlarge", &enlarge, "scores"_a, "stride"_a, "out"_a,
                "Interpolate scores (C, h, w) to out (C, H, W), so that cell (i, j) lies at pixel (i, j) * stride.");
+    module.def("all_finite", &all_finite, "scores"_a, "Whether none of the scores (C, h, w) is NaN or infinite.");
+    module.def("has_int8_products", &pixelwise::has_int8_products,
+               "Whether the processor adds up products of 8-bit integers in one instruction: AVX-512 VNNI, AVX-VNNI or "
+               "ARM's dot product.");
     module.def("keep_largest_region", &keep_largest_region, "labels"_a, "background"_a,
                "Give background to every region (4-connected pixels of one label) of another label but the largest.");
     module.def("fill_holes", &fill_holes, "labels"_a, "background"_a,

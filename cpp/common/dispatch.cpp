@@ -5,6 +5,12 @@
 #if defined(_MSC_VER) && !defined(__clang__)
 #include <immintrin.h>
 #include <intrin.h>
+#elif defined(__x86_64__) || defined(__i386__)
+#include <cpuid.h>
+#elif defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#elif defined(__aarch64__) && defined(__APPLE__)
+#include <sys/sysctl.h>
 #endif
 
 // PIXELWISE_WITH_AVX2 and PIXELWISE_WITH_AVX512 are set by the build where it compiles those sets.
@@ -37,6 +43,24 @@ bool runs_avx512() { return has(1 << 5 | 1 << 16 | 1 << 17 | 1 << 30 | static_ca
 #endif
 #endif
 
+#if defined(PIXELWISE_WITH_AVX2)
+// A register of the processor's description: leaf 7, `part` 0 or 1; 0 if there is no such part.
+unsigned described(unsigned part, int place) {
+#if defined(__GNUC__) || defined(__clang__)
+    unsigned leaf[4] = {};
+    if (!__get_cpuid_count(7, 0, leaf, leaf + 1, leaf + 2, leaf + 3) || leaf[0] < part) return 0;
+    __cpuid_count(7, part, leaf[0], leaf[1], leaf[2], leaf[3]);
+    return leaf[place];
+#else
+    int leaf[4];
+    __cpuidex(leaf, 7, 0);
+    if (static_cast<unsigned>(leaf[0]) < part) return 0;
+    __cpuidex(leaf, 7, static_cast<int>(part));
+    return static_cast<unsigned>(leaf[place]);
+#endif
+}
+#endif
+
 const Routines* named(const char* name) {
 #if defined(PIXELWISE_WITH_AVX512)
     if (std::strcmp(name, "avx512") == 0 && runs_avx512()) return &avx512::routines;
@@ -48,6 +72,21 @@ const Routines* named(const char* name) {
 }
 
 }  // namespace
+
+bool has_int8_products() {
+#if defined(PIXELWISE_WITH_AVX2)
+    const bool avx512_vnni = (described(0, 2) & 1u << 11) != 0, avx_vnni = (described(1, 0) & 1u << 4) != 0;
+    return (avx512_vnni && runs_avx512()) || (avx_vnni && runs_avx2());
+#elif defined(__aarch64__) && defined(__linux__)
+    return (getauxval(AT_HWCAP) & 1ul << 20) != 0;  // HWCAP_ASIMDDP
+#elif defined(__aarch64__) && defined(__APPLE__)
+    int there = 0;
+    std::size_t bytes = sizeof there;
+    return sysctlbyname("hw.optional.arm.FEAT_DotProd", &there, &bytes, nullptr, 0) == 0 && there != 0;
+#else
+    return false;
+#endif
+}
 
 const Routines* find_routines(const char* force) {
     if (force) return named(force);

@@ -193,4 +193,8 @@ struct Routines {
 // choice; the result is nullptr if that set is unknown, was not built in or does not run here.
 const Routines* find_routines(const char* force = nullptr);
 
+// Whether the processor multiplies 8-bit integers and adds their products up in one instruction: AVX-512 VNNI, AVX-VNNI
+// or ARM's dot product.
+bool has_int8_products();
+
 }  // namespace pixelwise

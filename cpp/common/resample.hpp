@@ -15,8 +15,9 @@ struct Grid {
 
 // labels: (to.height, to.width), the class with the largest interpolated score, the lowest id on ties.
 // pixels, confidence: (classes), for each class the number of its pixels and the sum of their softmax probabilities.
-void label_pixels(const float* scores, std::size_t classes, Grid from, Grid to, std::uint8_t* labels,
-                  std::int64_t* pixels, double* confidence, int threads = 1);
+// stride: scores that `enlarge` enlarges by it to `whole` first, a few rows at a time; 1: `whole` is `from`.
+void label_pixels(const float* scores, std::size_t classes, Grid from, std::size_t stride, Grid whole, Grid to,
+                  std::uint8_t* labels, std::int64_t* pixels, double* confidence, int threads = 1);
 
 // confidence: (to.height, to.width), the softmax probability of the class with the largest interpolated score.
 void pixel_confidence(const float* scores, std::size_t classes, Grid from, Grid to, float* confidence);
@@ -34,6 +35,9 @@ struct Part {
 // times of_rows (size.height) and of_columns (size.width).
 void add_probabilities(const float* scores, std::size_t classes, Grid from, const Part& part, const float* of_rows,
                        const float* of_columns, float* total);
+
+// Whether none of the numbers is NaN or infinite.
+bool all_finite(const float* numbers, std::size_t count);
 
 // out: (classes, to.height, to.width), the scores interpolated bilinearly so that cell (i, j) is pixel (i, j) * stride,
 // and clamped beyond the last cell.

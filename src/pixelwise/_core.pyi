@@ -20,9 +20,9 @@ def count_contours(truth: Annotated[NDArray[numpy.uint8], dict(shape=(None, None
     Add to counts (4, C) the pixels of predicted contours within `radius` pixels of a true one of their class, all of them, and both for true contours.
     """
 
-def label_pixels(scores: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu', writable=False)], labels: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), order='C', device='cpu')], pixels: Annotated[NDArray[numpy.int64], dict(shape=(None,), order='C', device='cpu')], confidence: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu')], threads: int = 1) -> None:
+def label_pixels(scores: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu', writable=False)], labels: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), order='C', device='cpu')], pixels: Annotated[NDArray[numpy.int64], dict(shape=(None,), order='C', device='cpu')], confidence: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu')], threads: int = 1, stride: int = 1, size: tuple[int, int] | None = None) -> None:
     """
-    Interpolate scores (C, h, w) to labels' size (H, W) and fill in the best class per pixel; add per class the pixel count and the sum of their probabilities.
+    Interpolate scores (C, h, w) to labels' size (H, W) and fill in the best class per pixel; add per class the pixel count and the sum of their probabilities. stride: scores that are first enlarged by it to size (height, width), as `enlarge` does it.
     """
 
 def pixel_confidence(scores: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu', writable=False)], confidence: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')]) -> None:
@@ -43,6 +43,14 @@ def add_probabilities(scores: Annotated[NDArray[numpy.float32], dict(shape=(None
 def enlarge(scores: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu', writable=False)], stride: int, out: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu')]) -> None:
     """
     Interpolate scores (C, h, w) to out (C, H, W), so that cell (i, j) lies at pixel (i, j) * stride.
+    """
+
+def all_finite(scores: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu', writable=False)]) -> bool:
+    """Whether none of the scores (C, h, w) is NaN or infinite."""
+
+def has_int8_products() -> bool:
+    """
+    Whether the processor adds up products of 8-bit integers in one instruction: AVX-512 VNNI, AVX-VNNI or ARM's dot product.
     """
 
 def keep_largest_region(labels: Annotated[NDArray[numpy.uint8], dict(shape=(None, None), order='C', device='cpu')], background: int) -> None:

@@ -223,7 +223,7 @@ assert {"load", "Predictor", "Segmentation"} <= set(dir(pixelwise))
 STEERED = """
 import os, signal, sys, threading, time
 from pixelwise.inference.engines.onnx import OnnxEngine
-scores, lock, begun = OnnxEngine.scores, threading.Lock(), 0
+scores, lock, begun = OnnxEngine.coarse_scores, threading.Lock(), 0
 forever = os.environ.get("FOREVER")
 
 def steered(self, image):
@@ -239,7 +239,7 @@ def steered(self, image):
                 threading.Event().wait()
         return scores(self, image)
 
-OnnxEngine.scores = steered
+OnnxEngine.coarse_scores = steered
 from pixelwise.cli.main import main
 main()
 """
@@ -369,7 +369,7 @@ def test_scores_that_are_no_numbers_are_refused_with_the_picture_named(
 ) -> None:
     for value in (float("nan"), float("inf"), float("-inf")):
         monkeypatch.setattr(
-            "pixelwise.inference.engines.onnx.OnnxEngine.scores",
+            "pixelwise.inference.engines.onnx.OnnxEngine.coarse_scores",
             lambda self, image, value=value: np.full((4, *image.shape[:2]), value, np.float32),
         )
         for options in ("", "--json", "--crf"):

@@ -123,7 +123,7 @@ CAMERA = """
 import os, signal, sys
 import av
 from pixelwise.inference.engines.onnx import OnnxEngine
-path, real, scores, count = sys.argv.pop(), av.open, OnnxEngine.scores, 0
+path, real, scores, count = sys.argv.pop(), av.open, OnnxEngine.coarse_scores, 0
 
 class Endless:
     def __init__(self):
@@ -146,7 +146,7 @@ def counting(self, image):
         os.kill(os.getpid(), signal.SIGINT)
     return scores(self, image)
 
-av.open, OnnxEngine.scores = opened, counting
+av.open, OnnxEngine.coarse_scores = opened, counting
 from pixelwise.cli.main import main
 main()
 """

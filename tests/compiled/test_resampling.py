@@ -100,6 +100,17 @@ def test_weighted_probabilities_are_added_to_a_part_of_the_total() -> None:
         _core.add_probabilities(scores, of_rows, of_columns, 10, 13, total)
 
 
+def test_a_single_number_that_is_not_finite_is_found() -> None:
+    scores = np.full((3, 5, 7), np.finfo(np.float32).max, np.float32)
+    scores[0, 0, 0] = -scores[0, 0, 1]
+    assert _core.all_finite(scores)
+    for place in ((0, 0, 0), (2, 4, 6), (1, 2, 3)):
+        for number in (np.nan, -np.nan, np.inf, -np.inf):
+            other = scores.copy()
+            other[place] = number
+            assert not _core.all_finite(other)
+
+
 @pytest.mark.parametrize("stride", [1, 2, 4, 5])
 def test_enlarged_scores_keep_the_cells_and_lie_on_lines_between_them(stride: int) -> None:
     scores = np.random.default_rng(5).normal(0, 3, (3, 6, 30)).astype(np.float32)

@@ -29,14 +29,19 @@ def test_an_unknown_name_is_the_same_error_everywhere(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=ONE_OF + '"fp8"'):
         Recipe.from_dict({**dataclasses.asdict(RECIPE), "precision": "fp8"})
     for model in ("default", tmp_path):
-        with pytest.raises(ValueError, match=ONE_OF + '"fp8"'):
+        with pytest.raises(ValueError, match=ONE_OF.replace(", got", ", int8, got") + '"fp8"'):
             load(model, precision="fp8")
 
 
-def test_models_run_in_float32_or_bfloat16_and_auto_is_exact(tmp_path: Path) -> None:
-    assert [precision.for_inference(name) for name in ("auto", "float32", "bfloat16", "bf16-mixed")] == [
+def test_nets_run_in_float32_or_bfloat16_and_auto_is_exact(tmp_path: Path) -> None:
+    assert [precision.for_net(name) for name in ("auto", "float32", "bfloat16", "bf16-mixed")] == [
         *("float32", "float32", "bfloat16", "bfloat16")
     ]
     for model in ("default", tmp_path):
-        with pytest.raises(ValueError, match="models run in float32 or bfloat16, not in float16"):
+        with pytest.raises(ValueError, match="models run in float32, bfloat16, int8, not in float16"):
             load(model, precision="float16")
+
+
+def test_nothing_is_trained_in_int8() -> None:
+    with pytest.raises(TrainingError, match=ONE_OF + '"int8"'):
+        RECIPE.override(["precision=int8"])

@@ -21,7 +21,7 @@ void run_resampling() {
                 std::vector<std::uint8_t> labels(pixels);
                 std::vector<std::int64_t> counts(classes);
                 std::vector<double> confidence(classes);
-                label_pixels(scores.data(), classes, from, to, labels.data(), counts.data(), confidence.data());
+                label_pixels(scores.data(), classes, from, 1, from, to, labels.data(), counts.data(), confidence.data());
                 Floats probabilities(classes * pixels);
                 pixel_probabilities(scores.data(), classes, from, to, probabilities.data());
                 Floats likeliest(pixels);

@@ -140,6 +140,16 @@ def test_without_ray_the_command_that_installs_it_is_named(
 def test_workers_without_gpus_use_processors_and_a_named_gpu_is_asked_for() -> None:
     from pixelwise.distributed.cluster import placed
 
-    assert placed({}, 0) == placed({"device": "auto"}, 0) == ({"device": "cpu"}, 0)
-    assert placed({"device": "cuda"}, 0) == ({"device": "cuda"}, 1)
-    assert placed({}, 0.5) == ({}, 0.5)
+    model, plain = "mine.onnx", {"device": "cpu", "precision": "float32"}
+    assert placed(model, {}, 0) == placed(model, {"device": "auto"}, 0) == (plain, 0)
+    assert placed(model, {"device": "cuda"}, 0) == ({"device": "cuda"}, 1)
+    assert placed(model, {}, 0.5) == ({}, 0.5)
+
+
+def test_all_workers_use_the_precision_that_this_machine_decides_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    from pixelwise import _core
+    from pixelwise.distributed.cluster import placed
+
+    for has_it, precision in ((True, "int8"), (False, "float32")):
+        monkeypatch.setattr(_core, "has_int8_products", lambda has_it=has_it: has_it)
+        assert placed("default", {"precision": "auto"}, 0)[0]["precision"] == precision

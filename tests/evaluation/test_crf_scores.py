@@ -16,6 +16,7 @@ from pixelwise.evaluation.crf_scores import ScoredImages, at_random, evenly
 from pixelwise.evaluation.evaluation import evaluate
 from pixelwise.evaluation.metrics.confusion import mean_iou
 from pixelwise.inference.crf_refiner import CRFRefiner
+from pixelwise.inference.engines.engine import CoarseEngine
 from pixelwise.inference.predictor import Predictor
 
 POINT = Point(5, 20, 10)
@@ -158,9 +159,11 @@ def test_a_damaged_file_of_scores_is_named(data: Path, predictor: Predictor) -> 
 def test_scores_too_large_for_float16_are_kept_by_their_differences(data: Path, predictor: Predictor) -> None:
     plain = scored(data, predictor)
     plain.compute()
-    score = predictor.engine.scores
+    assert isinstance(predictor.engine, CoarseEngine)
+    score = predictor.engine.coarse_scores
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(predictor.engine, "scores", lambda image: score(image) + np.float32(100_000))
+        raised = lambda image: np.asarray(score(image)) + np.float32(100_000)  # noqa: E731
+        patch.setattr(predictor.engine, "coarse_scores", raised)
         large = ScoredImages(predictor, open_dataset(f"folder:{data}", "all"), data.parent / "other")
         large.compute()
     assert np.array_equal(large.confusion(None), plain.confusion(None))

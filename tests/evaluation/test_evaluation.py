@@ -11,9 +11,11 @@ from PIL import Image
 
 from pixelwise.core.classes import Classes
 from pixelwise.core.errors import DataError, ModelError
+from pixelwise.core.types import RGBImage, Scores
 from pixelwise.data import open_dataset
 from pixelwise.evaluation.details import ALL, BANDS
 from pixelwise.evaluation.evaluation import evaluate, match_classes
+from pixelwise.inference.engines.engine import CoarseEngine
 from pixelwise.inference.predictor import Predictor
 
 
@@ -129,10 +131,13 @@ def test_an_image_named_twice_is_an_error(colours: Path, predictor: Predictor) -
 def test_scores_that_are_not_numbers_end_the_evaluation_with_the_image_s_name(
     colours: Path, predictor: Predictor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sound = predictor.engine.scores
-    monkeypatch.setattr(
-        predictor.engine, "scores", lambda image: sound(image) * (1 if image[0, 0, 0] else np.nan)
-    )
+    assert isinstance(predictor.engine, CoarseEngine)
+    sound = predictor.engine.coarse_scores
+
+    def faulty(image: RGBImage) -> Scores:
+        return np.asarray(sound(image)) * np.float32(1 if image[0, 0, 0] else np.nan)
+
+    monkeypatch.setattr(predictor.engine, "coarse_scores", faulty)
     with pytest.raises(ModelError, match=r'^1: model "tiny" gives NaN or infinite scores'):
         evaluate(predictor, open_dataset(f"folder:{colours}", "all"))
 

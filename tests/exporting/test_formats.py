@@ -152,6 +152,20 @@ def test_int8_leaves_score_maps_and_their_upsampling_in_float32(tmp_path: Path, 
     assert convolutions - quantised["Conv"] == 4, "one that gives scores for each stride: 32, 16, 8 and 4"
 
 
+def test_int8_takes_pixels_as_they_are_where_that_is_the_same(tmp_path: Path) -> None:
+    """(x - 127) / 128, quantised with the range of 0 to 255, is x, so nothing is converted to float32."""
+    full = [np.random.default_rng(seed).integers(0, 256, (60, 80, 3), np.uint8) for seed in (0, 1)]
+    narrow = [picture // 2 for picture in full]
+    operators = {}
+    for name, calibration in (("full", full), ("narrow", narrow)):
+        made = pixelwise.export(
+            "default", tmp_path / f"{name}.onnx", precision="int8", calibration=calibration
+        )
+        operators[name] = [node.op_type for node in onnx.load(made.path).graph.node]
+    assert "Cast" not in operators["full"]
+    assert "Cast" in operators["narrow"], "bright pixels would be other numbers"
+
+
 def test_int8_depends_on_pictures_like_those_to_come(tmp_path: Path, photos: Path, model_path: Path) -> None:
     """Calibrated on dark pictures, the model takes everything brighter for as bright as the brightest."""
     dark = [np.full((20, 20, 3), value, np.uint8) for value in (0, 3)]

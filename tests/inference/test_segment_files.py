@@ -205,7 +205,7 @@ def test_a_problem_of_one_picture_has_a_reason_and_keeps_its_hint(
         raise problem
 
     path = picture(tmp_path / "x.png")
-    monkeypatch.setattr(counting.engine, "scores", fail)
+    monkeypatch.setattr(counting.engine, "coarse_scores", fail)
     (outcome,) = segment(path)
     assert outcome.problem is not None
     assert (outcome.problem.message, outcome.problem.hint) == (f"{path}: {message}", hint)
@@ -329,9 +329,12 @@ def test_workers_run_side_by_side(
     counting: Counting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     meet = threading.Barrier(2, timeout=300)
-    monkeypatch.setattr(
-        counting.engine, "scores", lambda image: meet.wait() * 0 + np.zeros((4, *image.shape[:2]), np.float32)
-    )
+
+    def scores(image: RGBImage) -> Scores:
+        meet.wait()
+        return np.zeros((4, *image.shape[:2]), np.float32)
+
+    monkeypatch.setattr(counting.engine, "coarse_scores", scores)
     paths = [picture(tmp_path / f"{index}.png") for index in range(2)]
     outcomes = list(run(counting, plan(paths, tmp_path / "out"), tmp_path / "out", workers=2))
     assert [outcome.problem for outcome in outcomes] == [None, None]

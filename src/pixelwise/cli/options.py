@@ -163,7 +163,12 @@ Engine = Annotated[
     ),
 ]
 Precision = Annotated[
-    str, typer.Option("--precision", metavar="NAME", help="float32 (auto), or bfloat16 (OpenVINO and torch).")
+    str,
+    typer.Option(
+        "--precision",
+        metavar="NAME",
+        help="float32, int8 (bundled models, int8 files), bfloat16; auto: int8 where it is fast and as good.",
+    ),
 ]
 
 LongSide = Annotated[

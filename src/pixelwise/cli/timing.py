@@ -1,17 +1,20 @@
 """`pixelwise time`: seconds per picture, stage by stage."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pixelwise.cli import options
-from pixelwise.cli.option_groups import AugmentationOptions, RefinementOptions
+from pixelwise.cli.option_groups import AugmentationOptions, InferenceOptions, RefinementOptions
 from pixelwise.cli.progress import progress
 from pixelwise.cli.timing_report import show
 from pixelwise.core.terminal import say_json
 
+if TYPE_CHECKING:
+    from pixelwise.workflows.loading import LoadOptions
+
 EXAMPLES = (
-    "pixelwise time default --size 500x500",
+    "pixelwise time default --size 500x500 --precision auto",
     "pixelwise time default --size 240x320 --crf --runs 5 --json",
 )
 
@@ -31,6 +34,7 @@ def time(
     *,
     augmentation: AugmentationOptions,
     refinement: RefinementOptions,
+    inference: InferenceOptions,
 ) -> None:
     """Time the segmentation of one synthetic photo, from a JPEG file to labels, after a warm-up.
 
@@ -43,7 +47,13 @@ def time(
     sides = options.parsed_size(size)
     if sides[0] * sides[1] > MOST_PIXELS:
         raise typer.BadParameter(f"expected at most {MOST_PIXELS:,} pixels, got {size}", param_hint="--size")
-    predictor = load(model, threads, refinement.preset(), augmentation.views())
+    loading: LoadOptions = {
+        "threads": threads,
+        "crf": refinement.preset(),
+        "views": augmentation.views(),
+        **inference.for_load(),
+    }
+    predictor = load(model, **loading)
     with progress("timing", runs, "runs") as tell:
         timing = time_photo(predictor, sides, long_side, runs, tell)
     if as_json:

@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from pixelwise import _core
-from pixelwise.core.precision import for_inference as inference_precision
+from pixelwise.core.precision import for_net as precision_of_net
 from pixelwise.models.surgery.border_rows import narrow_borders
 from pixelwise.models.trunks.trunk import Trunk
 
@@ -36,7 +36,7 @@ def for_inference(net: Net, precision: str = "float32") -> Net:
     """
     if net.training:
         raise ValueError("expected a net in evaluation mode: call net.eval() first")
-    precision = inference_precision(precision)
+    precision = precision_of_net(precision)
     narrow_borders(net)
     net = net.requires_grad_(False).to(memory_format=torch.channels_last)
     convolutions = [module for module in net.modules() if isinstance(module, nn.Conv2d)]

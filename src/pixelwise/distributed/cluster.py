@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pixelwise.core.errors import EXTRAS, ClusterError, MissingExtraError, PixelwiseError
 from pixelwise.core.terminal import printable
 from pixelwise.core.threads import share_processors
+from pixelwise.inference.engines.registry import decided_precision
 from pixelwise.workflows.loading import LoadOptions
 
 if TYPE_CHECKING:
@@ -201,12 +202,16 @@ def workers_beside(workers: int, cpus: int, besides: int) -> int:
     return min(workers, (there - besides) // cpus)
 
 
-def placed(options: LoadOptions, gpus: float) -> tuple[LoadOptions, float]:
+def placed(model: str, options: LoadOptions, gpus: float) -> tuple[LoadOptions, float]:
     """The options of workers with so many GPUs each, and that number: 1 instead of 0 if they name a GPU.
-    Workers without GPUs use processors.
+    Workers without GPUs use processors. All workers use one precision, which the processor of this machine
+    decides if the options leave it open.
     """
     gpus = gpus or float(options.get("device", "auto") not in ("auto", "cpu"))
-    return (options if gpus else {**options, "device": "cpu"}), gpus
+    if gpus:
+        return options, gpus
+    precision = decided_precision(model, options.get("precision", "float32"), "cpu")
+    return {**options, "device": "cpu", "precision": precision}, gpus
 
 
 def parts_of(items: Iterable[Any]) -> "ray.data.Dataset":

@@ -73,7 +73,7 @@ def judge_on_cluster(
     ) -> Evaluation:
         expect_fit(judged, dataset, details)
         masks = judged if isinstance(judged, MaskFolder) else None
-        loading, each = placed(options, gpus)
+        loading, each = placed(model, options, gpus)
         job = _Count(masks, model, head, loading, tuple(details))
         with cluster(address):
             pool = workers_for(workers, 1, each)

@@ -65,7 +65,7 @@ def segment(
     Raises ClusterError if the cluster cannot be reached or cannot go on, and what segment_folder raises.
     """
     _expect_counts(batch_size=batch_size, workers=workers, crf_workers=crf_workers)
-    options, gpus = placed(options, gpus_per_worker)
+    options, gpus = placed(str(model), options, gpus_per_worker)
     kinds, saving = tuple(dict.fromkeys(save)), Saving(tolerance)
     job = Plan(str(model), options, str(output), kinds, cleaning, style, saving, overwrite, gpus > 0)
     job.check()

@@ -7,6 +7,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
+
 from pixelwise.core.errors import EXTRAS, MissingExtraError, ModelError
 from pixelwise.core.terminal import printable
 from pixelwise.core.types import Channel
@@ -35,7 +37,7 @@ def to_int8(content: bytes, info: ModelInfo, pictures: Sequence[Channel]) -> byt
         raise ValueError("int8 needs pictures to calibrate on, got none")
     with _tools("int8"), TemporaryDirectory() as folder:
         import onnx
-        from onnxruntime.quantization import CalibrationDataReader, QuantFormat, quantize_static
+        from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
         from onnxruntime.quantization.shape_inference import quant_pre_process
 
         graph = onnx.load_from_string(content).graph
@@ -60,10 +62,43 @@ def to_int8(content: bytes, info: ModelInfo, pictures: Sequence[Channel]) -> byt
             str(small),
             Pictures(),
             quant_format=QuantFormat.QDQ,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
             per_channel=True,
             nodes_to_exclude=_upsampling_of_scores(onnx.load(prepared).graph),
         )
-        return with_metadata(onnx.load(small), info)
+        model = onnx.load(small)
+        _take_pixels_as_quantized(model.graph)
+        return with_metadata(model, info)
+
+
+def _take_pixels_as_quantized(graph: Any) -> None:
+    """Feed uint8 pixels to the net unchanged, in place of normalising them to float32 and quantizing those,
+    if that gives the same numbers: with one whole number as the mean of all channels, and a full range.
+    """
+    from onnx import numpy_helper
+
+    stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    giving = {node.output[0]: node for node in graph.node}
+    for last in [node for node in graph.node if node.op_type == "QuantizeLinear"]:
+        chain, found = [last], ["QuantizeLinear"]
+        while len(chain) < 4 and chain[-1].input[0] in giving:
+            chain.append(giving[chain[-1].input[0]])
+            found.append(chain[-1].op_type)
+        if found != ["QuantizeLinear", "Div", "Sub", "Cast"]:
+            continue
+        numbers = (last.input[1], last.input[2], chain[1].input[1], chain[2].input[1])
+        scale, zero, spread, mean = map(stored.get, numbers)
+        if scale is None or zero is None or spread is None or mean is None or zero.dtype != np.uint8:
+            continue
+        if np.allclose(scale * spread, 1, rtol=1e-6, atol=0) and (mean == zero).all():
+            for node in graph.node:
+                node.input[:] = [chain[3].input[0] if name == last.output[0] else name for name in node.input]
+            for node in chain:
+                graph.node.remove(node)
+    used = {name for node in graph.node for name in node.input}
+    for tensor in [tensor for tensor in graph.initializer if tensor.name not in used]:
+        graph.initializer.remove(tensor)
 
 
 def _upsampling_of_scores(graph: Any) -> list[str]:

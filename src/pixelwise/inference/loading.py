@@ -57,10 +57,9 @@ def load(
     threads: number of threads per picture, default all processors; for a net it sets torch's. crf: refine
     results with a dense CRF with this preset, a name or a file. views: test-time augmentation, scales and
     mirroring. engine, one of registry.ENGINES: by default OpenVINO for model files if it is installed, else
-    ONNX Runtime; nets run in torch. precision: "float32", or "bfloat16" with OpenVINO and torch; "auto" is
-    float32. long_side, tiles, device: see workflows.load. Raises ModelError, with the list of models, if
-    there is no such model, its file is damaged or of another kind, or it does not run with these arguments;
-    PresetError for an unknown preset.
+    ONNX Runtime; nets run in torch. precision, long_side, tiles, device: see workflows.load. Raises
+    ModelError, with the list of models, if there is no such model, its file is damaged or of another kind, or
+    it does not run with these arguments; PresetError for an unknown preset.
     """
     if not isinstance(views, Views):
         raise ValueError(f"expected views as Views(scales=(0.75, 1.0), flip=True), got {views!r}")

@@ -21,9 +21,17 @@ from pixelwise.core.threads import in_order, processors
 from pixelwise.core.types import BANDS, IMAGE, Scores
 from pixelwise.inference.crf_refiner import Refiner, refined, refined_photo, refined_size, reserved_bytes
 from pixelwise.inference.engines.batching import together
+from pixelwise.inference.engines.coarse_scores import CoarseScores
 from pixelwise.inference.engines.devices import device_of
 from pixelwise.inference.engines.engine import Engine
-from pixelwise.inference.engines.scoring import affordable_size, finite, scored, scoring_bytes
+from pixelwise.inference.engines.scoring import (
+    AnyScores,
+    affordable_size,
+    finite,
+    scored,
+    scored_coarsely,
+    scoring_bytes,
+)
 from pixelwise.inference.model_files.model_file import ModelInfo
 from pixelwise.inference.probabilities import probabilities_of, scores_of
 from pixelwise.inference.results import notebook
@@ -201,13 +209,13 @@ class Predictor:
         if (tiling := self.tiling(source)) is not None:
             return self._of_tiles(source, tiling)
         photo = read_photo(source, self.info.long_side)
-        scores = self._named(self.scores(source, photo))
+        scores = self._named(self._scores(source, photo, coarsely=self.refiner is None))
         scored = Segmentation(
             scores, photo.size, self.classes, photo.pixels, photo.original, file_notes=photo.notes
         )
         return scored if self.refiner is None else self._refined(source, photo, scored, self.refiner)
 
-    def _named(self, scores: Scores) -> Scores:
+    def _named(self, scores: AnyScores) -> AnyScores:
         if scores.shape[0] != len(self.classes):
             raise ModelError(
                 f"{self._shown} names {len(self.classes)} classes but scores {scores.shape[0]}",
@@ -255,10 +263,18 @@ class Predictor:
         Raises ModelError, before it allocates memory, for a copy that exceeds the memory budget for pictures,
         and for scores that are not finite numbers.
         """
+        scores = self._scores(source, photo)
+        return scores.enlarged() if isinstance(scores, CoarseScores) else scores
+
+    def _scores(self, source: Readable, photo: Photo, coarsely: bool = False) -> Scores | CoarseScores:
+        """As `scores`; coarsely: without the last upsampling, if that can be done later."""
         size = self._scored_size(photo.pixels.shape[:2])
         with PICTURES.reserve(scoring_bytes(size, len(self.classes), max(self.views.scales))):
-            scores = scored(self.engine, self.info.long_side, self.views, source, photo, size)
-            return finite(scores, self._shown)
+            if coarsely and self.views == SINGLE:
+                return finite(scored_coarsely(self.engine, photo, size), self._shown)
+            return finite(
+                scored(self.engine, self.info.long_side, self.views, source, photo, size), self._shown
+            )
 
     def _scored_size(self, size: tuple[int, ...]) -> tuple[int, int]:
         """(height, width) of the copy on which a picture of `size` is scored, if memory allows that."""

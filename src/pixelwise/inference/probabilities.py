@@ -10,6 +10,7 @@ from pixelwise import _core
 from pixelwise.core.classes import Classes
 from pixelwise.core.threads import processors
 from pixelwise.core.types import Labels, Scores
+from pixelwise.inference.engines.coarse_scores import CoarseScores
 
 Beliefs = npt.NDArray[np.float32]
 """(C, H, W), in [0, 1]; the values of a pixel add up to 1."""
@@ -48,15 +49,18 @@ def uncertainty(areas: Sequence[Area]) -> float:
 
 
 def labels_of(
-    scores: Scores, size: tuple[int, int]
+    scores: Scores | CoarseScores, size: tuple[int, int]
 ) -> tuple[Labels, npt.NDArray[np.int64], npt.NDArray[np.float64]]:
     """(H, W) the id of the most probable class of each pixel of `size`; of each class how many pixels it has,
     and the sum of its probabilities there.
     """
-    labels, counts = np.empty(size, np.uint8), np.zeros(len(scores), np.int64)
-    sums = np.zeros(len(scores), np.float64)
+    labels, counts = np.empty(size, np.uint8), np.zeros(scores.shape[0], np.int64)
+    sums = np.zeros(scores.shape[0], np.float64)
     threads = processors() if labels.size > _PIXELS_OF_ONE_THREAD else 1
-    _core.label_pixels(scores, labels, counts, sums, threads)
+    if isinstance(scores, CoarseScores):
+        scores.label(labels, counts, sums, threads)
+    else:
+        _core.label_pixels(scores, labels, counts, sums, threads)
     return labels, counts, sums
 
 

@@ -131,7 +131,8 @@ def run(
         if are_videos:
             yield from (outcome_of(partial(_of_video, work), task) for task in group)
         else:
-            yield from in_order(partial(outcome_of, partial(of_picture, work)), group, workers)
+            together = workers + workers // 2  # some wait for the disk while the others compute
+            yield from in_order(partial(outcome_of, partial(of_picture, work)), group, together)
 
 
 def made_output(tasks: Sequence[Task], output: Path) -> Ledger:

@@ -1,6 +1,5 @@
 """The result for one picture: scores on a grid; labels, probabilities and pictures are computed on demand."""
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -11,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from pixelwise import _core
 from pixelwise.core.classes import Classes
 from pixelwise.core.errors import ModelError
 from pixelwise.core.pictures.label_pictures import mask
@@ -19,6 +19,7 @@ from pixelwise.core.pictures.reading import Encoded, fitting
 from pixelwise.core.types import Labels, RGBImage, Scores
 from pixelwise.data.annotations.regions import Region, regions_of
 from pixelwise.inference.crf_refiner import CRFRefiner, refined, refined_size
+from pixelwise.inference.engines.coarse_scores import CoarseScores
 from pixelwise.inference.probabilities import (
     NOTHING_FOUND,
     Area,
@@ -58,7 +59,7 @@ class Segmentation:
 
     def __init__(
         self,
-        scores: Scores,
+        scores: Scores | CoarseScores,
         size: tuple[int, int],
         classes: Classes,
         image: RGBImage,
@@ -74,14 +75,14 @@ class Segmentation:
         file_notes: what `notes` says about the file. cleaning: done to the labels. Raises ModelError if
         scores are NaN or infinite, ValueError if the classes do not allow the cleaning.
         """
-        if scores.ndim != 3 or scores.shape[0] != len(classes):
+        if len(scores.shape) != 3 or scores.shape[0] != len(classes):
             raise ValueError(
                 f"expected scores ({len(classes)}, h, w) for {len(classes)} classes, got {scores.shape}"
             )
-        self.scores: Scores = np.ascontiguousarray(scores, np.float32)
-        with np.errstate(invalid="ignore"):
-            total = float(self.scores.sum(dtype=np.float64))  # finite if and only if all of them are
-        if not math.isfinite(total):
+        if not isinstance(scores, CoarseScores):
+            scores = np.ascontiguousarray(scores, np.float32)
+        self._scores: Scores | CoarseScores = scores
+        if not (scores.is_finite() if isinstance(scores, CoarseScores) else _core.all_finite(scores)):
             raise ModelError(
                 "the scores of this picture hold NaN or infinite numbers",
                 "the model's weights are damaged or too large; train or export it again",
@@ -111,13 +112,20 @@ class Segmentation:
         return f"<Segmentation {self.size[0]}x{self.size[1]}: {found}>"
 
     @property
+    def scores(self) -> Scores:
+        """(C, h, w) scores on the grid."""
+        if isinstance(self._scores, CoarseScores):
+            self._scores = self._scores.enlarged()
+        return self._scores
+
+    @property
     def grid_size(self) -> tuple[int, int]:
         """(height, width) of the grid on which scores are known."""
-        return self.scores.shape[1], self.scores.shape[2]
+        return self._scores.shape[1], self._scores.shape[2]
 
     @cached_property
     def _counted(self) -> tuple[Labels, npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-        labels, pixels, confidence = labels_of(self.scores, self.size)
+        labels, pixels, confidence = labels_of(self._scores, self.size)
         if not self.cleaning:
             return labels, pixels, confidence
         cleaned = self.cleaning.clean(labels, self.classes)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from pixelwise.core.classes import Classes
 from pixelwise.core.errors import ModelError
-from pixelwise.core.precision import for_inference as inference_precision
+from pixelwise.core.precision import for_net
 from pixelwise.core.threads import spin_briefly
 from pixelwise.crf.presets import Preset
 from pixelwise.inference import loading
@@ -65,8 +65,12 @@ def load(
     threads: number of threads per picture, default all processors; nets and run folders use torch's. crf:
     refine results with a dense CRF with this preset, a name or a file. views: test-time augmentation, scales
     and mirroring. engine: "auto" takes OpenVINO for model files if it is installed, else ONNX Runtime, and
-    torch for nets and run folders. precision: "float32", or "bfloat16" with OpenVINO and torch; "auto" is
-    float32. head: which head of a run with several, default the main one.
+    torch for nets and run folders. head: which head of a run with several, default the main one.
+
+    precision: "float32", the most exact; "int8", the fastest, for bundled models and files that were exported
+    in it; "bfloat16" with OpenVINO and torch. "auto" takes int8 where the model's card says that it costs at
+    most 0.3 points of mean IoU and the processor has instructions for it (VNNI, or ARM's dot product), and
+    float32 otherwise.
 
     long_side: pictures are scored at a long side of at most so many pixels; default the model's own, and 512
     for a torch module. tiles: score pictures whose longer side exceeds this number of pixels in tiles of this
@@ -137,7 +141,7 @@ def _load_run(
     from pixelwise.training import checkpoint
     from pixelwise.training.setup.recipe_net import load_run
 
-    precision, place = inference_precision(precision), Device.of(device)
+    precision, place = for_net(precision), Device.of(device)
     net, info = load_run(run, head)
     fold_batch_norm(net)
     engine = net_engine(net, precision, place)

@@ -170,9 +170,10 @@ def _starts_quickly(model: str | Path, tasks: Sequence[Task], options: LoadOptio
     """Whether to take ONNX Runtime for its quick start: a model file for the processor, for a few photos, if
     the user leaves the engine open.
     """
-    asked = (options.get("engine", "auto"), options.get("precision", "float32"), options.get("tiles"))
     return (
-        asked == ("auto", "float32", None)
+        options.get("engine", "auto") == "auto"
+        and options.get("precision", "float32") != "bfloat16"
+        and options.get("tiles") is None
         and options.get("device", "auto") in ("auto", "cpu")
         and (str(model) in bundled_names() or Path(model).suffix == ".onnx")
         and len(tasks) <= FEW_PICTURES

@@ -166,7 +166,8 @@ def test_openvino_refuses_a_file_that_is_not_a_model(openvino: ModuleType) -> No
 
 def _load_bytes(content: bytes) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pixelwise.inference.engines.registry.read_model", lambda name: (content, "m.onnx"))
+        given = "pixelwise.inference.engines.registry.read_model"
+        patch.setattr(given, lambda name, int8: (content, "m.onnx"))
         load("m.onnx", engine="openvino")
 
 
@@ -220,9 +221,9 @@ def test_what_is_not_a_name_or_path_or_views_is_refused_in_words(model_path: Pat
 def test_choices_that_cannot_be_are_refused(model_path: Path) -> None:
     with pytest.raises(ValueError, match="expected an engine among auto, onnxruntime, openvino, torch"):
         load(model_path, engine="tensorrt")
-    with pytest.raises(ValueError, match="precision is one of auto, float32, bfloat16, float16"):
-        load(model_path, precision="int8")
+    with pytest.raises(ValueError, match="precision is one of auto, float32, bfloat16, float16, int8"):
+        load(model_path, precision="int4")
     with pytest.raises(ModelError, match="a model file, which torch does not run"):
         load(model_path, engine="torch")
-    with pytest.raises(ModelError, match="ONNX Runtime computes in float32"):
+    with pytest.raises(ModelError, match="ONNX Runtime does not compute in bfloat16"):
         load(model_path, engine="onnxruntime", precision="bfloat16")

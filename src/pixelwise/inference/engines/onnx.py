@@ -9,11 +9,20 @@ import numpy as np
 from pixelwise.core.pictures.memory_budget import PICTURES
 from pixelwise.core.threads import thread_count
 from pixelwise.core.types import Channel, RGBImage, Scores
+from pixelwise.inference.engines.coarse_scores import CoarseScores
 from pixelwise.inference.engines.contract import check_contract
-from pixelwise.inference.engines.devices import PROCESSOR, Device, expect_provider, onnx_providers
+from pixelwise.inference.engines.devices import (
+    PROCESSOR,
+    PROCESSOR_PROVIDER,
+    Device,
+    expect_provider,
+    onnx_providers,
+)
 from pixelwise.inference.engines.model_failures import content_of, failed, incomplete, only_picture, too_large
+from pixelwise.inference.engines.upsampling_tail import coarse
 from pixelwise.inference.model_files.model_file import OUTPUT
 from pixelwise.inference.model_files.onnx_file import checked_metadata
+from pixelwise.inference.model_files.onnx_tail import without_upsampling
 
 
 class OnnxEngine:
@@ -45,13 +54,19 @@ class OnnxEngine:
         _bound_memory()
         options.add_session_config_entry("session.use_env_allocators", "1")
         providers = onnx_providers(device, get_available_providers())
+        self._output, self._stride = OUTPUT, 1
+        if providers == [PROCESSOR_PROVIDER]:
+            content, self._output, self._stride = without_upsampling(content)
         try:
             self._session = InferenceSession(content, options, providers=providers)
         except Exception as problem:  # ONNX Runtime's exceptions have no common base
             raise incomplete(self._source, problem) from problem
         self.device = expect_provider(device, providers, self._session.get_providers())
         inputs = {entry.name: (entry.type, entry.shape) for entry in self._session.get_inputs()}
-        outputs = {entry.name: (entry.type, entry.shape) for entry in self._session.get_outputs()}
+        outputs = {
+            OUTPUT if entry.name == self._output else entry.name: (entry.type, entry.shape)
+            for entry in self._session.get_outputs()
+        }
         self._inputs = check_contract(
             self._source, self._metadata, inputs, outputs, ("tensor(uint8)", "tensor(float)")
         )
@@ -79,23 +94,35 @@ class OnnxEngine:
         """The scores of pictures of one size. Raises ModelError."""
         feeds = [self._inputs.feeds(image) for image in images]
         joined = {name: np.concatenate([feed[name] for feed in feeds]) for name in feeds[0]}
-        return [
-            np.ascontiguousarray(only_picture(self._source, scores[np.newaxis]), np.float32)
-            for scores in self._run(joined, images[0])
-        ]
+        found = (self._of_picture(each[np.newaxis], images[0]) for each in self._run(joined, images[0]))
+        return [_at_full_size(scores) for scores in found]
 
     def scores(self, image: RGBImage) -> Scores:
-        scores = self._run(self._inputs.feeds(image), image)
-        return np.ascontiguousarray(only_picture(self._source, scores), np.float32)
+        return _at_full_size(self.coarse_scores(image))
+
+    def coarse_scores(self, image: RGBImage) -> Scores | CoarseScores:
+        """The scores before the last upsampling, if the net ends in one."""
+        return self._of_picture(self._run(self._inputs.feeds(image), image), image)
+
+    def _of_picture(self, results: Channel, image: RGBImage) -> Scores | CoarseScores:
+        """What the session gives for one picture, (1, C, h, w)."""
+        scores = only_picture(self._source, results)
+        if self._stride > 1:
+            return coarse(scores, self._stride, image.shape[:2])
+        return np.ascontiguousarray(scores, np.float32)
 
     def _run(self, feeds: dict[str, Channel], image: RGBImage) -> Channel:
         try:
-            (scores,) = self._session.run([OUTPUT], feeds)
+            (scores,) = self._session.run([self._output], feeds)
         except Exception as problem:  # as above
             if "bfc_arena" in str(problem):
                 raise too_large(self._source, image.shape[:2]) from problem
             raise failed(self._source, image, problem) from problem
         return np.asarray(scores)
+
+
+def _at_full_size(scores: Scores | CoarseScores) -> Scores:
+    return scores.enlarged() if isinstance(scores, CoarseScores) else scores
 
 
 @functools.cache

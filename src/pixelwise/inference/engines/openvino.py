@@ -14,10 +14,11 @@ from pixelwise.core.pictures.memory_budget import PICTURES
 from pixelwise.core.precision import for_inference
 from pixelwise.core.threads import processors, thread_count
 from pixelwise.core.types import RGBImage, Scores
+from pixelwise.inference.engines.coarse_scores import CoarseScores
 from pixelwise.inference.engines.contract import check_contract
 from pixelwise.inference.engines.devices import PROCESSOR, Device, openvino_device
 from pixelwise.inference.engines.model_failures import content_of, failed, incomplete, only_picture, too_large
-from pixelwise.inference.engines.upsampling_tail import enlarged, without_upsampling
+from pixelwise.inference.engines.upsampling_tail import coarse, without_upsampling
 from pixelwise.inference.model_files.model_file import OUTPUT
 from pixelwise.inference.model_files.onnx_file import checked_metadata
 from pixelwise.inference.model_files.openvino_file import OpenVinoFile
@@ -53,7 +54,8 @@ class OpenVinoEngine:
     """OpenVINO on the processor or a GPU of Intel, for the same files with the same checks, and
     for its own files.
 
-    precision: "float32", or "bfloat16" on processors with such arithmetic; never chosen automatically.
+    precision: of floating-point numbers: "bfloat16" on processors with such arithmetic, else float32. What
+    an int8 file holds in int8 stays so.
     bundled: the file ships with pixelwise, so its tensors are not checked for pictures of usual size. Scoring
     in a process that was forked later raises ModelError if the calls run in OpenVINO's threads: they do not
     exist in the new process, which would wait for them forever.
@@ -96,7 +98,7 @@ class OpenVinoEngine:
         streams = max(1, processors() // self._threads)  # as many calls at a time as there are processors for
         self._home = os.getpid() if streams > 1 else None  # a single stream runs in the thread that calls
         options: dict[str, Any] = {
-            "INFERENCE_PRECISION_HINT": "f32" if precision == "float32" else "bf16",
+            "INFERENCE_PRECISION_HINT": "bf16" if precision == "bfloat16" else "f32",
             "INFERENCE_NUM_THREADS": streams * self._threads,
             "NUM_STREAMS": streams,
             "ENABLE_CPU_PINNING": False,  # processes side by side would choose the same processors
@@ -152,6 +154,11 @@ class OpenVinoEngine:
         return max(int(math.prod(port.get_shape()) * port.get_element_type().size) for port in known)
 
     def scores(self, image: RGBImage) -> Scores:
+        scores = self.coarse_scores(image)
+        return scores.enlarged() if isinstance(scores, CoarseScores) else scores
+
+    def coarse_scores(self, image: RGBImage) -> Scores | CoarseScores:
+        """The scores before the last upsampling, if the net ends in one."""
         if self._home not in (None, os.getpid()):
             raise ModelError(
                 f"{self._source} was loaded before this process was forked, which OpenVINO does not support",
@@ -166,7 +173,7 @@ class OpenVinoEngine:
             raise failed(self._source, image, problem) from problem
         scores = only_picture(self._source, results[OUTPUT if self._stride == 1 else 0])
         if self._stride > 1:
-            return enlarged(scores, self._stride, image.shape[:2])
+            return coarse(scores, self._stride, image.shape[:2])
         return np.array(scores, np.float32)  # what OpenVINO returns is its own memory
 
 

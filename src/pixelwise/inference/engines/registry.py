@@ -13,15 +13,17 @@ from pixelwise.core.errors import EXTRAS, MissingExtraError, ModelError
 from pixelwise.core.files import sha256_of
 from pixelwise.core.pictures.bands import BandForm
 from pixelwise.core.precision import for_inference as inference_precision
+from pixelwise.core.precision import for_net
 from pixelwise.core.threads import thread_count
 from pixelwise.core.types import BANDS, IMAGE
 from pixelwise.inference.engines.batching import Batching
 from pixelwise.inference.engines.crf_engine import CRFEngine
-from pixelwise.inference.engines.devices import Device, auto_engine, torch_device
+from pixelwise.inference.engines.devices import Device, auto_engine, on_processor, torch_device
 from pixelwise.inference.engines.engine import Engine
 from pixelwise.inference.engines.onnx import OnnxEngine
 from pixelwise.inference.engines.openvino import OpenVinoEngine
 from pixelwise.inference.model_files import openvino_file, torchscript_file
+from pixelwise.inference.model_files.int8_forms import expect_int8, int8_pays, is_int8
 from pixelwise.inference.model_files.model_file import ModelInfo, bundled_names, read_model
 from pixelwise.inference.normalisation import Normalisation
 
@@ -49,21 +51,42 @@ def open_model(
         return _open_torchscript(path, threads, engine, precision, place)
     if engine == "torch":
         raise ModelError(f"{name_or_path} is a model file, which torch does not run", "use --engine auto")
-    model, source = read_model(name_or_path)
+    precision = decided_precision(name_or_path, precision, device)
+    bundled = str(name_or_path) in bundled_names()
+    model, source = read_model(name_or_path, int8=bundled and precision == "int8")
     if engine == "auto":
         engine = auto_engine(place, precision)
-    if engine == "onnxruntime" and precision != "float32":
-        raise ModelError(f"ONNX Runtime computes in float32, not in {precision}", "use the engine openvino")
+    if engine == "onnxruntime" and precision == "bfloat16":
+        raise ModelError("ONNX Runtime does not compute in bfloat16", "use the engine openvino")
     made: OnnxEngine | OpenVinoEngine
     if engine == "openvino":
-        bundled = str(name_or_path) in bundled_names()
         made = OpenVinoEngine(model, threads, source, precision, bundled, place)
     else:
         made = OnnxEngine(model, threads, source, place)
     info = ModelInfo.from_metadata(made.metadata, source)
+    precision = _precision_of_file(info, precision, source)
     batched = isinstance(made, OnnxEngine) and made.device != "cpu" and made.takes_batches
     whole = Batching(made) if isinstance(made, OnnxEngine) and batched else made
     return with_crf(whole, info), info, identity_of(info, hashlib.sha256(model).hexdigest(), precision)
+
+
+def decided_precision(model: object, precision: str, device: str = "auto") -> str:
+    """A name of core.precision.INFERENCE with "auto" replaced where it stands for int8: for a bundled model
+    whose card says that int8 holds, on a processor with instructions for it. Others decide on float32 later.
+    """
+    chosen = inference_precision(precision)
+    if chosen == "auto" and str(model) in bundled_names() and on_processor(Device.of(device)):
+        return "int8" if int8_pays(str(model)) else "float32"
+    return chosen
+
+
+def _precision_of_file(info: ModelInfo, precision: str, source: str) -> str:
+    """The format in which a model file runs. Raises ModelError for int8 if the file is not of it."""
+    if precision == "int8":
+        expect_int8(info, source)
+    if precision == "bfloat16":
+        return precision
+    return "int8" if is_int8(info) else "float32"
 
 
 def runs_in_torch(name_or_path: str | Path) -> bool:
@@ -84,6 +107,7 @@ def _open_openvino(
     file = openvino_file.read_openvino(path)
     made = OpenVinoEngine(file, threads, str(path), precision, device=device)
     info = ModelInfo.from_metadata(file.metadata, str(path))
+    precision = _precision_of_file(info, precision, str(path))
     digest = hashlib.sha256(file.graph + file.weights).hexdigest()
     return with_crf(made, info), info, identity_of(info, digest, precision)
 
@@ -91,7 +115,7 @@ def _open_openvino(
 def _open_torchscript(
     path: Path, threads: int | None, engine: str, precision: str, device: Device
 ) -> tuple[Engine, ModelInfo, str]:
-    if (engine, precision) not in (("auto", "float32"), ("torch", "float32")):
+    if engine not in ("auto", "torch") or precision not in ("auto", "float32"):
         raise ModelError(
             f"{path} is a TorchScript file, which runs in torch as it was exported, "
             f"not in {engine} in {precision}",
@@ -107,7 +131,7 @@ def _open_torchscript(
         raise MissingExtraError(problem.name) from None
     made = TorchScriptEngine(file, info, threads, str(path), device)
     digest = hashlib.sha256(file.content).hexdigest()
-    return with_crf(made, info), info, identity_of(info, digest, precision)
+    return with_crf(made, info), info, identity_of(info, digest, "float32")
 
 
 def _open_net(
@@ -128,6 +152,7 @@ def _open_net(
         raise MissingExtraError(problem.name) from None
     if threads is not None:
         torch.set_num_threads(thread_count(threads))
+    precision = for_net(precision)
     net, info = read_net(path)
     return net_engine(net, precision, device), info, identity_of(info, sha256_of(path), precision)
 
@@ -158,8 +183,8 @@ def open_module(
         raise ValueError(
             'a net does not know its classes: name them in order, as classes=["background", "cat"]'
         )
-    precision = inference_precision(precision)
-    if (engine, precision) not in (("auto", "float32"), ("torch", "float32")):
+    precision = for_net(precision)
+    if engine not in ("auto", "torch") or precision != "float32":
         raise ValueError(f"a torch module runs in torch in float32, not in {engine} in {precision}")
     from pixelwise.inference.engines.torch import TorchEngine
     from pixelwise.inference.model_files.foreign_net import ForeignNet

@@ -1,14 +1,21 @@
 """Score one copy of a picture: at which size, in which views, and whether the scores are numbers."""
 
 import math
+from typing import TypeVar
 
+import numpy as np
+
+from pixelwise import _core
 from pixelwise.core.errors import ModelError
 from pixelwise.core.pictures.memory_budget import PICTURES
 from pixelwise.core.pictures.reading import Photo, Readable, read_photo
 from pixelwise.core.types import Scores
-from pixelwise.inference.engines.engine import Engine
+from pixelwise.inference.engines.coarse_scores import CoarseScores
+from pixelwise.inference.engines.engine import CoarseEngine, Engine
 from pixelwise.inference.model_files.model_file import ModelInfo
 from pixelwise.inference.views import SINGLE, Views, averaged_scores, sized
+
+AnyScores = TypeVar("AnyScores", Scores, Scores | CoarseScores)
 
 
 def affordable_size(info: ModelInfo, size: tuple[int, ...], scale: float, shown: str) -> tuple[int, int]:
@@ -26,14 +33,24 @@ def affordable_size(info: ModelInfo, size: tuple[int, ...], scale: float, shown:
     return scored_size
 
 
-def finite(scores: Scores, shown: str) -> Scores:
+def finite(scores: AnyScores, shown: str) -> AnyScores:
     """The scores themselves. Raises ModelError, with the model's name `shown`, if some are not numbers."""
-    if scores.size and not (math.isfinite(scores.min()) and math.isfinite(scores.max())):
+    if not (
+        scores.is_finite()
+        if isinstance(scores, CoarseScores)
+        else _core.all_finite(np.ascontiguousarray(scores))
+    ):
         raise ModelError(
             f"{shown} gives NaN or infinite scores for this picture",
             "its weights are damaged, or its training diverged: take another checkpoint",
         )
     return scores
+
+
+def scored_coarsely(engine: Engine, photo: Photo, size: tuple[int, int]) -> Scores | CoarseScores:
+    """Scores of `photo` at `size` in a single view; before the last upsampling if the engine can do that."""
+    seen = sized(photo.pixels, size)
+    return engine.coarse_scores(seen) if isinstance(engine, CoarseEngine) else engine.scores(seen)
 
 
 def scored(

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise import _core
 from pixelwise.core.types import Scores
+from pixelwise.inference.engines.coarse_scores import CoarseScores
 from pixelwise.inference.model_files.model_file import INPUT, OUTPUT
+from pixelwise.inference.model_files.onnx_tail import interpolates
 
 
 def without_upsampling(model: Any) -> tuple[Any, int]:
@@ -34,15 +35,12 @@ def without_upsampling(model: Any) -> tuple[Any, int]:
     return openvino.Model([small], model.get_parameters(), model.get_friendly_name()), stride
 
 
-def enlarged(scores: Scores, stride: int, size: tuple[int, ...]) -> Scores:
-    """What the upsampling and its cut to `size` make of scores (C, h, w).
-
-    Cell (i, j) is pixel (i, j) * stride.
-    """
-    kept = [min(most, stride * (cells - 1) + 1) for most, cells in zip(size, scores.shape[1:], strict=True)]
-    out = np.empty((len(scores), *kept), np.float32)
-    _core.enlarge(np.ascontiguousarray(scores), stride, out)
-    return out
+def coarse(scores: Scores, stride: int, size: tuple[int, ...]) -> CoarseScores:
+    """Scores (C, h, w) whose upsampling was cut off, with what it and the cut to `size` make of them."""
+    height, width = (
+        min(most, stride * (cells - 1) + 1) for most, cells in zip(size, scores.shape[1:], strict=True)
+    )
+    return CoarseScores(np.array(scores, np.float32, order="C"), stride, (height, width))
 
 
 def _stride_of(layer: Any) -> int | None:
@@ -52,7 +50,6 @@ def _stride_of(layer: Any) -> int | None:
     weights = _constant(layer.input_value(1))
     attributes = layer.get_attributes()
     stride = int(attributes["strides"][0])
-    ramp = 1 - np.abs(np.arange(1 - stride, stride)) / stride
     plain = {
         "strides": [stride, stride],
         "pads_begin": [stride - 1, stride - 1],
@@ -61,9 +58,9 @@ def _stride_of(layer: Any) -> int | None:
         "output_padding": [0, 0],
     }
     fits = all(list(attributes[name]) == value for name, value in plain.items())
-    if not fits or weights is None or weights.shape[1:] != (1, 1, len(ramp), len(ramp)):
+    if not fits or weights is None or weights.shape[1:3] != (1, 1):
         return None
-    return stride if np.allclose(weights, np.outer(ramp, ramp), rtol=0, atol=1e-6) else None
+    return stride if interpolates(weights[:, 0], stride) else None
 
 
 def _cut_axis(layer: Any) -> int | None:

@@ -228,23 +228,33 @@ def bundled_folder() -> Traversable:
     return resources.files("pixelwise") / "bundled"
 
 
+def bundled_file(name: str) -> Traversable:
+    """A file beside the bundled models, which may not exist."""
+    return bundled_folder() / name
+
+
 def bundled_names() -> list[str]:
-    """The names that `load` knows without a path."""
+    """The names that `load` knows without a path. They hold no dot: NAME.int8.onnx is another form of one."""
     folder = bundled_folder()
     if not folder.is_dir():
         return []
-    return sorted(entry.name[:-5] for entry in folder.iterdir() if entry.name.endswith(".onnx"))
+    names = (entry.name[:-5] for entry in folder.iterdir() if entry.name.endswith(".onnx"))
+    return sorted(name for name in names if "." not in name)
 
 
-def read_model(name_or_path: str | Path) -> tuple[bytes, str]:
+def read_model(name_or_path: str | Path, int8: bool = False) -> tuple[bytes, str]:
     """The bytes of a model file, and its name for messages.
 
-    A string without a folder and without ".onnx" is the name of a bundled model.
+    A string without a folder and without ".onnx" is the name of a bundled model; int8: its int8 form. Raises
+    ModelError if there is no such file.
     """
     given = str(name_or_path)
     names = bundled_names()
     if given in names:
-        return (bundled_folder() / f"{given}.onnx").read_bytes(), f'model "{given}"'
+        file = bundled_file(f"{given}{'.int8' if int8 else ''}.onnx")
+        if not file.is_file():
+            raise ModelError(f'model "{given}" has no int8 form', "leave --precision out, or use float32")
+        return file.read_bytes(), f'model "{given}"'
     known = f"bundled models: {', '.join(names)}" if names else "no models are bundled with this installation"
     path = Path(name_or_path)
     try:

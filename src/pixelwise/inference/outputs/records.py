@@ -5,7 +5,7 @@ import json
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -80,7 +80,7 @@ class Record:
     written: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def to_json(self) -> str:
-        return json.dumps({"format": _FORMAT, **asdict(self)}, allow_nan=False)
+        return json.dumps({"format": _FORMAT, **vars(self)}, allow_nan=False, default=vars)
 
     @classmethod
     def from_json(cls, text: bytes) -> "Record":
