@@ -11,7 +11,6 @@ from PIL import Image
 
 from pixelwise.core.classes import Classes
 from pixelwise.core.errors import ModelError
-from pixelwise.core.pictures.bands import BandForm, view_of
 from pixelwise.core.pictures.memory_budget import PICTURES
 from pixelwise.core.pictures.pages import Page
 from pixelwise.core.pictures.reading import Encoded, Photo, Readable, read_photo
@@ -33,12 +32,12 @@ from pixelwise.inference.engines.scoring import (
     scoring_bytes,
 )
 from pixelwise.inference.model_files.model_file import ModelInfo
+from pixelwise.inference.other_inputs import OtherInputs
 from pixelwise.inference.probabilities import probabilities_of, scores_of
 from pixelwise.inference.results import notebook
 from pixelwise.inference.results.cleaning import AS_IS, Cleaning
 from pixelwise.inference.results.style import USUAL, Style
 from pixelwise.inference.segmentation import Segmentation
-from pixelwise.inference.sources.bands import bands_of, resampled
 from pixelwise.inference.sources.given import Source, readable
 from pixelwise.inference.sources.partners import Partners
 from pixelwise.inference.tiles import (
@@ -50,7 +49,7 @@ from pixelwise.inference.tiles import (
     tiled_scores,
 )
 from pixelwise.inference.video.frames import check_motion, timed
-from pixelwise.inference.views import SINGLE, Views, averaged_scores, sized
+from pixelwise.inference.views import SINGLE, Views, averaged_scores
 
 _NAMED = 5  # classes in the text of a predictor
 
@@ -123,7 +122,7 @@ class Predictor:
         """
         needed = [name for name in self.inputs if name not in (IMAGE, BANDS)]
         if missing := [name for name in needed if name not in folders]:
-            raise self._sees_more(missing)
+            raise self._other_inputs().missing(missing)
         if extra := [name for name in folders if name not in needed]:
             raise ModelError(
                 f"{self._shown} sees {' and '.join(self.inputs)}, but no {' and '.join(extra)}",
@@ -181,7 +180,7 @@ class Predictor:
             source = readable(source, self.allow_private_urls)
             result = self._of_photo(source)
         else:
-            result = self._of_inputs(source)
+            result = self._other_inputs()(source)
         result.path = Path(source) if isinstance(source, str | Path) else None
         result.content = source if isinstance(source, Encoded | Page) else None
         result.style = self.style
@@ -280,53 +279,13 @@ class Predictor:
         """(height, width) of the copy on which a picture of `size` is scored, if memory allows that."""
         return affordable_size(self.info, size, max(self.views.scales), self._shown)
 
-    def _of_inputs(self, source: object) -> Segmentation:
-        if self.info.bands is not None:
-            return self._of_bands(source, self.info.bands)
-        if self._partners is not None and isinstance(source, str | Path):
-            return self._of_files(Path(source), self._partners)
-        if not isinstance(source, np.ndarray) or source.ndim != 3:
-            raise self._sees_more([name for name in self.inputs if name != IMAGE])
-        size = source.shape[0], source.shape[1]
-        seen = resampled(source, self._scored_size(size))
-        colours = seen[..., :3] if seen.shape[2] >= 3 else seen[..., :1].repeat(3, axis=2)
-        shown = np.ascontiguousarray(colours.clip(0, 255).astype(np.uint8))
-        return Segmentation(finite(self.engine.scores(seen), self._shown), size, self.classes, shown)
-
-    def _of_bands(self, source: object, form: BandForm) -> Segmentation:
-        try:
-            bands = bands_of(source, form)
-        except ValueError as fault:
-            raise ModelError(f"{self._shown}: {fault}") from None
-        whole = bands.shape[0], bands.shape[1]
-        size = self._scored_size(whole)
-        with PICTURES.reserve(scoring_bytes(size, len(self.classes)) + 8 * bands.size):
-            scores = finite(self.engine.scores(resampled(bands, size)), self._shown)
-            view = view_of(bands)
-        return Segmentation(scores, whole, self.classes, sized(view, size), lambda: view)
-
-    def _of_files(self, path: Path, partners: Partners) -> Segmentation:
-        photo = read_photo(path, self.info.long_side)
-        size = self._scored_size(photo.size)
-        with PICTURES.reserve(scoring_bytes(size, len(self.classes))):
-            seen = resampled(partners.stacked(path, self.inputs), size)
-            scores = finite(self.engine.scores(seen), self._shown)
-        shown = sized(photo.pixels, size)
-        return Segmentation(scores, photo.size, self.classes, shown, photo.original, file_notes=photo.notes)
+    def _other_inputs(self) -> OtherInputs:
+        return OtherInputs(self.engine, self.info, self.inputs, self._shown, self._partners)
 
     def expect_photos(self) -> None:
         """Raise ModelError if the model takes anything but RGB images."""
         if self.inputs != (IMAGE,):
-            raise self._sees_more([name for name in self.inputs if name != IMAGE])
-
-    def _sees_more(self, missing: Sequence[str]) -> ModelError:
-        if self.info.bands is not None:
-            return ModelError(f"{self._shown} takes {self.info.bands}, not photos", "use segment or eval")
-        given = " ".join(f"--{name} FOLDER" for name in missing)
-        return ModelError(
-            f"{self._shown} sees {' and '.join(self.inputs)}, which a picture does not hold",
-            f"judge it on a data set that has them: pixelwise eval; or segment pictures with {given}",
-        )
+            raise self._other_inputs().missing([name for name in self.inputs if name != IMAGE])
 
     def _refined(
         self, source: Readable, photo: Photo, scored: Segmentation, refiner: Refiner

@@ -21,13 +21,11 @@ from pixelwise.data.annotations.regions import Region, regions_of
 from pixelwise.inference.crf_refiner import CRFRefiner, refined, refined_size
 from pixelwise.inference.engines.coarse_scores import CoarseScores
 from pixelwise.inference.probabilities import (
-    NOTHING_FOUND,
     Area,
     Beliefs,
     areas_of,
     labels_of,
     likeliest,
-    nothing_found,
     probabilities_of,
     recounted,
     uncertainty,
@@ -36,9 +34,10 @@ from pixelwise.inference.results import drawing, matting, notebook
 from pixelwise.inference.results.backdrops import on_backdrop
 from pixelwise.inference.results.cleaning import AS_IS, Cleaning, cleaned_for_cutout
 from pixelwise.inference.results.heat import coloured, with_scale
-from pixelwise.inference.results.kind import FileIds, Saving, sides
+from pixelwise.inference.results.kind import FileIds, Saving
 from pixelwise.inference.results.kinds import KINDS, save_alone, saved_notes
 from pixelwise.inference.results.legend import all_names, shares
+from pixelwise.inference.results.notes import notes_on
 from pixelwise.inference.results.style import USUAL
 
 if TYPE_CHECKING:
@@ -339,18 +338,7 @@ class Segmentation:
         """What a user should know: notes on the file, whether a reduced copy was scored or refined, and which
         of `kinds` are saved at a smaller size.
         """
-        notes = list(self._file_notes)
-        if self.scored_size != self.size:
-            changed = "enlarged" if max(self.scored_size) > max(self.size) else "reduced"
-            notes.append(f"scored on a copy {changed} to {sides(self.scored_size)}")
-        if self.cleaning:
-            notes.append(f"cleaned: {self.cleaning}")
-        if self.is_refined:
-            copy = "" if self.grid_size == self.size else f" on a copy reduced to {sides(self.grid_size)}"
-            notes.append(f"refined{copy}")
-        if nothing_found(self.areas(), self.classes):
-            notes.append(NOTHING_FOUND)
-        return notes + saved_notes(self, kinds)
+        return notes_on(self, self._file_notes) + saved_notes(self, kinds)
 
     def saving_bytes(self, kinds: Sequence[str]) -> int:
         """The approximate largest memory for labels and `save`, for memory_budget.PICTURES."""

