@@ -298,6 +298,9 @@ extern const Routines routines;
 const Routines routines = {
     .name = PIXELWISE_NAME(PIXELWISE_ISA),
     .locate = &locate,
+    .simplex_keys = &simplex_keys,
+    .vertex_keys = &vertex_keys,
+    .find_keys = &find_keys,
     .slice = &slice,
     .beliefs = &beliefs,
     .powers_of = &powers_of,
