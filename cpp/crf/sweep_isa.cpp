@@ -178,7 +178,14 @@ void splat_corners(const SweepView& view, Corners<Each>, Index begin, int count,
     for_blocks<four_vectors>(width, [&](auto block, int first) {
         using B = decltype(block);
         const Term<Each> term(view, begin, first);
-        for (int i = 0; i < count; ++i) term.splat(i, B::read(in + i * Index{width} + first));
+        // Neighbours often have the same rows and would wait for each other, so two places of the tile take turns.
+        const int half = count / 2;
+        const auto splat_one = [&](int i) { term.splat(i, B::read(in + i * Index{width} + first)); };
+        for (int i = 0; i < half; ++i) {
+            splat_one(i);
+            splat_one(i + half);
+        }
+        if (count % 2 == 1) splat_one(count - 1);
     });
 }
 
@@ -254,6 +261,7 @@ void powers_of_differences(int width, float* row, float* sum) {
     *sum = sums[0];
 }
 
+// All powers are above 0, and so are their sums.
 void powers_of(const float* in, int count, int width, const float* chosen, float* out, float* sums) {
     float partial[batch * 8];
     for (; count > 0; count -= batch, in += batch * width, out += batch * width, sums += batch) {
@@ -263,7 +271,7 @@ void powers_of(const float* in, int count, int width, const float* chosen, float
             const B share = B::read(chosen + first);
             for (int i = 0; i < rows; ++i) {
                 B power = B::read(in + i * width + first);
-                power.change([](auto x) { return exp2(x); });
+                power.change([](auto x) { return exp2(larger(x, all<lanes_of<decltype(x)>>(-126.0f))); });
                 power.write(out + i * width + first);
                 power.change([](auto x, auto y) { return x * y; }, share);
                 power.add_eighths(partial + i * 8, first == 0);
