@@ -113,17 +113,29 @@ struct Held<0, B> {
     PIXELWISE_INLINE void write(float*, const std::int32_t*) const {}
 };
 
+// How many positions before their use rows are prefetched: as many as there are, so never, if they fit in a near cache.
+PIXELWISE_INLINE int positions_early(const SweepView& view, int count) {
+    return view.rows.count * view.rows.width < 1 << 20 ? count : 12;
+}
+
+template <int Rows, class B>
+PIXELWISE_INLINE void prefetch_rows(const float* values, const std::int32_t* row) {
+    for (int k = 0; k < Rows; ++k)
+        for (int c = 0; c < B::columns; c += 16) PIXELWISE_PREFETCH(row_at(values, row[k]) + c);
+}
+
 template <class B>
 constexpr bool holds_6 = 7 * ((B::columns + lanes - 1) / lanes) < registers;
 
 // Like slice_group(), for the two routines of DeepLab: rows stay in registers as long as positions share a simplex.
 template <class B, class Finish>
 PIXELWISE_INLINE void slice_runs(const Term<3> near, const Term<6> term, int count, int width, const float* in, float* out,
-                                 Index ahead, const Finish& finish) {
+                                 Index ahead, int early, const Finish& finish) {
     for (int i = 0; i < count;) {
         const std::int32_t simplex = term.simplex(i);
         Held<6, B> held;
         held.read(term.values(), term.row(i));
+        if (i + early < count) prefetch_rows<6, B>(term.values(), term.row(i + early));
         do {
             PIXELWISE_PREFETCH(in + ahead);
             PIXELWISE_PREFETCH(in + ahead + 16);
@@ -153,7 +165,7 @@ PIXELWISE_INLINE void slice_group(const SweepView* views, Group group, Index beg
         if constexpr (std::is_same_v<Group, Corners<3, 6>> && holds_6<B>) {
             if (views[1].runs)
                 return slice_runs<B>(std::get<0>(terms), std::get<1>(terms), count, width, from, to, ahead,
-                                  [&](B& total, int i) { finish(total, i, first); });
+                                  positions_early(views[1], count), [&](B& total, int i) { finish(total, i, first); });
         }
         for (int i = 0; i < count; ++i, from += width, to += width) {
             PIXELWISE_PREFETCH(from + ahead);
@@ -191,12 +203,14 @@ void splat_corners(const SweepView& view, Corners<Each>, Index begin, int count,
 
 // `Kept` rows of each simplex, starting at `corner`, stay in registers as long as positions share it.
 template <int Kept, class B>
-PIXELWISE_INLINE void splat_rows_of_runs(const Term<6> term, int count, int width, const float* in, int corner) {
+PIXELWISE_INLINE void splat_rows_of_runs(const Term<6> term, int count, int width, const float* in, int corner,
+                                         int early) {
     for (int i = 0; i < count;) {
         const std::int32_t simplex = term.simplex(i);
         const std::int32_t* const row = term.row(i) + corner;
         Held<Kept, B> held;
         held.read(term.values(), row);
+        if (i + early < count) prefetch_rows<Kept, B>(term.values(), term.row(i + early) + corner);
         do {
             held.add(term.weight(i) + corner, B::read(in));
             in += width;
@@ -212,7 +226,7 @@ void splat_runs_of_6(const SweepView& view, Index begin, int count, int width, c
         constexpr int kept = holds_6<B> ? 6 : 3;
         const Term<6> term(view, begin, first);
         for (int corner = 0; corner < 6; corner += kept)
-            splat_rows_of_runs<kept, B>(term, count, width, in + first, corner);
+            splat_rows_of_runs<kept, B>(term, count, width, in + first, corner, positions_early(view, count));
     });
 }
 
