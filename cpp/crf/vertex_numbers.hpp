@@ -22,7 +22,7 @@ class VertexNumbers {
     VertexNumbers(const LatticeFields& fields, const Routines& routines)
         : fields_(fields.keys()), corners_of_each_(fields_.dimensions + 1), routines_(routines), vertices_(routines),
           keys_(block), distinct_(size(fields_.dimensions * block)), around_(size(corners_of_each_ * block)),
-          wanted_(around_.size()), numbers_(around_.size()), places_(around_.size()) {}
+          wanted_(around_.size()), numbers_(around_.size()) {}
 
     // For the pixels of a tile, whose simplices are (dimensions, block) as locate() finds them: order[i] is the offset in
     // the tile of the pixel that comes i-th if those of one simplex stand side by side, and id[i] the number of its
@@ -67,22 +67,21 @@ class VertexNumbers {
     // differ from the last one are looked up.
     void look_up(int groups) {
         const int n = corners_of_each_;
-        int count = 0;
-        for (int k = 0; k < n; ++k) {
-            const Key<Words>* const key = &around_[size(k * block)];
-            std::int32_t* const place = &places_[size(k * block)];
-            for (int g = 0; g < groups; ++g) {
-                wanted_[size(count)] = key[g];
-                count += g == 0 || !(key[g] == key[g - 1]);
-                place[g] = count - 1;
-            }
-        }
-        vertices_.number(wanted_.data(), count, numbers_.data());
         const std::size_t before = corners_.size();
         corners_.resize(before + size(groups * n));
-        std::int32_t* to = corners_.data() + before;
+        std::int32_t* const corner = corners_.data() + before;
+        int count = 0, latest[max_dimensions + 1] = {};
         for (int g = 0; g < groups; ++g)
-            for (int k = 0; k < n; ++k) *to++ = numbers_[size(places_[size(k * block + g)])];
+            for (int k = 0; k < n; ++k) {
+                const Key<Words>* const key = &around_[size(k * block + g)];
+                const bool differs = g == 0 || !(key[0] == key[-1]);
+                wanted_[size(count)] = key[0];
+                latest[k] = differs ? count : latest[k];
+                count += differs;
+                corner[g * n + k] = latest[k];
+            }
+        vertices_.number(wanted_.data(), count, numbers_.data());
+        for (int i = 0; i < groups * n; ++i) corner[i] = numbers_[size(corner[i])];
     }
 
     const KeyFields fields_;
@@ -96,7 +95,6 @@ class VertexNumbers {
     std::vector<Key<Words>> around_;       // of their vertices, (corners, block)
     std::vector<Key<Words>> wanted_;       // those to be looked up
     std::vector<std::int32_t> numbers_;    // of those
-    std::vector<std::int32_t> places_;     // among those, (corners, block)
 };
 
 }  // namespace pixelwise
