@@ -32,7 +32,8 @@ class MeanField {
     // The same, from these probabilities instead of the object's own.
     void step_from(const Strided<const float>& beliefs);
 
-    void beliefs(const Strided<float>& out);
+    template <class T>  // float or Half
+    void beliefs(const Strided<T>& out);
     // (pixels): the most probable class, the lowest one on ties.
     void labels(std::int32_t* out);
     // The mean-field objective: sum Q log Q + sum Q unary - sum over terms of Q label K Q (each pair counted twice, as

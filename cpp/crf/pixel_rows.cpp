@@ -1,7 +1,9 @@
 #include "crf/pixel_rows.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
+#include <type_traits>
 #include <utility>
 
 #include "common/prefetch.hpp"
@@ -32,6 +34,19 @@ void for_pixels(const Strided<T>& volume, const Tiles::Tile& tile, const Work& w
             const int y = by_columns ? i : o, x = by_columns ? o : i;
             work(y * tile.width + x, first + y * volume.row_step + x * volume.column_step);
         }
+}
+
+template <class T>
+T rounded(float number) {
+    if constexpr (std::is_same_v<T, float>) {
+        return number;
+    } else {
+        const std::uint32_t bits = std::bit_cast<std::uint32_t>(number);
+        const std::uint32_t normal = (bits - (112u << 23) + 0xfffu + ((bits >> 13) & 1u)) >> 13;
+        // Halves below 2^-14 are multiples of 2^-24, as floats near 1/2 are.
+        const std::uint32_t small = std::bit_cast<std::uint32_t>(number + 0.5f) - std::bit_cast<std::uint32_t>(0.5f);
+        return static_cast<Half>(number < 0x1p-14f ? small : normal);
+    }
 }
 
 }  // namespace
@@ -81,27 +96,32 @@ void PixelRows::to_rows(const Tiles::Tile& tile, Scratch& scratch, float* rows) 
                   width_, rows);
 }
 
-void PixelRows::put(const Tiles::Tile& tile, const float* rows, const Strided<float>& to, Scratch& scratch) const {
+template <class T>
+void PixelRows::put(const Tiles::Tile& tile, const float* rows, const Strided<T>& to, Scratch& scratch) const {
     routines_.place(rows, order_.data() + tile.first, static_cast<std::int32_t>(tile.first), tile.pixels(), width_,
                    scratch.rows.data());
     if (to.class_step == 1)
-        return for_pixels(to, tile, [&](int place, float* pixel) {
-            std::copy_n(scratch.rows.data() + Index{place} * width_, classes_, pixel);
+        return for_pixels(to, tile, [&](int place, T* pixel) {
+            const float* const row = scratch.rows.data() + Index{place} * width_;
+            std::transform(row, row + classes_, pixel, rounded<T>);
         });
     routines_.transpose(scratch.rows.data(), width_, fill_up(tile.pixels(), 4), width_, scratch.plane(0),
                        Scratch::plane_step);
-    float* const first = corner(to, tile);
+    T* const first = corner(to, tile);
     for (int c = 0; c < classes_; ++c) {
         const float* from = scratch.plane(c);
         for (int y = 0; y < tile.height; ++y, from += tile.width) {
-            float* const row = first + c * to.class_step + y * to.row_step;
+            T* const row = first + c * to.class_step + y * to.row_step;
             if (to.column_step == 1)
-                std::memcpy(row, from, size(tile.width) * sizeof(float));
+                std::transform(from, from + tile.width, row, rounded<T>);
             else
-                for (int x = 0; x < tile.width; ++x) row[x * to.column_step] = from[x];
+                for (int x = 0; x < tile.width; ++x) row[x * to.column_step] = rounded<T>(from[x]);
         }
     }
 }
+
+template void PixelRows::put(const Tiles::Tile&, const float*, const Strided<float>&, Scratch&) const;
+template void PixelRows::put(const Tiles::Tile&, const float*, const Strided<Half>&, Scratch&) const;
 
 Index PixelRows::pixel(const Tiles::Tile& tile, int place) const {
     const int y = place / tile.width;
