@@ -70,14 +70,14 @@ void MeanField::for_beliefs(const Work& work) {
 }
 
 template <class T>
-void MeanField::beliefs(const Strided<T>& out) {
+void MeanField::put_beliefs(const Strided<T>& out) {
     for_beliefs([&](const Tiles::Tile& tile, Scratch& scratch) {
         pixels_->put(tile, all_beliefs(tile, scratch), out, scratch.planes);
     });
 }
 
-template void MeanField::beliefs(const Strided<float>& out);
-template void MeanField::beliefs(const Strided<Half>& out);
+template void MeanField::put_beliefs(const Strided<float>& out);
+template void MeanField::put_beliefs(const Strided<Half>& out);
 
 void MeanField::labels(std::int32_t* out) {
     for_beliefs([&](const Tiles::Tile& tile, Scratch& scratch) {

@@ -32,7 +32,7 @@ class VertexNumbers {
             routines_.simplex_keys(fields_, word, simplex, tile.pixels(), block, keys_[0].word + word, Words);
         groups_.sort(tile, keys_.data(), order);
         const int groups = groups_.count(), n = corners_of_each_;
-        const std::int32_t first = static_cast<std::int32_t>(corners_.size()) / n;
+        const std::int32_t first = static_cast<std::int32_t>(corners_.size() / size(n));
         for (int g = 0; g < groups; ++g) {
             std::fill_n(id + groups_.start(g), groups_.size(g), first + g);
             const int pixel = order[groups_.start(g)];
