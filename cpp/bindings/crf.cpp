@@ -144,8 +144,9 @@ class CrfHandle {
         const auto view = strided<const float>(beliefs);
         locked([&] { checked().step_from(view); });
     }
-    void beliefs(Volume<float> out) {
-        const auto view = strided<float>(out);
+    template <class T>
+    void beliefs(Volume<T> out) {
+        const auto view = strided<T>(out);
         locked([&] { checked().beliefs(view); });
     }
     void labels(Array<std::int32_t, 1> out) {
@@ -200,7 +201,8 @@ void bind_crf(nb::module_& module) {
              "infinity if they did not watch.")
         .def("set_weight", &CrfHandle::set_weight, "term"_a, "weight"_a, "Start again with another weight of a kernel.")
         .def("step_from", &CrfHandle::step_from, "beliefs"_a, "One iteration from these beliefs.")
-        .def("beliefs", &CrfHandle::beliefs, "out"_a, "Fill in Q.")
+        .def("beliefs", &CrfHandle::beliefs<float>, "out"_a, "Fill in Q.")
+        .def("beliefs", &CrfHandle::beliefs<pixelwise::Half>, "out"_a, "The same for float16, viewed as uint16.")
         .def("labels", &CrfHandle::labels, "out"_a, "Fill in the likeliest class of each pixel.")
         .def("divergence", &CrfHandle::divergence, "The mean-field objective of the present beliefs.")
         .def("divergence_of", &CrfHandle::divergence_of, "beliefs"_a, "The mean-field objective of these beliefs.")

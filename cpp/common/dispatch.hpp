@@ -16,6 +16,39 @@ struct Points {
     int count, stride;      // stride: a multiple of 16, at least count; values between are read too
 };
 
+// Where a number lies in a key of 64-bit words: word `word` contains (number - least) << shift.
+struct Field {
+    int word = 0, shift = 0, bits = 0;
+    std::int64_t least = 0;
+
+    template <class Key>
+    Key unit() const {
+        Key key;
+        key.word[word] = std::uint64_t{1} << shift;
+        return key;
+    }
+    template <class Key>
+    std::int64_t raw(const Key& key) const {
+        return static_cast<std::int64_t>(key.word[word] >> shift & ((std::uint64_t{1} << bits) - 1));
+    }
+};
+
+// How keys are made of the coordinates that locate() finds; see LatticeFields.
+struct KeyFields {
+    int dimensions;
+    const Field *simplex, *quotient;  // (dimensions)
+    Field remainder;
+};
+
+// A hash table of keys. slots[hash & mask], or the next slot that is free or holds the key, is that of a key.
+struct KeySlots {
+    static constexpr std::int32_t free = -1, unclear = -2;
+    const std::int32_t* slots;  // numbers of keys
+    std::uint64_t mask;
+    const std::uint64_t* keys;  // (their number, words); at least one
+    int words;
+};
+
 // One row of numbers per lattice vertex. `width`, the number of classes padded to a multiple of 8, is also the distance
 // between rows; the first row starts a cache line.
 struct Rows {
@@ -143,6 +176,20 @@ struct Routines {
     // The simplex of each point: simplex (dimensions, stride) holds, per axis, its base point minus the rank of that
     // axis (together they identify it); weight (dimensions + 1, stride) the barycentric coordinates.
     void (*locate)(const Points& points, std::int32_t* simplex, float* weight);
+
+    // One word of the keys of `count` simplices (dimensions, stride), as locate() finds them: keys[words * i].
+    void (*simplex_keys)(const KeyFields& fields, int word, const std::int32_t* simplex, int count, int stride,
+                         std::uint64_t* keys, int words);
+
+    // The same of their vertices, with vertex k of simplex i at keys[words * (k * stride + i)]. stride is a multiple of 16;
+    // keys of up to 15 more simplices are written.
+    void (*vertex_keys)(const KeyFields& fields, int word, const std::int32_t* simplex, int count, int stride,
+                        std::uint64_t* keys, int words);
+
+    // The numbers of `count` keys (count, words), as far as their first slots tell: `free` of those that are not in the
+    // table, `unclear` if another key has the slot.
+    void (*find_keys)(const KeySlots& table, const std::uint64_t* keys, const std::uint64_t* hashes, int count,
+                      std::int32_t* numbers);
 
     // The sweep over the positions [begin, begin + count), with in and out (count, width). Terms come by their number of
     // corners; in and out may be the same for slice() but not for beliefs().

@@ -6,6 +6,12 @@
 #define PIXELWISE_DECLARE(isa)                                                          \
     namespace isa {                                                                     \
     void locate(const Points& points, std::int32_t* simplex, float* weight);            \
+    void simplex_keys(const KeyFields& fields, int word, const std::int32_t* simplex,   \
+                      int count, int stride, std::uint64_t* keys, int words);           \
+    void vertex_keys(const KeyFields& fields, int word, const std::int32_t* simplex,    \
+                     int count, int stride, std::uint64_t* keys, int words);            \
+    void find_keys(const KeySlots& table, const std::uint64_t* keys,                    \
+                   const std::uint64_t* hashes, int count, std::int32_t* numbers);      \
     void blur(const Link* links, std::ptrdiff_t count, const Rows& rows);               \
     void largest(const float* rows, std::ptrdiff_t count, int width, float* most);      \
     void scale(float* rows, int count, int width, const float* factors);                \

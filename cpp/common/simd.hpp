@@ -221,18 +221,34 @@ PIXELWISE_INLINE F only(I mask, F a) {
 // low bits of the sum.
 constexpr float round_shift = 12582912.0f;
 
-// 2^x with a relative error below 3e-7; x is first clamped to [-126, 126].
+// 2^f with a relative error below 3e-7 for f in [-1/2, 1/2], in steps that do not wait for each other.
+template <class F>
+PIXELWISE_INLINE F exp2_near_0(F f) {
+    const F square = f * f;
+    const F high = f * 1.327647152e-3f + 9.675541331e-3f, middle = f * 5.550713275e-2f + 2.402211972e-1f,
+            low = f * 6.931469671e-1f + 1.000000072f;
+    return (high * square + middle) * square + low;
+}
+
+// 2^x with a relative error below 3e-7; beyond [-126, 126] it may be 2^-126 or less, 2^126 or more.
 template <class F>
 PIXELWISE_INLINE F exp2(F x) {
     x = smaller(larger(x, all<lanes_of<F>>(-126.0f)), all<lanes_of<F>>(126.0f));
     const F shifted = x + round_shift;
-    const F f = x - (shifted - round_shift);         // in [-1/2, 1/2], where the polynomial has its least error
-    const F square = f * f;  // steps that do not wait for each other
-    const F high = f * 1.327647152e-3f + 9.675541331e-3f, middle = f * 5.550713275e-2f + 2.402211972e-1f,
-            low = f * 6.931469671e-1f + 1.000000072f;
-    const F p = (high * square + middle) * square + low;
-    return from_bits(bits(p) + (bits(shifted) << 23));
+    return from_bits(bits(exp2_near_0(x - (shifted - round_shift))) + (bits(shifted) << 23));
 }
+#if defined(__AVX512F__) && defined(__GNUC__) && !defined(PIXELWISE_PLAIN_VECTORS)
+template <>
+PIXELWISE_INLINE Float<16> exp2(Float<16> x) {
+    const Float<16> nearest = (Float<16>)_mm512_roundscale_ps((__m512)x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    return (Float<16>)_mm512_scalef_ps((__m512)exp2_near_0(x - nearest), (__m512)nearest);
+}
+template <>
+PIXELWISE_INLINE Float<8> exp2(Float<8> x) {
+    const Float<8> nearest = (Float<8>)_mm256_roundscale_ps((__m256)x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    return (Float<8>)_mm256_scalef_ps((__m256)exp2_near_0(x - nearest), (__m256)nearest);
+}
+#endif
 
 }  // namespace PIXELWISE_ISA
 }  // namespace pixelwise

@@ -69,11 +69,15 @@ void MeanField::for_beliefs(const Work& work) {
     for_beliefs(work);
 }
 
-void MeanField::beliefs(const Strided<float>& out) {
+template <class T>
+void MeanField::put_beliefs(const Strided<T>& out) {
     for_beliefs([&](const Tiles::Tile& tile, Scratch& scratch) {
         pixels_->put(tile, all_beliefs(tile, scratch), out, scratch.planes);
     });
 }
+
+template void MeanField::put_beliefs(const Strided<float>& out);
+template void MeanField::put_beliefs(const Strided<Half>& out);
 
 void MeanField::labels(std::int32_t* out) {
     for_beliefs([&](const Tiles::Tile& tile, Scratch& scratch) {

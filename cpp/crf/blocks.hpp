@@ -41,7 +41,11 @@ struct Block {
         return block;
     }
     PIXELWISE_INLINE void add(float weight, const Block& other) {
-        change([weight](auto mine, auto its) { return mine + weight * its; }, other);
+        if constexpr (whole > 0 && rest > 0) {
+            add_parts(all<lanes>(weight), other, Whole());
+        } else {
+            change([weight](auto mine, auto its) { return mine + weight * its; }, other);
+        }
     }
     // Adds columns k, k + 8, k + 16, ... to sums[k], which starts at 0 if `fresh`.
     PIXELWISE_INLINE void add_eighths(float* sums, bool fresh) const { add_eighths_of(sums, fresh, Whole()); }
@@ -62,6 +66,12 @@ struct Block {
             if constexpr (rest > 0) total = total + tail;
             store(sums, total);
         }
+    }
+    // The half vector's weights are half of the others', so that they are loaded once.
+    template <class Weights, int... K>
+    PIXELWISE_INLINE void add_parts(Weights weights, const Block& other, Counts<K...>) {
+        ((part[K] = part[K] + weights * other.part[K]), ...);
+        tail = tail + low_half(weights) * other.tail;
     }
     template <int... K>
     static PIXELWISE_INLINE Block read_parts(const float* from, Counts<K...>) {

@@ -2,12 +2,13 @@
 #pragma once
 
 #include <algorithm>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <stdexcept>
 #include <vector>
+
+#include "common/dispatch.hpp"
 
 namespace pixelwise {
 
@@ -39,66 +40,83 @@ struct Key {
 template <int Words>
 class KeyTable {
   public:
-    static constexpr std::int32_t none = -1;
+    explicit KeyTable(const Routines& routines) : routines_(routines) {}
 
-    // With room for at least `slots` slots, of which half stay free.
-    explicit KeyTable(std::size_t slots = 0) : slots_(std::bit_ceil(std::max<std::size_t>(slots, 4096))), mask_(slots_.size() - 1) {}
+    std::int32_t size() const { return static_cast<std::int32_t>(keys_.size()); }
+    const std::vector<Key<Words>>& keys() const { return keys_; }  // by number
 
-    std::int32_t size() const { return size_; }
-
-    void prefetch(std::uint64_t hash) const {
-#if defined(__GNUC__)
-        __builtin_prefetch(&slots_[hash & mask_]);
-#else
-        (void)hash;
-#endif
-    }
-
-    std::int32_t find(const Key<Words>& key, std::uint64_t hash) const { return slots_[slot_of(key, hash)].id; }
-
-    // The key's number; it is new if the number equals size() before the call.
-    std::int32_t number(const Key<Words>& key, std::uint64_t hash) {
-        std::size_t at = slot_of(key, hash);
-        if (slots_[at].id != none) return slots_[at].id;
-        if (size_ == std::numeric_limits<std::int32_t>::max()) throw std::length_error("lattice of over 2^31 vertices");
-        if (2 * static_cast<std::size_t>(size_) >= slots_.size()) {
-            grow();
-            at = slot_of(key, hash);
+    // numbers[i] becomes the number of key i, or negative if there is none.
+    void find(const Key<Words>* keys, int count, std::int32_t* numbers) const {
+        std::uint64_t hashes[batch];
+        for (int begin = 0; begin < count; begin += batch) {
+            const int end = std::min(count, begin + batch);
+            look_up(keys + begin, end - begin, hashes, numbers + begin);
+            for (int i = begin; i < end; ++i)
+                if (numbers[i] == unclear) numbers[i] = slots_[slot_of(keys[i], hashes[i - begin])];
         }
-        slots_[at].key = key;
-        slots_[at].id = size_;
-        return size_++;
     }
+
+    // The same, but all keys get a number: new ones size(), size() + 1, ... in this order.
+    void number(const Key<Words>* keys, int count, std::int32_t* numbers) {
+        std::uint64_t hashes[batch];
+        for (int begin = 0; begin < count; begin += batch) {
+            const int end = std::min(count, begin + batch);
+            look_up(keys + begin, end - begin, hashes, numbers + begin);
+            for (int i = begin; i < end; ++i)
+                if (numbers[i] < 0) numbers[i] = number(keys[i], hashes[i - begin]);
+        }
+    }
+
+    // Gives back the memory for finding keys.
+    void forget_slots() { slots_ = std::vector<std::int32_t>(); }
 
   private:
-    struct Slot {
-        Key<Words> key;
-        std::int32_t id = none;
-    };
+    static constexpr int batch = 256;
+    static constexpr std::int32_t unclear = KeySlots::unclear, free = KeySlots::free;
+
+    static std::size_t at(std::ptrdiff_t index) { return static_cast<std::size_t>(index); }
+
+    // Looks at the first slot of each of up to `batch` keys.
+    void look_up(const Key<Words>* keys, int count, std::uint64_t* hashes, std::int32_t* numbers) const {
+        for (int i = 0; i < count; ++i) hashes[i] = keys[i].hash();
+        if (keys_.empty())
+            std::fill_n(numbers, count, unclear);
+        else
+            routines_.find_keys({slots_.data(), mask_, keys_[0].word, Words}, keys[0].word, hashes, count, numbers);
+    }
+
+    std::int32_t number(const Key<Words>& key, std::uint64_t hash) {
+        const std::int32_t known = slots_[slot_of(key, hash)], added = size();
+        if (known != free) return known;
+        if (added == std::numeric_limits<std::int32_t>::max()) throw std::length_error("lattice of over 2^31 vertices");
+        keys_.push_back(key);
+        if (4 * keys_.size() > slots_.size())
+            grow();
+        else
+            slots_[slot_of(key, hash)] = added;
+        return added;
+    }
 
     std::size_t slot_of(const Key<Words>& key, std::uint64_t hash) const {
-        std::size_t at = hash & mask_;
-        while (slots_[at].id != none && !(slots_[at].key == key)) at = (at + 1) & mask_;
-        return at;
+        std::size_t slot = hash & mask_;
+        while (slots_[slot] != free && !(keys_[at(slots_[slot])] == key)) slot = (slot + 1) & mask_;
+        return slot;
     }
 
     void grow() {
-        // Large tables grow more slowly: their memory matters more than the time to fill them again.
-        std::vector<Slot> larger((slots_.size() < (std::size_t{1} << 16) ? 4 : 2) * slots_.size());
-        const std::size_t mask = larger.size() - 1;
-        for (const Slot& slot : slots_) {
-            if (slot.id == none) continue;
-            std::size_t at = slot.key.hash() & mask;
-            while (larger[at].id != none) at = (at + 1) & mask;
-            larger[at] = slot;
+        slots_.assign(2 * slots_.size(), free);
+        mask_ = slots_.size() - 1;
+        for (std::size_t k = 0; k < keys_.size(); ++k) {
+            std::size_t slot = keys_[k].hash() & mask_;
+            while (slots_[slot] != free) slot = (slot + 1) & mask_;
+            slots_[slot] = static_cast<std::int32_t>(k);
         }
-        slots_.swap(larger);
-        mask_ = mask;
     }
 
-    std::vector<Slot> slots_;
-    std::size_t mask_;
-    std::int32_t size_ = 0;
+    const Routines& routines_;
+    std::vector<std::int32_t> slots_ = std::vector<std::int32_t>(1 << 14, free);  // numbers; most slots stay free
+    std::uint64_t mask_ = (1 << 14) - 1;
+    std::vector<Key<Words>> keys_;
 };
 
 }  // namespace pixelwise

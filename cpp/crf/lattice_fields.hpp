@@ -5,25 +5,9 @@
 #include <cstdint>
 #include <vector>
 
-#include "crf/key_table.hpp"
+#include "common/dispatch.hpp"
 
 namespace pixelwise {
-
-struct Field {
-    int word = 0, shift = 0, bits = 0;
-    std::int64_t least = 0;
-
-    template <int Words>
-    Key<Words> unit() const {
-        Key<Words> key;
-        key.word[word] = std::uint64_t{1} << shift;
-        return key;
-    }
-    template <int Words>
-    std::int64_t raw(const Key<Words>& key) const {
-        return static_cast<std::int64_t>(key.word[word] >> shift & ((std::uint64_t{1} << bits) - 1));
-    }
-};
 
 struct Interval {
     double low = 0, high = 0;
@@ -45,6 +29,8 @@ struct LatticeFields {
 
     // Throws std::invalid_argument if coordinates would leave the range in which floats resolve the lattice.
     LatticeFields(int d, const std::vector<Interval>& extents);
+
+    KeyFields keys() const { return {static_cast<int>(simplex.size()), simplex.data(), quotient.data(), remainder}; }
 };
 
 }  // namespace pixelwise

@@ -77,6 +77,79 @@ void locate_all(const Points& points, std::int32_t* simplex, float* weight) {
     for (int at = 0; at < points.count; at += lanes) locate_block<D>(points, at, simplex, weight);
 }
 
+// Words: their number, or 0 if it is known only at run time.
+template <int Words>
+void simplex_keys_of(const KeyFields& fields, int word, const std::int32_t* simplex, int count, int stride,
+                     std::uint64_t* keys, int words) {
+    const int step = Words ? Words : words;
+    for (int i = 0; i < count; ++i) keys[i * step] = 0;
+    for (int axis = 0; axis < fields.dimensions; ++axis, simplex += stride) {
+        const Field field = fields.simplex[axis];
+        const std::uint32_t least = static_cast<std::uint32_t>(field.least);
+        if (field.word != word) continue;
+        for (int i = 0; i < count; ++i)
+            keys[i * step] += std::uint64_t{static_cast<std::uint32_t>(simplex[i]) - least} << field.shift;
+    }
+}
+
+// Vertex 0 is the base point. From one vertex to the next: one step along all axes, and back by a cell on one of them, the
+// axis of the largest rank first.
+template <int Words>
+void vertex_keys_of(const KeyFields& fields, int word, const std::int32_t* simplex, int count, int stride,
+                    std::uint64_t* keys, int words) {
+    const int d = fields.dimensions, step = Words ? Words : words;
+    const std::uint32_t cell = static_cast<std::uint32_t>(d + 1);
+    // Multiplying by this and dropping 32 bits divides numbers below 2^23 by a cell.
+    const std::uint64_t per_cell = (std::uint64_t{1} << 32) / cell + 1;
+    const std::uint64_t remainder = fields.remainder.word == word ? std::uint64_t{1} << fields.remainder.shift : 0;
+    for (int begin = 0; begin < count; begin += lanes) {
+        std::uint64_t quotient[max_dimensions][lanes], rank[max_dimensions][lanes];
+        for (int axis = 0; axis < d; ++axis) {
+            const std::int64_t least = fields.simplex[axis].least;  // a multiple of a cell
+            const std::uint64_t shift = static_cast<std::uint64_t>(least / (d + 1) - fields.quotient[axis].least);
+            for (int i = 0; i < lanes; ++i) {
+                const std::uint32_t coordinate = static_cast<std::uint32_t>(simplex[axis * stride + begin + i]);
+                const std::uint32_t above = coordinate - static_cast<std::uint32_t>(least);
+                const std::uint64_t base = std::uint64_t{above + static_cast<std::uint32_t>(d)} * per_cell >> 32;
+                rank[axis][i] = base * cell - above;
+                quotient[axis][i] = base + shift;
+            }
+        }
+        for (int k = 0; k <= d; ++k) {
+            const std::uint64_t last = static_cast<std::uint64_t>(d - k);  // the largest rank that stays
+            std::uint64_t sum[lanes];
+            for (int i = 0; i < lanes; ++i) sum[i] = static_cast<std::uint64_t>(k) * remainder;
+            for (int axis = 0; axis < d; ++axis) {
+                const Field to = fields.quotient[axis];
+                if (to.word != word) continue;
+                for (int i = 0; i < lanes; ++i) sum[i] += (quotient[axis][i] - (rank[axis][i] > last ? 1 : 0)) << to.shift;
+            }
+            for (int i = 0; i < lanes; ++i) keys[(k * stride + begin + i) * step] = sum[i];
+        }
+    }
+}
+
+// In steps without branches, so that the loads of several keys overlap.
+template <int Words>
+void find_keys_of(const KeySlots& table, const std::uint64_t* keys, const std::uint64_t* hashes, int count,
+                  std::int32_t* numbers) {
+    const int words = Words ? Words : table.words;
+    for (int begin = 0; begin < count; begin += lanes) {
+        const int here = count - begin < lanes ? count - begin : lanes;
+        std::int64_t found[lanes];
+        for (int i = 0; i < here; ++i) found[i] = table.slots[hashes[begin + i] & table.mask];
+        for (int i = 0; i < here; ++i) {
+            const std::uint64_t* const known = table.keys + (found[i] < 0 ? 0 : found[i]) * words;
+            const std::uint64_t* const key = keys + (begin + i) * words;
+            std::uint64_t difference = 0;
+            for (int w = 0; w < words; ++w) difference |= known[w] ^ key[w];
+            numbers[begin + i] = static_cast<std::int32_t>(found[i] < 0      ? KeySlots::free
+                                                           : difference != 0 ? KeySlots::unclear
+                                                                             : found[i]);
+        }
+    }
+}
+
 }  // namespace
 
 void locate(const Points& points, std::int32_t* simplex, float* weight) {
@@ -86,6 +159,24 @@ void locate(const Points& points, std::int32_t* simplex, float* weight) {
         case 5: return locate_all<5>(points, simplex, weight);
         default: return locate_all<0>(points, simplex, weight);
     }
+}
+
+void simplex_keys(const KeyFields& fields, int word, const std::int32_t* simplex, int count, int stride,
+                  std::uint64_t* keys, int words) {
+    if (words == 1) return simplex_keys_of<1>(fields, word, simplex, count, stride, keys, 1);
+    simplex_keys_of<0>(fields, word, simplex, count, stride, keys, words);
+}
+
+void vertex_keys(const KeyFields& fields, int word, const std::int32_t* simplex, int count, int stride,
+                 std::uint64_t* keys, int words) {
+    if (words == 1) return vertex_keys_of<1>(fields, word, simplex, count, stride, keys, 1);
+    vertex_keys_of<0>(fields, word, simplex, count, stride, keys, words);
+}
+
+void find_keys(const KeySlots& table, const std::uint64_t* keys, const std::uint64_t* hashes, int count,
+               std::int32_t* numbers) {
+    if (table.words == 1) return find_keys_of<1>(table, keys, hashes, count, numbers);
+    find_keys_of<0>(table, keys, hashes, count, numbers);
 }
 
 }  // namespace PIXELWISE_ISA

@@ -32,7 +32,8 @@ class MeanField {
     // The same, from these probabilities instead of the object's own.
     void step_from(const Strided<const float>& beliefs);
 
-    void beliefs(const Strided<float>& out);
+    void beliefs(const Strided<float>& out) { put_beliefs(out); }
+    void beliefs(const Strided<Half>& out) { put_beliefs(out); }
     // (pixels): the most probable class, the lowest one on ties.
     void labels(std::int32_t* out);
     // The mean-field objective: sum Q log Q + sum Q unary - sum over terms of Q label K Q (each pair counted twice, as
@@ -84,6 +85,8 @@ class MeanField {
     // The same for the current beliefs, which are in scratch.beliefs.
     template <class Work>
     void for_beliefs(const Work& work);
+    template <class T>
+    void put_beliefs(const Strided<T>& out);
     // Probabilities of a tile's pixels, (pixels, width), by position; or these values.
     const float* own_beliefs(const Tiles::Tile& tile, Scratch& scratch) const;
     const float* given(const Strided<const float>& values, const Tiles::Tile& tile, Scratch& scratch) const;

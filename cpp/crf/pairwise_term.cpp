@@ -64,11 +64,17 @@ void PairwiseTerm::take_pixels(const Lattice& lattice, const Pairwise& pairwise,
             for (Index i = tile.first; i < end; ++i) {
                 const Index from = source(i);
                 simplex_[size(i)] = lattice.simplex()[from];
-                const float sum = lattice.ones()[from] * gain + 1e-20f;
-                scale[size(i - tile.first)] = kind == Normalization::none        ? factor
-                                              : kind == Normalization::symmetric ? factor / std::sqrt(sum)
-                                                                                 : factor / sum;
+                scale[size(i - tile.first)] = lattice.ones()[from] * gain + 1e-20f;
             }
+            const auto each = [&](const auto& work) {
+                std::transform(scale.begin(), scale.begin() + tile.pixels(), scale.begin(), work);
+            };
+            if (kind == Normalization::none)
+                each([factor](float) { return factor; });
+            else if (kind == Normalization::symmetric)
+                each([factor](float sum) { return factor / std::sqrt(sum); });
+            else
+                each([factor](float sum) { return factor / sum; });
             with_corners(corners_, [&](auto known) {
                 const Index n = known ? known : corners_;
                 for (Index i = tile.first; i < end; ++i) {

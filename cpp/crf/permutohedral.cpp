@@ -11,16 +11,10 @@
 
 #include "crf/key_table.hpp"
 #include "crf/lattice_fields.hpp"
-#include "crf/simplex_numbers.hpp"
+#include "crf/vertex_numbers.hpp"
 #include "common/threads.hpp"
 
 namespace pixelwise {
-namespace {
-
-constexpr int block = Tiles::most_pixels + 16;  // not a power of 2: cache conflicts
-
-}  // namespace
-
 Tiles::Tiles(const Shape& shape) : shape_(shape) {
     const std::ptrdiff_t height = std::min<std::ptrdiff_t>(shape.height, 32), width = most_pixels / height;
     std::ptrdiff_t first = 0;
@@ -54,20 +48,8 @@ Lattice::Lattice(int dimensions, const float* features, const Tiles& tiles, cons
 
 namespace {
 
-// The names of the simplices of a block of points, from what locate() found.
-template <int Words>
-void pack(const std::vector<Field>& fields, const std::int32_t* coordinates, int count, Key<Words>* keys) {
-    std::fill(keys, keys + count, Key<Words>{});
-    for (std::size_t k = 0; k < fields.size(); ++k) {
-        const Field field = fields[k];
-        const std::int32_t* coordinate = coordinates + k * block;
-        for (int i = 0; i < count; ++i)
-            keys[i].word[field.word] += static_cast<std::uint64_t>(coordinate[i] - field.least) << field.shift;
-    }
-}
-
 // Weights (corners, block) of a block of points, as (points, corners) in this order.
-inline void gather(int corners, const float* weight, const std::int32_t* order, int count, float* to) {
+inline void gather(int corners, int block, const float* weight, const std::int32_t* order, int count, float* to) {
     for (int i = 0; i < count; ++i, to += corners)
         for (int k = 0; k < corners; ++k) to[k] = weight[k * block + order[i]];
 }
@@ -81,6 +63,7 @@ inline void gather(int corners, const float* weight, const std::int32_t* order, 
 template <int Words>
 void Lattice::build(const float* features, const Tiles& tiles, const Routines& routines, int threads,
                     const LatticeFields& fields, std::ptrdiff_t most_vertices) {
+    constexpr int block = VertexNumbers<Words>::block;
     const int d = dimensions_;
     const std::ptrdiff_t pixels = tiles.pixels();
     const auto& list = tiles.list();
@@ -93,14 +76,13 @@ void Lattice::build(const float* features, const Tiles& tiles, const Routines& r
     struct Room {
         std::vector<float> points, weight;
         std::vector<std::int32_t> found;
-        std::vector<Key<Words>> keys;
-        explicit Room(std::size_t d) : points(d * block), weight((d + 1) * block), found(d * block), keys(block) {}
+        explicit Room(std::size_t d) : points(d * block), weight((d + 1) * block), found(d * block) {}
     };
     std::vector<Room> rooms;
-    std::vector<std::unique_ptr<SimplexNumbers<Words>>> parts;
+    std::vector<std::unique_ptr<VertexNumbers<Words>>> parts;
     for (int t = 0; t < threads; ++t) {
         rooms.emplace_back(static_cast<std::size_t>(d));
-        parts.push_back(std::make_unique<SimplexNumbers<Words>>(fields, d, pixels / threads));
+        parts.push_back(std::make_unique<VertexNumbers<Words>>(fields, routines));
     }
     // Vertices that several parts touch count several times here, so more are allowed.
     const std::ptrdiff_t most_in_parts = threads == 1 || most_vertices > PTRDIFF_MAX / 4 ? most_vertices : 4 * most_vertices;
@@ -122,21 +104,21 @@ void Lattice::build(const float* features, const Tiles& tiles, const Routines& r
                                 static_cast<std::size_t>(width) * sizeof(float));
                 });
             routines.locate({d, room.points.data(), scale.data(), count, block}, room.found.data(), room.weight.data());
-            pack(fields.simplex, room.found.data(), count, room.keys.data());
             const std::size_t before = part.names().size();
             std::int32_t* const order = order_.data() + tile.first;
-            part.number(tile, room.keys.data(), order, simplex_.data() + tile.first);
+            part.number(tile, room.found.data(), order, simplex_.data() + tile.first);
             float* const weight = weight_.data() + tile.first * corners();
-            with_corners(corners(), [&](auto known) { gather(known ? known : d + 1, room.weight.data(), order, count, weight); });
+            with_corners(corners(), [&](auto known) { gather(known ? known : d + 1, block, room.weight.data(), order, count, weight); });
             for (int i = 0; i < count; ++i) order[i] += static_cast<std::int32_t>(tile.first);
             const std::ptrdiff_t added = static_cast<std::ptrdiff_t>(part.names().size() - before);
             if (in_parts.fetch_add(added, std::memory_order_relaxed) + added > most_in_parts) refuse(most_vertices);
         }
     });
     rooms.clear();
-    for (auto& part : parts) part->finish(part != parts[0]);
+    for (auto& part : parts)
+        if (part != parts[0]) part->vertices().forget_slots();
 
-    // All parts use the first part's numbers of vertices; simplices that two parts found stay twice.
+    // All parts use the first part's numbers of vertices.
     called_.resize(parts.size());
     std::vector<std::size_t> first(parts.size() + 1, 0);
     for (std::size_t p = 0; p < parts.size(); ++p) {
@@ -158,58 +140,60 @@ void Lattice::build(const float* features, const Tiles& tiles, const Routines& r
         for (std::ptrdiff_t i = first_pixel_[p]; i < first_pixel_[p + 1]; ++i) simplex_[static_cast<std::size_t>(i)] += shift;
     });
     parts.resize(1);
-    link(*parts[0], fields, threads);
+    link(parts[0]->vertices(), fields, threads);
 }
 
 // The chains of all vertices.
 template <int Words>
-void Lattice::link(const SimplexNumbers<Words>& all, const LatticeFields& fields, int threads) {
+void Lattice::link(const KeyTable<Words>& table, const LatticeFields& fields, int threads) {
     const int d = dimensions_;
-    const std::vector<Key<Words>>& vertices = all.names();
-    const KeyTable<Words>& table = all.vertices();
+    const std::vector<Key<Words>>& vertices = table.keys();
 
     // Along direction j, the next vertex is one step further on all axes but j, and d steps back on that one.
     chains_.resize(static_cast<std::size_t>(d) + 1);
     std::vector<Key<Words>> unit;
-    for (const Field& field : fields.quotient) unit.push_back(field.template unit<Words>());
-    const Key<Words> unit_remainder = fields.remainder.template unit<Words>();
+    for (const Field& field : fields.quotient) unit.push_back(field.unit<Key<Words>>());
+    const Key<Words> unit_remainder = fields.remainder.unit<Key<Words>>();
     Key<Words> wrap;  // from remainder d to 0, every quotient rises
     for (const Key<Words>& step : unit) wrap += step;
     for (int r = 0; r < d; ++r) wrap -= unit_remainder;
     run_team(std::min(threads, d + 1), [&](Member& member) {
-        std::vector<std::int32_t> next(static_cast<std::size_t>(vertices_));
-        std::vector<std::uint8_t> headed(static_cast<std::size_t>(vertices_));
+        constexpr int batch = 1024;
+        const int count = static_cast<int>(vertices_);
+        std::vector<Key<Words>> wanted(batch);
+        std::vector<std::int32_t> next(static_cast<std::size_t>(count)), heads(static_cast<std::size_t>(count));
+        std::vector<std::uint8_t> follows(static_cast<std::size_t>(count) + 1);
         for (int j = member.index; j <= d; j += member.size) {
-            std::fill(headed.begin(), headed.end(), std::uint8_t{0});
-            std::size_t linked = 0;
-            constexpr int batch = 32;
-            Key<Words> wanted[batch];
-            std::uint64_t hash[batch];
-            for (std::size_t begin = 0; begin < vertices.size(); begin += batch) {
-                const std::size_t count = std::min<std::size_t>(batch, vertices.size() - begin);
-                if (begin % 4096 == 0) member.go_on();
-                for (std::size_t i = 0; i < count; ++i) {
-                    Key<Words> key = vertices[begin + i];
+            std::fill(follows.begin(), follows.end(), std::uint8_t{0});
+            std::size_t links = 0, chains = 0;
+            for (int begin = 0; begin < count; begin += batch) {
+                member.go_on();
+                const int here = std::min(batch, count - begin);
+                for (int i = 0; i < here; ++i) {
+                    Key<Words> key = vertices[static_cast<std::size_t>(begin + i)];
                     key += fields.remainder.raw(key) == d ? wrap : unit_remainder;
                     if (j < d) key -= unit[static_cast<std::size_t>(j)];
-                    wanted[i] = key;
-                    hash[i] = key.hash();
-                    table.prefetch(hash[i]);
+                    wanted[static_cast<std::size_t>(i)] = key;
                 }
-                for (std::size_t i = 0; i < count; ++i) {
-                    const std::int32_t id = table.find(wanted[i], hash[i]);
-                    next[begin + i] = id;
-                    if (id >= 0) headed[static_cast<std::size_t>(id)] = 1;
+                std::int32_t* const to = next.data() + begin;
+                table.find(wanted.data(), here, to);
+                for (int i = 0; i < here; ++i) {
+                    const bool linked = to[i] >= 0;
+                    follows[static_cast<std::size_t>(linked ? to[i] : count)] = 1;
+                    links += linked;
                 }
             }
-            std::vector<Link>& chain = chains_[static_cast<std::size_t>(j)];
-            for (std::size_t v = 0; v < next.size(); ++v) linked += headed[v] || next[v] >= 0;
-            chain.reserve(linked);
             for (std::size_t v = 0; v < next.size(); ++v) {
-                if (v % 4096 == 0) member.go_on();
-                if (headed[v] || next[v] < 0) continue;
-                for (std::int32_t at = static_cast<std::int32_t>(v); at >= 0; at = next[static_cast<std::size_t>(at)])
-                    chain.push_back({at, next[static_cast<std::size_t>(at)] < 0 ? 0.0f : 0.5f});
+                heads[chains] = static_cast<std::int32_t>(v);
+                chains += (next[v] >= 0) & !follows[v];
+            }
+            std::vector<Link>& chain = chains_[static_cast<std::size_t>(j)];
+            chain.resize(links + chains);
+            Link* to = chain.data();
+            for (std::size_t c = 0; c < chains; ++c) {
+                if (c % 4096 == 0) member.go_on();
+                for (std::int32_t at = heads[c]; at >= 0; at = next[static_cast<std::size_t>(at)])
+                    *to++ = {at, next[static_cast<std::size_t>(at)] < 0 ? 0.0f : 0.5f};
             }
         }
     });

@@ -53,7 +53,7 @@ class Tiles {
 
 struct LatticeFields;
 template <int Words>
-class SimplexNumbers;
+class KeyTable;
 
 // More vertices than the caller allows.
 struct LatticeTooLarge : std::length_error {
@@ -82,7 +82,7 @@ class Lattice {
     // pixel that comes i-th, which is called its position.
     const std::vector<std::int32_t>& order() const { return order_; }
 
-    // By position.
+    // By position. A simplex that several tiles touch has a number in each of them.
     const std::int32_t* simplex() const { return simplex_.data(); }  // (pixels)
     const float* weight() const { return weight_.data(); }           // (pixels, corners), barycentric coordinates
     const float* ones() const { return ones_.data(); }               // (pixels): the filter, without gain, of 1 everywhere
@@ -104,7 +104,7 @@ class Lattice {
     void build(const float* features, const Tiles& tiles, const Routines& routines, int threads, const LatticeFields& fields,
                std::ptrdiff_t most_vertices);
     template <int Words>
-    void link(const SimplexNumbers<Words>& all, const LatticeFields& fields, int threads);
+    void link(const KeyTable<Words>& table, const LatticeFields& fields, int threads);
     void filter_ones();
     template <int Corners>
     void filter_ones_of();

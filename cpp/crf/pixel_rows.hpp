@@ -17,6 +17,9 @@ struct Strided {
     std::ptrdiff_t class_step, plane_step, row_step, column_step;
 };
 
+// The bits of a float of 16 bits.
+using Half = std::uint16_t;
+
 class PixelRows {
   public:
     // `order`: as Lattice::grouped() returns it.
@@ -38,7 +41,9 @@ class PixelRows {
     void take(const Tiles::Tile& tile, const Strided<const float>& from, Scratch& scratch) const;
     // The rows (pixels of the tile, width) of the planes in scratch.
     void to_rows(const Tiles::Tile& tile, Scratch& scratch, float* rows) const;
-    void put(const Tiles::Tile& tile, const float* rows, const Strided<float>& to, Scratch& scratch) const;
+    // T: float or Half; halves are the nearest ones of numbers from 0 to 65504.
+    template <class T>
+    void put(const Tiles::Tile& tile, const float* rows, const Strided<T>& to, Scratch& scratch) const;
 
     // The pixel at a place, which is a rank in the order of tiles.
     std::ptrdiff_t pixel(const Tiles::Tile& tile, int place) const;

@@ -113,17 +113,29 @@ struct Held<0, B> {
     PIXELWISE_INLINE void write(float*, const std::int32_t*) const {}
 };
 
+// How many positions before their use rows are prefetched: as many as there are, so never, if they fit in a near cache.
+PIXELWISE_INLINE int positions_early(const SweepView& view, int count) {
+    return view.rows.count * view.rows.width < 1 << 20 ? count : 12;
+}
+
+template <int Rows, class B>
+PIXELWISE_INLINE void prefetch_rows(const float* values, const std::int32_t* row) {
+    for (int k = 0; k < Rows; ++k)
+        for (int c = 0; c < B::columns; c += 16) PIXELWISE_PREFETCH(row_at(values, row[k]) + c);
+}
+
 template <class B>
 constexpr bool holds_6 = 7 * ((B::columns + lanes - 1) / lanes) < registers;
 
 // Like slice_group(), for the two routines of DeepLab: rows stay in registers as long as positions share a simplex.
 template <class B, class Finish>
 PIXELWISE_INLINE void slice_runs(const Term<3> near, const Term<6> term, int count, int width, const float* in, float* out,
-                                 Index ahead, const Finish& finish) {
+                                 Index ahead, int early, const Finish& finish) {
     for (int i = 0; i < count;) {
         const std::int32_t simplex = term.simplex(i);
         Held<6, B> held;
         held.read(term.values(), term.row(i));
+        if (i + early < count) prefetch_rows<6, B>(term.values(), term.row(i + early));
         do {
             PIXELWISE_PREFETCH(in + ahead);
             PIXELWISE_PREFETCH(in + ahead + 16);
@@ -153,7 +165,7 @@ PIXELWISE_INLINE void slice_group(const SweepView* views, Group group, Index beg
         if constexpr (std::is_same_v<Group, Corners<3, 6>> && holds_6<B>) {
             if (views[1].runs)
                 return slice_runs<B>(std::get<0>(terms), std::get<1>(terms), count, width, from, to, ahead,
-                                  [&](B& total, int i) { finish(total, i, first); });
+                                  positions_early(views[1], count), [&](B& total, int i) { finish(total, i, first); });
         }
         for (int i = 0; i < count; ++i, from += width, to += width) {
             PIXELWISE_PREFETCH(from + ahead);
@@ -178,18 +190,27 @@ void splat_corners(const SweepView& view, Corners<Each>, Index begin, int count,
     for_blocks<four_vectors>(width, [&](auto block, int first) {
         using B = decltype(block);
         const Term<Each> term(view, begin, first);
-        for (int i = 0; i < count; ++i) term.splat(i, B::read(in + i * Index{width} + first));
+        // Neighbours often have the same rows and would wait for each other, so two places of the tile take turns.
+        const int half = count / 2;
+        const auto splat_one = [&](int i) { term.splat(i, B::read(in + i * Index{width} + first)); };
+        for (int i = 0; i < half; ++i) {
+            splat_one(i);
+            splat_one(i + half);
+        }
+        if (count % 2 == 1) splat_one(count - 1);
     });
 }
 
 // `Kept` rows of each simplex, starting at `corner`, stay in registers as long as positions share it.
 template <int Kept, class B>
-PIXELWISE_INLINE void splat_rows_of_runs(const Term<6> term, int count, int width, const float* in, int corner) {
+PIXELWISE_INLINE void splat_rows_of_runs(const Term<6> term, int count, int width, const float* in, int corner,
+                                         int early) {
     for (int i = 0; i < count;) {
         const std::int32_t simplex = term.simplex(i);
         const std::int32_t* const row = term.row(i) + corner;
         Held<Kept, B> held;
         held.read(term.values(), row);
+        if (i + early < count) prefetch_rows<Kept, B>(term.values(), term.row(i + early) + corner);
         do {
             held.add(term.weight(i) + corner, B::read(in));
             in += width;
@@ -205,7 +226,7 @@ void splat_runs_of_6(const SweepView& view, Index begin, int count, int width, c
         constexpr int kept = holds_6<B> ? 6 : 3;
         const Term<6> term(view, begin, first);
         for (int corner = 0; corner < 6; corner += kept)
-            splat_rows_of_runs<kept, B>(term, count, width, in + first, corner);
+            splat_rows_of_runs<kept, B>(term, count, width, in + first, corner, positions_early(view, count));
     });
 }
 
@@ -254,6 +275,7 @@ void powers_of_differences(int width, float* row, float* sum) {
     *sum = sums[0];
 }
 
+// All powers are above 0, and so are their sums.
 void powers_of(const float* in, int count, int width, const float* chosen, float* out, float* sums) {
     float partial[batch * 8];
     for (; count > 0; count -= batch, in += batch * width, out += batch * width, sums += batch) {
@@ -263,7 +285,7 @@ void powers_of(const float* in, int count, int width, const float* chosen, float
             const B share = B::read(chosen + first);
             for (int i = 0; i < rows; ++i) {
                 B power = B::read(in + i * width + first);
-                power.change([](auto x) { return exp2(x); });
+                power.change([](auto x) { return exp2(larger(x, all<lanes_of<decltype(x)>>(-126.0f))); });
                 power.write(out + i * width + first);
                 power.change([](auto x, auto y) { return x * y; }, share);
                 power.add_eighths(partial + i * 8, first == 0);
@@ -298,6 +320,9 @@ extern const Routines routines;
 const Routines routines = {
     .name = PIXELWISE_NAME(PIXELWISE_ISA),
     .locate = &locate,
+    .simplex_keys = &simplex_keys,
+    .vertex_keys = &vertex_keys,
+    .find_keys = &find_keys,
     .slice = &slice,
     .beliefs = &beliefs,
     .powers_of = &powers_of,

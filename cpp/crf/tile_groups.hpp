@@ -16,37 +16,37 @@ template <int Words>
 class TileGroups {
   public:
     TileGroups()
-        : places_(slots), of_(Tiles::most_pixels), size_(Tiles::most_pixels), start_(Tiles::most_pixels),
-          first_of_(Tiles::most_pixels + 1) {
-        keys_.reserve(Tiles::most_pixels);
-    }
+        : places_(slots), of_(Tiles::most_pixels), keys_(Tiles::most_pixels), size_(Tiles::most_pixels),
+          start_(Tiles::most_pixels), first_of_(Tiles::most_pixels + 1) {}
 
     // order[i]: the offset in the tile of the pixel that comes i-th. Groups of the same size are adjacent, so that the
     // processor can predict where each ends.
     void sort(const Tiles::Tile& tile, const Key<Words>* key, std::int32_t* order) {
         const int count = tile.pixels();
-        keys_.clear();
         std::fill(places_.begin(), places_.end(), std::int16_t{-1});
+        count_ = 0;
+        std::int16_t group = 0;
         for (int i = 0; i < count; ++i) {
-            const int group = number(key[i]);
-            of_[at(i)] = static_cast<std::int16_t>(group);
+            if (i == 0 || !(key[i] == key[i - 1])) group = number(key[i]);
+            of_[at(i)] = group;
             ++size_[at(group)];
         }
-        std::fill_n(first_of_.begin(), count + 1, 0);
-        for (std::size_t g = 0; g < keys_.size(); ++g) ++first_of_[at(size_[g])];
+        const int largest = *std::max_element(size_.begin(), size_.begin() + count_);
+        std::fill_n(first_of_.begin(), largest + 1, 0);
+        for (int g = 0; g < count_; ++g) ++first_of_[at(size_[at(g)])];
         int first = 0;
-        for (int s = 1; s <= count; ++s) first += s * std::exchange(first_of_[at(s)], first);
-        for (std::size_t g = 0; g < keys_.size(); ++g) {
-            int& next = first_of_[at(size_[g])];
-            start_[g] = std::exchange(next, next + size_[g]);
+        for (int s = 1; s <= largest; ++s) first += s * std::exchange(first_of_[at(s)], first);
+        for (int g = 0; g < count_; ++g) {
+            int& next = first_of_[at(size_[at(g)])];
+            start_[at(g)] = std::exchange(next, next + size_[at(g)]);
         }
         for (int i = 0; i < count; ++i) order[start_[at(of_[at(i)])]++] = i;
     }
 
-    // Of the last tile: its distinct keys, and where their pixels are in the order.
-    const std::vector<Key<Words>>& keys() const { return keys_; }
-    int size(std::size_t group) const { return size_[group]; }
-    int start(std::size_t group) const { return start_[group] - size_[group]; }
+    // Of the last tile: the number of groups, and where their pixels are in the order.
+    int count() const { return count_; }
+    int size(int group) const { return size_[at(group)]; }
+    int start(int group) const { return start_[at(group)] - size_[at(group)]; }
 
   private:
     static constexpr int bits = 12, slots = 1 << bits;
@@ -54,17 +54,18 @@ class TileGroups {
 
     static std::size_t at(std::ptrdiff_t index) { return static_cast<std::size_t>(index); }
 
-    int number(const Key<Words>& key) {
+    std::int16_t number(const Key<Words>& key) {
         std::size_t place = key.hash() >> (64 - bits);
         while (places_[place] >= 0 && !(keys_[at(places_[place])] == key)) place = (place + 1) % slots;
         if (places_[place] < 0) {
-            places_[place] = static_cast<std::int16_t>(keys_.size());
-            size_[keys_.size()] = 0;
-            keys_.push_back(key);
+            places_[place] = static_cast<std::int16_t>(count_);
+            size_[at(count_)] = 0;
+            keys_[at(count_++)] = key;
         }
         return places_[place];
     }
 
+    int count_ = 0;
     std::vector<std::int16_t> places_, of_;  // groups, by hash and by pixel
     std::vector<Key<Words>> keys_;
     std::vector<int> size_, start_, first_of_;

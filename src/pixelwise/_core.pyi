@@ -1,5 +1,5 @@
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, overload
 
 import numpy
 from numpy.typing import NDArray
@@ -105,8 +105,13 @@ class MeanField:
     def step_from(self, beliefs: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None, None), device='cpu', writable=False)]) -> None:
         """One iteration from these beliefs."""
 
+    @overload
     def beliefs(self, out: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None, None), device='cpu')]) -> None:
         """Fill in Q."""
+
+    @overload
+    def beliefs(self, out: Annotated[NDArray[numpy.uint16], dict(shape=(None, None, None, None), device='cpu')]) -> None:
+        """The same for float16, viewed as uint16."""
 
     def labels(self, out: Annotated[NDArray[numpy.int32], dict(shape=(None,), order='C', device='cpu')]) -> None:
         """Fill in the likeliest class of each pixel."""

@@ -146,6 +146,11 @@ std::vector<Floats> run(const Case& of, const Input& input, const Routines& rout
     std::vector<Floats> results{beliefs_of(field, 1)};
     const Floats& q = results[0];
 
+    std::vector<Half> halves(q.size(), 0xffff);
+    field.beliefs({halves.data(), pixels, of.shape.height * of.shape.width, of.shape.width, 1});
+    constexpr Half one = 0x3c00;
+    for (const Half half : halves) require(half <= one, "a float16 is not a probability");
+
     std::vector<std::int32_t> labels(size(pixels), -1);
     field.labels(labels.data());
     for (Index i = 0; i < pixels; ++i) {

@@ -1,5 +1,6 @@
 import dataclasses
 import threading
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -77,6 +78,23 @@ def test_result_has_the_layout_of_the_unary() -> None:
     got = mean_field(channels_last.transpose(2, 0, 1), kernels)
     assert got.transpose(1, 2, 0).flags.c_contiguous
     assert np.array_equal(got, expected)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_beliefs_in_float16_are_the_nearest_of_float32(order: Literal["C", "F"]) -> None:
+    # From 0 to 1, with some below 2^-14, where float16 has only multiples of 2^-24.
+    unary, image = small_case(classes=9)
+    crf = DenseCRF(np.asarray(unary * 8, order=order), two_kernels(image))
+    crf.step(3)
+    exact = crf.q
+    assert exact.min() < 2.0**-24 < exact[exact < 2.0**-14].max()
+    half = np.empty_like(exact, np.float16)
+    assert crf.beliefs(half) is half
+    assert np.array_equal(half, exact.astype(np.float16))
+    padded = np.full((9, 10, 24), 7, np.float16)
+    crf.beliefs(padded[:, :, ::2])
+    assert np.array_equal(padded[:, :, ::2], half)
+    assert (padded[:, :, 1::2] == 7).all()
 
 
 def test_any_strides_and_read_only_arrays_are_taken() -> None:

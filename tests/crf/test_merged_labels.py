@@ -248,6 +248,6 @@ def test_an_array_that_cannot_take_beliefs_is_refused() -> None:
         (packed, "packed records"),
     ):
         with pytest.raises(ValueError, match=why):
-            crf.beliefs(wrong)  # type: ignore[arg-type]
+            crf.beliefs(wrong)  # type: ignore[type-var]
         with pytest.raises(ValueError, match=why):
             mean_field(likely(2), [Gaussian()], iterations=-1, out=wrong)  # type: ignore[arg-type]
