@@ -6,6 +6,7 @@ The split is cut into two halves, every other id in order. Parameters are search
 crf-search` does and judged on the other; the counts of both are added, so that every picture is judged once.
 Prints Markdown: the presets, the metrics over all pictures with the CRF's gain and its confidence, and the
 curves near void and near class borders. The published presets are judged on all pictures for comparison.
+--short searches on the first half alone, in the coarse round and one finer, and judges on the second alone.
 FOLDER keeps scores and trials: an interrupted run goes on from there. --plot FILE.png draws the curves near
 void, as figure 5 of Chen et al. 2015 has them; it needs matplotlib.
 """
@@ -14,17 +15,18 @@ import argparse
 import dataclasses
 import hashlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from pixelwise import load
 from pixelwise.core.pictures.writing import write_picture
 from pixelwise.core.threads import in_order, processors
 from pixelwise.core.types import VOID, RGBImage, Scores
 from pixelwise.crf import DEEPLAB, DEEPLAB_COCO, DEEPLAB_MSC, DENSECRF, Preset
-from pixelwise.crf.parameter_search import Trial, best, search
+from pixelwise.crf.parameter_search import Point, Ranges, Trial, best, coarse, fine, search
 from pixelwise.data import LabelledImages, open_dataset
 from pixelwise.evaluation import bootstrap
 from pixelwise.evaluation.crf_scores import ScoredImages
@@ -40,7 +42,6 @@ from pixelwise.evaluation.metrics.trimap import (
 from pixelwise.evaluation.report.search_surface import draw_surface
 from pixelwise.inference.crf_refiner import CRFRefiner
 from pixelwise.inference.engines.engine import Engine
-from pixelwise.inference.loading import load
 from pixelwise.inference.predictor import Predictor
 
 WIDTHS = (1, 2, 3, 5, 10, 20, 40)
@@ -56,6 +57,7 @@ def main() -> None:
     parser.add_argument("data")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--split", default="val")
+    parser.add_argument("--short", action="store_true", help="fewer trials, on the first half alone")
     parser.add_argument("--plot", type=Path)
     options = parser.parse_args()
 
@@ -64,16 +66,18 @@ def main() -> None:
     halves = [dataset.only(ids[start::2], name) for start, name in enumerate(("first", "second"))]
     loaded = load(options.model, threads=1)
     predictor = Predictor(Remembering(loaded.engine), loaded.info, loaded.identity)
-    presets = [find(predictor, half, options.folder) for half in halves]
-
     print_void(dataset)
-    plain = judge(predictor, dataset, None)
-    refined = judge(predictor, halves[1], presets[0]) + judge(predictor, halves[0], presets[1])
-    by_id = {
-        entry.id: one for entry, one in zip((*halves[1].entries, *halves[0].entries), refined, strict=True)
-    }
-    refined = [by_id[entry.id] for entry in dataset.entries]
-    runs = {"no CRF": plain, "CRF, found on the other half": refined}
+    if options.short:
+        preset = find(predictor, halves[0], options.folder, few)
+        dataset = halves[1]
+        refined = judge(predictor, dataset, preset)
+    else:
+        presets = [find(predictor, half, options.folder, search) for half in halves]
+        refined = judge(predictor, halves[1], presets[0]) + judge(predictor, halves[0], presets[1])
+        order = (*halves[1].entries, *halves[0].entries)
+        by_id = {entry.id: one for entry, one in zip(order, refined, strict=True)}
+        refined = [by_id[entry.id] for entry in dataset.entries]
+    runs = {"no CRF": judge(predictor, dataset, None), "CRF, found on the other half": refined}
     for preset in (DENSECRF, DEEPLAB, DEEPLAB_MSC, DEEPLAB_COCO):
         runs[preset.name] = judge(predictor, dataset, preset)
     print_metrics(runs)
@@ -127,7 +131,27 @@ def print_void(dataset: LabelledImages) -> None:
     print(f"{THICK} fits into the void, so that it is more there than a line along borders.\n")
 
 
-def find(predictor: Predictor, half: LabelledImages, folder: Path) -> Preset:
+Search = Callable[..., list[Trial]]
+
+
+def few(
+    score: Callable[[Point], float], known: Mapping[Point, float], tell: Callable[[list[Trial]], object]
+) -> list[Trial]:
+    """The coarse round of the search and the first finer one."""
+    trials: list[Trial] = []
+
+    def run(points: list[Point]) -> None:
+        for point in points:
+            if all(trial.point != point for trial in trials):
+                trials.append(Trial(point, known[point] if point in known else score(point)))
+                tell(trials)
+
+    run(coarse(Ranges()))
+    run(fine(best(trials).point, Ranges(), 1))
+    return trials
+
+
+def find(predictor: Predictor, half: LabelledImages, folder: Path, by: Search) -> Preset:
     """The preset found on this half; its surface is drawn into the folder."""
     scored = ScoredImages(predictor, half, folder)
     scored.compute()
@@ -136,7 +160,7 @@ def find(predictor: Predictor, half: LabelledImages, folder: Path) -> Preset:
     def tell(trials: list[Trial]) -> None:
         print(f"\r{half.name}: trial {len(trials)}", end="", file=sys.stderr, flush=True)
 
-    trials = search(scored.mean_iou, known=scored.known(), tell=tell)
+    trials = by(scored.mean_iou, known=scored.known(), tell=tell)
     point, score = best(trials)
     name = half.name.rpartition("(")[2].rstrip(")")
     write_picture(folder / f"{name}.png", draw_surface(trials, point.w1, without))
