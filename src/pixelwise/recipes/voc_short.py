@@ -97,7 +97,7 @@ Cost: 0.65 hours beside other work (0.3 to 1.1 crops a second; 3.6 alone).
 Result, 2026-11-29, seed 0: mean IoU 38.30 on the 200 val pictures; step 150 17.6. sha256 of best.pt:
 9ab08c50b24aeb7b5010cf1efde0cab10cba7822ba71c3bb873b67b98f7c06ad.
 """,
-    "voc_short_fcn16s_vgg16": """FCN-16s on PASCAL VOC from FCN-32s, a short course: the second stage of FCN-8s.
+    "voc_short_fcn16s_vgg16": """FCN-16s on PASCAL VOC from FCN-32s, a short course: the second stage.
 
 Paper: Long et al. 2015, section 4.2; mean IoU 62.4 on seg11valid.
 Command: pixelwise train voc_short_fcn16s_vgg16 --set data=voc:PATH --set init_from=RUN_OF_STAGE_ONE
