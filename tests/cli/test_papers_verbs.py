@@ -171,7 +171,7 @@ def test_mean_and_class_names_can_be_given(place: Path) -> None:
         ("describe fcn8s-vgg16 --size 5", 2, "HEIGHTxWIDTH"),
         ("describe fcn8s-vgg16 --draw x.gif", 2, "an .svg or .png file"),
         ("segment x.png --engine gpu", 2, "expected one of auto, onnxruntime"),
-        ("segment x.png --precision int8", 2, "precision is one of auto, float32"),
+        ("segment x.png --precision int4", 2, "precision is one of auto, float32"),
     ],
 )
 def test_mistakes_get_one_clear_error(place: Path, command: str, code: int, complaint: str) -> None:

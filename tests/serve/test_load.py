@@ -14,6 +14,7 @@ from service_process import resident_megabytes, serving
 from typer.testing import CliRunner
 
 from pixelwise.cli import main
+from pixelwise.core.pictures.writing import save_picture
 from pixelwise.inference.predictor import Predictor
 
 pytestmark = pytest.mark.slow
@@ -27,7 +28,7 @@ def pictures(predictor: Predictor, count: int) -> list[tuple[bytes, bytes]]:
         pixels = random.integers(0, 256, (3 + number % 5, 4, 3), np.uint8).repeat(8, 0).repeat(8, 1)
         file, mask = io.BytesIO(), io.BytesIO()
         Image.fromarray(pixels).save(file, "PNG")
-        predictor(pixels).mask().save(mask, "PNG")
+        save_picture(mask, Path("mask.png"), predictor(pixels).mask())
         made.append((file.getvalue(), mask.getvalue()))
     return made
 

@@ -32,13 +32,13 @@ from pixelwise.inference.engines.scoring import (
     scoring_bytes,
 )
 from pixelwise.inference.model_files.model_file import ModelInfo
-from pixelwise.inference.other_inputs import OtherInputs
 from pixelwise.inference.probabilities import probabilities_of, scores_of
 from pixelwise.inference.results import notebook
 from pixelwise.inference.results.cleaning import AS_IS, Cleaning
 from pixelwise.inference.results.style import USUAL, Style
 from pixelwise.inference.segmentation import Segmentation
 from pixelwise.inference.sources.given import Source, readable
+from pixelwise.inference.sources.other_inputs import OtherInputs
 from pixelwise.inference.sources.partners import Partners
 from pixelwise.inference.tiles import (
     Tiling,

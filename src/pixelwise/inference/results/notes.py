@@ -1,16 +1,29 @@
 """What a user should know of a result: sizes that were changed, cleaning, the CRF, that nothing was found."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from pixelwise.inference.probabilities import NOTHING_FOUND, nothing_found
-from pixelwise.inference.results.kind import sides
+from pixelwise.core.classes import Classes
+from pixelwise.inference.probabilities import NOTHING_FOUND, Area, nothing_found
+from pixelwise.inference.results.cleaning import Cleaning
+from pixelwise.inference.results.kind import Size, sides
 
-if TYPE_CHECKING:
-    from pixelwise.inference.segmentation import Segmentation
+
+class Noted(Protocol):
+    """What notes tell of a Segmentation."""
+
+    size: Size
+    scored_size: Size
+    classes: Classes
+    cleaning: Cleaning
+    is_refined: bool
+
+    @property
+    def grid_size(self) -> Size: ...
+    def areas(self) -> list[Area]: ...
 
 
-def notes_on(result: "Segmentation", of_the_file: Sequence[str]) -> list[str]:
+def notes_on(result: Noted, of_the_file: Sequence[str]) -> list[str]:
     """The notes on the file, and whether a reduced copy was scored or refined."""
     notes = list(of_the_file)
     if result.scored_size != result.size:
