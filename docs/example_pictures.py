@@ -8,8 +8,8 @@ import pixelwise
 from pixelwise.inference import Cleaning
 
 HERE = Path(__file__).parent
-PHOTOS = ("chelsea.png", "astronaut.png", "camera.png", "grace_hopper.jpg")
-HEIGHT, GAP = 260, 8
+PHOTOS = ("chelsea.png", "dog.png", "parrot.png", "astronaut.png", "camera.png", "grace_hopper.jpg")
+HEIGHT, GAP = 220, 8
 PAPER, SHEET = (255, 255, 255), (222, 232, 240)
 
 

@@ -77,6 +77,8 @@ def test_the_card_describes_the_int8_form(name: str) -> None:
         ("astronaut.png", "person"),
         ("camera.png", "person"),
         ("grace_hopper.jpg", "person"),
+        ("dog.png", "dog"),
+        ("parrot.png", "bird"),
     ],
 )
 def test_the_examples_show_what_they_show(photo: str, expected: str) -> None:
