@@ -5,6 +5,8 @@ every step gives exactly the function and gradients of BatchNorm in evaluation m
 the activations.
 """
 
+from collections.abc import Mapping
+
 import torch
 from torch import nn
 
@@ -35,6 +37,19 @@ class FrozenBatchNormConv2d(nn.Module):
         if self.conv.bias is not None:
             bias = bias + self.conv.bias * gain
         return self.conv.weight * gain[:, None, None, None], bias
+
+    def unfolded(self, weight: torch.Tensor, bias: torch.Tensor) -> dict[str, torch.Tensor]:
+        """The state with which `effective` gives this weight (O, I, h, w) and bias (O,). Statistics stay, and
+        so does the scale, except where it is close to 0.
+        """
+        largest = self.scale.abs().max()
+        scale = torch.where(self.scale.abs() > 1e-3 * largest, self.scale, largest.clamp(min=1e-3))
+        gain = scale * torch.rsqrt(self.running_var + self.eps)
+        shift = bias + self.running_mean * gain
+        if self.conv.bias is not None:
+            shift = shift - self.conv.bias * gain
+        state = {"conv.weight": weight / gain[:, None, None, None], "scale": scale, "shift": shift}
+        return state | {"running_mean": self.running_mean, "running_var": self.running_var}
 
 
 class FrozenBatchNorm2d(nn.Module):
@@ -114,3 +129,18 @@ def fold_batch_norm(net: nn.Module) -> None:
             weight, bias = module.effective()
             module.conv.weight, module.conv.bias = nn.Parameter(weight.detach()), nn.Parameter(bias.detach())
             net.set_submodule(name, module.conv)
+
+
+@torch.no_grad()
+def unfold_batch_norm(tensors: Mapping[str, torch.Tensor], net: nn.Module) -> dict[str, torch.Tensor]:
+    """The tensors of a net in which `fold_batch_norm` was at work, for a net in which it was not."""
+    result = dict(tensors)
+    for name, module in net.named_modules():
+        weight, bias = tensors.get(f"{name}.weight"), tensors.get(f"{name}.bias")
+        if not isinstance(module, FrozenBatchNormConv2d) or weight is None or bias is None:
+            continue
+        if weight.shape == module.conv.weight.shape and bias.numel() == len(weight):
+            state = module.unfolded(weight, bias.reshape(-1))
+            result |= {f"{name}.{key}": tensor for key, tensor in state.items()}
+            del result[f"{name}.weight"], result[f"{name}.bias"]
+    return result

@@ -15,18 +15,19 @@ from pixelwise.core.types import BANDS, IMAGE
 from pixelwise.crf.presets import PRESETS as CRF_PRESETS
 from pixelwise.data.spec import without_folders
 from pixelwise.inference.model_files.model_file import ModelInfo
-from pixelwise.models.layers.frozen_batch_norm import freeze_batch_norm
+from pixelwise.models.layers.frozen_batch_norm import freeze_batch_norm, unfold_batch_norm
 from pixelwise.models.nets.fcn import HHA_MEAN
 from pixelwise.models.nets.segmentation_net import OneHead, SegmentationNet
 from pixelwise.models.registry import create, entry_of
 from pixelwise.models.surgery.input_channels import for_bands
 from pixelwise.models.surgery.weight_transplant import transplant
 from pixelwise.models.weights.imagenet import load_imagenet, load_imagenet_for_hha
-from pixelwise.models.weights.tensor_files import naming, read_imported
+from pixelwise.models.weights.tensor_files import naming
 from pixelwise.training import checkpoint
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.setup.band_statistics import BandStatistics
 from pixelwise.training.setup.crf_layer import add_crf
+from pixelwise.training.setup.start import Start, start_of
 
 
 def build_net(
@@ -41,7 +42,7 @@ def build_net(
     `channels`: number of input channels. `statistics`: of the bands that a new net will learn from. Raises
     TrainingError if the net cannot take that many.
     """
-    start = _start(recipe.init_from) if trained and recipe.init_from is not None else None
+    start = start_of(recipe.init_from) if trained and recipe.init_from is not None else None
     norm = _batch_norm_at_start(recipe, start)
     built = dataclasses.replace(recipe, batch_norm=norm)
     net = _net_of(built, classes, recipe.backbone_weights if trained else "none", channels)
@@ -52,7 +53,9 @@ def build_net(
     if recipe.crf_layer is not None:
         add_crf(net, classes, CRF_PRESETS[recipe.crf_layer])
     if start is not None:
-        tensors = start.tensors if statistics is None else _fitted(start.tensors, net)
+        tensors = unfold_batch_norm(start.tensors, net)
+        if statistics is not None:
+            tensors = _fitted(tensors, net)
         with naming(start.place):
             report = transplant(tensors, net)
         if statistics is not None and not start.of_bands:
@@ -70,18 +73,6 @@ def build_net(
     return net.to(memory_format=torch.channels_last)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Start:
-    """The initial weights of a net. `batch_norm`: that of their run, or None for a file. `of_bands`: the net
-    takes bands, and its statistics belong to its weights.
-    """
-
-    place: str
-    tensors: Mapping[str, torch.Tensor]
-    batch_norm: str | None
-    of_bands: bool = False
-
-
 def _fitted(tensors: Mapping[str, torch.Tensor], net: SegmentationNet) -> dict[str, torch.Tensor]:
     """The tensors, with filters of colours fitted to the bands of the net."""
     places = net.state_dict()
@@ -96,21 +87,7 @@ def _fitted(tensors: Mapping[str, torch.Tensor], net: SegmentationNet) -> dict[s
     return {name: fitted(name, tensor) for name, tensor in tensors.items()}
 
 
-def _start(place: str) -> _Start:
-    """Weights of a run folder's net, or of a file that `pixelwise import-caffe` wrote."""
-    if Path(place).suffix != ".safetensors":
-        state = checkpoint.load(checkpoint.chosen(Path(place)))
-        return _Start(place, state.mean, str(state.recipe["batch_norm"]), bool(state.numbers))
-    tensors = read_imported(Path(place))
-    if tensors is None:
-        raise TrainingError(
-            f"{place} holds weights, but not a net that import-caffe wrote",
-            "name a run folder, or give weights of a classifier as backbone_weights",
-        )
-    return _Start(place, tensors, None)
-
-
-def _batch_norm_at_start(recipe: Recipe, start: _Start | None) -> str:
+def _batch_norm_at_start(recipe: Recipe, start: Start | None) -> str:
     """The batch_norm for building the net, so that its layers have the names of the run it starts from. It is
     frozen afterwards if the recipe says so. Raises TrainingError for folded layers that should be trained.
     """

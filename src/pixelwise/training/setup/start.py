@@ -1,0 +1,102 @@
+"""The initial weights of a net: of a run, of a file that import-caffe wrote, or of an exported model."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from pixelwise.core.errors import EXTRAS, MissingExtraError, TrainingError
+from pixelwise.inference.model_files.model_file import ModelInfo, bundled_names, read_model
+from pixelwise.inference.model_files.onnx_file import checked_metadata
+from pixelwise.models.weights.tensor_files import read_imported
+from pixelwise.training import checkpoint
+
+_NET, _HALF = "net.", "_half"
+"""Begin and end of the names that export gives to a net's tensors, the latter to those stored as float16."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """`batch_norm`: that of the run, or None for a file of import-caffe. `of_bands`: the net takes bands, and
+    its statistics belong to its weights.
+    """
+
+    place: str
+    tensors: Mapping[str, torch.Tensor]
+    batch_norm: str | None
+    of_bands: bool = False
+
+
+def start_of(place: str) -> Start:
+    """The weights at a place that `init_from` names: a run folder, a .safetensors file of import-caffe, an
+    .onnx file of `pixelwise export`, or the name of a bundled model. Raises TrainingError or ModelError.
+    """
+    path = Path(place)
+    if path.suffix == ".onnx" or (place in bundled_names() and not path.exists()):
+        return _exported(place)
+    if path.suffix != ".safetensors":
+        state = checkpoint.load(checkpoint.chosen(path))
+        return Start(place, state.mean, str(state.recipe["batch_norm"]), bool(state.numbers))
+    tensors = read_imported(path)
+    if tensors is None:
+        raise TrainingError(
+            f"{place} holds weights, but not a net that import-caffe wrote",
+            "name a run folder, or give weights of a classifier as backbone_weights",
+        )
+    return Start(place, tensors, None)
+
+
+def _exported(place: str) -> Start:
+    content, source = read_model(place)
+    info = ModelInfo.from_metadata(checked_metadata(content, source), source)
+    recipe = info.training.get("recipe")
+    norm = recipe.get("batch_norm", "frozen") if isinstance(recipe, dict) else None
+    if norm is None:
+        reason = "is not from a training run of pixelwise"
+    elif norm != "frozen":
+        reason = f"was trained with batch_norm={norm}, which export merges into other layers"
+    elif info.training.get("export") == "int8":
+        reason = "is of int8"
+    else:
+        tensors = _tensors(content)
+        return Start(place, tensors, norm, info.bands is not None)
+    raise TrainingError(
+        f"{source} {reason}: it does not hold the net's weights as they were trained",
+        "name the run folder it was exported from, or a file of float32",
+    )
+
+
+def _tensors(content: bytes) -> dict[str, torch.Tensor]:
+    """The tensors of the net in an ONNX file, in float32, by their names in the net.
+
+    Export stores equal tensors once, which happens to the biases of scores that are added up: a layer's bias
+    is found by what is added to its result.
+    """
+    try:
+        from onnx import load_from_string, numpy_helper
+    except ModuleNotFoundError as error:
+        if error.name not in EXTRAS:
+            raise
+        raise MissingExtraError(error.name) from None
+    graph = load_from_string(content).graph
+    stored = {entry.name: entry for entry in graph.initializer}
+
+    def number(name: str) -> torch.Tensor:
+        return torch.from_numpy(numpy_helper.to_array(stored[name]).astype(np.float32))
+
+    found = {_own_name(name): number(name) for name in stored if name.startswith(_NET)}
+    casts = {node.output[0]: node.input[0] for node in graph.node if node.op_type == "Cast"}
+    sums = {node.input[0]: node.input[1] for node in graph.node if node.op_type == "Add"}
+    for node in graph.node:
+        if node.op_type == "Conv":
+            weight = casts.get(node.input[1], node.input[1])
+            bias = node.input[2] if len(node.input) > 2 else sums.get(node.output[0], "")
+            if weight.startswith(_NET) and bias in stored:
+                found.setdefault(_own_name(weight).removesuffix("weight") + "bias", number(bias))
+    return found
+
+
+def _own_name(stored: str) -> str:
+    return stored.removeprefix(_NET).removesuffix(_HALF)

@@ -1,0 +1,95 @@
+"""Runs that start from exported models."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from squares_runs import run_squares
+
+from pixelwise import load
+from pixelwise.core.errors import MissingExtraError, ModelError, TrainingError
+from pixelwise.exporting.onnx import export_onnx
+from pixelwise.models.layers.frozen_batch_norm import fold_batch_norm
+from pixelwise.training.recipe import Recipe
+from pixelwise.training.setup.recipe_net import build_net, load_run
+from pixelwise.training.setup.start import start_of
+
+pytestmark = pytest.mark.slow  # trains, exports, or starts many processes
+
+PHOTO = Path(__file__).parents[3] / "examples/chelsea.png"
+
+
+def test_a_bundled_model_is_the_start_of_another(capsys: pytest.CaptureFixture[str]) -> None:
+    """The same classes: the same scores. Other classes: all but the last layers are copied."""
+    picture = np.asarray(Image.open(PHOTO).convert("RGB").resize((200, 133)))
+    expected = load("default", engine="onnxruntime").engine.scores(picture)
+    for weights in ("package", "none"):
+        recipe = Recipe("r", "d").override(["init_from=default", f"backbone_weights={weights}"])
+        net = build_net(recipe, 21).eval()
+        with torch.no_grad():
+            found = net(torch.from_numpy(picture.copy()).permute(2, 0, 1)[None])[0].numpy()
+        assert np.abs(found - expected).max() < 1e-3
+    capsys.readouterr()
+    build_net(recipe, 5)
+    dropped = capsys.readouterr().err.split("dropped: ")[1].split("; left: ")[0].split(", ")
+    assert not [name for name in dropped if name.startswith("backbone.")]
+    assert "score_fr.weight" in dropped
+
+
+def test_an_export_continues_as_its_run_does(squares: Path, tmp_path: Path) -> None:
+    assert run_squares(squares, tmp_path / "run", "steps=2", "workers=0")
+    net, info = load_run(tmp_path / "run")
+    fold_batch_norm(net)
+    export_onnx(net, info, tmp_path / "model.onnx", half_weights=False)
+    assert run_squares(
+        squares, tmp_path / "next", f"init_from={tmp_path / 'model.onnx'}", "steps=1", "workers=0"
+    )
+    picture = torch.rand(1, 3, 65, 65) * 255
+    start = build_net(Recipe("r", "d").override(recipe_of(tmp_path / "run", tmp_path / "model.onnx")), 2)
+    assert torch.allclose(start.eval()(picture), net(picture), atol=1e-4)
+    _, later = load_run(tmp_path / "next")
+    assert later.training["recipe"]["init_from"] == "model.onnx", "the record does not say where it lay"
+
+
+def recipe_of(run: Path, model: Path) -> list[str]:
+    """Settings of the run's net."""
+    stored = load_run(run)[1].training["recipe"]
+    shape = ("backbone", "skips", "context", "rates", "hidden", "output_stride", "batch_norm")
+    values = {key: stored[key] for key in shape} | {"backbone_weights": "none", "init_from": str(model)}
+    return [
+        f"{key}={','.join(map(str, value)) if isinstance(value, list | tuple) else value}"
+        for key, value in values.items()
+    ]
+
+
+def test_a_folder_of_a_model_s_name_is_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "default").mkdir()
+    with pytest.raises(TrainingError, match="default"):
+        start_of("default")
+
+
+def test_what_cannot_be_a_start_is_refused(tmp_path: Path, squares: Path) -> None:
+    with pytest.raises(ModelError, match=r"no model file .*none\.onnx"):
+        start_of(str(tmp_path / "none.onnx"))
+    (tmp_path / "broken.onnx").write_bytes(b"no model")
+    with pytest.raises(ModelError, match=r"broken\.onnx is not a complete ONNX model"):
+        start_of(str(tmp_path / "broken.onnx"))
+    int8 = Path(__file__).parents[3] / "src/pixelwise/bundled/default.int8.onnx"
+    with pytest.raises(TrainingError, match=r"default\.int8\.onnx is of int8"):
+        start_of(str(int8))
+    learnt = ("backbone=resnet10t", "backbone_weights=none", "skips=8", "context=8", "hidden=0")
+    run_squares(squares, tmp_path / "run", *learnt, "steps=1", "workers=0", "batch_norm=train")
+    net, info = load_run(tmp_path / "run")
+    export_onnx(net, info, tmp_path / "learnt.onnx")
+    with pytest.raises(TrainingError, match=r"learnt\.onnx .*batch_norm=train"):
+        start_of(str(tmp_path / "learnt.onnx"))
+
+
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(MissingExtraError, match="onnx"):
+        start_of("default")
