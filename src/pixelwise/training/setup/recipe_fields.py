@@ -46,8 +46,8 @@ class RecipeFields:
     pools: str = "release"
     """The last two poolings of DeepLab: as in the "release" (3x3), or "exact", as in section 3.1."""
     init_from: str | None = None
-    """The initial weights: a run folder, the name of a bundled model, an .onnx file of `pixelwise export` or a
-    .safetensors file of import-caffe. Layers that are not in it are newly initialised.
+    """The initial weights: a run folder, the name of a bundled model, an .onnx file of `pixelwise export`, or
+    a .safetensors file of import-caffe. Layers that are not in it are newly initialised.
     """
     backbone: str = "efficientnet_lite2"
     """The name of a timm model."""
