@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from PIL import Image
@@ -87,6 +88,22 @@ def test_what_cannot_be_a_start_is_refused(tmp_path: Path, squares: Path) -> Non
     export_onnx(net, info, tmp_path / "learnt.onnx")
     with pytest.raises(TrainingError, match=r"learnt\.onnx .*batch_norm=train"):
         start_of(str(tmp_path / "learnt.onnx"))
+
+
+def test_damaged_weights_are_refused(tmp_path: Path) -> None:
+    """Infinite ones, and such as have no numbers."""
+    content = (Path(__file__).parents[3] / "src/pixelwise/bundled/default.onnx").read_bytes()
+    model = onnx.load_from_string(content)
+    score = next(entry for entry in model.graph.initializer if entry.name.startswith("net.score_fr.weight"))
+    kept = score.raw_data
+    score.raw_data = np.full(len(kept) // 2, np.inf, np.float16).tobytes()
+    (tmp_path / "infinite.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(TrainingError, match=r"infinite\.onnx.* holds NaN or infinite numbers in score_fr"):
+        start_of(str(tmp_path / "infinite.onnx"))
+    score.raw_data = kept[:-2]
+    (tmp_path / "short.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(TrainingError, match=r"short\.onnx.* is damaged"):
+        start_of(str(tmp_path / "short.onnx"))
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

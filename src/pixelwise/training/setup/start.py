@@ -10,7 +10,7 @@ import torch
 from pixelwise.core.errors import EXTRAS, MissingExtraError, TrainingError
 from pixelwise.inference.model_files.model_file import ModelInfo, bundled_names, read_model
 from pixelwise.inference.model_files.onnx_file import checked_metadata
-from pixelwise.models.weights.tensor_files import read_imported
+from pixelwise.models.weights.tensor_files import fault_of, read_imported
 from pixelwise.training import checkpoint
 
 _NET, _HALF = "net.", "_half"
@@ -60,12 +60,26 @@ def _exported(place: str) -> Start:
     elif info.training.get("export") == "int8":
         reason = "is of int8"
     else:
-        tensors = _tensors(content)
-        return Start(place, tensors, norm, info.bands is not None)
+        return Start(place, _finite(content, source), norm, info.bands is not None)
     raise TrainingError(
         f"{source} {reason}: it does not hold the net's weights as they were trained",
         "name the run folder it was exported from, or a file of float32",
     )
+
+
+def _finite(content: bytes, source: str) -> dict[str, torch.Tensor]:
+    """The tensors of the net. Raises TrainingError if they cannot be read, or are NaN or infinite."""
+    try:
+        tensors = _tensors(content)
+    except MissingExtraError:
+        raise
+    except Exception as problem:  # protobuf and onnx raise many kinds
+        raise TrainingError(
+            f"{source} is damaged: its weights cannot be read", "export or download it again"
+        ) from problem
+    if fault := fault_of(tensors):
+        raise TrainingError(f"{source} holds {fault}", "take a model with finite weights")
+    return tensors
 
 
 def _tensors(content: bytes) -> dict[str, torch.Tensor]:
