@@ -196,9 +196,9 @@ of weights, seeds 0 and 1: first stage, step 275 66.9 / 65.1, 550 70.1 / 69.2, 8
 71.6, 1,375 72.9 / 72.0, 1,650 73.1 / 72.3, 1,925 73.2 / 72.7, 2,200 73.2 / 72.7, and these nets on enlarged
 pictures 75.3 / 74.9; second, step 600 76.6 / 75.9, 900 76.9 / 76.2. The first stage was learnt when labels of
 resized crops still lay up to half a pixel beside their pictures.
-Drives left out (data=camvid:PATH,fold=DRIVE), 2026-11-29, one stage of 600 and 1,200 steps, running mean 0.99,
-bfloat16, enlarged to 720x540: 0016E5 59.0 and 59.7, 0001TP 53.0 and 56.4, 0006R0 50.5 (600 steps). Command of
-these nets: pixelwise train voc --set data=camvid:PATH,fold=0016E5 --set repeat_rare=0 --set paste_rare=0
+Drives left out (data=camvid:PATH,fold=DRIVE), 2026-11-29, one stage of 600 and 1,200 steps, bfloat16, running
+mean 0.99, enlarged to 720x540: 0016E5 59.0 and 59.7, 0001TP 53.0 and 56.4, 0006R0 50.5 (600 steps). Their
+command: pixelwise train voc --set data=camvid:PATH,fold=0016E5 --set repeat_rare=0 --set paste_rare=0
 --set scale=0.6,1.8 --set steps=600 --set evaluate_every=600 --set long_side=720 --set enlarge=true
 --set ema=0.99 --precision bfloat16
 """,
