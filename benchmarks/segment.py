@@ -115,7 +115,7 @@ def parts(found: list[Path]) -> None:
     for precision in ("float32", "int8"):
         predictor = load("default", 1, precision=precision)
         if not segment_parts.runs_in_openvino(predictor):
-            print("the parts are told apart in OpenVINO only")
+            print("the time by part is measured in OpenVINO only")
             return
         with tempfile.TemporaryDirectory() as scratch:
             whole = ours(predictor, found, Path(scratch), workers=1)
