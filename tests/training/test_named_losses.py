@@ -113,6 +113,20 @@ def test_a_loss_is_what_plain_numpy_computes(name: str, weighted: bool) -> None:
         assert total_loss(name)(scores, labels, weights).item() == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_loss_in_float32_is_that_in_float64(name: str) -> None:
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.randint(0, 3, (2, 100, 100), generator=generator, dtype=torch.uint8)
+    right = torch.nn.functional.one_hot(labels.long(), 4).movedim(-1, 1)
+    scores = torch.randn(2, 4, 100, 100, generator=generator) + 2 * right  # all but 30 % are right
+    found, exact = scores.requires_grad_(), scores.detach().double().requires_grad_()
+    losses = [total_loss(name)(x, labels, None) for x in (found, exact)]
+    torch.autograd.backward(losses)
+    assert losses[0].item() == pytest.approx(losses[1].item(), rel=1e-5)
+    assert found.grad is not None and exact.grad is not None
+    torch.testing.assert_close(found.grad.double(), exact.grad, rtol=1e-3, atol=1e-7)
+
+
 def test_ohem_of_easy_pixels_counts_a_sixteenth() -> None:
     scores = torch.zeros(1, 2, 1, 40).double()
     scores[0, 0] = torch.linspace(3, 9, 40)  # all above 0.7
