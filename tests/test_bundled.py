@@ -12,13 +12,18 @@ from photo_labels import OBJECTS, VOID, labelled
 from PIL import Image, ImageOps
 
 from pixelwise import load
+from pixelwise.cli.evaluation_report import show
+from pixelwise.core.fingerprints import unpacked
 from pixelwise.data import open_dataset
+from pixelwise.data.learnt_pictures import fingerprints_of
+from pixelwise.data.sources.camvid import DRIVES
 from pixelwise.evaluation.evaluation import evaluate
 from pixelwise.inference.model_files.int8_forms import MOST_LOSS
 from pixelwise.inference.model_files.model_file import bundled_names
 from pixelwise.recipes import get_recipe
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.stages import Chain
+from pixelwise.workflows.evaluating import report_on
 
 pytestmark = pytest.mark.slow  # trains, exports, or starts many processes
 
@@ -68,6 +73,33 @@ def test_the_card_describes_the_int8_form(name: str) -> None:
         assert (labels != plain(EXAMPLES / "chelsea.png").labels).mean() < (
             0.03 if name == "default" else 0.1
         )
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "pictures"),
+    [("default", "voc:voc_animals", 3870), ("street", "camvid:camvid", 367)],
+)
+def test_the_model_knows_the_pictures_it_learnt_from(name: str, data: str, pictures: int) -> None:
+    known = unpacked(load(name).info.learnt_from)
+    assert len(known) == pictures
+    kind, folder = data.split(":")
+    if not (SHARED / folder).is_dir():
+        pytest.skip("the labelled photos are not part of the project")
+    assert known == set(fingerprints_of(open_dataset(f"{kind}:{SHARED / folder}", "train")))
+    assert not known & set(fingerprints_of(open_dataset(f"{kind}:{SHARED / folder}", "val")))
+
+
+def test_a_fold_of_the_card_is_told_beside_the_figure(capsys: pytest.CaptureFixture[str]) -> None:
+    left_out = card("street")["left_out"]
+    assert set(left_out) == {f"fold={drive}" for drive in DRIVES}
+    if not (SHARED / "camvid").is_dir():
+        pytest.skip("the labelled photos are not part of the project")
+    for fold, figures in left_out.items():
+        result = report_on("street", f"camvid:{SHARED / 'camvid'},{fold}", threads=1)
+        show(result)
+        said = " ".join(capsys.readouterr().out.split())
+        assert result["in_training"] == result["images"]
+        assert f"mean IoU of {100 * figures['mean_iou']:.2f} %" in said
 
 
 @pytest.mark.parametrize(

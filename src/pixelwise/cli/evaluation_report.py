@@ -12,6 +12,7 @@ _SHOWN_WIDTHS = (1, 2, 3, 5, 10, 15, 20, 30, 40)
 def show(result: dict[str, Any]) -> None:
     """Print what `Evaluation.to_dict` holds, and how it was made."""
     from pixelwise.evaluation.evaluation import SUMMARY
+    from pixelwise.evaluation.training_pictures import cautions
 
     headings = ("id", "class", "IoU %", "95 % interval", "recall %", "precision %", "F1 %", "pixels")
     tables.show(headings, map(_cells, result["per_class"]), texts=("class",))
@@ -28,6 +29,8 @@ def show(result: dict[str, Any]) -> None:
         say(f"Left out, since they have no mask: {len(missing)} images, {named}")
     if result["void"]:
         say(f"Counted as void, since the model has no such class: {', '.join(result['void'])}.")
+    for caution in cautions(result):
+        say(caution)
     for key, name in (("trimap", "trimap"), ("class_borders", "class borders")):
         if key in result:
             _print_curve(name, **result[key])

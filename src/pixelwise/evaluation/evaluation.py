@@ -36,13 +36,14 @@ SUMMARY = {
 @dataclass(frozen=True)
 class Evaluation:
     """What `tally` and `details` counted, in the model's `classes`; `void` names the data set's classes that
-    were left out.
+    were left out. `in_training`: how many of the images the model learnt from; None if it does not know.
     """
 
     classes: Classes
     void: tuple[str, ...]
     tally: Tally
     details: Details
+    in_training: int | None = None
 
     @property
     def images(self) -> int:
@@ -110,6 +111,7 @@ class Evaluation:
             "convention": confusion.CONVENTION,
             "interval_convention": bootstrap.CONVENTION,
             "void": list(self.void),
+            "in_training": self.in_training,
             **self.details.to_dict(),
             "confusion": self.confusion.tolist(),
             "per_image": self.tally.to_list(),

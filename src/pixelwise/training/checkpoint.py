@@ -12,6 +12,7 @@ import torch
 from pixelwise.core.classes import Classes
 from pixelwise.core.errors import TrainingError
 from pixelwise.core.files import regular_file
+from pixelwise.core.fingerprints import unpacked
 from pixelwise.models.weights.tensor_files import fault_of, load_archive
 from pixelwise.training.checkpoint_checksum import DamagedError, expect_sound, seal
 from pixelwise.training.recipe import Recipe
@@ -31,6 +32,7 @@ class Checkpoint:
     (of 16-bit losses) are state dicts; the best checkpoint has `mean` alone. Every step seeds the generators
     of random numbers again, so their state is not here. `images_per_step` counts those of all processes,
     `channels` what the net sees of a picture. `numbers`: the type of bands, empty for other inputs.
+    `learnt_from`: fingerprints of the pictures that the net has learnt from (core/fingerprints.py).
     """
 
     step: int
@@ -46,6 +48,7 @@ class Checkpoint:
     images_per_step: int | None = None
     channels: int = 3
     numbers: str = ""
+    learnt_from: str = ""
 
 
 def save(checkpoint: Checkpoint, path: Path) -> None:
@@ -113,6 +116,7 @@ def _read(path: Path) -> Checkpoint:
     found = Checkpoint(**{name: value for name, value in content.items() if name in known})
     if wrong := wrong_fields(vars(found), Checkpoint):
         raise DamagedError("; ".join(wrong))
+    unpacked(found.learnt_from)
     for tensors in (found.net, found.mean):
         if fault := fault_of(tensors):
             raise DamagedError(f"it holds {fault}")

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from pixelwise.core.errors import PixelwiseError, TrainingError
+from pixelwise.core.fingerprints import packed, unpacked
 from pixelwise.core.terminal import note
 from pixelwise.data import LabelledImages
+from pixelwise.data.learnt_pictures import fingerprints_of
 from pixelwise.training import checkpoint, stopping
 from pixelwise.training.callbacks import Callbacks
 from pixelwise.training.distributed.launcher import is_first
@@ -44,6 +46,7 @@ from pixelwise.training.setup.run_start import (
     settled,
     statistics_of,
 )
+from pixelwise.training.setup.start import start_of
 from pixelwise.training.validation import Judge
 
 if TYPE_CHECKING:
@@ -103,6 +106,8 @@ class Training:
         if state is not None:
             with checkpoint.fitting(run / checkpoint.LAST):
                 self.learner.restore(state)
+        before = state.learnt_from if state is not None else _learnt_before(recipe)
+        self.learnt_from = packed(unpacked(before) | set(fingerprints_of(train_set)))
         self.judge = Judge(fabric, recipe, val_set, self.channels, self.bands)
         self.done = 0 if state is None else state.step
         self.history = [] if state is None else state.history
@@ -210,6 +215,7 @@ class Training:
             images_per_step=self.images_per_step,
             channels=self.channels,
             numbers="" if self.bands is None else self.bands.numbers,
+            learnt_from=self.learnt_from,
             **state,
         )
 
@@ -248,6 +254,11 @@ class Training:
         except LostProcessError:
             self._save()
             raise
+
+
+def _learnt_before(recipe: Recipe) -> str:
+    """Fingerprints of the pictures that the initial weights were learnt from."""
+    return "" if recipe.init_from is None else start_of(recipe.init_from).learnt_from
 
 
 @contextmanager

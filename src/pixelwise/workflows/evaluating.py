@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -13,6 +14,9 @@ from pixelwise.evaluation import comparison, evaluation
 from pixelwise.evaluation.details import ALL, OF_LABELS
 from pixelwise.evaluation.evaluation import Evaluation, Judged
 from pixelwise.evaluation.mask_folder import MaskFolder, is_masks, open_masks
+from pixelwise.evaluation.training_pictures import learnt_by
+from pixelwise.inference.model_files.card import card_of
+from pixelwise.inference.model_files.model_file import bundled_names
 from pixelwise.inference.predictor import Predictor
 from pixelwise.workflows.data import Data, labelled_images
 from pixelwise.workflows.loading import LoadOptions, load, refuse_options
@@ -49,7 +53,7 @@ def evaluate(
     """
     dataset = labelled_images(data, split, class_names, head)
     judged, dataset = _judged(model, dataset, head, classes, allow_missing, options)
-    return judge(judged, dataset, on_image, details)
+    return _knowing(judge(judged, dataset, on_image, details), judged, dataset)
 
 
 def report_on(
@@ -84,8 +88,8 @@ def report_on(
         if on_image is not None:
             on_image(dataset.name, done, len(dataset))
 
-    judgement = judge(judged, dataset, tell, details)
-    made: dict[str, Any] = {"model": model, "data": dataset.name}
+    judgement = _knowing(judge(judged, dataset, tell, details), judged, dataset)
+    made: dict[str, Any] = {"model": model, "data": dataset.name, "left_out": _left_out(model, data)}
     if isinstance(judged, MaskFolder):
         made |= {"views": "masks as they were given", "crf": None, "missing": list(judged.missing)}
     else:
@@ -138,6 +142,20 @@ def _judged(
         judged = _loaded(model, head, options)
         dataset = as_learnt(dataset, judged)
     return judged, dataset if classes is None else dataset.select(classes)
+
+
+def _knowing(evaluation: Evaluation, judged: Judged, dataset: LabelledImages) -> Evaluation:
+    """The evaluation with the number of its images that the model learnt from."""
+    known = None if isinstance(judged, MaskFolder) else learnt_by(judged, dataset)
+    return replace(evaluation, in_training=known)
+
+
+def _left_out(model: str, data: str) -> dict[str, Any] | None:
+    """What the card of a bundled model has of nets that did not learn from this part of the data."""
+    if model not in bundled_names():
+        return None
+    parts = card_of(model).get("left_out", {})
+    return next((parts[option] for option in data.split(",")[1:] if option in parts), None)
 
 
 def _sizes(options: LoadOptions) -> list[str]:

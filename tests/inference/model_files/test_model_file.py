@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ from pixelwise.inference.model_files.model_file import ModelInfo
 
 def test_metadata_gives_back_the_same_info() -> None:
     info = ModelInfo("n", CLASSES, 500, {"mean": [1.5]}, {"figures": {"mean_iou": 0.7}}, enlarge=True)
-    metadata = info.to_metadata()
-    assert list(metadata) == ["pixelwise"]
-    assert json.loads(metadata["pixelwise"])["format"] == 1
-    assert ModelInfo.from_metadata(metadata) == info
+    for known in (info, replace(info, learnt_from="AAAA" * 1000)):
+        metadata = known.to_metadata()
+        assert list(metadata) == ["pixelwise"]
+        assert json.loads(metadata["pixelwise"])["format"] == 1
+        assert ModelInfo.from_metadata(metadata) == known
 
 
 def test_figures_that_are_not_defined_are_stored_as_null() -> None:
@@ -47,6 +49,8 @@ def changed(**fields: Any) -> dict[str, str]:
         (changed(long_side=0), "from 1 to 100000 pixels, got 0"),
         (changed(long_side=10**400), "from 1 to 100000 pixels, got 1000"),
         (changed(classes=10**400), "'classes' must be of type list, got 1000"),
+        (changed(learnt_from=5), "'learnt_from' must be of type str, got 5"),
+        (changed(learnt_from="AAAA"), "fingerprints of pictures have 5 bytes each, got 3"),
         (changed(name="n" * 5000), "'name' has at most 1000 letters, got 5000"),
         (changed(name="half \ud800"), "'name' holds half a character"),
         ({"pixelwise": "[" * 100_000}, "is nested too deeply"),

@@ -22,6 +22,7 @@ from pixelwise.evaluation.report.markup import (
     side_by_side,
     table,
 )
+from pixelwise.evaluation.training_pictures import cautions
 
 PAGE, RECORD = "index.html", "evaluation.json"
 
@@ -84,6 +85,7 @@ def _summary(content: Content) -> str:
         notes.append(f"Counted as void, since the model has no such class: {', '.join(content['void'])}.")
     if missing := content.get("missing"):
         notes.append(f"Left out, since they have no mask: {len(missing):,} images, such as {missing[0]}.")
+    notes += cautions(content)
     main = ["mean_iou", *(key for key in SUMMARY if key != "mean_iou")]  # the most important figures first
     large = [_tile(SUMMARY[key], content[key], _range(content["intervals"][key])) for key in main]
     small = [_tile(name, value) for name, value in others.items()]

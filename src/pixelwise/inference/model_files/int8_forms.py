@@ -3,10 +3,9 @@
 The card of a bundled model, NAME.json, says what mean IoU int8 costs.
 """
 
-import json
-
 from pixelwise import _core
 from pixelwise.core.errors import ModelError
+from pixelwise.inference.model_files.card import card_of
 from pixelwise.inference.model_files.model_file import ModelInfo, bundled_file
 
 MOST_LOSS = 0.003
@@ -22,10 +21,9 @@ def int8_pays(name: str) -> bool:
     """Whether a bundled model has an int8 form that loses at most MOST_LOSS by its card, and this processor
     has instructions for it.
     """
-    card_file = bundled_file(f"{name}.json")
-    if not bundled_file(f"{name}.int8.onnx").is_file() or not card_file.is_file():
+    card = card_of(name)
+    if not bundled_file(f"{name}.int8.onnx").is_file() or not card:
         return False
-    card = json.loads(card_file.read_text(encoding="utf-8"))
     loss = card["figures"]["mean_iou"] - card["int8"]["mean_iou"]
     return bool(loss <= MOST_LOSS) and _core.has_int8_products()
 

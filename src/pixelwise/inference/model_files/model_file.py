@@ -17,6 +17,7 @@ from typing import Any
 from pixelwise.core.classes import RGB, Classes
 from pixelwise.core.errors import ModelError
 from pixelwise.core.files import regular_file
+from pixelwise.core.fingerprints import unpacked
 from pixelwise.core.pictures.bands import BandForm
 from pixelwise.core.pictures.reading import fitting
 from pixelwise.core.terminal import printable
@@ -44,7 +45,8 @@ class ModelInfo:
     smaller one on a copy enlarged to it. `preprocessing` says what the graph does to the pixels; `training`
     is the record of how the model came about. Both are JSON objects for the reader. `inputs`: what the net
     sees, in this order, as image and depth. `crf`: refines the scores on the copy that was scored. `bands`:
-    how many bands, of which type, a net with the input "bands" takes.
+    how many bands, of which type, a net with the input "bands" takes. `learnt_from`: fingerprints
+    (core/fingerprints.py) of the pictures it learnt from, empty if they are not known.
     """
 
     name: str
@@ -56,6 +58,7 @@ class ModelInfo:
     inputs: tuple[str, ...] = (IMAGE,)
     crf: LearntCRF | None = None
     bands: BandForm | None = None
+    learnt_from: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         if not self.name:
@@ -74,6 +77,7 @@ class ModelInfo:
             raise ValueError(f"bands go with the input {BANDS}, got {self.bands} with {_shown(self.inputs)}")
         if self.crf is not None and self.inputs[0] != IMAGE:
             raise ValueError("a CRF needs the image as the first input")
+        unpacked(self.learnt_from)
 
     def scored_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """(height, width) of the copy on which a picture of `size` is scored."""
@@ -100,6 +104,8 @@ class ModelInfo:
             record["inputs"] = list(self.inputs)
             record["bands"] = None if self.bands is None else vars(self.bands)
             record["crf"] = None if self.crf is None else self.crf.to_record()
+        if self.learnt_from:
+            record["learnt_from"] = self.learnt_from
         return {PROPERTY: json.dumps(record, allow_nan=False)}
 
     @classmethod
@@ -148,6 +154,7 @@ class ModelInfo:
             inputs=_inputs(record),
             bands=_bands(record),
             crf=None if record.get("crf") is None else LearntCRF.from_record(record["crf"]),
+            learnt_from=_learnt_from(record),
         )
 
 
@@ -214,6 +221,14 @@ def _bands(record: dict[str, Any]) -> BandForm | None:
         return None
     bands = record["bands"]
     return BandForm(_typed(bands, "count", int), _typed(bands, "numbers", str))
+
+
+def _learnt_from(record: dict[str, Any]) -> str:
+    """Empty where the file does not say. It may be longer than a name."""
+    text = record.get("learnt_from", "")
+    if not isinstance(text, str):
+        raise ValueError(f"'learnt_from' must be of type str, got {_shown(text)}")
+    return text
 
 
 def _color(values: list[object]) -> RGB:

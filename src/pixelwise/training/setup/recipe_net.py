@@ -200,6 +200,7 @@ def load_run(run: Path, head: str | None = None) -> tuple[SegmentationNet, Model
         recipe.enlarge,
         recipe.inputs,
         bands=bands,
+        learnt_from=state.learnt_from,
     )
     return net.eval(), info
 

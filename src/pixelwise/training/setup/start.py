@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from pixelwise.core.errors import EXTRAS, MissingExtraError, TrainingError
+from pixelwise.inference.model_files.card import learnt_from
 from pixelwise.inference.model_files.model_file import ModelInfo, bundled_names, read_model
 from pixelwise.inference.model_files.onnx_file import checked_metadata
 from pixelwise.models.weights.tensor_files import fault_of, read_imported
@@ -20,13 +21,15 @@ _NET, _HALF = "net.", "_half"
 @dataclass(frozen=True)
 class Start:
     """`batch_norm`: that of the run, or None for a file of import-caffe. `of_bands`: the net takes bands, and
-    its statistics belong to its weights.
+    its statistics belong to its weights. `learnt_from`: fingerprints (core/fingerprints.py) of the
+    pictures that the weights were learnt from.
     """
 
     place: str
     tensors: Mapping[str, torch.Tensor]
     batch_norm: str | None
     of_bands: bool = False
+    learnt_from: str = ""
 
 
 def start_of(place: str) -> Start:
@@ -38,7 +41,8 @@ def start_of(place: str) -> Start:
         return _exported(place)
     if path.suffix != ".safetensors":
         state = checkpoint.load(checkpoint.chosen(path))
-        return Start(place, state.mean, str(state.recipe["batch_norm"]), bool(state.numbers))
+        norm = str(state.recipe["batch_norm"])
+        return Start(place, state.mean, norm, bool(state.numbers), state.learnt_from)
     tensors = read_imported(path)
     if tensors is None:
         raise TrainingError(
@@ -60,7 +64,8 @@ def _exported(place: str) -> Start:
     elif info.training.get("export") == "int8":
         reason = "is of int8"
     else:
-        return Start(place, _finite(content, source), norm, info.bands is not None)
+        pictures = learnt_from(place) if place in bundled_names() else info.learnt_from
+        return Start(place, _finite(content, source), norm, info.bands is not None, pictures)
     raise TrainingError(
         f"{source} {reason}: it does not hold the net's weights as they were trained",
         "name the run folder it was exported from, or a file of float32",

@@ -1,0 +1,34 @@
+"""Images of an evaluation that the model has learnt from, so that its figures on them are too good."""
+
+from typing import Any
+
+from pixelwise.core.fingerprints import unpacked
+from pixelwise.data.learnt_pictures import fingerprints_of
+from pixelwise.data.sample import LabelledImages
+from pixelwise.inference.predictor import Predictor
+
+
+def learnt_by(predictor: Predictor, dataset: LabelledImages) -> int | None:
+    """How many images of the data set the model learnt from; None if it does not know. An image counts if its
+    file is the same, whatever its name.
+    """
+    if not predictor.info.learnt_from:
+        return None
+    learnt = unpacked(predictor.info.learnt_from)
+    return sum(one in learnt for one in fingerprints_of(dataset))
+
+
+def cautions(result: dict[str, Any]) -> list[str]:
+    """Sentences on such images, for readers of `Evaluation.to_dict`."""
+    found = []
+    if known := result["in_training"]:
+        found.append(
+            f"Caution: the model learnt from {known:,} of these {result['images']:,} images. On pictures "
+            "that it has not seen, figures are lower."
+        )
+    if left_out := result.get("left_out"):
+        found.append(
+            f"A net of the same kind that did not learn from this part of the data has a mean IoU of "
+            f"{100 * left_out['mean_iou']:.2f} % here ({left_out['steps']:,} steps; from the model's card)."
+        )
+    return found
