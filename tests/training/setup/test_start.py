@@ -74,6 +74,9 @@ def test_a_folder_of_a_model_s_name_is_the_run(tmp_path: Path, monkeypatch: pyte
 
 
 def test_what_cannot_be_a_start_is_refused(tmp_path: Path, squares: Path) -> None:
+    with pytest.raises(TrainingError, match="init_from=defualt: there is no run folder") as wrong:
+        start_of("defualt")
+    assert "default" in str(wrong.value.hint)
     with pytest.raises(ModelError, match=r"no model file .*none\.onnx"):
         start_of(str(tmp_path / "none.onnx"))
     (tmp_path / "broken.onnx").write_bytes(b"no model")

@@ -40,6 +40,12 @@ def start_of(place: str) -> Start:
     if path.suffix == ".onnx" or (place in bundled_names() and not path.exists()):
         return _exported(place)
     if path.suffix != ".safetensors":
+        if not path.exists():
+            raise TrainingError(
+                f"init_from={place}: there is no run folder or file of this name, nor is a model that ships "
+                "called so",
+                f"name a run folder, an .onnx or .safetensors file, or one of {', '.join(bundled_names())}",
+            )
         state = checkpoint.load(checkpoint.chosen(path))
         norm = str(state.recipe["batch_norm"])
         return Start(place, state.mean, norm, bool(state.numbers), state.learnt_from)
