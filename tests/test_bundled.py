@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,16 @@ import pytest
 from photo_labels import OBJECTS, VOID, labelled
 from PIL import Image, ImageOps
 
-from pixelwise import load
+from pixelwise import export, load
 from pixelwise.cli.evaluation_report import show
 from pixelwise.core.fingerprints import unpacked
-from pixelwise.data import open_dataset
+from pixelwise.data import LabelledImages, open_dataset
 from pixelwise.data.learnt_pictures import fingerprints_of
 from pixelwise.data.sources.camvid import DRIVES
-from pixelwise.evaluation.evaluation import evaluate
+from pixelwise.evaluation.evaluation import Evaluation, Judged, evaluate
 from pixelwise.inference.model_files.int8_forms import MOST_LOSS
 from pixelwise.inference.model_files.model_file import bundled_names
+from pixelwise.inference.views import Views
 from pixelwise.recipes import get_recipe
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.stages import Chain
@@ -94,12 +96,29 @@ def test_a_fold_of_the_card_is_told_beside_the_figure(capsys: pytest.CaptureFixt
     assert set(left_out) == {f"fold={drive}" for drive in DRIVES}
     if not (SHARED / "camvid").is_dir():
         pytest.skip("the labelled photos are not part of the project")
+    judged = partial(report_on, "street", threads=1, judge=on_one_image)
     for fold, figures in left_out.items():
-        result = report_on("street", f"camvid:{SHARED / 'camvid'},{fold}", threads=1)
+        data = f"camvid:{SHARED / 'camvid'},{fold}"
+        result = judged(data)
         show(result)
         said = " ".join(capsys.readouterr().out.split())
-        assert result["in_training"] == result["images"]
+        assert result["in_training"] == len(open_dataset(data, "val"))
         assert f"mean IoU of {100 * figures['mean_iou']:.2f} %" in said
+    others: list[dict[str, Any]] = [{"split": "train"}, {"classes": "road"}, {"views": Views((0.5,))}]
+    for other in others:
+        assert judged(data, **other)["left_out"] is None, "the card's figure is of the drive as it is"
+
+
+def on_one_image(judged: Judged, data: LabelledImages, *others: Any) -> Evaluation:
+    return evaluate(judged, data.part(0, len(data)), *others)
+
+
+def test_a_bundled_model_in_another_form_knows_its_pictures(tmp_path: Path) -> None:
+    export("street", tmp_path / "again.onnx")
+    export("street", tmp_path / "again.xml")
+    known = load("street").info.learnt_from
+    for file in ("again.onnx", "again.xml"):
+        assert load(tmp_path / file).info.learnt_from == known
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 import pixelwise
+from pixelwise.cli.comparison_report import show
 from pixelwise.core.errors import DataError, ImageError, ModelError, TrainingError
 from pixelwise.data.in_memory import Pair, labelled_arrays
 from pixelwise.inference.predictor import Predictor
@@ -144,7 +145,9 @@ def test_a_run_is_loaded_and_judged_on_arrays(trained: TrainedRun) -> None:
     assert evaluation.summary()["mean_iou"] == pytest.approx(trained.best["mean_iou"], abs=0.02)
 
 
-def test_evaluations_are_compared_whether_they_were_saved_or_not(trained: TrainedRun, tmp_path: Path) -> None:
+def test_evaluations_are_compared_whether_they_were_saved_or_not(
+    trained: TrainedRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     data = pairs(3, 1)
     run = pixelwise.evaluate(trained.path, data, class_names=NAMES)
     other = pixelwise.evaluate(ground_everywhere(), data, class_names=NAMES)
@@ -158,6 +161,11 @@ def test_evaluations_are_compared_whether_they_were_saved_or_not(trained: Traine
     again = pixelwise.compare(other, tmp_path / "run.json")
     assert again["b"] == "net (single scale)"
     assert again["metrics"] == compared["metrics"]
+    assert again["in_training"] == {"a": None, "b": None}
+    (tmp_path / "run.json").write_text(json.dumps({**saved, "in_training": 2}))
+    show(seen := pixelwise.compare(other, tmp_path / "run.json"))
+    assert seen["in_training"] == {"a": None, "b": 2}
+    assert "Caution: B learnt from 2 of these images" in capsys.readouterr().out
     with pytest.raises(DataError, match="of other images"):
         pixelwise.compare(run, pixelwise.evaluate(trained.path, data[:2], class_names=NAMES))
 

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import timm
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 from squares_runs import SETTINGS as TINY
 from squares_runs import run_recipe
 
@@ -16,11 +18,13 @@ from pixelwise.cli.train import train
 from pixelwise.core.errors import ModelError, TrainingError
 from pixelwise.data import LabelledImages, open_dataset
 from pixelwise.evaluation.evaluation import evaluate
+from pixelwise.models.layers.frozen_batch_norm import fold_batch_norm
 from pixelwise.models.nets.fcn import HHA_MEAN, LateFusion
 from pixelwise.models.paper_nets import CATALOGUE
 from pixelwise.training import checkpoint
 from pixelwise.training.losses.cross_entropy import cross_entropy
 from pixelwise.training.setup.recipe_net import load_run
+from pixelwise.training.setup.start import start_of
 from pixelwise.workflows import export, load
 
 pytestmark = pytest.mark.slow  # trains, exports, or starts many processes
@@ -230,6 +234,21 @@ def test_nets_of_channels_are_trained_loaded_and_judged_alike(
         with pytest.raises(ModelError, match=f"sees {' and '.join(inputs.split(','))}") as caught:
             loaded(picture)
         assert "--" + names[0] in str(caught.value.hint)
+
+
+def test_the_export_of_a_head_is_a_start(rooms: Path, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    trunk = tmp_path / "trunk.safetensors"
+    save_file(timm.create_model("test_efficientnet").state_dict(), trunk)
+    settings = [*TINY, f"backbone_weights={trunk}", "workers=0", "steps=1"]
+    run_recipe(rooms, tmp_path / "run", *settings, "heads=semantic,geometric")
+    export(tmp_path / "run", tmp_path / "geometric.onnx", head="geometric")
+    found = start_of(str(tmp_path / "geometric.onnx")).tensors
+    net, _ = load_run(tmp_path / "run", "geometric")
+    fold_batch_norm(net)
+    expected = {name.removeprefix("net."): tensor for name, tensor in net.state_dict().items()}
+    for name in ("score_fr.weight", "backbone.net.conv_stem.weight"):
+        torch.testing.assert_close(found[name], expected[name], atol=1e-2, rtol=1e-2)
 
 
 def test_a_run_of_channels_takes_no_crf_preset(rooms: Path, tmp_path: Path) -> None:

@@ -19,6 +19,9 @@ def show(result: dict[str, Any]) -> None:
         shown = ", ".join(f"{i['id']} {100 * i['a']:.1f} to {100 * i['b']:.1f}" for i in result[key])
         if shown:
             say(f"Images that {title} (their own mean IoU): {shown}")
+    for letter, known in result["in_training"].items():
+        if known:
+            say(f"Caution: {letter.upper()} learnt from {known:,} of these images, so it looks better here.")
     say(f"Convention: {result['convention']}.")
 
 

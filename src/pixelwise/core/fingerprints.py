@@ -15,12 +15,12 @@ from pixelwise.core.files import open_file
 BYTES = 5
 """Of 10,000 pictures, one is taken for one of 100,000 others by chance once in 1,000 times."""
 
-PIECE = 4096
-"""Bytes that are read at the beginning, in the middle and at the end of a file."""
+PIECES, PIECE = 16, 1024
+"""So many pieces of a file are read, of so many bytes, from its beginning to its end."""
 
 
 def fingerprint(file: Path, id_: str = "") -> bytes:
-    """Of a picture's file, from its size and three pieces of its content; its name does not count.
+    """Of a picture's file, from its size and pieces of its content; its name does not count.
 
     id_: which picture, in a file that holds several. Raises OSError.
     """
@@ -28,8 +28,8 @@ def fingerprint(file: Path, id_: str = "") -> bytes:
     with open_file(file) as content:
         size = os.fstat(content.fileno()).st_size
         digest.update(size.to_bytes(8, "little"))
-        for start in (0, (size - PIECE) // 2, size - PIECE):
-            content.seek(max(0, start))
+        for number in range(PIECES):
+            content.seek(max(0, size - PIECE) * number // (PIECES - 1))
             digest.update(content.read(PIECE))
     return digest.digest()[:BYTES]
 

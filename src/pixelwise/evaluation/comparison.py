@@ -37,12 +37,15 @@ _HINT = "make one with: pixelwise eval MODEL --data KIND:PATH --report FOLDER"
 
 @dataclass(frozen=True)
 class Record:
-    """The parts of a saved evaluation for a comparison: images in order, their counts (N, C), class names."""
+    """The parts of a saved evaluation for a comparison: images in order, their counts (N, C), class names,
+    and how many of the images the model learnt from, if it knows.
+    """
 
     name: str
     ids: tuple[str, ...]
     counts: Counts
     classes: tuple[str, ...]
+    in_training: int | None = None
 
 
 Count = Annotated[int, Field(ge=0, le=10**12)]
@@ -67,6 +70,7 @@ class _Saved(BaseModel, strict=True):
     crf: Text | None
     per_class: Annotated[list[_Class], Field(min_length=1, max_length=255)]
     per_image: Annotated[list[_Image], Field(min_length=1)]
+    in_training: Count | None = None
 
 
 def load_record(path: Path) -> Record:
@@ -101,7 +105,8 @@ def load_record(path: Path) -> Record:
 def record_of(evaluation: Evaluation, name: str) -> Record:
     """The same of an evaluation that was not saved."""
     tally = evaluation.tally
-    return Record(name, tuple(tally.ids), tally.per_image(), tuple(evaluation.classes.names))
+    names = tuple(evaluation.classes.names)
+    return Record(name, tuple(tally.ids), tally.per_image(), names, evaluation.in_training)
 
 
 def _record(saved: _Saved) -> Record:
@@ -123,7 +128,7 @@ def _record(saved: _Saved) -> Record:
             raise ValueError(f'more pixels of "{entry.id}" are right than there are')
     refined = "" if saved.crf is None else f", CRF {saved.crf}"
     counts = dense_counts([entry.counts for entry in saved.per_image], len(classes))
-    return Record(f"{saved.model} ({saved.views}{refined})", ids, counts, classes)
+    return Record(f"{saved.model} ({saved.views}{refined})", ids, counts, classes, saved.in_training)
 
 
 def compare(first: Record, second: Record) -> dict[str, Any]:
@@ -147,6 +152,7 @@ def compare(first: Record, second: Record) -> dict[str, Any]:
         "a": first.name,
         "b": second.name,
         "images": len(first.ids),
+        "in_training": {"a": first.in_training, "b": second.in_training},
         "metrics": {name: row(_metric(name)) for name in SUMMARY},
         "per_class": [{"name": name, **row(class_iou(index))} for index, name in enumerate(first.classes)],
         **_images(first, second),
@@ -188,7 +194,7 @@ def _in_order_of(first: Record, second: Record) -> Record:
             f"the labels of {differ.size} images differ in the two evaluations, as of {first.ids[differ[0]]}",
             "evaluate both models again on the current labels",
         )
-    return Record(second.name, first.ids, counts, second.classes)
+    return Record(second.name, first.ids, counts, second.classes, second.in_training)
 
 
 def _difference(a: float, b: float, drawn: Floats) -> dict[str, Any]:

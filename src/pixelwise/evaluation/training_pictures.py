@@ -9,13 +9,13 @@ from pixelwise.inference.predictor import Predictor
 
 
 def learnt_by(predictor: Predictor, dataset: LabelledImages) -> int | None:
-    """How many images of the data set the model learnt from; None if it does not know. An image counts if its
-    file is the same, whatever its name.
+    """How many images of the data set the model learnt from. An image counts if its file is the same,
+    whatever its name. None if the model has no record, or if the images are not files.
     """
     if not predictor.info.learnt_from:
         return None
-    learnt = unpacked(predictor.info.learnt_from)
-    return sum(one in learnt for one in fingerprints_of(dataset))
+    learnt, pictures = unpacked(predictor.info.learnt_from), fingerprints_of(dataset)
+    return sum(one in learnt for one in pictures) if pictures else None
 
 
 def cautions(result: dict[str, Any]) -> list[str]:
@@ -23,8 +23,8 @@ def cautions(result: dict[str, Any]) -> list[str]:
     found = []
     if known := result["in_training"]:
         found.append(
-            f"Caution: the model learnt from {known:,} of these {result['images']:,} images. On pictures "
-            "that it has not seen, figures are lower."
+            f"Caution: the model learnt from {known:,} of these {result['images']:,} images. Expect "
+            "lower figures on pictures that it has not seen."
         )
     if left_out := result.get("left_out"):
         found.append(

@@ -116,7 +116,10 @@ def _read(path: Path) -> Checkpoint:
     found = Checkpoint(**{name: value for name, value in content.items() if name in known})
     if wrong := wrong_fields(vars(found), Checkpoint):
         raise DamagedError("; ".join(wrong))
-    unpacked(found.learnt_from)
+    try:
+        unpacked(found.learnt_from)
+    except ValueError as problem:
+        raise DamagedError(str(problem)) from None
     for tensors in (found.net, found.mean):
         if fault := fault_of(tensors):
             raise DamagedError(f"it holds {fault}")

@@ -106,8 +106,7 @@ class Training:
         if state is not None:
             with checkpoint.fitting(run / checkpoint.LAST):
                 self.learner.restore(state)
-        before = state.learnt_from if state is not None else _learnt_before(recipe)
-        self.learnt_from = packed(unpacked(before) | set(fingerprints_of(train_set)))
+        self.learnt_from = "" if not fabric.is_global_zero else _learnt_from(recipe, train_set, state)
         self.judge = Judge(fabric, recipe, val_set, self.channels, self.bands)
         self.done = 0 if state is None else state.step
         self.history = [] if state is None else state.history
@@ -256,9 +255,12 @@ class Training:
             raise
 
 
-def _learnt_before(recipe: Recipe) -> str:
-    """Fingerprints of the pictures that the initial weights were learnt from."""
-    return "" if recipe.init_from is None else start_of(recipe.init_from).learnt_from
+def _learnt_from(recipe: Recipe, train_set: LabelledImages, state: checkpoint.Checkpoint | None) -> str:
+    """Fingerprints of the training pictures, and of those that the initial weights were learnt from."""
+    before = "" if state is None else state.learnt_from
+    if state is None and recipe.init_from is not None:
+        before = start_of(recipe.init_from).learnt_from
+    return packed(unpacked(before) | set(fingerprints_of(train_set)))
 
 
 @contextmanager

@@ -89,7 +89,9 @@ def report_on(
             on_image(dataset.name, done, len(dataset))
 
     judgement = _knowing(judge(judged, dataset, tell, details), judged, dataset)
-    made: dict[str, Any] = {"model": model, "data": dataset.name, "left_out": _left_out(model, data)}
+    plain = split == "val" and ids is None and classes is None and not _changed(options)
+    left_out = _left_out(model, data) if plain else None
+    made: dict[str, Any] = {"model": model, "data": dataset.name, "left_out": left_out}
     if isinstance(judged, MaskFolder):
         made |= {"views": "masks as they were given", "crf": None, "missing": list(judged.missing)}
     else:
@@ -167,11 +169,16 @@ def _sizes(options: LoadOptions) -> list[str]:
 
 def _refuse_changes(options: LoadOptions) -> None:
     """Raise ValueError for options that would change masks, which are judged as they are."""
-    default = inspect.signature(load).parameters
-    neutral = {name: default[name].default for name in options} | {"threads": options.get("threads")}
-    if given := [name for name, value in options.items() if value != neutral.get(name)]:
+    if given := _changed(options):
         message = f"{', '.join(given)}: masks are judged as they are; such options are for models"
         raise ArgumentError(given[0], message)
+
+
+def _changed(options: LoadOptions) -> list[str]:
+    """The options that are not those of `load` by default; threads do not count."""
+    default = inspect.signature(load).parameters
+    neutral = {name: default[name].default for name in options} | {"threads": options.get("threads")}
+    return [name for name, value in options.items() if value != neutral.get(name)]
 
 
 def _loaded(model: Predictor | str | Path, head: str | None, options: LoadOptions) -> Predictor:

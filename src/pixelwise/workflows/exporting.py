@@ -18,6 +18,7 @@ from pixelwise.inference.engines.crf_engine import CRFEngine
 from pixelwise.inference.engines.engine import Engine
 from pixelwise.inference.engines.onnx import OnnxEngine
 from pixelwise.inference.engines.registry import with_crf
+from pixelwise.inference.model_files.card import knowing
 from pixelwise.inference.model_files.model_file import ModelInfo, bundled_names, read_model
 from pixelwise.inference.model_files.onnx_file import checked_metadata
 from pixelwise.inference.normalisation import Normalisation
@@ -142,7 +143,8 @@ def _source(run: str | Path, head: str | None) -> _Source:
         raise ArgumentError("head", f"a model or net file has one head, so leave it out; got {head}")
     if is_file:
         content, source = read_model(run)
-        return _Source(None, content, ModelInfo.from_metadata(checked_metadata(content, source), source))
+        info = ModelInfo.from_metadata(checked_metadata(content, source), source)
+        return _Source(None, content, knowing(info, run))
     from pixelwise.models.layers.frozen_batch_norm import fold_batch_norm
     from pixelwise.models.surgery.border_rows import narrow_borders
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from squares_runs import SETTINGS, assert_same, before_step, run_squares
 
-from pixelwise import load
+from pixelwise import export, load
 from pixelwise.core.errors import TrainingError
 from pixelwise.crf import PRESETS, dense_crf
 from pixelwise.data import open_dataset
@@ -111,6 +111,10 @@ def test_a_run_without_crf_is_a_start(run: Path, squares: Path, tmp_path: Path) 
     again = net_of("crf_layer=deeplab", f"init_from={run}").state_dict()
     learnt = checkpoint.load(checkpoint.chosen(run)).mean
     assert torch.equal(again["crf.weights"], learnt["crf.weights"])
+    export(run, tmp_path / "model.onnx")
+    exported = net_of("crf_layer=deeplab", f"init_from={tmp_path / 'model.onnx'}").state_dict()
+    for name in ("crf.weights", "crf.compatibility"):
+        torch.testing.assert_close(exported[name], learnt[name])
 
 
 def test_a_loss_that_is_no_number_is_told_as_without_crf(squares: Path, tmp_path: Path) -> None:

@@ -14,7 +14,9 @@ from pixelwise import load
 from pixelwise.core.errors import MissingExtraError, ModelError, TrainingError
 from pixelwise.exporting.onnx import export_onnx
 from pixelwise.models.layers.frozen_batch_norm import fold_batch_norm
+from pixelwise.models.surgery.input_channels import for_bands
 from pixelwise.training.recipe import Recipe
+from pixelwise.training.setup.band_statistics import BandStatistics
 from pixelwise.training.setup.recipe_net import build_net, load_run
 from pixelwise.training.setup.start import start_of
 
@@ -38,6 +40,16 @@ def test_a_bundled_model_is_the_start_of_another(capsys: pytest.CaptureFixture[s
     dropped = capsys.readouterr().err.split("dropped: ")[1].split("; left: ")[0].split(", ")
     assert not [name for name in dropped if name.startswith("backbone.")]
     assert "score_fr.weight" in dropped
+
+
+def test_a_net_of_bands_takes_the_first_layer_too() -> None:
+    """Its filters of colours are fitted to the bands."""
+    plain = build_net(Recipe("r", "d").override(["init_from=default", "backbone_weights=none"]), 21)
+    recipe = Recipe("r", "d").override(["init_from=default", "backbone_weights=none", "inputs=bands"])
+    net = build_net(recipe, 21, True, 5, BandStatistics((100.0,) * 5, (50.0,) * 5))
+    states = [found.state_dict() for found in (plain, net)]
+    stem = next(name for name in states[0] if "conv_stem" in name and states[0][name].ndim == 4)
+    assert torch.equal(states[1][stem], for_bands(states[0][stem], 5))
 
 
 def test_an_export_continues_as_its_run_does(squares: Path, tmp_path: Path) -> None:
@@ -74,7 +86,7 @@ def test_a_folder_of_a_model_s_name_is_the_run(tmp_path: Path, monkeypatch: pyte
 
 
 def test_what_cannot_be_a_start_is_refused(tmp_path: Path, squares: Path) -> None:
-    with pytest.raises(TrainingError, match="init_from=defualt: there is no run folder") as wrong:
+    with pytest.raises(TrainingError, match="init_from=defualt: there is no such run folder") as wrong:
         start_of("defualt")
     assert "default" in str(wrong.value.hint)
     with pytest.raises(ModelError, match=r"no model file .*none\.onnx"):

@@ -1,9 +1,10 @@
 """The cards of the bundled models: NAME.json beside NAME.onnx."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
-from pixelwise.inference.model_files.model_file import bundled_file
+from pixelwise.inference.model_files.model_file import ModelInfo, bundled_file, bundled_names
 
 
 def card_of(name: str) -> dict[str, Any]:
@@ -12,6 +13,8 @@ def card_of(name: str) -> dict[str, Any]:
     return dict(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else {}
 
 
-def learnt_from(name: str) -> str:
-    """The pictures that a bundled model learnt from, as fingerprints (core/fingerprints.py)."""
-    return str(card_of(name).get("learnt_from", ""))
+def knowing(info: ModelInfo, model: object) -> ModelInfo:
+    """The metadata of a model; of a bundled one, with the pictures it learnt from, which its card has."""
+    if str(model) not in bundled_names():
+        return info
+    return replace(info, learnt_from=str(card_of(str(model)).get("learnt_from", "")))

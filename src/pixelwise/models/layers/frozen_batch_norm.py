@@ -133,13 +133,17 @@ def fold_batch_norm(net: nn.Module) -> None:
 
 @torch.no_grad()
 def unfold_batch_norm(tensors: Mapping[str, torch.Tensor], net: nn.Module) -> dict[str, torch.Tensor]:
-    """The tensors of a net in which `fold_batch_norm` was at work, for a net in which it was not."""
+    """The tensors of a net after `fold_batch_norm`, under the names and in the form from before it. The first
+    layer may see another number of channels.
+    """
     result = dict(tensors)
     for name, module in net.named_modules():
         weight, bias = tensors.get(f"{name}.weight"), tensors.get(f"{name}.bias")
         if not isinstance(module, FrozenBatchNormConv2d) or weight is None or bias is None:
             continue
-        if weight.shape == module.conv.weight.shape and bias.numel() == len(weight):
+        own = module.conv.weight.shape
+        alike = weight.ndim == 4 and (len(weight), *weight.shape[2:]) == (own[0], *own[2:])
+        if alike and bias.numel() == len(weight):
             state = module.unfolded(weight, bias.reshape(-1))
             result |= {f"{name}.{key}": tensor for key, tensor in state.items()}
             del result[f"{name}.weight"], result[f"{name}.bias"]

@@ -8,11 +8,12 @@ import numpy as np
 import torch
 
 from pixelwise.core.errors import EXTRAS, MissingExtraError, TrainingError
-from pixelwise.inference.model_files.card import learnt_from
+from pixelwise.inference.model_files.card import knowing
 from pixelwise.inference.model_files.model_file import ModelInfo, bundled_names, read_model
 from pixelwise.inference.model_files.onnx_file import checked_metadata
 from pixelwise.models.weights.tensor_files import fault_of, read_imported
 from pixelwise.training import checkpoint
+from pixelwise.training.setup.typed_fields import brief
 
 _NET, _HALF = "net.", "_half"
 """Begin and end of the names that export gives to a net's tensors, the latter to those stored as float16."""
@@ -42,8 +43,7 @@ def start_of(place: str) -> Start:
     if path.suffix != ".safetensors":
         if not path.exists():
             raise TrainingError(
-                f"init_from={place}: there is no run folder or file of this name, nor is a model that ships "
-                "called so",
+                f"init_from={place}: there is no such run folder or file, and no bundled model of this name",
                 f"name a run folder, an .onnx or .safetensors file, or one of {', '.join(bundled_names())}",
             )
         state = checkpoint.load(checkpoint.chosen(path))
@@ -60,18 +60,21 @@ def start_of(place: str) -> Start:
 
 def _exported(place: str) -> Start:
     content, source = read_model(place)
-    info = ModelInfo.from_metadata(checked_metadata(content, source), source)
+    info = knowing(ModelInfo.from_metadata(checked_metadata(content, source), source), place)
     recipe = info.training.get("recipe")
     norm = recipe.get("batch_norm", "frozen") if isinstance(recipe, dict) else None
     if norm is None:
         reason = "is not from a training run of pixelwise"
     elif norm != "frozen":
-        reason = f"was trained with batch_norm={norm}, which export merges into other layers"
+        reason = f"was trained with batch_norm={brief(str(norm))}, which export merges into other layers"
     elif info.training.get("export") == "int8":
         reason = "is of int8"
     else:
-        pictures = learnt_from(place) if place in bundled_names() else info.learnt_from
-        return Start(place, _finite(content, source), norm, info.bands is not None, pictures)
+        tensors = _finite(content, source)
+        if info.crf is not None:
+            tensors["crf.weights"] = torch.tensor(info.crf.weights)
+            tensors["crf.compatibility"] = torch.tensor(info.crf.compatibility)
+        return Start(place, tensors, norm, info.bands is not None, info.learnt_from)
     raise TrainingError(
         f"{source} {reason}: it does not hold the net's weights as they were trained",
         "name the run folder it was exported from, or a file of float32",
@@ -124,4 +127,5 @@ def _tensors(content: bytes) -> dict[str, torch.Tensor]:
 
 
 def _own_name(stored: str) -> str:
-    return stored.removeprefix(_NET).removesuffix(_HALF)
+    """Of a net with several heads too, which lies one level deeper in the file of one head."""
+    return stored.removeprefix(_NET).removeprefix(_NET).removesuffix(_HALF)
