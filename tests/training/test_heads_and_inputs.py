@@ -247,7 +247,7 @@ def test_the_export_of_a_head_is_a_start(rooms: Path, tmp_path: Path) -> None:
     net, _ = load_run(tmp_path / "run", "geometric")
     fold_batch_norm(net)
     expected = {name.removeprefix("net."): tensor for name, tensor in net.state_dict().items()}
-    for name in ("score_fr.weight", "backbone.net.conv_stem.weight"):
+    for name in ("score_fr.weight", "backbone.trunk.conv_stem.weight"):
         torch.testing.assert_close(found[name], expected[name], atol=1e-2, rtol=1e-2)
 
 
