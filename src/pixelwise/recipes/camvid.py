@@ -124,16 +124,6 @@ BEST_2 = dataclasses.replace(
     enlarge=True,
     evaluate_every=300,
 )
-BEST_3 = dataclasses.replace(
-    BEST_2,
-    name="camvid_best_3",
-    losses="cross_entropy+0.5*lovasz",
-    scale=(0.8, 2.2),
-    steps=800,
-    learning_rate=1.5e-4,
-    head_learning_rate=7.5e-4,
-    evaluate_every=400,
-)
 
 HEADERS = {
     "camvid_fcn32s_vgg16": """FCN-32s on CamVid from the convolutions of VGG16: the first stage of FCN-8s.
@@ -219,6 +209,6 @@ FAMILY = tuple(
         *(FCN32S, FCN16S, FCN8S),
         Chain("camvid_fcn8s_vgg16_stages", (FCN32S, FCN16S, FCN8S)),
         Chain("camvid_large_fov", (LARGE_FOV_1, LARGE_FOV_2, LARGE_FOV_3, LARGE_FOV_4)),
-        Chain("camvid_best", (BEST_1, BEST_2, BEST_3)),
+        Chain("camvid_best", (BEST_1, BEST_2)),
     )
 )
