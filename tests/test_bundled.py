@@ -16,7 +16,7 @@ from pixelwise import export, load
 from pixelwise.cli.evaluation_report import show
 from pixelwise.core.fingerprints import unpacked
 from pixelwise.data import LabelledImages, open_dataset
-from pixelwise.data.learnt_pictures import fingerprints_of
+from pixelwise.data.checks.learnt_pictures import fingerprints_of
 from pixelwise.data.sources.camvid import DRIVES
 from pixelwise.evaluation.evaluation import Evaluation, Judged, evaluate
 from pixelwise.inference.model_files.int8_forms import MOST_LOSS

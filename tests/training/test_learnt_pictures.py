@@ -14,7 +14,7 @@ from pixelwise.cli.evaluation_report import show
 from pixelwise.core.errors import TrainingError
 from pixelwise.core.fingerprints import packed, unpacked
 from pixelwise.data import open_dataset
-from pixelwise.data.learnt_pictures import fingerprints_of
+from pixelwise.data.checks.learnt_pictures import fingerprints_of
 from pixelwise.evaluation.training_pictures import cautions
 from pixelwise.training import checkpoint
 from pixelwise.workflows.evaluating import report_on

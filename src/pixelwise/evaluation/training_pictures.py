@@ -3,7 +3,7 @@
 from typing import Any
 
 from pixelwise.core.fingerprints import unpacked
-from pixelwise.data.learnt_pictures import fingerprints_of
+from pixelwise.data.checks.learnt_pictures import fingerprints_of
 from pixelwise.data.sample import LabelledImages
 from pixelwise.inference.predictor import Predictor
 

@@ -14,7 +14,7 @@ from pixelwise.core.errors import PixelwiseError, TrainingError
 from pixelwise.core.fingerprints import packed, unpacked
 from pixelwise.core.terminal import note
 from pixelwise.data import LabelledImages
-from pixelwise.data.learnt_pictures import fingerprints_of
+from pixelwise.data.checks.learnt_pictures import fingerprints_of
 from pixelwise.training import checkpoint, stopping
 from pixelwise.training.callbacks import Callbacks
 from pixelwise.training.distributed.launcher import is_first
