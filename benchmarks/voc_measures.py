@@ -168,7 +168,7 @@ def main() -> None:
             resume=(run / LAST).exists(),
             **settings,
         )
-        print(f"{measure:10} mean IoU {learnt.history[-1]['mean_iou']:.1f} %", flush=True)
+        print(f"{measure:10} mean IoU {100 * learnt.history[-1]['mean_iou']:.1f} %", flush=True)
     print(f"{len(val)} images, single scale, {given.steps} steps. Convention: {CONVENTION}.")
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pixelwise.core.fingerprints import BYTES, PIECE, fingerprint, packed, unpacked
+from pixelwise.core.fingerprints import BYTES, PIECE, fingerprint_of_file, packed, unpacked
 
 
 def test_what_was_packed_comes_back() -> None:
@@ -31,16 +31,16 @@ def test_a_fingerprint_is_of_the_content_and_not_of_the_name(tmp_path: Path, siz
     first.write_bytes(content)
     copy.write_bytes(content)
     longer.write_bytes(content + b"x")
-    assert fingerprint(first) == fingerprint(copy) != fingerprint(longer)
-    assert fingerprint(first, "a") != fingerprint(first, "b")
+    assert fingerprint_of_file(first) == fingerprint_of_file(copy) != fingerprint_of_file(longer)
+    assert fingerprint_of_file(first, "a") != fingerprint_of_file(first, "b")
     for place in (0, size // 2, size - 1) if size else ():
         changed = bytearray(content)
         changed[place] ^= 1
         copy.write_bytes(changed)
-        assert fingerprint(first) != fingerprint(copy), place
+        assert fingerprint_of_file(first) != fingerprint_of_file(copy), place
 
 
 def test_nothing_waits_for_a_pipe(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.png")
     with pytest.raises(OSError, match="pipe"):
-        fingerprint(tmp_path / "pipe.png")
+        fingerprint_of_file(tmp_path / "pipe.png")

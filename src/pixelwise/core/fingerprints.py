@@ -19,7 +19,7 @@ PIECES, PIECE = 16, 1024
 """So many pieces of a file are read, of so many bytes, from its beginning to its end."""
 
 
-def fingerprint(file: Path, id_: str = "") -> bytes:
+def fingerprint_of_file(file: Path, id_: str = "") -> bytes:
     """Of a picture's file, from its size and pieces of its content; its name does not count.
 
     id_: which picture, in a file that holds several. Raises OSError.

@@ -1,6 +1,6 @@
 """Recognise pictures that a model learnt from."""
 
-from pixelwise.core.fingerprints import fingerprint
+from pixelwise.core.fingerprints import fingerprint_of_file
 from pixelwise.core.pictures.endings import IMAGE_SUFFIXES
 from pixelwise.core.threads import in_order
 from pixelwise.data.sample import Entry, LabelledImages
@@ -15,7 +15,7 @@ def fingerprints_of(dataset: LabelledImages) -> list[bytes]:
     def one(entry: Entry) -> bytes | None:
         file = entry.image.path
         try:
-            return fingerprint(file, "" if file.suffix.lower() in IMAGE_SUFFIXES else entry.id)
+            return fingerprint_of_file(file, "" if file.suffix.lower() in IMAGE_SUFFIXES else entry.id)
         except OSError:
             return None
 
