@@ -51,6 +51,23 @@ def test_they_are_known_under_other_names(run: Path, squares: Path, tmp_path: Pa
     assert counted(run, tmp_path, "all") == 11
 
 
+def test_pictures_of_voc_and_camvid_are_known_in_any_size(squares: Path, tmp_path: Path) -> None:
+    """By their ids, which others do not have."""
+    names = ["2007_000032", "0001TP_006690", "Seq05VD_f00000", "2007_32", "7"]
+    for side in (40, 20):
+        for kind in ("images", "labels"):
+            (tmp_path / f"{side}/{kind}").mkdir(parents=True)
+            for name in names:
+                picture = Image.new("RGB" if kind == "images" else "L", (side, side))
+                picture.save(tmp_path / f"{side}/{kind}/{name}.png")
+        (tmp_path / f"{side}/classes.txt").write_text("ground\nsquare\n")
+    large, small = (
+        fingerprints_of(open_dataset(f"folder:{tmp_path / side}", "all")) for side in ("40", "20")
+    )
+    assert len(large) == len(small) == 5
+    assert sum(not set().union(*large).isdisjoint(one) for one in small) == 3
+
+
 def test_an_exported_model_knows_them_too(run: Path, squares: Path, tmp_path: Path) -> None:
     export(run, tmp_path / "model.onnx")
     assert counted(tmp_path / "model.onnx", squares, "train") == 12
@@ -83,7 +100,7 @@ def test_a_run_knows_the_pictures_of_the_model_it_starts_from(
     )
     assert run_squares(half, tmp_path / "fine", *settings, "hidden=64")
     known = unpacked(checkpoint.load(tmp_path / "fine" / checkpoint.LAST).learnt_from)
-    assert known == bundled | set(fingerprints_of(open_dataset(f"folder:{half}", "train")))
+    assert known == bundled.union(*fingerprints_of(open_dataset(f"folder:{half}", "train")))
 
 
 def test_nothing_is_said_of_what_nobody_knows(run: Path, tmp_path: Path) -> None:

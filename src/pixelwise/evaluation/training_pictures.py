@@ -15,7 +15,7 @@ def learnt_by(predictor: Predictor, dataset: LabelledImages) -> int | None:
     if not predictor.info.learnt_from:
         return None
     learnt, pictures = unpacked(predictor.info.learnt_from), fingerprints_of(dataset)
-    return sum(one in learnt for one in pictures) if pictures else None
+    return sum(not learnt.isdisjoint(one) for one in pictures) if pictures else None
 
 
 def cautions(result: dict[str, Any]) -> list[str]:

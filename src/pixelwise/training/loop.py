@@ -260,7 +260,7 @@ def _learnt_from(recipe: Recipe, train_set: LabelledImages, state: checkpoint.Ch
     before = "" if state is None else state.learnt_from
     if state is None and recipe.init_from is not None:
         before = start_of(recipe.init_from).learnt_from
-    return packed(unpacked(before) | set(fingerprints_of(train_set)))
+    return packed(unpacked(before).union(*fingerprints_of(train_set)))
 
 
 @contextmanager
