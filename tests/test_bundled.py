@@ -70,7 +70,7 @@ def test_the_card_describes_the_int8_form(name: str) -> None:
         "the same model otherwise"
     )
     assert card(name)["figures"]["mean_iou"] - described["mean_iou"] <= MOST_LOSS
-    # Streets in a picture of a cat are doubtful; without VNNI, sums may be cut off, and 12 % differ with AVX2.
+    # Streets in a picture of a cat are doubtful; without VNNI sums may be cut off: 12 % differ with AVX2.
     most = {"default": 0.03, "street": 0.1 if _core.has_int8_products() else 0.15}[name]
     for engine in ("onnxruntime", "openvino"):
         labels = load(name, precision="int8", engine=engine)(EXAMPLES / "chelsea.png").labels
