@@ -9,8 +9,8 @@ from pixelwise.inference.predictor import Predictor
 
 
 def learnt_by(predictor: Predictor, dataset: LabelledImages) -> int | None:
-    """How many images of the data set the model learnt from. An image counts if its file is the same,
-    whatever its name. None if the model has no record, or if the images are not files.
+    """How many images of the data set the model learnt from, by content, or by the ids of VOC and CamVid;
+    see data/checks/learnt_pictures.py. None if the model has no record, or if the images are not files.
     """
     if not predictor.info.learnt_from:
         return None

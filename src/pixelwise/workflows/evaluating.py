@@ -53,7 +53,7 @@ def evaluate(
     """
     dataset = labelled_images(data, split, class_names, head)
     judged, dataset = _judged(model, dataset, head, classes, allow_missing, options)
-    return _knowing(judge(judged, dataset, on_image, details), judged, dataset)
+    return _with_known_pictures(judge(judged, dataset, on_image, details), judged, dataset)
 
 
 def report_on(
@@ -88,7 +88,7 @@ def report_on(
         if on_image is not None:
             on_image(dataset.name, done, len(dataset))
 
-    judgement = _knowing(judge(judged, dataset, tell, details), judged, dataset)
+    judgement = _with_known_pictures(judge(judged, dataset, tell, details), judged, dataset)
     plain = split == "val" and ids is None and classes is None and not _changed(options)
     left_out = _left_out(model, data) if plain else None
     made: dict[str, Any] = {"model": model, "data": dataset.name, "left_out": left_out}
@@ -146,7 +146,7 @@ def _judged(
     return judged, dataset if classes is None else dataset.select(classes)
 
 
-def _knowing(evaluation: Evaluation, judged: Judged, dataset: LabelledImages) -> Evaluation:
+def _with_known_pictures(evaluation: Evaluation, judged: Judged, dataset: LabelledImages) -> Evaluation:
     """The evaluation with the number of its images that the model learnt from."""
     known = None if isinstance(judged, MaskFolder) else learnt_by(judged, dataset)
     return replace(evaluation, in_training=known)

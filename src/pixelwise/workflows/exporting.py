@@ -18,7 +18,7 @@ from pixelwise.inference.engines.crf_engine import CRFEngine
 from pixelwise.inference.engines.engine import Engine
 from pixelwise.inference.engines.onnx import OnnxEngine
 from pixelwise.inference.engines.registry import with_crf
-from pixelwise.inference.model_files.card import knowing
+from pixelwise.inference.model_files.card import with_record
 from pixelwise.inference.model_files.model_file import ModelInfo, bundled_names, read_model
 from pixelwise.inference.model_files.onnx_file import checked_metadata
 from pixelwise.inference.normalisation import Normalisation
@@ -144,7 +144,7 @@ def _source(run: str | Path, head: str | None) -> _Source:
     if is_file:
         content, source = read_model(run)
         info = ModelInfo.from_metadata(checked_metadata(content, source), source)
-        return _Source(None, content, knowing(info, run))
+        return _Source(None, content, with_record(info, run))
     from pixelwise.models.layers.frozen_batch_norm import fold_batch_norm
     from pixelwise.models.surgery.border_rows import narrow_borders
 

@@ -23,7 +23,7 @@ from pixelwise.inference.engines.engine import Engine
 from pixelwise.inference.engines.onnx import OnnxEngine
 from pixelwise.inference.engines.openvino import OpenVinoEngine
 from pixelwise.inference.model_files import openvino_file, torchscript_file
-from pixelwise.inference.model_files.card import knowing
+from pixelwise.inference.model_files.card import with_record
 from pixelwise.inference.model_files.int8_forms import expect_int8, int8_pays, is_int8
 from pixelwise.inference.model_files.model_file import ModelInfo, bundled_names, read_model
 from pixelwise.inference.normalisation import Normalisation
@@ -64,7 +64,7 @@ def open_model(
         made = OpenVinoEngine(model, threads, source, precision, bundled, place)
     else:
         made = OnnxEngine(model, threads, source, place)
-    info = knowing(ModelInfo.from_metadata(made.metadata, source), name_or_path)
+    info = with_record(ModelInfo.from_metadata(made.metadata, source), name_or_path)
     precision = _precision_of_file(info, precision, source)
     batched = isinstance(made, OnnxEngine) and made.device != "cpu" and made.takes_batches
     whole = Batching(made) if isinstance(made, OnnxEngine) and batched else made

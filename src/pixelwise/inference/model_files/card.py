@@ -13,7 +13,7 @@ def card_of(name: str) -> dict[str, Any]:
     return dict(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else {}
 
 
-def knowing(info: ModelInfo, model: object) -> ModelInfo:
+def with_record(info: ModelInfo, model: object) -> ModelInfo:
     """The metadata of a model; of a bundled one, with the pictures it learnt from, which its card has."""
     if str(model) not in bundled_names():
         return info

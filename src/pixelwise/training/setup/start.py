@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from pixelwise.core.errors import EXTRAS, MissingExtraError, TrainingError
-from pixelwise.inference.model_files.card import knowing
+from pixelwise.inference.model_files.card import with_record
 from pixelwise.inference.model_files.model_file import ModelInfo, bundled_names, read_model
 from pixelwise.inference.model_files.onnx_file import checked_metadata
 from pixelwise.models.weights.tensor_files import fault_of, read_imported
@@ -60,7 +60,7 @@ def start_of(place: str) -> Start:
 
 def _exported(place: str) -> Start:
     content, source = read_model(place)
-    info = knowing(ModelInfo.from_metadata(checked_metadata(content, source), source), place)
+    info = with_record(ModelInfo.from_metadata(checked_metadata(content, source), source), place)
     recipe = info.training.get("recipe")
     norm = recipe.get("batch_norm", "frozen") if isinstance(recipe, dict) else None
     if norm is None:
