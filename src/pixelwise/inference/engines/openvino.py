@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from pixelwise import _core
 from pixelwise.core.errors import MissingExtraError, ModelError
 from pixelwise.core.pictures.memory_budget import PICTURES
 from pixelwise.core.precision import for_inference
@@ -55,7 +56,8 @@ class OpenVinoEngine:
     for its own files.
 
     precision: of floating-point numbers: "bfloat16" on processors with such arithmetic, else float32. What
-    an int8 file holds in int8 stays so.
+    an int8 file holds in int8 is computed so where the processor has instructions for it. Elsewhere OpenVINO
+    would add two products in 16 bits, which cuts off large sums.
     bundled: the file ships with pixelwise, so its tensors are not checked for pictures of usual size. Scoring
     in a process that was forked later raises ModelError if the calls run in OpenVINO's threads: they do not
     exist in the new process, which would wait for them forever.
@@ -118,6 +120,8 @@ class OpenVinoEngine:
         self._expect_room((USUAL_SIDE, USUAL_SIDE))
         try:
             net, self._stride = without_upsampling(self._model)
+            if place == "CPU" and not _core.has_int8_products():
+                _keep_from_int8(net)
             self._net = core.compile_model(net, place, options)
         except RuntimeError as problem:
             raise incomplete(self._source, problem) from problem
@@ -175,6 +179,17 @@ class OpenVinoEngine:
         if self._stride > 1:
             return coarse(scores, self._stride, image.shape[:2])
         return np.array(scores, np.float32)  # what OpenVINO returns is its own memory
+
+
+def _keep_from_int8(net: Any) -> None:
+    """Store weights of int8 as the floating-point numbers that they stand for, so that layers with them are
+    computed in these.
+    """
+    from openvino import passes
+
+    manager = passes.Manager()
+    manager.register_pass(passes.ConstantFolding())
+    manager.run_passes(net)
 
 
 def _sizes(port: Any) -> list[int | None]:
