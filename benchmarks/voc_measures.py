@@ -1,11 +1,12 @@
 """What further measures are worth to `default`: short courses of the recipe voc, each changed in one place.
 
-    python benchmarks/voc_measures.py voc:PATH FOLDER [--measures NAME ...] [--steps 400]
+    python benchmarks/voc_measures.py voc:PATH FOLDER [--measures NAME ...] [--steps 400] [--seed 0]
 
 "none": the recipe. "blur": half of the pictures blurred, by up to 1.5 pixels. "auxiliary": a second score on
 the features of stride 16, whose loss counts 0.4 (PSPNet, Zhao et al. 2017, section 3.3). "distilled": half of
-the loss is the cross entropy with the probabilities of `default`, which learnt ten times as long. Each makes
-a run below FOLDER, which goes on if it was stopped. Judged on the val split: 21 classes, single scale, the
+the loss is the cross entropy with the probabilities of `default`, which learnt ten times as long. "resnet": a
+ResNet-50 of half the width as the trunk, with the weights --resnet that resnet_half.py made. Each makes a run
+below FOLDER, which goes on if it was stopped. Judged on the val split: 21 classes, single scale, the
 running mean of the weights.
 """
 
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import resnet_half  # noqa: F401  its backbone is registered
 import torch
 from PIL import Image, ImageFilter
 from torch import nn
@@ -33,7 +35,7 @@ from pixelwise.training.losses.registry import register
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.setup.recipe_net import build_net
 
-MEASURES = ("none", "blur", "auxiliary", "distilled")
+MEASURES = ("none", "blur", "auxiliary", "distilled", "resnet")
 SETTINGS: dict[str, Any] = {"warmup_steps": 40, "ema": 0.99}
 MOST_BLUR = 1.5
 LIKE_SKIP_FCN = {
@@ -145,6 +147,8 @@ CHANGES: dict[str, dict[str, Any]] = {
     "blur": {},
     "auxiliary": {"net": "skip_fcn_auxiliary", "losses": "cross_entropy+0.4*auxiliary"},
     "distilled": {"net": "skip_fcn_taught", "losses": "0.5*cross_entropy+0.5*distilled"},
+    # Frozen up to stride 4, as the recipe's trunk is.
+    "resnet": {"backbone": "resnet50_half", "freeze_stages": 1},
 }
 
 
@@ -154,12 +158,18 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--measures", nargs="+", choices=MEASURES, default=MEASURES)
     parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--resnet", type=Path, help="weights for the measure resnet")
     given = parser.parse_args()
+    if "resnet" in given.measures and given.resnet is None:
+        parser.error("the measure resnet needs weights: --resnet FILE")
+    CHANGES["resnet"]["backbone_weights"] = str(given.resnet)
     val = open_dataset(given.data, "val")
     for measure in given.measures:
         train = open_dataset(given.data, "train")
-        run = given.folder / measure
-        settings = {**SETTINGS, **CHANGES[measure], "steps": given.steps, "evaluate_every": given.steps}
+        run = given.folder / (measure if given.seed == 0 else f"{measure}_seed{given.seed}")
+        lengths = {"steps": given.steps, "evaluate_every": given.steps, "seed": given.seed}
+        settings = {**SETTINGS, **CHANGES[measure], **lengths}
         learnt = pixelwise.train(
             "voc",
             blurred(train) if measure == "blur" else train,
@@ -169,7 +179,9 @@ def main() -> None:
             **settings,
         )
         print(f"{measure:10} mean IoU {100 * learnt.history[-1]['mean_iou']:.1f} %", flush=True)
-    print(f"{len(val)} images, single scale, {given.steps} steps. Convention: {CONVENTION}.")
+    print(
+        f"{len(val)} images, single scale, {given.steps} steps, seed {given.seed}. Convention: {CONVENTION}."
+    )
 
 
 if __name__ == "__main__":

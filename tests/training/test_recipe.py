@@ -30,7 +30,9 @@ def test_settings_are_read_as_their_field_s_type() -> None:
     )
     assert (changed.steps, changed.scale, changed.mirror) == (7, (0.5, 2.0), False)
     assert (changed.learning_rate, changed.classes, changed.skips) == (1e-4, "a,b", (16,))
-    assert changed.override(["classes=none", "skips="]).classes is None
+    emptied = changed.override(["classes=none", "skips="])
+    assert (emptied.classes, emptied.skips) == (None, ())
+    assert changed.override(["skips=none"]).skips == ()
     assert PLAIN.steps != 7
 
 

@@ -84,8 +84,9 @@ def _parse(text: str, kind: typing.Any) -> object:
     if isinstance(kind, types.UnionType):
         return None if text in ("", "none", "None") else _parse(text, typing.get_args(kind)[0])
     if typing.get_origin(kind) is tuple:
-        items = [item for item in text.strip("()[] ").split(",") if item.strip()]
         arguments = typing.get_args(kind)
+        empty = arguments[-1] is Ellipsis and text.strip().lower() == "none"
+        items = [] if empty else [item for item in text.strip("()[] ").split(",") if item.strip()]
         if arguments[-1] is not Ellipsis and len(items) != len(arguments):
             raise ValueError
         return tuple(_parse(item.strip(), arguments[0]) for item in items)

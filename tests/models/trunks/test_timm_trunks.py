@@ -129,6 +129,17 @@ def test_weights_of_another_net_are_rejected_by_shape(tmp_path: Path) -> None:
         load_by_order(net, {"w": torch.zeros(2, 3), "b": torch.zeros(3)})
 
 
+def test_weights_may_lack_the_counters_of_batches() -> None:
+    """Caffe's have none, and those of old torch versions neither."""
+    source = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 1), torch.nn.BatchNorm2d(4))
+    source.state_dict()["1.running_mean"].normal_()
+    tensors = {name: value for name, value in source.state_dict().items() if "num_batches" not in name}
+    for given in (tensors, {f"model.{name}": value for name, value in tensors.items()}, source.state_dict()):
+        net = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 1), torch.nn.BatchNorm2d(4))
+        load_by_order(net, given)
+        assert all(torch.equal(net.state_dict()[name], value) for name, value in tensors.items())
+
+
 @pytest.mark.parametrize("name", ["damaged.pth", "damaged.safetensors", "absent.pth"])
 def test_weight_files_that_cannot_be_read_are_named(tmp_path: Path, name: str) -> None:
     if name.startswith("damaged"):

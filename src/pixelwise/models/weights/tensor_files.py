@@ -167,9 +167,10 @@ def read_imported(path: Path) -> dict[str, torch.Tensor] | None:
 
 def load_by_order(net: nn.Module, tensors: Mapping[str, torch.Tensor]) -> None:
     """Copy tensors into the net's state one by one; names are ignored unless they are the net's, which then
-    tell the order: .safetensors files have one of their own. Raises ModelError unless count and shapes agree.
+    tell the order: .safetensors files have one of their own. How many batches a normalisation has seen is
+    no weight and may be missing. Raises ModelError unless count and shapes agree.
     """
-    target = net.state_dict()
+    target, tensors = _weights(net.state_dict()), _weights(tensors)
     if target.keys() == tensors.keys():
         tensors = {name: tensors[name] for name in target}
     if len(target) != len(tensors):
@@ -182,4 +183,9 @@ def load_by_order(net: nn.Module, tensors: Mapping[str, torch.Tensor]) -> None:
                 f"{own} is {tuple(place.shape)}, but the weights' {name} is {tuple(tensor.shape)}",
                 "take weights of this net",
             )
-    net.load_state_dict(dict(zip(target, tensors.values(), strict=True)))
+    net.load_state_dict(dict(zip(target, tensors.values(), strict=True)), strict=False)
+
+
+def _weights(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The tensors without the counters of batches."""
+    return {name: tensor for name, tensor in tensors.items() if not name.endswith(".num_batches_tracked")}
