@@ -1,6 +1,7 @@
 """A model knows the pictures that it learnt from, and an evaluation on them says so."""
 
 import dataclasses
+import json
 import shutil
 from pathlib import Path
 
@@ -10,13 +11,17 @@ from PIL import Image
 from squares_runs import run_squares
 
 from pixelwise import evaluate, export, load
+from pixelwise.cli.crf_search_report import show as show_search
 from pixelwise.cli.evaluation_report import show
+from pixelwise.cli.export_report import show as show_export
 from pixelwise.core.errors import TrainingError
 from pixelwise.core.fingerprints import packed, unpacked
+from pixelwise.crf.parameter_search import Ranges
 from pixelwise.data import open_dataset
 from pixelwise.data.checks.learnt_pictures import fingerprints_of
 from pixelwise.evaluation.training_pictures import cautions
 from pixelwise.training import checkpoint
+from pixelwise.workflows.crf_search import prepare_search
 from pixelwise.workflows.evaluating import report_on
 
 pytestmark = pytest.mark.slow  # trains, exports, or starts many processes
@@ -124,6 +129,21 @@ def test_the_command_and_the_page_caution(
     assert sentence in (tmp_path / "report/index.html").read_text(encoding="utf-8")
     show(report_on(str(run), f"folder:{squares}", "val", report=tmp_path / "other"))
     assert "Caution" not in capsys.readouterr().out + (tmp_path / "other/index.html").read_text("utf-8")
+
+
+def test_a_search_for_the_crf_and_an_export_caution_too(
+    run: Path, squares: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for split, said in (("train", True), ("val", False)):
+        few = Ranges((5, 10, 5), (50, 100, 50), (3, 10, 7))
+        show_search(prepare_search(run, f"folder:{squares}", tmp_path / f"{split}.json", split, ranges=few))
+        searched = " ".join(capsys.readouterr().out.split())
+        assert ("learnt from 12 of these 12 images. These parameters" in searched) == said
+        assert json.loads((tmp_path / f"{split}.json").read_text())["search"]["in_training"] == 12 * said
+        data = f"folder:{squares}"
+        show_export(export(run, tmp_path / f"{split}.onnx", precision="float16", data=data, split=split))
+        exported = " ".join(capsys.readouterr().out.split())
+        assert ("learnt from 12 of these 12 images. The loss" in exported) == said
 
 
 def test_a_checkpoint_with_a_damaged_record_is_refused(run: Path, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ def show(search: "CRFSearch") -> None:
     """Score the images, run the search and print each trial as it comes."""
     from pixelwise.crf.parameter_search import best
     from pixelwise.evaluation.metrics.confusion import CONVENTION
+    from pixelwise.evaluation.training_pictures import learnt
 
     images = len(search.scored)
     with progress("scoring", images) as tell:
@@ -30,6 +31,8 @@ def show(search: "CRFSearch") -> None:
         note("warning: no trial beats the result without CRF; try other ranges")
     say(f"{_shown(found.best)}; without CRF {without:.2%}; {images} images, {len(found.trials)} trials")
     say(f"Convention: {CONVENTION}.")
+    if found.in_training:
+        say(f"{learnt(found.in_training, images)} These parameters may not suit pictures that are new to it.")
     say(f"{found.path}: use it with --crf-preset; {found.surface} shows the surface")
 
 

@@ -12,6 +12,8 @@ _FEW_PICTURES = 16
 
 def show(made: "Exported") -> None:
     """Print the size of the file and what its precision costs."""
+    from pixelwise.evaluation.training_pictures import learnt
+
     if made.steps is not None and made.planned is not None and made.steps < made.planned:
         best = ", the best on the held-out pictures" if made.is_best else ""
         note(f"note: this is the net after step {made.steps} of {made.planned}{best}")
@@ -35,5 +37,9 @@ def show(made: "Exported") -> None:
             f"mean IoU on {made.images} images: {before:.2%} in float32, {after:.2%} in {made.precision} "
             f"({100 * (after - before):+.2f} points)"
         )
+        if made.in_training:
+            say(
+                f"{learnt(made.in_training, made.images)} The loss may differ on pictures that are new to it."
+            )
     elif made.precision != "float32":
         say("measure what this costs on labelled pictures: --data KIND:PATH, or pixelwise eval")

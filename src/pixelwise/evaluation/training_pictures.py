@@ -18,13 +18,17 @@ def learnt_by(predictor: Predictor, dataset: LabelledImages) -> int | None:
     return sum(not learnt.isdisjoint(one) for one in pictures) if pictures else None
 
 
+def learnt(known: int, images: int) -> str:
+    """The sentence that the model learnt from `known` of the images."""
+    return f"Caution: the model learnt from {known:,} of these {images:,} images."
+
+
 def cautions(result: dict[str, Any]) -> list[str]:
     """Sentences on such images, for readers of `Evaluation.to_dict`."""
     found = []
     if known := result["in_training"]:
         found.append(
-            f"Caution: the model learnt from {known:,} of these {result['images']:,} images. Expect "
-            "lower figures on pictures that it has not seen."
+            f"{learnt(known, result['images'])} Expect lower figures on pictures that it has not seen."
         )
     if left_out := result.get("left_out"):
         found.append(

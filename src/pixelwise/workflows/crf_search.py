@@ -13,6 +13,7 @@ from pixelwise.data.spec import open_dataset, without_folders
 from pixelwise.evaluation.crf_scores import ScoredImages, at_random, evenly
 from pixelwise.evaluation.metrics import confusion
 from pixelwise.evaluation.report.search_surface import draw_surface
+from pixelwise.evaluation.training_pictures import learnt_by
 from pixelwise.workflows.evaluating import as_learnt
 from pixelwise.workflows.loading import load
 
@@ -20,7 +21,8 @@ from pixelwise.workflows.loading import load
 @dataclass(frozen=True)
 class FoundPreset:
     """A preset file and a picture of the mean IoU around it. `best`: the best of `trials`; `without_crf`: the
-    mean IoU, in [0, 1], of the same images without a CRF.
+    mean IoU, in [0, 1], of the same images without a CRF. in_training: how many of these images the model
+    learnt from, None if that is not known.
     """
 
     path: Path
@@ -29,6 +31,7 @@ class FoundPreset:
     trials: tuple[Trial, ...]
     without_crf: float
     images: int
+    in_training: int | None
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,8 @@ class CRFSearch:
         surface = _surface(self.output)
         write_atomically(self.output, lambda file: file.write(preset.to_json(record).encode()))
         write_picture(surface, draw_surface(trials, top.point.w1, without_crf))
-        return FoundPreset(self.output, surface, top, tuple(trials), without_crf, len(self.scored))
+        images, known = len(self.scored), self.record["in_training"]
+        return FoundPreset(self.output, surface, top, tuple(trials), without_crf, images, known)
 
 
 def search_crf(
@@ -136,6 +140,7 @@ def prepare_search(
         "model": predictor.identity,
         "data": where,
         "images": len(scored),
+        "in_training": learnt_by(predictor, dataset),
         "seed": seed,
         "classes": list(predictor.classes.names),
     }

@@ -39,7 +39,8 @@ class Exported:
     steps of `planned` is how long the net had learnt; None for nets that are not from a run. is_best: it is
     the best net by the held-out pictures and not the last. bytes: the size of all files. pictures: how many
     it was calibrated on; changed: the share of their pixels that have another label than in float32.
-    mean_iou: in float32 and in the file's precision, on `images` of the data that was given.
+    mean_iou: in float32 and in the file's precision, on `images` of the data that was given, of which the
+    model learnt from `in_training`, None if that is not known.
     """
 
     path: Path
@@ -54,6 +55,7 @@ class Exported:
     changed: float | None = None
     mean_iou: tuple[float, float] | None = None
     images: int = 0
+    in_training: int | None = None
 
 
 def export(
@@ -266,6 +268,7 @@ def _accuracy(before: Predictor, candidate: Path, data: Data, split: str) -> dic
     return {
         "mean_iou": (first.summary()["mean_iou"], second.summary()["mean_iou"]),
         "images": first.images,
+        "in_training": first.in_training,
     }
 
 
