@@ -105,6 +105,29 @@ def test_onnx_runtime_s_tools_for_quantization_take_the_file(exported: Path, tmp
     expect_quantizable(path)
 
 
+def test_a_bias_may_belong_to_large_and_small_weights(tmp_path: Path) -> None:
+    """torch stores equal biases once; only large weights are stored as float16."""
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.large, self.small, self.other = (
+                nn.Conv2d(*of) for of in ((3, 512, 1), (3, 3, 1), (512, 3, 1))
+            )
+            for layer in (self.large, self.small, self.other):
+                nn.init.constant_(layer.bias, 0.5)
+
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            image = image.float()
+            scores: torch.Tensor = self.small(image) + self.other(self.large(image))
+            return scores
+
+    assert export_onnx(Net().eval(), INFO, tmp_path / "net.onnx") < 0.02
+    biases = [tensor for tensor in onnx.load(tmp_path / "net.onnx").graph.initializer if tensor.dims[0] == 3]
+    assert [1, 1] in [list(tensor.dims[1:]) for tensor in biases]
+    expect_quantizable(tmp_path / "net.onnx")
+
+
 def test_large_weights_are_stored_in_half(net: SkipFCN, tmp_path: Path, exported: Path) -> None:
     export_onnx(net, INFO, tmp_path / "full.onnx", half_weights=False)
     kinds = {
