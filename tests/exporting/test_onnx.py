@@ -114,8 +114,9 @@ def test_a_bias_may_belong_to_large_and_small_weights(tmp_path: Path) -> None:
             self.large, self.small, self.other = (
                 nn.Conv2d(*of) for of in ((3, 512, 1), (3, 3, 1), (512, 3, 1))
             )
-            for layer in (self.large, self.small, self.other):
-                nn.init.constant_(layer.bias, 0.5)
+            for name, parameter in self.named_parameters():
+                if name.endswith(".bias"):
+                    nn.init.constant_(parameter, 0.5)
 
         def forward(self, image: torch.Tensor) -> torch.Tensor:
             image = image.float()
