@@ -10,6 +10,7 @@ from pixelwise.models.layers.frozen_batch_norm import (
     FrozenBatchNormConv2d,
     fold_batch_norm,
     freeze_batch_norm,
+    unfold_batch_norm,
 )
 
 
@@ -78,6 +79,13 @@ def test_a_normalisation_without_a_convolution_before_it_is_frozen_by_itself() -
     assert freeze_batch_norm(net, torch.zeros(1, 3, 4, 4)) == 1
     assert torch.allclose(net.train()(x), expected, atol=1e-6)
     assert len(list(net.parameters())) == 2, "scale and shift still learn"
+    folded = copy.deepcopy(net)
+    fold_batch_norm(folded)
+    assert torch.allclose(folded(x), expected, atol=1e-6)
+    state = unfold_batch_norm(folded.state_dict(), net)
+    assert state.keys() == net.state_dict().keys()
+    for name, tensor in net.state_dict().items():
+        assert torch.allclose(state[name], tensor, atol=1e-6), name
 
 
 def test_a_normalisation_without_running_statistics_cannot_be_frozen() -> None:

@@ -129,6 +129,31 @@ def test_weights_of_another_net_are_rejected_by_shape(tmp_path: Path) -> None:
         load_by_order(net, {"w": torch.zeros(2, 3), "b": torch.zeros(3)})
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("test_byobnet", "test_convnext", "test_efficientnet", "test_mambaout", "test_nfnet", "test_resnet"),
+        *("test_vit", "hrnet_w18_small", "densenet121", "resnetv2_50"),
+    ],
+)
+def test_a_trunk_takes_the_weights_of_its_classifier_from_a_file(tmp_path: Path, name: str) -> None:
+    """timm's wrappers rename tensors in different ways."""
+    torch.manual_seed(0)
+    classifier = timm.create_model(name).eval()
+    save_file(
+        {key: value.clone() for key, value in classifier.state_dict().items()}, tmp_path / "net.safetensors"
+    )
+    trunk = backbone(name, str(tmp_path / "net.safetensors")).eval()
+    side = trunk.layout.padded(160, trunk.levels[-1].stride)
+    picture = torch.rand(1, 3, side, side) - 0.5
+    with torch.no_grad():
+        found = trunk(picture)[-1]
+        expected = classifier.forward_intermediates(picture, intermediates_only=True)[-1]
+    if expected.shape != found.shape:
+        expected = expected.permute(0, 3, 1, 2)
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)
+
+
 def test_weights_may_lack_the_counters_of_batches() -> None:
     """Caffe's have none, and those of old torch versions neither."""
     source = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 1), torch.nn.BatchNorm2d(4))

@@ -6,11 +6,13 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+import timm
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 from squares_runs import run_squares
 
-from pixelwise import load
+from pixelwise import export, load
 from pixelwise.core.errors import MissingExtraError, ModelError, TrainingError
 from pixelwise.exporting.onnx import export_onnx
 from pixelwise.models.layers.frozen_batch_norm import fold_batch_norm
@@ -65,6 +67,30 @@ def test_an_export_continues_as_its_run_does(squares: Path, tmp_path: Path) -> N
     assert torch.allclose(start.eval()(picture), net(picture), atol=1e-4)
     _, later = load_run(tmp_path / "next")
     assert later.training["recipe"]["init_from"] == "model.onnx", "the record does not say where it lay"
+
+
+def test_an_export_of_a_net_that_normalises_before_convolutions_is_a_whole_start(
+    squares: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its normalisations are layers of their own in the file."""
+    torch.manual_seed(0)
+    classifier = timm.create_model("resnetv2_18")
+    for name, tensor in classifier.state_dict().items():
+        if name.endswith(("running_mean", "running_var")):
+            tensor.uniform_(0.5, 1)
+    save_file(classifier.state_dict(), tmp_path / "weights.safetensors")
+    trunk = ("backbone=resnetv2_18", "batch_norm=frozen", "workers=0")
+    weights = f"backbone_weights={tmp_path / 'weights.safetensors'}"
+    assert run_squares(squares, tmp_path / "run", *trunk, weights, "steps=2")
+    export(tmp_path / "run", tmp_path / "model.onnx")
+    start = f"init_from={tmp_path / 'model.onnx'}"
+    capsys.readouterr()
+    assert run_squares(squares, tmp_path / "next", *trunk, "backbone_weights=none", start, "steps=1")
+    assert "dropped" not in capsys.readouterr().err
+    net, _ = load_run(tmp_path / "run")
+    again = build_net(Recipe("r", "d").override(recipe_of(tmp_path / "run", tmp_path / "model.onnx")), 2)
+    picture = torch.rand(1, 3, 65, 65) * 255
+    assert torch.allclose(again.eval()(picture), net.eval()(picture), atol=1e-2)
 
 
 def recipe_of(run: Path, model: Path) -> list[str]:

@@ -207,8 +207,15 @@ def _levels(trunk: nn.Module) -> tuple[Level, ...]:
 
 
 def _copy_by_name(classifier: nn.Module, trunk: nn.Module) -> None:
-    source, target = classifier.state_dict(), trunk.state_dict()
-    missing = [name for name in target if name not in source]
-    if missing:
+    """Copy the classifier's tensors into a trunk, whose names of them differ: timm's wrapping writes the dots
+    of a flattened sequence as underscores, and two wrappers add a word in front.
+    """
+    source = {_plain(name): tensor for name, tensor in classifier.state_dict().items()}
+    wanted = {name: _plain(name.removeprefix("net.").removeprefix("model.")) for name in trunk.state_dict()}
+    if missing := [name for name, plain in wanted.items() if plain not in source]:
         raise ModelError(f"the classifier has no tensors for {', '.join(missing[:5])} of the backbone")
-    trunk.load_state_dict({name: source[name] for name in target})
+    trunk.load_state_dict({name: source[plain] for name, plain in wanted.items()})
+
+
+def _plain(name: str) -> str:
+    return name.replace(".", "_")
