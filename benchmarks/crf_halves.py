@@ -6,7 +6,8 @@ The split is cut into two halves, every other id in order. Parameters are search
 crf-search` does and judged on the other; the counts of both are added, so that every picture is judged once.
 Prints Markdown: the presets, the metrics over all pictures with the CRF's gain and its confidence, and the
 curves near void and near class borders. The published presets are judged on all pictures for comparison.
---short searches on the first half alone, in the coarse round and one finer, and judges on the second alone.
+--short searches in the coarse round and one finer alone. --first searches on the first half alone, and judges
+on the second alone.
 FOLDER keeps scores and trials: an interrupted run goes on from there. --plot FILE.png draws the curves near
 void, as figure 5 of Chen et al. 2015 has them; it needs matplotlib.
 """
@@ -57,7 +58,8 @@ def main() -> None:
     parser.add_argument("data")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--split", default="val")
-    parser.add_argument("--short", action="store_true", help="fewer trials, on the first half alone")
+    parser.add_argument("--short", action="store_true", help="fewer trials")
+    parser.add_argument("--first", action="store_true", help="search on the first half, judge on the second")
     parser.add_argument("--plot", type=Path)
     options = parser.parse_args()
 
@@ -67,12 +69,13 @@ def main() -> None:
     loaded = load(options.model, threads=1)
     predictor = Predictor(Remembering(loaded.engine), loaded.info, loaded.identity)
     print_void(dataset)
-    if options.short:
-        preset = find(predictor, halves[0], options.folder, few)
+    by = few if options.short else search
+    if options.first:
+        preset = find(predictor, halves[0], options.folder, by)
         dataset = halves[1]
         refined = judge(predictor, dataset, preset)
     else:
-        presets = [find(predictor, half, options.folder, search) for half in halves]
+        presets = [find(predictor, half, options.folder, by) for half in halves]
         refined = judge(predictor, halves[1], presets[0]) + judge(predictor, halves[0], presets[1])
         order = (*halves[1].entries, *halves[0].entries)
         by_id = {entry.id: one for entry, one in zip(order, refined, strict=True)}

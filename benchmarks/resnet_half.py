@@ -23,8 +23,7 @@ from pixelwise.models.weights.caffemodel import read_caffemodel
 
 BLOCKS = (3, 4, 6, 3)
 MEAN = (123.0, 117.0, 104.0)
-"""Red, green, blue. The net adds EPSILON to variances."""
-EPSILON = 1e-5
+"""Red, green, blue."""
 default_cfgs = generate_default_cfgs(
     {
         "resnet50_half": {

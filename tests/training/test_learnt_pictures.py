@@ -143,7 +143,7 @@ def test_a_search_for_the_crf_and_an_export_caution_too(
         data = f"folder:{squares}"
         show_export(export(run, tmp_path / f"{split}.onnx", precision="float16", data=data, split=split))
         exported = " ".join(capsys.readouterr().out.split())
-        assert ("learnt from 12 of these 12 images. The loss" in exported) == said
+        assert ("learnt from 12 of these 12 images. What this costs" in exported) == said
 
 
 def test_a_checkpoint_with_a_damaged_record_is_refused(run: Path, tmp_path: Path) -> None:

@@ -38,8 +38,6 @@ def show(made: "Exported") -> None:
             f"({100 * (after - before):+.2f} points)"
         )
         if made.in_training:
-            say(
-                f"{learnt(made.in_training, made.images)} The loss may differ on pictures that are new to it."
-            )
+            say(f"{learnt(made.in_training, made.images)} What this costs on other pictures may differ.")
     elif made.precision != "float32":
         say("measure what this costs on labelled pictures: --data KIND:PATH, or pixelwise eval")

@@ -28,7 +28,7 @@ def make_quantizable(graph: Any) -> None:
     }
 
     def moves(node: Any) -> bool:
-        """Whether the bias of a node does."""
+        """Whether the bias of the node moves to an Add."""
         return node.op_type == "Conv" and len(node.input) == 3 and node.input[1] in behind
 
     staying = {name for node in graph.node for name in (node.input[:2] if moves(node) else node.input)}

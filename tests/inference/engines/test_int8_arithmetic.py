@@ -8,6 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pixelwise import _core
+from pixelwise.core.types import Scores
+from pixelwise.inference.engines.openvino import OpenVinoEngine
+from pixelwise.inference.model_files.model_file import read_model
+
 EMULATOR = shutil.which("qemu-x86_64")
 SCORING = """
 import sys
@@ -22,15 +27,29 @@ np.save(file, load("street", precision="int8", engine=engine, threads=1).engine.
 """
 
 
-def scores(
-    engine: str, file: Path, products: str, *emulator: str
-) -> "np.ndarray[tuple[int, ...], np.dtype[np.float32]]":
+@pytest.mark.parametrize("products", [True, False])
+def test_openvino_computes_in_int8_only_where_it_is_exact(
+    monkeypatch: pytest.MonkeyPatch, products: bool
+) -> None:
+    pytest.importorskip("openvino")
+    monkeypatch.setattr(_core, "has_int8_products", lambda: products)
+    engine = OpenVinoEngine(read_model("street", int8=True)[0], 1, bundled=True)
+    layers = [layer.get_rt_info() for layer in engine._net.get_runtime_model().get_ops()]
+    convolutions = [layer for layer in layers if "Convolution" in str(layer["layerType"].astype(str))]
+    assert len(convolutions) > 50
+    in_int8 = [layer for layer in convolutions if layer["runtimePrecision"].astype(str) in ("i8", "u8")]
+    assert bool(in_int8) == products
+
+
+def scores(engine: str, file: Path, products: str, *emulator: str) -> Scores:
     command = [*emulator, sys.executable, "-c", SCORING, engine, str(file), products]
-    subprocess.run(command, check=True, capture_output=True, timeout=300)
-    found: np.ndarray[tuple[int, ...], np.dtype[np.float32]] = np.load(file)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    found: Scores = np.load(file)
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(EMULATOR is None, reason="no emulator of other processors: apt-get install qemu-user")
 @pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
 def test_a_processor_without_int8_products_scores_alike(engine: str, tmp_path: Path) -> None:

@@ -31,9 +31,10 @@ class OnnxEngine:
     `model` is a path or the bytes of a file that keeps the contract of model_file.py, `source` its name in
     messages. Raises ModelError for files that hold more than onnx_file.py allows, before they are run, and
     for pictures for which a model exceeds the memory budget. Idle threads sleep instead of spinning, because
-    other threads need the processor (decoding, encoding). int8 gives the same numbers on every processor:
-    those without instructions for it would add two products in 16 bits, which cuts off large sums, and take
-    unsigned weights instead, which is slower.
+    other threads need the processor (decoding, encoding).
+
+    On x86-64 processors without instructions for int8 ONNX Runtime would add pairs of products in 16 bits,
+    which overflows. x64quantprecision makes it convert the weights to unsigned numbers there: slower, exact.
     """
 
     def __init__(

@@ -57,7 +57,7 @@ class OpenVinoEngine:
 
     precision: of floating-point numbers: "bfloat16" on processors with such arithmetic, else float32. What
     an int8 file holds in int8 is computed so where the processor has instructions for it. Elsewhere OpenVINO
-    would add two products in 16 bits, which cuts off large sums.
+    would add pairs of products in 16 bits, which overflows, so it is computed in float32 there.
     bundled: the file ships with pixelwise, so its tensors are not checked for pictures of usual size. Scoring
     in a process that was forked later raises ModelError if the calls run in OpenVINO's threads: they do not
     exist in the new process, which would wait for them forever.
@@ -121,7 +121,7 @@ class OpenVinoEngine:
         try:
             net, self._stride = without_upsampling(self._model)
             if place == "CPU" and not _core.has_int8_products():
-                _keep_from_int8(net)
+                _without_int8(net)
             self._net = core.compile_model(net, place, options)
         except RuntimeError as problem:
             raise incomplete(self._source, problem) from problem
@@ -181,12 +181,12 @@ class OpenVinoEngine:
         return np.array(scores, np.float32)  # what OpenVINO returns is its own memory
 
 
-def _keep_from_int8(net: Any) -> None:
-    """Store weights of int8 as the floating-point numbers that they stand for, so that layers with them are
-    computed in these.
-    """
-    from openvino import passes
+def _without_int8(net: Any) -> None:
+    """Replace int8 weights by their values in float32, so that these layers run in floating point."""
+    from openvino import Type, passes
 
+    if not any(op.get_type_name() == "Constant" and op.get_element_type() == Type.i8 for op in net.get_ops()):
+        return
     manager = passes.Manager()
     manager.register_pass(passes.ConstantFolding())
     manager.run_passes(net)

@@ -74,25 +74,23 @@ class FrozenBatchNorm2d(nn.Module):
         gain = self.scale * torch.rsqrt(self.running_var + self.eps)
         return gain, self.shift - self.running_mean * gain
 
-    def unfolded(self, gain: torch.Tensor, shift: torch.Tensor) -> dict[str, torch.Tensor]:
+    def unfolded(self, gain: torch.Tensor, offset: torch.Tensor) -> dict[str, torch.Tensor]:
         """The state with which `effective` gives these; the statistics stay."""
-        state = {
-            "scale": gain * torch.sqrt(self.running_var + self.eps),
-            "shift": shift + self.running_mean * gain,
-        }
-        return state | {"running_mean": self.running_mean, "running_var": self.running_var}
+        scale, shift = gain * torch.sqrt(self.running_var + self.eps), offset + self.running_mean * gain
+        statistics = {"running_mean": self.running_mean, "running_var": self.running_var}
+        return {"scale": scale, "shift": shift, **statistics}
 
 
-class ScaleAndShift(nn.Module):
-    """A FrozenBatchNorm2d after training: each channel times a number plus a number."""
+class GainAndOffset(nn.Module):
+    """A FrozenBatchNorm2d after training: each channel times `gain` plus `offset`, both (C, 1, 1)."""
 
-    def __init__(self, gain: torch.Tensor, shift: torch.Tensor) -> None:
+    def __init__(self, gain: torch.Tensor, offset: torch.Tensor) -> None:
         super().__init__()
         self.gain = nn.Parameter(gain.detach()[:, None, None])
-        self.shift = nn.Parameter(shift.detach()[:, None, None])
+        self.offset = nn.Parameter(offset.detach()[:, None, None])
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x * self.gain + self.shift
+        return x * self.gain + self.offset
 
 
 def _statistics(norm: nn.BatchNorm2d) -> tuple[torch.Tensor, torch.Tensor]:
@@ -147,8 +145,8 @@ def _behind(norm: nn.BatchNorm2d) -> list[nn.Module]:
 
 
 def fold_batch_norm(net: nn.Module) -> None:
-    """Replace every frozen batch normalisation by the equivalent convolution, or without one by
-    ScaleAndShift, in place, after training.
+    """Replace every frozen batch normalisation by the equivalent convolution, and those without a convolution
+    by a GainAndOffset, in place, after training.
     """
     for name, module in list(net.named_modules()):
         if isinstance(module, FrozenBatchNormConv2d):
@@ -156,7 +154,7 @@ def fold_batch_norm(net: nn.Module) -> None:
             module.conv.weight, module.conv.bias = nn.Parameter(weight.detach()), nn.Parameter(bias.detach())
             net.set_submodule(name, module.conv)
         elif isinstance(module, FrozenBatchNorm2d):
-            net.set_submodule(name, ScaleAndShift(*module.effective()))
+            net.set_submodule(name, GainAndOffset(*module.effective()))
 
 
 @torch.no_grad()
@@ -166,12 +164,12 @@ def unfold_batch_norm(tensors: Mapping[str, torch.Tensor], net: nn.Module) -> di
     """
     result = dict(tensors)
     for name, module in net.named_modules():
-        gain, shift = tensors.get(f"{name}.gain"), tensors.get(f"{name}.shift")
-        if isinstance(module, FrozenBatchNorm2d) and gain is not None and shift is not None:
-            if gain.numel() == shift.numel() == module.scale.numel():
-                state = module.unfolded(gain.reshape(-1), shift.reshape(-1))
+        gain, offset = tensors.get(f"{name}.gain"), tensors.get(f"{name}.offset")
+        if isinstance(module, FrozenBatchNorm2d) and gain is not None and offset is not None:
+            if gain.numel() == offset.numel() == module.scale.numel():
+                state = module.unfolded(gain.reshape(-1), offset.reshape(-1))
                 result |= {f"{name}.{key}": tensor for key, tensor in state.items()}
-                del result[f"{name}.gain"]
+                del result[f"{name}.gain"], result[f"{name}.offset"]
             continue
         weight, bias = tensors.get(f"{name}.weight"), tensors.get(f"{name}.bias")
         if not isinstance(module, FrozenBatchNormConv2d) or weight is None or bias is None:

@@ -1,6 +1,7 @@
 """timm's models as backbones that return lists of feature maps."""
 
 import copy
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -207,14 +208,20 @@ def _levels(trunk: nn.Module) -> tuple[Level, ...]:
 
 
 def _copy_by_name(classifier: nn.Module, trunk: nn.Module) -> None:
-    """Copy the classifier's tensors into a trunk, whose names of them differ: timm's wrapping writes the dots
-    of a flattened sequence as underscores, and two wrappers add a word in front.
+    """Copy the classifier's tensors into a trunk, where their names differ: timm's wrappers write the dots of
+    a flattened sequence as underscores, or put a word in front.
     """
-    source = {_plain(name): tensor for name, tensor in classifier.state_dict().items()}
-    wanted = {name: _plain(name.removeprefix("net.").removeprefix("model.")) for name in trunk.state_dict()}
+    state = classifier.state_dict()
+    source = {_plain(name): tensor for name, tensor in state.items()}
+    if len(source) < len(state):
+        raise ModelError("the backbone's tensors cannot be told apart by their names")
+    wanted = {name: _plain(_WRAPPER.sub("", name)) for name in trunk.state_dict()}
     if missing := [name for name, plain in wanted.items() if plain not in source]:
         raise ModelError(f"the classifier has no tensors for {', '.join(missing[:5])} of the backbone")
     trunk.load_state_dict({name: source[plain] for name, plain in wanted.items()})
+
+
+_WRAPPER = re.compile(r"^(net\.)?((model|body)\.)?")
 
 
 def _plain(name: str) -> str:
