@@ -148,8 +148,8 @@ CHANGES: dict[str, dict[str, Any]] = {
     "blur": {},
     "auxiliary": {"net": "skip_fcn_auxiliary", "losses": "cross_entropy+0.4*auxiliary"},
     "distilled": {"net": "skip_fcn_taught", "losses": "0.5*cross_entropy+0.5*distilled"},
-    # Frozen up to stride 4, as the recipe's trunk is.
-    "resnet": {"backbone": "resnet50_half", "freeze_stages": 1},
+    # Frozen up to stride 4, as the recipe's trunk is. Higher rates lose most of what the trunk has learnt.
+    "resnet": {"backbone": "resnet50_half", "freeze_stages": 1, "learning_rate": 1e-5},
 }
 
 
