@@ -21,13 +21,18 @@ BATCH = 25
 
 
 @pytest.mark.parametrize("batch", range(-(-COUNT // BATCH)))
-def test_hostile_annotations_are_read_or_named(batch: int, tmp_path: Path) -> None:
-    outcomes, faults = [], []
+def test_hostile_annotations_are_read_or_named(batch: int, exit_codes: set[int], tmp_path: Path) -> None:
+    faults = []
+    checked = 0
     for case in cases(BATCH, batch, tmp_path):
         outcome = run(case.arguments, tmp_path, *LOADED)
         broken = broken_rules(outcome, case.named)
         faults += [f"{case.made}: {fault}" for fault in [*broken, *left_behind(tmp_path)]]
-        outcomes.append(outcome.code)
+        exit_codes.add(outcome.code)
+        checked += 1
     assert faults == []
-    assert len(outcomes) >= len(BUILDERS)
-    assert {0, 1} <= set(outcomes), "some changes do no harm, most are refused"
+    assert checked >= len(BUILDERS)
+
+
+def test_some_changes_do_no_harm_and_others_are_refused(exit_codes: set[int]) -> None:
+    assert {0, 1} <= exit_codes, "run it together with the batches"
