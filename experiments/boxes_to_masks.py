@@ -1,6 +1,6 @@
 """How near masks made from boxes come to true ones: the dense CRF beside plain rectangles.
 
-    python benchmarks/boxes_to_masks.py voc:PATH [--split train] [--images 300] [--mean NAME,NAME,...]
+    python experiments/boxes_to_masks.py voc:PATH [--split train] [--images 300] [--mean NAME,NAME,...]
 
 Boxes are drawn around the connected parts (8 neighbours) of each class in the true masks, those of less than
 0.1 % of the picture left out. Where objects of one class touch, they share a box, and an object cut in two

@@ -1,6 +1,6 @@
 """A ResNet-50 of half the width as a backbone, with the weights of open_nsfw.
 
-    python benchmarks/resnet_half.py NET.caffemodel resnet_half.safetensors
+    python experiments/resnet_half.py NET.caffemodel resnet_half.safetensors
 
 NET.caffemodel is resnet_50_1by2_nsfw.caffemodel in the package nsfw 0.3.2 (MIT; its weights are Yahoo's
 open_nsfw, BSD 2-clause): learnt on ImageNet, then further to tell which pictures are fit to be seen at work.

