@@ -7,6 +7,7 @@ from crf_cases import blurred_unary, small_case, two_kernels
 from pixelwise import _core
 from pixelwise.crf import DenseCRF, Features, Gaussian, mean_field, terms
 from pixelwise.crf.potentials import Kernel
+from pixelwise.crf.pydensecrf.densecrf import DenseCRF2D
 
 
 @pytest.mark.parametrize("shape", [(30, 40), (4, 20, 25), (900,)])
@@ -50,3 +51,21 @@ def test_a_lattice_of_another_shape_is_refused() -> None:
 def test_widths_that_floats_cannot_resolve_name_the_kernel() -> None:
     with pytest.raises(ValueError, match=r"kernel 1: .*raise them"):
         DenseCRF(np.zeros((2, 20, 30), np.float32), [Gaussian(3), Gaussian(1e-12)])
+
+
+@pytest.mark.parametrize("kind", ["uint8", "uint16", "int8", "int64", "float16", "float64"])
+def test_costs_of_any_type_of_number_count_the_same(kind: str) -> None:
+    """Negating or adding them in their own type would wrap."""
+    unary, kernels = blurred_unary(3, 20, 30), two_kernels(small_case(3, 20, 30, 0)[1])
+    for costs in (100 * (1 - np.eye(3)), np.array([100.0, 0, 100])):
+        expected = mean_field(unary, kernels, compatibility=costs, iterations=2)
+        given = mean_field(unary, kernels, compatibility=costs.astype(kind), iterations=2)
+        np.testing.assert_array_equal(given, expected)
+
+        beliefs = []
+        for compat in (costs, costs.astype(kind)):
+            crf = DenseCRF2D(30, 20, 3)
+            crf.setUnaryEnergy(unary.reshape(3, -1))
+            crf.addPairwiseGaussian(sxy=3, compat=compat)
+            beliefs.append(np.array(crf.inference(2)))
+        np.testing.assert_array_equal(*beliefs)

@@ -86,5 +86,6 @@ def _gains(
         )
     if not np.isfinite(given).all():
         raise ValueError("compatibility holds NaN or infinite numbers")
+    given = given.astype(np.float64)  # integers may have no minus, or overflow
     gain = np.ascontiguousarray(np.diag(given) if given.ndim == 1 else -given, np.float32)
     return list(gain) if gain.ndim == 3 else [gain] * kernels

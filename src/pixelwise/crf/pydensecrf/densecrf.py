@@ -261,9 +261,10 @@ def _matrix(name: str, values: npt.ArrayLike) -> Matrix:
 def _gain(compat: Compat, labels: int) -> tuple[float, Matrix | None]:
     """The core's weight and label matrix."""
     given = np.asarray(compat)
-    if given.shape == () and given.dtype.kind == "b":
-        given = given.astype(np.float32)  # for pydensecrf, as for Python, True is the number 1
-    if given.dtype.kind not in "iuf" or not (abs(given) <= HEAVIEST).all():
+    kinds = "iufb" if given.shape == () else "iuf"  # for pydensecrf, as for Python, True is the number 1
+    numbers = given.dtype.kind in kinds
+    given = given.astype(np.float64) if numbers else given  # integers may have no minus, or overflow
+    if not numbers or not (abs(given) <= HEAVIEST).all():
         raise ValueError(
             f"compat must hold finite numbers from -{HEAVIEST:g} to {HEAVIEST:g}, got {compat!r}"
         )
