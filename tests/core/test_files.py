@@ -69,6 +69,45 @@ def test_a_file_whose_name_is_refused_takes_the_others_with_it(tmp_path: Path) -
     assert names(tmp_path) == ["taken"]
 
 
+@pytest.mark.parametrize("renamed", range(3))
+@pytest.mark.parametrize("late", [False, True])
+def test_files_that_were_there_come_back_if_the_others_cannot_be_named(
+    renamed: int, late: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Interrupted before or after any of the renames."""
+    for name in ("1", "3"):
+        (tmp_path / name).write_bytes(b"old")
+    replace = Path.replace
+    calls = iter(range(9))
+
+    def interrupted(self: Path, target: Path) -> None:
+        last = next(calls) == renamed
+        if not last or late:
+            replace(self, target)
+        if last:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_together({tmp_path / name: lambda file: file.write(b"new") for name in "123"})
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"1": b"old", "3": b"old"}
+
+
+def test_without_hard_links_replaced_files_stay_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError("Operation not permitted")
+
+    monkeypatch.setattr("os.link", refused)
+    (tmp_path / "first").write_bytes(b"old")
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(ImageError, match="taken"):
+        write_together({tmp_path / name: lambda file: file.write(b"new") for name in ("first", "taken")})
+    assert (tmp_path / "first").read_bytes() == b"new"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["first", "taken"]
+
+
 def test_a_file_is_on_the_disk_before_it_has_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -38,7 +38,8 @@ def write_atomically(path: Path, write: Write) -> None:
 def write_together(
     files: Mapping[Path, Write], before_naming: Callable[[Mapping[Path, Path]], object] | None = None
 ) -> None:
-    """Write several files, all or none: each is complete and on the disk before the first gets its name.
+    """Write several files, all or none: each is complete and on the disk before the first gets its name. If
+    one cannot get its name, files that others have replaced come back, where the disk has hard links.
 
     before_naming: called then with the paths of the complete files, by those that they will have.
 
@@ -46,7 +47,8 @@ def write_together(
     `remove_abandoned` finds.
     """
     filled: dict[Path, tuple[Path, BinaryIO]] = {}
-    named: list[Path] = []
+    replaced: dict[Path, Path] = {}  # another name of what was there before
+    new: list[Path] = []
     path = next(iter(files), Path())
     try:
         for path, write in files.items():
@@ -62,10 +64,14 @@ def write_together(
         for path, (temporary, _) in filled.items():
             if os.name == "nt":  # which renames no open file
                 filled[path][1].close()
+            if len(filled) > 1:
+                _remember(path, replaced, new)
             temporary.replace(path)
-            named.append(path)
     except BaseException as problem:
-        for leftover in [*named, *(temporary for temporary, _ in filled.values())]:
+        for place, earlier in replaced.items():
+            with suppress(OSError):
+                earlier.replace(place)
+        for leftover in [*new, *(temporary for temporary, _ in filled.values())]:
             with suppress(OSError):  # where nothing can be written there is nothing to remove
                 leftover.unlink()
         if isinstance(problem, OSError):
@@ -75,17 +81,38 @@ def write_together(
         for _, file in filled.values():
             with suppress(OSError):
                 file.close()
+        for earlier in replaced.values():
+            with suppress(OSError):
+                earlier.unlink()
+
+
+def _remember(path: Path, replaced: dict[Path, Path], new: list[Path]) -> None:
+    """Give what lies at `path` a second name, or note that it is new. A folder, or a file on a disk without
+    hard links, is neither.
+    """
+    other = path.with_name(_temporary_name())
+    try:
+        os.link(path, other, follow_symlinks=False)
+        replaced[path] = other
+    except FileNotFoundError:
+        new.append(path)
+    except (OSError, NotImplementedError):
+        return
 
 
 def _temporary(folder: Path) -> tuple[Path, BinaryIO]:
     """A new file, locked while it is open, so that `remove_abandoned` sees that it is being written."""
     while True:
-        path = folder / f".{secrets.token_hex(6)}.partial"
+        path = folder / _temporary_name()
         file = path.open("xb")
         _lock(file.fileno())
         if path.exists():
             return path, file
         file.close()  # another process removed it as abandoned before it was locked
+
+
+def _temporary_name() -> str:
+    return f".{secrets.token_hex(6)}.partial"
 
 
 def remove_abandoned(folder: Path) -> None:
