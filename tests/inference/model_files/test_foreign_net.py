@@ -1,5 +1,6 @@
 """Nets that pixelwise did not make, given as torch modules."""
 
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +16,7 @@ from pixelwise.data import open_dataset
 from pixelwise.evaluation.crf_scores import ScoredImages
 from pixelwise.evaluation.evaluation import evaluate
 from pixelwise.inference.normalisation import Normalisation
+from pixelwise.inference.predictor import Predictor
 
 IMAGENET: dict[str, Any] = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 
@@ -93,15 +95,51 @@ def test_what_does_not_fit_is_refused_with_what_to_do() -> None:
             load(Strided(), classes=names, multiple=4, **wrong)
 
 
-def test_other_weights_are_another_model() -> None:
-    def identity(weight: float) -> str:
-        net = nn.Conv2d(3, 2, 1)
-        nn.init.constant_(net.weight, weight)
-        assert net.bias is not None
-        nn.init.zeros_(net.bias)
-        return load(net, classes=["a", "b"]).identity
+def fixed_conv(weight: float = 1, bias: float = 0, dilation: int = 1) -> nn.Conv2d:
+    net = nn.Conv2d(3, 2, 3, padding="same", dilation=dilation)
+    nn.init.constant_(net.weight, weight)
+    assert net.bias is not None
+    nn.init.constant_(net.bias, bias)
+    return net
 
-    assert identity(1) == identity(1) != identity(2)
+
+class Scaled(nn.Module):
+    """A parameter without dimensions, and a function, whose repr holds its address."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.net, self.factor = fixed_conv(), nn.Parameter(torch.tensor(float(factor)))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        scores: torch.Tensor = self.net(x)
+        return scores * self.factor
+
+    def extra_repr(self) -> str:
+        return repr(self.forward.__func__)  # type: ignore[attr-defined]
+
+
+CLASSES = ["background", "cat"]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: load(fixed_conv(2), classes=CLASSES),
+        lambda: load(fixed_conv(bias=1), classes=CLASSES),
+        lambda: load(fixed_conv(dilation=2), classes=CLASSES),
+        lambda: load(Scaled(-1), classes=CLASSES),
+        lambda: load(fixed_conv(), classes=["background", "dog"]),
+        lambda: load(fixed_conv(), classes=CLASSES, long_side=300),
+        lambda: load(fixed_conv(), classes=CLASSES, multiple=32),
+        lambda: load(fixed_conv(), classes=CLASSES, input_range=(0, 255)),
+        lambda: load(fixed_conv(), classes=CLASSES, **IMAGENET),
+    ],
+)  # fmt: skip
+def test_what_changes_results_makes_another_model(make: Callable[[], Predictor]) -> None:
+    """Else a folder that it segmented before would keep the old results."""
+    plain = {load(fixed_conv(), classes=CLASSES).identity, load(Scaled(1), classes=CLASSES).identity}
+    assert make().identity == make().identity
+    assert make().identity not in plain
 
 
 def test_torchvision_s_deeplab_is_judged_like_ours(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Choose the engine for a model, by the kind of its file, the installed packages and the user's wish."""
 
 import hashlib
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -216,13 +217,24 @@ def open_module(
         raise ModelError(
             f"the net scores {scored} classes, but {len(known)} are named", "name all of them in order"
         )
-    digest = hashlib.sha256()
-    for tensor in module.state_dict().values():
-        digest.update(
-            tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes() if tensor.ndim else b""
-        )
     whole: Engine = made if made.device == "cpu" else Batching(made)
-    return whole, info, identity_of(info, digest.hexdigest(), precision)
+    settings = (record, long_side, multiple, known, bands)
+    return whole, info, identity_of(info, _digest(module, settings), precision)
+
+
+def _digest(module: "nn.Module", settings: object) -> str:
+    """Differs between nets that give different results: by their tensors, layers or settings."""
+    import torch
+
+    described = re.sub(r" at 0x[0-9a-f]+", "", f"{settings!r}\n{module!r}")  # addresses differ between runs
+    digest = hashlib.sha256(described.encode())
+    for name, value in module.state_dict().items():
+        if not isinstance(value, torch.Tensor):  # what a module's get_extra_state returns
+            digest.update(f"{name} {value!r}".encode())
+            continue
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        digest.update(value.detach().cpu().reshape(-1).contiguous().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _expect_channels(module: "nn.Module", channels: int) -> None:
