@@ -10,6 +10,7 @@ from scipy import ndimage
 
 from pixelwise.core.classes import Classes
 from pixelwise.inference.results.cleaning import Cleaning, cleaned_for_cutout
+from pixelwise.inference.segmentation import Segmentation
 
 CLASSES = Classes.named(("background", "cat", "dog", "bird"))
 MAPS = arrays.arrays(np.uint8, st.tuples(st.integers(1, 12), st.integers(1, 12)), elements=st.integers(0, 3))
@@ -132,3 +133,26 @@ def test_a_cutout_keeps_the_gap_between_legs_and_loses_specks() -> None:
     expected[1, 1:4] = 0
     assert cleaned_for_cutout(labels, CLASSES).tolist() == expected.tolist()
     assert Cleaning(min_region=0.01).clean(labels, CLASSES)[18, 10] == 1, "which cleaning alone would fill"
+
+
+def test_cleaning_a_cleaned_result_keeps_what_was_cleaned() -> None:
+    scores = np.zeros((4, 6, 8), np.float32)
+    scores[1, :, :3], scores[2, :, 5:], scores[3, 2, 4] = 9, 9, 9
+    scores[0] += 1
+    result = Segmentation(scores, (6, 8), CLASSES, np.zeros((6, 8, 3), np.uint8))
+    ways = [
+        Cleaning(only=("cat", "bird")),
+        Cleaning(only=("cat", "dog"), fill_holes=True),
+        Cleaning(largest=True),
+        Cleaning(min_region=0.1),
+        Cleaning(min_region=0.05),
+    ]
+    chained = result
+    for way in ways:
+        chained = chained.cleaned(way)
+    at_once = Cleaning(only=("cat",), fill_holes=True, largest=True, min_region=0.1)
+    assert chained.cleaning == at_once == chained.cleaned(Cleaning()).cleaning
+    np.testing.assert_array_equal(chained.labels, result.cleaned(at_once).labels)
+    assert set(np.unique(result.labels)) == {0, 1, 2, 3}
+    with pytest.raises(ValueError, match="no class is left of cat if only dog may stay"):
+        chained.cleaned(Cleaning(only=("dog",)))

@@ -148,9 +148,10 @@ class Segmentation:
     def cleaned(self, cleaning: Cleaning) -> "Segmentation":
         """The same result with cleaned labels: chosen classes, the largest region, holes, small regions.
 
+        What has been cleaned stays so: the cleanings are joined, and done in the order of Cleaning's fields.
         Probabilities stay. The confidence of a class is that of its pixels which the cleaning did not change.
         """
-        result = self._changed(self.scores, self.image, self.is_refined, cleaning)
+        result = self._changed(self.scores, self.image, self.is_refined, self.cleaning.joined(cleaning))
         result.scored_size = self.scored_size
         return result
 

@@ -45,6 +45,21 @@ class Cleaning:
         parts += [f"no region below {100 * self.min_region:.3g}% of the picture"] if self.min_region else []
         return "; ".join(parts)
 
+    def joined(self, other: "Cleaning") -> "Cleaning":
+        """Both at once: classes that both keep, and the larger share. ValueError if no class is left."""
+        only = tuple(name for name in self.only if name in other.only or not other.only)
+        if self.only and other.only and not only:
+            raise ValueError(
+                f"no class is left of {', '.join(map(printable, self.only))} if only "
+                f"{', '.join(map(printable, other.only))} may stay; clean the result as it was before"
+            )
+        return Cleaning(
+            only or other.only,
+            self.largest or other.largest,
+            self.fill_holes or other.fill_holes,
+            max(self.min_region, other.min_region),
+        )
+
     def check(self, classes: Classes) -> None:
         """Raise ValueError if these classes do not allow it."""
         if unknown := [name for name in self.only if name not in classes.names]:
