@@ -199,14 +199,38 @@ def test_a_session_is_limited_as_well(strict: httpx.Client) -> None:
     assert strict.post("/v1/sessions/none/result", content=bytes(20_001)).status_code == 413
 
 
-def test_a_body_that_does_not_arrive_in_time_is_refused(tiny: Predictor) -> None:
+def test_a_body_that_does_not_arrive_in_time_is_refused(tiny: Predictor, picture: bytes) -> None:
     with running(create_app({"tiny": tiny}, Limits(body_seconds=0.2))) as client:
-        for path, kind in (("/v1/segment", "image/png"), ("/v1/sessions/none/result", "application/json")):
+        session = client.post("/v1/sessions", content=picture).json()["session"]
+        results = f"/v1/sessions/{session}/result"
+        for path, kind in (("/v1/segment", "image/png"), (results, "application/json")):
             with connection(client) as opened:
-                head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nContent-Length: 1000"
-                opened.sendall(f"{head}\r\n\r\n".encode() + bytes(10))
+                opened.sendall(unfinished(path, kind))
                 assert everything(opened).startswith(b"HTTP/1.1 408 ")
         until(lambda: taken(client) == 0)
+
+
+def test_a_body_has_a_place_while_it_arrives(tiny: Predictor, picture: bytes) -> None:
+    with running(create_app({"tiny": tiny}, Limits(places=1))) as client:
+        session = client.post("/v1/sessions", content=picture).json()["session"]
+        results = f"/v1/sessions/{session}/result"
+        for path, kind in (
+            ("/v1/segment", "image/png"), ("/v1/sessions", "image/png"), (results, "application/json")
+        ):  # fmt: skip
+            with connection(client) as opened:
+                opened.sendall(unfinished(path, kind))
+                until(lambda: taken(client) == 1)
+                assert client.post(results, json={}).status_code == 429
+            until(lambda: taken(client) == 0)
+        with connection(client) as opened:
+            opened.sendall(unfinished("/v1/sessions/none/result", "application/json"))
+            assert everything(opened).startswith(b"HTTP/1.1 404 ")
+
+
+def unfinished(path: str, kind: str) -> bytes:
+    """The head of a request and the first of its bytes."""
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nContent-Length: 1000"
+    return f"{head}\r\n\r\n".encode() + bytes(10)
 
 
 def test_a_head_that_does_not_arrive_in_time_ends_the_connection(

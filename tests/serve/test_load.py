@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from pixelwise.cli import main
 from pixelwise.core.pictures.writing import save_picture
 from pixelwise.inference.predictor import Predictor
+from pixelwise.workflows.serving import named
 
 pytestmark = pytest.mark.slow
 
@@ -112,3 +113,10 @@ def test_without_the_extra_the_command_says_what_to_install(
     result = CliRunner().invoke(main.app, ["serve", "--model", str(model_path)])
     assert result.exit_code == 1
     assert 'pip install "pixelwise[serve]"' in result.output
+
+
+def test_versions_in_names_of_run_folders_stay(tmp_path: Path) -> None:
+    runs = [tmp_path / "v1.5", tmp_path / "v1.6"]
+    for run in runs:
+        run.mkdir()
+    assert list(named([*runs, "default", tmp_path / "net.2.onnx"])) == ["v1.5", "v1.6", "default", "net.2"]

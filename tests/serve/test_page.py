@@ -21,6 +21,7 @@ from pixelwise.crf import load_preset
 from pixelwise.inference.predictor import Predictor
 from pixelwise.serve import create_app
 from pixelwise.serve.page import FOLDER
+from pixelwise.serve.sessions.change import Change
 
 pytestmark = pytest.mark.slow
 
@@ -187,6 +188,20 @@ def test_a_scribble_changes_its_region_and_is_undone(page: Any, photo: bytes) ->
     page.click("#undo")
     page.wait_for_selector("#classes >> text=blue", state="detached")
     assert page.is_disabled("#undo")
+
+
+def test_no_stroke_is_drawn_that_the_service_would_refuse(page: Any, photo: bytes) -> None:
+    drop(page, photo)
+    page.check("input[value=more]", force=True)
+    page.focus("#canvas")
+    page.keyboard.press("Shift+ArrowLeft")
+    most = Change.model_json_schema()["properties"]["scribbles"]["maxItems"]
+    for _ in range(most + 1):
+        page.keyboard.press("Enter")
+    assert page.inner_text("#status") == f"The service takes at most {most} strokes. Undo some first."
+    with page.expect_response(lambda answer: answer.url.endswith("/result")) as answered:
+        page.click("#undo")
+    assert answered.value.status == 200
 
 
 def test_everything_works_by_keyboard(page: Any, photo: bytes) -> None:

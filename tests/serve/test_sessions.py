@@ -17,7 +17,8 @@ from pixelwise.inference.segmentation import Segmentation
 from pixelwise.serve import Limits, create_app
 from pixelwise.serve.refusals import Refusal
 from pixelwise.serve.sessions import crf_session
-from pixelwise.serve.sessions.crf_session import BASE, Change, CRFSession, Scribble
+from pixelwise.serve.sessions.change import BASE, MOST_BYTES, Change, Scribble
+from pixelwise.serve.sessions.crf_session import CRFSession
 from pixelwise.serve.sessions.operations import PIXELS
 from pixelwise.serve.sessions.store import SessionStore
 
@@ -169,6 +170,13 @@ def test_over_http_the_page_gets_labels_and_confidences(
     assert np.array_equal(received[0], labels)
     assert np.abs(received[1].astype(int) - confidence).max() <= 1
     assert answer.headers["content-encoding"] == "gzip"
+    plain = small.post(
+        f"/v1/sessions/{answered['session']}/result",
+        json={"iterations": 3},
+        headers={"Accept": PIXELS, "Accept-Encoding": "identity"},
+    )
+    assert "content-encoding" not in plain.headers
+    assert plain.content == answer.content
 
 
 def test_over_http_files_come_by_accept(small: httpx.Client, photo: npt.NDArray[np.uint8]) -> None:
@@ -201,6 +209,27 @@ def test_wrong_changes_are_refused(small: httpx.Client, photo: npt.NDArray[np.ui
     session = small.post("/v1/sessions", content=encoded(photo)).json()["session"]
     assert pixels(small, session, WRONG[name]).status_code == 400
     assert pixels(small, session, {}).status_code == 200
+
+
+def test_a_change_is_bounded(small: httpx.Client, photo: npt.NDArray[np.uint8]) -> None:
+    session = small.post("/v1/sessions", content=encoded(photo)).json()["session"]
+    path = f"/v1/sessions/{session}/result"
+    refused = small.post(path, content=b'{"w1":' + b" " * MOST_BYTES + b"5}")
+    assert (refused.status_code, refused.json()["hint"]) == (413, "send fewer scribbles")
+    damaged = small.post(path, content=b"{")
+    assert damaged.status_code == 400
+    assert damaged.json()["error"].startswith("body: Invalid JSON")
+
+
+def test_a_parameter_that_is_not_there_is_refused(small: httpx.Client, photo: npt.NDArray[np.uint8]) -> None:
+    content = encoded(photo)
+    session = small.post("/v1/sessions", content=content).json()["session"]
+    for path in ("/v1/segment?min-region=0.5", "/v1/segment?preset=densecrf", "/v1/sessions?modell=tiny"):
+        refused = small.post(path, content=content)
+        name = path.partition("?")[2].partition("=")[0]
+        assert refused.status_code == 400
+        assert refused.json()["error"] == f"query.{name}: there is no such parameter"
+    assert small.post(f"/v1/sessions/{session}/result?w1=3", json={}).status_code == 400
 
 
 @pytest.mark.parametrize("place", [(-1e30, 1e30), (1e9, 5.0), (-50.0, -50.0)])

@@ -4,7 +4,7 @@ import { command, presetText, PRESET_FILE, python, type Wanted } from "./code";
 import { found, percent, showClasses } from "./classes";
 import { draw, fit, type Place, type Scene, type View } from "./drawing";
 import { listen } from "./pen";
-import { type Change, type Labels, models, onKeyNeeded, type Scribble, Session } from "./service";
+import { type Change, type Labels, models, MOST_SCRIBBLES, onKeyNeeded, type Scribble, Session } from "./service";
 import { Sliders } from "./sliders";
 
 const element = <Kind extends HTMLElement>(id: string) => document.getElementById(id) as Kind;
@@ -45,9 +45,13 @@ async function attempt(what: string, job: () => Promise<void>): Promise<void> {
     await job();
     if (status.textContent === what) status.textContent = "";
   } catch (fault) {
-    status.textContent = fault instanceof Error ? fault.message : String(fault);
-    status.classList.add("fault");
+    complain(fault instanceof Error ? fault.message : String(fault));
   }
+}
+
+function complain(text: string): void {
+  status.textContent = text;
+  status.classList.add("fault");
 }
 
 // Pictures
@@ -194,9 +198,12 @@ listen(canvas, {
   },
   finish: (scribble) => {
     sketched = null;
-    scribbles = [...scribbles, scribble];
-    show();
-    void refresh();
+    if (scribbles.length === MOST_SCRIBBLES) {
+      paint();
+      complain(`The service takes at most ${MOST_SCRIBBLES} strokes. Undo some first.`);
+      return;
+    }
+    setScribbles([...scribbles, scribble]);
   },
 });
 

@@ -35,6 +35,9 @@ export interface Scribble {
   points: [number, number][];
 }
 
+// As many as the service takes.
+export const MOST_SCRIBBLES = 100;
+
 export interface Change {
   w1: number;
   theta_alpha: number;

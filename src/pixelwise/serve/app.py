@@ -15,7 +15,7 @@ from pixelwise.serve.keys import check_key
 from pixelwise.serve.limits import Limits
 from pixelwise.serve.metrics import FORMAT, Metrics
 from pixelwise.serve.models import Models
-from pixelwise.serve.refusals import Refusal
+from pixelwise.serve.refusals import Refusal, wrong_values
 from pixelwise.serve.sessions import operations
 from pixelwise.serve.sessions.store import SessionStore
 from pixelwise.serve.work import Work
@@ -90,5 +90,4 @@ def _add_refusals(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, fault: RequestValidationError) -> Response:
-        parts = [f"{'.'.join(map(str, part['loc']))}: {part['msg']}" for part in fault.errors()[:5]]
-        return Refusal(400, "; ".join(parts), "/api describes the parameters").response()
+        return wrong_values(fault.errors()).response()

@@ -1,6 +1,6 @@
 """Answers that refuse a request, all of one form: {"error": what was expected and what came, "hint": ...}."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi.responses import JSONResponse
@@ -32,6 +32,17 @@ class Refusal(Exception):  # noqa: N818 an answer, not a failure of the service
 def busy(error: str, status: int = 429) -> Refusal:
     """The refusal of a request that may succeed later."""
     return Refusal(status, error, "send it again later", {"Retry-After": str(RETRY_SECONDS)})
+
+
+def wrong_values(faults: Sequence[Any], *place: str) -> Refusal:
+    """The refusal of parameters. faults: as pydantic gives them. place: before the names that it gives."""
+
+    def sentence(fault: Any) -> str:
+        name = ".".join(map(str, (*place, *fault["loc"])))
+        unknown = fault["type"] == "extra_forbidden"
+        return f"{name}: there is no such parameter" if unknown else f"{name}: {fault['msg']}"
+
+    return Refusal(400, "; ".join(map(sentence, faults[:5])), "/api describes the parameters")
 
 
 RESPONSES: dict[int | str, dict[str, Any]] = {

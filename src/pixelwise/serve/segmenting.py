@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
 
 from pixelwise.inference.results.backdrops import BLUR, TRANSPARENT
 from pixelwise.inference.results.cleaning import Cleaning
@@ -43,6 +44,34 @@ RESULTS: dict[int | str, dict[str, Any]] = {
 _BACKGROUND = f"^({TRANSPARENT}|{BLUR}|#[0-9a-fA-F]{{6}})$"
 """No files: those of the server are not the client's."""
 
+
+class ModelChoice(BaseModel):
+    """What all operations on pictures take. Other names are refused: a misspelt one would have no effect."""
+
+    model_config = ConfigDict(extra="forbid")
+    model: str | None = Field(default=None, description="Default: the first of /v1/models.")
+
+
+class Parameters(ModelChoice):
+    """What POST /v1/segment takes."""
+
+    crf: str | None = Field(default=None, description="Refine with the CRF of this preset.")
+    only: str | None = Field(default=None, description="Classes to keep, as in cat,dog.")
+    largest: bool = Field(default=False, description="Keep the largest region only.")
+    fill_holes: bool = Field(default=False, description="Fill background inside of a class.")
+    min_region: float = Field(
+        default=0.0, ge=0, le=1, description="Regions below this share of the picture go."
+    )
+    opacity: float = Field(default=USUAL.opacity, ge=0, le=1, description="Of the overlay's tints.")
+    legend: bool = Field(default=True, description="Names below the overlay, a scale below confidence.")
+    background: str = Field(
+        default=TRANSPARENT,
+        pattern=_BACKGROUND,
+        description="Behind a cutout: transparent, blur or #rrggbb.",
+    )
+    name: str = Field(default=PICTURE_NAME, max_length=255, description="The picture's name, for labelme.")
+
+
 Accept = Annotated[str, Header(description="The media type of the result.")]
 
 
@@ -66,31 +95,13 @@ def router(models: Models, work: Work, limits: Limits) -> APIRouter:
     @made.post("/segment", responses=RESULTS, openapi_extra=PICTURE_BODY, response_class=Response)
     async def segment(
         request: Request,
-        model: Annotated[str | None, Query(description="Default: the first of /v1/models.")] = None,
-        crf: Annotated[str | None, Query(description="Refine with the CRF of this preset.")] = None,
-        only: Annotated[str | None, Query(description="Classes to keep, as in cat,dog.")] = None,
-        largest: Annotated[bool, Query(description="Keep the largest region only.")] = False,
-        fill_holes: Annotated[bool, Query(description="Fill background inside of a class.")] = False,
-        min_region: Annotated[
-            float, Query(ge=0, le=1, description="Regions below this share of the picture go.")
-        ] = 0.0,
-        opacity: Annotated[float, Query(ge=0, le=1, description="Of the overlay's tints.")] = USUAL.opacity,
-        legend: Annotated[
-            bool, Query(description="Names below the overlay, a scale below confidence.")
-        ] = True,
-        background: Annotated[
-            str,
-            Query(pattern=_BACKGROUND, description="Behind a cutout: transparent, blur or #rrggbb."),
-        ] = TRANSPARENT,
-        name: Annotated[
-            str, Query(max_length=255, description="The picture's name, for labelme.")
-        ] = PICTURE_NAME,
+        given: Annotated[Parameters, Query()],
         accept: Accept = "*/*",
     ) -> Response:
         """Segment one picture. The header Accept chooses the result."""
-        form, chosen_model = chosen(accept), models.expect(model)
-        names = tuple(part.strip() for part in (only or "").split(",") if part.strip())
-        cleaning = Cleaning(names, largest, fill_holes, min_region)
+        form, chosen_model = chosen(accept), models.expect(given.model)
+        names = tuple(part.strip() for part in (given.only or "").split(",") if part.strip())
+        cleaning = Cleaning(names, given.largest, given.fill_holes, given.min_region)
         try:
             cleaning.check(models.named[chosen_model].classes)
         except ValueError as fault:
@@ -99,9 +110,9 @@ def router(models: Models, work: Work, limits: Limits) -> APIRouter:
             content = await content_of(request, limits)
 
             def job() -> bytes:
-                result = models.segment(chosen_model, decoded(content, limits), crf, cleaning)
-                result.style = Style(opacity, legend, background)
-                return form.body(result, safe_name(name))
+                result = models.segment(chosen_model, decoded(content, limits), given.crf, cleaning)
+                result.style = Style(given.opacity, given.legend, given.background)
+                return form.body(result, safe_name(given.name))
 
             body = await place.run(job, gone=lambda: until_gone(request))
         return Response(body, media_type=form.content_type, headers={"Vary": "Accept"})

@@ -46,8 +46,10 @@ def serve(
 
 
 def named(models: Sequence[str | Path]) -> dict[str, str | Path]:
-    """The models by the names that clients see. Raises ValueError for two of one name."""
-    names = [Path(model).stem if Path(model).suffix else Path(model).name for model in models]
+    """The models by the names that clients see: a file's has no ending. Raises ValueError for two of one
+    name.
+    """
+    names = [path.name if path.is_dir() else path.stem for path in map(Path, models)]
     if repeated := sorted({name for name in names if names.count(name) > 1}):
         raise ArgumentError("models", f"two models are called {', '.join(repeated)}; rename one of them")
     return dict(zip(names, models, strict=True))

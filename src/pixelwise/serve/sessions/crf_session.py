@@ -11,19 +11,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
-from pydantic import BaseModel, ConfigDict, Field
 
 from pixelwise.core.pictures.reading import fitting
 from pixelwise.core.types import Labels, RGBImage
-from pixelwise.crf import DenseCRF, Preset, load_preset, unary_from_probabilities
+from pixelwise.crf import DenseCRF, Preset, unary_from_probabilities
 from pixelwise.crf.presets import NOMINAL_SIDE
-from pixelwise.inference.crf_refiner import DEFAULT_PRESET, most_vertices
+from pixelwise.inference.crf_refiner import most_vertices
 from pixelwise.inference.probabilities import Beliefs, scores_of
 from pixelwise.inference.results.drawing import resized
 from pixelwise.inference.segmentation import Segmentation
-
-BASE = load_preset(DEFAULT_PRESET)
-"""The preset that the sliders start from, and whose other values they leave."""
+from pixelwise.serve.sessions.change import BASE, Change, Scribble
 
 _POSSIBLE = 0.1
 """A class that has less than this probability everywhere is left out of the CRF, which is faster then. On the
@@ -39,41 +36,6 @@ _COLOURS = 20.0
 
 _SAMPLES = 12
 """Points of a scribble whose surroundings and colours it reaches."""
-
-
-class Scribble(BaseModel):
-    """A stroke of the pen, in pixels of the session's picture. It also reaches the surroundings that have its
-    colours, the less the farther they are."""
-
-    model_config = ConfigDict(extra="forbid")
-    class_id: int = Field(ge=0, lt=255)
-    more: bool = Field(description="Whether the class becomes more likely, or less.")
-    radius: float = Field(ge=1, le=100)
-    points: list[tuple[float, float]] = Field(min_length=1, max_length=1000, description="x, y")
-
-
-class Change(BaseModel):
-    """The CRF's parameters and all scribbles so far."""
-
-    model_config = ConfigDict(extra="forbid")
-    w1: float = Field(default=BASE.w1, ge=0, le=1000)
-    theta_alpha: float = Field(default=BASE.theta_alpha, ge=1, le=1000)
-    theta_beta: float = Field(default=BASE.theta_beta, ge=1, le=255)
-    iterations: int = Field(default=BASE.iterations, ge=0, le=50)
-    scribbles: list[Scribble] = Field(default=[], max_length=100)
-    only: list[str] = Field(default=[], max_length=255, description="Classes to keep in files; empty: all.")
-    name: str = Field(default="picture.jpg", max_length=255, description="The picture's name, for labelme.")
-
-    def preset(self) -> Preset:
-        return replace(
-            BASE,
-            name="page",
-            source="chosen on the page of pixelwise serve",
-            w1=self.w1,
-            theta_alpha=self.theta_alpha,
-            theta_beta=self.theta_beta,
-            iterations=self.iterations,
-        )
 
 
 @dataclass(frozen=True)

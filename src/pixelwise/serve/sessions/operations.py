@@ -14,8 +14,9 @@ from pixelwise.serve.models import Models
 from pixelwise.serve.pictures import content_of, decoded
 from pixelwise.serve.refusals import RESPONSES, Refusal
 from pixelwise.serve.results import Form, chosen, safe_name
-from pixelwise.serve.segmenting import PICTURE_BODY, RESULTS, Accept, until_gone
-from pixelwise.serve.sessions.crf_session import BASE, Change, CRFSession
+from pixelwise.serve.segmenting import PICTURE_BODY, RESULTS, Accept, ModelChoice, until_gone
+from pixelwise.serve.sessions.change import BASE, CHANGE_BODY, change_in, parsed
+from pixelwise.serve.sessions.crf_session import CRFSession
 from pixelwise.serve.sessions.store import SessionStore
 from pixelwise.serve.work import Work
 
@@ -30,13 +31,10 @@ def router(models: Models, work: Work, limits: Limits, store: SessionStore) -> A
     made = APIRouter(prefix="/v1/sessions", tags=["sessions"])
 
     @made.post("", status_code=201, responses=RESPONSES, openapi_extra=PICTURE_BODY)
-    async def open_session(
-        request: Request,
-        model: Annotated[str | None, Query(description="Default: the first of /v1/models.")] = None,
-    ) -> dict[str, Any]:
+    async def open_session(request: Request, given: Annotated[ModelChoice, Query()]) -> dict[str, Any]:
         """Segment a picture and keep what the CRF needs. Answers with the name of the session, the size of
         its grid and the classes."""
-        name = models.expect(model)
+        name = models.expect(given.model)
 
         def segmented(content: bytes) -> CRFSession:
             whole = decoded(content, limits)
@@ -60,20 +58,32 @@ def router(models: Models, work: Work, limits: Limits, store: SessionStore) -> A
         }
 
     @made.post(
-        "/{session}/result", responses={**RESULTS, **_GONE}, response_class=Response, name="session_result"
+        "/{session}/result",
+        responses={**RESULTS, **_GONE},
+        openapi_extra=CHANGE_BODY,
+        response_class=Response,
+        name="session_result",
     )
-    async def result(request: Request, session: str, change: Change, accept: Accept = PIXELS) -> Response:
+    async def result(request: Request, session: str, accept: Accept = PIXELS) -> Response:
         """The result with these parameters and scribbles. Besides the media types of /v1/segment there is
         application/octet-stream: a byte per pixel of the grid for the class, then one for its probability."""
+        if request.query_params:
+            raise Refusal(400, "expected no parameters in the address", "they are fields of the body")
         found = store.get(session)
-        live = accept.strip().lower() == PIXELS
-        form = None if live else chosen(accept)
+        form = None if accept.strip().lower() == PIXELS else chosen(accept)
+        packed = "gzip" in request.headers.get("accept-encoding", "")
         with work.place() as place:
-            job = partial(_pixels, found, change) if form is None else partial(_file, found, change, form)
+            content = await change_in(request)
+            job = (
+                partial(_pixels, found, content, packed)
+                if form is None
+                else partial(_file, found, content, form)
+            )
             body = await place.run(job, gone=lambda: until_gone(request))
-        if form is None:
-            return Response(body, media_type=PIXELS, headers={"Content-Encoding": "gzip", "Vary": "Accept"})
-        return Response(body, media_type=form.content_type, headers={"Vary": "Accept"})
+        if form is not None:
+            return Response(body, media_type=form.content_type, headers={"Vary": "Accept"})
+        encoding = {"Content-Encoding": "gzip"} if packed else {}
+        return Response(body, media_type=PIXELS, headers={"Vary": "Accept, Accept-Encoding", **encoding})
 
     @made.delete("/{session}", status_code=204)
     async def close(session: str) -> None:
@@ -83,15 +93,17 @@ def router(models: Models, work: Work, limits: Limits, store: SessionStore) -> A
     return made
 
 
-def _pixels(session: CRFSession, change: Change) -> bytes:
+def _pixels(session: CRFSession, content: bytes, packed: bool) -> bytes:
     try:
-        labels, confidence = session.labels(change)
+        labels, confidence = session.labels(parsed(content))
     except (ValueError, LatticeTooLarge) as fault:
         raise Refusal(400, str(fault)) from None
-    return gzip.compress(labels.tobytes() + confidence.tobytes(), compresslevel=1)
+    body = labels.tobytes() + confidence.tobytes()
+    return gzip.compress(body, compresslevel=1) if packed else body
 
 
-def _file(session: CRFSession, change: Change, form: Form) -> bytes:
+def _file(session: CRFSession, content: bytes, form: Form) -> bytes:
+    change = parsed(content)
     try:
         made = session.segmentation(change)
         cleaned = made.cleaned(Cleaning(only=tuple(change.only))) if change.only else made
