@@ -376,3 +376,21 @@ def test_a_folder_of_results_that_leads_elsewhere_is_not_written_or_cleared(
     (outcome,) = segment(path, overwrite=True)
     assert "is a link that leads out of the output folder" in str(outcome.problem)
     assert [path.read_text() for path in (tmp_path / "elsewhere").iterdir()] == ["mine"]
+
+
+@pytest.mark.parametrize(
+    "rate",
+    [
+        Fraction(30_000, 1001),
+        Fraction(1_720_000_001, 90_000_000_003) / 3,
+        Fraction(10**12 + 1, 3),
+        Fraction(1, 2**40),
+    ],
+)
+def test_any_rate_of_frames_is_written(rate: Fraction, tmp_path: Path) -> None:
+    """FFmpeg's fractions have 32 bits."""
+    frames = [(number, np.zeros((16, 16, 3), np.uint8)) for number in range(2)]
+    with (tmp_path / "part").open("wb") as file:
+        writing.encode_part(file, frames, writing.Shape((16, 16), Fraction(1, 1_000_000), rate, Fraction(1)))
+    with av.open(str(tmp_path / "part")) as made:
+        assert sum(1 for _ in made.decode(video=0)) == 2

@@ -49,13 +49,24 @@ class Shape:
     aspect: Fraction
 
 
+_FINEST = 1_000_000
+
+
+def _representable(rate: Fraction) -> Fraction:
+    """As near to it as FFmpeg's fractions of 32 bits come; the rate of a few frames of a long video may have a
+    larger denominator.
+    """
+    within = min(max(rate, Fraction(1, _FINEST)), Fraction(_FINEST))
+    return within.limit_denominator(_FINEST if within < 1000 else 1000)
+
+
 def encode_part(file: BinaryIO, frames: Iterable[tuple[int, RGBImage]], shape: Shape) -> None:
     """Write frames with their pts as H.264."""
     import av
 
     size, time_base = shape.size, shape.time_base
     with av.open(file, "w", format=_PART) as out:
-        stream: Any = out.add_stream(_encoder(), rate=shape.rate, options=_settings())
+        stream: Any = out.add_stream(_encoder(), rate=_representable(shape.rate), options=_settings())
         stream.width, stream.height = even(size[1]), even(size[0])
         stream.pix_fmt = "yuv420p"
         context = stream.codec_context
