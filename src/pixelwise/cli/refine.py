@@ -88,8 +88,10 @@ def refine(
     For a folder of pictures, results are OUT/NAME_mask.png and so on. A run that was interrupted or is
     repeated skips what is finished. Exit code 1 if a picture could not be refined.
 
-    With --video, pixels of neighbouring frames are alike too. Flicker is the share of pixels that change
-    label between two frames where no channel of the picture changes by 8 grey levels or more.
+    With --video, pixels of neighbouring frames are alike too. Large frames are refined on smaller copies, and
+    a run that was interrupted goes on with the first frame that it did not finish. Flicker is the share of
+    pixels that change label between two frames where no channel of the picture changes by 8 grey levels or
+    more.
     """
     from pixelwise.inference.crf_refiner import DEFAULT_PRESET
     from pixelwise.workflows import refine_file, refine_video
@@ -100,9 +102,8 @@ def refine(
             beside = {"--array": array, "--save": save, "--show-iterations": iterations}
             options.refuse("a clip", beside)
             clip = refine_video(*asked, overwrite=overwrite, threads=threads)
-            say(
-                f"{clip.path}: {clip.frames} frames; flicker {clip.before:.2%} before, {clip.after:.2%} after"
-            )
+            change = f"flicker {clip.before:.2%} before, {clip.after:.2%} after"
+            say("; ".join([f"{clip.path}: {clip.frames} frames", change, *clip.notes]))
         elif image.is_dir():
             options.refuse("a folder of pictures", {"--show-iterations": iterations})
             _folder(asked, overwrite, threads, array, options.kinds(save or "mask", of_pictures=True))

@@ -6,43 +6,67 @@ NAME.png, or as `pixelwise segment` calls its masks, NAME_mask.png.
 """
 
 import dataclasses
-from collections.abc import Callable
+import hashlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from pixelwise.core.errors import DataError
+from pixelwise.core.files import write_atomically
 from pixelwise.core.pictures.endings import IMAGE_SUFFIXES
-from pixelwise.core.pictures.reading import read_picture
+from pixelwise.core.pictures.reading import fitting
 from pixelwise.core.terminal import printable
 from pixelwise.core.types import VOID, Labels, RGBImage
 from pixelwise.crf import Bilateral, DenseCRF, Gaussian, LatticeTooLarge, Preset, unary_from_labels
-from pixelwise.data.sample_files import read_ids
+from pixelwise.data.sample_files import ImageFile, read_ids
 from pixelwise.data.sources.folder import by_stem
 from pixelwise.inference.crf_refiner import MOST_BYTES, most_vertices, refining_bytes
 from pixelwise.inference.external_results import CONFIDENCE, palette_of
+from pixelwise.inference.probabilities import Beliefs, labels_of, scores_of
+from pixelwise.inference.results.drawing import resized
 
 _MASK = "_mask"
 FRAMES_APART = 3.0
 """The standard deviation of time, in frames."""
 
+Moment = tuple[RGBImage, Labels]
+"""A frame (H, W, 3) and its labels (H, W)."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Clip:
-    """frames (T, H, W, 3) and labels (T, H, W), VOID where unknown; `names` of T files without endings.
-    palette: of the first label file, r, g, b in turn, if it has one.
+    """A clip in files. pictures, maps: those of frames and labels, in order. size: (height, width) of each.
+    ids: the classes of all labels, in order, without VOID. palette: of the first label file, r, g, b in turn,
+    if it has one.
     """
 
     names: tuple[str, ...]
-    frames: npt.NDArray[np.uint8]
-    labels: npt.NDArray[np.uint8]
+    pictures: tuple[Path, ...]
+    maps: tuple[Path, ...]
+    size: tuple[int, int]
+    ids: tuple[int, ...]
     palette: list[int] | None = None
 
+    def __len__(self) -> int:
+        return len(self.names)
 
-def read_clip(frames: Path, labels: Path) -> Clip:
-    """The clip of two folders. Raises DataError if a frame has no labels, sizes differ, or a file cannot be
-    read.
+    def read(self, number: int) -> Moment:
+        """The labels have VOID where unknown. Raises DataError for files that have changed."""
+        picture, map_ = self.pictures[number], self.maps[number]
+        frame, labels = ImageFile(picture).read(), read_ids(map_)
+        for path, found in ((picture, frame.shape[:2]), (map_, labels.shape)):
+            _expect_size(path, found, self.size)
+        if new := sorted(set(np.unique(labels).tolist()) - {*self.ids, VOID}):
+            raise DataError(f"{printable(map_)} has changed: it holds {new[0]} now", "start again")
+        return frame, labels
+
+
+def open_clip(frames: Path, labels: Path) -> Clip:
+    """The clip of two folders. Raises DataError if a frame has no labels, sizes differ, a file cannot be
+    read, or no pixel has a label.
     """
     for folder in (frames, labels):
         if not folder.is_dir():
@@ -59,102 +83,160 @@ def read_clip(frames: Path, labels: Path) -> Clip:
             f"{len(missing)} frames have no labels in {printable(labels)}, {printable(missing[0])} for one",
             f"label files must be called as the frames are, perhaps with {_MASK} at the end",
         )
-    read: list[RGBImage] = []
-    ids: list[Labels] = []
+    first = ImageFile(pictures[names[0]]).read()
+    size, ids = (first.shape[0], first.shape[1]), set[int]()
     for name in names:
-        picture, label = pictures[name], maps[own[name]]
-        read.append(read_picture(picture))
-        ids.append(read_ids(label))
-        size = read[0].shape[:2]
-        for path, found in ((picture, read[-1].shape[:2]), (label, ids[-1].shape)):
-            if found != size:
-                raise DataError(
-                    f"{printable(path)} is {found[1]} x {found[0]} pixels, "
-                    f"the first frame {size[1]} x {size[0]}",
-                    "all frames and labels of a clip must have one size",
-                )
-    return Clip(tuple(names), np.stack(read), np.stack(ids), palette_of(maps[own[names[0]]]))
-
-
-def refine_clip(
-    clip: Clip,
-    preset: Preset,
-    confidence: float = CONFIDENCE,
-    threads: int | None = None,
-    frames_apart: float = FRAMES_APART,
-    on_frames: Callable[[int], None] | None = None,
-) -> npt.NDArray[np.uint8]:
-    """(T, H, W) labels after the CRF over x, y, t and colour; ids are those of the clip.
-
-    preset: widths in pixels and grey levels, weights and iterations. frames_apart: the width of time. A clip
-    that takes more than MOST_BYTES is refined in parts that overlap, each with the frames around it. Raises
-    DataError if a clip has no label or not even three frames fit into memory.
-    """
-    ids = np.unique(clip.labels[clip.labels != VOID])
-    if ids.size == 0:
+        stored = ImageFile(pictures[name]).size()  # perhaps on its side; `read` looks again
+        _expect_size(pictures[name], stored, size if stored == size else size[::-1])
+        given = read_ids(maps[own[name]])
+        _expect_size(maps[own[name]], given.shape, size)
+        ids |= set(np.unique(given).tolist())
+    if not ids - {VOID}:
         raise DataError(
             "the clip has no label: all pixels are 255, which is void", "label some of its pixels"
         )
-    if ids.size == 1:
-        return np.full_like(clip.labels, ids[0])
-    places = np.searchsorted(ids, clip.labels.clip(max=int(ids[-1]))).astype(np.uint8)
-    places[clip.labels == VOID] = VOID
-    count, size = len(clip.frames), (clip.frames.shape[1], clip.frames.shape[2])
-    around = int(np.ceil(2 * frames_apart))
-    most = MOST_BYTES // refining_bytes(size, ids.size)
-    refined = np.empty_like(clip.labels)
-    start = 0
-    while start < count:
-        length = count - start if count <= most else max(1, most - 2 * around)
+    files = [maps[own[name]] for name in names]
+    return Clip(
+        tuple(names),
+        tuple(pictures[name] for name in names),
+        tuple(files),
+        size,
+        tuple(sorted(ids - {VOID})),
+        palette_of(files[0]),
+    )
+
+
+def _expect_size(path: Path, found: tuple[int, ...], size: tuple[int, ...]) -> None:
+    if tuple(found) != size:
+        raise DataError(
+            f"{printable(path)} is {found[1]} x {found[0]} pixels, the first frame {size[1]} x {size[0]}",
+            "all frames and labels of a clip must have one size",
+        )
+
+
+class ClipRefiner:
+    """The CRF over x, y, t and colour, for parts of a clip with the frames around them.
+
+    preset: widths in pixels and grey levels, weights and iterations. frames_apart: the width of time. Frames
+    are reduced so that a part takes at most MOST_BYTES.
+    """
+
+    def __init__(
+        self,
+        clip: Clip,
+        preset: Preset,
+        confidence: float = CONFIDENCE,
+        threads: int | None = None,
+        frames_apart: float = FRAMES_APART,
+    ) -> None:
+        self._clip, self._preset, self._confidence = clip, preset, confidence
+        self._threads, self._frames_apart = threads, frames_apart
+        self._around = int(np.ceil(2 * frames_apart))
+        fewest = min(len(clip), 3 * self._around)  # a third of them new
+        excess = fewest * refining_bytes(clip.size, len(clip.ids)) / MOST_BYTES
+        self.grid = (
+            clip.size if excess <= 1 else fitting(clip.size, max(1, int(max(clip.size) / excess**0.5)))
+        )
+        """(height, width) of the frames that the CRF sees; fewer where they are noise."""
+        self._most = max(fewest, MOST_BYTES // refining_bytes(self.grid, len(clip.ids)))
+        self._held: dict[int, Moment] = {}
+
+    def parts(self, start: int = 0) -> Iterator[npt.NDArray[np.uint8]]:
+        """(T, H, W) refined labels of the frames from `start` on, part by part; ids are those of the clip.
+        They are those of a run from the first frame if a part of it began at `start`.
+
+        Raises DataError if a file cannot be read.
+        """
+        count = len(self._clip)
+        length = count if count <= self._most else self._most - 2 * self._around
+        for first in range(start, count, length):
+            yield self._part(first, min(count, first + length))
+
+    def _part(self, start: int, stop: int) -> npt.NDArray[np.uint8]:
+        ids = np.array(self._clip.ids, np.uint8)
+        if len(ids) == 1:
+            return np.full((stop - start, *self._clip.size), ids[0])
+        first, last = max(0, start - self._around), min(len(self._clip), stop + self._around)
+        moments = self._read(first, last)
+        grid = self.grid
         while True:
-            first, last = max(0, start - around), min(count, start + length + around)
             try:
-                labels = _refined(
-                    clip.frames[first:last],
-                    places[first:last],
-                    ids.size,
-                    preset,
-                    confidence,
-                    threads,
-                    frames_apart,
-                )
+                beliefs = self._refined(moments)
                 break
             except LatticeTooLarge:
-                if length == 1 and around == 0:
-                    raise DataError(
-                        f"a frame of {size[1]} x {size[0]} takes more memory than there is",
-                        "reduce the frames",
-                    ) from None
-                length, around = (length // 2, around) if length > 1 else (1, around // 2)
-        stop = min(count, start + length)
-        refined[start:stop] = ids[labels[start - first : stop - first]]
-        start = stop
-        if on_frames is not None:
-            on_frames(stop)
-    return refined
+                grid = fitting(grid, max(1, int(max(grid) / 2**0.5)))
+                moments = [_at(moment, grid) for moment in moments]
+        refined = np.empty((stop - start, *self._clip.size), np.uint8)
+        for place in range(start, stop):
+            scores = scores_of(np.ascontiguousarray(beliefs[:, place - first]))
+            refined[place - start] = ids[labels_of(scores, self._clip.size)[0]]
+        return refined
+
+    def _read(self, first: int, last: int) -> list[Moment]:
+        """On the grid. Frames of the part before are not read again."""
+        self._held = {
+            number: self._held[number] if number in self._held else _at(self._clip.read(number), self.grid)
+            for number in range(first, last)
+        }
+        return list(self._held.values())
+
+    def _refined(self, moments: list[Moment]) -> Beliefs:
+        """(C, T, h, w)"""
+        frames = np.stack([frame for frame, _ in moments])
+        labels = np.stack([labels for _, labels in moments])
+        places = np.searchsorted(self._clip.ids, labels.clip(max=self._clip.ids[-1])).astype(np.uint8)
+        places[labels == VOID] = VOID
+        count, height, width = labels.shape
+        sized = self._preset.for_size((height, width))
+        near = (self._frames_apart, sized.theta_gamma, sized.theta_gamma)
+        wide = (self._frames_apart, sized.theta_alpha, sized.theta_alpha)
+        classes = len(self._clip.ids)
+        crf = DenseCRF(
+            unary_from_labels(places, classes, self._confidence, VOID),
+            (
+                Gaussian(near, sized.w2, sized.normalization),
+                Bilateral(frames, wide, sized.theta_beta, sized.w1, sized.normalization),
+            ),
+            threads=self._threads,
+            most_vertices=most_vertices((height, width * count), classes),
+        )
+        crf.step(sized.iterations)
+        return crf.q
 
 
-def _refined(
-    frames: npt.NDArray[np.uint8],
-    labels: npt.NDArray[np.uint8],
-    classes: int,
-    preset: Preset,
-    confidence: float,
-    threads: int | None,
-    frames_apart: float,
-) -> npt.NDArray[np.uint8]:
-    size = frames.shape[1], frames.shape[2] * frames.shape[0]
-    sized = preset.for_size(frames.shape[1:3])
-    near = (frames_apart, sized.theta_gamma, sized.theta_gamma)
-    wide = (frames_apart, sized.theta_alpha, sized.theta_alpha)
-    crf = DenseCRF(
-        unary_from_labels(labels, classes, confidence, VOID),
-        (
-            Gaussian(near, sized.w2, sized.normalization),
-            Bilateral(frames, wide, sized.theta_beta, sized.w1, sized.normalization),
-        ),
-        threads=threads,
-        most_vertices=most_vertices(size, classes),
-    )
-    crf.step(sized.iterations)
-    return crf.labels().astype(np.uint8)
+def _at(moment: Moment, grid: tuple[int, int]) -> Moment:
+    """In another size."""
+    frame, labels = moment
+    if labels.shape == grid:
+        return moment
+    picture = Image.fromarray(labels).resize((grid[1], grid[0]), Image.Resampling.NEAREST)
+    return resized(frame, grid), np.array(picture)
+
+
+class UnfinishedClip:
+    """How many frames of a folder of refined labels are finished, in a file of that folder, until all are.
+
+    settings: all that the labels depend on.
+    """
+
+    def __init__(self, folder: Path, settings: str) -> None:
+        self._file = folder / ".unfinished"
+        self._identity = hashlib.sha256(settings.encode()).hexdigest()
+
+    def done(self, files: Sequence[Path]) -> int | None:
+        """How many of these; None for a folder of other settings or files, or one that was finished."""
+        try:
+            identity, _, count = self._file.read_text().partition(" ")
+        except (OSError, UnicodeDecodeError):
+            return None
+        if identity != self._identity or not count.isdecimal():
+            return None
+        done = int(count)
+        return done if done < len(files) and all(path.exists() for path in files[:done]) else None
+
+    def record(self, done: int) -> None:
+        """Raises ImageError if the folder cannot be written into."""
+        write_atomically(self._file, lambda file: file.write(f"{self._identity} {done}".encode()))
+
+    def end(self) -> None:
+        self._file.unlink(missing_ok=True)

@@ -13,17 +13,21 @@ from PIL import Image
 from pixelwise.core.classes import voc_palette
 from pixelwise.core.errors import ArgumentError, DataError, ImageError
 from pixelwise.core.files import write_together
+from pixelwise.core.pictures.reading import read_picture
 from pixelwise.core.pictures.writing import save_picture, write_picture
 from pixelwise.core.terminal import printable
 from pixelwise.core.threads import processors, thread_count
+from pixelwise.core.types import Labels
 from pixelwise.crf.presets import Preset, load_preset
+from pixelwise.data.sample_files import read_ids
 from pixelwise.evaluation.metrics.flicker import flicker
-from pixelwise.inference.clips import FRAMES_APART, read_clip, refine_clip
+from pixelwise.inference.clips import FRAMES_APART, ClipRefiner, UnfinishedClip, open_clip
 from pixelwise.inference.crf_refiner import DEFAULT_PRESET, CRFRefiner
 from pixelwise.inference.external_results import CONFIDENCE, read_given, refine_given
 from pixelwise.inference.folder_refiner import FolderRefiner
 from pixelwise.inference.iterations import iteration_sheet
-from pixelwise.inference.results.kind import Saving
+from pixelwise.inference.outputs.records import state_of
+from pixelwise.inference.results.kind import Saving, sides
 from pixelwise.inference.results.kinds import expect_kinds, writes
 from pixelwise.inference.segment_files import Outcome, run
 from pixelwise.inference.sources.files import PassedOver
@@ -138,12 +142,15 @@ def refine_folder(
 
 @dataclass(frozen=True)
 class RefinedClip:
-    """The folder of a clip's new labels; flicker `before` and `after`, see evaluation.metrics.flicker."""
+    """The folder of a clip's new labels; flicker `before` and `after`, see evaluation.metrics.flicker. notes:
+    remarks for people, such as that smaller frames were refined.
+    """
 
     path: Path
     frames: int
     before: float
     after: float
+    notes: tuple[str, ...] = ()
 
 
 def refine_video(
@@ -161,28 +168,43 @@ def refine_video(
     OUTPUT/NAME.png, in the colours of the first label file if it has a palette, else in VOC's.
 
     frames, labels: folders whose files have the same names, or NAME_mask.png as labels; frames follow each
-    other by name. frames_apart: how far the CRF looks in time, a standard deviation in frames. Raises
-    DataError for clips that cannot be read, ImageError if `output` is there already, unless `overwrite`, or
-    cannot be written into.
+    other by name. frames_apart: how far the CRF looks in time, a standard deviation in frames. on_frames is
+    called with the number of frames that are done. A run that was interrupted goes on after the frames that
+    are finished. Raises DataError for clips that cannot be read, ImageError if `output` is there already and
+    not of such a run, unless `overwrite`, or cannot be written into.
     """
-    place = Path(output)
-    if place.exists() and not (overwrite and place.is_dir()):
-        raise ImageError(f"{printable(place)} is there already", "--overwrite replaces it, if it is a folder")
     chosen = preset if isinstance(preset, Preset) else load_preset(preset)
-    clip = read_clip(Path(frames), Path(labels))
+    clip, place = open_clip(Path(frames), Path(labels)), Path(output)
     sure = CONFIDENCE if confidence is None else confidence
-    refined = refine_clip(clip, chosen, sure, threads, frames_apart, on_frames)
+    refiner = ClipRefiner(clip, chosen, sure, threads, frames_apart)
+    settings = (chosen.to_json(), sure, frames_apart, [*map(state_of, clip.pictures + clip.maps)])
+    unfinished = UnfinishedClip(place, repr(settings))
+    files = [place / f"{name}.png" for name in clip.names]
+    done = None if overwrite else unfinished.done(files)
+    if done is None and place.exists() and not (overwrite and place.is_dir()):
+        raise ImageError(f"{printable(place)} is there already", "--overwrite replaces it, if it is a folder")
     palette = clip.palette or [channel for color in voc_palette() for channel in color]
-    writes = {}
-    for name, ids in zip(clip.names, refined, strict=True):
-        picture = Image.fromarray(np.ascontiguousarray(ids))
-        picture.putpalette(palette)
-        path = place / f"{name}.png"
-        writes[path] = partial(_write, path, picture)
-    write_together(writes)
-    return RefinedClip(
-        place, len(clip.names), flicker(clip.frames, clip.labels), flicker(clip.frames, refined)
+    done = done or 0
+    for part in refiner.parts(done):
+        unfinished.record(done)
+        named = zip(files[done:], map(partial(_with_palette, palette), part), strict=False)
+        write_together({path: partial(_write, path, picture) for path, picture in named})
+        done += len(part)
+        unfinished.record(done)
+        if on_frames is not None:
+            on_frames(done)
+    before, after = (
+        flicker(map(read_picture, clip.pictures), map(read_ids, ids)) for ids in (clip.maps, files)
     )
+    unfinished.end()
+    reduced = () if refiner.grid == clip.size else (f"refined on frames reduced to {sides(refiner.grid)}",)
+    return RefinedClip(place, len(clip), before, after, reduced)
+
+
+def _with_palette(palette: list[int], ids: Labels) -> Image.Image:
+    picture = Image.fromarray(np.ascontiguousarray(ids))
+    picture.putpalette(palette)
+    return picture
 
 
 def _write(path: Path, picture: Image.Image, file: BinaryIO) -> None:

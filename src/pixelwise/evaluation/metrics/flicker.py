@@ -1,5 +1,8 @@
 """Flicker of labels in a clip: the share of pixels that change label where the picture does not."""
 
+from collections.abc import Iterable
+from itertools import pairwise
+
 import numpy as np
 import numpy.typing as npt
 
@@ -9,20 +12,22 @@ STILL = 8
 """Grey levels: a pixel whose channels all change by less between two frames has not changed."""
 
 
-def flicker(frames: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8], still: int = STILL) -> float:
+def flicker(
+    frames: Iterable[npt.NDArray[np.uint8]], labels: Iterable[npt.NDArray[np.uint8]], still: int = STILL
+) -> float:
     """Of all pairs of neighbouring frames, the share of still pixels, labelled in both, that change label.
 
-    frames (T, H, W, 3), labels (T, H, W). In [0, 1]; NaN if nothing is still. Raises ValueError for other
-    shapes.
+    frames: each (H, W, 3), so an array (T, H, W, 3) too; labels: each (H, W). Two of each are held at a time.
+    In [0, 1]; NaN if nothing is still. Raises ValueError for other shapes.
     """
-    if frames.ndim != 4 or labels.shape != frames.shape[:3]:
-        raise ValueError(
-            f"expected frames (T, H, W, 3) and labels (T, H, W), got {frames.shape}, {labels.shape}"
-        )
     pixels = changed = 0
-    for number in range(len(frames) - 1):
-        difference = np.abs(frames[number + 1].astype(np.int16) - frames[number]).max(axis=-1)
-        before, after = labels[number], labels[number + 1]
+    for (frame, before), (later, after) in pairwise(zip(frames, labels, strict=True)):
+        if frame.ndim != 3 or not frame.shape[:2] == before.shape == later.shape[:2] == after.shape:
+            raise ValueError(
+                f"expected frames (T, H, W, 3) and labels (T, H, W), got a frame {frame.shape}, "
+                f"labels {before.shape}"
+            )
+        difference = np.abs(later.astype(np.int16) - frame).max(axis=-1)
         counted = (difference < still) & (before != VOID) & (after != VOID)
         pixels += int(counted.sum())
         changed += int((counted & (before != after)).sum())

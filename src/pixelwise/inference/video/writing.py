@@ -53,9 +53,7 @@ _FINEST = 1_000_000
 
 
 def _representable(rate: Fraction) -> Fraction:
-    """As near to it as FFmpeg's fractions of 32 bits come; the rate of a few frames of a long video may have a
-    larger denominator.
-    """
+    """As near to it as FFmpeg's fractions of 32 bits come: long videos may have rates with more digits."""
     within = min(max(rate, Fraction(1, _FINEST)), Fraction(_FINEST))
     return within.limit_denominator(_FINEST if within < 1000 else 1000)
 
