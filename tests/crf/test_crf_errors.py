@@ -12,6 +12,7 @@ from pixelwise.crf import (
     DenseCRF,
     Features,
     Gaussian,
+    Preset,
     mean_field,
     refine,
     unary_from_labels,
@@ -95,6 +96,12 @@ INFINITE_IMAGE = np.where(np.arange(12)[:, None] == 7, np.inf, IMAGE)
             lambda: refine(IMAGE / 255, MASK.astype(int)),
             r"reach from .* to 0\.9.*theta_beta of 13 sees no edges.* by 255",
         ),
+        (
+            lambda: refine(IMAGE, MASK.astype(float)),
+            r"must be \(C, H, W\), got \(10, 12\).*np\.stack\(\[1 - p, p\]\)",
+        ),
+        (lambda: mean_field(UNARY, Gaussian(3)), "kernels must be a list, got one kernel"),  # type: ignore[arg-type]
+        (lambda: DenseCRF(UNARY, [Gaussian()] * 2).set_weights(3), r"expected 2 weights.*\[3\.0\]"),  # type: ignore[arg-type]
         (lambda: refine(MASK, MASK.astype(int)), "multiply an image of 0 to 1 by 255"),
     ],
 )
@@ -119,3 +126,15 @@ def test_a_width_may_be_an_array_of_no_axes() -> None:
     kernels: list[Kernel] = [Gaussian(number), Bilateral(IMAGE, number, number)]
     plain: list[Kernel] = [Gaussian(3.0), Bilateral(IMAGE, 3.0, 3.0)]
     assert np.array_equal(mean_field(UNARY, kernels), mean_field(UNARY, plain))
+
+
+def test_a_mask_of_truth_values_is_a_map_of_the_labels_0_and_1() -> None:
+    image = np.asarray(IMAGE, np.uint8)
+    np.testing.assert_array_equal(refine(image, MASK), refine(image, MASK.astype(np.uint8)))
+    np.testing.assert_array_equal(unary_from_labels(MASK, 2), unary_from_labels(MASK.astype(int), 2))
+
+
+def test_presets_take_numbers_of_numpy_and_stay_json() -> None:
+    given = Preset("a", "b", np.float32(3), np.int64(50), np.float64(7), iterations=np.uint8(5))  # type: ignore[arg-type]
+    assert given == Preset("a", "b", 3.0, 50, 7.0, iterations=5)
+    assert Preset.from_json(given.to_json()) == given

@@ -115,7 +115,7 @@ class DenseCRF:
 
         Raises ValueError for weights that are negative, or were, and for a CRF with a compatibility matrix.
         """
-        given = [float(weight) for weight in weights]
+        given = np.asarray(weights, np.float64).reshape(-1).tolist()
         if len(given) != len(self._weights) or not all(0 <= weight <= HEAVIEST for weight in given):
             raise ValueError(
                 f"expected {len(self._weights)} weights from 0 to {HEAVIEST:g}, one a kernel, got {given}"

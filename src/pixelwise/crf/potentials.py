@@ -194,6 +194,7 @@ def unary_from_labels(
     ValueError for labels that are neither a class nor void, and unless 1/classes < confidence < 1.
     """
     ids = np.asarray(labels)
+    ids = ids.astype(np.uint8) if ids.dtype == bool else ids
     if ids.dtype.kind not in "iu":
         raise ValueError(f"labels must be integers, got an array of {ids.dtype}")
     if isinstance(classes, bool) or not isinstance(classes, Integral) or not 1 <= classes <= MAX_CLASSES:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
+import numpy as np
 import numpy.typing as npt
 
 from pixelwise.core.errors import PresetError
@@ -52,6 +53,9 @@ class Preset:
     normalization: Normalization = "symmetric"
 
     def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if isinstance(value, np.generic):
+                object.__setattr__(self, name, value.item())
         faults = _faults(vars(self))
         if faults:
             raise ValueError("; ".join(faults))

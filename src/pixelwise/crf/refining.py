@@ -37,15 +37,17 @@ def refine(
     the new labels.
 
     image: (H, W) or (H, W, channels) with values from 0 to 255. The second argument is either (C, H, W)
-    probabilities (floats) or (H, W) labels (integers). A label is right with probability `confidence`; `void`
-    makes all classes equally likely. `classes` (default: the largest label + 1) is only for labels.
-    Probabilities of a smaller grid (C, h, w), as nets give them, are interpolated. Volumes, (D, H, W), work
-    too. tolerance: end the iterations earlier, once beliefs stand still; see DenseCRF.step.
+    probabilities (floats) or (H, W) labels (integers, or truth values for the labels 0 and 1). A label is
+    right with probability `confidence`; `void` makes all classes equally likely. `classes` (default: the
+    largest label + 1) is only for labels. Probabilities of a smaller grid (C, h, w), as nets give them, are
+    interpolated. Volumes, (D, H, W), work too. tolerance: end the iterations earlier, once beliefs stand
+    still; see DenseCRF.step.
 
     Raises ValueError for arguments that do not fit together, and for input that would
     silently have no effect: an image of 0 to 1 or of 16 bits, or labels with no ids but 0 and `void`.
     """
     picture, given = np.asarray(image), np.asarray(probabilities_or_labels)
+    given = given.astype(np.uint8) if given.dtype == bool else given  # a mask: labels 0 and 1
     given = _fitted(given, picture)
     if given.dtype.kind in "iu":
         known = given[given != void] if void is not None else given
@@ -122,6 +124,11 @@ def _fitted(given: npt.NDArray[Any], picture: npt.NDArray[Any]) -> npt.NDArray[A
     of volumes unchanged.
     """
     size, floats = picture.shape[:2], given.dtype.kind == "f"
+    if floats and given.ndim == 2 and given.shape == size:
+        raise ValueError(
+            f"probabilities must be (C, H, W), got {given.shape}: a probability of the foreground needs the "
+            "background as a second class, np.stack([1 - p, p])"
+        )
     if picture.ndim not in (2, 3) or given.ndim != 2 + floats:
         return given
     if given.shape[-2:] == size:

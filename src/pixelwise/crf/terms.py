@@ -23,6 +23,8 @@ def core_terms(
 ) -> list[Term]:
     """The terms of a field with a unary of this shape. Raises ValueError for kernels and a compatibility that
     do not fit it."""
+    if callable(getattr(kernels, "features", None)):
+        raise ValueError(f"kernels must be a list, got one kernel: [{kernels!r}]")
     gains = _gains(compatibility, shape[0], len(kernels))
     terms = []
     for number, (kernel, gain) in enumerate(zip(kernels, gains, strict=True)):

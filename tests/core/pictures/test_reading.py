@@ -1,5 +1,7 @@
 """Reading pictures: every mode, orientation, size; faults become one clear line."""
 
+import math
+import re
 import threading
 import warnings
 from pathlib import Path
@@ -175,6 +177,17 @@ def test_a_pillow_image_is_left_as_it_was(tmp_path: Path) -> None:
 def test_other_arrays_are_refused_with_what_came(array: np.ndarray, came: str) -> None:
     with pytest.raises(ValueError, match=rf"expected an RGB array \(H, W, 3\) of uint8, got {came}"):
         read_photo(array, 64)
+
+
+@pytest.mark.parametrize("shape", [(4, 6), (4, 6, 1), (4, 6, 4), (3, 4, 6)])
+def test_the_advice_for_an_array_makes_it_a_picture(shape: tuple[int, ...]) -> None:
+    array = np.arange(math.prod(shape), dtype=np.uint8).reshape(shape)
+    with pytest.raises(ValueError, match="expected an RGB array") as refused:
+        read_photo(array, 64)
+    code = re.search(r", ((np\.stack|array).*)", str(refused.value))
+    assert code is not None
+    made = eval(code[1], {"np": np, "array": array})
+    assert read_photo(made, 64).size == (4, 6)
 
 
 def test_other_objects_are_refused() -> None:

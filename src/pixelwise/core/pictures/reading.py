@@ -138,13 +138,27 @@ def _array_image(array: npt.NDArray[np.uint8]) -> Image.Image:
             f"expected a path, a Pillow image or an (H, W, 3) uint8 array, got {type(array).__name__}"
         )
     if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or array.size == 0:
-        advice = (
-            "scale to 0..255 and call .astype(np.uint8)" if array.dtype != np.uint8 else "stack channels last"
-        )
         raise ValueError(
-            f"expected an RGB array (H, W, 3) of uint8, got {array.shape} of {array.dtype}: {advice}"
+            f"expected an RGB array (H, W, 3) of uint8, got {array.shape} of {array.dtype}: {_advice(array)}"
         )
     return Image.fromarray(np.ascontiguousarray(array))
+
+
+def _advice(array: npt.NDArray[Any]) -> str:
+    """How to make an RGB picture of it."""
+    if array.size == 0:
+        return "it has no pixels"
+    if array.dtype != np.uint8:
+        return "scale to 0..255 and call .astype(np.uint8)"
+    if array.ndim == 2:
+        return "repeat grey values, np.stack([array] * 3, axis=-1)"
+    if array.ndim == 3 and array.shape[2] == 1:
+        return "repeat grey values, array.repeat(3, axis=2)"
+    if array.ndim == 3 and array.shape[2] == 4:
+        return "leave out the opacity, array[..., :3]"
+    if array.ndim == 3 and array.shape[0] == 3:
+        return "put the channels last, array.transpose(1, 2, 0)"
+    return "give one picture at a time, and bands to a model of bands"
 
 
 def _read_again(file: Path | Encoded | Page, size: tuple[int, int]) -> RGBImage:
