@@ -102,6 +102,22 @@ def test_classes_of_ones_own_are_listed(tmp_path: Path) -> None:
         opened(f"voc:{tmp_path}")
 
 
+@pytest.mark.parametrize("names", [("cup", "plate"), ("cup", "background"), ("cup",)])
+def test_a_list_of_classes_must_begin_with_the_background(tmp_path: Path, names: tuple[str, ...]) -> None:
+    """Pixels outside all boxes are of the first class."""
+    write_voc(tmp_path, "1", ("cup", 1, 1, 3, 4))
+    write_list(tmp_path / "classes.txt", *names)
+    with pytest.raises(DataError, match=r'classes.txt should be "background", but is "cup".*\n.*first line'):
+        opened(f"voc:{tmp_path}", "all")
+
+
+@pytest.mark.parametrize("first", ["background", "Background", "_background_"])
+def test_the_background_may_be_spelt_as_other_tools_do(tmp_path: Path, first: str) -> None:
+    write_voc(tmp_path, "1", ("cup", 1, 1, 3, 4))
+    write_list(tmp_path / "classes.txt", first, "cup")
+    assert opened(f"voc:{tmp_path}", "all").read(0).labels.tolist() == [[1, 1, 1, 0, 0, 0]] * 4
+
+
 def test_splits_may_be_folders(tmp_path: Path) -> None:
     write_voc(tmp_path / "train", "a", ("cat", 1, 1, 6, 4))
     write_voc(tmp_path / "val", "b", ("cat", 1, 1, 6, 4))

@@ -142,6 +142,7 @@ def open_boxes(spec: str, split: str, classes: str | None, draw: Draw) -> Labell
 def _voc(root: Path, split: str) -> tuple[Sequence[tuple[str, BoxedPicture]], ClassMap]:
     place = next((place for place in (root / split, root) if _xml_folder(place).is_dir()), root)
     own, class_map = root / OWN_CLASSES, classes_of(root)
+    _expect_background(own, class_map.classes.names[_BACKGROUND])
     names = {name: id_ for id_, name in enumerate(class_map.classes.names)}
     photos = _photos(place)
     pictures = [(id_, _voc_picture(place, id_, names, own, photos)) for id_ in _voc_ids(root, place, split)]
@@ -152,6 +153,16 @@ def _voc(root: Path, split: str) -> tuple[Sequence[tuple[str, BoxedPicture]], Cl
         "call every picture as its XML file, or correct its <filename>",
     )
     return pictures, class_map
+
+
+def _expect_background(file: Path, first: str) -> None:
+    """Raise DataError unless this first class is the background: pixels outside boxes are labelled as it."""
+    if first.strip("_").lower() != "background":
+        raise DataError(
+            f'the first class in {file} should be "background", but is "{first}": '
+            "pixels outside all boxes get the first class",
+            'put "background" on the first line',
+        )
 
 
 def _photos(place: Path) -> dict[str, list[Path]]:
