@@ -119,7 +119,7 @@ def test_mistakes_with_hha_get_one_clear_error(tmp_path: Path) -> None:
     assert "depth has one number per pixel" in colours.stderr
     assert not (tmp_path / "b.png").exists()
     itself = pixelwise("hha", tmp_path / "a.png", "--camera", "nyud", "-o", tmp_path)
-    assert "would be overwritten by its own HHA" in itself.stderr
+    assert "would be overwritten by what is made from it" in itself.stderr
     np.save(tmp_path / "a.npy", np.full((2, 2), 2.0))
     named = pixelwise("hha", tmp_path / "a.npy", "--camera", "nyud", "-o", tmp_path / "b.jpg")
     assert "end --output in .png" in named.stderr

@@ -159,6 +159,39 @@ def test_a_folder_is_finished_where_it_stopped(folders: Callable[[str], Result])
     assert "3 refined;" in folders("refine photos found -o out --threads 1 --confidence 0.8").stderr
 
 
+@pytest.mark.parametrize("options", ["-o out", "-o ./photos/../out", "-o link", "-o out --overwrite"])
+def test_results_never_overwrite_the_masks_they_are_made_from(
+    folders: Callable[[str], Result], options: str
+) -> None:
+    """NAME_mask.png of an earlier run are the given labels here, and would be called so again."""
+    assert folders("refine photos found -o out --threads 1").exit_code == 0
+    Path("link").symlink_to("out", target_is_directory=True)
+    before = {path: path.read_bytes() for path in Path("out").rglob("*_mask.png")}
+    done = folders(f"refine photos out {options} --confidence 0.6 --threads 1")
+    assert done.exit_code == 1
+    error, hint = done.stderr.splitlines()[-2:]
+    assert error == "error: out/a_mask.png would be overwritten by what is made from it"
+    assert hint == "hint:  choose another --output"
+    assert {path: path.read_bytes() for path in Path("out").rglob("*_mask.png")} == before
+    assert folders("refine photos out -o again --threads 1").exit_code == 0
+
+
+@pytest.mark.parametrize("options", ["-o photo.png", "-o r.png --show-iterations photo.png"])
+def test_a_result_never_overwrites_its_picture(invoke: Callable[[str], Result], options: str) -> None:
+    Image.open("photo.jpg").save("photo.png")
+    before = Path("photo.png").read_bytes()
+    done = invoke(f"refine photo.png labels.png {options} --overwrite")
+    assert "error: photo.png would be overwritten by what is made from it" in done.stderr
+    assert Path("photo.png").read_bytes() == before
+
+
+def test_results_beside_given_files_of_other_names_are_skipped_when_repeated(
+    folders: Callable[[str], Result],
+) -> None:
+    assert "3 refined" in folders("refine photos found -o found --threads 1").stderr
+    assert "3 finished before" in folders("refine photos found -o found --threads 1").stderr
+
+
 def test_a_bad_file_does_not_stop_the_others(folders: Callable[[str], Result]) -> None:
     Path("found/b.npy").write_bytes(b"no array")
     Path("found/deep/c_probabilities.npz").unlink()

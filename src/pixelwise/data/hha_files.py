@@ -6,6 +6,7 @@ from pathlib import Path
 from PIL import Image
 
 from pixelwise.core.errors import DataError
+from pixelwise.core.overwriting import expect_kept
 from pixelwise.core.pictures.writing import write_picture
 from pixelwise.core.threads import in_order, processors
 from pixelwise.data.hha import Camera, hha, read_metres
@@ -57,6 +58,5 @@ def _planned(depth: Path, output: Path) -> tuple[list[Path], list[Path]]:
     if goals[0].suffix.lower() != ".png":
         raise DataError(f"HHA is written as PNG, but {goals[0]} does not end in .png", "end --output in .png")
     for path, goal in zip(files, goals, strict=True):
-        if goal.exists() and goal.samefile(path):
-            raise DataError(f"{path} would be overwritten by its own HHA", "choose another --output")
+        expect_kept(path, [goal], DataError)
     return files, goals

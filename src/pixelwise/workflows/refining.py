@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ from PIL import Image
 from pixelwise.core.classes import voc_palette
 from pixelwise.core.errors import ArgumentError, DataError, ImageError
 from pixelwise.core.files import write_together
+from pixelwise.core.overwriting import expect_kept
 from pixelwise.core.pictures.reading import read_picture
 from pixelwise.core.pictures.writing import save_picture, write_picture
 from pixelwise.core.terminal import printable
@@ -26,12 +28,13 @@ from pixelwise.inference.crf_refiner import DEFAULT_PRESET, CRFRefiner
 from pixelwise.inference.external_results import CONFIDENCE, read_given, refine_given
 from pixelwise.inference.folder_refiner import FolderRefiner
 from pixelwise.inference.iterations import iteration_sheet
+from pixelwise.inference.outputs.finished_results import Ledger
 from pixelwise.inference.outputs.records import state_of
 from pixelwise.inference.results.kind import Saving, sides
 from pixelwise.inference.results.kinds import expect_kinds, writes
 from pixelwise.inference.segment_files import Outcome, run
 from pixelwise.inference.sources.files import PassedOver
-from pixelwise.inference.sources.tasks import plan
+from pixelwise.inference.sources.tasks import Task, plan
 from pixelwise.workflows.segmenting import SegmentedFolder
 
 ENDINGS = (".png", ".npz")
@@ -71,8 +74,8 @@ def refine_file(
     .npy file of probabilities (C, h, w). array: which array of an .npz file that has several. confidence: the
     probability that a given label is right. iterations: a picture to draw, of labels, scores and beliefs over
     the iterations. Raises ValueError for another ending and an impossible confidence, ImageError if a file to
-    write is there already, unless `overwrite`, DataError for files that cannot be read or do not fit,
-    PresetError for an unknown preset.
+    write is the picture, or is there already, unless `overwrite`, DataError for files that cannot be read or
+    do not fit, PresetError for an unknown preset.
     """
     picture, place = Path(image), Path(output)
     ending = place.suffix.lower()
@@ -81,8 +84,10 @@ def refine_file(
     sheet = None if iterations is None else Path(iterations)
     if sheet is not None and (sheet.suffix.lower() not in SHEET_ENDINGS or sheet == place):
         raise ArgumentError("iterations", f"expected another name that ends in .png or .jpg, got {sheet}")
-    for path in (place, sheet):
-        if path is not None and path.exists() and not overwrite:
+    written = [place] if sheet is None else [place, sheet]
+    expect_kept(picture, written, ImageError)
+    for path in written:
+        if path.exists() and not overwrite:
             raise ImageError(f"{path} is there already", "--overwrite replaces it")
     refiner = CRFRefiner(preset, threads)
     start = time.perf_counter()
@@ -119,8 +124,8 @@ def refine_folder(
     Pictures that an earlier run finished are skipped, unless `overwrite`. A picture without a file, or with
     one that cannot be read or does not fit, becomes an outcome with a `problem`; the others go on. on_picture
     is called with the number of pictures done, their total and the outcome. Raises ValueError for another
-    kind in `save`, ImageError if `output` cannot be written into, DataError unless `photos` and `given` are
-    folders, PresetError for an unknown preset.
+    kind in `save`, ImageError if `output` cannot be written into or a result would overwrite a given file,
+    DataError unless `photos` and `given` are folders, PresetError for an unknown preset.
     """
     expect_kinds(save, of_pictures=True)
     folder, place = Path(photos), Path(output)
@@ -132,12 +137,26 @@ def refine_folder(
     threads = threads or processors()
     workers = min(threads, max(1, len(tasks)))
     refiner = FolderRefiner(folder, Path(given), CRFRefiner(preset, threads // workers), confidence, array)
+    _expect_given_kept(refiner, tasks, Ledger(place), save)
     outcomes = []
     for outcome in run(refiner, tasks, place, save, overwrite, workers):
         outcomes.append(outcome)
         if on_picture is not None:
             on_picture(len(outcomes), len(tasks), outcome)
     return SegmentedFolder(tuple(outcomes), place, passed_over)
+
+
+def _expect_given_kept(
+    refiner: FolderRefiner, tasks: Sequence[Task], ledger: Ledger, save: Sequence[str]
+) -> None:
+    """Raise ImageError if a result would overwrite the file it is made from, as where a picture's masks of
+    `segment` are the given labels and their folder is the output folder.
+    """
+    for task in tasks:
+        if task.problem is None and isinstance(task.path, Path):
+            with suppress(DataError):  # which becomes the outcome of this picture
+                given = refiner.given(task.path)
+                expect_kept(given, [ledger.file(task.stem, kind) for kind in save], ImageError)
 
 
 @dataclass(frozen=True)
