@@ -238,6 +238,28 @@ def test_calibrations_without_pictures_leave_no_file(model_path: Path, tmp_path:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "notes.txt"]
 
 
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("model.onnx", {}),
+        ("model.onnx", {"output": "./model.onnx", "precision": "float16"}),
+        ("link.onnx", {}),
+        ("model.onnx", {"output": "other.xml"}),
+    ],
+)
+def test_an_export_never_overwrites_its_source(
+    model_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, options: dict[str, str]
+) -> None:
+    """Not by the name that is used if none is given, nor by the file beside an OpenVINO graph."""
+    monkeypatch.chdir(tmp_path)
+    Path("model.onnx").write_bytes(model_path.read_bytes())
+    Path("link.onnx").symlink_to("model.onnx")
+    Path("other.bin").symlink_to("model.onnx")
+    with pytest.raises(ModelError, match=rf"{name} would be overwritten .*\n.*choose another --output"):
+        pixelwise.export(name, **options)  # type: ignore[arg-type]
+    assert Path("model.onnx").read_bytes() == model_path.read_bytes()
+
+
 def test_torchscript_is_not_made_from_a_model_file(model_path: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="TorchScript is made from a net in torch"):
         pixelwise.export(model_path, tmp_path / "model.pt")

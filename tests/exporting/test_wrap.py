@@ -144,6 +144,19 @@ def test_what_cannot_be_wrapped_is_named_and_leaves_no_file(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["net.onnx"]
 
 
+@pytest.mark.parametrize("output", ["model.onnx", "./model.onnx", "link.onnx"])
+def test_a_net_is_not_overwritten_by_what_wraps_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    content = pooling().SerializeToString()
+    Path("model.onnx").write_bytes(content)
+    Path("link.onnx").symlink_to("model.onnx")
+    with pytest.raises(ModelError, match=r"model.onnx would be overwritten .*\n.*choose another --output"):
+        wrap("model.onnx", INFO.classes, output)
+    assert Path("model.onnx").read_bytes() == content
+
+
 def test_what_is_not_onnx_is_named(tmp_path: Path) -> None:
     for content in (b"", b"hello " * 50, pooling().SerializeToString()[:-20]):
         with pytest.raises(ModelError, match=r"net\.onnx"):

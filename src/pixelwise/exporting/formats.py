@@ -11,18 +11,25 @@ PRECISIONS: Final = ("float32", "float16", "int8")
 
 @dataclass(frozen=True)
 class Format:
-    """endings: of its files, the usual one first. precisions: in which it can be written."""
+    """endings: of its files, the usual one first. precisions: in which it can be written. beside: endings of
+    further files of the same name.
+    """
 
     name: str
     endings: tuple[str, ...]
     precisions: tuple[str, ...]
+    beside: tuple[str, ...] = ()
+
+    def files(self, place: Path) -> list[Path]:
+        """All files of a model that is written to `place`."""
+        return [place, *map(place.with_suffix, self.beside)]
 
 
 FORMATS: Final = {
     entry.name: entry
     for entry in (
         Format("onnx", (".onnx",), PRECISIONS),
-        Format("openvino", (".xml",), PRECISIONS),
+        Format("openvino", (".xml",), PRECISIONS, (".bin",)),
         Format("torchscript", (".pt", ".ts", ".torchscript"), ("float32",)),
     )
 }

@@ -15,6 +15,7 @@ import numpy as np
 
 from pixelwise.core.errors import EXTRAS, ArgumentError, MissingExtraError, ModelError
 from pixelwise.core.files import regular_file, write_atomically
+from pixelwise.core.overwriting import expect_kept
 from pixelwise.core.terminal import printable
 from pixelwise.exporting.metadata import with_metadata
 from pixelwise.inference.engines.onnx import OnnxEngine
@@ -45,8 +46,8 @@ def wrap_onnx(
 
     multiple: pictures are padded at the right and the bottom, by their last pixels, to sides that are a
     multiple of it. The file is tested on two sizes before it appears under its name. Raises ModelError if the
-    net has another interface, scores another number of classes than `info`, or holds what model files may
-    not.
+    net has another interface, scores another number of classes than `info`, holds what model files may not,
+    or if `path` is the source itself.
     """
     try:
         import onnx
@@ -57,6 +58,7 @@ def wrap_onnx(
         raise MissingExtraError(error.name) from None
     if multiple < 1:
         raise ArgumentError("multiple", f"multiple is a number of pixels, at least 1, got {multiple}")
+    expect_kept(source, [path], ModelError)
     shown = printable(source)
     try:
         if regular_file(source).stat().st_size > MOST_BYTES:

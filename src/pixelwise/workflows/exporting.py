@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from pixelwise.core.classes import Classes
 from pixelwise.core.errors import ArgumentError, ModelError
 from pixelwise.core.files import write_together
+from pixelwise.core.overwriting import expect_kept
 from pixelwise.core.pictures.bands import BandForm
 from pixelwise.core.types import BANDS, IMAGE
 from pixelwise.exporting.calibration import Calibration, Recorder, changed, record
@@ -86,7 +87,8 @@ def export(
     split: labelled pictures on which the mean IoU of float32 and of the file is measured.
 
     Raises ValueError for a format, precision or ending that does not fit, and for a head of anything but a
-    run; ModelError for a model that cannot be converted; DataError if there are no pictures to calibrate on.
+    run; ModelError for a model that cannot be converted, or whose own file would be overwritten; DataError if
+    there are no pictures to calibrate on.
     """
     form, place = chosen_format(None if output is None else Path(output), format, precision)
     if (precision == "int8") != (calibration is not None):
@@ -100,6 +102,7 @@ def export(
         raise ArgumentError("data", "data measures what float16 and int8 cost; for float32 call evaluate")
     if place.is_dir():
         raise ModelError(f"{place} is a folder", f"name the file to write, such as model{place.suffix}")
+    expect_kept(Path(run), form.files(place), ModelError)
     source = _source(run, head)
     longest = source.info.long_side if long_side is None else long_side
     info = replace(source.info, name=name or source.info.name, long_side=longest)
@@ -304,7 +307,7 @@ def wrap(
     the file's name. mean, std, input_range, for float inputs, and multiple: see `load`. Pictures are scored
     at a long side of at most `long_side`. bands: for a net of other channels, see `load`. The file is tested
     before it gets its name. Raises ValueError for another ending than .onnx and for settings that cannot be,
-    ModelError for a net with another interface.
+    ModelError for a net with another interface, or if `output` is the net's own file.
     """
     from pixelwise.exporting.wrap import wrap_onnx
 
