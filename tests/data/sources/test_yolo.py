@@ -39,3 +39,89 @@ def test_text_files_without_a_picture_are_named_with_their_folder(tmp_path: Path
     (tmp_path / "images/day/a.jpg").unlink()
     with pytest.raises(DataError, match=r"1 label files have no picture in .*, day/a.txt for one"):
         ids(tmp_path, "all")
+
+
+def write_lists(root: Path, **splits: list[str]) -> None:
+    """Text files of paths."""
+    for split, lines in splits.items():
+        (root / f"{split}.txt").write_text("\n".join(lines) + "\n")
+
+
+@pytest.mark.parametrize(
+    ("train", "val"),
+    [
+        ("[images/a, images/b]", "[images/c]"),
+        ("[images/a, b.txt]", "images/c"),
+        ("train.txt", "val.txt"),
+        ("[train.txt]", "[./val.txt]"),
+        ("absolute.txt", "windows.txt"),
+        ("../images/a.txt", "val.txt"),
+    ],
+)
+def test_splits_may_be_lists_of_folders_and_text_files_of_paths(tmp_path: Path, train: str, val: str) -> None:
+    for name in ("a/0", "a/1", "b/2", "c/3", "unlisted/4"):
+        write_pair(tmp_path, name)
+    of_train = [f"images/{name}.jpg" for name in ("a/0", "a/1", "b/2")]
+    write_lists(
+        tmp_path,
+        train=[f"./{name}" for name in of_train],
+        val=["images/c/3.jpg", ""],
+        b=["./images/b/2.jpg"],
+        absolute=[str(tmp_path / name) for name in of_train],
+        windows=["images\\c\\3.jpg"],
+    )
+    (tmp_path / "images/a.txt").write_text("".join(f"./{name}.jpg\n" for name in ("a/0", "a/1", "b/2")))
+    (tmp_path / "data.yaml").write_text(f"names: [cat]\npath: .\ntrain: {train}\nval: {val}")
+    assert ids(tmp_path, "train") == ["a/0", "a/1", "b/2"]
+    assert [name.removeprefix("c/") for name in ids(tmp_path, "val")] == ["3"]
+    for split, count in (("train", 3), ("val", 1), ("all", 4)):
+        data = open_dataset(f"yolo:{tmp_path}", split)
+        assert [data.read(index).labels.all() for index in range(len(data))] == [True] * count
+
+
+@pytest.mark.parametrize("train", ["pictures/images", "[pictures/images]", "train.txt", "images/train"])
+def test_without_val_the_pictures_of_train_are_split(tmp_path: Path, train: str) -> None:
+    folder = "images/train" if train == "images/train" else "pictures/images"
+    names = [f"{number:02}" for number in range(20)]
+    for name in names:
+        write_pair(tmp_path / "new", name)
+    for part in ("images", "labels"):
+        place = tmp_path / folder.replace("images", part)
+        place.parent.mkdir(exist_ok=True)
+        (tmp_path / "new" / part).rename(place)
+    write_lists(tmp_path, train=[f"{folder}/{name}.jpg" for name in names])
+    (tmp_path / "data.yaml").write_text(f"names: [cat]\ntrain: {train}\n")
+    found = {split: [name.rpartition("/")[2] for name in ids(tmp_path, split)] for split in ("train", "val")}
+    assert found["val"] == ["09", "19"]
+    assert sorted(found["train"] + found["val"]) == names
+    assert len(ids(tmp_path, "all")) == 20
+
+
+def test_pictures_of_several_data_sets_have_different_ids(tmp_path: Path) -> None:
+    for root in ("one", "two"):
+        write_pair(tmp_path / root, "0")
+    (tmp_path / "data.yaml").write_text("names: [cat]\ntrain: [one/images, two/images]\nval: [two/images]")
+    assert ids(tmp_path, "train") == ["one/images/0", "two/images/0"]
+    assert len(open_dataset(f"yolo:{tmp_path}", "val")) == 1
+
+
+@pytest.mark.parametrize("val", ["val.txt", "[images/a, images/c]", "images/c"])
+def test_a_split_that_names_what_is_not_there_is_refused(tmp_path: Path, val: str) -> None:
+    """Other pictures are not taken instead."""
+    write_pair(tmp_path, "a/0")
+    (tmp_path / "data.yaml").write_text(f"names: [cat]\ntrain: [images/a]\nval: {val}")
+    with pytest.raises(SplitError, match=r'no split "val": .*(val.txt|images/c) not found\n.*a .txt file'):
+        ids(tmp_path, "val")
+    assert ids(tmp_path, "train") == ["0"]
+
+
+def test_listed_pictures_need_some_text_file_of_outlines(tmp_path: Path) -> None:
+    for name in ("a/0", "a/1"):
+        write_pair(tmp_path, name)
+    write_lists(tmp_path, train=["images/a/0.jpg", "images/a/1.jpg"], val=["images/a/1.jpg"])
+    (tmp_path / "data.yaml").write_text("names: [cat]\ntrain: train.txt\nval: val.txt")
+    (tmp_path / "labels/a/1.txt").unlink()
+    data = open_dataset(f"yolo:{tmp_path}", "train")
+    assert [data.read(index).labels.any() for index in (0, 1)] == [True, False]
+    with pytest.raises(DataError, match=r"pictures in .*val.txt are missing: .*1.txt not found"):
+        ids(tmp_path, "val")
