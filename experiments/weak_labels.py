@@ -21,7 +21,7 @@ from pixelwise.crf.masks_from_boxes import masks_from_boxes
 from pixelwise.data import Entry, LabelledImages, open_dataset
 from pixelwise.data.conversion import convert
 from pixelwise.data.sample import SEMANTIC
-from pixelwise.data.sources.boxes import BoxedPicture, DrawnLabels
+from pixelwise.data.sources.boxed_pictures import BoxedPicture, DrawnLabels
 from pixelwise.evaluation.metrics.confusion import CONVENTION
 from pixelwise.training import checkpoint
 from pixelwise.training.checkpoint import LAST

@@ -64,7 +64,11 @@ def open_dataset(
     """
     with _os_errors(spec):
         source, path, options = locate(spec)
-        dataset = _all(spec) if split == "all" else source.read(path, split, **options)
+
+        def read(name: str) -> LabelledImages:
+            return source.read(path, name, **options)
+
+        dataset = joined(spec, source.splits, read) if split == "all" else read(split)
     if not dataset.entries:
         raise SplitError(f'the split "{split}" of {spec} is empty', "name another split, or look at its list")
     if ids is not None:
@@ -86,16 +90,15 @@ def _os_errors(spec: str) -> Iterator[None]:
         ) from None
 
 
-def _all(spec: str) -> LabelledImages:
-    """The split that the kind calls "all", or else the existing usual splits in one.
+def joined(spec: str, usual: Iterable[str], read: Callable[[str], LabelledImages]) -> LabelledImages:
+    """What `read` returns for the split "all", or else those of the `usual` splits that exist, in one.
 
     Raises DataError if an id is in two of them, or if their classes differ.
     """
-    source, path, options = parse_spec(spec)
     try:
-        return source.read(path, "all", **options)
+        return read("all")
     except SplitError:
-        splits = _those_there(source.splits, lambda split: source.read(path, split, **options))
+        splits = _those_there(usual, read)
     first, *others = splits.values()
     entries = tuple(entry for dataset in splits.values() for entry in dataset.entries)
     twice = [id_ for id_, times in Counter(entry.id for entry in entries).items() if times > 1]

@@ -125,6 +125,25 @@ def test_splits_may_be_folders(tmp_path: Path) -> None:
     assert opened(f"voc:{tmp_path}", "val").read(0).labels.all()
 
 
+@pytest.mark.parametrize("layout", ["voc lists", "voc folders", "coco"])
+def test_all_is_the_usual_splits_together(tmp_path: Path, layout: str) -> None:
+    for split, id_ in (("train", "1"), ("val", "2")):
+        if layout == "coco":
+            name = f"{id_}.jpg"
+            images = [{"id": 7, "file_name": name, "height": 4, "width": 6}]
+            write_coco(tmp_path, coco(images=images)).rename(
+                tmp_path / f"annotations/instances_{split}2017.json"
+            )
+            write_photo(tmp_path / f"{split}2017/{name}", 4, 6)
+        else:
+            write_voc(tmp_path / (split if layout == "voc folders" else "."), id_, ("cat", 1, 1, 6, 4))
+        if layout == "voc lists":
+            write_list(tmp_path / f"ImageSets/Main/{split}.txt", id_)
+    data = opened(f"{layout[:4].strip()}:{tmp_path}", "all")
+    assert [entry.id for entry in data.entries] == ["1", "2"]
+    assert [data.read(index).labels.any() for index in (0, 1)] == [True, True]
+
+
 def test_the_hint_names_the_list_that_is_read(tmp_path: Path) -> None:
     write_voc(tmp_path / "train", "a", ("cup", 1, 1, 6, 4))
     with pytest.raises(DataError, match="hint: list your classes in ") as error:

@@ -15,7 +15,7 @@ from label_files import write_photo
 from PIL import Image, ImageDraw
 from scipy.ndimage import maximum_filter, minimum_filter
 
-from pixelwise.core.errors import DataError
+from pixelwise.core.errors import DataError, SplitError
 from pixelwise.data import open_dataset
 from pixelwise.data.checks.audit import audit
 
@@ -86,13 +86,26 @@ def test_labelme_pictures_may_be_within_the_json(tmp_path: Path) -> None:
 
 
 def test_subfolders_are_read_but_not_those_of_other_splits_or_hidden_ones(tmp_path: Path) -> None:
-    for name in ("a", "day/a", "train/b", "val/deep/c", ".hidden/d"):
+    for name in ("a", "day/a", "train/b", "val/deep/c", "test/e", ".hidden/d"):
         write_labelme(tmp_path / f"{name}.json", drawn("cup", "rectangle", (0, 0), (4, 4)))
-    for split, ids in (("train", ["b"]), ("val", ["deep/c"]), ("all", ["a", "day/a"])):
+    everything = ["a", "day/a", "train/b", "val/deep/c"]
+    for split, ids in (("train", ["b"]), ("val", ["deep/c"]), ("test", ["e"]), ("all", everything)):
         data = open_dataset(f"labelme:{tmp_path}", split)
         assert [entry.id for entry in data.entries] == ids
     (tmp_path / "val").rename(tmp_path / ".val")
     assert [entry.id for entry in open_dataset(f"labelme:{tmp_path}", "val").entries] == ["day/a"]
+
+
+def test_all_of_labelme_is_every_split_but_that_for_testing(tmp_path: Path) -> None:
+    """Although their files have the same names."""
+    for split in ("train", "val", "test"):
+        for name in ("0", "1"):
+            write_labelme(tmp_path / split / f"{name}.json", drawn("cup", "rectangle", (0, 0), (4, 4)))
+    everything = open_dataset(f"labelme:{tmp_path}", "all")
+    assert [entry.id for entry in everything.entries] == ["train/0", "train/1", "val/0", "val/1"]
+    assert [entry.id for entry in open_dataset(f"labelme:{tmp_path}", "test").entries] == ["0", "1"]
+    with pytest.raises(SplitError, match=r'no split "valid": no JSON .*\nhint: there are test, train, val'):
+        open_dataset(f"labelme:{tmp_path}", "valid")
 
 
 def test_faults_of_labelme_files_are_named(tmp_path: Path) -> None:

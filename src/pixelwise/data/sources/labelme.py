@@ -1,4 +1,7 @@
-"""labelme: a JSON file of shapes beside each picture, with subfolders, or below train/ and val/.
+"""labelme: a JSON file of shapes beside each picture, with subfolders, or below train/, val/ and test/.
+
+"all" is every file except for those below test/, with ids below PATH. Files outside these folders are split
+as in folder.py.
 
 Classes are "background" and the labels, in the order of labels.txt (or classes.txt), or else in alphabetical
 order; `__ignore__` is void and `_background_` background, as in labelme's own scripts. Later shapes are drawn
@@ -198,11 +201,16 @@ def labelme(root: Path, split: str) -> LabelledImages:
     own = root / split
     place = own if own.is_dir() else root
     heads = _heads(file for file in root.rglob("*.json") if not _is_hidden(file.relative_to(root)))
-    files = [file for file in heads if _split_folder(file, root) == (own if own.is_dir() else None)]
+    tops = {file: file.relative_to(root).parts[0] for file in heads}
+    others = ("test",) if split == "all" else ("train", "val", "test")
+    files = [file for file in heads if (tops[file] == split if own.is_dir() else tops[file] not in others)]
     if not files:
+        there = sorted({top for file, top in tops.items() if file.parent != root})
         raise SplitError(
             f'no split "{split}": no JSON files in {place}',
-            "PATH must name the folder with a .json file of labelme beside each picture",
+            f"there are {', '.join(there)}"
+            if there
+            else "PATH must name the folder with a .json file of labelme beside each picture",
         )
     images, labels = {}, set()
     for file, head in heads.items():
@@ -228,11 +236,6 @@ def labelme(root: Path, split: str) -> LabelledImages:
 
 def _is_hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)
-
-
-def _split_folder(file: Path, root: Path) -> Path | None:
-    """The folder of a split at the top that holds the file, if any."""
-    return next((root / name for name in SOURCE.splits if file.is_relative_to(root / name)), None)
 
 
 def _heads(files: Iterable[Path]) -> dict[Path, Head]:
@@ -269,7 +272,7 @@ SOURCE = Source(
     title="Pictures labelled with labelme",
     read=labelme,
     splits=("train", "val"),
-    layout="NAME.jpg + NAME.json (labelme 4 or 5), labels.txt; with subfolders, or below train/ and val/",
+    layout="NAME.jpg + NAME.json (labelme 4 or 5), labels.txt; with subfolders, or below train/, val/, test/",
     get="made by you with https://github.com/wkentaro/labelme",
     terms="yours",
 )
