@@ -2,15 +2,15 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from pixelwise.core.errors import DataError, SplitError
+from pixelwise.data.formats.id_lists import listed_ids
 from pixelwise.data.kind import Source
 from pixelwise.data.sample import LabelledImages
-from pixelwise.data.sample_files import read_text
 from pixelwise.data.sources import (
     camvid,
     cityscapes,
@@ -72,7 +72,7 @@ def open_dataset(
     if not dataset.entries:
         raise SplitError(f'the split "{split}" of {spec} is empty', "name another split, or look at its list")
     if ids is not None:
-        dataset = dataset.only(_listed(ids, {entry.id for entry in dataset.entries}), ids.name)
+        dataset = dataset.only(listed_ids(ids, {entry.id for entry in dataset.entries}), ids.name)
     if head is not None:
         dataset = dataset.with_head(head)
     return dataset if classes is None else dataset.select(classes)
@@ -120,18 +120,6 @@ def _those_there(splits: Iterable[str], opened: Callable[[str], LabelledImages])
     if not found and missing is not None:
         raise missing
     return found
-
-
-def _listed(path: Path, known: Collection[str]) -> frozenset[str]:
-    """The ids in a text file, one per line or separated by blanks; known ids may contain blanks.
-
-    Raises DataError if the file is missing or has no ids.
-    """
-    lines = [line.strip() for line in read_text(path, "list").split("\n")]
-    ids = frozenset(id_ for line in lines for id_ in ([line] if line in known else line.split()))
-    if not ids:
-        raise DataError(f"the list {path} is empty", "write one id per line")
-    return ids
 
 
 def open_splits(

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
 from pixelwise.core.errors import ImageError
 from pixelwise.core.terminal import printable
-from pixelwise.data.sources.voc import read_list
 from pixelwise.distributed.cluster import parts_of
 from pixelwise.distributed.row_files import ENDING
 from pixelwise.distributed.stages import Plan
@@ -47,7 +46,7 @@ def planned(inputs: Inputs, job: Plan, ids: Path | None, passed_over: PassedOver
     private = bool(job.options.get("allow_private_urls"))
     output = Path(NOWHERE if job.as_rows else job.output)
     tasks = plan(sources, output, passed_over, allow_private_urls=private)
-    tasks = tasks if ids is None else listed(tasks, set(read_list(ids)), str(ids))
+    tasks = tasks if ids is None else listed(tasks, ids)
     return [_of_cluster(task) for task in tasks]
 
 

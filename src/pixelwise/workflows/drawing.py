@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from pixelwise.crf.presets import Preset, load_preset
+from pixelwise.data.formats.id_lists import listed_ids
 from pixelwise.evaluation.crf_scores import evenly
 from pixelwise.evaluation.model_gallery import model_gallery
 from pixelwise.inference.predictor import Predictor
@@ -74,9 +75,7 @@ def gallery(
         raise ValueError(f"a gallery needs a model and a picture, got {len(models)} and {pictures}")
     dataset = labelled_images(data, split, class_names, head)
     if ids is not None:
-        from pixelwise.data.sources.voc import read_list
-
-        dataset = dataset.only(read_list(ids), str(ids))
+        dataset = dataset.only(listed_ids(ids, {entry.id for entry in dataset.entries}), str(ids))
     preset = crf if isinstance(crf, Preset | None) else load_preset(crf)
     shown = dataset if ids is not None else evenly(dataset, pictures)
     loaded: dict[str, Predictor] = {}

@@ -86,12 +86,12 @@ def segment_folder(
     pictures, "labelme" and "yolo" a list of the classes besides. Pictures that an earlier run finished are
     skipped, unless `overwrite`, and files that a person has changed since are kept. A picture that cannot be
     segmented becomes an outcome with a `problem`; the others go on. ids: a text file that lists the pictures
-    to segment by their names without ending. depth, hha: for models that see them, folders of files called as
-    the pictures are. cleaning: what is done to the labels, such as removing small regions. style: how
-    overlays and cutouts are drawn. tolerance: by how many pixels outlines may move, so that they have fewer
-    corners. submission: an archive (.tgz) of all masks to write, in the form of PASCAL VOC's server or of
-    CamVid. frames: "all" segments every frame of an animation and every page of a TIFF file, as NAME_page0001
-    and so on; "first" notes that there are more.
+    to segment, one per line, by their names without ending or their paths below the input folder. depth, hha:
+    for models that see them, folders of files called as the pictures are. cleaning: what is done to the
+    labels, such as removing small regions. style: how overlays and cutouts are drawn. tolerance: by how many
+    pixels outlines may move, so that they have fewer corners. submission: an archive (.tgz) of all masks to
+    write, in the form of PASCAL VOC's server or of CamVid. frames: "all" segments every frame of an animation
+    and every page of a TIFF file, as NAME_page0001 and so on; "first" notes that there are more.
 
     Videos give an overlaid video, NAME_overlay.mp4, with the sound, and the other results of each frame in a
     folder NAME_frames. every, smooth: see `Predictor.video`. on_frame is called with the number of frames of
@@ -116,7 +116,7 @@ def segment_folder(
     passed_over: PassedOver = {}
     private = model.allow_private_urls if isinstance(model, Predictor) else options.get("allow_private_urls")
     tasks = plan(sources, output, passed_over, all_frames=frames == "all", allow_private_urls=bool(private))
-    tasks = tasks if ids is None else _those_of(tasks, Path(ids))
+    tasks = tasks if ids is None else listed(tasks, Path(ids))
     thread_count(options.get("threads"))  # before the work starts
     threads = options.get("threads") or processors()
     side_by_side = threads if any(task.is_video for task in tasks) else len(tasks)
@@ -158,12 +158,6 @@ def _without_effect(tasks: Sequence[Task], frames: str, motion: Motion) -> Itera
         yield f"{given} changed nothing: no input is a video"
     if frames == "all" and all(task.page is None for task in tasks):
         yield "--frames all changed nothing: no file is an animation or a TIFF file of several pages"
-
-
-def _those_of(tasks: Sequence[Task], ids: Path) -> list[Task]:
-    from pixelwise.data.sources.voc import read_list
-
-    return listed(tasks, set(read_list(ids)), str(ids))
 
 
 def _starts_quickly(model: str | Path, tasks: Sequence[Task], options: LoadOptions) -> bool:

@@ -1,7 +1,7 @@
 """What is to be segmented: the pictures of the inputs, each with a name for its results."""
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
@@ -10,6 +10,7 @@ from pixelwise.core.pictures.endings import VIDEO_SUFFIXES
 from pixelwise.core.pictures.pages import Page, pages_of
 from pixelwise.core.pictures.reading import Encoded
 from pixelwise.core.terminal import printable
+from pixelwise.data.formats.id_lists import listed_ids
 from pixelwise.inference.outputs.finished_results import RESERVED, Ledger
 from pixelwise.inference.sources.files import PassedOver, find_pictures
 from pixelwise.inference.sources.urls import shown_url
@@ -17,6 +18,7 @@ from pixelwise.inference.sources.video_urls import Fetch
 from pixelwise.inference.video.reading import is_camera
 
 _URL_AS_PATH = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+:/")  # a path keeps one of the two slashes
+_LONGEST_ID = 80  # in a message
 
 
 @dataclass(frozen=True)
@@ -93,15 +95,35 @@ def _place_of(page: Page, place: PurePath) -> PurePath:
     return place.with_name(f"{place.stem}_page{page.index + 1:04}{place.suffix}")
 
 
-def listed(tasks: Sequence[Task], ids: Collection[str], name: str) -> list[Task]:
-    """The tasks of pictures with these ids, their names without ending. `name` says where the ids are from,
-    for messages. Raises ImageError if there is no picture for one of them.
+def listed(tasks: Sequence[Task], file: Path) -> list[Task]:
+    """The tasks of the pictures whose ids a text file lists: their paths below the input folder, or their
+    names, with or without ending.
+
+    Raises DataError if the list cannot be read, ImageError if there is no picture for one of its ids, or if
+    there are several.
     """
-    kept = [task for task in tasks if task.problem is not None or PurePath(task.path).stem in ids]
-    if missing := sorted(set(ids) - {PurePath(task.path).stem for task in kept}):
+    exact: dict[str, set[Path | str]] = {}
+    by_name: dict[str, set[Path | str]] = {}
+    for task in tasks:
+        for path, names in ((task.place, exact), (PurePath(PurePath(task.path).name), by_name)):
+            for name in (path.as_posix(), path.parent.joinpath(path.stem).as_posix()):
+                names.setdefault(name, set()).add(task.path)
+        whole = PurePath(task.path)
+        by_name.setdefault(whole.parent.joinpath(whole.stem).as_posix(), set()).add(task.path)
+    found = by_name | exact
+    ids = listed_ids(file, found)
+    if missing := sorted(ids - found.keys()):
         raise ImageError(
-            f"{name} lists {len(missing)} pictures that are not among the inputs, "
-            f"{printable(missing[0])} for one",
+            f"{printable(file)} lists {len(missing)} pictures that are not among the inputs, "
+            f"{printable(missing[0][:_LONGEST_ID])} for one",
             "an id is a file's name without its ending; name the folder that holds all of them",
         )
-    return kept
+    for id_ in sorted(ids):
+        if len(found[id_]) > 1:
+            first, second = sorted(map(printable, found[id_]))[:2]
+            raise ImageError(
+                f'{printable(file)} lists "{printable(id_)}", which may be {first} or {second}',
+                "write its path below the input folder, or with its ending",
+            )
+    chosen = {path for id_ in ids for path in found[id_]}
+    return [task for task in tasks if task.problem is not None or task.path in chosen]
