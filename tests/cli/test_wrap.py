@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from typer.testing import CliRunner
 from pixelwise.cli.main import app
 from pixelwise.core.classes import Classes
 from pixelwise.core.pictures.reading import read_photo
+from pixelwise.data.sources.folder import own_classes
+from pixelwise.workflows.exporting import Wrapped
 
 pytestmark = pytest.mark.slow  # trains, exports, or starts many processes
 
@@ -95,3 +98,59 @@ def test_a_net_of_torchvision_is_wrapped_segmented_judged_compared_and_searched(
     assert compared["a"].startswith("mine.onnx (single scale")
     search = "crf-search mine.onnx --data folder:data --split all --images 1 -o preset.json"
     assert "preset.json: use it with --crf-preset" in invoke(folder, search).stdout
+
+
+@pytest.fixture
+def classes_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], tuple[list[str], str]]:
+    """The classes that wrap gets with --classes FILE, and what it says."""
+    monkeypatch.chdir(tmp_path)
+    seen: list[str] = []
+
+    def wrap(net: Path, classes: Sequence[str], output: Path, name: str | None, **options: Any) -> Wrapped:
+        seen.extend(classes)
+        output.write_bytes(b"model")
+        return Wrapped(output, Classes.named(list(classes)))
+
+    monkeypatch.setattr("pixelwise.workflows.wrap", wrap)
+
+    def result(name: str) -> tuple[list[str], str]:
+        done = CliRunner().invoke(app, ["wrap", "net.onnx", "--classes", name, "-o", "mine.onnx"])
+        return seen, done.output
+
+    return result
+
+
+@pytest.mark.parametrize("name", ["classes.txt", "CLASSES.TXT"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbfbackground\r\nice cream\r\n\r\n",
+        b"background \nice cream\n",
+        b"background\nice cream",
+    ],
+)
+def test_a_file_of_classes_is_read_as_that_of_a_data_set(
+    classes_of: Callable[[str], tuple[list[str], str]], tmp_path: Path, name: str, content: bytes
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    assert classes_of(name)[0] == ["background", "ice cream"]
+    (tmp_path / name).rename(tmp_path / "classes.txt")
+    assert own_classes(tmp_path / "classes.txt").classes.names == ("background", "ice cream")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"background\n\nice cream\n", "classes.txt: line 2 is empty, but every line is a class"),
+        ("a\u2028b".encode(), "classes.txt: line 1 is not a name"),
+        (b"\xff\xfe", "classes.txt cannot be read"),
+        (None, "classes.txt does not exist"),
+    ],
+)
+def test_a_file_of_classes_with_a_fault_is_refused(
+    classes_of: Callable[[str], tuple[list[str], str]], tmp_path: Path, content: bytes | None, message: str
+) -> None:
+    if content is not None:
+        (tmp_path / "classes.txt").write_bytes(content)
+    seen, said = classes_of("classes.txt")
+    assert seen == [] and message in said

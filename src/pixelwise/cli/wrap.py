@@ -85,15 +85,7 @@ def _numbers(text: str, option: str) -> list[float]:
 
 def _names(classes: str) -> list[str]:
     """The names in a list or in a file."""
-    from pixelwise.core.errors import ModelError
-    from pixelwise.core.files import regular_file
+    from pixelwise.data.sources.folder import listed_names
 
     path = Path(classes)
-    if path.suffix != ".txt":
-        return options.listed(classes)
-    try:
-        lines = regular_file(path).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as problem:
-        reason = getattr(problem, "strerror", None) or "it is not text in UTF-8"
-        raise ModelError(f"the classes {path} cannot be read: {reason}") from None
-    return [line.strip() for line in lines if line.strip()]
+    return listed_names(path) if path.suffix.lower() == ".txt" else options.listed(classes)
