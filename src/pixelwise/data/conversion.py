@@ -37,21 +37,8 @@ def convert(
     Raises DataError if the folder to write exists, also if another process has just written it, if `place`
     has other classes, if a name would not read back the same, or if a sample cannot be read.
     """
-    goal = place_of(place, split)
-    _expect_absent(goal)
-    names = _file_names(dataset)
-    lists = {classes_file(head): class_map.classes.names for head, class_map in dataset.heads.items()}
-    _expect_plain([split], "split", dataset)
-    _expect_plain(dataset.heads, "head", dataset)
-    _expect_plain(dataset.channels, "channel", dataset)
-    if SEMANTIC not in dataset.heads:
-        raise DataError(f"{dataset.name} has no {SEMANTIC} head", "convert all heads together")
-    for name, classes in lists.items():
-        _expect_lasting(classes, dataset)
-        path = place / name
-        if path.exists() and own_classes(path).classes.names != classes:
-            raise DataError(f"{path} names other classes", "choose another folder")
-
+    expect_possible(dataset, place, split)
+    goal, names, lists = place_of(place, split), _file_names(dataset), _class_lists(dataset)
     unfinished = goal.with_name(f".{goal.name}.partial")
     try:
         with _alone(unfinished, goal):
@@ -73,6 +60,27 @@ def convert(
         with suppress(OSError):  # files from before stay
             place.rmdir()
         raise
+
+
+def expect_possible(dataset: LabelledImages, place: Path, split: str) -> None:
+    """Raise DataError if `convert` could not write the split, whatever its files hold."""
+    _expect_absent(place_of(place, split))
+    _file_names(dataset)
+    _expect_plain([split], "split", dataset)
+    _expect_plain(dataset.heads, "head", dataset)
+    _expect_plain(dataset.channels, "channel", dataset)
+    if SEMANTIC not in dataset.heads:
+        raise DataError(f"{dataset.name} has no {SEMANTIC} head", "convert all heads together")
+    for name, classes in _class_lists(dataset).items():
+        _expect_lasting(classes, dataset)
+        path = place / name
+        if path.exists() and own_classes(path).classes.names != classes:
+            raise DataError(f"{path} names other classes", "choose another folder")
+
+
+def _class_lists(dataset: LabelledImages) -> dict[str, tuple[str, ...]]:
+    """The names of the classes by the file that lists them."""
+    return {classes_file(head): class_map.classes.names for head, class_map in dataset.heads.items()}
 
 
 @contextmanager

@@ -4,10 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from pixelwise.core.errors import DataError
 from pixelwise.crf.masks_from_boxes import MIDDLE, masks_from_boxes
 from pixelwise.crf.presets import Preset, load_preset
+from pixelwise.data.checks.shared_pictures import different_classes
 from pixelwise.data.conversion import convert as write
-from pixelwise.data.conversion import place_of
+from pixelwise.data.conversion import expect_possible, place_of
 from pixelwise.data.sample import LabelledImages
 from pixelwise.data.sources.boxes import open_boxes
 from pixelwise.data.spec import open_splits
@@ -31,7 +33,8 @@ def convert(
     classes: a selection such as "background,animal=cat+dog". channels: extra ones to write, such as depth.
     Returns the folders; see data.conversion for what they hold. on_image is called with the split's name, the
     number of images done and their total, on_folder with each finished folder and its number of images.
-    Raises DataError if there is no such data or split, a folder exists, or an image cannot be read.
+    Raises DataError if there is no such data or split, a folder exists, or the splits have other classes, all
+    before anything is written, and if an image cannot be read.
     """
     splits = open_splits(data, split, classes)
     chosen = {name: dataset.with_channels(*channels) for name, dataset in splits.items()}
@@ -66,6 +69,11 @@ def _written(
     splits: Mapping[str, LabelledImages], output: Path, on_image: OnImage | None, on_folder: OnFolder | None
 ) -> list[Path]:
     places = []
+    first = next(iter(splits.values()))
+    for name, dataset in splits.items():
+        if (fault := different_classes(first, dataset)) is not None:
+            raise DataError(fault, "name the classes to use of all splits, in order: --classes NAME,NAME")
+        expect_possible(dataset, output, name)
     for name, dataset in splits.items():
         total = len(dataset)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pixelwise.core.errors import TrainingError
 from pixelwise.core.terminal import note
 from pixelwise.core.threads import spin_briefly
+from pixelwise.data.spec import parse_spec
 from pixelwise.workflows.data import Data, labelled_images
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def prepare(
     on_warning: Callable[[str], None] = note,
 ) -> Training:
     """All of `train` that comes before the first step: the recipe with "field=value" settings, the images,
-    and the audit of their labels.
+    and the audit of their labels. Splits of one data set that share a picture are refused.
 
     on_image is called with the name of a data set, the number of images audited and their total. on_warning
     gets what the audit finds suspicious, by default on stderr. Of several processes on a machine the first
@@ -124,6 +125,7 @@ def prepare(
     """
     spin_briefly()
     from pixelwise.data.checks.audit import audit
+    from pixelwise.data.checks.shared_pictures import expect_no_shared_picture
     from pixelwise.recipes import get_recipe
     from pixelwise.training.distributed.launcher import is_first_here
     from pixelwise.training.setup.run_start import with_also
@@ -136,8 +138,10 @@ def prepare(
     settings, epochs = _split_epochs(settings)
     chosen = chosen.override(settings)
     first = first_stage(chosen)
-    train_set = with_also(first, _opened(first, data or first.data, first.train_split, class_names))
-    val_set = _opened(first, val_data or first.val_data or first.data, first.val_split, class_names)
+    source, judged = data or first.data, val_data or first.val_data or first.data
+    own = _opened(first, source, first.train_split, class_names)
+    train_set = with_also(first, own)
+    val_set = _opened(first, judged, first.val_split, class_names)
     if epochs is not None:
         chosen = chosen.override([f"steps={_steps(epochs, first, len(train_set))}"])
     for dataset in (train_set, val_set) if is_first_here() else ():
@@ -151,12 +155,23 @@ def prepare(
         report.raise_errors()
         for warning in report.warnings:
             on_warning(f"warning: {name}: {warning.message}")
+    if is_first_here() and _are_of_one(source, first.train_split, judged, first.val_split):
+        expect_no_shared_picture(own, val_set)
     if is_first_here() and len(val_set) < FEW:
         on_warning(
             f"warning: {val_set.name}: only {len(val_set)} to judge by, so the choice of the best net "
             "and its figures are uncertain; label more, or put more of them into val/"
         )
     return Training(chosen, train_set, val_set, run, resume)
+
+
+def _are_of_one(train_data: Data, train_split: str, val_data: Data, val_split: str) -> bool:
+    """Whether these are two splits of one data set that `check` compares; others, such as trainval, may
+    overlap.
+    """
+    if not isinstance(train_data, str) or not isinstance(val_data, str) or train_data != val_data:
+        return False
+    return train_split != val_split and {train_split, val_split} <= set(parse_spec(train_data)[0].splits)
 
 
 def _begun(recipe: "Recipe | Chain", run: Path) -> "Recipe | Chain":

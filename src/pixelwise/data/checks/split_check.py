@@ -12,6 +12,7 @@ from pixelwise.data.checks.audit import Audit, audit, looks_at
 from pixelwise.data.checks.label_alignment import Alignment, align, reduced, suspicions
 from pixelwise.data.checks.picture_hashes import Fingerprint, fingerprint, near_pairs
 from pixelwise.data.checks.sample_check import Finding, Look, reason_of
+from pixelwise.data.checks.shared_pictures import different_classes
 from pixelwise.data.class_map import ClassMap
 from pixelwise.data.sample import LabelledImages
 
@@ -29,7 +30,9 @@ class Survey:
 
 @dataclass(frozen=True)
 class Leak:
-    """Pairs of samples that two splits have in common, as (place in the first, place in the second)."""
+    """A fault of two splits: pairs of samples that they have in common, as (place in the first, place in the
+    second), or classes that differ.
+    """
 
     kind: str
     message: str
@@ -110,13 +113,18 @@ def _examined(look: Look, plain: Look, head: str) -> Examined:
 
 
 def compare(surveys: Mapping[str, Survey]) -> tuple[list[Leak], list[Leak]]:
-    """Leaks between splits, as errors (equal ids, equal images) and warnings (similar images)."""
+    """Leaks between splits, as errors (other classes, equal ids, equal images) and warnings (similar
+    images).
+    """
     errors, warnings = [], []
     names = list(surveys)
     for i, first in enumerate(names):
         for second in names[i + 1 :]:
             ours, theirs = surveys[first], surveys[second]
             pair = first, second
+            fault = different_classes(ours.audit.dataset, theirs.audit.dataset)
+            if fault is not None:
+                errors.append(Leak("classes", fault, pair, ()))
             ids = _places([entry.id for entry in theirs.audit.dataset.entries])
             leaked = [
                 (a, ids[entry.id]) for a, entry in enumerate(ours.audit.dataset.entries) if entry.id in ids
