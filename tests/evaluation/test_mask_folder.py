@@ -153,6 +153,25 @@ def test_two_masks_of_one_picture_are_refused(data: str, tmp_path: Path) -> None
         pixelwise.evaluate(f"masks:{tmp_path / 'masks'}", data, "all")
 
 
+@pytest.mark.parametrize("ids", [("a/0", "b/0"), ("0", "b/0")])
+def test_a_mask_is_not_judged_for_two_pictures(tmp_path: Path, ids: tuple[str, str]) -> None:
+    """Whose ids differ in their folder only."""
+    Image.new("RGB", (4, 1)).save(tmp_path / "photo.png")
+    grey(tmp_path / "labels.png", TRUTH["a"])
+    lines = "".join(f"{id_},photo.png,labels.png\n" for id_ in ids)
+    (tmp_path / "list.csv").write_text(f"id,image,label\n{lines}")
+    (tmp_path / "classes.txt").write_text("background\ncup\nspoon\n")
+    (tmp_path / "masks").mkdir()
+    grey(tmp_path / "masks/0.png", MASKS["a"])
+    data, masks = f"manifest:{tmp_path / 'list.csv'}", f"masks:{tmp_path / 'masks'}"
+    with pytest.raises(DataError, match=rf"{ids[0]} and {ids[1]} would share the mask .*0.png\n.*b_0.png"):
+        pixelwise.evaluate(masks, data, "all")
+    for id_ in ids:
+        (tmp_path / "masks" / id_).parent.mkdir(exist_ok=True)
+        grey(tmp_path / f"masks/{id_}.png", MASKS["a"])
+    assert pixelwise.evaluate(masks, data, "all").images == 2
+
+
 def test_a_palette_of_class_colours_in_another_order_is_not_taken_for_ids(data: str, tmp_path: Path) -> None:
     image = Image.fromarray(np.array([[0, 1, 1, 0]], np.uint8))
     image.putpalette([channel for id_ in (1, 0, 2) for channel in voc_palette()[id_]])

@@ -106,8 +106,8 @@ def open_masks(
 
     selected: a selection of classes such as "background,animal=cat+dog", which merges the masks' classes as
     it does the data's; classes that it leaves out stay classes, since masks may hold them. Raises DataError
-    for a folder that does not exist, for options that are not known, and for pictures without a mask, unless
-    `allow_missing`.
+    for a folder that does not exist, for options that are not known, for a mask that is found for two
+    pictures, and for pictures without a mask, unless `allow_missing`.
     """
     path, options = options_of(spec.removeprefix(KIND))
     folder = Path(path).expanduser()
@@ -121,6 +121,7 @@ def open_masks(
     there = NamedFiles.of(folder, ENDINGS)
     named = {entry.id: there.find(_names(entry.id), ("", "_mask")) for entry in dataset.entries}
     files = {id_: path for id_, path in named.items() if path is not None}
+    _expect_one_picture_each(files)
     missing = tuple(entry.id for entry in dataset.entries if entry.id not in files)
     if missing and (not files or not allow_missing):
         shown = ", ".join(map(printable, missing[:_MOST_NAMED])) + ", ..." * (len(missing) > _MOST_NAMED)
@@ -138,6 +139,17 @@ def open_masks(
 def _names(id_: str) -> tuple[str, ...]:
     """What a file may be called for a picture with this id, which may name a folder too."""
     return id_, file_stem(id_), id_.rpartition("/")[2]
+
+
+def _expect_one_picture_each(files: Mapping[str, Path]) -> None:
+    """Raise DataError if a mask is that of two pictures, whose ids then differ in their folder only."""
+    first: dict[Path, str] = {}
+    for id_, path in files.items():
+        if (other := first.setdefault(path, id_)) != id_:
+            raise DataError(
+                f"{printable(other)} and {printable(id_)} would share the mask {printable(path)}",
+                f"call masks by the whole id: {printable(id_)}.png or {printable(file_stem(id_))}.png",
+            )
 
 
 def _meaning(data: ClassMap, options: Mapping[str, str]) -> ClassMap:
