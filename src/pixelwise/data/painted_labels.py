@@ -7,8 +7,10 @@ from pathlib import Path
 from pixelwise.core.errors import DataError
 from pixelwise.core.pictures.memory_budget import PICTURES
 from pixelwise.core.types import Labels
-from pixelwise.data.formats.outlines import Outline, Runs, Shape, paint
+from pixelwise.data.formats.outlines import Outline, Runs, Shape, Shown, paint
 from pixelwise.data.sample_files import Picture
+
+_BYTES = 6  # of a pixel: whose it is, its id and masks
 
 
 @dataclass(frozen=True)
@@ -27,20 +29,20 @@ def painted(
     path: Path, image: Picture, size: tuple[int, int], objects: Sequence[Object], ground: int = 0
 ) -> tuple[Labels, tuple[str, ...]]:
     """(H, W) class ids, each object above those before it and `ground` elsewhere; and a phrase for each
-    object that has no pixel, or whose coordinates seem to be shares of the picture's size.
+    object that has no pixel in the labels, or whose coordinates seem to be shares of the picture's size.
 
     `path` is the annotation file, according to which the picture has this `size`. Raises DataError with both
     names if the size is wrong, before an array of that size is allocated, and if a shape cannot be drawn.
     """
     expect_size(path, image, size)
     try:
-        with PICTURES.reserve(2 * size[0] * size[1]):
+        with PICTURES.reserve(_BYTES * size[0] * size[1]):
             ids, shows = paint(size, [(thing.label, thing.shapes) for thing in objects], ground)
     except ValueError as error:
         raise DataError(
             f"{path}: an object in {image.path} cannot be drawn: {error}", "correct or remove it"
         ) from None
-    doubts = (_doubt(thing, visible, size) for thing, visible in zip(objects, shows, strict=True))
+    doubts = (_doubt(thing, shown, size) for thing, shown in zip(objects, shows, strict=True))
     return ids, tuple(f"{thing.name}, {doubt}" for thing, doubt in zip(objects, doubts, strict=True) if doubt)
 
 
@@ -66,14 +68,16 @@ def are_shares(numbers: Sequence[float]) -> bool:
     return fit_shares(numbers) and any(number % 1 for number in numbers)
 
 
-def _doubt(thing: Object, visible: bool, size: tuple[int, int]) -> str:
-    """Why the object is not visible, or None."""
+def _doubt(thing: Object, shown: Shown, size: tuple[int, int]) -> str:
+    """Why the object is not visible, or nothing."""
     outlines = [shape.points for shape in thing.shapes if isinstance(shape, Outline) and len(shape.points)]
     masks = [shape for shape in thing.shapes if isinstance(shape, Runs)]
     if not masks and are_shares([float(v) for points in outlines for v in points.ravel()]):
         return "whose coordinates lie between 0 and 1: are they shares of the picture's size, not pixels?"
-    if visible:
+    if shown is Shown.VISIBLE:
         return ""
+    if shown is Shown.COVERED:
+        return "which later objects cover"
     if thing.undrawn:
         return thing.undrawn
     if masks:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pixelwise.data.formats.outlines import Outline, Runs, area, box, ellipse, outline, paint, runs_of
+from pixelwise.data.formats.outlines import Outline, Runs, Shown, area, box, ellipse, outline, paint, runs_of
 
 
 def mask(shape: Outline | Runs, size: tuple[int, int]) -> list[list[int]]:
@@ -23,17 +23,40 @@ def test_a_pixel_counts_if_its_centre_is_inside() -> None:
 
 
 def test_the_shapes_of_an_object_are_a_union() -> None:
-    ids, shows = paint((3, 3), [(1, [box(0, 0, 3, 3), box(1, 1, 2, 2)]), (2, [box(2, 2, 3, 3)] * 2)])
+    ids, shown = paint((3, 3), [(1, [box(0, 0, 3, 3), box(1, 1, 2, 2)]), (2, [box(2, 2, 3, 3)] * 2)])
     assert ids.tolist() == [[1, 1, 1], [1, 1, 1], [1, 1, 2]]
-    assert shows == [True, True]
+    assert shown == [Shown.VISIBLE, Shown.VISIBLE]
 
 
-def test_an_object_that_others_cover_shows_all_the_same() -> None:
-    assert paint((2, 2), [(1, [box(0, 0, 1, 1)]), (2, [box(0, 0, 2, 2)]), (3, [box(5, 5, 6, 6)])])[1] == [
-        True,
-        True,
-        False,
+def test_an_object_is_visible_covered_or_nowhere() -> None:
+    first, beyond = box(0, 0, 1, 1), box(5, 5, 6, 6)
+    half, other, whole = box(0, 0, 1, 2), box(1, 0, 2, 2), box(0, 0, 2, 2)
+    cases = {
+        (first, whole, beyond): [Shown.COVERED, Shown.VISIBLE, Shown.NOWHERE],
+        (whole, half, other): [Shown.COVERED, Shown.VISIBLE, Shown.VISIBLE],
+        (whole, half): [Shown.VISIBLE, Shown.VISIBLE],
+        (): [],
+    }
+    for shapes, expected in cases.items():
+        assert paint((2, 2), [(id_, [shape]) for id_, shape in enumerate(shapes)])[1] == expected
+
+
+def test_an_object_below_others_of_its_class_is_visible() -> None:
+    """Labels show its class, whichever object it is."""
+    whole, half = box(0, 0, 2, 2), box(0, 0, 1, 2)
+    assert paint((2, 2), [(1, [half]), (1, [whole])])[1] == [Shown.VISIBLE, Shown.VISIBLE]
+    assert paint((2, 2), [(1, [half]), (1, [whole]), (2, [whole])])[1] == [
+        Shown.COVERED,
+        Shown.COVERED,
+        Shown.VISIBLE,
     ]
+
+
+def test_more_objects_than_two_bytes_number_are_told_apart() -> None:
+    last = 70_000
+    pixels = [box(x, 0, x + 1, 1) for x in range(4)]
+    shown = paint((1, 4), [(number >= last - 4, [pixels[number % 4]]) for number in range(last)])[1]
+    assert shown == [Shown.COVERED] * (last - 4) + [Shown.VISIBLE] * 4
 
 
 def test_an_outline_that_winds_twice_around_a_pixel_leaves_it_out() -> None:

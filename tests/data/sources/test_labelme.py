@@ -246,6 +246,20 @@ def test_shapes_of_labelme_that_show_nowhere_are_named(tmp_path: Path) -> None:
     ]
 
 
+def test_shapes_of_labelme_that_later_ones_cover_are_named(tmp_path: Path) -> None:
+    write_photo(tmp_path / "1.jpg", 4, 5)
+    write_labelme(
+        tmp_path / "1.json",
+        drawn("a", "rectangle", (1, 1), (2, 2)),
+        drawn("b", "rectangle", (0, 0), (5, 4)),
+        drawn("c", "rectangle", (3, 1), (4, 4)),
+    )
+    data = open_dataset(f"labelme:{tmp_path}", "all")
+    assert [finding.message for finding in audit(data).warnings if finding.kind == "undrawn"] == [
+        "1: 1 object shows in no label: a (shapes[0]), which later objects cover"
+    ]
+
+
 def test_a_mask_of_labelme_fills_the_box_of_its_points(tmp_path: Path) -> None:
     """labelme cuts the fractions of a point off, and both points are within the mask."""
     write_photo(tmp_path / "1.jpg", 4, 5)

@@ -3,7 +3,9 @@
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -47,10 +49,20 @@ class Runs:
 Shape = Outline | Runs
 
 
+class Shown(Enum):
+    """Whether the labels show an object: VISIBLE, if a pixel of it has its id; COVERED, if others are above
+    all of its pixels; or NOWHERE, if it covers no pixel of the picture.
+    """
+
+    NOWHERE = 0
+    COVERED = 1
+    VISIBLE = 2
+
+
 def paint(
     size: tuple[int, int], objects: Iterable[tuple[int, Sequence[Shape]]], ground: int = 0
-) -> tuple[Labels, list[bool]]:
-    """(H, W) uint8 ids, and for each object whether it has a pixel in the picture.
+) -> tuple[Labels, list[Shown]]:
+    """(H, W) uint8 ids, and for each object whether it is seen.
 
     Each object (id, shapes) is drawn above those before it; `ground` is the id elsewhere. A pixel belongs to
     an outline if its centre lies inside. Raises ValueError for runs that do not fill their box, or whose box
@@ -59,18 +71,43 @@ def paint(
     objects = list(objects)
     if (work := sum(_work(shape, size) for _, shapes in objects for shape in shapes)) > _MOST_WORK:
         raise ValueError(f"{len(objects)} objects with {work:.0e} pixels in all take minutes to draw")
-    ids = np.full(size, ground, np.uint8)
-    shows = []
-    for id_, shapes in objects:
+    owners = np.zeros(size, np.uint16 if len(objects) < 65535 else np.uint32)  # by number, from 1
+    drawn = []
+    for number, (_, shapes) in enumerate(objects, start=1):
         any_pixel = False
-        for shape in shapes:
-            for top, left, mask in (
-                _bands(shape.points, size) if isinstance(shape, Outline) else _runs(shape, size)
-            ):
-                ids[top : top + mask.shape[0], left : left + mask.shape[1]][mask] = id_
-                any_pixel = any_pixel or bool(mask.any())
-        shows.append(any_pixel)
-    return ids, shows
+        for place, mask in _parts(shapes, size):
+            owners[place][mask] = number
+            any_pixel = any_pixel or bool(mask.any())
+        drawn.append(any_pixel)
+    ids = np.array([ground, *(id_ for id_, _ in objects)], np.uint8)[owners]
+    owning = _numbers_in(owners)
+    return ids, [
+        (Shown.VISIBLE if number in owning or _has(ids, *thing) else Shown.COVERED)
+        if any_pixel
+        else Shown.NOWHERE
+        for number, (thing, any_pixel) in enumerate(zip(objects, drawn, strict=True), start=1)
+    ]
+
+
+def _parts(shapes: Iterable[Shape], size: tuple[int, int]) -> Iterator[tuple[tuple[slice, slice], Mask]]:
+    """The shapes in parts: rows and columns of the picture, and which of their pixels belong to the shape."""
+    for shape in shapes:
+        for top, left, mask in (
+            _bands(shape.points, size) if isinstance(shape, Outline) else _runs(shape, size)
+        ):
+            yield (slice(top, top + mask.shape[0]), slice(left, left + mask.shape[1])), mask
+
+
+def _has(ids: Labels, id_: int, shapes: Sequence[Shape]) -> bool:
+    """Whether a pixel of the shapes has this id."""
+    return any(bool((ids[place][mask] == id_).any()) for place, mask in _parts(shapes, ids.shape))
+
+
+def _numbers_in(owners: npt.NDArray[np.unsignedinteger[Any]]) -> set[int]:
+    """Those in an (H, W) map: looked for only where a row changes, which takes a fifth of the time."""
+    begins = np.ones(owners.shape, np.bool_)
+    np.not_equal(owners[:, 1:], owners[:, :-1], out=begins[:, 1:])
+    return set(owners[begins].tolist())
 
 
 def area(shapes: Iterable[Shape]) -> float:
