@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from pixelwise import load
 from pixelwise.core.errors import DataError
@@ -332,3 +332,41 @@ def test_labels_without_a_label_and_useless_confidence_are_refused(tmp_path: Pat
     for confidence in (0.5, 1.0, float("nan")):
         with pytest.raises(ValueError, match=r"confidence must be above 1/classes \(here 0.5\) and below 1"):
             read_given(path, confidence)
+
+
+@pytest.mark.parametrize("orientation", [5, 6, 7, 8])
+@pytest.mark.parametrize("form", ["labels", "probabilities", "reduced"])
+def test_labels_of_the_stored_pixels_are_turned_as_the_hint_says(
+    tmp_path: Path, orientation: int, form: str
+) -> None:
+    """The picture is shown upright, as its EXIF orientation says, but was labelled as it is stored."""
+    stored = np.zeros((8, 16), np.uint8)
+    stored[:4, :4], stored[4:, 12:] = 1, 2
+    exif = Image.Exif()
+    exif[274] = orientation
+    colours = np.array([(0, 0, 0), (200, 0, 0), (0, 0, 200)], np.uint8)
+    Image.fromarray(colours[stored]).save(tmp_path / "photo.png", exif=exif)
+    upright = np.asarray(ImageOps.exif_transpose(Image.open(tmp_path / "photo.png")))
+    array = stored if form == "labels" else np.stack([stored == id_ for id_ in range(3)]).astype(np.float32)
+    array = array[:, ::2, ::2] if form == "reduced" else array
+
+    def given(array: npt.NDArray[np.generic]) -> Path:
+        if array.ndim == 3:
+            np.save(tmp_path / "given.npy", array)
+            return tmp_path / "given.npy"
+        return save_labels(tmp_path / "given.png", array.astype(np.uint8))
+
+    with pytest.raises(DataError) as caught:
+        refine_given(tmp_path / "photo.png", read_given(given(array)), Unchanged())
+    said, _, code = (caught.value.hint or "").partition(": ")
+    assert said == "turn them as the picture's EXIF orientation turns it"
+    turned = np.ascontiguousarray(eval(code, {"np": np, "array": array}))
+    result = refine_given(tmp_path / "photo.png", read_given(given(turned)), Unchanged())
+    assert (colours[result.labels] == upright).all()
+
+
+def test_rows_and_columns_of_a_picture_that_is_not_turned_are_swapped(tmp_path: Path) -> None:
+    photo = save_photo(tmp_path / "photo.png", np.zeros((8, 16, 3), np.uint8))
+    given = read_given(save_labels(tmp_path / "l.png", np.eye(16, 8, dtype=np.uint8)))
+    with pytest.raises(DataError, match=r"rows come before columns: array.swapaxes\(-1, -2\)"):
+        refine_given(photo, given, Unchanged())

@@ -15,7 +15,7 @@ from pixelwise.core.errors import ArgumentError, DataError
 from pixelwise.core.files import open_file
 from pixelwise.core.pictures.memory_budget import PICTURES
 from pixelwise.core.pictures.opening import opened
-from pixelwise.core.pictures.reading import Photo, read_photo
+from pixelwise.core.pictures.reading import Photo, read_photo, turn_of_file
 from pixelwise.core.terminal import printable
 from pixelwise.core.types import VOID, Labels, RGBImage, Scores
 from pixelwise.crf.shapes import fits, shape_fault
@@ -32,6 +32,14 @@ CONFIDENCE = 0.7
 
 ARRAYS = (".npz", ".npy")
 """The endings of files of probabilities or scores; others are labels."""
+
+_TURNING = {
+    Image.Transpose.TRANSPOSE: "array.swapaxes(-1, -2)",
+    Image.Transpose.ROTATE_270: "np.rot90(array, -1, (-2, -1))",
+    Image.Transpose.TRANSVERSE: "np.rot90(array, 2, (-2, -1)).swapaxes(-1, -2)",
+    Image.Transpose.ROTATE_90: "np.rot90(array, 1, (-2, -1))",
+}
+"""What turns labels (H, W) or probabilities (C, h, w) as these turn a picture, rows to columns."""
 
 _BEFORE_SOFTMAX = ("scores", "logits")
 _BESIDE = ("classes", "palette")
@@ -155,8 +163,15 @@ def fitting_photo(photo_path: Path, given: Given) -> tuple[Photo, RGBImage]:
     photo = read_photo(photo_path, _FIRST_LOOK)
     if not given.fits(photo.size):
         message, hint = shape_fault(given.shape, photo.size)
+        if given.fits(photo.size[::-1]) and (turning := _turning(photo_path)):
+            hint = f"turn them as the picture's EXIF orientation turns it: {turning}"
         raise DataError(f"{printable(photo_path)}, upright as its EXIF orientation says: {message}", hint)
     return photo, refined_photo(photo_path, photo, len(given.classes))
+
+
+def _turning(photo_path: Path) -> str | None:
+    turn = turn_of_file(photo_path)
+    return None if turn is None else _TURNING.get(turn)
 
 
 def _read_labels(path: Path, confidence: float) -> GivenLabels:

@@ -214,6 +214,14 @@ def turn_of(image: Image.Image) -> Image.Transpose | None:
         return None
 
 
+def turn_of_file(file: Path) -> Image.Transpose | None:
+    """How the picture in a file was turned upright when it was read. Raises ImageError as `read_photo`."""
+    shown = printable(file)
+    with _opened(file, shown) as image:
+        decode(image, shown)
+        return turn_of(image)
+
+
 @dataclass(frozen=True)
 class _Plan:
     """How to decode: full size and wanted size (height, width), the part of the decoded picture, memory."""
