@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pixelwise.core.errors import DataError
 from pixelwise.core.terminal import printable
+from pixelwise.core.visible_files import visible
 
 
 @dataclass(frozen=True)
@@ -19,8 +20,8 @@ class NamedFiles:
     def of(cls, folder: Path, endings: Collection[str]) -> "NamedFiles":
         """Those with one of these endings; hidden files do not count."""
         found: dict[str, list[Path]] = {}
-        for path in sorted(folder.rglob("*")):
-            if path.suffix.lower() in endings and not path.name.startswith(".") and path.is_file():
+        for path in visible(folder, "**/*"):
+            if path.suffix.lower() in endings and path.is_file():
                 found.setdefault(path.relative_to(folder).with_suffix("").as_posix(), []).append(path)
         return cls(folder, found)
 

@@ -9,6 +9,7 @@ from pixelwise.core.errors import DataError
 from pixelwise.core.overwriting import expect_kept
 from pixelwise.core.pictures.writing import write_picture
 from pixelwise.core.threads import in_order, processors
+from pixelwise.core.visible_files import visible
 from pixelwise.data.hha import Camera, hha, read_metres
 
 _SUFFIXES = (".png", ".tif", ".tiff", ".npy")
@@ -43,7 +44,7 @@ def write_hha(
 def _planned(depth: Path, output: Path) -> tuple[list[Path], list[Path]]:
     """The depth files, and the file to write for each."""
     if depth.is_dir():
-        files = sorted(path for path in depth.iterdir() if path.suffix.lower() in _SUFFIXES)
+        files = [path for path in visible(depth) if path.suffix.lower() in _SUFFIXES]
         goals = [output / f"{path.stem}.png" for path in files]
         if output.exists() and not output.is_dir():
             raise DataError(f"{output} is a file, but {depth} is a folder", "name a folder as --output")

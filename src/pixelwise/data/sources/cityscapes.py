@@ -9,6 +9,7 @@ from pathlib import Path
 from pixelwise.core.classes import Classes
 from pixelwise.core.errors import SplitError
 from pixelwise.core.types import VOID
+from pixelwise.core.visible_files import visible
 from pixelwise.data.class_map import ClassMap
 from pixelwise.data.kind import Source
 from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
@@ -71,7 +72,7 @@ def cityscapes(root: Path, split: str) -> LabelledImages:
 
 def _stems(place: Path, suffix: str) -> set[str]:
     """CITY/ID of the files with this ending."""
-    return {f"{path.parent.name}/{path.name.removesuffix(suffix)}" for path in place.glob(f"*/*{suffix}")}
+    return {f"{path.parent.name}/{path.name.removesuffix(suffix)}" for path in visible(place, f"*/*{suffix}")}
 
 
 SOURCE = Source(

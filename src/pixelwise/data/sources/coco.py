@@ -15,6 +15,7 @@ import numpy as np
 
 from pixelwise.core.errors import DataError, SplitError
 from pixelwise.core.types import VOID, FileIds, Labels
+from pixelwise.core.visible_files import visible
 from pixelwise.data.class_map import ClassMap
 from pixelwise.data.formats.coco_records import (
     Annotation,
@@ -111,7 +112,7 @@ def annotation_file(root: Path, split: str, labels: str) -> Path:
     kinds = [labels] if labels else ["instances", "panoptic"]
     for kind in kinds:
         exact = root / "annotations" / f"{kind}_{split}.json"
-        found = [exact] if exact.is_file() else sorted(exact.parent.glob(f"{kind}_{escape(split)}*.json"))
+        found = [exact] if exact.is_file() else visible(exact.parent, f"{kind}_{escape(split)}*.json")
         if len(found) > 1:
             years = ", ".join(path.stem.removeprefix(f"{kind}_") for path in found)
             raise DataError(f'the split "{split}" of {root} may be any of {years}', "name one of these")

@@ -18,6 +18,7 @@ from pixelwise.core.classes import Classes
 from pixelwise.core.errors import DataError, SplitError
 from pixelwise.core.pictures.endings import IMAGE_SUFFIXES
 from pixelwise.core.types import Labels
+from pixelwise.core.visible_files import visible
 from pixelwise.data.class_map import ClassMap
 from pixelwise.data.formats.cvat_records import CvatLabel, CvatPicture, cvat_labels, cvat_picture
 from pixelwise.data.formats.records import expect_distinct, read_xml, record
@@ -150,7 +151,7 @@ def _read_label_map(file: Path) -> ClassMap:
 def _listed(root: Path, split: str, entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
     lists = root / "ImageSets" / "Segmentation"
     if not (lists / f"{split}.txt").is_file():
-        named = sorted(path.stem for path in lists.glob("*.txt"))
+        named = sorted(path.stem for path in visible(lists, "*.txt"))
         if named and named != ["default"]:
             raise SplitError(
                 f'no split "{split}": {lists / f"{split}.txt"} not found', f"there are {', '.join(named)}"

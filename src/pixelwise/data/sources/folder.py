@@ -16,6 +16,7 @@ from pixelwise.core.errors import DataError, SplitError
 from pixelwise.core.pictures.endings import IMAGE_SUFFIXES
 from pixelwise.core.terminal import printable
 from pixelwise.core.types import VOID
+from pixelwise.core.visible_files import visible
 from pixelwise.data.class_map import ClassMap
 from pixelwise.data.kind import Source, one_of
 from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
@@ -81,7 +82,7 @@ def folder(root: Path, split: str, zero: str = "class", foreground: str = "") ->
     place = next((p for p in (own, root) if (p / "images").is_dir() and (p / "labels").is_dir()), None)
     if place is None:
         there = sorted(
-            path.parent.name for path in root.glob("*/images") if path.with_name("labels").is_dir()
+            path.parent.name for path in visible(root, "*/images") if path.with_name("labels").is_dir()
         )
         raise SplitError(
             f'no split "{split}": {own} has no images/ and labels/, nor has {root}',
@@ -133,8 +134,8 @@ def entries_of(
 def by_stem(place: Path, suffixes: Collection[str]) -> dict[str, Path]:
     """The pictures in a folder, by name without extension. Raises DataError if two share a name."""
     found: dict[str, Path] = {}
-    for path in sorted(place.iterdir()):
-        if path.suffix.lower() not in suffixes or path.name.startswith("."):
+    for path in visible(place):
+        if path.suffix.lower() not in suffixes:
             continue
         if path.stem in found:
             raise DataError(
@@ -150,8 +151,7 @@ def below(place: Path, suffixes: Collection[str]) -> dict[str, Path]:
     """
     if not place.is_dir():
         return {}
-    inside = [path.relative_to(place) for path in place.rglob("*") if path.is_dir()]
-    folders = [Path(), *(path for path in inside if not any(part.startswith(".") for part in path.parts))]
+    folders = [Path(), *(path.relative_to(place) for path in visible(place, "**/*") if path.is_dir())]
     return {
         (folder / stem).as_posix(): path
         for folder in folders

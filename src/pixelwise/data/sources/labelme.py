@@ -25,6 +25,7 @@ from pixelwise.core.classes import Classes
 from pixelwise.core.errors import DataError, SplitError
 from pixelwise.core.pictures.reading import read_embedded, size_of_embedded
 from pixelwise.core.types import VOID, Labels, RGBImage
+from pixelwise.core.visible_files import visible
 from pixelwise.data.class_map import ClassMap
 from pixelwise.data.formats.outlines import Mask, Outline, Shape, box, ellipse, runs_of, stroke
 from pixelwise.data.formats.records import ClassName, Coordinate, FileName, Side, read_json
@@ -200,7 +201,7 @@ def labelme(root: Path, split: str) -> LabelledImages:
     """The split of the folder `root`."""
     own = root / split
     place = own if own.is_dir() else root
-    heads = _heads(file for file in root.rglob("*.json") if not _is_hidden(file.relative_to(root)))
+    heads = _heads(visible(root, "**/*.json"))
     tops = {file: file.relative_to(root).parts[0] for file in heads}
     others = ("test",) if split == "all" else ("train", "val", "test")
     files = [file for file in heads if (tops[file] == split if own.is_dir() else tops[file] not in others)]
@@ -232,10 +233,6 @@ def labelme(root: Path, split: str) -> LabelledImages:
     )
     chosen = entries if own.is_dir() else held_out(entries, split, 10)
     return LabelledImages(f"labelme:{root} {split}", chosen, {SEMANTIC: class_map})
-
-
-def _is_hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
 
 
 def _heads(files: Iterable[Path]) -> dict[Path, Head]:

@@ -14,6 +14,7 @@ from pixelwise.core.classes import Classes
 from pixelwise.core.errors import DataError, SplitError
 from pixelwise.core.pictures.endings import IMAGE_SUFFIXES
 from pixelwise.core.types import VOID, FileIds
+from pixelwise.core.visible_files import visible
 from pixelwise.data.class_map import ClassMap
 from pixelwise.data.kind import Source, one_of
 from pixelwise.data.sample import GEOMETRIC, SEMANTIC, Entry, LabelledImages
@@ -53,7 +54,9 @@ def stanford_background(root: Path, split: str, fold: str = "0") -> LabelledImag
             f"{root} is not Stanford Background: {root / 'images'} or {root / 'labels'} not found",
             "PATH must name the folder iccv09Data",
         )
-    named = {path.name.partition(".")[0]: root / "images" for path in (root / "labels").glob("*.regions.txt")}
+    named = {
+        path.name.partition(".")[0]: root / "images" for path in visible(root / "labels", "*.regions.txt")
+    }
     expected = {id_: place / f"{id_}.jpg" for id_, place in named.items()}
     photos = sorted((expected | by_stem(root / "images", IMAGE_SUFFIXES)).items())
     chosen = {

@@ -13,6 +13,7 @@ from pixelwise.core.classes import Classes
 from pixelwise.core.errors import DataError, SplitError
 from pixelwise.core.terminal import printable
 from pixelwise.core.types import FileIds
+from pixelwise.core.visible_files import visible
 from pixelwise.data.class_map import ClassMap
 from pixelwise.data.formats.matlab import MatFile
 from pixelwise.data.kind import Source
@@ -117,10 +118,10 @@ def _label(root: Path, masks: Path | None, id_: str) -> Part[FileIds]:
 
 
 def _hint(root: Path, places: list[Path]) -> str:
-    years = sorted(path.parents[1] for path in root.glob("*/ImageSets/Segmentation"))
+    years = sorted(path.parents[1] for path in visible(root, "*/ImageSets/Segmentation"))
     if years:
         return f"PATH must name the year folder; try voc:{years[-1]}"
-    splits = sorted({path.stem for folder in places for path in folder.glob("*.txt")})
+    splits = sorted({path.stem for folder in places for path in visible(folder, "*.txt")})
     return (
         f"the splits there are: {', '.join(splits)}"
         if splits

@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 from pixelwise.core.boxes import Box
 from pixelwise.core.errors import DataError, SplitError
 from pixelwise.core.pictures.endings import IMAGE_SUFFIXES
+from pixelwise.core.visible_files import visible
 from pixelwise.data.class_map import ClassMap
 from pixelwise.data.formats.records import (
     ClassName,
@@ -62,7 +63,7 @@ def _photos(place: Path) -> dict[str, list[Path]]:
     """The pictures in JPEGImages/, or those beside the XML files, by their names without ending."""
     found: dict[str, list[Path]] = {}
     for folder in (place / "JPEGImages", _xml_folder(place)):
-        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        for path in visible(folder) if folder.is_dir() else ():
             if path.suffix.lower() in IMAGE_SUFFIXES:
                 found.setdefault(path.stem, []).append(path)
     return found
@@ -71,7 +72,7 @@ def _photos(place: Path) -> dict[str, list[Path]]:
 def _xml_folder(place: Path) -> Path:
     """Annotations/ if it exists, else the folder itself if it holds XML, else Annotations/ for the error."""
     usual = place / "Annotations"
-    return place if not usual.is_dir() and any(place.glob("*.xml")) else usual
+    return place if not usual.is_dir() and visible(place, "*.xml") else usual
 
 
 def _voc_ids(root: Path, place: Path, split: str) -> Sequence[str]:
@@ -80,11 +81,11 @@ def _voc_ids(root: Path, place: Path, split: str) -> Sequence[str]:
         if (folder / f"{split}.txt").is_file():
             return read_list(folder / f"{split}.txt")
     if place == root and any(folder.is_dir() for folder in lists):
-        named = sorted({path.stem for folder in lists for path in folder.glob("*.txt")})
+        named = sorted({path.stem for folder in lists for path in visible(folder, "*.txt")})
         raise SplitError(
             f'no split "{split}": {lists[0] / f"{split}.txt"} not found', f"there are {', '.join(named)}"
         )
-    found = sorted(path.stem for path in _xml_folder(place).glob("*.xml"))
+    found = sorted(path.stem for path in visible(_xml_folder(place), "*.xml"))
     if not found:
         raise SplitError(
             f'no split "{split}": no XML files in {_xml_folder(place)}',
