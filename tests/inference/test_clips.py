@@ -194,3 +194,13 @@ def test_a_clip_of_one_label_or_none(tmp_path: Path) -> None:
     (refined,) = parts_of(Moving(frames, one, one), tmp_path)
     assert refined.shape == (2, 4, 4)
     assert (refined == 5).all()
+
+
+def test_a_clip_never_overwrites_its_labels_or_frames(clip: Moving, tmp_path: Path) -> None:
+    """Later frames need them."""
+    frames, labels = write(clip, tmp_path)
+    for folder in (frames, labels):
+        before = (folder / "003.png").read_bytes()
+        with pytest.raises(ImageError, match="overwrite"):
+            refine_video(frames, labels, folder, overwrite=True)
+        assert (folder / "003.png").read_bytes() == before

@@ -199,6 +199,9 @@ def refine_video(
     settings = (chosen.to_json(), sure, frames_apart, [*map(state_of, clip.pictures + clip.maps)])
     unfinished = UnfinishedClip(place, repr(settings))
     files = [place / f"{name}.png" for name in clip.names]
+    for path, *own in zip(files, clip.pictures, clip.maps, strict=True):
+        for given in own:
+            expect_kept(given, [path], ImageError)
     done = None if overwrite else unfinished.done(files)
     if done is None and place.exists() and not (overwrite and place.is_dir()):
         raise ImageError(f"{printable(place)} is there already", "--overwrite replaces it, if it is a folder")
