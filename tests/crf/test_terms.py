@@ -68,4 +68,4 @@ def test_costs_of_any_type_of_number_count_the_same(kind: str) -> None:
             crf.setUnaryEnergy(unary.reshape(3, -1))
             crf.addPairwiseGaussian(sxy=3, compat=compat)
             beliefs.append(np.array(crf.inference(2)))
-        np.testing.assert_array_equal(*beliefs)
+        np.testing.assert_array_equal(beliefs[0], beliefs[1])
