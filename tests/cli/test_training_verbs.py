@@ -14,10 +14,8 @@ from typer.testing import CliRunner
 
 from pixelwise import load
 from pixelwise.cli import main
-from pixelwise.cli.training_report import next_command
+from pixelwise.cli.training_report import next_command, resume_command
 from pixelwise.training import checkpoint
-from pixelwise.training.recipe import Recipe
-from pixelwise.training.stages import Chain
 
 pytestmark = pytest.mark.slow  # trains, exports, or starts many processes
 
@@ -115,24 +113,19 @@ def test_export_writes_model_files_alone_and_never_over_its_net(tmp_path: Path) 
     assert net.read_bytes() == b"weights"
 
 
+def test_a_finished_run_says_how_to_make_a_model_file() -> None:
+    """Runs with a CRF layer, bands or depth too: export writes them."""
+    expected = "make a model file with: pixelwise export 'my runs/a' -o model.onnx"
+    assert next_command(Path("my runs/a")) == expected
+
+
 @pytest.mark.parametrize(
-    ("settings", "expected"),
-    [
-        ([], "make a model file with: pixelwise export 'my runs/a' -o model.onnx"),
-        (["crf_layer=deeplab"], "judge it with: pixelwise eval 'my runs/a' --data folder:x --split val"),
-        (
-            ["net=fcn8s-vgg16", "backbone_weights=none", "inputs=image,depth", "val_data=folder:my y"],
-            "judge it with: pixelwise eval 'my runs/a' --data 'folder:my y' --split val",
-        ),
-    ],
+    ("devices", "nodes", "places"),
+    [(1, 1, ""), (2, 1, " --devices 2"), (1, 3, " --nodes 3"), (2, 3, " --devices 2 --nodes 3")],
 )
-def test_a_finished_run_says_what_can_be_done_with_it(settings: list[str], expected: str) -> None:
-    recipe = Recipe(name="r", data="folder:x").override(settings)
-    assert next_command(recipe, Path("my runs/a")) == expected
-    assert (
-        next_command(Chain("c", (Recipe(name="before", data="folder:z"), recipe)), Path("my runs/a"))
-        == expected
-    )
+def test_a_stopped_run_goes_on_in_as_many_processes(devices: int, nodes: int, places: str) -> None:
+    expected = f"pixelwise train finetune -o 'my runs/a' --resume{places}"
+    assert resume_command("finetune", Path("my runs/a"), devices, nodes) == expected
 
 
 def test_eval_as_text_states_its_convention(model: Path, photos: Path) -> None:

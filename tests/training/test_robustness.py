@@ -116,6 +116,23 @@ def test_a_disk_that_fills_leaves_the_old_checkpoint_alone(squares: Path, tmp_pa
     assert not list(tmp_path.glob("*.tmp"))
 
 
+def test_a_disk_that_is_full_before_the_first_checkpoint_makes_no_one_resume(
+    squares: Path, tmp_path: Path
+) -> None:
+    run_squares(squares, tmp_path / "run", *EVERY_STEP, "steps=1")
+    state = checkpoint.load(tmp_path / "run" / checkpoint.LAST)
+    (tmp_path / "stages" / "1_first").mkdir(parents=True)
+    (tmp_path / "stages" / checkpoint.CHAIN).write_text("{}")
+    hints = {}
+    for folder in (tmp_path, tmp_path / "stages" / "1_first"):
+        with files_of_at_most(50_000), pytest.raises(TrainingError, match="File too large") as caught:
+            checkpoint.save(state, folder / checkpoint.LAST)
+        hints[folder.name] = str(caught.value.hint)
+    assert hints.pop("1_first") == "free space on the disk, then continue with --resume", "the plan is there"
+    (hint,) = hints.values()
+    assert hint == "free space on the disk, then start the run again, because it has no checkpoint yet"
+
+
 def test_a_disk_that_fills_under_the_log_is_told(
     squares: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -128,7 +145,7 @@ def test_a_disk_that_fills_under_the_log_is_told(
     monkeypatch.setattr("pixelwise.training.monitor._log_up_to", lambda *_: Full())
     with pytest.raises(TrainingError, match=r"cannot write log\.jsonl: No space left on device") as caught:
         run_squares(squares, tmp_path, *EVERY_STEP, "steps=20", "checkpoint_minutes=60", "evaluate_every=20")
-    assert "continue with --resume" in str(caught.value.hint)
+    assert "start the run again" in str(caught.value.hint), "nothing was saved before step 20"
 
 
 def test_the_command_tells_of_a_full_disk_and_goes_on_when_there_is_room(

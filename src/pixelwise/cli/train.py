@@ -1,14 +1,13 @@
 """`pixelwise train`: train a net by a recipe."""
 
 import sys
-from shlex import quote
 from typing import Annotated
 
 import typer
 
 from pixelwise.cli import options
 from pixelwise.cli.progress import bars
-from pixelwise.cli.training_report import next_command, one_tells, show_rates, show_summary
+from pixelwise.cli.training_report import next_command, one_tells, resume_command, show_rates, show_summary
 from pixelwise.core.terminal import note, say
 
 EXAMPLES = (
@@ -54,10 +53,9 @@ def train(
             return
         run = training.run()
     if not run.finished and launcher.is_first():
-        again = f"pixelwise train {recipe} -o {quote(str(run.path))} --resume"
-        note(f"stopped; go on with: {again}")
+        note(f"stopped; go on with: {resume_command(recipe, run.path, devices, nodes)}")
     if not run.finished:
         raise typer.Exit(130)
     if launcher.is_first():
         show_summary(run)
-        say(f"finished; {next_command(training.recipe, run.path)}")
+        say(f"finished; {next_command(run.path)}")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from shlex import join, quote
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import typer
@@ -11,8 +11,6 @@ import typer
 from pixelwise.core.terminal import note, say
 
 if TYPE_CHECKING:
-    from pixelwise.training.recipe import Recipe
-    from pixelwise.training.stages import Chain
     from pixelwise.workflows.training import TrainedRun, Training
 
 
@@ -56,14 +54,14 @@ def show_summary(run: "TrainedRun") -> None:
         say(f"best net, of step {best['step']}: {figures}")
 
 
-def next_command(recipe: "Recipe | Chain", run: Path) -> str:
-    """What to do with a finished run: make a model file or, of nets that such files cannot hold, judge it."""
-    from pixelwise.core.types import IMAGE
-    from pixelwise.training.stages import Chain
+def resume_command(recipe: str, run: Path, devices: int, nodes: int) -> str:
+    """The command that goes on with a stopped run, in as many processes."""
+    places = [
+        f" {name} {number}" for name, number in (("--devices", devices), ("--nodes", nodes)) if number > 1
+    ]
+    return f"pixelwise train {quote(recipe)} -o {quote(str(run))} --resume{''.join(places)}"
 
-    last = recipe.stages[-1] if isinstance(recipe, Chain) else recipe
-    if last.inputs == (IMAGE,) and last.crf_layer is None:
-        return f"make a model file with: pixelwise export {quote(str(run))} -o model.onnx"
-    classes = [] if last.classes is None else ["--classes", last.classes]
-    data = ["--data", last.val_data or last.data, "--split", last.val_split, *classes]
-    return f"judge it with: {join(['pixelwise', 'eval', str(run), *data])}"
+
+def next_command(run: Path) -> str:
+    """How to make a model file of a finished run."""
+    return f"make a model file with: pixelwise export {quote(str(run))} -o model.onnx"

@@ -72,8 +72,15 @@ def save(checkpoint: Checkpoint, path: Path) -> None:
         kept = f"; the one before, {path}, is intact" if path.exists() else ""
         raise TrainingError(
             f"cannot write the checkpoint of step {checkpoint.step}: {reason}{kept}",
-            "free space on the disk, then continue with --resume",
+            f"free space on the disk, then {go_on(path.parent)}",
         ) from problem
+
+
+def go_on(run: Path) -> str:
+    """How a run that had to end goes on, for a hint: --resume needs a checkpoint, or the plan of stages."""
+    if (run / LAST).exists() or (run.parent / CHAIN).exists():
+        return "continue with --resume"
+    return "start the run again, because it has no checkpoint yet"
 
 
 def _refusal(problem: BaseException) -> str | None:

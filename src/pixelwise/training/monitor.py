@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from pixelwise.core.errors import TrainingError
 from pixelwise.core.files import regular_file, write_atomically
 from pixelwise.core.terminal import printable
+from pixelwise.training.checkpoint import go_on
 
 
 class Monitor:
@@ -32,9 +33,9 @@ class Monitor:
         except OSError as problem:
             raise TrainingError(
                 f"cannot write tensorboard and log.jsonl in {run}: {problem.strerror or problem}",
-                "move away the files in their place, then continue with --resume",
+                f"move away the files in their place, then {go_on(run)}",
             ) from None
-        self._console = Console(file=sys.stderr)
+        self._run, self._console = run, Console(file=sys.stderr)
         self._start, self._steps, self._batch_size = start, steps, batch_size
         self._began = self._spoke = time.monotonic()
         self._bar = Progress(
@@ -92,7 +93,7 @@ class Monitor:
         except OSError as problem:
             raise TrainingError(
                 f"cannot write {self._log.name}: {problem.strerror or problem}",
-                "free space on the disk, then continue with --resume",
+                f"free space on the disk, then {go_on(self._run)}",
             ) from problem
 
 

@@ -23,10 +23,9 @@ def signals(tell: bool = True) -> Iterator[threading.Event]:
     def ask(number: int, _: FrameType | None) -> None:
         if number == signal.SIGINT and asked.is_set():
             raise KeyboardInterrupt
+        if tell and not asked.is_set():
+            note("stopping after this step, with a checkpoint (Ctrl-C again: at once, without)")
         asked.set()
-        if tell:
-            text = "stopping after this step, with a checkpoint (Ctrl-C again: at once, without)"
-            note(text)
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

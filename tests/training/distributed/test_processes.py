@@ -109,6 +109,7 @@ def test_a_killed_process_ends_the_run_which_one_process_can_finish(
     resumed = run_of([*command(squares, run)[:5], "--output", str(run), "--resume"])
     assert resumed.returncode == 1
     assert "a step had 4 images (batch_size x accumulate x processes), has now 2" in resumed.stderr
+    assert "with --devices, batch_size and accumulate that give as many images" in resumed.stderr
     resumed = run_of([*command(squares, run)[:5], "--output", str(run), "--resume", "--set", "batch_size=4"])
     assert resumed.returncode == 0, resumed.stderr
     assert_alike(run, alone)
@@ -310,6 +311,25 @@ def test_a_process_that_cannot_be_started_leaves_no_other_behind(monkeypatch: py
     with pytest.raises(OSError, match="memory"):
         launch(2, 1, [])
     assert started[0].returncode == -signal.SIGKILL
+
+
+def test_an_interrupt_of_the_launcher_alone_stops_its_processes(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """As SIGTERM, since a second SIGINT would end them at once, and a terminal sends them the first."""
+    started: list[subprocess.Popen[bytes]] = []
+    popen = subprocess.Popen
+
+    def start(_: object, env: dict[str, str]) -> "subprocess.Popen[bytes]":
+        started.append(popen(["sleep", "60"]))
+        if len(started) == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        return started[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", start)
+    assert launch(2, 1, []) == 130
+    assert [process.returncode for process in started] == [-signal.SIGTERM] * 2
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize(

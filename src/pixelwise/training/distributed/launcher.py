@@ -9,9 +9,8 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import FrameType
 
 from pixelwise.core.errors import TrainingError
@@ -44,24 +43,22 @@ def is_first_here() -> bool:
 def launch(devices: int, nodes: int, arguments: Sequence[str]) -> int:
     """Run `python -m pixelwise ARGUMENTS` once per device and return the exit code.
 
-    With several nodes it is called on each. The environment variables MASTER_ADDR, MASTER_PORT and NODE_RANK
-    say where they meet and which node this is. Raises TrainingError if they are missing or wrong.
+    SIGINT and SIGTERM stop the run after a checkpoint. With several nodes it is called on each. The
+    environment variables MASTER_ADDR, MASTER_PORT and NODE_RANK say where they meet and which node this is.
+    Raises TrainingError if they are missing or wrong.
     """
     place = _meeting_place(nodes)
     node = int(place.pop("NODE_RANK"))
     started: list[subprocess.Popen[bytes]] = []
-    asked = threading.Event()
+    asked: set[int] = set()
 
     def pass_on(number: int, _: FrameType | None) -> None:
-        asked.set()
+        asked.add(number)
         for process in started:
-            process.send_signal(number)
+            process.terminate()
 
-    # The terminal sends Ctrl-C to the processes, unless they inherit that it is ignored.
-    before = {
-        signal.SIGINT: signal.signal(signal.SIGINT, lambda *_: None),
-        signal.SIGTERM: signal.signal(signal.SIGTERM, pass_on),
-    }
+    # A terminal sends Ctrl-C to the processes too, and a second SIGINT would end them at once.
+    before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         for local in range(devices):
             environment = {
@@ -77,9 +74,10 @@ def launch(devices: int, nodes: int, arguments: Sequence[str]) -> int:
             }
             command = [sys.executable, "-m", "pixelwise", *arguments]
             started.append(subprocess.Popen(command, env=environment))
-        if asked.is_set():
-            pass_on(signal.SIGTERM, None)  # to processes that had not started yet
-        return _wait(started, node * devices, devices * nodes)
+        for process in started if asked else ():
+            process.terminate()  # it may not have been started when the signal came
+        code = _wait(started, node * devices, devices * nodes, asked)
+        return 130 if code and signal.SIGINT in asked else code
     finally:
         for process in started:
             process.kill()
@@ -88,10 +86,13 @@ def launch(devices: int, nodes: int, arguments: Sequence[str]) -> int:
             signal.signal(number, handler)
 
 
-def _wait(started: Sequence["subprocess.Popen[bytes]"], first: int, everywhere: int) -> int:
+def _wait(
+    started: Sequence["subprocess.Popen[bytes]"], first: int, everywhere: int, asked: Collection[int]
+) -> int:
     """Wait until all have ended. If one fails, the others are asked to end, and killed after a while.
 
-    `first`: the rank of the first of these processes; `everywhere`: the number of processes on all nodes.
+    `first`: the rank of the first of these processes; `everywhere`: the number of processes on all nodes;
+    `asked`: the signals that were passed on.
     """
     codes: list[int | None] = [None]
     failed, ask, force = 0, float("inf"), float("inf")
@@ -104,7 +105,7 @@ def _wait(started: Sequence["subprocess.Popen[bytes]"], first: int, everywhere: 
             rank, failed = failures[0]
             ask = now + (_SPEECH if failed > 0 and rank > first else 0)
             force = ask + _GRACE
-            if failed < 0:
+            if failed < 0 and not (asked and -failed in (signal.SIGINT, signal.SIGTERM)):
                 name = signal.Signals(-failed).name
                 note(f"error: process {rank} of {everywhere} was ended by {name}")
         if now >= ask:

@@ -119,7 +119,8 @@ def begun(recipe: Recipe, run: Path) -> checkpoint.Checkpoint:
     if changed := _differences(fitted(recipe), state):
         raise TrainingError(
             f"the run in {run} was started with other settings: {', '.join(changed)}",
-            "resume with the same recipe and settings, or start a new run",
+            "resume with the same recipe and settings, and with --devices, batch_size and accumulate that "
+            "give as many images per step, or start a new run",
         )
     return state
 
