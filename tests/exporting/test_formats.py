@@ -21,6 +21,8 @@ import pixelwise
 from pixelwise.core.classes import Classes
 from pixelwise.core.errors import DataError, ImageError, ModelError
 from pixelwise.exporting.torchscript import torchscript_content
+from pixelwise.inference.engines.model_failures import failed
+from pixelwise.inference.engines.openvino import OpenVinoEngine
 from pixelwise.inference.model_files.model_file import ModelInfo
 from pixelwise.inference.model_files.net_file import write_net
 from pixelwise.models.registry import create
@@ -105,6 +107,19 @@ def test_every_format_and_precision_scores_as_the_net_and_knows_its_classes(
     for picture in pictures():
         expected, found = before.engine.scores(picture), after.engine.scores(picture)
         assert np.abs(found - expected).max() <= 1.5 * most * expected.std()
+
+
+def test_a_file_that_fails_is_called_what_it_was_to_be_called(
+    exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(engine: OpenVinoEngine, image: npt.NDArray[np.uint8]) -> None:
+        raise failed(engine._source, image, RuntimeError("it cannot"))
+
+    monkeypatch.setattr(OpenVinoEngine, "scores", fail)
+    with pytest.raises(ModelError) as caught:
+        pixelwise.export(exported, tmp_path / "mine.xml")
+    assert caught.value.message == f"{tmp_path / 'mine.xml'} failed on an image of 1x1: it cannot"
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", ["small.onnx", "small.xml"])

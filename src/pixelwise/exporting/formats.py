@@ -1,10 +1,12 @@
 """The formats and precisions that models are exported in."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pixelwise.core.errors import ArgumentError
+from pixelwise.core.errors import ArgumentError, ModelError
 
 PRECISIONS: Final = ("float32", "float16", "int8")
 
@@ -33,6 +35,15 @@ FORMATS: Final = {
         Format("torchscript", (".pt", ".ts", ".torchscript"), ("float32",)),
     )
 }
+
+
+@contextmanager
+def called(candidate: Path, place: Path) -> Iterator[None]:
+    """Let a ModelError on the file that is tried name the one that was asked for."""
+    try:
+        yield
+    except ModelError as problem:
+        raise ModelError(problem.message.replace(str(candidate), str(place)), problem.hint) from problem
 
 
 def chosen_format(output: Path | None, name: str | None, precision: str) -> tuple[Format, Path]:

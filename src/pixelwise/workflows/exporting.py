@@ -14,7 +14,7 @@ from pixelwise.core.overwriting import expect_kept
 from pixelwise.core.pictures.bands import BandForm
 from pixelwise.core.types import BANDS, IMAGE
 from pixelwise.exporting.calibration import Calibration, Recorder, changed, record
-from pixelwise.exporting.formats import chosen_format
+from pixelwise.exporting.formats import called, chosen_format
 from pixelwise.inference.engines.crf_engine import CRFEngine
 from pixelwise.inference.engines.engine import Engine
 from pixelwise.inference.engines.onnx import OnnxEngine
@@ -112,9 +112,10 @@ def export(
         candidate = Path(folder) / place.name
         for ending, content in made.files.items():
             candidate.with_suffix(ending or place.suffix).write_bytes(content)
-        figures = _figures(made, source, candidate, precision)
-        if data is not None:
-            figures |= _accuracy(made.before, candidate, data, split)
+        with called(candidate, place):
+            figures = _figures(made, source, candidate, precision)
+            if data is not None:
+                figures |= _accuracy(made.before, candidate, data, split)
     paths = {place.with_suffix(ending or place.suffix): content for ending, content in made.files.items()}
     write_together({path: partial(_write, content) for path, content in paths.items()})
     return Exported(

@@ -61,6 +61,24 @@ def test_a_net_with_another_end_stays_whole(openvino: ModuleType) -> None:
     assert without_upsampling(model) == (model, 1)
 
 
+def test_openvino_averages_maps_of_one_row_or_column_as_onnx_runtime_does(openvino: ModuleType) -> None:
+    """Twice by 2x2, as the shortcuts of timm's resnet10t; alone OpenVINO refuses windows above the map."""
+    onnx = pytest.importorskip("onnx")
+    model = onnx.load_from_string(tiny_model())
+    model.graph.node[-1].output[0] = "fine"
+    for source, target in (("fine", "half_size"), ("half_size", "scores")):
+        pooling = {"kernel_shape": [2, 2], "strides": [2, 2], "ceil_mode": 1}
+        model.graph.node.append(onnx.helper.make_node("AveragePool", [source], [target], **pooling))
+    content = model.SerializeToString()
+    engines = OnnxEngine(content, 1), OpenVinoEngine(content, 1)
+    rng = np.random.default_rng(0)
+    for size in ((1, 1), (1, 9), (5, 1), (2, 3), (8, 11)):
+        picture = rng.integers(0, 256, (*size, 3), np.uint8)
+        expected, found = (engine.scores(picture) for engine in engines)
+        assert expected.shape == (4, *(-(-side // 4) for side in size))
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
 def test_openvino_is_called_from_several_threads(openvino: ModuleType) -> None:
     engine = OpenVinoEngine(tiny_model(), 1)
     pictures = [image((20 + i, 30), i) for i in range(16)]

@@ -23,6 +23,7 @@ from pixelwise.inference.engines.upsampling_tail import coarse, without_upsampli
 from pixelwise.inference.model_files.model_file import OUTPUT
 from pixelwise.inference.model_files.onnx_file import checked_metadata
 from pixelwise.inference.model_files.openvino_file import OpenVinoFile
+from pixelwise.inference.model_files.openvino_poolings import pool_maps_of_any_size
 
 USUAL_SIDE = 512
 """A model file is loaded only if a square picture of this side, in pixels, fits into memory."""
@@ -109,6 +110,7 @@ class OpenVinoEngine:
             del options["INFERENCE_NUM_THREADS"], options["ENABLE_CPU_PINNING"]  # of the processor alone
         try:
             self._model = core.read_model(*parts)
+            pool_maps_of_any_size(self._model)
         except RuntimeError as problem:
             raise incomplete(self._source, problem) from problem
         described = [
