@@ -196,6 +196,22 @@ def test_a_recipe_says_which_losses_judge_each_batch_by_itself() -> None:
     assert judged_by_batch(whole) is not None
 
 
+@pytest.mark.parametrize(
+    ("settings", "parts"),
+    [
+        (["batch_norm=train", "accumulate=4"], 4),
+        (["batch_norm=train"], 1),
+        (["batch_norm=sync", "accumulate=4"], 4),
+        (["batch_norm=frozen", "accumulate=4"], 1),
+        (["batch_norm=frozen", "accumulate=4", "backbone_weights=none"], 4),  # trained from the start
+        (["batch_norm=train", "accumulate=4", "net=fcn8s-vgg16", "backbone_weights=none"], 1),  # it has none
+    ],
+)
+def test_a_recipe_says_that_normalisation_sees_each_batch_by_itself(settings: list[str], parts: int) -> None:
+    told = judged_by_batch(Recipe("r", "folder:x").override(settings))
+    assert (f"takes statistics of each of a step's {parts} batches by itself" in (told or "")) == (parts > 1)
+
+
 def test_a_sum_weighs_its_terms() -> None:
     scores, labels = batch()
     parts = [total_loss(name)(scores, labels, None) for name in ("cross_entropy", "lovasz")]

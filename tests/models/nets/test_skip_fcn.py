@@ -109,6 +109,23 @@ def test_every_parameter_of_trunk_and_head_gets_a_gradient() -> None:
     assert not net.upsample.weight.requires_grad, "the last upsampling stays bilinear"
 
 
+@pytest.mark.parametrize("trunk", [TINY, "test_resnet"])
+def test_normalisation_in_frozen_stages_keeps_and_uses_its_statistics(trunk: str) -> None:
+    net = SkipFCN(backbone(trunk), 2, Head((), context=4))
+    net.freeze(1)
+    norms = {name: norm for name, norm in net.named_modules() if isinstance(norm, nn.BatchNorm2d)}
+    frozen = {name for name, norm in norms.items() if not norm.weight.requires_grad}
+    assert 0 < len(frozen) < len(norms)
+    before = {name: norm.running_mean.clone() for name, norm in norms.items()}  # type: ignore[union-attr]
+    for _ in range(2):  # an evaluation lies between
+        net.eval()
+        net.train()
+        net(torch.rand(2, 3, 65, 65) * 255)
+    kept = {name for name, norm in norms.items() if torch.equal(norm.running_mean, before[name])}  # type: ignore[arg-type]
+    assert kept == frozen
+    assert {name for name, norm in norms.items() if not norm.training} == frozen
+
+
 @pytest.mark.parametrize("output_stride", [8, 16, 32])
 def test_output_stride_is_kept_by_atrous_convolution(output_stride: int) -> None:
     trunk = backbone(TINY, output_stride=output_stride).eval()

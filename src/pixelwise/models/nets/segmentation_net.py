@@ -1,10 +1,11 @@
 """The interface of all nets: pixels in, class scores out, with the normalisation inside."""
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, Self
 
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 CAFFE_MEAN = (122.67892, 116.66877, 104.00699)
 """RGB, as nets trained in Caffe on ImageNet and VOC subtract it; they do not divide by a deviation."""
@@ -50,6 +51,14 @@ class SegmentationNet(nn.Module):
         """Stop the learning of the first `stages` stages of the trunk, 0: of none."""
         self.backbone.freeze(stages)
 
+    def train(self, mode: bool = True) -> Self:
+        """As in torch, but batch normalisation that is frozen keeps its statistics and uses them."""
+        super().train(mode)
+        for module in self.modules() if mode else ():
+            if isinstance(module, _BatchNorm) and _is_frozen(module):
+                module.eval()
+        return self
+
     def normalise(self, image: torch.Tensor) -> torch.Tensor:
         """(image - mean) / std, the numbers that the trunk was trained on."""
         return (image.to(self.mean.dtype) - self.mean) / self.std
@@ -65,6 +74,11 @@ class SegmentationNet(nn.Module):
             for n in labels.shape[-2:]
         )
         return labels[:, rows[:, None], columns]
+
+
+def _is_frozen(module: nn.Module) -> bool:
+    own = list(module.parameters())
+    return bool(own) and not any(parameter.requires_grad for parameter in own)
 
 
 def by_head(scores: torch.Tensor, sizes: Mapping[str, int]) -> dict[str, torch.Tensor]:

@@ -80,7 +80,7 @@ class RecipeFields:
     """
     freeze_stages: int = 2
     """Number of stages of the backbone that are frozen, with the stem; 0: nothing is frozen. A VGG's stages
-    end with a pooling; it has no stem.
+    end with a pooling; it has no stem. Batch normalisation in frozen stages keeps its statistics.
     """
 
     train_side: int = 500
@@ -106,7 +106,7 @@ class RecipeFields:
     """Pictures per batch and process."""
     accumulate: int = 1
     """Batches per step; loss and gradients of a step are those of one large batch. The losses dice, lovasz
-    and ohem judge each batch by itself, and their mean counts.
+    and ohem judge each batch by itself, and their mean counts; batch_norm=train takes statistics of each.
     """
     steps: int = 5000
 

@@ -19,6 +19,7 @@ from pixelwise.core.types import BANDS
 from pixelwise.data import LabelledImages, open_dataset
 from pixelwise.data.checks.audit import audit
 from pixelwise.data.mixing import mixed
+from pixelwise.models.registry import entry_of
 from pixelwise.training import checkpoint
 from pixelwise.training.distributed import processes
 from pixelwise.training.losses.balancing import balancing_weights
@@ -97,15 +98,25 @@ def changes(recipe: Recipe) -> str | None:
 
 
 def judged_by_batch(recipe: Recipe) -> str | None:
-    """A note if a step has several batches and a loss that judges each of them by itself."""
-    batches = share_of_step(recipe)[1] * processes.count()
-    names = of_batches(recipe.losses) if batches > 1 else []
-    if not names:
-        return None
-    return (
-        f"{' and '.join(names)} judge each of a step's {batches} batches by itself; the step's loss is their "
-        "mean, not the loss of one large batch"
-    )
+    """A note if a step has several batches, and a loss that judges each of them by itself, or batch
+    normalisation with statistics of each.
+    """
+    own = share_of_step(recipe)[1]
+    batches = own * processes.count()
+    found = []
+    if batches > 1 and (names := of_batches(recipe.losses)):
+        found.append(
+            f"{' and '.join(names)} judge each of a step's {batches} batches by itself; the step's loss is "
+            "their mean, not the loss of one large batch"
+        )
+    norm = fitted(recipe).batch_norm if "batch_norm" in entry_of(recipe.net).settings else "frozen"
+    parts = {"frozen": 1, "train": batches, "sync": own}[norm]
+    if parts > 1:
+        found.append(
+            f"batch_norm={norm} takes statistics of each of a step's {parts} batches by itself, not those of "
+            "one large batch"
+        )
+    return "; ".join(found) or None
 
 
 def begun(recipe: Recipe, run: Path) -> checkpoint.Checkpoint:
