@@ -20,6 +20,7 @@ from pixelwise.inference.predictor import Predictor
 from pixelwise.training import checkpoint
 from pixelwise.training.optimizer import schedule
 from pixelwise.training.recipe import Recipe
+from pixelwise.training.stages import Chain
 from pixelwise.workflows import segmenting
 from pixelwise.workflows.exporting import export
 from pixelwise.workflows.loading import LoadOptions, load
@@ -134,6 +135,13 @@ def test_epochs_become_steps_by_the_size_of_the_training_set(tmp_path: Path) -> 
     for wrong, complaint in (("epochs=0", "above 0"), ("epochs=many", "above 0"), ("steps=9", "both say")):
         with pytest.raises(TrainingError, match=complaint):
             prepare("finetune", ["epochs=2", wrong] if "steps" in wrong else [wrong], tmp_path, data, data)
+
+
+def test_epochs_are_as_many_in_each_stage_whatever_its_batches(tmp_path: Path) -> None:
+    data = labelled_arrays(pairs(5), NAMES)
+    training = prepare("finetune_crf", ["data=memory:a", "epochs=16"], tmp_path, data, data)
+    assert isinstance(training.recipe, Chain)
+    assert [(stage.batch_size, stage.steps) for stage in training.recipe.stages] == [(8, 10), (4, 20)]
 
 
 def test_a_run_is_loaded_and_judged_on_arrays(trained: TrainedRun) -> None:

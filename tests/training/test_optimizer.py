@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from pixelwise.core.errors import TrainingError
-from pixelwise.training.optimizer import RunningMean, make_optimizer, schedule, set_rates
+from pixelwise.training.optimizer import RunningMean, below_peak, make_optimizer, schedule, set_rates
 from pixelwise.training.recipe import Recipe
 
 Array = npt.NDArray[np.float64]
@@ -199,3 +199,24 @@ def test_early_weights_are_forgotten_soon() -> None:
     nn.init.ones_(net.weight)
     mean.update(net, step=0)
     assert mean.tensors["weight"].item() == pytest.approx(1 - 1 / 10)
+
+
+@pytest.mark.parametrize(
+    ("steps", "warmup", "share", "better"),
+    [(15, 100, 4, 1), (200, 100, 54, 20), (1, 1, 50, 0), (201, 100, 0, 0), (15, 0, 0, 0)],
+)
+def test_a_note_says_that_a_short_run_never_reaches_its_rate(
+    steps: int, warmup: int, share: int, better: int
+) -> None:
+    recipe = dataclasses.replace(RECIPE, steps=steps, warmup_steps=warmup)
+    told = below_peak(recipe)
+    peak = max(schedule(step, recipe) for step in range(steps))
+    if share == 0:
+        assert told is None and peak > 0.5
+        return
+    assert 100 * peak == pytest.approx(share, abs=0.6)
+    assert told == (
+        f"warmup_steps={warmup} in {steps} steps: the learning rate reaches only {share} % of its value; "
+        f"set warmup_steps={better}, or more steps"
+    )
+    assert below_peak(dataclasses.replace(recipe, warmup_steps=better)) is None

@@ -28,6 +28,7 @@ from pixelwise.training.distributed.processes import (
 from pixelwise.training.learner import Learner, NotFiniteError
 from pixelwise.training.monitor import Monitor
 from pixelwise.training.nonfinite_steps import save_evidence
+from pixelwise.training.optimizer import below_peak
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.sampling.batches import Batch, steps_of
 from pixelwise.training.setup.run_start import (
@@ -68,7 +69,7 @@ def train(
     uninterrupted run. Every process of a run calls this, see processes.py.
     """
     if is_first():
-        for remark in filter(None, (changes(recipe), judged_by_batch(recipe))):
+        for remark in filter(None, (changes(recipe), judged_by_batch(recipe), below_peak(recipe))):
             note(f"note: {remark}")
     recipe = settled(recipe, run if resume else None)
     with determinism(recipe.deterministic), connected(recipe) as fabric:

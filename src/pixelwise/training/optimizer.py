@@ -56,6 +56,20 @@ def schedule(step: int, recipe: Recipe) -> float:
     return warm_up * float((1 - step / recipe.steps) ** recipe.power)
 
 
+def below_peak(recipe: Recipe) -> str | None:
+    """A note if the warm-up takes at least half of the steps, so that the learning rate stays far below its
+    value.
+    """
+    if recipe.warmup_steps == 0 or 2 * recipe.warmup_steps < recipe.steps:
+        return None
+    tried = range(0, recipe.steps, max(1, recipe.steps // 1000))
+    share = max(schedule(step, recipe) for step in tried)
+    return (
+        f"warmup_steps={recipe.warmup_steps} in {recipe.steps} steps: the learning rate reaches only "
+        f"{max(1, round(100 * share))} % of its value; set warmup_steps={recipe.steps // 10}, or more steps"
+    )
+
+
 def set_rates(optimizer: torch.optim.Optimizer, share: float) -> None:
     """Set every group's learning rate to that share of its peak, before a step.
 

@@ -143,7 +143,7 @@ def prepare(
     train_set = with_also(first, own)
     val_set = _opened(first, judged, first.val_split, class_names)
     if epochs is not None:
-        chosen = chosen.override([f"steps={_steps(epochs, first, len(train_set))}"])
+        chosen = _of_epochs(chosen, epochs, len(train_set))
     for dataset in (train_set, val_set) if is_first_here() else ():
         name, total = dataset.name, len(dataset)
 
@@ -207,11 +207,17 @@ def _split_epochs(settings: Sequence[str]) -> tuple[list[str], float | None]:
     return fields, epochs
 
 
-def _steps(epochs: float, recipe: "Recipe", images: int) -> int:
-    """The steps in which as many pictures are seen as in these epochs."""
+def _of_epochs(recipe: "Recipe | Chain", epochs: float, images: int) -> "Recipe | Chain":
+    """With the steps in which as many pictures are seen as in these epochs, in every stage."""
     from pixelwise.training.setup.run_start import images_per_step
+    from pixelwise.training.stages import Chain
 
-    return max(1, math.ceil(epochs * images / images_per_step(recipe)))
+    def longer(stage: "Recipe") -> "Recipe":
+        return stage.override([f"steps={max(1, math.ceil(epochs * images / images_per_step(stage)))}"])
+
+    if isinstance(recipe, Chain):
+        return Chain(recipe.name, tuple(map(longer, recipe.stages)))
+    return longer(recipe)
 
 
 def _opened(recipe: "Recipe", data: Data, split: str, class_names: Sequence[str] | None) -> "LabelledImages":

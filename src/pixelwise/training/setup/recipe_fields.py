@@ -155,6 +155,7 @@ class RecipeFields:
     clip: float = 0.0
     """Gradients with a larger norm are clipped to this norm; 0: no clipping."""
     warmup_steps: int = 100
+    """Steps in which the learning rates rise to their values. A note says if they are too many."""
     schedule: str = "poly"
     """The learning rate schedule: "poly", (1 - step/steps)^power; "step", times decay_factor every
     decay_every steps; or "fixed".
