@@ -137,6 +137,16 @@ def test_epochs_become_steps_by_the_size_of_the_training_set(tmp_path: Path) -> 
             prepare("finetune", ["epochs=2", wrong] if "steps" in wrong else [wrong], tmp_path, data, data)
 
 
+@pytest.mark.parametrize(("mirror", "times"), [("true", 1), ("false", 0)])
+def test_classes_of_a_side_are_named_once_if_pictures_are_mirrored(
+    tmp_path: Path, mirror: str, times: int
+) -> None:
+    data, warned = labelled_arrays(pairs(5), ("left_eye", "right_eye")), list[str]()
+    settings = ["data=memory:a", f"mirror={mirror}"]
+    prepare("finetune", settings, tmp_path, data, data, on_warning=warned.append)
+    assert sum("left_eye and right_eye differ only by their side" in text for text in warned) == times
+
+
 def test_epochs_are_as_many_in_each_stage_whatever_its_batches(tmp_path: Path) -> None:
     data = labelled_arrays(pairs(5), NAMES)
     training = prepare("finetune_crf", ["data=memory:a", "epochs=16"], tmp_path, data, data)

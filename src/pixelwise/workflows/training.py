@@ -124,7 +124,7 @@ def prepare(
     one audits.
     """
     spin_briefly()
-    from pixelwise.data.checks.audit import audit
+    from pixelwise.data.checks.audit import SIDES, audit
     from pixelwise.data.checks.shared_pictures import expect_no_shared_picture
     from pixelwise.recipes import get_recipe
     from pixelwise.training.distributed.launcher import is_first_here
@@ -154,6 +154,8 @@ def prepare(
         report = audit(dataset, tell)
         report.raise_errors()
         for warning in report.warnings:
+            if warning.kind == SIDES and (dataset is val_set or not first.mirror):
+                continue  # only training mirrors pictures
             on_warning(f"warning: {name}: {warning.message}")
     if is_first_here() and _are_of_one(source, first.train_split, judged, first.val_split):
         expect_no_shared_picture(own, val_set)

@@ -12,6 +12,7 @@ from PIL import Image
 from pixelwise.core.errors import DataError, ImageError, MissingExtraError, SplitError
 from pixelwise.data import Entry, open_dataset
 from pixelwise.data.checks.audit import audit
+from pixelwise.data.checks.sided_classes import sided_pairs
 from pixelwise.data.mixing import mixed
 from pixelwise.data.sample import SEMANTIC
 from pixelwise.data.spec import open_splits
@@ -252,3 +253,31 @@ def test_images_of_12_bits_in_16_are_warned_of_and_the_range_is_told(folder: Pat
     report = audit(open_dataset(f"folder:{folder}", "all"))
     assert report.values == (0, 255)
     assert [finding for finding in report.warnings if finding.kind == "dim"] == []
+
+
+@pytest.mark.parametrize(
+    ("names", "pairs"),
+    [
+        (("ground", "left_eye", "right_eye"), [("left_eye", "right_eye")]),
+        (("right-arm", "left-arm", "left leg"), [("left-arm", "right-arm")]),
+        (("l_hand", "r_hand", "handL", "handR"), [("l_hand", "r_hand"), ("handL", "handR")]),
+        (("LeftFoot", "RightFoot"), [("LeftFoot", "RightFoot")]),
+        (("footleft", "footright"), [("footleft", "footright")]),
+        (("lung", "rung", "lamp", "ramp", "left lane", "right turn", "bright", "road"), []),
+    ],
+)
+def test_classes_are_paired_that_differ_only_by_their_side(
+    names: tuple[str, ...], pairs: list[tuple[str, str]]
+) -> None:
+    assert sided_pairs(names) == pairs
+
+
+def test_classes_of_a_side_get_a_warning(folder: Path) -> None:
+    def told() -> list[str]:
+        return [each.message for each in audit(open_dataset(f"folder:{folder}", "all")).warnings]
+
+    assert not any("side" in message for message in told())
+    (folder / "classes.txt").write_text("ground\nleft eye\nright eye\n")
+    (message,) = (message for message in told() if "side" in message)
+    assert message.startswith("left eye and right eye differ only by their side")
+    assert message.endswith("set mirror=false, and leave out --flip")

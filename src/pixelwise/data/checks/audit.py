@@ -10,10 +10,13 @@ from pixelwise.core.errors import DataError
 from pixelwise.core.threads import in_order, thread_count
 from pixelwise.core.types import VOID
 from pixelwise.data.checks.sample_check import Finding, Look, look
+from pixelwise.data.checks.sided_classes import sided_pairs
 from pixelwise.data.class_map import ClassMap
 from pixelwise.data.sample import LabelledImages
 from pixelwise.data.sample_files import ImageFile
 
+SIDES = "sides"
+"""The kind of a warning that matters only where pictures are mirrored."""
 _DIM = 64  # of 255; 12 bits in 16 reach 15, photos taken at night reach more
 
 
@@ -216,6 +219,13 @@ def _doubts(count: HeadCount) -> list[tuple[str, str]]:
     ]
     if absent:
         found.append(("absent", f"no pixel shows {', '.join(absent)}"))
+    if pairs := sided_pairs(count.class_map.classes.names):
+        named = ", ".join(f"{left} and {right}" for left, right in pairs[:5]) + ", ..." * (len(pairs) > 5)
+        message = (
+            f"{named} differ only by their side, but a mirrored picture keeps its labels, so a net that "
+            "learns from mirrored ones confuses them: set mirror=false, and leave out --flip"
+        )
+        found.append((SIDES, message))
     return found
 
 

@@ -89,6 +89,9 @@ class RecipeFields:
     """Side of the square training crop in pixels; 0: whole pictures, one per batch."""
     scale: tuple[float, float] = (0.6, 1.6)
     mirror: bool = True
+    """Half of the training pictures are mirrored, left and right exchanged. The labels keep their classes, so
+    set it to false if classes differ only by their side, as left_eye and right_eye do.
+    """
     jitter: int | None = None
     """Crops lie at most this many pixels off the middle of a picture, such as FCN's 32; none: anywhere in it.
     """
