@@ -28,7 +28,7 @@ class Monitor:
         from torch.utils.tensorboard import SummaryWriter
 
         try:
-            self._board = SummaryWriter(str(run / "tensorboard"), purge_step=start)
+            self._board = SummaryWriter(str(run / "tensorboard"), purge_step=start + 1)
             self._log = _log_up_to(run / "log.jsonl", start, judged)
         except OSError as problem:
             raise TrainingError(
