@@ -13,6 +13,7 @@ from pixelwise.cpu.training import for_training
 from pixelwise.models.nets.segmentation_net import by_head
 from pixelwise.training.checkpoint import Checkpoint
 from pixelwise.training.distributed.processes import summed
+from pixelwise.training.distributed.unused_parameters import unused_parameters
 from pixelwise.training.losses.balancing import sampled_by_class
 from pixelwise.training.losses.cell_sampling import LossSampling
 from pixelwise.training.losses.image_labels import ESTIMATES
@@ -54,9 +55,14 @@ class Learner:
         torch.manual_seed(recipe.seed)
         net = build_net(recipe, sum(heads.values()), new, channels, statistics)
         self.net = for_training(net, fabric.device)
+        example = torch.zeros(_example_size(recipe, channels))
+        unused = unused_parameters(self.net, example) if fabric.world_size > 1 else []
         if recipe.batch_norm == "sync":
             _synchronise(self.net, fabric)
-        self._model, self._optimizer = fabric.setup(self.net, make_optimizer(self.net, recipe))
+        optimizer = make_optimizer(self.net, recipe)
+        for name in unused:  # the optimizer keeps them, as that of a single process does
+            self.net.get_parameter(name).requires_grad_(False)
+        self._model, self._optimizer = fabric.setup(self.net, optimizer)
         by_sampling = recipe.balance_by == "sampling"
         self._chances = weights if by_sampling else {}
         self._weights = {} if by_sampling else {n: weight.to(fabric.device) for n, weight in weights.items()}
@@ -157,6 +163,12 @@ class Learner:
         counts = [torch.stack([labelled(target[name]) for target in targets]).sum() for name in self.heads]
         pixels = summed(self.fabric, torch.stack(counts)).clamp(min=1)
         return dict(zip(self.heads, pixels.unbind(), strict=True))
+
+
+def _example_size(recipe: Recipe, channels: int) -> tuple[int, int, int, int]:
+    """The shape of a small batch, (N, K, H, W)."""
+    whole = recipe.long_side, max(1, 3 * recipe.long_side // 4)
+    return min(2, recipe.batch_size), channels, *((recipe.crop, recipe.crop) if recipe.crop else whole)
 
 
 def _synchronise(net: torch.nn.Module, fabric: "Fabric") -> None:
