@@ -31,6 +31,7 @@ from pixelwise.training.nonfinite_steps import save_evidence
 from pixelwise.training.optimizer import below_peak
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.sampling.batches import Batch, steps_of
+from pixelwise.training.setup.ignored_settings import ignored
 from pixelwise.training.setup.run_start import (
     bands_of,
     begin,
@@ -69,8 +70,9 @@ def train(
     uninterrupted run. Every process of a run calls this, see processes.py.
     """
     if is_first():
-        for remark in filter(None, (changes(recipe), judged_by_batch(recipe), below_peak(recipe))):
-            note(f"note: {remark}")
+        for remark in (changes(recipe), ignored(recipe), judged_by_batch(recipe), below_peak(recipe)):
+            if remark is not None:
+                note(f"note: {remark}")
     recipe = settled(recipe, run if resume else None)
     with determinism(recipe.deterministic), connected(recipe) as fabric:
         # All processes find the same faults of folder and data at the same time; one reports them.

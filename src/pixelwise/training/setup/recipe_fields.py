@@ -34,7 +34,7 @@ class RecipeFields:
 
     net: str = "skip_fcn"
     """"skip_fcn", which the fields from `backbone` to `batch_norm` describe, or a paper's net by its name
-    (see `pixelwise models`); it uses only `backbone_weights`, `dropout` and `upsampling` of these fields.
+    (see `pixelwise models`), which takes few of these fields. A note names those that it ignores.
     """
     padding: str = "same"
     """Padding of the papers' FCNs: "same" (half of each filter) or "release" (100 pixels around the image).
