@@ -156,3 +156,8 @@ def test_cleaning_a_cleaned_result_keeps_what_was_cleaned() -> None:
     assert set(np.unique(result.labels)) == {0, 1, 2, 3}
     with pytest.raises(ValueError, match="no class is left of cat if only dog may stay"):
         chained.cleaned(Cleaning(only=("dog",)))
+
+
+def test_nearly_equal_cleanings_tell_results_apart() -> None:
+    assert str(Cleaning(min_region=0.0123)) != str(Cleaning(min_region=0.01234))
+    assert str(Cleaning(min_region=0.07)) == "no region below 7% of the picture"

@@ -104,6 +104,7 @@ def test_views_are_named_in_words_and_tell_predictors_apart(predictor: Predictor
     assert str(Views(flip=True)) == "single scale and mirrored, probabilities averaged"
     assert str(Views((0.75, 1, 1.25))) == "scales 0.75, 1, 1.25, probabilities averaged"
     assert str(Views((1.5,))) == "scale 1.5"
+    assert str(Views((1.2345678,))) != str(Views((1.234567,)))
     other = Predictor(predictor.engine, predictor.info, predictor.identity, views=Views(flip=True))
     assert other.identity != predictor.identity
 

@@ -30,7 +30,8 @@ class Views:
             )
 
     def __str__(self) -> str:
-        named = ", ".join(f"{scale:g}" for scale in self.scales)
+        """Short and complete: it tells results apart."""
+        named = ", ".join(f"{scale:.15g}" for scale in self.scales)
         text = f"scales {named}" if len(self.scales) > 1 else f"scale {named}"
         text = "single scale" if self.scales == (1.0,) else text
         several = self.flip or len(self.scales) > 1

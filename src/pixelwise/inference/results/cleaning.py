@@ -42,7 +42,7 @@ class Cleaning:
         parts = ["only " + ",".join(self.only)] if self.only else []
         parts += ["largest"] if self.largest else []
         parts += ["holes filled"] if self.fill_holes else []
-        parts += [f"no region below {100 * self.min_region:.3g}% of the picture"] if self.min_region else []
+        parts += [f"no region below {100 * self.min_region:.15g}% of the picture"] if self.min_region else []
         return "; ".join(parts)
 
     def joined(self, other: "Cleaning") -> "Cleaning":
