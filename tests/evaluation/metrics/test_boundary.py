@@ -35,6 +35,16 @@ def test_the_inner_band_is_each_class_less_its_erosion(width: int, seed: int) ->
         assert np.array_equal(band & mask, mask & ~eroded(mask, width)), id_
 
 
+def test_bands_of_large_pictures_are_wider_than_a_byte() -> None:
+    width = band_width((10_000, 18_330))
+    assert width == 418
+    labels = np.zeros((900, 2400), np.uint8)
+    labels[:, 1200:] = 1
+    middle = np.flatnonzero(inner_band(labels, width)[450])
+    assert middle.tolist() == [*range(418), *range(1200 - 418, 1200 + 418), *range(2400 - 418, 2400)]
+    Boundary(2).add(np.zeros((3, 13_000), np.uint8), np.ones((3, 13_000), np.uint8))
+
+
 def contour(labels: Labels, class_: int) -> npt.NDArray[np.bool_]:
     """The pixels of a class with another id above, below, left or right, by a loop."""
     out = np.zeros(labels.shape, np.bool_)

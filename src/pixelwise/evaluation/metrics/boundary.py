@@ -17,7 +17,7 @@ import numpy.typing as npt
 from pixelwise import _core
 from pixelwise.core.types import VOID, Labels
 from pixelwise.evaluation.metrics.confusion import Counts, Floats, number
-from pixelwise.evaluation.metrics.trimap import chessboard_distance, neighbours
+from pixelwise.evaluation.metrics.trimap import FARTHEST, chessboard_distance, neighbours
 
 BAND = 0.02
 """Width of boundary IoU's band as a share of the image's diagonal, as in its paper."""
@@ -51,9 +51,10 @@ def inner_band(labels: Labels, width: int) -> Mask:
         differ = labels[one] != labels[other]
         edge[one] |= differ
         edge[other] |= differ
-    if width == 1:
-        return edge
-    near: Mask = chessboard_distance(edge, width - 1) <= width - 1
+    near: Mask = edge
+    for left in range(width - 1, 0, -FARTHEST):  # of the widening that is still due
+        step = min(left, FARTHEST)
+        near = chessboard_distance(near, step) <= step
     return near
 
 

@@ -18,6 +18,9 @@ from pixelwise.evaluation.metrics import confusion as metrics
 WIDEST = 40
 """DeepLab's curve ends at this many pixels."""
 
+FARTHEST = 254
+"""Pixels of the largest limit of a distance, which is a byte."""
+
 TRIMAP_CONVENTION = (
     "trimap of width w: pixels that a square of side 2w+1 around some void pixel of the labels covers "
     "(void as the data set has it or --classes makes it, not what becomes void for lack of a class in the "
@@ -153,5 +156,5 @@ class Bands:
 
 
 def _check_limit(limit: int) -> None:
-    if not 1 <= limit <= 254:
-        raise ValueError(f"the limit must be from 1 to 254 pixels, got {limit}")
+    if not 1 <= limit <= FARTHEST:
+        raise ValueError(f"the limit must be from 1 to {FARTHEST} pixels, got {limit}")
