@@ -72,6 +72,19 @@ def test_pictures_of_one_name_do_not_share_a_file(picture: Path) -> None:
         depth.stacked(other, ("depth",))
 
 
+def test_a_finished_picture_that_is_not_read_again_keeps_its_file(picture: Path) -> None:
+    save_depth(picture, 1000)
+    other = picture.parent / "other/a.jpg"
+    other.parent.mkdir()
+    other.write_bytes(picture.read_bytes())
+    depth = partners(picture)
+    assert depth.state(picture) == depth.state(picture)
+    with pytest.raises(DataError, match="would share the depth"):
+        depth.state(other)
+    with pytest.raises(DataError, match="would share the depth"):
+        depth.stacked(other, ("depth",))
+
+
 def test_the_state_changes_with_the_file(picture: Path) -> None:
     save_depth(picture, 1000)
     before = partners(picture).state(picture)

@@ -94,9 +94,13 @@ class Partners:
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)
 
     def state(self, picture: Path) -> str:
-        """What tells the present files of a picture from others, and from earlier states of themselves."""
-        paths = [self.files[channel].get(picture.stem) for channel in sorted(self.files)]
-        states = [(str(path.resolve()), state_of(path)) for path in paths if path is not None]
+        """What tells the present files of a picture from others, and from earlier states of themselves.
+
+        From then on they are this picture's, also if it is not read, since it is finished: raises DataError
+        as `path` does.
+        """
+        paths = [self.path(channel, picture) for channel in sorted(self.files)]
+        states = [(str(path.resolve()), state_of(path)) for path in paths]
         return hashlib.sha256(repr((self.millimetres, states)).encode()).hexdigest()[:16]
 
     def _part(self, channel: str, picture: Path) -> "Part[Channel]":
