@@ -192,6 +192,21 @@ def test_results_beside_given_files_of_other_names_are_skipped_when_repeated(
     assert "3 finished before" in folders("refine photos found -o found --threads 1").stderr
 
 
+def test_pictures_that_differ_in_their_ending_do_not_share_a_file(folders: Callable[[str], Result]) -> None:
+    Image.open("photos/a.jpg").save("photos/a.png")
+    done = folders("refine photos found -o out --threads 1")
+    assert done.exit_code == 1
+    assert "error: photos/a.jpg: found/a.png would be refined for photos/a.png too" in done.stderr
+    assert "error: photos/a.png: found/a.png would be refined for photos/a.jpg too" in done.stderr
+    assert "such as a_png.png" in done.stderr
+    with Image.open("found/a.png") as labels:  # as `segment` calls the masks of both
+        Image.fromarray(np.asarray(labels)[:, ::-1]).save("found/a_png_mask.png")
+    assert "2 refined, 2 finished before" in folders("refine photos found -o out --threads 1").stderr
+    for result, edge in (("a_mask", EDGE), ("a_png_mask", ~EDGE)):
+        with Image.open(f"out/{result}.png") as picture:
+            assert (np.asarray(picture) == 15 * edge).mean() > 0.97
+
+
 def test_a_bad_file_does_not_stop_the_others(folders: Callable[[str], Result]) -> None:
     Path("found/b.npy").write_bytes(b"no array")
     Path("found/deep/c_probabilities.npz").unlink()

@@ -17,7 +17,9 @@ _NAMED = "call them as the pictures: NAME.npz, NAME.npy, NAME.png, NAME_probabil
 
 
 class FolderRefiner:
-    """Refines labels or probabilities below `folder`, called as the pictures below `photos` are.
+    """Refines labels or probabilities below `folder`, called as the pictures below `photos` are. What belongs
+    to one of several pictures that differ in their ending, a.jpg and a.png, may be called a_jpg or a_png, as
+    `pixelwise segment` calls it.
 
     Raises DataError if `folder` is not a folder, ArgumentError for a confidence or an array of no file there.
     """
@@ -28,6 +30,7 @@ class FolderRefiner:
         if not folder.is_dir():
             raise DataError(f"{printable(folder)} is not a folder", f"beside a folder of pictures, {_NAMED}")
         self._photos, self._refiner = photos, refiner
+        self._pictures = NamedFiles.of(photos, IMAGE_SUFFIXES)
         self._confidence, self._array = confidence, array
         self._files = NamedFiles.of(folder, IMAGE_SUFFIXES | set(ARRAYS))
         endings = {path.suffix.lower() for paths in self._files.files.values() for path in paths}
@@ -37,12 +40,26 @@ class FolderRefiner:
             raise ArgumentError("array", f"array is for .npz files, and {printable(folder)} has none")
 
     def given(self, picture: Path) -> Path:
-        """The file of labels or probabilities of a picture. Raises DataError if there is none."""
+        """The file of labels or probabilities of a picture. Raises DataError if there is none, or if it would
+        be that of another picture too.
+        """
         name = picture.relative_to(self._photos).with_suffix("").as_posix()
-        found = self._files.find([name], _TAILS)
+        same_name = [path for path in self._pictures.files.get(name, []) if path != picture]
+        own = self._own(name, picture) if same_name else None
+        found = self._files.find([name], _TAILS) if own is None else own
         if found is None:
             raise DataError(f"there is nothing for it in {printable(self._files.folder)}", _NAMED)
+        if own is None and (other := next((each for each in same_name if not self._own(name, each)), None)):
+            called = f"{printable(picture.stem)}_{picture.suffix[1:]}{found.suffix}"
+            raise DataError(
+                f"{printable(found)} would be refined for {printable(other)} too",
+                f"call it as one of them, such as {called}",
+            )
         return found
+
+    def _own(self, name: str, picture: Path) -> Path | None:
+        """The file whose name has the picture's ending too."""
+        return self._files.find([f"{name}_{picture.suffix[1:]}"], _TAILS)
 
     def identity_for(self, path: Path) -> str:
         """Differs between results that differ: by the given file, the CRF and the confidence."""
