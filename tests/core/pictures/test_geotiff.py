@@ -20,7 +20,7 @@ from pixelwise.core.errors import ImageError, MissingExtraError
 from pixelwise.core.pictures import geotiff
 from pixelwise.core.pictures.geotiff import Georeference, georeference_of, tiff_windows, write_geotiff
 from pixelwise.core.pictures.pages import pages_of
-from pixelwise.core.pictures.reading import read_picture
+from pixelwise.core.pictures.reading import read_photo, read_picture
 from pixelwise.core.pictures.windows import HeldPicture
 from pixelwise.core.types import RGBImage
 from pixelwise.inference.predictor import Predictor
@@ -38,6 +38,22 @@ def write(path: Path, values: RGBImage, **options: Any) -> None:
     size = {"height": values.shape[0], "width": values.shape[1], "count": values.shape[2], "dtype": "uint8"}
     with rasterio.open(path, "w", driver="GTiff", **size, **given) as dataset:
         dataset.write(np.moveaxis(values, 2, 0))
+
+
+@pytest.mark.parametrize("big", ["NO", "YES"])
+def test_overviews_and_a_mask_are_no_pages(tmp_path: Path, big: str) -> None:
+    path = tmp_path / "x.tif"
+    write(path, noise(), photometric="rgb", bigtiff=big)
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "r+") as dataset:
+        dataset.write_mask(True)
+        dataset.build_overviews([2, 4])
+    with Image.open(path) as image:
+        assert image.is_animated  # type: ignore[attr-defined]
+    assert pages_of(path) == []
+    assert read_photo(path, 64).notes == ()
+    windows = tiff_windows(path)
+    assert windows is not None and windows.notes == ()
+    windows.close()
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -12,6 +14,7 @@ from pixelwise.core.errors import ImageError
 from pixelwise.core.pictures.endings import SEVERAL_SUFFIXES
 from pixelwise.core.pictures.opening import expect_bounded, identified, opened
 from pixelwise.core.pictures.pillow_limits import guarded
+from pixelwise.core.pictures.tiff_directories import directories, is_part
 from pixelwise.core.terminal import printable
 
 MOST_PAGES = 20_000
@@ -22,8 +25,22 @@ _LARGEST_FRAME = 16_000_000  # pixels
 
 
 def holds_several(image: Image.Image) -> bool:
-    """Whether an open file holds several pictures. In MPO and PSD the first is the whole one."""
-    return image.format not in ("MPO", "PSD") and bool(getattr(image, "is_animated", False))
+    """Whether an open file, not yet decoded, holds several pictures. In MPO and PSD the first is the whole
+    one; in TIFF, smaller copies of a picture ("overviews") and its mask do not count.
+    """
+    if image.format in ("MPO", "PSD") or not getattr(image, "is_animated", False):
+        return False
+    return image.format != "TIFF" or not all(_parts(image))
+
+
+def _parts(image: Image.Image) -> Iterator[bool]:
+    """Of each page of an open TIFF file after the first, whether it is only a part of another one."""
+    file: Any = image.fp  # type: ignore[attr-defined]
+    here = file.tell()
+    try:
+        yield from map(is_part, islice(directories(file), 1, MOST_PAGES))
+    finally:
+        file.seek(here)
 
 
 @dataclass(frozen=True)
@@ -67,7 +84,10 @@ class Pages:
     def pages(self) -> list[Page]:
         """All pages. Raises ImageError if the file cannot be read."""
         shown = printable(self.path)
+        parts = set[int]()
         with opened(self.path, shown) as image:
+            if image.format == "TIFF":
+                parts = {index for index, part in enumerate(_parts(image), start=1) if part}
             try:
                 count = int(getattr(image, "n_frames", 1)) if holds_several(image) else 1
             except Exception:  # decoders raise nearly anything on damaged files
@@ -75,7 +95,7 @@ class Pages:
         if count == 0:
             with opened(self.path, shown) as image:
                 count = _whole_pages(image)
-        self._left = set(range(min(count, MOST_PAGES)))
+        self._left = set(range(min(count, MOST_PAGES))) - parts
         return [Page(self, index) for index in sorted(self._left)]
 
     @contextmanager
