@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 pytest.importorskip("rasterio", reason="needs rasterio")
 
@@ -20,7 +20,7 @@ from pixelwise.core.errors import ImageError, MissingExtraError
 from pixelwise.core.pictures import geotiff
 from pixelwise.core.pictures.geotiff import Georeference, georeference_of, tiff_windows, write_geotiff
 from pixelwise.core.pictures.pages import pages_of
-from pixelwise.core.pictures.reading import read_photo, read_picture
+from pixelwise.core.pictures.reading import Encoded, read_photo, read_picture
 from pixelwise.core.pictures.windows import HeldPicture
 from pixelwise.core.types import RGBImage
 from pixelwise.inference.predictor import Predictor
@@ -142,6 +142,31 @@ def test_a_picture_without_a_place_gives_a_plain_tiff(tmp_path: Path) -> None:
     write(tmp_path / "y.tif", noise(), photometric="rgb")
     place = georeference_of(tmp_path / "y.tif")
     assert isinstance(place, Georeference) and place.transform == tuple(PLACE)[:6]
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_picture_that_is_turned_upright_keeps_its_place_on_the_map(
+    tmp_path: Path, orientation: int
+) -> None:
+    path, picture = tmp_path / "x.tif", np.zeros((9, 13, 3), np.uint8)
+    picture[2, 5] = 255
+    write(path, picture, photometric="rgb")
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    with Image.open(path) as image:
+        for tag in (33550, 33922, 34735, 34737):  # of the place
+            tags[tag] = image.tag_v2[tag]  # type: ignore[attr-defined]
+    tags[274] = orientation
+    Image.fromarray(picture).save(path, tiffinfo=tags)
+    upright = read_picture(path)
+    assert upright.shape[:2] == ((9, 13) if orientation < 5 else (13, 9))
+    ((row, column),) = np.argwhere(upright[..., 0])
+    for source in (path, Encoded(path.read_bytes())):
+        place = georeference_of(source)
+        assert place is not None and place.code == "EPSG:32633"
+        a, b, c, d, e, f = place.transform
+        x, y = column + 0.5, row + 0.5
+        there = (500_000 + 0.5 * 5.5, 5_400_000 - 0.5 * 2.5)
+        assert (a * x + b * y + c, d * x + e * y + f) == there
 
 
 def test_without_rasterio_a_geotiff_is_refused_and_tiles_still_work(

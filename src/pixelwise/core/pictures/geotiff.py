@@ -1,11 +1,13 @@
 """TIFF files by parts, and their place on the map, through rasterio (GDAL)."""
 
+import io
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from types import ModuleType
 from typing import Any, BinaryIO
@@ -21,6 +23,7 @@ from pixelwise.core.pictures.pages import Page, holds_several
 from pixelwise.core.pictures.pillow_limits import guarded
 from pixelwise.core.pictures.reading import FIRST_FRAME, Encoded
 from pixelwise.core.pictures.tiff_bands import TIFF
+from pixelwise.core.pictures.tiff_directories import ORIENTATION, directories
 from pixelwise.core.pictures.windows import Box, around, resized_part
 from pixelwise.core.terminal import printable
 from pixelwise.core.types import Labels, RGBImage
@@ -29,13 +32,13 @@ MOST_BLOCK = 100_000_000
 """Bytes of the largest strip or tile of a file that is read by parts."""
 
 _MOST_PART = 16_000_000  # pixels of a part that is read before it is resized
-_WHITE_IS_ZERO, _ORIENTATION, _EXTRA, _UNASSOCIATED = 262, 274, 338, 2
+_WHITE_IS_ZERO, _EXTRA, _UNASSOCIATED = 262, 338, 2
 _SETTINGS = {"GDAL_CACHEMAX": 64, "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"}  # megabytes; no other files
 
 
 @dataclass(frozen=True)
 class Georeference:
-    """Where a picture lies on the map.
+    """Where a picture, turned upright, lies on the map.
 
     crs: the coordinate system as WKT, or none. transform: a, b, c, d, e, f of x = a column + b row + c,
     y = d column + e row + f. code: of the coordinate system, such as "EPSG:32633", if it has one.
@@ -148,7 +151,7 @@ def _is_plain(image: Image.Image) -> bool:
     alpha = image.mode in ("LA", "RGBA")
     return (
         image.mode in ("L", "LA", "RGB", "RGBA")
-        and tags.get(_ORIENTATION, 1) == 1
+        and tags.get(ORIENTATION, 1) == 1
         and tags.get(_WHITE_IS_ZERO) != 0
         and (not alpha or tuple(tags.get(_EXTRA, ())) == (_UNASSOCIATED,))
     )
@@ -171,7 +174,41 @@ def georeference_of(picture: Path | Encoded | Page) -> Georeference | None:
             crs, authority = dataset.crs.to_wkt(), dataset.crs.to_authority()
             code = None if authority is None else ":".join(authority)
         transform = tuple(dataset.transform)[:6]
-    return None if crs is None and transform == (1, 0, 0, 0, 1, 0) else Georeference(crs, transform, code)
+        if crs is None and transform == (1, 0, 0, 0, 1, 0):
+            return None
+        stored = _stored(_orientation(source, number or 1), dataset.width, dataset.height)
+    return Georeference(crs, _after(stored, transform), code)
+
+
+def _orientation(source: Path | Encoded, page: int) -> int:
+    """The orientation of a page, from 1, numbered as in EXIF. Raises ImageError."""
+    try:
+        with io.BytesIO(source.content) if isinstance(source, Encoded) else open_file(source) as file:
+            return next(islice(directories(file), page - 1, None), {}).get(ORIENTATION, 1)
+    except OSError as problem:
+        raise ImageError(f"{printable(source)}: {problem.strerror or problem}") from None
+
+
+def _stored(orientation: int, width: int, height: int) -> tuple[float, ...]:
+    """The transform from places in the picture, turned upright, to those in a file of `width` x `height`,
+    which GDAL does not turn.
+    """
+    return {
+        2: (-1, 0, width, 0, 1, 0),
+        3: (-1, 0, width, 0, -1, height),
+        4: (1, 0, 0, 0, -1, height),
+        5: (0, 1, 0, 1, 0, 0),
+        6: (0, 1, 0, -1, 0, height),
+        7: (0, -1, width, -1, 0, height),
+        8: (0, -1, width, 1, 0, 0),
+    }.get(orientation, (1, 0, 0, 0, 1, 0))
+
+
+def _after(first: Sequence[float], second: Sequence[float]) -> tuple[float, ...]:
+    """The transform that does `first`, then `second`."""
+    a, b, c, d, e, f = first
+    rows = second[:3], second[3:]
+    return tuple(value for x, y, z in rows for value in (x * a + y * d, x * b + y * e, x * c + y * f + z))
 
 
 def write_geotiff(file: BinaryIO, labels: Labels, classes: Classes, place: Georeference | None) -> None:
