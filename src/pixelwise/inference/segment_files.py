@@ -1,7 +1,7 @@
 """Segment many files into a folder: one outcome per picture. Finished ones are skipped, faults reported."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -47,6 +47,7 @@ class Outcome:
     path: a URL, or STDIN, if it is not a file. page: which one, from 1, of a file whose pages are segmented.
     frames: how many of a video were segmented; then sizes are those of the first, `areas` means over frames,
     and `outputs` the overlaid video and the folder of the other files.
+    stem: the path of its results below the output folder, without endings; None if they are not files.
     regions: a file of the picture's regions, for the files about all pictures. size, scored_size: (height,
     width). seconds: from reading to the last file, 0 if `skipped` because an earlier run finished it.
     """
@@ -63,6 +64,7 @@ class Outcome:
     page: int | None = None
     frames: int | None = None
     regions: Path | None = None
+    stem: PurePath | None = None
 
     @property
     def uncertainty(self) -> float:
@@ -175,7 +177,7 @@ def of_picture(work: Work, task: Task) -> Outcome:
     if result is not None:
         if task.page is not None:
             task.page.reader.leave_out(task.page.index)
-        return _picture_outcome(task, result, work.files(task.stem), skipped=True)
+        return _picture_outcome(work, task.stem, task, result, skipped=True)
     return _segment(work, task, source, now, model)
 
 
@@ -203,13 +205,14 @@ def _segment(work: Work, task: Task, source: Source, now: Path | Identity, model
     sizes = {kind: path.stat().st_size if kind in due else 0 for kind, path in files.items()}
     made = Result(size, scored_size, areas, notes, sizes)
     ledger.write(stem, Record(picture, model, made, dict.fromkeys(kept, ()) | written))
-    outcome = _picture_outcome(task, made, files, time.perf_counter() - start)
+    outcome = _picture_outcome(work, stem, task, made, time.perf_counter() - start)
     return replace(outcome, notes=notes + again + list(kept.values()))
 
 
 def _picture_outcome(
-    task: Task, result: Result, files: Mapping[str, Path], seconds: float = 0.0, skipped: bool = False
+    work: Work, stem: PurePath, task: Task, result: Result, seconds: float = 0.0, skipped: bool = False
 ) -> Outcome:
+    files = work.files(stem)
     hidden = [path for kind, path in files.items() if KINDS[kind].is_hidden]
     return Outcome(
         path=task.path,
@@ -222,6 +225,7 @@ def _picture_outcome(
         skipped=skipped,
         page=None if task.page is None else task.page.index + 1,
         regions=hidden[0] if hidden else None,
+        stem=stem,
     )
 
 

@@ -1,6 +1,7 @@
 """Folders and files that fsspec knows, tested with its file system in memory."""
 
 import io
+import json
 import sys
 import zipfile
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from pixelwise.inference.sources import cloud
 from pixelwise.inference.sources.cloud import Store, place_of
 from pixelwise.inference.sources.files import PassedOver
 from pixelwise.inference.sources.tasks import plan
+from pixelwise.workflows.segmenting import segment_folder
 
 fsspec = pytest.importorskip("fsspec")
 
@@ -49,6 +51,20 @@ def test_a_folder_is_mirrored_and_each_file_is_read_by_its_url(predictor: Predic
     assert passed_over == {"raw photos": ["memory://shop/d.nef"]}
     again = list(run(predictor, tasks, tmp_path / "out", ("mask",)))
     assert [outcome.skipped for outcome in again] == [outcome.problem is None for outcome in outcomes]
+
+
+@pytest.mark.usefixtures("stored")
+def test_pictures_of_equal_names_differ_in_the_files_about_all(predictor: Predictor, tmp_path: Path) -> None:
+    inputs, kinds = ["memory://shop/a.png", "memory://shop/sub"], ["coco", "cvat", "csv"]
+    segment_folder(inputs, tmp_path / "out", predictor, kinds)
+    named = ["a.png", "a_png.png", "b.PNG"]
+    images = json.loads((tmp_path / "out/coco.json").read_text())["images"]
+    assert [image["file_name"] for image in images] == named
+    rows = (tmp_path / "out/regions.csv").read_text().splitlines()[1:]
+    assert [row.partition(",")[0] for row in rows] == named
+    segment_folder("memory://shop", tmp_path / "deep", predictor, ["coco"])
+    images = json.loads((tmp_path / "deep/coco.json").read_text())["images"]
+    assert [image["file_name"] for image in images] == ["a.png", "sub/a.png", "sub/b.PNG"]
 
 
 def test_files_of_an_archive_are_found_and_read(predictor: Predictor, tmp_path: Path) -> None:

@@ -59,6 +59,10 @@ def write_run_files(
 
 
 def _path(outcome: Outcome) -> Path:
-    """The picture's file; one of its own for each page, and for a picture that is not a file."""
+    """The picture's file; one of its own for each page. A picture that is not a file is called as its results
+    are, since several URLs may end in one name.
+    """
     path = Path(name_of(outcome.path)) if isinstance(outcome.path, str) else outcome.path
+    if isinstance(outcome.path, str) and outcome.stem is not None:
+        path = Path(outcome.stem.with_name(outcome.stem.name + path.suffix))
     return path if outcome.page is None else path.with_name(f"{path.stem}_page{outcome.page:04}{path.suffix}")
