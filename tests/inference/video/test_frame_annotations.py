@@ -1,5 +1,6 @@
 """Frames of a video as annotations, and files about all its frames beside them."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,21 @@ def test_frames_have_annotations_with_their_picture(clip: Path, predictor: Predi
     assert not segment(predictor, tmp_path, "coco", saving=Saving(1.0)).skipped
     (frames / "coco.json").unlink()
     assert not segment(predictor, tmp_path, "coco", saving=Saving(1.0)).skipped
+
+
+def test_files_about_all_frames_have_the_size_of_each(predictor: Predictor, tmp_path: Path) -> None:
+    first = write_clip(tmp_path / "a.ts", [plain(RED)] * 2)
+    second = write_clip(tmp_path / "b.ts", [plain(BLUE, (64, 96))] * 2)
+    (tmp_path / "x.mts").write_bytes(first.read_bytes() + second.read_bytes())
+    (outcome,) = run(
+        predictor, plan([tmp_path / "x.mts"], tmp_path / "out"), tmp_path / "out", ("coco", "csv")
+    )
+    assert outcome.problem is None
+    images = json.loads((tmp_path / "out/x_frames/coco.json").read_text())["images"]
+    sizes = [(image["height"], image["width"]) for image in images]
+    assert (sizes[0], sizes[-1]) == ((32, 48), (64, 96))
+    rows = (tmp_path / "out/x_frames/regions.csv").read_text().splitlines()[1:]
+    assert {row.split(",")[4] for row in rows} == {"1"}, "the share of the frame"
 
 
 def test_an_interrupted_video_has_all_frames_in_its_files(

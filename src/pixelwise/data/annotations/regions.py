@@ -1,6 +1,6 @@
 """The connected regions of a label map: polygons with holes, and what a table says about each."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -57,6 +57,12 @@ class AnnotatedPicture:
     path: Path
     size: tuple[int, int]
     regions: tuple[Region, ...]
+
+
+def extent(regions: Sequence[Region]) -> tuple[int, int]:
+    """(height, width) of the picture that all its regions, those of the background too, cover."""
+    corners = [(top + height, left + width) for left, top, width, height in (one.box for one in regions)]
+    return max(bottom for bottom, _ in corners), max(right for _, right in corners)
 
 
 def regions_of(

@@ -27,7 +27,7 @@ from pixelwise.core.terminal import printable
 from pixelwise.core.threads import in_order
 from pixelwise.core.types import RGBImage
 from pixelwise.data.annotations.region_files import read_regions
-from pixelwise.data.annotations.regions import AnnotatedPicture
+from pixelwise.data.annotations.regions import AnnotatedPicture, extent
 from pixelwise.inference.outputs.finished_results import FRAMES, OVERLAID
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.probabilities import NOTHING_FOUND, Area, nothing_found
@@ -145,14 +145,17 @@ class VideoResults:
             return False
         return KINDS[kind].is_hidden or sum(1 for path in self.folder.iterdir() if _is_of(path, kind)) == size
 
-    def write_run_files(self, classes: Classes, size: tuple[int, int]) -> None:
-        """Write the files about all frames into their folder, beside the frames' own."""
+    def write_run_files(self, classes: Classes) -> None:
+        """Write the files about all frames into their folder, beside the frames' own. Frames may differ in
+        size.
+        """
 
         def frames() -> Iterator[AnnotatedPicture]:
             for path in sorted(path for path in self._scratch.iterdir() if _is_of(path, hidden)):
                 name = path.name.removesuffix(KINDS[hidden].ending)
-                regions = (region.simplified(self.saving.tolerance) for region in read_regions(path))
-                yield AnnotatedPicture(self.folder / f"{name}.jpg", size, tuple(regions))
+                exact = read_regions(path)
+                regions = tuple(region.simplified(self.saving.tolerance) for region in exact)
+                yield AnnotatedPicture(self.folder / f"{name}.jpg", extent(exact), regions)
 
         hidden = next((kind for kind in self.of_frames if KINDS[kind].is_hidden), "")
         write_together(run_files(Run(frames, classes, self.folder, self.folder), self.of_frames))
@@ -249,7 +252,7 @@ def save_video(
     if progress.frames == 0:
         raise ImageError(f"{video.shown}: no frame of this video can be decoded")
     notes = _notes(video, motion, progress, predictor.classes)
-    results.write_run_files(predictor.classes, progress.size)
+    results.write_run_files(predictor.classes)
     if OVERLAY in results.kinds:
         parts = [results.part(number) for number in range(-(-progress.frames // PART))]
         shown = printable(results.overlay)
