@@ -5,11 +5,15 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from pixelwise.core.classes import Classes
 from pixelwise.core.errors import DataError
 from pixelwise.evaluation.comparison import Record, compare, load_record
-from pixelwise.evaluation.tally import dense_counts
+from pixelwise.evaluation.details import Details
+from pixelwise.evaluation.evaluation import Evaluation
+from pixelwise.evaluation.tally import Tally, dense_counts
 
 
 def record(name: str, right: list[int], ids: list[str] | None = None, classes: str = "ground wall") -> Record:
@@ -107,6 +111,15 @@ def test_a_record_is_read_from_a_folder_or_a_file(tmp_path: Path) -> None:
         assert found.name == "runs/mine (single scale, CRF deeplab)"
         assert (found.ids, found.classes) == (("x",), ("ground", "wall"))
         assert found.counts.predicted.tolist() == [[5, 1]]
+
+
+def test_what_python_saved_of_an_evaluation_is_read_and_called_as_its_file(tmp_path: Path) -> None:
+    tally = Tally(2)
+    tally.add("x", np.array([[0, 0, 1]], np.uint8), np.array([[0, 1, 1]], np.uint8))
+    saved = Evaluation(Classes.named(["ground", "wall"]), (), tally, Details(2)).to_dict()
+    (tmp_path / "a.json").write_text(json.dumps(saved))
+    found = load_record(tmp_path / "a.json")
+    assert (found.name, found.counts.right.tolist()) == (str(tmp_path / "a.json"), [[1, 1]])
 
 
 @pytest.mark.parametrize(

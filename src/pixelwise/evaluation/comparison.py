@@ -62,19 +62,22 @@ class _Image(BaseModel, strict=True):
 
 
 class _Saved(BaseModel, strict=True):
-    """The fields that are read of an evaluation; the file has more."""
+    """The fields that are read of an evaluation; the file has more. `Evaluation.to_dict` has no model, views
+    and CRF, which commands add.
+    """
 
     format: int
-    model: Text
-    views: Text
-    crf: Text | None
+    model: Text = ""
+    views: Text = ""
+    crf: Text | None = None
     per_class: Annotated[list[_Class], Field(min_length=1, max_length=255)]
     per_image: Annotated[list[_Image], Field(min_length=1)]
     in_training: Count | None = None
 
 
 def load_record(path: Path) -> Record:
-    """An evaluation that `pixelwise eval` saved with --report (the folder) or printed with --json (a file).
+    """An evaluation that `pixelwise eval` saved with --report (the folder) or printed with --json (a file),
+    or a file of `Evaluation.to_dict`, which is called as the file is.
 
     Raises DataError, with the file and the place in it, if the file is missing, is of another kind, or has
     counts that contradict each other.
@@ -92,7 +95,7 @@ def load_record(path: Path) -> Record:
         raise DataError(f"the evaluation {shown} is empty or larger than {MOST_BYTES // 10**6} MB", _HINT)
     try:
         saved = _Saved.model_validate_json(content)
-        return _record(saved)
+        return _record(saved, shown)
     except ValidationError as problem:
         first = problem.errors(include_url=False)[0]
         place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
@@ -109,7 +112,7 @@ def record_of(evaluation: Evaluation, name: str) -> Record:
     return Record(name, tuple(tally.ids), tally.per_image(), names, evaluation.in_training)
 
 
-def _record(saved: _Saved) -> Record:
+def _record(saved: _Saved, file: str) -> Record:
     """Raise ValueError for impossible counts."""
     if saved.format != FORMAT:
         raise ValueError(f"it has format {saved.format}; this pixelwise reads {FORMAT}")
@@ -128,7 +131,8 @@ def _record(saved: _Saved) -> Record:
             raise ValueError(f'more pixels of "{entry.id}" are right than there are')
     refined = "" if saved.crf is None else f", CRF {saved.crf}"
     counts = dense_counts([entry.counts for entry in saved.per_image], len(classes))
-    return Record(f"{saved.model} ({saved.views}{refined})", ids, counts, classes, saved.in_training)
+    name = f"{saved.model} ({saved.views}{refined})" if saved.model else file
+    return Record(name, ids, counts, classes, saved.in_training)
 
 
 def compare(first: Record, second: Record) -> dict[str, Any]:

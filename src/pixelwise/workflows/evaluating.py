@@ -107,7 +107,7 @@ def report_on(
 
 def compare(first: Evaluation | str | Path, second: Evaluation | str | Path) -> dict[str, Any]:
     """Compare two evaluations of the same images: what `evaluate` returned, folders of `pixelwise eval
-    --report`, or files of its --json.
+    --report`, or files of its --json or of `Evaluation.to_dict`.
 
     The result has `metrics` and `per_class`, each with the figures of both in [0, 1], a and b, their
     `difference` b - a, its 95 % `interval` by a paired bootstrap over the images, and `better`, the share of
