@@ -244,7 +244,6 @@ def _of_video(work: Work, task: Task) -> Outcome:
         now = _identity_of_video(task, file)
         model = work.identity(f"{predictor.identity} {work.motion}", of_video=True)
         known = None if work.overwrite else ledger.read(task.stem)
-        finished = known is not None and known.result is not None
         if known is not None and not (
             known.model == model and known.picture.is_still(task.path if isinstance(task.path, Path) else now)
         ):
@@ -252,14 +251,15 @@ def _of_video(work: Work, task: Task) -> Outcome:
         results = VideoResults(ledger.output / task.stem, ledger.scratch(task.stem), work.kinds, work.saving)
         if known is not None and known.result is not None and results.are_complete(known.result.sizes):
             return _video_outcome(task, known.result, results.outputs(), 0.0, skipped=True)
-        if not work.overwrite and (finished or known is None):
+        goes_on = known is not None and known.result is None and results.were_begun()
+        if not (work.overwrite or goes_on):
             results.expect_no_annotations()
         stem = ledger.claim(task.stem, task.place, Record(now, model))
         results = VideoResults(ledger.output / stem, ledger.scratch(stem), work.kinds, work.saving)
         for folder in (results.folder, ledger.scratch(stem)):
             ledger.expect_inside(folder)
             remove_abandoned(folder)
-        if known is None or stem != task.stem:
+        if not goes_on or stem != task.stem:
             results.clear()
         saved = save_video(predictor, video, file, results, work.motion, work.workers, work.on_frame)
     progress = saved.progress

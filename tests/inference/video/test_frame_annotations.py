@@ -105,6 +105,22 @@ def test_corrected_frames_outlive_other_kinds_models_and_damaged_records(
         assert mine.read_text() == corrected
 
 
+def test_corrected_frames_outlive_an_interrupted_run_of_other_kinds(
+    clip: Path, predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    segment(predictor, tmp_path, "labelme")
+    mine = tmp_path / "out/x_frames/000001.json"
+    mine.write_text(corrected := mine.read_text().replace("green", "blue"))
+    predictor.identity = "another model"
+    with monkeypatch.context() as patch:
+        patch.setattr(saving, "_notes", lambda *_: 1 / 0)
+        assert segment(predictor, tmp_path, "mask").problem is not None
+    refused = segment(predictor, tmp_path, "labelme").problem
+    assert refused is not None and "perhaps corrected" in refused.message
+    assert mine.read_text() == corrected
+    assert segment(predictor, tmp_path, "mask").problem is None
+
+
 def test_corrected_frames_are_not_replaced(clip: Path, predictor: Predictor, tmp_path: Path) -> None:
     segment(predictor, tmp_path, "labelme")
     mine = tmp_path / "out/x_frames/000001.json"

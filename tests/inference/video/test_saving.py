@@ -272,6 +272,23 @@ def test_another_video_model_or_motion_is_not_mixed_with_what_is_there(
     assert not segment(path, overwrite=True)[0].skipped
 
 
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_kinds_that_a_run_with_another_motion_left_are_not_mixed_with_new_ones(
+    interrupted: bool, segment: Segment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, every_second = write_clip(tmp_path / "x.mp4", [plain(RED)] * 6), Motion(every=2)
+    segment(path, kinds=["mask"])
+    with monkeypatch.context() as patch:
+        if interrupted:
+            patch.setattr(saving, "_notes", lambda *_: 1 / 0)
+        (outcome,) = segment(path, kinds=["confidence"], motion=every_second)
+    assert (outcome.problem is None) != interrupted
+    segment(path, kinds=["mask"], motion=every_second)
+    made = sorted(path.name for path in (tmp_path / "out/x_frames").glob("*_mask.png"))
+    assert made == ["000000_mask.png", "000002_mask.png", "000004_mask.png"]
+    assert segment(path, kinds=["mask"], motion=every_second)[0].skipped
+
+
 def test_temporary_files_of_killed_runs_are_removed(segment: Segment, tmp_path: Path) -> None:
     path = write_clip(tmp_path / "x.mp4", [plain(RED)] * 3)
     segment(path)

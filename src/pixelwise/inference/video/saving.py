@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, islice, takewhile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -174,14 +175,18 @@ class VideoResults:
     def part(self, number: int) -> Path:
         return self._scratch / f"{number:06}.part"
 
+    def were_begun(self) -> bool:
+        """Whether an interrupted run has begun to write these kinds."""
+        try:
+            self._recorded()
+            return True
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            return False
+
     def progress(self) -> Progress:
         """How far an earlier run was with these kinds; nothing if that cannot be read."""
         try:
-            with open_file(self._scratch / "progress.json") as file:
-                known = json.loads(file.read(_MOST_BYTES))
-            if known.pop("kinds") != list(self.kinds):
-                return Progress()
-            found = Progress(**known)
+            found = Progress(**self._recorded())
             found.size, found.scored_size = _size(found.size), _size(found.scored_size)
             found.shown_size = _size(found.shown_size or ())
             sums = [*map(float, found.pixels), *map(float, found.confidence)]
@@ -192,12 +197,22 @@ class VideoResults:
         except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return Progress()
 
+    def _recorded(self) -> dict[str, Any]:
+        """What `record` wrote for these kinds. Raises what reading such a file may raise."""
+        with open_file(self._scratch / "progress.json") as file:
+            known: dict[str, Any] = json.loads(file.read(_MOST_BYTES))
+        if known.pop("kinds") != list(self.kinds):
+            raise ValueError("of other kinds")
+        return known
+
     def record(self, progress: Progress) -> None:
         content = json.dumps({"kinds": self.kinds, **vars(progress)}).encode()
         write_atomically(self._scratch / "progress.json", lambda file: file.write(content))
 
     def clear(self) -> None:
-        """Remove what an earlier run with another video or model has left, and its frames of these kinds."""
+        """Remove what an earlier run with another video, model or kinds has left, and frames of these
+        kinds.
+        """
         self.finish()
         with suppress(OSError):
             for path in self.folder.iterdir():
@@ -224,6 +239,7 @@ def save_video(
     is called with the number of frames done and their total, if that is known. Raises ImageError.
     """
     progress = results.progress()
+    results.record(progress)
     total = None if video.count is None else -(-video.count // motion.every)
     found = segmented(predictor, video, motion.every, motion.smooth, progress.frames, workers)
     saved = in_order(partial(_saved_frame, results), found, workers)
