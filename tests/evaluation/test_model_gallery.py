@@ -11,8 +11,10 @@ from typer.testing import CliRunner
 
 from pixelwise.cli.main import app
 from pixelwise.core.classes import Classes
+from pixelwise.core.types import RGBImage, Scores
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.results.tints import tints
+from pixelwise.inference.views import Views
 from pixelwise.workflows import gallery
 
 CELL, GAP, TITLE = 220, 6, 22
@@ -54,6 +56,23 @@ def test_truth_and_models_have_the_colours_of_the_data(data: Path, predictor: Pr
     assert at(page, 1, 0.25, 0.04) == (224, 224, 192), "void"
     assert at(page, 2, 0.25, 0.04) == at(page, 2, 0.25, 0.5), "models know no void"
     assert {at(page, column, 0.75, 0.5) for column in (1, 2, 3)}.isdisjoint(colours)
+
+
+def test_the_crf_refines_what_the_model_shows_with_its_views(data: Path, predictor: Predictor) -> None:
+    seen: list[RGBImage] = []
+
+    class Recording:
+        threads = 1
+
+        def scores(self, image: RGBImage) -> Scores:
+            seen.append(image)
+            return predictor.engine.scores(image)
+
+    mirrored = Predictor(Recording(), predictor.info, views=Views(flip=True))
+    gallery([mirrored], f"folder:{data}", "all", pictures=1, crf="deeplab")
+    plain, mirror = seen[:2]
+    assert np.array_equal(mirror, plain[:, ::-1])
+    assert all(np.array_equal(one, other) for one, other in zip(seen[2:], seen[:2], strict=True))
 
 
 def test_no_two_classes_share_a_colour(data: Path, predictor: Predictor) -> None:

@@ -49,7 +49,17 @@ def model_gallery(
 
 
 def _refined(model: Predictor, preset: Preset) -> Predictor:
-    return Predictor(model.engine, model.info, refiner=CRFRefiner(preset), inputs=model.inputs)
+    """The same model, with its views, tiles and cleaning, in the CRF."""
+    made = Predictor(
+        model.engine,
+        model.info,
+        refiner=CRFRefiner(preset),
+        views=model.views,
+        inputs=model.inputs,
+        tiles=model.tiles,
+        tiles_together=model.tiles_together,
+    )
+    return made.with_cleaning(model.cleaning)
 
 
 def _map(labels: Labels, own: Classes, shown: Classes, legend: dict[str, RGB]) -> Image.Image:
