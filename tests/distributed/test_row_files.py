@@ -69,6 +69,18 @@ def test_a_row_holds_what_the_files_of_a_picture_would(
         assert [area["name"] for area in row["areas"]] == [area.name for area in result.areas()]
 
 
+def test_geojson_of_a_picture_that_is_not_a_file_has_its_name(tmp_path: Path, predictor: Predictor) -> None:
+    (path,) = write_pictures(tmp_path / "photos", 1)
+    names = ["s3://shop/deep/a.png", "b\0/c d.jpg"]
+    read = partial(Encoded, path.read_bytes())
+    rows = Rows(
+        [Task(name, PurePath(name), PurePath("x"), read=read) for name in names], [predictor] * 2, ["geojson"]
+    )
+    RowFiles(str(tmp_path / "rows.parquet")).save("part-1.parquet", rows)
+    found = [json.loads(row["geojson"])["picture"] for row in rows_of(str(tmp_path / "rows.parquet"))]
+    assert found == ["a.jpg", "c d.jpg"]
+
+
 def test_a_picture_that_fails_is_a_row_with_message_and_hint(tmp_path: Path, place: str, save: Save) -> None:
     paths = write_pictures(tmp_path / "photos", 3)
     paths[1].write_bytes(b"not a picture")

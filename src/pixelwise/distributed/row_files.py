@@ -31,6 +31,7 @@ from pixelwise.inference.segment_files import Outcome, outcome_of
 from pixelwise.inference.sources.given import Source
 from pixelwise.inference.sources.tasks import Task
 from pixelwise.inference.sources.urls import is_url
+from pixelwise.inference.sources.urls import name_of as named_by_url
 
 ENDING = ".parquet"
 MANIFEST = "_finished.json"
@@ -194,7 +195,8 @@ def _segmented(
         result = predictor(source)
         stack.enter_context(PICTURES.reserve(result.saving_bytes(kinds)))
         folder = stack.enter_context(tempfile.TemporaryDirectory())
-        for kind, path in save_alone(result, Path(folder) / "result", kinds, saving).items():
+        called = PurePosixPath(named_by_url(str(task.path))).stem  # which GeoJSON holds
+        for kind, path in save_alone(result, Path(folder) / called, kinds, saving).items():
             results[kind] = path.read_bytes()
         notes = result.notes(kinds)
         return Outcome(task.path, None, result.size, result.scored_size, result.areas(), notes=notes)
