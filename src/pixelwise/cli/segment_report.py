@@ -101,7 +101,8 @@ def _for_here(path: "Path") -> bytes:
 
     content = json.loads(path.read_bytes())
     if content["imageData"] is None:
-        content["imagePath"] = os.path.relpath(path.parent / content["imagePath"]).replace(os.sep, "/")
+        picture = path.parent.resolve() / content["imagePath"]
+        content["imagePath"] = os.path.relpath(picture).replace(os.sep, "/")
     return json.dumps(content, indent=2).encode()
 
 

@@ -212,6 +212,26 @@ def test_files_about_all_pictures_hold_those_of_earlier_runs(runs: Runs) -> None
     assert len(runs.read("coco")) == 6
 
 
+@pytest.mark.parametrize("beside", [True, False])
+def test_an_output_folder_behind_a_link_leads_to_the_pictures(
+    beside: bool, runs: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "disk/far/away").mkdir(parents=True)
+    (tmp_path / "data").symlink_to(tmp_path / "disk/far", target_is_directory=True)
+    if not beside:
+        runs.output = tmp_path / "results"
+        runs.output.symlink_to(tmp_path / "disk/far/away", target_is_directory=True)
+    monkeypatch.chdir(tmp_path)
+    runs.output = runs.output.relative_to(tmp_path)
+    runs.picture("a.png", noise(1))
+    runs.save("labelme", "yolo")
+    np.testing.assert_array_equal(runs.read("labelme")["a"], noise(1))
+    names = json.loads((runs.output / "a.json").read_text())["imagePath"]
+    train = (runs.output / "data.yaml").read_text().splitlines()[0]
+    assert (names, train) == ("../images/a.png", 'train: "../images"'), "as short as where no link is"
+    assert (runs.output / names).is_file()
+
+
 def test_pictures_in_subfolders_read_back_by_their_path(runs: Runs) -> None:
     names = ["a", "deep/a", "deep/er/a"]
     for index, name in enumerate(names):

@@ -6,12 +6,11 @@ with the label `_background_`, as labelme's own scripts call it. Source: github.
 
 import base64
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from pixelwise.core.classes import Classes
-from pixelwise.data.annotations.names import class_names, file_name
+from pixelwise.data.annotations.names import class_names, path_from
 from pixelwise.data.annotations.painters_order import painters_order
 from pixelwise.data.annotations.regions import AnnotatedPicture
 
@@ -38,14 +37,10 @@ def labelme_json(
         }
         for label, outline in painters_order(picture.regions, classes.background, picture.size)
     ]
-    try:
-        path = os.path.relpath(picture.path, folder)
-    except ValueError:  # another drive
-        path = os.path.abspath(picture.path)  # noqa: PTH100  resolve would follow links
     record: dict[str, Any] = {
         "version": "5.5.0",
         "flags": {},
-        "imagePath": file_name(Path(path)),
+        "imagePath": path_from(folder, picture.path),
         "imageData": None if content is None else base64.b64encode(content).decode(),
         "imageHeight": picture.size[0],
         "imageWidth": picture.size[1],

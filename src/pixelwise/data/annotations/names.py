@@ -48,6 +48,19 @@ def picture_name(path: Path, folder: Path) -> str:
     return file_name(Path(relative))
 
 
+def path_from(folder: Path, path: Path) -> str:
+    """The path of a file or folder relative to a folder, on one line. If a link leads to the folder, it is
+    the path from where that really is: ".." leads out of there.
+    """
+    if (real := folder.resolve()) != Path(os.path.abspath(folder)):  # noqa: PTH100  resolve follows links
+        folder, path = real, path.parent.resolve() / path.name
+    try:
+        relative = os.path.relpath(path, folder)
+    except ValueError:  # another drive
+        relative = os.path.abspath(path)  # noqa: PTH100  resolve would follow links
+    return file_name(Path(relative))
+
+
 def file_name(path: Path) -> str:
     """A path with / as separator, on one line. Blanks of all kinds stay, such as those in the names of
     macOS's screenshots, so that the file is found by its name.

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.core.classes import Classes
-from pixelwise.data.annotations.names import class_names, picture_name
+from pixelwise.data.annotations.names import class_names, path_from
 from pixelwise.data.annotations.regions import AnnotatedPicture, Region
 
 
@@ -33,7 +33,7 @@ def yolo_yaml(classes: Classes, images: Path, folder: Path) -> str:
     Texts in JSON are texts in YAML, unless they have escaped surrogates, which YAML does not join.
     """
     names = [name for id_, name in enumerate(class_names(classes)) if id_ != classes.background]
-    place = _quoted(picture_name(images, folder))
+    place = _quoted(path_from(folder, images))
     lines = [f"  {id_}: {_quoted(name)}\n" for id_, name in enumerate(names)]
     return f"train: {place}\nval: {place}\nnames:\n" + "".join(lines)
 
