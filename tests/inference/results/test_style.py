@@ -1,5 +1,6 @@
 """Styles of overlays and cutouts: opacity, legends, backgrounds, confidence maps."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -135,8 +136,11 @@ def test_a_background_that_is_not_a_picture_is_refused(tmp_path: Path) -> None:
 def test_another_picture_under_one_name_is_another_style(tmp_path: Path) -> None:
     path = tmp_path / "behind.png"
     Image.new("RGB", (4, 4)).save(path)
-    before = str(Style(background=path))
+    before, status = str(Style(background=path)), path.stat()
     path.touch()
+    assert str(Style(background=path)) == before
+    Image.new("RGB", (4, 4), (255, 0, 0)).save(path)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))  # as copies that keep their times
     assert str(Style(background=path)) != before
 
 

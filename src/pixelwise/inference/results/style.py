@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pixelwise.core.errors import ArgumentError
+from pixelwise.core.files import sha256_of
 from pixelwise.core.terminal import printable
 from pixelwise.inference.results.backdrops import TRANSPARENT, expect_backdrop, file_of
 
@@ -29,7 +30,7 @@ class Style:
     def __str__(self) -> str:
         """Short and complete: it tells results apart."""
         file = file_of(self.background)
-        state = "" if file is None else f" of {file.stat().st_mtime_ns}"
+        state = "" if file is None else f" of {sha256_of(file)[:16]}"
         legend = {None: "", True: ", legend", False: ", no legend"}[self.legend]
         return f"opacity {self.opacity}{legend}, background {printable(self.background)}{state}"
 
