@@ -185,6 +185,22 @@ def test_files_that_were_there_before_are_never_replaced(runs: Runs, overwrite: 
     assert {(runs.output / name).read_text() for name in ("a.json", "labels.txt", "regions.csv")} == {"mine"}
 
 
+def test_a_list_of_other_classes_is_noted_since_corrected_files_go_with_the_old_one(runs: Runs) -> None:
+    runs.picture("a.png", noise(1))
+    runs.save("labelme", "yolo", "coco")
+    mine = runs.output / "a.txt"
+    mine.write_text(mine.read_text().replace("0 ", "2 ", 1))
+    runs.save("labelme", "yolo", "coco")
+    assert not runs.notes
+    runs.predictor = Reading(Classes.named(["background", "road", "car", "tree"]), "another")
+    (outcome,) = runs.save("labelme", "yolo", "coco")
+    assert [note.partition(" ")[0] for note in outcome.notes] == ["a.txt"]
+    assert [note.partition(";")[0] for note in runs.notes] == [
+        f"{name} lists other classes than before" for name in ("labels.txt", "data.yaml")
+    ]
+    assert '"road"' in (runs.output / "data.yaml").read_text()
+
+
 def test_files_about_all_pictures_hold_those_of_earlier_runs(runs: Runs) -> None:
     for index in range(6):
         runs.picture(f"{index}.png", noise(index))

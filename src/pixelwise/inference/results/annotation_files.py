@@ -103,10 +103,13 @@ ANNOTATIONS = {
         *(".json", _write_labelme),
         memory=_bytes,
         is_annotation=True,
-        run_file=RunFile("labels.txt", _labels_txt),
+        run_file=RunFile("labels.txt", _labels_txt, lists_classes=True),
     ),
     "yolo": Kind(
-        *(".txt", _write_yolo), memory=_bytes, is_annotation=True, run_file=RunFile("data.yaml", _data_yaml)
+        *(".txt", _write_yolo),
+        memory=_bytes,
+        is_annotation=True,
+        run_file=RunFile("data.yaml", _data_yaml, lists_classes=True),
     ),
     "geojson": Kind(".geojson", _write_geojson, memory=_bytes, note=_coordinates, is_annotation=True),
     "coco": _of_run(RunFile("coco.json", _coco)),

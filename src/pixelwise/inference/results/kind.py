@@ -101,10 +101,13 @@ class Run:
 
 @dataclass(frozen=True)
 class RunFile:
-    """A file about all pictures of a run, with its name and what fills it."""
+    """A file about all pictures of a run, with its name and what fills it. lists_classes: whether it says
+    what the classes in the files of the pictures are.
+    """
 
     name: str
     write: Callable[[Run, BinaryIO], object]
+    lists_classes: bool = False
 
 
 def _no_bytes(_: Savable) -> int:
