@@ -204,3 +204,15 @@ def test_a_clip_never_overwrites_its_labels_or_frames(clip: Moving, tmp_path: Pa
         with pytest.raises(ImageError, match="overwrite"):
             refine_video(frames, labels, folder, overwrite=True)
         assert (folder / "003.png").read_bytes() == before
+
+
+def test_frames_that_a_longer_clip_left_are_named(clip: Moving, tmp_path: Path) -> None:
+    frames, labels = write(clip, tmp_path)
+    out = tmp_path / "out"
+    assert refine_video(frames, labels, out, PRESET).notes == ()
+    for path in sorted(frames.iterdir())[7:]:
+        path.unlink()
+    (note,) = refine_video(frames, labels, out, PRESET, overwrite=True).notes
+    kept = sorted(path.name for path in out.iterdir())
+    assert len(kept) == 10
+    assert note.startswith(f"{out} also holds 3 pictures that are not of this clip, such as {kept[7]}")

@@ -20,6 +20,7 @@ from pixelwise.core.pictures.writing import save_picture, write_picture
 from pixelwise.core.terminal import printable
 from pixelwise.core.threads import processors, thread_count
 from pixelwise.core.types import Labels
+from pixelwise.core.visible_files import visible
 from pixelwise.crf.presets import Preset, load_preset
 from pixelwise.data.sample_files import read_ids
 from pixelwise.evaluation.metrics.flicker import flicker
@@ -162,7 +163,7 @@ def _expect_given_kept(
 @dataclass(frozen=True)
 class RefinedClip:
     """The folder of a clip's new labels; flicker `before` and `after`, see evaluation.metrics.flicker. notes:
-    remarks for people, such as that smaller frames were refined.
+    remarks for people: that smaller frames were refined, that the folder holds other pictures too.
     """
 
     path: Path
@@ -219,8 +220,13 @@ def refine_video(
         flicker(map(read_picture, clip.pictures), map(read_ids, ids)) for ids in (clip.maps, files)
     )
     unfinished.end()
-    reduced = () if refiner.grid == clip.size else (f"refined on frames reduced to {sides(refiner.grid)}",)
-    return RefinedClip(place, len(clip), before, after, reduced)
+    notes = [] if refiner.grid == clip.size else [f"refined on frames reduced to {sides(refiner.grid)}"]
+    if others := sorted({*visible(place, "*.png")}.difference(files, clip.maps, clip.pictures)):
+        notes.append(
+            f"{printable(place)} also holds {len(others)} pictures that are not of this clip, such as "
+            f"{printable(others[0].name)}; an earlier run may have left them"
+        )
+    return RefinedClip(place, len(clip), before, after, tuple(notes))
 
 
 def _with_palette(palette: list[int], ids: Labels) -> Image.Image:
