@@ -11,10 +11,15 @@ from small_pictures import contents, write_pictures
 
 from pixelwise.core.errors import ImageError
 from pixelwise.core.pictures.reading import Encoded
+from pixelwise.distributed.stages import Plan
 from pixelwise.inference.predictor import Predictor
+from pixelwise.inference.results.cleaning import AS_IS
+from pixelwise.inference.results.kind import Saving
+from pixelwise.inference.results.style import USUAL
 from pixelwise.inference.segment_files import Outcome
 from pixelwise.inference.sources.tasks import Task
 
+pyarrow = pytest.importorskip("pyarrow", reason='needs pip install "pixelwise[distributed]"')
 parquet = pytest.importorskip("pyarrow.parquet", reason='needs pip install "pixelwise[distributed]"')
 from pixelwise.distributed.row_files import MANIFEST, RowFiles, Rows, name_of  # noqa: E402
 
@@ -165,3 +170,9 @@ def test_files_that_another_command_makes_or_removes_are_an_error_and_stay(
     with pytest.raises(ImageError, match=r"another command removed part-0\.parquet meanwhile"):
         files.keep([mine, "part-0.parquet"], {foreign}, {})
     assert files.names() == {mine, foreign}
+
+
+def test_a_row_called_as_a_file_about_all_pictures_gets_another_name(tmp_path: Path) -> None:
+    plan = Plan("m", {}, str(tmp_path), ("labelme", "coco"), AS_IS, USUAL, Saving(), overwrite=False)
+    rows = pyarrow.table({"path": ["coco.png", "a.png"], "bytes": [b"", b""]})
+    assert [str(task.stem) for task in plan.tasks(rows)] == ["coco_png", "a"]

@@ -19,7 +19,7 @@ from pixelwise.core.types import RGBImage, Scores
 from pixelwise.distributed.row_files import ENDING, RowFiles, Rows, name_of
 from pixelwise.inference.engines.batching import BatchEngine, Batching
 from pixelwise.inference.model_files.model_file import bundled_names
-from pixelwise.inference.outputs.finished_results import Ledger
+from pixelwise.inference.outputs.finished_results import RESERVED, Ledger
 from pixelwise.inference.outputs.records import Identity
 from pixelwise.inference.outputs.run_files import write_run_files
 from pixelwise.inference.predictor import Predictor
@@ -174,7 +174,7 @@ def _task(path: str, content: bytes, ledger: Ledger | None) -> Task:
     if ledger is None:
         return Task(path, place, place, read=partial(Encoded, content, path))
     named = path.lstrip("/")  # a record whose source looks like a missing file would count as abandoned
-    stem = ledger.stem_for(named, place, set())
+    stem = ledger.stem_for(named, place, set(RESERVED))
     return Task(named, place, stem, read=partial(Encoded, content, path))
 
 
