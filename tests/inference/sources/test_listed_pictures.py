@@ -69,7 +69,8 @@ def test_a_picture_at_the_top_is_named_apart_from_others_of_its_name(photos: Pat
 def test_of_several_folders_a_whole_path_tells_pictures_apart(photos: Path) -> None:
     with pytest.raises(ImageError, match='lists "0", which may be'):
         chosen(photos / "a", "0", photos / "b")
-    assert chosen(photos / "a", f"{photos / 'a/0'}", photos / "b") == ["0.jpg"]
+    for whole in (photos / "a/0", photos / "a/0.jpg"):
+        assert chosen(photos / "a", f"{whole}", photos / "b") == ["0.jpg"]
 
 
 def of_segment(folder: Path, ids: Path, predictor: Predictor) -> Sequence[str]:

@@ -96,8 +96,8 @@ def _place_of(page: Page, place: PurePath) -> PurePath:
 
 
 def listed(tasks: Sequence[Task], file: Path) -> list[Task]:
-    """The tasks of the pictures whose ids a text file lists: their paths below the input folder, or their
-    names, with or without ending.
+    """The tasks of the pictures whose ids a text file lists: their paths, also below the input folder, or
+    their names, with or without ending.
 
     Raises DataError if the list cannot be read, ImageError if there is no picture for one of its ids, or if
     there are several.
@@ -109,7 +109,8 @@ def listed(tasks: Sequence[Task], file: Path) -> list[Task]:
             for name in (path.as_posix(), path.parent.joinpath(path.stem).as_posix()):
                 names.setdefault(name, set()).add(task.path)
         whole = PurePath(task.path)
-        by_name.setdefault(whole.parent.joinpath(whole.stem).as_posix(), set()).add(task.path)
+        for name in {whole.as_posix(), whole.parent.joinpath(whole.stem).as_posix()}:
+            by_name.setdefault(name, set()).add(task.path)
     found = by_name | exact
     ids = listed_ids(file, found)
     if missing := sorted(ids - found.keys()):
