@@ -12,7 +12,7 @@ from pixelwise.core.classes import Classes, voc_palette
 from pixelwise.core.errors import ImageError
 from pixelwise.core.pictures.label_pictures import mask
 from pixelwise.inference import segmentation
-from pixelwise.inference.probabilities import Area
+from pixelwise.inference.probabilities import Area, uncertainty
 from pixelwise.inference.results import kinds
 from pixelwise.inference.results.drawing import line_width
 from pixelwise.inference.results.tints import tints
@@ -37,6 +37,12 @@ def test_areas_are_shares_sorted_by_size() -> None:
     assert red == Area(1, "red", 0.2, red.confidence)
     assert [green.confidence, red.confidence] == pytest.approx([sure, sure], abs=1e-5)
     assert repr(result) == "<Segmentation 2x5: green 80%, red 20%>"
+
+
+def test_a_net_that_is_sure_of_all_pixels_is_not_uncertain_whatever_rounding_does() -> None:
+    areas = [Area(id_, "x", 1 / 10, 1.0) for id_ in range(5)] + [Area(5, "y", 0.5000000000000002, 1.0)]
+    assert sum(area.area for area in areas) > 1
+    assert uncertainty(areas) == 0
 
 
 def test_probabilities_sum_to_one_and_agree_with_labels() -> None:

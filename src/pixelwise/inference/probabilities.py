@@ -45,7 +45,8 @@ def uncertainty(areas: Sequence[Area]) -> float:
 
     Pixels that cleaning has changed count as the others of their class.
     """
-    return 1 - sum(area.area * area.confidence for area in areas)
+    sure = sum(area.area * area.confidence for area in areas)
+    return max(0.0, 1 - sure)  # rounded shares may add up to more than 1
 
 
 def labels_of(
