@@ -99,6 +99,17 @@ def test_a_truncated_video_gives_its_whole_frames_and_says_so(tmp_path: Path) ->
         read(path)
 
 
+@pytest.mark.parametrize("ending", ["mkv", "webm", "ts", "mp4"])
+def test_a_recording_that_does_not_begin_at_0_is_whole(ending: str, tmp_path: Path) -> None:
+    codec = "libvpx-vp9" if ending == "webm" else "libx264"
+    frames = [plain(RED)] * 20
+    path = write_clip(tmp_path / f"x.{ending}", frames, pts=range(50, 70), codec=codec)
+    with Video(path) as video:
+        assert len(list(video.frames())) == 20
+        assert video.notes() == []
+        assert video.count is not None and abs(video.count - 20) < 3
+
+
 def test_damage_in_the_middle_costs_some_frames_and_is_noted(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (30, 32, 48, 3), np.uint8)
     path = write_clip(tmp_path / "x.mp4", list(noise), codec="mjpeg")

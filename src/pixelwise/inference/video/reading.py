@@ -83,7 +83,10 @@ class Video:
         self.rate = Fraction(self._stream.average_rate or 25)
         self.aspect = Fraction(self._stream.sample_aspect_ratio or 1)
         """The width of a pixel of the frames, which are upright when they have been read, in heights."""
-        seconds = (self._container.duration or 0) / 1_000_000
+        duration = self._container.duration or 0  # microseconds
+        if "matroska" in self._container.format.name:  # where it ends, and others how long it is
+            duration -= max(0, self._container.start_time or 0)
+        seconds = duration / 1_000_000
         self.count: int | None = self._stream.frames or round(seconds * self.rate) or None
         """About how many frames there are, as the file says; None if it does not."""
         self._announced = "" if self._stream.frames or not seconds else f"{seconds:.1f} s"
