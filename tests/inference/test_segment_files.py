@@ -338,3 +338,21 @@ def test_workers_run_side_by_side(
     paths = [picture(tmp_path / f"{index}.png") for index in range(2)]
     outcomes = list(run(counting, plan(paths, tmp_path / "out"), tmp_path / "out", workers=2))
     assert [outcome.problem for outcome in outcomes] == [None, None]
+
+
+def test_pictures_are_the_same_along_every_path_to_their_folder(
+    segment: Segment, tmp_path: Path, counting: Counting
+) -> None:
+    photos = picture(tmp_path / "disk/photos/a.png").parent
+    (tmp_path / "link").symlink_to(tmp_path / "disk", target_is_directory=True)
+    for folder in (
+        photos,
+        tmp_path / "link/photos",
+        tmp_path / "disk/photos/../photos",
+        tmp_path / "disk/photos",
+    ):
+        (outcome,) = segment(folder)
+        assert outcome.outputs["mask"] == tmp_path / "out/a_mask.png"
+    assert counting.calls == 1
+    assert not segment(picture(tmp_path / "other/a.png"))[0].skipped
+    assert (tmp_path / "out/a_png_mask.png").exists()

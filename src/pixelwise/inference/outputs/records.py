@@ -90,7 +90,7 @@ class Record:
         if entry["format"] != _FORMAT:
             raise ValueError("a record of another version")
         state = tuple(map(_whole, picture["state"]))
-        source = recorded_source(_text(picture["source"]))  # earlier versions kept the whole URL
+        source = recorded_source(_text(picture["source"]))  # earlier versions kept whole URLs, and links
         identity = Identity(source, state, _text(picture["sha256"]))
         written = {
             _text(kind): tuple(map(_text, digests))
@@ -100,11 +100,13 @@ class Record:
 
 
 def recorded_source(path: Path | str) -> str:
-    """What records say of where a picture came from: the absolute path of a file; of a URL, which may hold a
-    token, its digest and the part that is safe to show.
+    """What records say of where a picture came from: the path of a file, the same along all links to its
+    folder, if it is absolute or a Path; of a URL, which may hold a token, its digest and the part that is
+    safe to show.
     """
-    if not isinstance(path, str):
-        return os.path.abspath(path)  # noqa: PTH100  resolve would follow links
+    if not isinstance(path, str) or os.path.isabs(path):  # noqa: PTH117  a text of a record
+        folder, name = os.path.split(path)
+        return os.path.join(os.path.realpath(folder), name)  # noqa: PTH118  a link of this name stays
     if not is_url(path):
         return path
     return f"sha256:{hashlib.sha256(path.encode(errors='surrogatepass')).hexdigest()} {shown_url(path)}"
