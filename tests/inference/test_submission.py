@@ -93,6 +93,16 @@ def test_a_failed_picture_and_two_of_one_name_leave_no_archive(photos: Path, tmp
     assert not archive.exists()
 
 
+def test_a_failed_picture_leaves_the_files_about_all_others(photos: Path, tmp_path: Path) -> None:
+    (photos / "broken.jpg").write_bytes(b"no picture")
+    with pytest.raises(ImageError, match="no submission"):
+        segment_folder(
+            photos, tmp_path / "out", predictor(VOC_CLASSES), ["coco"], submission=tmp_path / "s.tgz"
+        )
+    assert (tmp_path / "out/coco.json").read_text().count("file_name") == 2
+    assert not (tmp_path / "s.tgz").exists()
+
+
 def test_other_classes_and_endings_are_refused_before_the_work(photos: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="neither the 21 of PASCAL VOC nor the 11 of CamVid"):
         segment_folder(photos, tmp_path / "out", predictor(VOC_CLASSES[::-1]), submission=tmp_path / "r.tgz")

@@ -143,9 +143,9 @@ def segment_folder(
         outcomes.append(outcome)
         if on_picture is not None:
             on_picture(len(outcomes), len(tasks), outcome)
+    run_files, notes = write_run_files(outcomes, kinds, output, predictor.classes, saving, overwrite)
     if archive is not None:
         write_submission(outcomes, predictor.classes, archive)
-    run_files, notes = write_run_files(outcomes, kinds, output, predictor.classes, saving, overwrite)
     notes = (*notes, *_without_effect(tasks, frames, motion))
     return SegmentedFolder(tuple(outcomes), output, passed_over, archive, run_files, notes)
 
