@@ -99,7 +99,7 @@ def test_a_truncated_video_gives_its_whole_frames_and_says_so(tmp_path: Path) ->
         read(path)
 
 
-@pytest.mark.parametrize("ending", ["mkv", "webm", "ts", "mp4"])
+@pytest.mark.parametrize("ending", ["mkv", "webm", "ts", "mp4", "avi"])
 def test_a_recording_that_does_not_begin_at_0_is_whole(ending: str, tmp_path: Path) -> None:
     codec = "libvpx-vp9" if ending == "webm" else "libx264"
     frames = [plain(RED)] * 20
@@ -107,7 +107,8 @@ def test_a_recording_that_does_not_begin_at_0_is_whole(ending: str, tmp_path: Pa
     with Video(path) as video:
         assert len(list(video.frames())) == 20
         assert video.notes() == []
-        assert video.count is not None and abs(video.count - 20) < 3
+        places = 70 if ending == "avi" else 20  # AVI has no times, but places without a picture
+        assert video.count is not None and abs(video.count - places) < 3
 
 
 def test_damage_in_the_middle_costs_some_frames_and_is_noted(tmp_path: Path) -> None:

@@ -96,6 +96,9 @@ class Video:
         self._damaged = 0
         self._ended_early = ""
         self._read = 0
+        self._ends = 0
+        """The frames that fit before the end of the last one; AVI counts places without a picture too."""
+        self._counts_places = "avi" in self._container.format.name
 
     def __enter__(self) -> "Video":
         return self
@@ -132,6 +135,7 @@ class Video:
                 self.size_changes = self._read
             size = pixels.shape[:2]
             self._read += 1
+            self._ends = round(last * self.time_base * self.rate) + 1
             yield Frame(self._read - 1, last, pixels)
         if self._read == 0:
             reason = self._ended_early or "it is empty or damaged"
@@ -143,7 +147,8 @@ class Video:
         if self._ended_early or self._damaged:
             damage = self._ended_early or f"{self._damaged} packets could not be decoded"
             notes.append(f"damaged in part: {damage}")
-        missing = 0 if self.count is None or self.is_camera else self.count - self._read
+        reached = self._ends if self._counts_places else self._read
+        missing = 0 if self.count is None or self.is_camera else self.count - reached
         # Headers of AVI are out by one; where only the length is known, the sound may be longer.
         if missing > (max(5, 0.1 * self._read) if self._announced else 2):
             notes.append(f"its pictures end after {self._read} frames of {self._announced or self.count}")
