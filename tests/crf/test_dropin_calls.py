@@ -161,6 +161,7 @@ REFUSED: dict[str, tuple[Call, str]] = {
     "channels last": (lambda d, u: u.unary_from_softmax(P.transpose(1, 2, 0)), "on another axis"),
     "NaN": (lambda d, u: u.unary_from_softmax(np.full((2, 3), np.nan)), "within"),
     "masks without clip": (lambda d, u: u.unary_from_softmax(MASKS, clip=None), "clip"),
+    "clip above 1": (lambda d, u: u.unary_from_softmax(P, clip=1e300), "clip must be a probability"),
     "255 for void": (lambda d, u: u.unary_from_labels(np.array([0, 1, 255]), 2, 0.7), "255 is not among"),
     "labels of one class": (lambda d, u: u.unary_from_labels(LABELS > 0, 1, 0.7), "2 or more"),
     "a width missing": (lambda d, u: u.create_pairwise_gaussian((3,), (H, W)), "each of 2 axes"),

@@ -30,9 +30,9 @@ def is_exact(image: Image.Image) -> bool:
     if getattr(image, "is_animated", False):
         return False
     tags = getattr(image, "tag_v2", {})
-    bits = tags.get(_BITS, (1,))
+    bits, samples = tags.get(_BITS, (1,)), tags.get(_SAMPLES, 1)
     deep = image.mode in ("I", "F") or image.mode.startswith("I;16")
-    whole = tags.get(_SAMPLES, 1) == len(image.getbands()) and (deep or set(bits) == {8})
+    whole = samples == len(image.getbands()) and (deep or set(bits) == {8}) and len(bits) in (1, samples)
     premultiplied = tuple(tags.get(_EXTRA, ())) == (1,)
     return bool(whole and not premultiplied and tags.get(_WHITE_IS_ZERO) != 0 and image.mode != "P")
 

@@ -75,6 +75,8 @@ def unary_from_softmax(sm: npt.ArrayLike, scale: float | None = None, clip: floa
             raise ValueError(f"scale must be above 0 and at most 1, got {scale}")
         p = scale * p + (1 - scale) / p.shape[0]
     if clip is not None:
+        if not 0 <= clip <= 1:
+            raise ValueError(f"clip must be a probability, from 0 to 1, got {clip}")
         p = np.clip(p, clip, 1.0)
     if not (p > 0).all():
         raise ValueError("a probability of 0 has no energy; clip it, with clip=1e-5 for example")
