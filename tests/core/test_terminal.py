@@ -29,9 +29,15 @@ def test_lines_tables_and_errors_are_escaped(capsys: pytest.CaptureFixture[str])
     report(DataError(HOSTILE, HOSTILE))
     report(ValueError(HOSTILE))
     said = capsys.readouterr()
-    assert said.out.splitlines() == [SHOWN, "class".ljust(len(SHOWN)), SHOWN]
+    assert said.out.splitlines() == [SHOWN, "class", SHOWN]
     assert said.err.splitlines()[:3] == [SHOWN, f"error: {SHOWN}", f"hint:  {SHOWN}"]
     assert not {c for c in said.out + said.err if c != "\n" and not c.isprintable()}
+
+
+def test_a_row_of_a_table_is_one_line_without_blanks_at_its_end(capsys: pytest.CaptureFixture[str]) -> None:
+    long = " ".join(["a name with blanks"] * 20)
+    tables.show(("rank", "picture"), [("1", long), ("2", "b.png")], texts=("picture",))
+    assert capsys.readouterr().out.splitlines() == ["rank    picture", f"   1    {long}", "   2    b.png"]
 
 
 def test_json_is_valid_and_holds_names_whole(capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,7 @@ def show(shipped: Sequence[dict[str, Any]], nets: Sequence[dict[str, Any]]) -> N
 
     say("Ready to use: pixelwise segment PICTURES --model NAME")
     rows = [(row["name"], str(len(row["classes"])), ", ".join(row["classes"])) for row in shipped]
-    tables.show(("model", "classes", "names"), rows, texts=("model", "names"))
+    tables.show(("model", "classes", "names"), rows, texts=("model", "names"), width=120)
     say("", "To be trained: pixelwise train RECIPE --set net=NAME")
     say("skip_fcn: FCN's skip net on a backbone of timm's, the net of most recipes; --set backbone=NAME", "")
     headings = ("net", "parameters", "field", "fov", "stride", "GFLOP", "img/s", "paper", "ours")

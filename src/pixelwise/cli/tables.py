@@ -3,7 +3,9 @@
 import sys
 from collections.abc import Collection, Iterable, Sequence
 
-from pixelwise.core.terminal import on_screen, printable
+from pixelwise.core.terminal import on_screen, printable, say
+
+_ANY_WIDTH = 1_000_000  # no row is folded
 
 
 def show(
@@ -11,11 +13,12 @@ def show(
     rows: Iterable[Sequence[str]],
     texts: Collection[str] = (),
     no_wrap: bool = False,
-    width: int = 120,
+    width: int = _ANY_WIDTH,
 ) -> None:
-    """Print a table as wide as the terminal, or `width` without one. Control characters are escaped.
+    """Print a table at most as wide as the terminal, or `width` without one. Control characters are escaped.
 
-    texts: the headings of left-aligned columns; all others are right-aligned.
+    texts: the headings of left-aligned columns; all others are right-aligned. Without a terminal a row is one
+    line, unless `width` is given, and ends with its last word: names can be read back.
     """
     from rich.console import Console
     from rich.table import Table
@@ -25,5 +28,10 @@ def show(
         table.add_column(printable(heading), justify="left" if heading in texts else "right", no_wrap=no_wrap)
     for row in rows:
         table.add_row(*map(printable, row))
-    console = Console(highlight=False, markup=False, width=None if on_screen(sys.stdout) else width)
-    console.print(table)
+    if on_screen(sys.stdout):
+        Console(highlight=False, markup=False).print(table)
+        return
+    console = Console(highlight=False, markup=False, force_terminal=False, width=width)
+    with console.capture() as shown:
+        console.print(table)
+    say(*(line.rstrip() for line in shown.get().splitlines()))
