@@ -85,6 +85,12 @@ def test_text_has_intervals_both_conventions_and_what_was_looked_at(invoke: Invo
     assert "trimap" not in shown.stdout
 
 
+def test_a_blank_stands_between_a_name_and_100_per_cent(invoke: Invoke) -> None:
+    shown = invoke("eval masks:my_images/labels --data folder:my_images --split all --boundary").stdout
+    names = ("pixel accuracy", "mean IoU", "mean IoU of true classes", "mean boundary IoU")
+    assert [f"{name:24} 100.00 %" in shown for name in names] == [True] * 4, shown
+
+
 def test_compare_takes_what_json_printed_and_marks_sure_differences(invoke: Invoke, tmp_path: Path) -> None:
     plain = json.loads(invoke(f"{EVALUATE} --json").stdout)
     (tmp_path / "a.json").write_text(json.dumps(plain))

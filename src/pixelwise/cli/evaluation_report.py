@@ -18,8 +18,8 @@ def show(result: dict[str, Any]) -> None:
     tables.show(headings, map(_cells, result["per_class"]), texts=("class",))
     for key, name in SUMMARY.items():
         interval = _interval(result["intervals"][key])
-        say(f"{name:24}{_percent(result[key]):>6} %  ({interval})")
-    say(f"{'mean IoU of true classes':24}{_percent(result['mean_iou_of_true_classes']):>6} %")
+        say(f"{_figure(name, result[key])}  ({interval})")
+    say(_figure("mean IoU of true classes", result["mean_iou_of_true_classes"]))
     refined = "" if result["crf"] is None else f" Refined with the CRF preset {result['crf']}."
     say(f"{result['images']} images, {result['views']}.{refined} Convention: {result['convention']}.")
     say(f"In brackets: {result['interval_convention']}.")
@@ -39,7 +39,7 @@ def show(result: dict[str, Any]) -> None:
             ("mean_boundary_iou", "mean boundary IoU"),
             ("mean_boundary_f1", "mean boundary F1"),
         ):
-            say(f"{name:24}{_percent(result['boundary'][key]):>6} %")
+            say(_figure(name, result["boundary"][key]))
         say(f"Convention: {result['boundary']['convention']}.")
 
 
@@ -59,6 +59,10 @@ def _print_curve(name: str, convention: str, curve: list[dict[str, Any]]) -> Non
     say("")
     tables.show((f"{name}: width", "pixels", "pixel accuracy %", "mean IoU %"), rows)
     say(f"Convention: {convention}.")
+
+
+def _figure(name: str, share: float | None) -> str:
+    return f"{name:24} {_percent(share):>6} %"
 
 
 def _percent(share: float | None) -> str:
