@@ -66,7 +66,7 @@ def test_the_preset_says_how_it_was_found_and_can_be_used(invoke: Callable[[str]
     assert "void truth left out" in record["convention"]
     assert str(Path.cwd()) not in Path("mine.json").read_text()
     lines = result.stderr.splitlines()
-    assert lines[0].startswith("1 images, mean IoU without CRF ")
+    assert lines[0].startswith("1 image, mean IoU without CRF ")
     assert len([line for line in lines if "; best " in line]) == record["trials"]
     with Image.open("mine.png") as picture:
         assert picture.format == "PNG"

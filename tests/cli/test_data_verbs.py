@@ -67,7 +67,7 @@ def test_boxes_become_labels_that_follow_the_picture(tmp_path: Path) -> None:
     spec = f"coco:{tmp_path / 'boxes.json'},images={tmp_path / 'photos'}"
     done = pixelwise("boxes-to-masks", spec, "--split", "all", "-o", tmp_path / "out")
     assert done.returncode == 0, done.stderr
-    assert done.stdout == f"1 samples in {tmp_path / 'out'}\n"
+    assert done.stdout == f"1 sample in {tmp_path / 'out'}\n"
     sample = open_dataset(f"folder:{tmp_path / 'out'}", "all").read(0)
     assert np.array_equal(sample.labels == 1, photo[..., 0] == 220)
     again = pixelwise("boxes-to-masks", spec, "--split", "all", "-o", tmp_path / "out")

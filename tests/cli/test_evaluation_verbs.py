@@ -137,7 +137,7 @@ def test_time_names_stages_sizes_and_threads(invoke: Invoke) -> None:
     assert heading.split() == ["ms", "mean", "median", "quartiles"]
     stages = [line.split("  ")[0] for line in lines]
     assert stages == ["read", "preprocess", "net", "label", "file to labels"]
-    assert shown.stdout.splitlines()[-1].startswith("60x96 pixels, scored at 40x64, single scale, 1 threads")
+    assert shown.stdout.splitlines()[-1].startswith("60x96 pixels, scored at 40x64, single scale, 1 thread;")
     record = json.loads(
         invoke("time default --size 60x96 --runs 1 --long-side 96 --crf --flip --json").stdout
     )

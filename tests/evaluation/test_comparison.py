@@ -85,7 +85,7 @@ def test_what_cannot_be_compared_is_refused(other: Record, complaint: str) -> No
 def test_labels_that_changed_in_between_are_refused() -> None:
     first = record("a", [1, 2])
     counts = dense_counts([[[0, 1, 10, 1], [1, 0, 0, 9]], [[0, 2, 9, 2], [1, 0, 0, 7]]], 2)
-    with pytest.raises(DataError, match="labels of 1 images differ in the two evaluations, as of i1"):
+    with pytest.raises(DataError, match="labels of 1 image differ in the two evaluations, as of i1"):
         compare(first, Record("b", first.ids, counts, first.classes))
 
 

@@ -277,6 +277,6 @@ def test_eval_compare_and_report_take_masks(
     assert (code, "have no mask in masks: a" in output) == (1, True)
     code, output = run("eval", "masks:masks", "--data", data, "--split", "all", "--allow-missing")
     assert code == 0
-    assert "Left out, since they have no mask: 1 images, a" in output
+    assert "Left out, since they have no mask: 1 image, a" in output
     code, output = run("eval", "masks:masks", "--data", data, "--split", "all", "--flip", "--allow-missing")
     assert (code, "masks are judged as they are" in output.replace("\n", " ")) == (2, True)

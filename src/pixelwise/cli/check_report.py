@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from pixelwise.cli import tables
-from pixelwise.core.terminal import say
+from pixelwise.core.terminal import counted, say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ def show(check: "Check") -> None:
 
 
 def _print(report: "Audit") -> None:
-    say(f"{report.dataset.name}: {len(report.dataset)} samples")
+    say(f"{report.dataset.name}: {counted(len(report.dataset), 'sample')}")
     if report.values is not None:
         say(f"image values {report.values[0]} to {report.values[1]}")
     for head, count in report.heads.items():

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from pixelwise.core.terminal import say
+from pixelwise.core.terminal import counted, say
 
 
 def show_folder(place: Path, samples: int) -> None:
     """Print where a split was written."""
-    say(f"{samples} samples in {place}")
+    say(f"{counted(samples, 'sample')} in {place}")

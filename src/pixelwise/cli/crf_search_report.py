@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from pixelwise.cli.progress import progress
-from pixelwise.core.terminal import note, say
+from pixelwise.core.terminal import counted, note, say
 
 if TYPE_CHECKING:
     from pixelwise.crf.parameter_search import Trial
@@ -19,7 +19,7 @@ def show(search: "CRFSearch") -> None:
     images = len(search.scored)
     with progress("scoring", images) as tell:
         without = search.score(tell)
-    note(f"{images} images, mean IoU without CRF {without:.2%}")
+    note(f"{counted(images, 'image')}, mean IoU without CRF {without:.2%}")
     with progress("searching", search.ranges.most_trials(), "trials") as tell:
 
         def report(trials: "list[Trial]") -> None:
@@ -29,7 +29,8 @@ def show(search: "CRFSearch") -> None:
         found = search.run(without, report)
     if found.best.score <= without:
         note("warning: no trial beats the result without CRF; try other ranges")
-    say(f"{_shown(found.best)}; without CRF {without:.2%}; {images} images, {len(found.trials)} trials")
+    scope = f"{counted(images, 'image')}, {counted(len(found.trials), 'trial')}"
+    say(f"{_shown(found.best)}; without CRF {without:.2%}; {scope}")
     say(f"Convention: {CONVENTION}.")
     if found.in_training:
         say(f"{learnt(found.in_training, images)} These parameters may not suit pictures that are new to it.")

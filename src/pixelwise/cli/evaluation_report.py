@@ -3,7 +3,7 @@
 from typing import Any
 
 from pixelwise.cli import tables
-from pixelwise.core.terminal import say
+from pixelwise.core.terminal import counted, say
 
 _MOST_NAMED = 10  # --json has all
 _SHOWN_WIDTHS = (1, 2, 3, 5, 10, 15, 20, 30, 40)
@@ -21,12 +21,13 @@ def show(result: dict[str, Any]) -> None:
         say(f"{_figure(name, result[key])}  ({interval})")
     say(_figure("mean IoU of true classes", result["mean_iou_of_true_classes"]))
     refined = "" if result["crf"] is None else f" Refined with the CRF preset {result['crf']}."
-    say(f"{result['images']} images, {result['views']}.{refined} Convention: {result['convention']}.")
+    images = counted(result["images"], "image")
+    say(f"{images}, {result['views']}.{refined} Convention: {result['convention']}.")
     say(f"In brackets: {result['interval_convention']}.")
     say("Of true classes: the other convention, without classes absent from the truth.")
     if missing := result.get("missing"):
         named = ", ".join(missing[:_MOST_NAMED]) + ", ..." * (len(missing) > _MOST_NAMED)
-        say(f"Left out, since they have no mask: {len(missing)} images, {named}")
+        say(f"Left out, since they have no mask: {counted(len(missing), 'image')}, {named}")
     if result["void"]:
         say(f"Counted as void, since the model has no such class: {', '.join(result['void'])}.")
     for caution in cautions(result):

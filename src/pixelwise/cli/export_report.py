@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from pixelwise.core.terminal import note, say
+from pixelwise.core.terminal import counted, note, say
 
 if TYPE_CHECKING:
     from pixelwise.workflows.exporting import Exported
@@ -26,16 +26,16 @@ def show(made: "Exported") -> None:
     say(f"{made.path}: {'; '.join(said)}")
     if made.changed is not None:
         say(
-            f"calibrated on {made.pictures} pictures, of whose pixels {made.changed:.2%} have another label "
-            "than in float32"
+            f"calibrated on {counted(made.pictures, 'picture')}, of whose pixels {made.changed:.2%} have "
+            "another label than in float32"
         )
         if made.pictures < _FEW_PICTURES:
             note("note: a few dozen pictures give better ranges")
     if made.mean_iou is not None:
         before, after = made.mean_iou
         say(
-            f"mean IoU on {made.images} images: {before:.2%} in float32, {after:.2%} in {made.precision} "
-            f"({100 * (after - before):+.2f} points)"
+            f"mean IoU on {counted(made.images, 'image')}: {before:.2%} in float32, {after:.2%} in "
+            f"{made.precision} ({100 * (after - before):+.2f} points)"
         )
         if made.in_training:
             say(f"{learnt(made.in_training, made.images)} What this costs on other pictures may differ.")

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from pixelwise.cli import options
-from pixelwise.core.terminal import say
+from pixelwise.core.terminal import counted, say
 
 EXAMPLES = (
     "pixelwise preview finetune --set data=folder:my_images -o preview.png",
@@ -34,4 +34,4 @@ def preview(
     options.check_ending(output, ".png", ".jpg", ".jpeg", any_case=True)
     drawn = draw(recipe, settings or [], pictures, epochs, options.listed(channels))
     write_picture(output, drawn.picture)
-    say(f"{drawn.samples} samples of {drawn.name} in {output}")
+    say(f"{counted(drawn.samples, 'sample')} of {drawn.name} in {output}")

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from pixelwise.cli import options
-from pixelwise.core.terminal import say
+from pixelwise.core.terminal import counted, say
 
 EXAMPLES = (
     "pixelwise refine photo.jpg labels.png -o refined.png",
@@ -103,7 +103,7 @@ def refine(
             options.refuse("a clip", beside)
             clip = refine_video(*asked, overwrite=overwrite, threads=threads)
             change = f"flicker {clip.before:.2%} before, {clip.after:.2%} after"
-            say("; ".join([f"{clip.path}: {clip.frames} frames", change, *clip.notes]))
+            say("; ".join([f"{clip.path}: {counted(clip.frames, 'frame')}", change, *clip.notes]))
         elif image.is_dir():
             options.refuse("a folder of pictures", {"--show-iterations": iterations})
             _folder(asked, overwrite, threads, array, options.kinds(save or "mask", of_pictures=True))

@@ -9,7 +9,7 @@ import typer
 from pixelwise.cli import tables
 from pixelwise.cli.messages import report
 from pixelwise.cli.progress import counting
-from pixelwise.core.terminal import note, say, say_bytes, say_json
+from pixelwise.core.terminal import counted, note, say, say_bytes, say_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -164,7 +164,7 @@ def show(done: "SegmentedFolder", seconds: float, did: str = "segmented") -> Non
     for remark in done.notes:
         note(remark)
     if done.submission is not None:
-        note(f"{done.submission}: {len(done.outcomes)} pictures")
+        note(f"{done.submission}: {counted(len(done.outcomes), 'picture')}")
 
 
 def show_ranking(done: "SegmentedFolder", as_json: bool) -> None:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from pixelwise.cli import tables
-from pixelwise.core.terminal import say
+from pixelwise.core.terminal import counted, say
 
 if TYPE_CHECKING:
     from pixelwise.inference.stage_timing import Timing
@@ -20,5 +20,5 @@ def show(timing: "Timing") -> None:
     (height, width), scored = timing.size, timing.scored_size
     say(
         f"{height}x{width} pixels, scored at {scored[0]}x{scored[1]}, {timing.views}, "
-        f"{timing.threads} threads; {timing.runs} runs after a warm-up."
+        f"{counted(timing.threads, 'thread')}; {timing.runs} runs after a warm-up."
     )

@@ -4,7 +4,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from pixelwise.cli import tables
-from pixelwise.core.terminal import say
+from pixelwise.core.terminal import counted, say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +31,7 @@ def show(dataset: "LabelledImages", bounds: "Mapping[Convention, Floats]", facto
     from pixelwise.data.sources.voc import VOC_CLASSES
     from pixelwise.evaluation.upper_bound import PAPER
 
-    say(f"{dataset.name}: {len(dataset)} images; mean IoU in per cent by factor")
+    say(f"{dataset.name}: {counted(len(dataset), 'image')}; mean IoU in per cent by factor")
     compared = list(dataset.classes.names) == VOC_CLASSES and set(factors) <= set(PAPER)
     texts = ("reduced by", "enlarged", "void", "mean over")
     figures_of = (*map(str, factors), *(("mean gap", "largest") if compared else ()))

@@ -31,6 +31,11 @@ def printable(text: object) -> str:
     )
 
 
+def counted(number: int, noun: str) -> str:
+    """The number with its noun: "1 image", "2,000 images". For nouns with a plural in s."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def say(*lines: str) -> None:
     """Print lines on stdout. Raises BrokenPipeError if the reader has closed the pipe, PixelwiseError if
     writing fails.

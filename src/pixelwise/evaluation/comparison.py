@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from pixelwise.core.errors import DataError
 from pixelwise.core.files import regular_file
-from pixelwise.core.terminal import printable
+from pixelwise.core.terminal import counted, printable
 from pixelwise.evaluation import bootstrap
 from pixelwise.evaluation.evaluation import FORMAT, SUMMARY, Evaluation
 from pixelwise.evaluation.metrics.confusion import Counts, Floats, number
@@ -195,7 +195,8 @@ def _in_order_of(first: Record, second: Record) -> Record:
     differ = np.flatnonzero((counts.truth != first.counts.truth).any(axis=1))
     if differ.size:
         raise DataError(
-            f"the labels of {differ.size} images differ in the two evaluations, as of {first.ids[differ[0]]}",
+            f"the labels of {counted(differ.size, 'image')} differ in the two evaluations, "
+            f"as of {first.ids[differ[0]]}",
             "evaluate both models again on the current labels",
         )
     return Record(second.name, first.ids, counts, second.classes, second.in_training)

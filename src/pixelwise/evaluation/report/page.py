@@ -10,6 +10,7 @@ from typing import Any
 from pixelwise import __version__
 from pixelwise.core.classes import Classes
 from pixelwise.core.files import write_atomically
+from pixelwise.core.terminal import counted
 from pixelwise.evaluation.evaluation import SUMMARY
 from pixelwise.evaluation.report import charts
 from pixelwise.evaluation.report.gallery import Exhibit
@@ -48,7 +49,7 @@ def page(content: Content, classes: Classes, shown: Sequence[Exhibit]) -> str:
     """The whole page."""
     style = (resources.files("pixelwise.evaluation.report") / "report.css").read_text(encoding="utf-8")
     refined = "no CRF" if content["crf"] is None else f"refined with the CRF preset {content['crf']}"
-    lead = f"{content['data']} · {content['images']:,} images · {content['views']} · {refined}"
+    lead = f"{content['data']} · {counted(content['images'], 'image')} · {content['views']} · {refined}"
     sections = [
         _summary(content),
         _classes(content, classes),
@@ -84,7 +85,9 @@ def _summary(content: Content) -> str:
     if content["void"]:
         notes.append(f"Counted as void, since the model has no such class: {', '.join(content['void'])}.")
     if missing := content.get("missing"):
-        notes.append(f"Left out, since they have no mask: {len(missing):,} images, such as {missing[0]}.")
+        notes.append(
+            f"Left out, since they have no mask: {counted(len(missing), 'image')}, such as {missing[0]}."
+        )
     notes += cautions(content)
     main = ["mean_iou", *(key for key in SUMMARY if key != "mean_iou")]  # the most important figures first
     large = [_tile(SUMMARY[key], content[key], _range(content["intervals"][key])) for key in main]

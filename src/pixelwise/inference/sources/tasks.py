@@ -9,7 +9,7 @@ from pixelwise.core.errors import ImageError, PixelwiseError
 from pixelwise.core.pictures.endings import VIDEO_SUFFIXES
 from pixelwise.core.pictures.pages import Page, pages_of
 from pixelwise.core.pictures.reading import Encoded
-from pixelwise.core.terminal import printable
+from pixelwise.core.terminal import counted, printable
 from pixelwise.data.formats.id_lists import listed_ids
 from pixelwise.inference.outputs.finished_results import RESERVED, Ledger
 from pixelwise.inference.sources.files import PassedOver, find_pictures
@@ -115,7 +115,7 @@ def listed(tasks: Sequence[Task], file: Path) -> list[Task]:
     ids = listed_ids(file, found)
     if missing := sorted(ids - found.keys()):
         raise ImageError(
-            f"{printable(file)} lists {len(missing)} pictures that are not among the inputs, "
+            f"{printable(file)} lists {counted(len(missing), 'picture')} not among the inputs, "
             f"{printable(missing[0][:_LONGEST_ID])} for one",
             "an id is a file's name without its ending; name the folder that holds all of them",
         )
