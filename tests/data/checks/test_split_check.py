@@ -13,7 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
+from pixelwise.cli.main import app
 from pixelwise.core.classes import Classes
 from pixelwise.data import ClassMap, open_dataset
 from pixelwise.data.checks.label_alignment import Alignment, align, reduced, suspicions
@@ -256,6 +258,14 @@ def test_the_page_is_whole_in_itself_and_escapes_names(faulty: Path, tmp_path: P
     figures = text.count("<figure>")
     assert figures == 8 + 4 + 4 + 1  # examples of both splits, errors of train, the leaked pair
     assert text.count("<img") <= 2 * figures
+
+
+def test_only_classes_with_pixels_have_a_bar_on_the_page(scenes: Path, tmp_path: Path) -> None:
+    (scenes / "classes.txt").write_text("ground\ndisc\nhole\nabsent\n")
+    page = tmp_path / "page.html"
+    CliRunner().invoke(app, ["check", f"folder:{scenes}", "--html", str(page)], catch_exceptions=False)
+    rows = re.findall("<tr><td class=n>.*", page.read_text().replace("<tr>", "\n<tr>"))
+    assert [("class=bar " in row) for row in rows] == [True, True, True, False] * 2  # train and val
 
 
 @pytest.mark.slow

@@ -114,10 +114,11 @@ def _classes(head: str, count: HeadCount, report: Audit) -> str:
     for id_, name in enumerate(count.class_map.classes.names):
         colour = "#{:02x}{:02x}{:02x}".format(*count.class_map.classes.palette[id_])
         width = 100 * pixels[id_] / most
+        bar = f"<div class=bar style='background:{colour};width:{width:.1f}%'></div>" if pixels[id_] else ""
         rows.append(
             f"<tr><td class=n>{id_}<td class=name><span class=swatch style='background:{colour}'></span>"
             f"{html.escape(name)}<td class=n>{pixels[id_] / total:.2%}<td class=n>{count.images[id_]:,}"
-            f"<td class=bars><div class=bar style='background:{colour};width:{width:.1f}%'></div>"
+            f"<td class=bars>{bar}"
         )
     title = "Classes" if len(report.heads) == 1 else f"Classes, {html.escape(head)}"
     header = "<tr><th class=n>id<th>class<th class=n>share<th class=n>images<th>"
