@@ -85,6 +85,15 @@ def test_the_page_has_every_section_with_its_convention(written: Path) -> None:
     assert html.count("<svg") == 3
 
 
+def test_the_page_says_why_a_recall_or_a_precision_alone_is_a_dash(written: Path) -> None:
+    (sentence,) = re.findall("A dash: not defined, as are (.*?)[.]", written.read_text())
+    assert sentence.split(", ") == [
+        "the recall of a class that is not in the truth",
+        "the precision of one that is never predicted",
+        "and all figures of one that is neither",
+    ]
+
+
 def test_names_are_text_and_never_markup(written: Path) -> None:
     html = written.read_text()
     assert "<h1>tiny &lt;i&gt;</h1>" in html

@@ -146,7 +146,8 @@ def _classes(content: Content, classes: Classes) -> str:
         "Classes",
         table(headings, rows, "wide bars", texts=2),
         "All figures in per cent. The line across a bar is the interval of the IoU. Recall is the paper's "
-        "class accuracy. A dash: not defined, since the class is neither in the truth nor predicted.",
+        "class accuracy. A dash: not defined, as are the recall of a class that is not in the truth, the "
+        "precision of one that is never predicted, and all figures of one that is neither.",
     )
 
 
