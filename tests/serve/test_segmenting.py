@@ -101,6 +101,21 @@ def test_only_keeps_the_classes_that_it_names(service: httpx.Client, picture: by
     assert segment(service, picture, query="?only=cat").status_code == 400
 
 
+@pytest.mark.parametrize("share", ["0.8", "80%", "80%25", " 80% "])
+def test_min_region_is_written_as_on_the_command_line(
+    service: httpx.Client, picture: bytes, share: str
+) -> None:
+    found = segment(service, picture, query=f"?min_region={share}").json()["classes"]
+    assert [entry["name"] for entry in found] == ["red"], "the background is smaller than this share"
+
+
+@pytest.mark.parametrize("share", ["lots", "200%", "1.5", "-1", "nan", ""])
+def test_min_region_is_a_share(service: httpx.Client, picture: bytes, share: str) -> None:
+    refused = segment(service, picture, query=f"?min_region={share}")
+    told = f"query.min_region: expected a share of the picture such as 0.1% or 0.001, got {share}"
+    assert (refused.status_code, refused.json()["error"]) == (400, told)
+
+
 def test_a_preset_refines(service: httpx.Client, picture: bytes) -> None:
     answer = segment(service, picture, query="?crf=deeplab")
     assert "refined" in answer.json()["notes"]

@@ -125,22 +125,18 @@ class CleaningOptions:
 
     def cleaning(self) -> "Cleaning":
         """Raises BadParameter for no names, and for what is not a share."""
-        from pixelwise.inference.results.cleaning import Cleaning
+        from pixelwise.inference.results.cleaning import Cleaning, share_of
 
         names = tuple(options.listed(self.only or ""))
         if self.only is not None and not names:
             raise typer.BadParameter(
                 f"expected names of classes such as person,cat, got {self.only!a}", param_hint="--only"
             )
-        text = "0" if self.min_region is None else self.min_region.strip()
         try:
-            share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-            return Cleaning(names, self.largest, self.fill_holes, share)
-        except ValueError:
-            raise typer.BadParameter(
-                f"expected a share of the picture such as 0.1% or 0.001, got {self.min_region}",
-                param_hint="--min-region",
-            ) from None
+            share = 0.0 if self.min_region is None else share_of(self.min_region)
+        except ValueError as fault:
+            raise typer.BadParameter(str(fault), param_hint="--min-region") from None
+        return Cleaning(names, self.largest, self.fill_holes, share)
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,8 @@ def wrong_values(faults: Sequence[Any], *place: str) -> Refusal:
     def sentence(fault: Any) -> str:
         name = ".".join(map(str, (*place, *fault["loc"])))
         unknown = fault["type"] == "extra_forbidden"
-        return f"{name}: there is no such parameter" if unknown else f"{name}: {fault['msg']}"
+        said = fault["msg"].removeprefix("Value error, ")  # pydantic's word before an error of ours
+        return f"{name}: there is no such parameter" if unknown else f"{name}: {said}"
 
     return Refusal(400, "; ".join(map(sentence, faults[:5])), "/api describes the parameters")
 

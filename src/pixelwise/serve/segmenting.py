@@ -3,10 +3,10 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from pixelwise.inference.results.backdrops import BLUR, TRANSPARENT
-from pixelwise.inference.results.cleaning import Cleaning
+from pixelwise.inference.results.cleaning import Cleaning, share_of
 from pixelwise.inference.results.style import USUAL, Style
 from pixelwise.serve.limits import Limits
 from pixelwise.serve.models import Models
@@ -45,6 +45,13 @@ _BACKGROUND = f"^({TRANSPARENT}|{BLUR}|#[0-9a-fA-F]{{6}})$"
 """No files: those of the server are not the client's."""
 
 
+Share = Annotated[
+    float,
+    BeforeValidator(share_of),
+    WithJsonSchema({"type": ["string", "number"], "examples": ["0.1%", 0.001]}),
+]
+
+
 class ModelChoice(BaseModel):
     """What all operations on pictures take. Other names are refused: a misspelt one would have no effect."""
 
@@ -59,8 +66,8 @@ class Parameters(ModelChoice):
     only: str | None = Field(default=None, description="Classes to keep, as in cat,dog.")
     largest: bool = Field(default=False, description="Keep the largest region only.")
     fill_holes: bool = Field(default=False, description="Fill background inside of a class.")
-    min_region: float = Field(
-        default=0.0, ge=0, le=1, description="Regions below this share of the picture go."
+    min_region: Share = Field(
+        default=0.0, description="Regions below this share of the picture go, as in 0.1% or 0.001."
     )
     opacity: float = Field(default=USUAL.opacity, ge=0, le=1, description="Of the overlay's tints.")
     legend: bool = Field(default=True, description="Names below the overlay, a scale below confidence.")
