@@ -15,7 +15,7 @@ from pixelwise.serve.keys import check_key
 from pixelwise.serve.limits import Limits
 from pixelwise.serve.metrics import FORMAT, Metrics
 from pixelwise.serve.models import Models
-from pixelwise.serve.refusals import Refusal, wrong_values
+from pixelwise.serve.refusals import OTHERS, Refusal, wrong_values
 from pixelwise.serve.sessions import operations
 from pixelwise.serve.sessions.store import SessionStore
 from pixelwise.serve.work import Work
@@ -50,6 +50,7 @@ def create_app(
         docs_url=None,  # FastAPI's page loads scripts from elsewhere; ours is /api
         redoc_url=None,
         lifespan=lifespan,
+        responses=OTHERS,
     )
     app.add_middleware(Guards, limits=chosen, metrics=metrics, key=key)
     app.include_router(segmenting.router(known, work, chosen))

@@ -49,10 +49,15 @@ def wrong_values(faults: Sequence[Any], *place: str) -> Refusal:
 RESPONSES: dict[int | str, dict[str, Any]] = {
     400: {"model": Fault, "description": "The body is not a readable picture, or a parameter is wrong."},
     401: {"model": Fault, "description": "The API key is missing or wrong."},
+    404: {"model": Fault, "description": "No model has this name."},
     406: {"model": Fault, "description": "No result has the media type that Accept asks for."},
     408: {"model": Fault, "description": "The body took too long to arrive."},
     413: {"model": Fault, "description": "The body has too many bytes, or the picture too many pixels."},
+    415: {"model": Fault, "description": "The content type is not that of a picture or a form."},
     429: {"model": Fault, "description": "All places are taken; Retry-After says when to try again."},
     503: {"model": Fault, "description": "The answer was not ready in time."},
 }
 """What refusals the operations on pictures document."""
+
+OTHERS: dict[int | str, dict[str, Any]] = {"default": {"model": Fault, "description": "Any other refusal."}}
+"""What all operations document, in place of FastAPI's 422, which is never sent."""

@@ -12,7 +12,7 @@ from pixelwise.inference.results.tints import tints
 from pixelwise.serve.limits import Limits
 from pixelwise.serve.models import Models
 from pixelwise.serve.pictures import content_of, decoded
-from pixelwise.serve.refusals import RESPONSES, Refusal
+from pixelwise.serve.refusals import RESPONSES, Fault, Refusal
 from pixelwise.serve.results import Form, chosen, safe_name
 from pixelwise.serve.segmenting import PICTURE_BODY, RESULTS, Accept, ModelChoice, until_gone
 from pixelwise.serve.sessions.change import BASE, CHANGE_BODY, change_in, parsed
@@ -23,7 +23,7 @@ from pixelwise.serve.work import Work
 PIXELS = "application/octet-stream"
 """The media type of labels and confidences for the page."""
 
-_GONE: dict[int | str, dict[str, Any]] = {404: {"description": "The session has ended."}}
+_GONE: dict[int | str, dict[str, Any]] = {404: {"model": Fault, "description": "The session has ended."}}
 
 
 def router(models: Models, work: Work, limits: Limits, store: SessionStore) -> APIRouter:
