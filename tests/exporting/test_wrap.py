@@ -144,6 +144,15 @@ def test_what_cannot_be_wrapped_is_named_and_leaves_no_file(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["net.onnx"]
 
 
+def test_scores_with_the_classes_last_are_no_other_number_of_classes(tmp_path: Path) -> None:
+    model = pooling()
+    for size, value in zip(model.graph.output[0].type.tensor_type.shape.dim, (1, 12, 16, 3), strict=True):
+        size.dim_value = value
+    with pytest.raises(ModelError, match=r"got y \(1, 12, 16, 3\)") as refused:
+        wrapped(model, tmp_path)
+    assert "scores (N, C, h, w)" in str(refused.value.hint)
+
+
 @pytest.mark.parametrize("output", ["model.onnx", "./model.onnx", "link.onnx"])
 def test_a_net_is_not_overwritten_by_what_wraps_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str
@@ -189,8 +198,9 @@ def test_wrap_is_a_public_function_with_the_settings_of_load(tmp_path: Path) -> 
         wrap(tmp_path / "net.onnx", names, tmp_path / "mine.bin")
     with pytest.raises(ValueError, match="std is 3 numbers above 0"):
         wrap(tmp_path / "net.onnx", names, output, std=(1, 0, 1))
-    with pytest.raises(ModelError, match=r"expected scores \(N, 2, h, w\) of 2 classes"):
+    with pytest.raises(ModelError, match=r"expected scores \(N, 2, h, w\) of 2 classes") as refused:
         wrap(tmp_path / "net.onnx", names[:2], tmp_path / "other.onnx")
+    assert refused.value.hint == "the net scores 3 classes: name all of them in order"
     assert not (tmp_path / "other.onnx").exists()
 
 

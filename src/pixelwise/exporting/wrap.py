@@ -133,8 +133,10 @@ def _output(graph: Any, classes: int, shown: str) -> _Port:
     ]
     if not fitting:
         given = ", ".join(f"{printable(port.name.removeprefix('net/'))} {port.sizes}" for port in ports)
+        scored = [port.sizes[1] for port in ports if len(port.sizes) == 4 and port.sizes[3] != classes]
+        hint = f"the net scores {scored[0]} classes: name all of them in order" if scored else _HINT
         raise ModelError(
-            f"{shown}: expected scores (N, {classes}, h, w) of {classes} classes, got {given}", _HINT
+            f"{shown}: expected scores (N, {classes}, h, w) of {classes} classes, got {given}", hint
         )
     return fitting[0]
 
