@@ -258,6 +258,16 @@ def test_pages_for_users_import_public_names_only() -> None:
     assert imported - listed == set()
 
 
+def test_the_ranking_of_the_examples_is_as_printed(tmp_path: Path) -> None:
+    found = pixelwise.segment_folder(ROOT / "examples", tmp_path, save=["mask"], threads=1).by_uncertainty()
+    rows = re.findall(r"^\| (\d) \| ([\d.]+)% \| (\S+) \|$", (DOCS / "how_to/overlays.md").read_text(), re.M)
+    assert [(int(place), name) for place, _, name in rows] == [
+        (place, Path(one.path).name) for place, one in enumerate(found, start=1)
+    ]
+    printed = [float(share) / 100 for _, share, _ in rows]
+    assert printed == pytest.approx([one.uncertainty for one in found], abs=1.5e-3)  # engines round
+
+
 def test_the_table_of_bundled_models_is_complete() -> None:
     page = (DOCS / "tutorials/segment.md").read_text()
     assert [name for name in bundled_names() if f"| `{name}` |" not in page] == []
