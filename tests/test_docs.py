@@ -12,8 +12,9 @@ import pytest
 from typer.testing import CliRunner
 
 import pixelwise
-from pixelwise.cli import main
+from pixelwise.cli import main, segment
 from pixelwise.data import SOURCES
+from pixelwise.inference.results.kinds import FULL_SIZE_VALUES
 from pixelwise.training.recipe import Recipe
 
 ROOT = Path(__file__).parents[1]
@@ -31,6 +32,13 @@ def test_the_table_of_models_is_as_printed() -> None:
     assert len(lines) > 10
     assert "\n".join(lines[:-1]) in (DOCS / "models.md").read_text()
     assert lines[-1] in (DOCS / "models.md").read_text()
+
+
+def test_the_docs_say_how_large_saved_probabilities_are() -> None:
+    most = f"{FULL_SIZE_VALUES // 1_000_000} million numbers"
+    page = " ".join((DOCS / "tutorials/segment.md").read_text().split())
+    assert f"more than {most} ({FULL_SIZE_VALUES // 2_100_000 / 10} megapixels with 21 classes)" in page
+    assert f"beyond {most}" in " ".join(str(segment.segment.__doc__).split())
 
 
 def test_the_page_on_data_has_every_kind_with_its_addresses_splits_and_options() -> None:

@@ -72,8 +72,9 @@ def segment(
     Reads AVIF, BMP, GIF, HEIC, JPEG, JPEG 2000, PCX, PNG, PPM, PSD, QOI, SGI, Sun, TGA, TIFF and WebP, up to
     400 megapixels; the first frame of several, unless --frames all; EXIF orientation is applied. Results of
     NAME.jpg are OUTPUT/NAME_mask.png (class ids in the picture's size, as a palette PNG), NAME_overlay.jpg,
-    NAME_cutout.png (background transparent), NAME_probabilities.npz (float16, C x H x W) and NAME_mask.tif (a
-    GeoTIFF, with the coordinate system of the picture). Exit code 1 if a picture could not be segmented.
+    NAME_cutout.png (background transparent), NAME_probabilities.npz (float16, C x H x W; beyond 100 million
+    numbers in the size that was scored) and NAME_mask.tif (a GeoTIFF, with the coordinate system of the
+    picture). Exit code 1 if a picture could not be segmented.
 
     Annotations have the names that their tools expect: NAME.json for labelme, NAME.txt for YOLO, NAME.geojson
     (on the map if the picture is a GeoTIFF, else in pixels). coco.json, annotations.xml for CVAT, and
