@@ -86,7 +86,11 @@ def test_unknown_names_list_the_known(bundled: Callable[[], Path]) -> None:
     with pytest.raises(ModelError) as caught:
         load("voc")
     assert caught.value.message == 'no model "voc", neither bundled nor a file'
-    assert "bundled models: default, other" in str(caught.value.hint)
+    models = "bundled models: default, other; or give the path of a model file or a run folder"
+    assert caught.value.hint == models
+    with pytest.raises(ModelError, match="no model file runs/none") as caught:
+        load("runs/none")
+    assert caught.value.hint == models
 
 
 def test_files_that_are_no_model_are_refused(tmp_path: Path) -> None:

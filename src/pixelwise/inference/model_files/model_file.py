@@ -283,7 +283,7 @@ def read_model(name_or_path: str | Path, int8: bool = False) -> tuple[bytes, str
         what = (
             f"no model file {given}" if looks_like_path else f'no model "{given}", neither bundled nor a file'
         )
-        raise ModelError(what, f"{known}; or give the path of an .onnx file") from None
+        raise ModelError(what, f"{known}; or give the path of a model file or a run folder") from None
     except IsADirectoryError:
         raise ModelError(
             f"{given} is a folder, expected an .onnx file",
