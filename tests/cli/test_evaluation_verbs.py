@@ -149,7 +149,7 @@ def test_time_names_stages_sizes_and_threads(invoke: Invoke) -> None:
 @pytest.mark.parametrize(
     ("line", "code", "complaint"),
     [
-        (f"{EVALUATE} --scales 1,x", 2, "could not convert string to float: 'x'"),
+        (f"{EVALUATE} --scales 1,x", 2, "expected numbers such as 0.75,1,1.25, got '1,x'"),
         (f"{EVALUATE} --scales 9", 2, "a scale lies between 0.1 and 4, got 9"),
         ("time default --size 500", 2, "expected HEIGHTxWIDTH"),
         ("time default --size 0x500", 2, "expected HEIGHTxWIDTH"),

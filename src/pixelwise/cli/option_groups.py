@@ -72,13 +72,16 @@ class AugmentationOptions:
         """The scales and mirror images. Raises BadParameter for scales that are not positive numbers."""
         from pixelwise.inference.views import Views
 
-        numbers = "1" if self.scales is None else self.scales
         try:
-            return Views(tuple(float(part) for part in numbers.split(",")), self.flip)
-        except ValueError as problem:
+            scales = tuple(float(part) for part in ("1" if self.scales is None else self.scales).split(","))
+        except ValueError:
             raise typer.BadParameter(
-                f"expected numbers such as 0.75,1,1.25: {problem}", param_hint="--scales"
+                f"expected numbers such as 0.75,1,1.25, got {self.scales!a}", param_hint="--scales"
             ) from None
+        try:
+            return Views(scales, self.flip)
+        except ValueError as problem:
+            raise typer.BadParameter(str(problem), param_hint="--scales") from None
 
 
 @dataclass(frozen=True)
