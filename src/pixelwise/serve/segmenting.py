@@ -48,7 +48,7 @@ _BACKGROUND = f"^({TRANSPARENT}|{BLUR}|#[0-9a-fA-F]{{6}})$"
 Share = Annotated[
     float,
     BeforeValidator(share_of),
-    WithJsonSchema({"type": ["string", "number"], "examples": ["0.1%", 0.001]}),
+    WithJsonSchema({"type": "string", "examples": ["0.1%"]}),
 ]
 
 
