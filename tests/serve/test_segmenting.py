@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pixelwise.cli.serve import serve
 from pixelwise.inference.predictor import Predictor
 from pixelwise.serve.refusals import Refusal
 from pixelwise.serve.results import FORMS, chosen
@@ -166,6 +167,13 @@ def test_the_description_names_every_result_and_refusal(service: httpx.Client) -
     all_of_them = [one for path in described["paths"].values() for one in path.values()]
     assert len(all_of_them) == 8
     assert not [one for one in all_of_them if "422" in one["responses"]], "no answer has this status"
+
+
+def test_the_help_and_the_docs_name_every_result() -> None:
+    docs = (Path(__file__).parents[2] / "docs/service.md").read_text()
+    for form in FORMS[1:]:  # the first is named JSON in the help
+        media = form.content_type.replace("; ", ";")
+        assert media in str(serve.__doc__) and f"| `{media}` |" in docs, media
 
 
 def statuses_in_the_docs() -> list[str]:

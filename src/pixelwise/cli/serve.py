@@ -54,8 +54,9 @@ def serve(
 
     The page is at /, the description of the API at /api, metrics for Prometheus at /metrics. POST a picture
     to /v1/segment; the header Accept chooses JSON, image/png (mask), image/jpeg (overlay),
-    image/png;result=cutout, application/geo+json or application/json;result=labelme. If PIXELWISE_API_KEY is
-    set, requests must have the header Authorization: Bearer KEY. Needs pip install "pixelwise[serve]".
+    image/png;result=cutout, image/png;result=confidence, application/geo+json or
+    application/json;result=labelme. If PIXELWISE_API_KEY is set, requests must have the header Authorization:
+    Bearer KEY. Needs pip install "pixelwise[serve]".
     """
     from pixelwise.core.threads import processors
     from pixelwise.serve.keys import check_key
