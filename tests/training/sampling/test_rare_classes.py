@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from pixelwise.data import open_dataset
-from pixelwise.data.sample import Sample
+from pixelwise.data.sample import LabelledImages, Sample
 from pixelwise.data.transforms import Augmentation, augment
 from pixelwise.training.sampling.batches import Plan, StepSampler
 from pixelwise.training.sampling.rare_classes import (
@@ -83,6 +83,49 @@ def test_a_pasted_object_brings_its_labels(squares: Path) -> None:
     assert (pasted.image[:, ~mask] == 9).all()
     assert (pasted.image[:, mask] != 9).any()
     assert Paste(0.0, pictures, odds)(crop, data, settings, np.random.default_rng(1)) is crop
+
+
+class _OnePicture(LabelledImages):
+    """A data set of one sample."""
+
+    def __init__(self, sample: Sample) -> None:
+        self._sample = sample
+
+    def read(self, index: int) -> Sample:
+        return self._sample
+
+
+@pytest.mark.parametrize(("side", "expected"), [(100, 10), (200, 20), (1000, 40)])
+def test_a_pasted_object_is_as_large_as_in_its_own_picture(side: int, expected: int) -> None:
+    """40 of 400 pixels: a picture that counts as reduced to a quarter shows it with 10."""
+    labels = np.zeros((300, 400), np.uint8)
+    labels[130:170, 180:220] = 1
+    source = Sample("large", np.zeros((300, 400, 3), np.uint8), {"semantic": labels})
+    settings = Augmentation(401, (1.0, 1.0), side=side, mirror=False)
+    own = augment(source, settings, np.random.default_rng(0))
+    empty = Sample("empty", np.zeros((9, 9, 3), np.uint8), {"semantic": np.zeros((9, 9), np.uint8)})
+    crop = augment(empty, settings, np.random.default_rng(0))
+    paste = Paste(1.0, (np.array([0]), np.array([0])), np.array([0.0, 1.0]))
+    pasted = paste(crop, _OnePicture(source), settings, np.random.default_rng(1))
+    widths = [int((shown.labels == 1).any(0).sum()) for shown in (own, pasted)]
+    assert widths == [expected, expected]
+
+
+def test_pasting_from_pictures_that_are_not_reduced_draws_as_before() -> None:
+    labels = np.zeros((60, 80), np.uint8)
+    labels[13:30, 20:51] = 1
+    image = np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8)
+    source = Sample("small", image, {"semantic": labels})
+    settings = Augmentation(33, (0.7, 1.6), side=100, colour=0.2)
+    crop = augment(source, settings, np.random.default_rng(0))
+    paste = Paste(1.0, (np.array([0]), np.array([0])), np.array([0.0, 1.0]))
+    pasted = paste(crop, _OnePicture(source), settings, np.random.default_rng(1))
+    rng = np.random.default_rng(1)
+    _ = rng.random(), rng.choice(2, p=paste.odds), rng.choice(paste.pictures[1])
+    expected = augment(cut_out(source, 1), settings, rng)
+    mask = expected.labels == 1
+    assert mask.any()
+    assert torch.equal(pasted.image, torch.where(mask, expected.image, crop.image))
 
 
 def test_classes_are_pasted_as_often_as_they_are_rare() -> None:

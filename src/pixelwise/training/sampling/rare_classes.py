@@ -73,7 +73,7 @@ class Paste:
             return crop
         class_id = int(rng.choice(len(self.odds), p=self.odds))
         source = images.read(int(rng.choice(self.pictures[class_id])))
-        pasted = augment(cut_out(source, class_id), settings, rng)
+        pasted = _augmented_cut(source, class_id, settings, rng)
         head = next(iter(crop.heads))
         mask = pasted.labels == class_id
         return replace(
@@ -81,6 +81,15 @@ class Paste:
             image=torch.where(mask, pasted.image, crop.image),
             heads={head: torch.where(mask, pasted.labels, crop.heads[head])},
         )
+
+
+def _augmented_cut(source: Sample, class_id: int, settings: Augmentation, rng: np.random.Generator) -> Crop:
+    """The part of the sample that shows the class, resized as its whole picture would be."""
+    cut = cut_out(source, class_id)
+    reduction = min(1.0, settings.side / max(source.labels.shape))
+    low, high = settings.scale
+    own = replace(settings, side=max(cut.labels.shape), scale=(low * reduction, high * reduction))
+    return augment(cut, own, rng)
 
 
 def cut_out(sample: Sample, class_id: int) -> Sample:
