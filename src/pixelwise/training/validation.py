@@ -11,7 +11,7 @@ from PIL.Image import Image
 from pixelwise.core.pictures.bands import BandForm
 from pixelwise.cpu.training import for_training
 from pixelwise.data import LabelledImages
-from pixelwise.evaluation.evaluation import Evaluation, evaluate
+from pixelwise.evaluation.evaluation import Evaluation, conclude, count, expect_fit
 from pixelwise.evaluation.metrics.confusion import Counts
 from pixelwise.inference.engines.torch import TorchEngine
 from pixelwise.inference.model_files.model_file import ModelInfo
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 _SHOWN = 4
+_DETAILS = ("log_loss",)
 
 
 def _figures_of(evaluation: Evaluation) -> dict[str, float]:
@@ -71,14 +72,14 @@ class Judge:
         self._net.load_state_dict(weights)
         share_statistics(self._fabric, self._net)
         figures: dict[str, float] = {}
-        own = self._val_set.part(self._fabric.global_rank, self._fabric.world_size)
         for place, (head, predictor) in enumerate(self._predictors.items()):
-            judge = partial(evaluate, predictor, own.with_head(head), details=("log_loss",))
-            first, *others = results(self._fabric, judge)
-            for other in others:
-                first.merge(other)
+            whole = self._val_set.with_head(head)
+            own = whole.part(self._fabric.global_rank, self._fabric.world_size)
+            expect_fit(predictor, whole, _DETAILS)
+            parts = results(self._fabric, partial(count, predictor, own, details=_DETAILS))
             before = f"{head}/" if place else ""
-            figures |= {f"{before}{name}": value for name, value in _figures_of(first).items()}
+            found = _figures_of(conclude(whole, parts))
+            figures |= {f"{before}{name}": value for name, value in found.items()}
         return figures
 
     def overlays(self) -> list[Image]:

@@ -12,9 +12,11 @@ import time
 from pathlib import Path
 from subprocess import PIPE
 
+import numpy as np
 import pytest
 import torch
 import typer
+from PIL import Image
 from squares_runs import command, saved_step
 
 from pixelwise.cli.train import train
@@ -174,6 +176,20 @@ def test_a_picture_that_one_process_cannot_judge_ends_both_at_once_with_one_mess
     assert len(told) == 1
     assert "val/images/3.png: expected an image, got an empty file" in told[0]
     assert saved_step(run) % 20 == 0, "what was to be judged is saved"
+
+
+def test_a_part_of_the_val_split_may_show_ground_and_void_alone(squares: Path, tmp_path: Path) -> None:
+    """Whether 255 stands for an object is asked of the whole split."""
+    root, run = tmp_path / "squares", tmp_path / "two"
+    shutil.copytree(squares, root)
+    labels = np.zeros((48, 64), np.uint8)
+    labels[:4] = 255
+    for number in (0, 1):  # the first process's part
+        Image.fromarray(labels).save(root / f"val/labels/{number}.png")
+    done = run_of(sharing(root, run, "steps=1", "evaluate_every=1"))
+    assert done.returncode == 0, done.stderr
+    (figures,) = checkpoint.load(run / checkpoint.LAST).history
+    assert {"iou/ground", "iou/square"} <= figures.keys()
 
 
 def test_statistics_of_normalisations_are_judged_as_they_are_saved(squares: Path, tmp_path: Path) -> None:
