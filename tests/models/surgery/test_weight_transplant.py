@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from pixelwise.core.errors import ModelError
+from pixelwise.models.nets.segmentation_net import SegmentationNet
 from pixelwise.models.surgery.decimation import decimate
 from pixelwise.models.surgery.weight_transplant import transplant
 
@@ -37,6 +38,12 @@ def test_every_tensor_is_accounted_for() -> None:
 def test_a_shape_with_other_rows_is_not_coerced() -> None:
     with pytest.raises(ModelError, match="no layer in common"):
         transplant({"weight": torch.ones(3, 4)}, nn.Linear(2, 6))
+
+
+def test_the_normalisation_of_pixels_is_no_layer_in_common() -> None:
+    net = SegmentationNet((0.0,) * 3, (1.0,) * 3)
+    with pytest.raises(ModelError, match="no layer in common"):
+        transplant({"mean": torch.ones(1, 3, 1, 1), "std": torch.ones(1, 3, 1, 1)}, net)
 
 
 def test_half_precision_becomes_the_nets_own() -> None:

@@ -1,6 +1,7 @@
 """Runs that start from exported models."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -54,10 +55,33 @@ def test_a_net_of_bands_takes_the_first_layer_too() -> None:
     assert torch.equal(states[1][stem], for_bands(states[0][stem], 5))
 
 
+def test_pixels_are_normalised_as_the_backbone_s_weights_want_it(tmp_path: Path) -> None:
+    """With another backbone than the start's, by the new one; with the same, as before."""
+    torch.save(timm.create_model("resnet10t").state_dict(), tmp_path / "weights.pth")
+    other = ["backbone=resnet10t", f"backbone_weights={tmp_path / 'weights.pth'}", "init_from=default"]
+    net = build_net(Recipe("r", "d").override(other), 3)
+    assert net.mean.flatten().tolist() == pytest.approx([123.675, 116.28, 103.53])
+    assert net.std.flatten().tolist() == pytest.approx([58.395, 57.12, 57.375])
+    same = build_net(Recipe("r", "d").override(["backbone_weights=none", "init_from=default"]), 3)
+    assert same.mean.flatten().tolist() == [127.0] * 3
+    assert same.std.flatten().tolist() == [128.0] * 3
+
+
+@pytest.mark.parametrize("bands", [2, 3, 5])
+def test_bands_are_normalised_to_the_deviation_that_the_start_saw(bands: int) -> None:
+    """The efficientnet divides by 128, so photos, whose deviation is about 57.6, had 0.45."""
+    recipe = Recipe("r", "d").override(["init_from=default", "backbone_weights=none", "inputs=bands"])
+    net = build_net(recipe, 3, True, bands, BandStatistics((100.0,) * bands, (50.0,) * bands))
+    assert net.mean.flatten().tolist() == [100.0] * bands
+    assert net.std.flatten().tolist() == pytest.approx([50 / (57.63 / 128)] * bands, rel=1e-4)
+
+
 def test_an_export_continues_as_its_run_does(squares: Path, tmp_path: Path) -> None:
     assert run_squares(squares, tmp_path / "run", "steps=2", "workers=0")
     net, info = load_run(tmp_path / "run")
     fold_batch_norm(net)
+    net.std.copy_(net.mean)  # the file holds equal numbers once
+    info = replace(info, preprocessing={**info.preprocessing, "std": net.mean.flatten().tolist()})
     export_onnx(net, info, tmp_path / "model.onnx", half_weights=False)
     assert run_squares(
         squares, tmp_path / "next", f"init_from={tmp_path / 'model.onnx'}", "steps=1", "workers=0"

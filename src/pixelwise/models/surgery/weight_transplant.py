@@ -8,6 +8,9 @@ from torch import nn
 
 from pixelwise.core.errors import ModelError
 
+NORMALISATION = ("mean", "std")
+"""The tensors of a SegmentationNet that are no layers."""
+
 
 @dataclass(frozen=True)
 class Transplant:
@@ -38,23 +41,23 @@ def transplant(source: nn.Module | Mapping[str, torch.Tensor], target: nn.Module
     """Copy the tensors of a net, or of a state dict, to those of the same name in `target`.
 
     A tensor of another shape is coerced if it has as many rows and as many numbers: (O, C * h * w) into
-    (O, C, h, w). Raises ModelError if nothing fits.
+    (O, C, h, w). Raises ModelError if nothing fits; the mean and deviation of pixels, `mean` and `std`, are
+    no layers and do not count.
     """
     tensors = source.state_dict() if isinstance(source, nn.Module) else source
     places = target.state_dict()
-    copied, coerced, dropped = [], [], []
+    copied: list[str] = []
+    coerced: list[str] = []
+    dropped: list[str] = []
     for name, tensor in tensors.items():
         place = places.get(name)
-        if place is not None and place.shape == tensor.shape:
-            copied.append(name)
-        elif place is not None and _coercible(tensor, place):
-            coerced.append(name)
-        else:
+        if place is None or not fits(tensor, place):
             dropped.append(name)
             continue
+        (copied if place.shape == tensor.shape else coerced).append(name)
         place.copy_(tensor.reshape(place.shape))
     left = tuple(name for name in places if name not in copied and name not in coerced)
-    if not copied and not coerced:
+    if all(name.rpartition(".")[2] in NORMALISATION for name in (*copied, *coerced)):
         raise ModelError(
             "the nets have no layer in common: none of the names and shapes agree",
             f"the one has {_some(list(tensors))}, the other {_some(list(places))}",
@@ -62,7 +65,10 @@ def transplant(source: nn.Module | Mapping[str, torch.Tensor], target: nn.Module
     return Transplant(tuple(copied), tuple(coerced), tuple(dropped), left)
 
 
-def _coercible(tensor: torch.Tensor, place: torch.Tensor) -> bool:
+def fits(tensor: torch.Tensor, place: torch.Tensor) -> bool:
+    """Whether a tensor has the shape of its place, or can be coerced to it."""
+    if tensor.shape == place.shape:
+        return True
     return tensor.numel() == place.numel() and tensor.ndim > 1 and tensor.shape[0] == place.shape[0]
 
 

@@ -20,7 +20,7 @@ from pixelwise.models.nets.fcn import HHA_MEAN
 from pixelwise.models.nets.segmentation_net import OneHead, SegmentationNet
 from pixelwise.models.registry import create, entry_of
 from pixelwise.models.surgery.input_channels import for_bands
-from pixelwise.models.surgery.weight_transplant import transplant
+from pixelwise.models.surgery.weight_transplant import NORMALISATION, Transplant, fits, transplant
 from pixelwise.models.weights.imagenet import load_imagenet, load_imagenet_for_hha
 from pixelwise.models.weights.tensor_files import naming
 from pixelwise.training import checkpoint
@@ -53,13 +53,7 @@ def build_net(
     if recipe.crf_layer is not None:
         add_crf(net, classes, CRF_PRESETS[recipe.crf_layer])
     if start is not None:
-        tensors = unfold_batch_norm(start.tensors, net)
-        if statistics is not None:
-            tensors = _fitted(tensors, net)
-        with naming(start.place):
-            report = transplant(tensors, net)
-        if statistics is not None and not start.of_bands:
-            statistics.normalise(net)
+        report = _begin(net, start, statistics)
         note(f"from {recipe.init_from}: {report}")
         if recipe.backbone_weights == "none" and any(name.startswith("backbone.") for name in report.left):
             raise TrainingError(
@@ -73,13 +67,44 @@ def build_net(
     return net.to(memory_format=torch.channels_last)
 
 
+def _begin(net: SegmentationNet, start: Start, statistics: BandStatistics | None) -> Transplant:
+    """Copy the tensors of the start that fit into the net."""
+    tensors = unfold_batch_norm(start.tensors, net)
+    if statistics is not None:
+        tensors = _fitted(tensors, net)
+    tensors = _without_foreign_normalisation(tensors, net)
+    with naming(start.place):
+        report = transplant(tensors, net)
+    if statistics is not None and not start.of_bands and "std" in tensors:
+        net.std.fill_(float(tensors["std"].mean()))
+        statistics.normalise(net)
+    return report
+
+
+def _without_foreign_normalisation(
+    tensors: Mapping[str, torch.Tensor], net: SegmentationNet
+) -> dict[str, torch.Tensor]:
+    """The tensors without the mean and deviation of pixels, unless all of the backbone, or of the stream's
+    with two, is among them: those of the net go with the weights that it has.
+    """
+    kept, places = dict(tensors), net.state_dict()
+    for module in (name for name, part in net.named_modules() if isinstance(part, SegmentationNet)):
+        stream = f"{module}." if module else ""
+        trunk = [name for name in places if name.startswith(f"{stream}backbone.")]
+        numbers = [f"{stream}{name}" for name in NORMALISATION]
+        whole = all(name in tensors and fits(tensors[name], places[name]) for name in trunk)
+        if not whole or any(name not in tensors for name in numbers):
+            kept = {name: tensor for name, tensor in kept.items() if name not in numbers}
+    return kept
+
+
 def _fitted(tensors: Mapping[str, torch.Tensor], net: SegmentationNet) -> dict[str, torch.Tensor]:
     """The tensors, with filters of colours fitted to the bands of the net."""
     places = net.state_dict()
 
     def fitted(name: str, tensor: torch.Tensor) -> torch.Tensor:
         place = places.get(name)
-        of_colours = tensor.ndim == 4 and tensor.shape[1] == 3 and name not in ("mean", "std")
+        of_colours = tensor.ndim == 4 and tensor.shape[1] == 3 and name not in NORMALISATION
         if not of_colours or place is None or place.ndim != 4 or place.shape[1] == 3:
             return tensor
         return for_bands(tensor, place.shape[1])

@@ -11,6 +11,7 @@ from pixelwise.core.errors import EXTRAS, MissingExtraError, TrainingError
 from pixelwise.inference.model_files.card import with_record
 from pixelwise.inference.model_files.model_file import ModelInfo, bundled_names, read_model
 from pixelwise.inference.model_files.onnx_file import checked_metadata
+from pixelwise.models.surgery.weight_transplant import NORMALISATION
 from pixelwise.models.weights.tensor_files import fault_of, read_imported
 from pixelwise.training import checkpoint
 from pixelwise.training.setup.typed_fields import brief
@@ -70,7 +71,7 @@ def _exported(place: str) -> Start:
     elif info.training.get("export") == "int8":
         reason = "is of int8"
     else:
-        tensors = _finite(content, source)
+        tensors = _finite(content, source) | _normalisation(info)
         if info.crf is not None:
             tensors["crf.weights"] = torch.tensor(info.crf.weights)
             tensors["crf.compatibility"] = torch.tensor(info.crf.compatibility)
@@ -79,6 +80,19 @@ def _exported(place: str) -> Start:
         f"{source} {reason}: it does not hold the net's weights as they were trained",
         "name the run folder it was exported from, or a file of float32",
     )
+
+
+def _normalisation(info: ModelInfo) -> dict[str, torch.Tensor]:
+    """The mean and deviation of pixels, by the record: export drops a deviation of 1, and stores it once if
+    it equals the mean. Empty if the record does not have both.
+    """
+    numbers = {name: info.preprocessing.get(name) for name in NORMALISATION}
+    try:
+        found = {name: torch.tensor(values, dtype=torch.float32) for name, values in numbers.items()}
+    except (TypeError, ValueError, RuntimeError):
+        return {}
+    fine = all(values.ndim == 1 and values.isfinite().all() for values in found.values())
+    return {name: values.view(1, -1, 1, 1) for name, values in found.items()} if fine else {}
 
 
 def _finite(content: bytes, source: str) -> dict[str, torch.Tensor]:
