@@ -1,7 +1,7 @@
 """Runs that start from exported models."""
 
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +12,13 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 from squares_runs import run_squares
+from torch import nn
 
 from pixelwise import export, load
+from pixelwise.core.classes import Classes
 from pixelwise.core.errors import MissingExtraError, ModelError, TrainingError
 from pixelwise.exporting.onnx import export_onnx
+from pixelwise.inference.model_files.model_file import ModelInfo
 from pixelwise.models.layers.frozen_batch_norm import fold_batch_norm
 from pixelwise.models.surgery.input_channels import for_bands
 from pixelwise.training.recipe import Recipe
@@ -137,7 +140,7 @@ def test_a_folder_of_a_model_s_name_is_the_run(tmp_path: Path, monkeypatch: pyte
         start_of("default")
 
 
-def test_what_cannot_be_a_start_is_refused(tmp_path: Path, squares: Path) -> None:
+def test_what_cannot_be_a_start_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="init_from=defualt: there is no such run folder") as wrong:
         start_of("defualt")
     assert "default" in str(wrong.value.hint)
@@ -149,12 +152,56 @@ def test_what_cannot_be_a_start_is_refused(tmp_path: Path, squares: Path) -> Non
     int8 = Path(__file__).parents[3] / "src/pixelwise/bundled/default.int8.onnx"
     with pytest.raises(TrainingError, match=r"default\.int8\.onnx is of int8"):
         start_of(str(int8))
-    learnt = ("backbone=resnet10t", "backbone_weights=none", "skips=8", "context=8", "hidden=0")
-    run_squares(squares, tmp_path / "run", *learnt, "steps=1", "workers=0", "batch_norm=train")
-    net, info = load_run(tmp_path / "run")
-    export_onnx(net, info, tmp_path / "learnt.onnx")
-    with pytest.raises(TrainingError, match=r"learnt\.onnx .*batch_norm=train"):
-        start_of(str(tmp_path / "learnt.onnx"))
+
+
+def exported(path: Path, *settings: str) -> Recipe:
+    """The export of a net that has not learnt, and a recipe that starts from it."""
+    small = ("context=8", "hidden=0", "crop=65", "batch_size=2", "long_side=80", "backbone_weights=none")
+    recipe = Recipe("r", "d").override([*small, *settings])
+    torch.manual_seed(0)
+    net = build_net(recipe, 2).eval()
+    for parameter in net.parameters():  # those at their start are equal, and files hold equal ones once
+        nn.init.normal_(parameter, std=0.05)
+    fold_batch_norm(net)
+    info = ModelInfo("m", Classes.named(["a", "b"]), 80, training={"recipe": asdict(recipe)})
+    export_onnx(net, info, path)
+    return recipe.override([f"init_from={path}"])
+
+
+def test_an_export_with_normalisations_merged_into_other_layers_is_refused(tmp_path: Path) -> None:
+    recipe = exported(tmp_path / "learnt.onnx", "backbone=resnet10t", "batch_norm=train", "skips=8")
+    for norm in ("train", "frozen"):
+        with pytest.raises(TrainingError, match=r"learnt\.onnx was trained with batch_norm=train"):
+            build_net(recipe.override([f"batch_norm={norm}"]), 2)
+
+
+@pytest.mark.parametrize("norm", ["train", "frozen"])
+def test_an_export_that_lacks_tensors_of_the_backbone_is_refused_with_the_reason(
+    tmp_path: Path, norm: str
+) -> None:
+    """ConvNeXt has no batch normalisation; its linear layers are transposed in the file."""
+    recipe = exported(tmp_path / "next.onnx", "backbone=test_convnext", f"batch_norm={norm}")
+    torch.save(timm.create_model("test_convnext").state_dict(), tmp_path / "weights.pth")
+    for weights in ("none", str(tmp_path / "weights.pth")):
+        with pytest.raises(
+            TrainingError, match=r"next\.onnx lacks \d+ tensors of the backbone, such as"
+        ) as lost:
+            build_net(recipe.override([f"backbone_weights={weights}", "batch_norm=train"]), 2)
+        assert lost.value.hint == "name the run folder it was exported from"
+
+
+def test_an_export_without_batch_normalisation_is_a_start_whatever_batch_norm_said(tmp_path: Path) -> None:
+    recipe = exported(tmp_path / "vgg.onnx", "backbone=vgg11", "batch_norm=train")
+    net = build_net(recipe, 2)
+    expected = start_of(str(tmp_path / "vgg.onnx")).tensors
+    for name, tensor in net.state_dict().items():
+        assert torch.equal(tensor.reshape(-1), expected[name].reshape(-1)), name
+
+
+def test_biases_before_frozen_normalisations_are_not_missing(tmp_path: Path) -> None:
+    """VGG's convolutions have biases, which export adds to the normalisations behind them."""
+    recipe = exported(tmp_path / "vgg.onnx", "backbone=vgg11_bn", "batch_norm=frozen")
+    assert any(name.endswith("conv.bias") for name in build_net(recipe, 2).state_dict())
 
 
 def test_damaged_weights_are_refused(tmp_path: Path) -> None:

@@ -39,8 +39,8 @@ class FrozenBatchNormConv2d(nn.Module):
         return self.conv.weight * gain[:, None, None, None], bias
 
     def unfolded(self, weight: torch.Tensor, bias: torch.Tensor) -> dict[str, torch.Tensor]:
-        """The state with which `effective` gives this weight (O, I, h, w) and bias (O,). Statistics stay, and
-        so does the scale, except where it is close to 0.
+        """The state with which `effective` gives this weight (O, I, h, w) and bias (O,). Statistics and the
+        convolution's own bias stay, and so does the scale, except where it is close to 0.
         """
         largest = self.scale.abs().max()
         scale = torch.where(self.scale.abs() > 1e-3 * largest, self.scale, largest.clamp(min=1e-3))
@@ -49,6 +49,8 @@ class FrozenBatchNormConv2d(nn.Module):
         if self.conv.bias is not None:
             shift = shift - self.conv.bias * gain
         state = {"conv.weight": weight / gain[:, None, None, None], "scale": scale, "shift": shift}
+        if self.conv.bias is not None:
+            state["conv.bias"] = self.conv.bias
         return state | {"running_mean": self.running_mean, "running_var": self.running_var}
 
 
@@ -137,6 +139,12 @@ def freeze_batch_norm(net: nn.Module, example: torch.Tensor) -> int:
     for name, norm in left.items():
         net.set_submodule(name, nn.Sequential(FrozenBatchNorm2d(norm), *_behind(norm)))
     return len(pairs) + len(left)
+
+
+def has_batch_norm(net: nn.Module) -> bool:
+    """Whether any layer normalises over batches, or did so before it was frozen."""
+    kinds = (nn.BatchNorm2d, FrozenBatchNormConv2d, FrozenBatchNorm2d)
+    return any(isinstance(module, kinds) for module in net.modules())
 
 
 def _behind(norm: nn.BatchNorm2d) -> list[nn.Module]:

@@ -15,7 +15,11 @@ from pixelwise.core.types import BANDS, IMAGE
 from pixelwise.crf.presets import PRESETS as CRF_PRESETS
 from pixelwise.data.spec import without_folders
 from pixelwise.inference.model_files.model_file import ModelInfo
-from pixelwise.models.layers.frozen_batch_norm import freeze_batch_norm, unfold_batch_norm
+from pixelwise.models.layers.frozen_batch_norm import (
+    freeze_batch_norm,
+    has_batch_norm,
+    unfold_batch_norm,
+)
 from pixelwise.models.nets.fcn import HHA_MEAN
 from pixelwise.models.nets.segmentation_net import OneHead, SegmentationNet
 from pixelwise.models.registry import create, entry_of
@@ -27,7 +31,8 @@ from pixelwise.training import checkpoint
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.setup.band_statistics import BandStatistics
 from pixelwise.training.setup.crf_layer import add_crf
-from pixelwise.training.setup.start import Start, start_of
+from pixelwise.training.setup.start import Start, start_of, trunk_of
+from pixelwise.training.setup.typed_fields import brief
 
 
 def build_net(
@@ -53,9 +58,13 @@ def build_net(
     if recipe.crf_layer is not None:
         add_crf(net, classes, CRF_PRESETS[recipe.crf_layer])
     if start is not None:
-        report = _begin(net, start, statistics)
+        tensors = unfold_batch_norm(start.tensors, net)
+        if statistics is not None:
+            tensors = _fitted(tensors, net)
+        _expect_as_trained(net, recipe, start, tensors)
+        report = _begin(net, tensors, start.place, None if start.of_bands else statistics)
         note(f"from {recipe.init_from}: {report}")
-        if recipe.backbone_weights == "none" and any(name.startswith("backbone.") for name in report.left):
+        if recipe.backbone_weights == "none" and any(map(_of_backbone, report.left)):
             raise TrainingError(
                 f"{recipe.init_from} has no weights for all of the backbone, and backbone_weights=none "
                 "leaves the rest random",
@@ -67,15 +76,19 @@ def build_net(
     return net.to(memory_format=torch.channels_last)
 
 
-def _begin(net: SegmentationNet, start: Start, statistics: BandStatistics | None) -> Transplant:
-    """Copy the tensors of the start that fit into the net."""
-    tensors = unfold_batch_norm(start.tensors, net)
-    if statistics is not None:
-        tensors = _fitted(tensors, net)
+def _begin(
+    net: SegmentationNet,
+    tensors: Mapping[str, torch.Tensor],
+    place: str,
+    statistics: BandStatistics | None,
+) -> Transplant:
+    """Copy the tensors that fit into the net. `statistics`: of bands, if the tensors were not learnt from
+    such.
+    """
     tensors = _without_foreign_normalisation(tensors, net)
-    with naming(start.place):
+    with naming(place):
         report = transplant(tensors, net)
-    if statistics is not None and not start.of_bands and "std" in tensors:
+    if statistics is not None and "std" in tensors:
         net.std.fill_(float(tensors["std"].mean()))
         statistics.normalise(net)
     return report
@@ -114,16 +127,43 @@ def _fitted(tensors: Mapping[str, torch.Tensor], net: SegmentationNet) -> dict[s
 
 def _batch_norm_at_start(recipe: Recipe, start: Start | None) -> str:
     """The batch_norm for building the net, so that its layers have the names of the run it starts from. It is
-    frozen afterwards if the recipe says so. Raises TrainingError for folded layers that should be trained.
+    frozen afterwards if the recipe says so.
     """
     if start is None or start.batch_norm is None or "batch_norm" not in entry_of(recipe.net).settings:
         return recipe.batch_norm
-    if start.batch_norm == "frozen" and recipe.batch_norm != "frozen":
-        raise TrainingError(
-            f"{start.place} was trained with batch_norm=frozen; its folded statistics cannot be trained",
-            "set batch_norm=frozen",
-        )
     return start.batch_norm
+
+
+def _expect_as_trained(
+    net: SegmentationNet, recipe: Recipe, start: Start, tensors: Mapping[str, torch.Tensor]
+) -> None:
+    """Raise TrainingError if the start holds other weights than those of its training: normalisations that
+    are merged into other layers or, of this backbone, tensors that export changed.
+    """
+    if start.batch_norm is not None and has_batch_norm(net):
+        if start.exported is not None and start.batch_norm != "frozen":
+            raise TrainingError(
+                f"{start.place} was trained with batch_norm={brief(start.batch_norm)}, which export merges "
+                "into other layers: it does not hold the net's weights as they were trained",
+                "name the run folder it was exported from",
+            )
+        if start.batch_norm == "frozen" and recipe.batch_norm != "frozen":
+            raise TrainingError(
+                f"{start.place} was trained with batch_norm=frozen; its folded statistics cannot be trained",
+                "set batch_norm=frozen",
+            )
+    missing = [name for name in net.state_dict() if _of_backbone(name) and name not in tensors]
+    if missing and start.exported == trunk_of(dataclasses.asdict(recipe)):
+        raise TrainingError(
+            f"{start.place} lacks {len(missing)} tensors of the backbone, such as {missing[0]}: export "
+            "changes some layers' weights, and stores equal ones once",
+            "name the run folder it was exported from",
+        )
+
+
+def _of_backbone(name: str) -> bool:
+    """Whether a tensor is of the backbone, or of one of two."""
+    return ".backbone." in f".{name}"
 
 
 def _net_of(recipe: Recipe, classes: int, weights: str, channels: int) -> SegmentationNet:

@@ -11,10 +11,10 @@ from pixelwise.core.errors import EXTRAS, MissingExtraError, TrainingError
 from pixelwise.inference.model_files.card import with_record
 from pixelwise.inference.model_files.model_file import ModelInfo, bundled_names, read_model
 from pixelwise.inference.model_files.onnx_file import checked_metadata
+from pixelwise.models.registry import find
 from pixelwise.models.surgery.weight_transplant import NORMALISATION
 from pixelwise.models.weights.tensor_files import fault_of, read_imported
 from pixelwise.training import checkpoint
-from pixelwise.training.setup.typed_fields import brief
 
 _NET, _HALF = "net.", "_half"
 """Begin and end of the names that export gives to a net's tensors, the latter to those stored as float16."""
@@ -24,7 +24,8 @@ _NET, _HALF = "net.", "_half"
 class Start:
     """`batch_norm`: that of the run, or None for a file of import-caffe. `of_bands`: the net takes bands, and
     its statistics belong to its weights. `learnt_from`: fingerprints (core/fingerprints.py) of the
-    pictures that the weights were learnt from.
+    pictures that the weights were learnt from. `exported`: the trunk of an exported model, as `trunk_of`
+    names it: such files lack tensors that export changed.
     """
 
     place: str
@@ -32,6 +33,7 @@ class Start:
     batch_norm: str | None
     of_bands: bool = False
     learnt_from: str = ""
+    exported: str | None = None
 
 
 def start_of(place: str) -> Start:
@@ -63,11 +65,8 @@ def _exported(place: str) -> Start:
     content, source = read_model(place)
     info = with_record(ModelInfo.from_metadata(checked_metadata(content, source), source), place)
     recipe = info.training.get("recipe")
-    norm = recipe.get("batch_norm", "frozen") if isinstance(recipe, dict) else None
-    if norm is None:
+    if not isinstance(recipe, dict):
         reason = "is not from a training run of pixelwise"
-    elif norm != "frozen":
-        reason = f"was trained with batch_norm={brief(str(norm))}, which export merges into other layers"
     elif info.training.get("export") == "int8":
         reason = "is of int8"
     else:
@@ -75,11 +74,21 @@ def _exported(place: str) -> Start:
         if info.crf is not None:
             tensors["crf.weights"] = torch.tensor(info.crf.weights)
             tensors["crf.compatibility"] = torch.tensor(info.crf.compatibility)
-        return Start(place, tensors, norm, info.bands is not None, info.learnt_from)
+        norm = str(recipe.get("batch_norm", "frozen"))
+        return Start(place, tensors, norm, info.bands is not None, info.learnt_from, trunk_of(recipe))
     raise TrainingError(
         f"{source} {reason}: it does not hold the net's weights as they were trained",
         "name the run folder it was exported from, or a file of float32",
     )
+
+
+def trunk_of(recipe: Mapping[str, object]) -> str:
+    """The trunk of a recipe's net: equal ones have tensors of equal names."""
+    entry = find(str(recipe.get("net")))
+    if entry is None or "backbone" in entry.settings:
+        return str(recipe.get("backbone"))
+    trunk = str(entry.trunk)
+    return trunk if trunk.startswith("vgg") else f"{trunk} of {recipe.get('origin')}"
 
 
 def _normalisation(info: ModelInfo) -> dict[str, torch.Tensor]:
