@@ -18,8 +18,10 @@ from tiny_model import tiny_info, tiny_model
 from torch import nn
 
 import pixelwise
+from pixelwise.cli.export_report import show
 from pixelwise.core.classes import Classes
 from pixelwise.core.errors import DataError, ImageError, ModelError
+from pixelwise.exporting.metadata import redescribed
 from pixelwise.exporting.torchscript import torchscript_content
 from pixelwise.inference.engines.model_failures import failed
 from pixelwise.inference.engines.openvino import OpenVinoEngine
@@ -273,6 +275,55 @@ def test_an_export_never_overwrites_its_source(
     with pytest.raises(ModelError, match=rf"{name} would be overwritten .*\n.*choose another --output"):
         pixelwise.export(name, **options)  # type: ignore[arg-type]
     assert Path("model.onnx").read_bytes() == model_path.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def reduced(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The tiny model in int8 and float16, and the first one without a record of it, as of `wrap`."""
+    root = tmp_path_factory.mktemp("reduced")
+    full = root / "full.onnx"
+    full.write_bytes(tiny_model())
+    half = pixelwise.export(full, root / "float16.onnx", precision="float16").path
+    small = pixelwise.export(full, root / "int8.onnx", precision="int8", calibration=photos / "images").path
+    (root / "wrapped.onnx").write_bytes(redescribed(small.read_bytes(), tiny_info()))
+    return {"float16": half, "int8": small, "wrapped": root / "wrapped.onnx"}
+
+
+@pytest.mark.parametrize("precision", ["int8", "float16"])
+@pytest.mark.parametrize("kind", ["int8", "float16", "wrapped"])
+def test_reduced_models_are_not_reduced_again(
+    reduced: dict[str, Path], tmp_path: Path, photos: Path, kind: str, precision: str
+) -> None:
+    calibration = photos / "images" if precision == "int8" else None
+    of = "float16" if kind == "float16" else "int8"
+    with pytest.raises(ModelError, match=rf"{kind}\.onnx is of {of} already") as refused:
+        pixelwise.export(reduced[kind], tmp_path / "again.onnx", precision=precision, calibration=calibration)
+    assert refused.value.hint == "export from the run folder or the float32 file"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["int8", "float16", "wrapped"])
+def test_a_copy_of_a_reduced_model_says_what_it_is(
+    reduced: dict[str, Path], tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    of = "float16" if kind == "float16" else "int8"
+    made = pixelwise.export(reduced[kind], tmp_path / "copy.onnx", "other")
+    assert (made.precision, made.deviation) == (of, None)
+    assert pixelwise.load(made.path).info.training["export"] == of
+    show(made)
+    assert f"copy.onnx: 0.0 MB; onnx in {of}\n" in capsys.readouterr().out
+
+
+def test_a_fault_of_the_file_that_is_tried_out_names_the_file_asked_for(
+    model_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(candidate: Path) -> None:
+        raise ModelError(f"{candidate} failed")
+
+    monkeypatch.setattr("pixelwise.workflows.exporting._loaded", failing)
+    with pytest.raises(ModelError) as failed:
+        pixelwise.export(model_path, tmp_path / "small.onnx", precision="float16")
+    assert failed.value.message == f"{tmp_path / 'small.onnx'} failed"
 
 
 def test_torchscript_is_not_made_from_a_model_file(model_path: Path, tmp_path: Path) -> None:

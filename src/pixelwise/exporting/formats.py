@@ -39,11 +39,12 @@ FORMATS: Final = {
 
 @contextmanager
 def called(candidate: Path, place: Path) -> Iterator[None]:
-    """Let a ModelError on the file that is tried name the one that was asked for."""
+    """Let a ModelError on the files that are tried name those that were asked for."""
     try:
         yield
     except ModelError as problem:
-        raise ModelError(problem.message.replace(str(candidate), str(place)), problem.hint) from problem
+        message = problem.message.replace(str(candidate.with_suffix("")), str(place.with_suffix("")))
+        raise ModelError(message, problem.hint) from problem
 
 
 def chosen_format(output: Path | None, name: str | None, precision: str) -> tuple[Format, Path]:

@@ -16,6 +16,36 @@ from pixelwise.exporting.metadata import with_metadata
 from pixelwise.inference.engines.contract import Inputs
 from pixelwise.inference.model_files.model_file import ModelInfo
 
+_INT8_OPERATORS = frozenset(
+    (
+        *("ConvInteger", "DequantizeLinear", "MatMulInteger", "QGemm"),
+        *("QLinearConv", "QLinearMatMul", "QuantizeLinear"),
+    )
+)
+
+
+def precision_of(content: bytes, info: ModelInfo) -> str:
+    """What a model file computes in, float32, float16 or int8: by its graph, then by its record. Weights that
+    are stored in float16 and cast to float32 are of float32.
+    """
+    try:
+        from onnx import TensorProto, load_from_string
+    except ModuleNotFoundError as error:
+        if error.name not in EXTRAS:
+            raise
+        raise MissingExtraError(error.name) from None
+    graph = load_from_string(content).graph
+    if any(node.op_type in _INT8_OPERATORS for node in graph.node):
+        return "int8"
+    halves = {tensor.name for tensor in graph.initializer if tensor.data_type == TensorProto.FLOAT16}
+    for node in graph.node:
+        casts = node.op_type == "Cast"
+        to_half = casts and any(entry.i == TensorProto.FLOAT16 for entry in node.attribute)
+        if to_half or (not casts and halves & set(node.input)):
+            return "float16"
+    recorded = info.training.get("export")
+    return str(recorded) if recorded in ("float16", "int8") else "float32"
+
 
 def to_float16(content: bytes, info: ModelInfo) -> bytes:
     """The model with weights and arithmetic in float16; pixels and scores keep their types."""
@@ -35,7 +65,7 @@ def to_int8(content: bytes, info: ModelInfo, pictures: Sequence[Channel]) -> byt
     """
     if not pictures:
         raise ValueError("int8 needs pictures to calibrate on, got none")
-    with _tools("int8"), TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder, _tools("int8", folder):
         import onnx
         from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
         from onnxruntime.quantization.shape_inference import quant_pre_process
@@ -117,8 +147,8 @@ def _upsampling_of_scores(graph: Any) -> list[str]:
 
 
 @contextmanager
-def _tools(precision: str) -> Iterator[None]:
-    """Quiet tools, whose errors become ModelError."""
+def _tools(precision: str, folder: str | None = None) -> Iterator[None]:
+    """Quiet tools, whose errors become ModelError. `folder`: of their own files, which no message names."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
@@ -130,7 +160,8 @@ def _tools(precision: str) -> Iterator[None]:
     except (MissingExtraError, ModelError):
         raise
     except Exception as problem:  # the tools raise many kinds
-        reason = printable(" ".join(str(problem).split()))[:200] or type(problem).__name__
+        text = str(problem) if folder is None else str(problem).replace(f"{folder}/", "")
+        reason = printable(" ".join(text.split()))[:200] or type(problem).__name__
         raise ModelError(f"the model cannot be converted to {precision}: {reason}") from problem
     finally:
         logging.disable(before)

@@ -36,12 +36,13 @@ if TYPE_CHECKING:
 class Exported:
     """A model file.
 
-    deviation: of its scores from the net's, relative to their spread; None for int8, which `changed` judges.
-    steps of `planned` is how long the net had learnt; None for nets that are not from a run. is_best: it is
-    the best net by the held-out pictures and not the last. bytes: the size of all files. pictures: how many
-    it was calibrated on; changed: the share of their pixels that have another label than in float32.
-    mean_iou: in float32 and in the file's precision, on `images` of the data that was given, of which the
-    model learnt from `in_training`, None if that is not known.
+    precision: what the file computes in; that of a model file which was of float16 or int8 stays.
+    deviation: of its scores from the net's, relative to their spread; None for int8, which `changed` judges,
+    and for a model file that was not of float32. steps of `planned` is how long the net had learnt; None for
+    nets that are not from a run. is_best: it is the best net by the held-out pictures and not the last.
+    bytes: the size of all files. pictures: how many it was calibrated on; changed: the share of their pixels
+    that have another label than in float32. mean_iou: in float32 and in the file's precision, on `images` of
+    the data that was given, of which the model learnt from `in_training`, None if that is not known.
     """
 
     path: Path
@@ -87,8 +88,8 @@ def export(
     split: labelled pictures on which the mean IoU of float32 and of the file is measured.
 
     Raises ValueError for a format, precision or ending that does not fit, and for a head of anything but a
-    run; ModelError for a model that cannot be converted, or whose own file would be overwritten; DataError if
-    there are no pictures to calibrate on.
+    run; ModelError for a model that cannot be converted, such as one of int8 to float16, or whose own file
+    would be overwritten; DataError if there are no pictures to calibrate on.
     """
     form, place = chosen_format(None if output is None else Path(output), format, precision)
     if (precision == "int8") != (calibration is not None):
@@ -104,9 +105,16 @@ def export(
         raise ModelError(f"{place} is a folder", f"name the file to write, such as model{place.suffix}")
     expect_kept(Path(run), form.files(place), ModelError)
     source = _source(run, head)
+    own = source.precision
+    if own != "float32" and precision != "float32":
+        raise ModelError(
+            f"{source.name} is of {own} already: expected a model in float32 to make {precision} from",
+            "export from the run folder or the float32 file",
+        )
     longest = source.info.long_side if long_side is None else long_side
     info = replace(source.info, name=name or source.info.name, long_side=longest)
-    info = info if precision == "float32" else replace(info, training={**info.training, "export": precision})
+    kept = own if precision == "float32" else precision
+    info = info if kept == "float32" else replace(info, training={**info.training, "export": kept})
     made = _converted(source, info, form.name, precision, calibration)
     with TemporaryDirectory() as folder:
         candidate = Path(folder) / place.name
@@ -124,7 +132,7 @@ def export(
         planned=source.planned,
         is_best=source.is_best,
         format=form.name,
-        precision=precision,
+        precision=kept,
         bytes=sum(map(len, paths.values())),
         **figures,
     )
@@ -132,7 +140,7 @@ def export(
 
 @dataclass(frozen=True)
 class _Source:
-    """A trained net, or the content of a model file."""
+    """A trained net, or the content of a model file. precision: what it computes in. name: in messages."""
 
     net: "SegmentationNet | None"
     content: bytes
@@ -140,6 +148,8 @@ class _Source:
     steps: int | None = None
     planned: int | None = None
     is_best: bool = False
+    precision: str = "float32"
+    name: str = "the model in float32"
 
 
 def _source(run: str | Path, head: str | None) -> _Source:
@@ -150,7 +160,10 @@ def _source(run: str | Path, head: str | None) -> _Source:
     if is_file:
         content, source = read_model(run)
         info = ModelInfo.from_metadata(checked_metadata(content, source), source)
-        return _Source(None, content, with_record(info, run))
+        from pixelwise.exporting.reduced_precision import precision_of
+
+        form = precision_of(content, info)
+        return _Source(None, content, with_record(info, run), precision=form, name=source)
     from pixelwise.models.layers.frozen_batch_norm import fold_batch_norm
     from pixelwise.models.surgery.border_rows import narrow_borders
 
@@ -203,7 +216,7 @@ def _converted(
         from pixelwise.exporting.onnx import onnx_content
 
         content, found = onnx_content(source.net, info, half_weights=form == "onnx" or precision != "float32")
-    engine = OnnxEngine(content, 1, "the model in float32")
+    engine = OnnxEngine(content, 1, source.name)
     recorded = None
     if calibration is not None:
         from pixelwise.exporting.reduced_precision import to_int8
@@ -253,7 +266,7 @@ def _figures(made: _Converted, source: _Source, candidate: Path, precision: str)
     found = deviation(_net_of(made.before).scores, after.scores, pictures)
     if precision == "float32":
         expect_small(found)
-    return {"deviation": max(found, made.deviation or 0.0)}
+    return {"deviation": max(found, made.deviation or 0.0) if source.precision == "float32" else None}
 
 
 def _loaded(candidate: Path) -> Predictor:
