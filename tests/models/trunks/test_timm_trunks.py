@@ -33,6 +33,34 @@ def test_weights_of_a_classifier_file_reach_the_trunk(tmp_path: Path, suffix: st
     assert all(torch.equal(own[name], classifier.state_dict()[name]) for name in own)
 
 
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+@pytest.mark.parametrize("classes", [10, 0])
+@pytest.mark.parametrize("name", [TINY, "test_resnet", "test_convnext", "test_vit"])
+def test_the_head_of_a_classifier_does_not_matter(
+    tmp_path: Path, name: str, classes: int, suffix: str
+) -> None:
+    """Weights of one's own classes, or of a trunk alone."""
+    torch.manual_seed(1)
+    state = timm.create_model(name, num_classes=classes).state_dict()
+    path = tmp_path / f"own{suffix}"
+    if suffix == ".pth":
+        torch.save({f"module.{key}": tensor for key, tensor in state.items()}, path)
+    else:
+        save_file(state, path)
+    trunk = backbone(name, str(path)).trunk.state_dict()
+    found = {key.replace(".", "_").removeprefix("model_"): tensor for key, tensor in trunk.items()}
+    expected = {key.replace(".", "_"): tensor for key, tensor in state.items()}
+    assert len(found) > 20
+    assert all(torch.equal(tensor, expected[key]) for key, tensor in found.items())
+
+
+def test_weights_of_another_classifier_are_refused_by_the_usual_one(tmp_path: Path) -> None:
+    state = timm.create_model("test_resnet", num_classes=10).state_dict()
+    torch.save({**state, "conv1.0.weight": torch.zeros(1, 3, 3, 3)}, tmp_path / "other.pth")
+    with pytest.raises(ModelError, match=r"other\.pth: conv1\.0\.weight is .* but the weights' .* is \(1, 3"):
+        backbone("test_resnet", str(tmp_path / "other.pth"))
+
+
 def test_packaged_weights_are_checked_and_give_sensible_features() -> None:
     assert packaged_weights("efficientnet_lite2").name.endswith(".pth")
     trunk = backbone("efficientnet_lite2", "package")

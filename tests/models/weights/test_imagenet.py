@@ -143,6 +143,54 @@ def test_fc6_and_fc7_are_decimated_for_deeplab(tmp_path: Path, vgg16: dict[str, 
     assert torch.equal(net.fc7.bias, fc7[::4, 0])
 
 
+def with_classifier(
+    vgg16: dict[str, torch.Tensor], fc6: tuple[int, int], fc7: tuple[int, int], biases: int
+) -> dict[str, torch.Tensor]:
+    """The weights with linear layers of these shapes."""
+    layers = {"classifier.0.weight": torch.ones(fc6), "classifier.3.weight": torch.ones(fc7)}
+    return {**vgg16, **layers, **{f"classifier.{n}.bias": torch.ones(biases) for n in (0, 3)}}
+
+
+MISFITS = [
+    pytest.param((16, 512), (16, 16), 16, id="behind a global average"),
+    pytest.param((16, 1000), (16, 16), 16, id="no square of taps"),
+    pytest.param((15, 512 * 49), (15, 15), 15, id="no multiple of the filters"),
+    pytest.param((16, 512 * 49), (16, 8), 16, id="fc7 on other filters"),
+    pytest.param((16, 512 * 49), (16, 16), 8, id="biases of other filters"),
+]
+
+
+@pytest.mark.parametrize(("fc6", "fc7", "biases"), MISFITS)
+def test_a_classifier_that_does_not_fit_is_refused_by_deeplab_and_left_out_by_fcn(
+    tmp_path: Path,
+    vgg16: dict[str, torch.Tensor],
+    capsys: pytest.CaptureFixture[str],
+    fc6: tuple[int, int],
+    fc7: tuple[int, int],
+    biases: int,
+) -> None:
+    path = tmp_path / "v.safetensors"
+    save_file(with_classifier(vgg16, fc6, fc7, biases), path)
+    with pytest.raises(ModelError, match=r"v\.safetensors: expected fc6 .* and fc7") as refused:
+        load_imagenet(deeplab("large_fov", filters=4), path)
+    assert "or one without these layers" in str(refused.value.hint)
+    report = load_imagenet(fcn("vgg16", 32, filters=16), path)
+    assert {"fc6.weight", "fc6.bias", "fc7.weight", "fc7.bias"} <= set(report.left)
+    assert f"{path}: fc6 and fc7 are left out" in capsys.readouterr().err
+
+
+def test_filters_of_other_channels_than_colour_are_refused(
+    tmp_path: Path, vgg16: dict[str, torch.Tensor]
+) -> None:
+    path = tmp_path / "v.safetensors"
+    save_file({**vgg16, "features.0.weight": torch.ones(64, 4, 3, 3)}, path)
+    for net in (fcn("vgg16", 32, filters=8), deeplab("large_fov", filters=8)):
+        with pytest.raises(
+            ModelError, match=r"v\.safetensors: .* is \(64, 4, 3, 3\), expected .* 3 channels"
+        ):
+            load_imagenet(net, path)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("variant", "taps"), [("large_fov", [0, 2, 5]), ("4x4", [0, 2, 3, 5])])
 def test_deeplab_on_alexnet_takes_the_classifier_it_stands_on(

@@ -98,9 +98,10 @@ def backbone(name: str, weights: str = "none", output_stride: int = 32, in_chann
     """The trunk `name` of timm with atrous convolution to `output_stride` (8, 16 or 32).
 
     `weights`: "package" (an installed package that carries them), "timm" (downloaded by timm), "none"
-    (random), or a file with the classifier's tensors by timm's names or in its order. Those of the first
-    layer are fitted to `in_channels` by for_bands. Raises ModelError if timm does not know the name, the
-    weights do not fit, or the backbone is not suitable for segmentation.
+    (random), or a file with the classifier's tensors by timm's names or in its order, of any number of
+    classes or without a head. Those of the first layer are fitted to `in_channels` by for_bands. Raises
+    ModelError if timm does not know the name, the weights do not fit, or the backbone is not suitable for
+    segmentation.
     """
     try:
         import timm
@@ -119,17 +120,41 @@ def backbone(name: str, weights: str = "none", output_stride: int = 32, in_chann
     mean, std = list(config["mean"]), list(config["std"])
     if weights not in ("timm", "none"):
         file = packaged_weights(name) if weights == "package" else Path(weights)
-        classifier = timm.create_model(name, **options)
         tensors = read_tensors(file)
         with naming(file):
-            load_by_order(classifier, tensors)
-            _copy_by_name(classifier, trunk)
+            _copy_by_name(_classifier(name, tensors, options), trunk)
         if "efficientnet_lite" in name:
             mean, std = [127 / 255] * 3, [128 / 255] * 3
     if in_channels != 3:
         trunk = _for_bands(trunk, name, in_channels, {**options, **more})
         mean, std = ([sum(values) / 3] * in_channels for values in (mean, std))
     return Backbone(trunk, _levels(trunk), [255 * m for m in mean], [255 * s for s in std], layout)
+
+
+def _classifier(name: str, tensors: Mapping[str, torch.Tensor], options: Mapping[str, Any]) -> nn.Module:
+    """timm's classifier with these tensors: of its usual number of classes, of another, or without the head,
+    which no segmentation net needs. Raises ModelError, about the usual one, if they fit none.
+    """
+    import timm
+
+    classifier: nn.Module = timm.create_model(name, **options)
+    try:
+        load_by_order(classifier, tensors)
+        return classifier
+    except ModelError as problem:
+        fault = problem
+    config: Any = classifier.pretrained_cfg
+    named = tensors.get(f"{config.get('classifier')}.weight")
+    last = [tensor for tensor in tensors.values() if tensor.ndim][-1:]
+    heads = last if named is None or not named.ndim else [named]
+    for classes in (*map(len, heads), 0):
+        classifier = timm.create_model(name, num_classes=classes, **options)
+        try:
+            load_by_order(classifier, tensors)
+            return classifier
+        except ModelError:
+            continue
+    raise fault
 
 
 def _for_bands(trunk: nn.Module, name: str, bands: int, options: Mapping[str, Any]) -> nn.Module:

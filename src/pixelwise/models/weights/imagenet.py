@@ -10,12 +10,13 @@ from torch import nn
 
 from pixelwise.core.errors import ModelError
 from pixelwise.core.files import sha256_of
+from pixelwise.core.terminal import note
 from pixelwise.models.nets.deeplab import DeepLab
 from pixelwise.models.nets.fcn import FCN, LateFusion
 from pixelwise.models.nets.segmentation_net import TORCHVISION_MEAN, TORCHVISION_STD, SegmentationNet
 from pixelwise.models.surgery.decimation import decimate
 from pixelwise.models.surgery.input_channels import for_bands, with_depth
-from pixelwise.models.surgery.weight_transplant import Transplant, transplant
+from pixelwise.models.surgery.weight_transplant import Transplant, fits, transplant
 from pixelwise.models.trunks.googlenet import INCEPTIONS
 from pixelwise.models.weights.tensor_files import naming, read_imported, read_metadata, read_tensors
 
@@ -77,10 +78,11 @@ def load_imagenet(net: SegmentationNet, source: str | Path, bands: bool = False)
     metadata say that its input is BGR minus a mean comes from Caffe: its first layer is turned to RGB. fc6
     and fc7 become convolutions, decimated for DeepLab; where a file lacks them they begin as VGG's did,
     Gaussian of deviation 0.005, since features of pictures in 0 to 255 are too large for the usual start.
-    What else it lacks stays random. The further channels of early fusion begin as the mean over those of
-    colour, as in the release; with `bands`, see for_bands. Both streams of late fusion begin alike, HHA in
-    the place of BGR, as there. Raises ModelError if the file holds another net or the net is not of
-    torchvision's form.
+    If they do not fit an FCN, both are left out, with a note. What else it lacks stays random. The further
+    channels of early fusion begin as the mean over those of colour, as in the release; with `bands`, see
+    for_bands. Both streams of late fusion begin alike, HHA in the place of BGR, as there. Raises ModelError
+    if the file holds another net, or its classifier cannot be decimated, or the net is not of torchvision's
+    form.
     """
     if isinstance(net, LateFusion):
         load_imagenet_for_hha(net.other, source)
@@ -104,11 +106,19 @@ def load_imagenet(net: SegmentationNet, source: str | Path, bands: bool = False)
     first = next(name for name in net.state_dict() if name.startswith("backbone."))
     if first not in tensors:
         raise ModelError(f"{path} holds another net than {kind}: it has no {first}", _FITTING)
-    colours = tensors[first].flip(1) if bgr else tensors[first]
     channels = net.mean.shape[1]
+    seen = tensors[first].shape[1] if tensors[first].ndim == 4 else 0
+    if seen != 3 and (bands or seen != channels):
+        raise ModelError(
+            f"{path}: {first} is {tuple(tensors[first].shape)}, expected filters of 3 channels",
+            "name a file of a classifier of colour pictures",
+        )
+    colours = tensors[first].flip(1) if bgr else tensors[first]
     tensors[first] = for_bands(colours, channels) if bands else with_depth(colours, channels)
     if isinstance(net, DeepLab):
-        _decimate_classifier(tensors, net)
+        _decimate_classifier(tensors, net, path)
+    else:
+        _drop_classifier_that_misfits(tensors, net, path)
     with naming(path):
         report = transplant(tensors, net)
     for name in ("fc6.weight", "fc7.weight"):
@@ -119,7 +129,9 @@ def load_imagenet(net: SegmentationNet, source: str | Path, bands: bool = False)
         origin = "torchvision" if imported is None else "caffe"
         raise ModelError(
             f"{path} does not fit the trunk: {', '.join(missing)}",
-            f'build FCN-AlexNet and FCN-GoogLeNet for these files with origin="{origin}"',
+            _FITTING
+            if kind.startswith("vgg")
+            else f'build FCN-AlexNet and FCN-GoogLeNet for these files with origin="{origin}"',
         )
     if not bgr:
         net.mean[:, :3] = torch.tensor(mean[:channels]).view(1, -1, 1, 1)
@@ -218,20 +230,44 @@ def _folded(tensors: Tensors, name: str, path: Path) -> tuple[torch.Tensor, torc
     return weight * gain[:, None, None, None], shift - mean * gain
 
 
-def _decimate_classifier(tensors: Tensors, net: DeepLab) -> None:
+_LAYERS = [f"{layer}.{part}" for layer in ("fc6", "fc7") for part in ("weight", "bias")]
+
+
+def _decimate_classifier(tensors: Tensors, net: DeepLab, path: Path) -> None:
     """fc6 and fc7 as this variant has them. Where one is missing, both are dropped: fc7 without the fc6 that
-    it was learnt on says nothing.
+    it was learnt on says nothing. Raises ModelError for layers of shapes that cannot be decimated to these.
     """
-    names = [f"{layer}.{part}" for layer in ("fc6", "fc7") for part in ("weight", "bias")]
-    if any(name not in tensors for name in names):
-        for name in names:
+    if any(name not in tensors for name in _LAYERS):
+        for name in _LAYERS:
             tensors.pop(name, None)
         return
     filters, channels, taps, _ = net.fc6.weight.shape
-    kernel = round((tensors["fc6.weight"][0].numel() / channels) ** 0.5)
-    fc6 = tensors["fc6.weight"].reshape(-1, channels, kernel, kernel)
+    fc6, fc7 = tensors["fc6.weight"], tensors["fc7.weight"]
+    rows = len(fc6) if fc6.ndim > 1 else 0
+    kernel = round((fc6.numel() / max(1, rows * channels)) ** 0.5)
+    square = kernel >= taps and fc6.numel() == rows * channels * kernel**2
+    alike = [len(tensors[name]) if tensors[name].ndim else 0 for name in _LAYERS] == [rows] * 4
+    if not (square and alike and rows and rows % filters == 0 and fc7.numel() == rows * rows):
+        raise ModelError(
+            f"{path}: expected fc6 (O, {channels} * k * k) and fc7 (O, O), k at least {taps} and O a "
+            f"multiple of {filters}, got {tuple(fc6.shape)} and {tuple(fc7.shape)}",
+            f"{_FITTING}, or one without these layers",
+        )
+    fc6, fc7 = fc6.reshape(rows, channels, kernel, kernel), fc7.reshape(rows, rows)
     tensors["fc6.weight"] = decimate(fc6, taps, filters)
-    fc7 = tensors["fc7.weight"].flatten(1)
     tensors["fc7.weight"] = decimate(fc7, None, filters, filters)[:, :, None, None]
     for name in ("fc6.bias", "fc7.bias"):
         tensors[name] = decimate(tensors[name], None, filters)
+
+
+def _drop_classifier_that_misfits(tensors: Tensors, net: FCN, path: Path) -> None:
+    """Drop fc6 and fc7 if one of them does not fit, and say so."""
+    places = net.state_dict()
+    given = [name for name in _LAYERS if name in tensors and name in places]
+    misfits = [name for name in given if not fits(tensors[name], places[name])]
+    if not misfits:
+        return
+    shapes = [tuple(of[misfits[0]].shape) for of in (tensors, places)]
+    note(f"note: {path}: fc6 and fc7 are left out, for {misfits[0]} is {shapes[0]}, not {shapes[1]}")
+    for name in given:
+        del tensors[name]
