@@ -131,6 +131,7 @@ def test_a_width_may_be_an_array_of_no_axes() -> None:
 def test_a_mask_of_truth_values_is_a_map_of_the_labels_0_and_1() -> None:
     image = np.asarray(IMAGE, np.uint8)
     np.testing.assert_array_equal(refine(image, MASK), refine(image, MASK.astype(np.uint8)))
+    assert refine(image, np.zeros_like(MASK)).shape == refine(image, MASK).shape
     np.testing.assert_array_equal(unary_from_labels(MASK, 2), unary_from_labels(MASK.astype(int), 2))
 
 

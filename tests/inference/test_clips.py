@@ -16,7 +16,7 @@ from pixelwise.evaluation.metrics.flicker import flicker
 from pixelwise.inference import clips
 from pixelwise.inference.clips import ClipRefiner, open_clip
 from pixelwise.inference.crf_refiner import MOST_BYTES
-from pixelwise.workflows import refine_video
+from pixelwise.workflows import refine_video, refining
 
 PRESET = PRESETS["deeplab-coco"]
 
@@ -120,6 +120,23 @@ def test_an_interrupted_run_goes_on_with_the_first_frame_that_is_not_finished(
         refine_video(frames, labels, out, frames_apart=1.0)
 
 
+def test_a_run_that_was_interrupted_while_flicker_is_measured_goes_on_there(
+    clip: Moving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames, labels = write(clip, tmp_path)
+
+    def interrupted(*_: object) -> float:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(refining, "flicker", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            refine_video(frames, labels, tmp_path / "out")
+    seen: list[int] = []
+    again = refine_video(frames, labels, tmp_path / "out", on_frames=seen.append)
+    assert (seen, again.frames) == ([], 10)
+
+
 def write(clip: Moving, folder: Path) -> tuple[Path, Path]:
     for kind in ("frames", "labels"):
         (folder / kind).mkdir(exist_ok=True)
@@ -178,7 +195,7 @@ def test_faults_of_the_folders_are_named(clip: Moving, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"003\.png is 5 x 4 pixels, the first frame 40 x 32"):
         open_clip(frames, labels)
     (labels / "003.png").unlink()
-    with pytest.raises(DataError, match=r"1 frames have no labels in .*, 003 for one"):
+    with pytest.raises(DataError, match=r"no labels in .* for 1 frame, 003 for one"):
         open_clip(frames, labels)
     with pytest.raises(DataError, match="no pictures"):
         (tmp_path / "empty").mkdir()
@@ -215,4 +232,4 @@ def test_frames_that_a_longer_clip_left_are_named(clip: Moving, tmp_path: Path) 
     (note,) = refine_video(frames, labels, out, PRESET, overwrite=True).notes
     kept = sorted(path.name for path in out.iterdir())
     assert len(kept) == 10
-    assert note.startswith(f"{out} also holds 3 pictures that are not of this clip, such as {kept[7]}")
+    assert note.startswith(f"{out} also holds 3 pictures of another clip, such as {kept[7]}")

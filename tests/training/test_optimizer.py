@@ -214,6 +214,8 @@ def test_a_note_says_that_a_short_run_never_reaches_its_rate(
     if share == 0:
         assert told is None and peak > 0.5
         return
+    fixed = dataclasses.replace(recipe, schedule="fixed")  # which keeps its rate after the warm-up
+    assert (below_peak(fixed) is None) == (max(schedule(step, fixed) for step in range(steps)) > 0.9)
     assert 100 * peak == pytest.approx(share, abs=0.6)
     assert told == (
         f"warmup_steps={warmup} in {steps} steps: the learning rate reaches only {share} % of its value; "

@@ -1,16 +1,20 @@
 """Trunks in training: what random ones change, and that every layout is tried before the first step."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from squares_runs import run_squares
+from torch import nn
 
 from pixelwise.core.errors import ModelError, TrainingError
 from pixelwise.training import checkpoint
 from pixelwise.training.recipe import Recipe
+from pixelwise.training.setup import recipe_net
 from pixelwise.training.setup.recipe_net import build_net, load_run
 from pixelwise.training.setup.run_start import settled
+from pixelwise.training.setup.start import start_of
 
 pytestmark = pytest.mark.slow  # trains, exports, or starts many processes
 
@@ -48,6 +52,18 @@ def test_random_weights_are_neither_frozen_nor_kept_from_learning_and_the_user_h
 def test_only_random_weights_change_what_is_frozen(settings: tuple[str, ...], norm: str, stages: int) -> None:
     recipe = settled(Recipe("r", "d").override(["accelerator=cpu", *settings]))
     assert (recipe.batch_norm, recipe.freeze_stages) == (norm, stages)
+
+
+@pytest.mark.parametrize(("before", "now"), [("train", "sync"), ("sync", "train"), ("train", "frozen")])
+def test_a_start_keeps_normalisations_that_learn(
+    squares: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str, now: str
+) -> None:
+    assert run_squares(squares, tmp_path / "run", *PLAIN, "steps=1", "batch_norm=train")
+    start = replace(start_of(str(tmp_path / "run")), batch_norm=before)
+    monkeypatch.setattr(recipe_net, "start_of", lambda _: start)
+    recipe = Recipe("r", "d").override([*PLAIN, f"init_from={tmp_path / 'run'}", f"batch_norm={now}"])
+    norms = [each for each in build_net(recipe, 3).modules() if isinstance(each, nn.BatchNorm2d)]
+    assert bool(norms) == (now != "frozen")
 
 
 def test_a_trunk_that_the_run_started_from_has_not_is_not_left_random(squares: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ def show(result: dict[str, Any]) -> None:
     headings = ("per cent", "A", "B", "B - A", "95 % interval", "", "B better in")
     rows = [(SUMMARY[name], *_cells(row)) for name, row in result["metrics"].items()]
     rows += [(f"IoU {row['name']}", *_cells(row)) for row in result["per_class"]]
-    say(f"A: {result['a']}", f"B: {result['b']}", f"{counted(result['images'], 'image')}", "")
+    say(f"A: {result['a']}", f"B: {result['b']}", counted(result["images"], "image"), "")
     tables.show(headings, rows, texts=("per cent",))
     for key, title in (("gained", "gained most"), ("lost", "lost most")):
         shown = ", ".join(f"{i['id']} {100 * i['a']:.1f} to {100 * i['b']:.1f}" for i in result[key])

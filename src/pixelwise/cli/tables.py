@@ -18,7 +18,7 @@ def show(
     """Print a table at most as wide as the terminal, or `width` without one. Control characters are escaped.
 
     texts: the headings of left-aligned columns; all others are right-aligned. Without a terminal a row is one
-    line, unless `width` is given, and ends with its last word: names can be read back.
+    line without blanks at its end, unless `width` is given.
     """
     from rich.console import Console
     from rich.table import Table

@@ -47,7 +47,8 @@ def refine(
     silently have no effect: an image of 0 to 1 or of 16 bits, or labels with no ids but 0 and `void`.
     """
     picture, given = np.asarray(image), np.asarray(probabilities_or_labels)
-    given = given.astype(np.uint8) if given.dtype == bool else given  # a mask: labels 0 and 1
+    if given.dtype == bool:  # a mask: the labels 0 and 1, also where it is empty
+        given, classes = given.astype(np.uint8), 2 if classes is None else classes
     given = _fitted(given, picture)
     if given.dtype.kind in "iu":
         known = given[given != void] if void is not None else given

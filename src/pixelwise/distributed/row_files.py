@@ -31,13 +31,13 @@ from pixelwise.inference.segment_files import Outcome, outcome_of
 from pixelwise.inference.sources.given import Source
 from pixelwise.inference.sources.tasks import Task
 from pixelwise.inference.sources.urls import is_url
-from pixelwise.inference.sources.urls import name_of as named_by_url
 
 ENDING = ".parquet"
 MANIFEST = "_finished.json"
 """Lists the files, once all are there. Readers of Parquet folders pass over names that begin with _."""
 
 _FORMAT = 1
+_LONGEST_NAME = 120  # bytes, without endings
 _FACTS = ("path", "message", "hint", "height", "width", "scored_height", "scored_width", "areas", "notes")
 
 Row = dict[str, Any]
@@ -195,11 +195,16 @@ def _segmented(
         result = predictor(source)
         stack.enter_context(PICTURES.reserve(result.saving_bytes(kinds)))
         folder = stack.enter_context(tempfile.TemporaryDirectory())
-        called = PurePosixPath(named_by_url(str(task.path))).stem  # which GeoJSON holds
-        for kind, path in save_alone(result, Path(folder) / called, kinds, saving).items():
+        name = _short(Outcome(task.path).name)  # which GeoJSON holds
+        for kind, path in save_alone(result, Path(folder) / name, kinds, saving).items():
             results[kind] = path.read_bytes()
         notes = result.notes(kinds)
         return Outcome(task.path, None, result.size, result.scored_size, result.areas(), notes=notes)
+
+
+def _short(name: str) -> str:
+    """A name that leaves a file room for an ending."""
+    return name.encode()[:_LONGEST_NAME].decode(errors="ignore") or "picture"
 
 
 def _outcome(row: Row, skipped: bool) -> Outcome:

@@ -32,7 +32,7 @@ def model_gallery(
         columns = [
             column
             for title, model in predictors.items()
-            for column in ((title, model), (f"{title} + CRF", _refined(model, preset)))
+            for column in ((title, model), (f"{title} + CRF", model.with_refiner(CRFRefiner(preset))))
         ]
     legend: dict[str, RGB] = {}
     rows: list[Row] = []
@@ -46,20 +46,6 @@ def model_gallery(
             cells.append(_map(model(seen).labels, model.classes, dataset.classes, legend))
         rows.append((sample.id, [cell(picture) for picture in cells]))
     return sheet(["picture", "truth", *(title for title, _ in columns)], rows, legend)
-
-
-def _refined(model: Predictor, preset: Preset) -> Predictor:
-    """The same model, with its views, tiles and cleaning, in the CRF."""
-    made = Predictor(
-        model.engine,
-        model.info,
-        refiner=CRFRefiner(preset),
-        views=model.views,
-        inputs=model.inputs,
-        tiles=model.tiles,
-        tiles_together=model.tiles_together,
-    )
-    return made.with_cleaning(model.cleaning)
 
 
 def _map(labels: Labels, own: Classes, shown: Classes, legend: dict[str, RGB]) -> Image.Image:

@@ -3,7 +3,6 @@
 from typing import Any
 
 from pixelwise.core.fingerprints import unpacked
-from pixelwise.core.terminal import counted
 from pixelwise.data.checks.learnt_pictures import fingerprints_of
 from pixelwise.data.sample import LabelledImages
 from pixelwise.inference.predictor import Predictor
@@ -21,7 +20,9 @@ def learnt_by(predictor: Predictor, dataset: LabelledImages) -> int | None:
 
 def learnt(known: int, images: int) -> str:
     """The sentence that the model learnt from `known` of the images."""
-    return f"Caution: the model learnt from {known:,} of these {counted(images, 'image')}."
+    if images == 1:
+        return "Caution: the model learnt from this image."
+    return f"Caution: the model learnt from {known:,} of these {images:,} images."
 
 
 def cautions(result: dict[str, Any]) -> list[str]:

@@ -38,8 +38,8 @@ FORMATS: Final = {
 
 
 @contextmanager
-def called(candidate: Path, place: Path) -> Iterator[None]:
-    """Let a ModelError on the files that are tried name those that were asked for."""
+def naming_the_output(candidate: Path, place: Path) -> Iterator[None]:
+    """Replace the temporary file's name by the output's in a ModelError."""
     try:
         yield
     except ModelError as problem:

@@ -18,7 +18,7 @@ from pixelwise.core.errors import DataError
 from pixelwise.core.files import write_atomically
 from pixelwise.core.pictures.endings import IMAGE_SUFFIXES
 from pixelwise.core.pictures.reading import fitting
-from pixelwise.core.terminal import printable
+from pixelwise.core.terminal import counted, printable
 from pixelwise.core.types import VOID, Labels, RGBImage
 from pixelwise.crf import Bilateral, DenseCRF, Gaussian, LatticeTooLarge, Preset, unary_from_labels
 from pixelwise.data.sample_files import ImageFile, read_ids
@@ -80,7 +80,8 @@ def open_clip(frames: Path, labels: Path) -> Clip:
     own = {name: name if name in maps else f"{name}{_MASK}" for name in names}
     if missing := [name for name in names if own[name] not in maps]:
         raise DataError(
-            f"{len(missing)} frames have no labels in {printable(labels)}, {printable(missing[0])} for one",
+            f"no labels in {printable(labels)} for {counted(len(missing), 'frame')}, "
+            f"{printable(missing[0])} for one",
             f"label files must be called as the frames are, perhaps with {_MASK} at the end",
         )
     first = ImageFile(pictures[names[0]]).read()
@@ -137,7 +138,9 @@ class ClipRefiner:
         self.grid = (
             clip.size if excess <= 1 else fitting(clip.size, max(1, int(max(clip.size) / excess**0.5)))
         )
-        """(height, width) of the frames that the CRF sees; fewer where they are noise."""
+        """(height, width) of the frames that the CRF sees, if their colours do not vary too much."""
+        self.smallest = self.grid
+        """The smallest that it saw so far."""
         self._most = max(fewest, MOST_BYTES // refining_bytes(self.grid, len(clip.ids)))
         self._held: dict[int, Moment] = {}
 
@@ -166,6 +169,7 @@ class ClipRefiner:
             except LatticeTooLarge:
                 grid = fitting(grid, max(1, int(max(grid) / 2**0.5)))
                 moments = [_at(moment, grid) for moment in moments]
+        self.smallest = min(self.smallest, grid)
         refined = np.empty((stop - start, *self._clip.size), np.uint8)
         for place in range(start, stop):
             scores = scores_of(np.ascontiguousarray(beliefs[:, place - first]))
@@ -232,7 +236,7 @@ class UnfinishedClip:
         if identity != self._identity or not count.isdecimal():
             return None
         done = int(count)
-        return done if done < len(files) and all(path.exists() for path in files[:done]) else None
+        return done if done <= len(files) and all(path.exists() for path in files[:done]) else None
 
     def record(self, done: int) -> None:
         """Raises ImageError if the folder cannot be written into."""

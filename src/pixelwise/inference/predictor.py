@@ -81,12 +81,8 @@ class Predictor:
         self.inputs = info.inputs if inputs is None else tuple(inputs)
         if BANDS in self.inputs and (self.inputs != (BANDS,) or info.bands is None):
             raise ModelError(f"{self._shown} does not say which bands it takes", "export it again")
-        plain = refiner is None and views == SINGLE and tiles is None
-        if self.inputs != (IMAGE,) and not plain:
-            raise ModelError(
-                f"{self._shown} sees {' and '.join(self.inputs)}: no CRF, views or tiles for such models",
-                "leave out --crf, --scales, --flip and --tiles",
-            )
+        if not (refiner is None and views == SINGLE and tiles is None):
+            self._expect_photos_alone()
         self.engine = engine
         self.info = info
         self.refiner = refiner
@@ -99,6 +95,13 @@ class Predictor:
         model = model if views == SINGLE else f"{model} {views}"
         model = model if tiles is None else f"{model} tiles {tiles}"
         self.identity = model if refiner is None else f"{model} {refiner.identity}"
+
+    def _expect_photos_alone(self) -> None:
+        if self.inputs != (IMAGE,):
+            raise ModelError(
+                f"{self._shown} sees {' and '.join(self.inputs)}: no CRF, views or tiles for such models",
+                "leave out --crf, --scales, --flip and --tiles",
+            )
 
     def __repr__(self) -> str:
         name, names = printable(self.info.name), [printable(each) for each in self.classes.names]
@@ -134,6 +137,13 @@ class Predictor:
         recipe = self.info.training.get("recipe")
         data = recipe.get("data") if isinstance(recipe, dict) else None
         made._partners = Partners.of(folders, isinstance(data, str) and data.startswith("nyud:"))
+        return made
+
+    def with_refiner(self, refiner: Refiner) -> "Predictor":
+        """The same model, whose results are refined. Raises ModelError unless it sees the image alone."""
+        self._expect_photos_alone()
+        made = copy(self)
+        made.refiner, made.identity = refiner, f"{self.identity} {refiner.identity}"
         return made
 
     def with_cleaning(self, cleaning: Cleaning) -> "Predictor":

@@ -22,7 +22,7 @@ from pixelwise.inference.results.kinds import KINDS, writes
 from pixelwise.inference.segmentation import Segmentation
 from pixelwise.inference.sources.given import Source
 from pixelwise.inference.sources.tasks import Task
-from pixelwise.inference.sources.urls import name_of
+from pixelwise.inference.sources.urls import is_url, name_of
 from pixelwise.inference.sources.video_urls import downloaded
 from pixelwise.inference.video.reading import Video
 from pixelwise.inference.video.saving import EVERY_FRAME, Motion, VideoResults, save_video
@@ -74,7 +74,7 @@ class Outcome:
     @property
     def name(self) -> str:
         """The name of the picture without its ending."""
-        return PurePath(name_of(self.path) if isinstance(self.path, str) else self.path).stem
+        return PurePath(name_of(str(self.path)) if is_url(self.path) else self.path).stem
 
 
 @dataclass(frozen=True)

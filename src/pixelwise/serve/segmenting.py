@@ -48,7 +48,15 @@ _BACKGROUND = f"^({TRANSPARENT}|{BLUR}|#[0-9a-fA-F]{{6}})$"
 Share = Annotated[
     float,
     BeforeValidator(share_of),
-    WithJsonSchema({"type": "string", "examples": ["0.1%"]}),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "minimum": 0, "maximum": 1},
+                {"type": "string", "pattern": r"^[0-9.]+%$"},
+            ],
+            "examples": ["0.1%", 0.001],
+        }
+    ),
 ]
 
 

@@ -64,6 +64,8 @@ def below_peak(recipe: Recipe) -> str | None:
         return None
     tried = range(0, recipe.steps, max(1, recipe.steps // 1000))
     share = max(schedule(step, recipe) for step in tried)
+    if share > 0.9:
+        return None
     return (
         f"warmup_steps={recipe.warmup_steps} in {recipe.steps} steps: the learning rate reaches only "
         f"{max(1, round(100 * share))} % of its value; set warmup_steps={recipe.steps // 10}, or more steps"

@@ -52,7 +52,7 @@ def check(
     """Find faults in the data set KIND:PATH, in one split or in all the usual ones that are there.
 
     Errors: missing or broken files, wrong sizes, ids out of range, equal images or ids in two splits, splits
-    of other classes.
+    whose classes differ.
     Warnings: similar images in two splits, labels that do not fit their images, absent classes. on_image is
     called with the split's name, the number of images done and their total. channels: what to read besides
     picture and labels, such as "depth", or "bands" for every channel of the pictures at its full depth.

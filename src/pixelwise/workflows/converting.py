@@ -33,8 +33,8 @@ def convert(
     classes: a selection such as "background,animal=cat+dog". channels: extra ones to write, such as depth.
     Returns the folders; see data.conversion for what they hold. on_image is called with the split's name, the
     number of images done and their total, on_folder with each finished folder and its number of images.
-    Raises DataError if there is no such data or split, a folder exists, or the splits have other classes, all
-    before anything is written, and if an image cannot be read.
+    Before anything is written, raises DataError if there is no such data or split, a folder exists, or the
+    classes of the splits differ; later, if an image cannot be read.
     """
     splits = open_splits(data, split, classes)
     chosen = {name: dataset.with_channels(*channels) for name, dataset in splits.items()}

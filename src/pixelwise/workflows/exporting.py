@@ -14,7 +14,7 @@ from pixelwise.core.overwriting import expect_kept
 from pixelwise.core.pictures.bands import BandForm
 from pixelwise.core.types import BANDS, IMAGE
 from pixelwise.exporting.calibration import Calibration, Recorder, changed, record
-from pixelwise.exporting.formats import called, chosen_format
+from pixelwise.exporting.formats import chosen_format, naming_the_output
 from pixelwise.inference.engines.crf_engine import CRFEngine
 from pixelwise.inference.engines.engine import Engine
 from pixelwise.inference.engines.onnx import OnnxEngine
@@ -120,7 +120,7 @@ def export(
         candidate = Path(folder) / place.name
         for ending, content in made.files.items():
             candidate.with_suffix(ending or place.suffix).write_bytes(content)
-        with called(candidate, place):
+        with naming_the_output(candidate, place):
             figures = _figures(made, source, candidate, precision)
             if data is not None:
                 figures |= _accuracy(made.before, candidate, data, split)

@@ -13,11 +13,11 @@ from PIL import Image
 
 from pixelwise.core.classes import voc_palette
 from pixelwise.core.errors import ArgumentError, DataError, ImageError
-from pixelwise.core.files import write_together
+from pixelwise.core.files import remove_abandoned, write_together
 from pixelwise.core.overwriting import expect_kept
 from pixelwise.core.pictures.reading import read_picture
 from pixelwise.core.pictures.writing import save_picture, write_picture
-from pixelwise.core.terminal import printable
+from pixelwise.core.terminal import counted, printable
 from pixelwise.core.threads import processors, thread_count
 from pixelwise.core.types import Labels
 from pixelwise.core.visible_files import visible
@@ -75,8 +75,8 @@ def refine_file(
     .npy file of probabilities (C, h, w). array: which array of an .npz file that has several. confidence: the
     probability that a given label is right. iterations: a picture to draw, of labels, scores and beliefs over
     the iterations. Raises ValueError for another ending and an impossible confidence, ImageError if a file to
-    write is the picture, or is there already, unless `overwrite`, DataError for files that cannot be read or
-    do not fit, PresetError for an unknown preset.
+    write is one of those read, or is there already, unless `overwrite`, DataError for files that cannot be
+    read or do not fit, PresetError for an unknown preset.
     """
     picture, place = Path(image), Path(output)
     ending = place.suffix.lower()
@@ -86,7 +86,8 @@ def refine_file(
     if sheet is not None and (sheet.suffix.lower() not in SHEET_ENDINGS or sheet == place):
         raise ArgumentError("iterations", f"expected another name that ends in .png or .jpg, got {sheet}")
     written = [place] if sheet is None else [place, sheet]
-    expect_kept(picture, written, ImageError)
+    for source in (picture, Path(given)):
+        expect_kept(source, written, ImageError)
     for path in written:
         if path.exists() and not overwrite:
             raise ImageError(f"{path} is there already", "--overwrite replaces it")
@@ -206,6 +207,8 @@ def refine_video(
     done = None if overwrite else unfinished.done(files)
     if done is None and place.exists() and not (overwrite and place.is_dir()):
         raise ImageError(f"{printable(place)} is there already", "--overwrite replaces it, if it is a folder")
+    if place.is_dir():
+        remove_abandoned(place)
     palette = clip.palette or [channel for color in voc_palette() for channel in color]
     done = done or 0
     for part in refiner.parts(done):
@@ -220,11 +223,12 @@ def refine_video(
         flicker(map(read_picture, clip.pictures), map(read_ids, ids)) for ids in (clip.maps, files)
     )
     unfinished.end()
-    notes = [] if refiner.grid == clip.size else [f"refined on frames reduced to {sides(refiner.grid)}"]
+    used = refiner.smallest
+    notes = [] if used == clip.size else [f"refined on frames reduced to {sides(used)}"]
     if others := sorted({*visible(place, "*.png")}.difference(files, clip.maps, clip.pictures)):
         notes.append(
-            f"{printable(place)} also holds {len(others)} pictures that are not of this clip, such as "
-            f"{printable(others[0].name)}; an earlier run may have left them"
+            f"{printable(place)} also holds {counted(len(others), 'picture')} of another clip, such as "
+            f"{printable(others[0].name)}, perhaps from an earlier run"
         )
     return RefinedClip(place, len(clip), before, after, tuple(notes))
 

@@ -144,6 +144,8 @@ def prepare(
     val_set = _opened(first, judged, first.val_split, class_names)
     if epochs is not None:
         chosen = _of_epochs(chosen, epochs, len(train_set))
+    if is_first_here() and _are_of_one(source, first.train_split, judged, first.val_split):
+        expect_no_shared_picture(own, val_set)
     for dataset in (train_set, val_set) if is_first_here() else ():
         name, total = dataset.name, len(dataset)
 
@@ -157,8 +159,6 @@ def prepare(
             if warning.kind == SIDES and (dataset is val_set or not first.mirror):
                 continue  # only training mirrors pictures
             on_warning(f"warning: {name}: {warning.message}")
-    if is_first_here() and _are_of_one(source, first.train_split, judged, first.val_split):
-        expect_no_shared_picture(own, val_set)
     if is_first_here() and len(val_set) < FEW:
         on_warning(
             f"warning: {val_set.name}: only {len(val_set)} to judge by, so the choice of the best net "

@@ -264,6 +264,15 @@ def test_images_of_12_bits_in_16_are_warned_of_and_the_range_is_told(folder: Pat
         (("LeftFoot", "RightFoot"), [("LeftFoot", "RightFoot")]),
         (("footleft", "footright"), [("footleft", "footright")]),
         (("lung", "rung", "lamp", "ramp", "left lane", "right turn", "bright", "road"), []),
+        (
+            (
+                "left_\u00e9",
+                "right_\u00e8",
+                "\u043b\u0435\u0432\u044b\u0439_left",
+                "\u043d\u043e\u0441_right",
+            ),
+            [],
+        ),
     ],
 )
 def test_classes_are_paired_that_differ_only_by_their_side(

@@ -1,6 +1,7 @@
 """Pictures that two splits share are refused before training, and classes that differ before converting."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -40,9 +41,7 @@ def splits(tmp_path: Path) -> Path:
 def test_a_picture_of_both_splits_stops_training(splits: Path, name: str) -> None:
     shutil.copyfile(splits / "train/images/2.bmp", splits / f"val/images/{name}.bmp")
     shutil.copyfile(splits / "train/labels/2.png", splits / f"val/labels/{name}.png")
-    with pytest.raises(
-        DataError, match=rf"1 picture is in both .* train and .* val, 2 \(there {name}\) for one"
-    ):
+    with pytest.raises(DataError, match=rf"train and .* val share 1 picture, 2 \(there {name}\) for one"):
         prepare("finetune", [f"data=folder:{splits}"])
     prepare("finetune", [f"data=folder:{splits}", "val_split=train"])
     prepare("finetune", [f"data=folder:{splits}", f"val_data=folder:{splits},zero=class"])
@@ -107,8 +106,7 @@ def test_check_names_splits_of_other_classes(coco: Path, tmp_path: Path) -> None
     ]
     assert check(f"coco:{coco}", classes="background,cat,dog").errors == ()
     train, val = (open_dataset(f"coco:{coco}", split) for split in ("train", "val"))
-    with pytest.raises(AssertionError, match=order):
-        raise AssertionError(different_classes(train, val))
+    assert re.search(order, different_classes(train, val) or "")
 
 
 @pytest.mark.parametrize("command", ["convert", "boxes-to-masks"])

@@ -102,6 +102,28 @@ def test_classes_of_ones_own_are_listed(tmp_path: Path) -> None:
         opened(f"voc:{tmp_path}")
 
 
+@pytest.mark.parametrize("pictures", [3, 30])
+def test_a_folder_of_xml_is_listed_as_often_however_many_files_it_has(
+    pictures: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(pictures):
+        write_voc(tmp_path, f"{number:02}", ("cup", 1, 1, 6, 4), pictures=".").rename(
+            tmp_path / f"{number:02}.xml"
+        )
+    (tmp_path / "Annotations").rmdir()
+    write_list(tmp_path / "classes.txt", "background", "cup")
+    listed: list[Path] = []
+    glob = Path.glob
+
+    def counting(folder: Path, *arguments: Any, **more: Any) -> Any:
+        listed.append(folder)
+        return glob(folder, *arguments, **more)
+
+    monkeypatch.setattr(Path, "glob", counting)
+    opened(f"voc:{tmp_path}")
+    assert 0 < len(listed) < 10
+
+
 @pytest.mark.parametrize("names", [("cup", "plate"), ("cup", "background"), ("cup",)])
 def test_a_list_of_classes_must_begin_with_the_background(tmp_path: Path, names: tuple[str, ...]) -> None:
     """Pixels outside all boxes are of the first class."""

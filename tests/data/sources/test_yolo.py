@@ -6,7 +6,7 @@ import pytest
 from label_files import write_photo
 
 from pixelwise.core.errors import DataError, SplitError
-from pixelwise.data import open_dataset
+from pixelwise.data import open_dataset, open_splits
 
 
 def write_pair(root: Path, name: str) -> None:
@@ -37,7 +37,7 @@ def test_text_files_without_a_picture_are_named_with_their_folder(tmp_path: Path
     (tmp_path / "data.yaml").write_text("names: [cat]")
     write_pair(tmp_path, "day/a")
     (tmp_path / "images/day/a.jpg").unlink()
-    with pytest.raises(DataError, match=r"1 label files have no picture in .*, day/a.txt for one"):
+    with pytest.raises(DataError, match=r"no picture in .* for 1 label file, day/a.txt for one"):
         ids(tmp_path, "all")
 
 
@@ -105,14 +105,25 @@ def test_pictures_of_several_data_sets_have_different_ids(tmp_path: Path) -> Non
     assert len(open_dataset(f"yolo:{tmp_path}", "val")) == 1
 
 
-@pytest.mark.parametrize("val", ["val.txt", "[images/a, images/c]", "images/c"])
+@pytest.mark.parametrize("val", ["val.txt", "[images/a, images/c]"])
 def test_a_split_that_names_what_is_not_there_is_refused(tmp_path: Path, val: str) -> None:
-    """Other pictures are not taken instead."""
+    """Other pictures are not taken instead, and all splits are not those without it."""
     write_pair(tmp_path, "a/0")
     (tmp_path / "data.yaml").write_text(f"names: [cat]\ntrain: [images/a]\nval: {val}")
-    with pytest.raises(SplitError, match=r'no split "val": .*(val.txt|images/c) not found\n.*a .txt file'):
+    with pytest.raises(DataError, match=r"val pictures that are missing: .*(val.txt|images/c)\n.*a .txt"):
         ids(tmp_path, "val")
+    with pytest.raises(DataError, match="missing"):
+        open_splits(f"yolo:{tmp_path}")
     assert ids(tmp_path, "train") == ["0"]
+
+
+def test_a_split_whose_folder_is_not_there_is_none(tmp_path: Path) -> None:
+    """As where a program names a folder of test pictures that it has not made."""
+    write_pair(tmp_path, "a/0")
+    (tmp_path / "data.yaml").write_text("names: [cat]\ntrain: [images/a]\nval: images/c\ntest: test.txt")
+    for split in ("val", "test"):
+        with pytest.raises(SplitError, match=rf'no split "{split}": .* not found\n.*a .txt file'):
+            ids(tmp_path, split)
 
 
 def test_listed_pictures_need_some_text_file_of_outlines(tmp_path: Path) -> None:

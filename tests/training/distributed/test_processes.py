@@ -111,7 +111,7 @@ def test_a_killed_process_ends_the_run_which_one_process_can_finish(
     resumed = run_of([*command(squares, run)[:5], "--output", str(run), "--resume"])
     assert resumed.returncode == 1
     assert "a step had 4 images (batch_size x accumulate x processes), has now 2" in resumed.stderr
-    assert "with --devices, batch_size and accumulate that give as many images" in resumed.stderr
+    assert "with --devices, batch_size and accumulate that give the same number" in resumed.stderr
     resumed = run_of([*command(squares, run)[:5], "--output", str(run), "--resume", "--set", "batch_size=4"])
     assert resumed.returncode == 0, resumed.stderr
     assert_alike(run, alone)
@@ -346,6 +346,24 @@ def test_an_interrupt_of_the_launcher_alone_stops_its_processes(
     assert launch(2, 1, []) == 130
     assert [process.returncode for process in started] == [-signal.SIGTERM] * 2
     assert capfd.readouterr().err == ""
+
+
+def test_a_failure_after_an_interrupt_is_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    popen = subprocess.Popen
+
+    def start(_: object, env: dict[str, str]) -> "subprocess.Popen[bytes]":
+        process = popen(
+            ["sh", "-c", "trap 'exit 3' TERM; echo; while :; do sleep 0.05; done"],
+            stdout=subprocess.PIPE,
+        )
+        assert process.stdout is not None
+        with process.stdout as said:
+            said.readline()  # it has its handler now
+        os.kill(os.getpid(), signal.SIGINT)
+        return process
+
+    monkeypatch.setattr(subprocess, "Popen", start)
+    assert launch(1, 1, []) == 3
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from pixelwise.core.errors import DataError
 from pixelwise.core.files import sha256_of
 from pixelwise.core.fingerprints import fingerprint_of_file
 from pixelwise.core.pictures.endings import IMAGE_SUFFIXES
+from pixelwise.core.terminal import counted
 from pixelwise.core.threads import in_order
 from pixelwise.data.sample import Entry, LabelledImages
 
@@ -23,9 +24,9 @@ def expect_no_shared_picture(first: LabelledImages, second: LabelledImages) -> N
     shared = list(shared_pictures(first, second))
     if shared:
         one, other = first.entries[shared[0][0]].id, second.entries[shared[0][1]].id
-        count = f"{len(shared):,} picture{'s are' if len(shared) > 1 else ' is'}"
         raise DataError(
-            f"{count} in both {first.name} and {second.name}, {one} (there {other}) for one",
+            f"{first.name} and {second.name} share {counted(len(shared), 'picture')}, {one} (there {other}) "
+            "for one",
             "remove them from one of the splits; `pixelwise check` lists them",
         )
 
@@ -35,7 +36,7 @@ def shared_pictures(first: LabelledImages, second: LabelledImages) -> Iterator[t
 
     Most files differ in their size. Of the others a part is read, and all of it if that is equal too.
     """
-    sizes = [[_size(entry.image.path) for entry in split.entries] for split in (first, second)]
+    sizes = [list(in_order(_size, split.entries, _READERS)) for split in (first, second)]
     common = (set(sizes[0]) & set(sizes[1])) - {None}
     prints: list[dict[bytes, int]] = []
     for split, own in zip((first, second), sizes, strict=True):
@@ -57,9 +58,9 @@ def different_classes(first: LabelledImages, second: LabelledImages) -> str | No
     return f"{first.name} has the classes {shown[0]}, but {second.name} {shown[1]}"
 
 
-def _size(file: Path) -> int | None:
+def _size(entry: Entry) -> int | None:
     try:
-        return file.stat().st_size
+        return entry.image.path.stat().st_size
     except (OSError, ValueError):  # no file, or one that the audit reports
         return None
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\dA-Za-z_]+")
 
 
 def sided_pairs(names: Sequence[str]) -> list[tuple[str, str]]:

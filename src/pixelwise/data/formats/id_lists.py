@@ -14,7 +14,8 @@ def listed_ids(path: Path, known: Collection[str]) -> frozenset[str]:
     Raises DataError if the file is missing or has no ids.
     """
     lines = [line.strip() for line in read_text(path, "list").split("\n")]
-    ids = frozenset(id_ for line in lines for id_ in ([line] if line in known else line.split()))
+    plain = [line if line in known else line.removeprefix("./") for line in lines]  # as `find .` prints paths
+    ids = frozenset(id_ for line in plain for id_ in ([line] if line in known else line.split()))
     if not ids:
         raise DataError(f"the list {path} is empty", "write one id per line")
     return ids

@@ -38,10 +38,12 @@ def voc_boxes(root: Path, split: str) -> tuple[Sequence[tuple[str, BoxedPicture]
     own, class_map = root / OWN_CLASSES, classes_of(root)
     _expect_background(own, class_map.classes.names[BACKGROUND])
     names = {name: id_ for id_, name in enumerate(class_map.classes.names)}
-    photos = _photos(place)
-    pictures = [(id_, _voc_picture(place, id_, names, own, photos)) for id_ in _voc_ids(root, place, split)]
+    folder = _xml_folder(place)
+    photos = _photos(place, folder)
+    ids = _voc_ids(root, place, folder, split)
+    pictures = [(id_, _voc_picture(place, folder / f"{id_}.xml", names, own, photos)) for id_ in ids]
     expect_distinct(
-        _xml_folder(place),
+        folder,
         "picture",
         (os.path.relpath(boxed.picture, place) for _, boxed in pictures),
         "call every picture as its XML file, or correct its <filename>",
@@ -59,10 +61,10 @@ def _expect_background(file: Path, first: str) -> None:
         )
 
 
-def _photos(place: Path) -> dict[str, list[Path]]:
+def _photos(place: Path, beside: Path) -> dict[str, list[Path]]:
     """The pictures in JPEGImages/, or those beside the XML files, by their names without ending."""
     found: dict[str, list[Path]] = {}
-    for folder in (place / "JPEGImages", _xml_folder(place)):
+    for folder in (place / "JPEGImages", beside):
         for path in visible(folder) if folder.is_dir() else ():
             if path.suffix.lower() in IMAGE_SUFFIXES:
                 found.setdefault(path.stem, []).append(path)
@@ -72,10 +74,12 @@ def _photos(place: Path) -> dict[str, list[Path]]:
 def _xml_folder(place: Path) -> Path:
     """Annotations/ if it exists, else the folder itself if it holds XML, else Annotations/ for the error."""
     usual = place / "Annotations"
-    return place if not usual.is_dir() and visible(place, "*.xml") else usual
+    if usual.is_dir() or all(path.name.startswith(".") for path in place.glob("*.xml")):
+        return usual
+    return place
 
 
-def _voc_ids(root: Path, place: Path, split: str) -> Sequence[str]:
+def _voc_ids(root: Path, place: Path, xml: Path, split: str) -> Sequence[str]:
     lists = [root / name for name in ("ImageSets/Main", "ImageSets/Segmentation", "lists")]
     for folder in lists:
         if (folder / f"{split}.txt").is_file():
@@ -85,10 +89,10 @@ def _voc_ids(root: Path, place: Path, split: str) -> Sequence[str]:
         raise SplitError(
             f'no split "{split}": {lists[0] / f"{split}.txt"} not found', f"there are {', '.join(named)}"
         )
-    found = sorted(path.stem for path in visible(_xml_folder(place), "*.xml"))
+    found = sorted(path.stem for path in visible(xml, "*.xml"))
     if not found:
         raise SplitError(
-            f'no split "{split}": no XML files in {_xml_folder(place)}',
+            f'no split "{split}": no XML files in {xml}',
             "PATH must name the year folder, such as VOC2012, or one of pictures and XML files",
         )
     return found if place != root else held_out(found, split, 10)
@@ -121,9 +125,8 @@ class _VocObject:
 
 
 def _voc_picture(
-    place: Path, id_: str, names: dict[str, int], classes: Path, photos: Mapping[str, Sequence[Path]]
+    place: Path, file: Path, names: dict[str, int], classes: Path, photos: Mapping[str, Sequence[Path]]
 ) -> BoxedPicture:
-    file = _xml_folder(place) / f"{id_}.xml"
     content = read_xml(file, "annotation file")
     shape = record(_texts(content, "size/height", "size/width"), f"{file}: <size>", _VocSize)
     size = shape.height, shape.width
@@ -138,8 +141,10 @@ def _voc_picture(
             )
         sides = thing.ymin - 1, thing.xmin - 1, thing.ymax, thing.xmax
         boxes.append(trimmed(Box(names[thing.name], *sides), size))
-    name = record({"filename": content.findtext("filename") or f"{id_}.jpg"}, f"{file}:", _VocFile).filename
-    return BoxedPicture(file, _picture_of(id_, PurePosixPath(name), photos, place), size, tuple(boxes))
+    name = record(
+        {"filename": content.findtext("filename") or f"{file.stem}.jpg"}, f"{file}:", _VocFile
+    ).filename
+    return BoxedPicture(file, _picture_of(file.stem, PurePosixPath(name), photos, place), size, tuple(boxes))
 
 
 def _picture_of(id_: str, named: PurePosixPath, photos: Mapping[str, Sequence[Path]], place: Path) -> Path:

@@ -16,6 +16,7 @@ from pydantic import BeforeValidator
 
 from pixelwise.core.errors import DataError, MissingExtraError, SplitError
 from pixelwise.core.pictures.endings import IMAGE_SUFFIXES
+from pixelwise.core.terminal import counted
 from pixelwise.data.formats.records import ClassName, record
 from pixelwise.data.sample_files import portable, read_text
 from pixelwise.data.sources.folder import below, held_out
@@ -122,7 +123,8 @@ class _Places:
 
     def of(self, split: str) -> list[Path]:
         """The folders and .txt files of a split: those that are named, or else its usual folder; empty if
-        there are none. Raises SplitError if a named one is missing, unless it is a single folder.
+        there are none. Raises DataError if a named one is missing, unless it is a single folder or the test
+        split, which many files name without having it.
         """
         names = self.lists.places(split)
         found = [next((path for path in self.candidates(name) if path.exists()), None) for name in names]
@@ -131,7 +133,9 @@ class _Places:
             return there
         if len(names) > 1 or any(name.endswith(".txt") for name in names):
             gone = self.candidates(names[found.index(None)])[0]
-            raise SplitError(f'no split "{split}": {gone} not found', _PLACES)
+            if split == "test":
+                raise SplitError(f'no split "{split}": {gone} not found', _PLACES)
+            raise DataError(f"the .yaml file names {split} pictures that are missing: {gone}", _PLACES)
         usual = (split, "valid") if split == "val" else (split,)
         for name in usual:
             for place in (self.folder / "images" / name, self.folder / name / "images"):
@@ -143,7 +147,7 @@ class _Places:
         """The same, or nothing if a named one is missing."""
         try:
             return self.of(split)
-        except SplitError:
+        except DataError:
             return []
 
     def pictures(self, places: Sequence[Path]) -> Sequence[Listed]:
@@ -190,7 +194,7 @@ def _inside(images: Path) -> list[Listed]:
     pictures = below(images, IMAGE_SUFFIXES)
     if orphans := sorted(below(labels, (".txt",)).keys() - pictures.keys() - _CLASS_LISTS):
         raise DataError(
-            f"{len(orphans)} label files have no picture in {images}, {orphans[0]}.txt for one",
+            f"no picture in {images} for {counted(len(orphans), 'label file')}, {orphans[0]}.txt for one",
             "add the pictures, or remove the files",
         )
     return [Listed(stem, path, labels / f"{stem}.txt") for stem, path in sorted(pictures.items())]

@@ -109,7 +109,7 @@ def listed(tasks: Sequence[Task], file: Path) -> list[Task]:
             for name in (path.as_posix(), path.parent.joinpath(path.stem).as_posix()):
                 names.setdefault(name, set()).add(task.path)
         whole = PurePath(task.path)
-        for name in {whole.as_posix(), whole.parent.joinpath(whole.stem).as_posix()}:
+        for name in {whole.as_posix(), whole.parent.joinpath(whole.stem).as_posix(), str(task.path)}:
             by_name.setdefault(name, set()).add(task.path)
     found = by_name | exact
     ids = listed_ids(file, found)

@@ -9,7 +9,7 @@ from torch import nn
 from pixelwise.core.errors import ModelError
 
 NORMALISATION = ("mean", "std")
-"""The tensors of a SegmentationNet that are no layers."""
+"""The tensors of a SegmentationNet that are not layers."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def transplant(source: nn.Module | Mapping[str, torch.Tensor], target: nn.Module
 
     A tensor of another shape is coerced if it has as many rows and as many numbers: (O, C * h * w) into
     (O, C, h, w). Raises ModelError if nothing fits; the mean and deviation of pixels, `mean` and `std`, are
-    no layers and do not count.
+    not layers and do not count.
     """
     tensors = source.state_dict() if isinstance(source, nn.Module) else source
     places = target.state_dict()

@@ -14,7 +14,7 @@ from pixelwise.serve.refusals import Refusal, wrong_values
 BASE = load_preset(DEFAULT_PRESET)
 """The preset that the sliders start from, and whose other values they leave."""
 
-MOST_BYTES = 4_000_000
+MOST_BYTES = 5_000_000
 """Of a change: 100 strokes of 1,000 points, and spaces."""
 
 

@@ -40,6 +40,9 @@ def is_first_here() -> bool:
     return not is_launched() or os.environ["LOCAL_RANK"] == "0"
 
 
+_PASSED_ON = (signal.SIGINT, signal.SIGTERM)
+
+
 def launch(devices: int, nodes: int, arguments: Sequence[str]) -> int:
     """Run `python -m pixelwise ARGUMENTS` once per device and return the exit code.
 
@@ -58,7 +61,7 @@ def launch(devices: int, nodes: int, arguments: Sequence[str]) -> int:
             process.terminate()
 
     # A terminal sends Ctrl-C to the processes too, and a second SIGINT would end them at once.
-    before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, pass_on) for number in _PASSED_ON}
     try:
         for local in range(devices):
             environment = {
@@ -77,7 +80,9 @@ def launch(devices: int, nodes: int, arguments: Sequence[str]) -> int:
         for process in started if asked else ():
             process.terminate()  # it may not have been started when the signal came
         code = _wait(started, node * devices, devices * nodes, asked)
-        return 130 if code and signal.SIGINT in asked else code
+        if code >= 0:
+            return code
+        return 130 if signal.SIGINT in asked and -code in _PASSED_ON else 1
     finally:
         for process in started:
             process.kill()
@@ -89,7 +94,8 @@ def launch(devices: int, nodes: int, arguments: Sequence[str]) -> int:
 def _wait(
     started: Sequence["subprocess.Popen[bytes]"], first: int, everywhere: int, asked: Collection[int]
 ) -> int:
-    """Wait until all have ended. If one fails, the others are asked to end, and killed after a while.
+    """Wait until all have ended, and return the code of the first that failed, 0 if none did, minus the
+    signal's number if one ended it. If one fails, the others are asked to end, and killed after a while.
 
     `first`: the rank of the first of these processes; `everywhere`: the number of processes on all nodes;
     `asked`: the signals that were passed on.
@@ -105,7 +111,7 @@ def _wait(
             rank, failed = failures[0]
             ask = now + (_SPEECH if failed > 0 and rank > first else 0)
             force = ask + _GRACE
-            if failed < 0 and not (asked and -failed in (signal.SIGINT, signal.SIGTERM)):
+            if failed < 0 and not (asked and -failed in _PASSED_ON):
                 name = signal.Signals(-failed).name
                 note(f"error: process {rank} of {everywhere} was ended by {name}")
         if now >= ask:
@@ -115,7 +121,7 @@ def _wait(
         if now > force:
             for process in started:
                 process.kill()
-    return 1 if failed < 0 else failed
+    return failed
 
 
 def _meeting_place(nodes: int) -> dict[str, str]:

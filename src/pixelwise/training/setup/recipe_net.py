@@ -70,7 +70,7 @@ def build_net(
                 "leaves the rest random",
                 "use the backbone of that run, or other backbone_weights",
             )
-        if norm != recipe.batch_norm:
+        if recipe.batch_norm == "frozen" and norm != "frozen":
             freeze_batch_norm(net, torch.zeros(1, channels, 65, 65))
     net.freeze(recipe.freeze_stages)
     return net.to(memory_format=torch.channels_last)
@@ -97,8 +97,8 @@ def _begin(
 def _without_foreign_normalisation(
     tensors: Mapping[str, torch.Tensor], net: SegmentationNet
 ) -> dict[str, torch.Tensor]:
-    """The tensors without the mean and deviation of pixels, unless all of the backbone, or of the stream's
-    with two, is among them: those of the net go with the weights that it has.
+    """The tensors without `mean` and `std`, unless the whole backbone (of each stream) is among them: the
+    net's own belong to the weights that it keeps.
     """
     kept, places = dict(tensors), net.state_dict()
     for module in (name for name, part in net.named_modules() if isinstance(part, SegmentationNet)):

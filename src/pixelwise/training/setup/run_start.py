@@ -131,7 +131,7 @@ def begun(recipe: Recipe, run: Path) -> checkpoint.Checkpoint:
         raise TrainingError(
             f"the run in {run} was started with other settings: {', '.join(changed)}",
             "resume with the same recipe and settings, and with --devices, batch_size and accumulate that "
-            "give as many images per step, or start a new run",
+            "give the same number of images per step, or start a new run",
         )
     return state
 
