@@ -230,3 +230,22 @@ def test_raw_photos_are_refused_by_name_or_content_and_never_read_as_their_previ
     Image.new("RGB", (6, 4)).save(tmp_path / "x.png")
     (tmp_path / "x.png").rename(tmp_path / "x.raw")
     assert read_photo(tmp_path / "x.raw", 64).size == (4, 6), "a picture is read whatever its name"
+
+
+@pytest.mark.parametrize("kind", ["GIF", "TIFF", "WEBP"])
+def test_a_file_cut_off_anywhere_is_a_picture_or_refused(kind: str, tmp_path: Path) -> None:
+    """The first frame is read wherever what follows it is damaged."""
+    file = io.BytesIO()
+    first, second = (Image.fromarray(np.full((20, 30, 3), value, np.uint8)) for value in (50, 200))
+    first.save(file, kind, save_all=True, append_images=[second])
+    content = file.getvalue()
+    read = 0
+    for length in range(8, len(content)):
+        path = tmp_path / f"cut.{kind.lower()}"
+        path.write_bytes(content[:length])
+        try:
+            read += read_photo(path, 64).size == (20, 30)
+            assert pages_of(path) is not None
+        except ImageError:
+            continue
+    assert read > 0 or kind == "WEBP"

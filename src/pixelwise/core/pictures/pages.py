@@ -28,8 +28,13 @@ def holds_several(image: Image.Image) -> bool:
     """Whether an open file, not yet decoded, holds several pictures. In MPO and PSD the first is the whole
     one; in TIFF, smaller copies of a picture ("overviews") and its mask do not count.
     """
-    if image.format in ("MPO", "PSD") or not getattr(image, "is_animated", False):
+    if image.format in ("MPO", "PSD"):
         return False
+    try:
+        if not getattr(image, "is_animated", False):
+            return False
+    except Exception:  # decoders raise nearly anything on damaged files, here on what follows the first frame
+        return True
     return image.format != "TIFF" or not all(_parts(image))
 
 
