@@ -128,7 +128,7 @@ path, real, scores, count = sys.argv.pop(), av.open, OnnxEngine.coarse_scores, 0
 class Endless:
     def __init__(self):
         self.file = real(path)
-        self.streams, self.duration = self.file.streams, None
+        self.streams, self.format, self.duration = self.file.streams, self.file.format, None
     def demux(self, stream):
         while True:
             self.file.seek(0)

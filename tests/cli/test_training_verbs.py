@@ -217,7 +217,7 @@ def test_train_refuses_faulty_data_and_names_the_file(photos: Path, tmp_path: Pa
     (root / "labels").mkdir()
     (root / "classes.txt").write_text("ground\n")
     for index in range(3):
-        Image.new("RGB", (4, 4)).save(root / f"images/{index}.png")
+        Image.new("RGB", (4, 4), (index, 0, 0)).save(root / f"images/{index}.png")
         Image.fromarray(np.full((4, 4), index, np.uint8)).save(root / f"labels/{index}.png")
     checked = pixelwise("check", f"folder:{root}", "--split", "all")
     trained = pixelwise("train", "finetune", "--set", f"data=folder:{root}", "--output", tmp_path / "run")
