@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pixelwise.core.errors import TrainingError
+from pixelwise.core.errors import DataError, TrainingError
 from pixelwise.core.terminal import note
 from pixelwise.core.threads import spin_briefly
 from pixelwise.data.spec import parse_spec
@@ -145,7 +145,12 @@ def prepare(
     if epochs is not None:
         chosen = _of_epochs(chosen, epochs, len(train_set))
     if is_first_here() and _are_of_one(source, first.train_split, judged, first.val_split):
-        expect_no_shared_picture(own, val_set)
+        try:
+            expect_no_shared_picture(own, val_set)
+        except DataError as problem:
+            if not resume:  # a run that was begun may be finished
+                raise
+            on_warning(f"warning: {problem.message}")
     for dataset in (train_set, val_set) if is_first_here() else ():
         name, total = dataset.name, len(dataset)
 

@@ -16,6 +16,7 @@ from pixelwise.core.errors import DataError
 from pixelwise.data import open_dataset
 from pixelwise.data.checks import shared_pictures
 from pixelwise.data.checks.shared_pictures import different_classes, expect_no_shared_picture
+from pixelwise.recipes import get_recipe
 from pixelwise.workflows import check, convert
 from pixelwise.workflows.training import prepare
 
@@ -45,6 +46,13 @@ def test_a_picture_of_both_splits_stops_training(splits: Path, name: str) -> Non
         prepare("finetune", [f"data=folder:{splits}"])
     prepare("finetune", [f"data=folder:{splits}", "val_split=train"])
     prepare("finetune", [f"data=folder:{splits}", f"val_data=folder:{splits},zero=class"])
+
+
+def test_a_run_that_was_begun_on_shared_pictures_goes_on_with_a_warning(splits: Path) -> None:
+    shutil.copyfile(splits / "train/images/2.bmp", splits / "val/images/1.bmp")
+    said: list[str] = []
+    prepare(get_recipe("finetune"), [f"data=folder:{splits}"], resume=True, on_warning=said.append)
+    assert [line for line in said if "share 1 picture" in line]
 
 
 def test_pictures_that_share_no_more_than_name_and_size_are_trained_on(splits: Path) -> None:
