@@ -97,6 +97,20 @@ def test_a_form_gives_the_same_as_the_body_itself(service: httpx.Client, picture
     assert form.content == segment(service, picture).content
 
 
+@pytest.mark.parametrize(("query", "name"), [("", "my cat.png"), ("?name=dog.png", "dog.png")])
+def test_labelme_holds_the_name_of_the_form_unless_another_is_given(
+    service: httpx.Client, picture: bytes, query: str, name: str
+) -> None:
+    form = {"file": ("photos/my cat.png", picture, "image/png")}
+    wanted = {"Accept": "application/json;result=labelme"}
+    assert service.post(f"/v1/segment{query}", files=form, headers=wanted).json()["imagePath"] == name
+
+    session = service.post("/v1/sessions", files=form).json()["session"]
+    change = {"name": "dog.png"} if query else {}
+    found = service.post(f"/v1/sessions/{session}/result", json=change, headers=wanted).json()
+    assert found["imagePath"] == name
+
+
 def test_only_keeps_the_classes_that_it_names(service: httpx.Client, picture: bytes) -> None:
     found = segment(service, picture, query="?only=blue").json()
     assert [(entry["name"], entry["area"]) for entry in found["classes"]] == [("background", 1.0)]

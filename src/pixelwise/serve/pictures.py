@@ -1,5 +1,7 @@
 """Read pictures from the bodies of requests."""
 
+from dataclasses import dataclass
+
 from python_multipart.exceptions import FormParserError
 from starlette.datastructures import UploadFile
 from starlette.requests import ClientDisconnect, Request
@@ -15,35 +17,43 @@ _FIELD = "file"
 _ACCEPTED = f"send the content of a picture file, or a form (multipart/form-data) with it as {_FIELD}"
 
 
-async def content_of(request: Request, limits: Limits) -> bytes:
+@dataclass(frozen=True)
+class Sent:
+    """A picture file that a client sent, and the name of the file in its form; empty without a form."""
+
+    content: bytes
+    name: str = ""
+
+
+async def sent(request: Request, limits: Limits) -> Sent:
     """The picture file in a body: the body itself, or the field `file` of a form.
 
-    Only its bytes are used; names and types that the client gives are not. Raises Refusal.
+    The type that the client gives is not used, the name only for results that hold it. Raises Refusal.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if not (kind in ("", "application/octet-stream", "multipart/form-data") or kind.startswith("image/")):
         raise Refusal(415, f"expected a picture, got {kind!a}", _ACCEPTED)
     try:
         if kind != "multipart/form-data":
-            content = await request.body()
+            given = Sent(await request.body())
         else:
-            content = await _from_form(request, limits)
+            given = await _from_form(request, limits)
     except FormParserError:
         raise Refusal(400, "expected a form (multipart/form-data), got damaged data", _ACCEPTED) from None
     except ClientDisconnect:
         raise Refusal(499, "the client has closed the connection") from None
-    if not content:
+    if not given.content:
         raise Refusal(400, "expected a picture, got an empty body", _ACCEPTED)
-    return content
+    return given
 
 
-async def _from_form(request: Request, limits: Limits) -> bytes:
+async def _from_form(request: Request, limits: Limits) -> Sent:
     # Starlette keeps files above 1 MB in temporary files without names, which vanish when they are closed.
     async with request.form(max_files=1, max_fields=4) as form:
         given = form.get(_FIELD)
         if not isinstance(given, UploadFile):
             raise Refusal(400, f"expected a form with a file in the field {_FIELD}", _ACCEPTED)
-        return await given.read(limits.most_bytes)
+        return Sent(await given.read(limits.most_bytes), given.filename or "")
 
 
 def decoded(content: bytes, limits: Limits) -> RGBImage:

@@ -120,12 +120,11 @@ def _labelme(result: Segmentation, name: str) -> bytes:
 _TOLERANCE = 1.0
 """By how many pixels an outline with fewer corners may differ."""
 
-PICTURE_NAME = "picture.jpg"
-
 
 def safe_name(name: str) -> str:
-    """The last part of a name that a client gave, for results that hold it. No file is opened under it."""
-    return printable(name.replace("\\", "/").rpartition("/")[2]) or PICTURE_NAME
+    """The last part of a name that a client gave, for results that hold it; "picture.jpg" if it gave none. No
+    file is opened under it."""
+    return printable(name.replace("\\", "/").rpartition("/")[2]) or "picture.jpg"
 
 
 FORMS = (

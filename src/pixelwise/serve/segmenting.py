@@ -10,9 +10,9 @@ from pixelwise.inference.results.cleaning import Cleaning, share_of
 from pixelwise.inference.results.style import USUAL, Style
 from pixelwise.serve.limits import Limits
 from pixelwise.serve.models import Models
-from pixelwise.serve.pictures import content_of, decoded
+from pixelwise.serve.pictures import decoded, sent
 from pixelwise.serve.refusals import RESPONSES, Refusal
-from pixelwise.serve.results import FORMS, PICTURE_NAME, chosen, safe_name
+from pixelwise.serve.results import FORMS, chosen, safe_name
 from pixelwise.serve.work import Work
 
 _BYTES: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
@@ -84,7 +84,11 @@ class Parameters(ModelChoice):
         pattern=_BACKGROUND,
         description="Behind a cutout: transparent, blur or #rrggbb.",
     )
-    name: str = Field(default=PICTURE_NAME, max_length=255, description="The picture's name, for labelme.")
+    name: str = Field(
+        default="",
+        max_length=255,
+        description="The picture's name, for labelme. Default: the file name in the form.",
+    )
 
 
 Accept = Annotated[str, Header(description="The media type of the result.")]
@@ -122,12 +126,12 @@ def router(models: Models, work: Work, limits: Limits) -> APIRouter:
         except ValueError as fault:
             raise Refusal(400, str(fault)) from None
         with work.place() as place:
-            content = await content_of(request, limits)
+            file = await sent(request, limits)
 
             def job() -> bytes:
-                result = models.segment(chosen_model, decoded(content, limits), given.crf, cleaning)
+                result = models.segment(chosen_model, decoded(file.content, limits), given.crf, cleaning)
                 result.style = Style(given.opacity, given.legend, given.background)
-                return form.body(result, safe_name(given.name))
+                return form.body(result, safe_name(given.name or file.name))
 
             body = await place.run(job, gone=lambda: until_gone(request))
         return Response(body, media_type=form.content_type, headers={"Vary": "Accept"})

@@ -39,7 +39,9 @@ class Change(BaseModel):
     iterations: int = Field(default=BASE.iterations, ge=0, le=50)
     scribbles: list[Scribble] = Field(default=[], max_length=100)
     only: list[str] = Field(default=[], max_length=255, description="Classes to keep in files; empty: all.")
-    name: str = Field(default="picture.jpg", max_length=255, description="The picture's name, for labelme.")
+    name: str = Field(
+        default="", max_length=255, description="The picture's name, for labelme. Default: that of its form."
+    )
 
     def preset(self) -> Preset:
         return replace(

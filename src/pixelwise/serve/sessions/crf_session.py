@@ -56,10 +56,12 @@ class CRFSession:
         segmented: Segmentation,
         whole: RGBImage,
         again: Callable[[], RGBImage],
+        name: str = "",
         threads: int | None = None,
     ) -> None:
         """`segmented`: the net's result for the picture `whole`, which is not kept; `again` decodes it again,
-        for overlays and cutouts."""
+        for overlays and cutouts; `name`: that of its file, if it was given."""
+        self.name = name
         self.classes, self.notes = segmented.classes, segmented.notes()
         self.whole_size = segmented.size
         self._again, self._threads = again, threads

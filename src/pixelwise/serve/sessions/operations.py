@@ -11,7 +11,7 @@ from pixelwise.inference.results.cleaning import Cleaning
 from pixelwise.inference.results.tints import tints
 from pixelwise.serve.limits import Limits
 from pixelwise.serve.models import Models
-from pixelwise.serve.pictures import content_of, decoded
+from pixelwise.serve.pictures import Sent, decoded, sent
 from pixelwise.serve.refusals import RESPONSES, Fault, Refusal
 from pixelwise.serve.results import Form, chosen, safe_name
 from pixelwise.serve.segmenting import PICTURE_BODY, RESULTS, Accept, ModelChoice, until_gone
@@ -36,13 +36,14 @@ def router(models: Models, work: Work, limits: Limits, store: SessionStore) -> A
         its grid and the classes."""
         name = models.expect(given.model)
 
-        def segmented(content: bytes) -> CRFSession:
-            whole = decoded(content, limits)
-            return CRFSession(models.segment(name, whole), whole, partial(decoded, content, limits))
+        def segmented(file: Sent) -> CRFSession:
+            whole = decoded(file.content, limits)
+            again = partial(decoded, file.content, limits)
+            return CRFSession(models.segment(name, whole), whole, again, file.name)
 
         with work.place() as place:
-            content = await content_of(request, limits)
-            session = await place.run(partial(segmented, content), gone=lambda: until_gone(request))
+            file = await sent(request, limits)
+            session = await place.run(partial(segmented, file), gone=lambda: until_gone(request))
         height, width = session.size
         return {
             "session": store.add(session),
@@ -109,4 +110,4 @@ def _file(session: CRFSession, content: bytes, form: Form) -> bytes:
         cleaned = made.cleaned(Cleaning(only=tuple(change.only))) if change.only else made
     except (ValueError, LatticeTooLarge) as fault:
         raise Refusal(400, str(fault)) from None
-    return form.body(cleaned, safe_name(change.name))
+    return form.body(cleaned, safe_name(change.name or session.name))
