@@ -198,6 +198,9 @@ WRONG: dict[str, dict[str, Any]] = {
         "scribbles": [{"class_id": 9, "more": True, "radius": 3, "points": [[1, 1]]}]
     },
     "no points": {"scribbles": [{"class_id": 1, "more": True, "radius": 3, "points": []}]},
+    "a place that is not a number": {
+        "scribbles": [{"class_id": 1, "more": True, "radius": 3, "points": [[1, "NaN"]]}]
+    },
     "too many scribbles": {
         "scribbles": [{"class_id": 1, "more": True, "radius": 3, "points": [[1, 1]]}] * 101
     },
@@ -218,7 +221,7 @@ def test_a_change_is_bounded(small: httpx.Client, photo: npt.NDArray[np.uint8]) 
     assert (refused.status_code, refused.json()["hint"]) == (413, "send fewer scribbles")
     damaged = small.post(path, content=b"{")
     assert damaged.status_code == 400
-    assert damaged.json()["error"].startswith("body: Invalid JSON")
+    assert damaged.json()["error"].startswith("body: invalid JSON")
 
 
 def test_a_parameter_that_is_not_there_is_refused(small: httpx.Client, photo: npt.NDArray[np.uint8]) -> None:
@@ -230,6 +233,23 @@ def test_a_parameter_that_is_not_there_is_refused(small: httpx.Client, photo: np
         assert refused.status_code == 400
         assert refused.json()["error"] == f"query.{name}: there is no such parameter"
     assert small.post(f"/v1/sessions/{session}/result?w1=3", json={}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("opacity=2", "query.opacity: input should be less than or equal to 1, got '2'"),
+        (
+            "background=blue",
+            "query.background: expected transparent, blur or a colour such as #ff8800, got 'blue'",
+        ),
+        ("min_region=2", "query.min_region: expected a share of the picture such as 0.1% or 0.001, got 2"),
+    ],
+)
+def test_a_wrong_value_is_quoted(
+    small: httpx.Client, photo: npt.NDArray[np.uint8], query: str, said: str
+) -> None:
+    assert small.post(f"/v1/segment?{query}", content=encoded(photo)).json()["error"] == said
 
 
 @pytest.mark.parametrize("place", [(-1e30, 1e30), (1e9, 5.0), (-50.0, -50.0)])

@@ -34,14 +34,21 @@ def busy(error: str, status: int = 429) -> Refusal:
     return Refusal(status, error, "send it again later", {"Retry-After": str(RETRY_SECONDS)})
 
 
+_SHORT = (str, int, float)
+_MOST_SHOWN = 40
+
+
 def wrong_values(faults: Sequence[Any], *place: str) -> Refusal:
     """The refusal of parameters. faults: as pydantic gives them. place: before the names that it gives."""
 
     def sentence(fault: Any) -> str:
         name = ".".join(map(str, (*place, *fault["loc"])))
-        unknown = fault["type"] == "extra_forbidden"
-        said = fault["msg"].removeprefix("Value error, ")  # pydantic's word before an error of ours
-        return f"{name}: there is no such parameter" if unknown else f"{name}: {said}"
+        if fault["type"] == "extra_forbidden":
+            return f"{name}: there is no such parameter"
+        if fault["type"] == "value_error":  # one of ours, which says what came
+            return f"{name}: {fault['msg'].removeprefix('Value error, ')}"
+        came = f", got {ascii(fault['input'])[:_MOST_SHOWN]}" if isinstance(fault["input"], _SHORT) else ""
+        return f"{name}: {fault['msg'][0].lower()}{fault['msg'][1:]}{came}"
 
     return Refusal(400, "; ".join(map(sentence, faults[:5])), "/api describes the parameters")
 

@@ -1,9 +1,10 @@
 """The operations on pictures: GET /v1/models, and POST /v1/segment, which answers with one result."""
 
+import re
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from pixelwise.inference.results.backdrops import BLUR, TRANSPARENT
 from pixelwise.inference.results.cleaning import Cleaning, share_of
@@ -45,6 +46,12 @@ _BACKGROUND = f"^({TRANSPARENT}|{BLUR}|#[0-9a-fA-F]{{6}})$"
 """No files: those of the server are not the client's."""
 
 
+def _expect_background(text: str) -> str:
+    if not re.fullmatch(_BACKGROUND, text):
+        raise ValueError(f"expected {TRANSPARENT}, {BLUR} or a colour such as #ff8800, got {text[:40]!a}")
+    return text
+
+
 Share = Annotated[
     float,
     BeforeValidator(share_of),
@@ -79,11 +86,9 @@ class Parameters(ModelChoice):
     )
     opacity: float = Field(default=USUAL.opacity, ge=0, le=1, description="Of the overlay's tints.")
     legend: bool = Field(default=True, description="Names below the overlay, a scale below confidence.")
-    background: str = Field(
-        default=TRANSPARENT,
-        pattern=_BACKGROUND,
-        description="Behind a cutout: transparent, blur or #rrggbb.",
-    )
+    background: Annotated[
+        str, AfterValidator(_expect_background), WithJsonSchema({"type": "string", "pattern": _BACKGROUND})
+    ] = Field(default=TRANSPARENT, description="Behind a cutout: transparent, blur or #rrggbb.")
     name: str = Field(
         default="",
         max_length=255,

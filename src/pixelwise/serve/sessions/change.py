@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 from starlette.requests import ClientDisconnect
 
 from pixelwise.crf import Preset, load_preset
@@ -26,7 +26,7 @@ class Scribble(BaseModel):
     class_id: int = Field(ge=0, lt=255)
     more: bool = Field(description="Whether the class becomes more likely, or less.")
     radius: float = Field(ge=1, le=100)
-    points: list[tuple[float, float]] = Field(min_length=1, max_length=1000, description="x, y")
+    points: list[tuple[FiniteFloat, FiniteFloat]] = Field(min_length=1, max_length=1000, description="x, y")
 
 
 class Change(BaseModel):
