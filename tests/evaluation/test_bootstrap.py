@@ -70,6 +70,12 @@ def test_resamples_without_the_class_are_left_out_and_none_gives_no_interval() -
     assert np.isnan(second).all()
 
 
+def test_one_image_gives_no_interval() -> None:
+    drawn = resampled(images([[3, 1]], [[4, 2]]))
+    assert drawn.truth.shape == (0, 2)
+    assert np.isnan(interval(drawn.mean_iou())).all()
+
+
 def test_nonsense_is_refused() -> None:
     with pytest.raises(ValueError, match="no image to draw from"):
         resampled(Counts(*np.zeros((3, 0, 2), np.int64)))

@@ -26,9 +26,11 @@ def show(result: dict[str, Any]) -> None:
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
-    if row["difference"] is None or row["interval"][0] is None:
+    if row["difference"] is None:
         return ["-"] * 6
     low, high = row["interval"]
     figures = [f"{100 * row['a']:.2f}", f"{100 * row['b']:.2f}", f"{100 * row['difference']:+.2f}"]
+    if low is None:
+        return [*figures, "-", "", "-"]
     sure = "*" if low > 0 or high < 0 else ""
     return [*figures, f"{100 * low:+.2f} to {100 * high:+.2f}", sure, f"{100 * row['better']:.0f} %"]

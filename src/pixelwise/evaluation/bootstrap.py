@@ -33,6 +33,7 @@ class Interval(NamedTuple):
 def resampled(images: Counts, resamples: int = RESAMPLES, seed: int = 0) -> Counts:
     """Counts (resamples, C), each of N images that are drawn with replacement from the N of (N, C).
 
+    One image gives no resample, (0, C), and so no interval: it does not show how much others differ from it.
     Equal N, `resamples` and `seed` draw the same images, so figures of two models on one split are paired. If
     a resample lacks a class that the images have, the class is left out of it, with its predictions;
     otherwise its IoU of 0 would lower the mean.
@@ -40,6 +41,7 @@ def resampled(images: Counts, resamples: int = RESAMPLES, seed: int = 0) -> Coun
     count, classes = images.truth.shape
     if count == 0:
         raise ValueError("there is no image to draw from")
+    resamples = resamples if count > 1 else 0
     rng = np.random.default_rng(seed)
     sides = np.concatenate([images.right, images.truth, images.predicted], axis=1).astype(np.float64)
     drawn = np.empty((resamples, 3 * classes))
