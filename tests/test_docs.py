@@ -104,6 +104,15 @@ def test_every_relative_link_of_a_page_leads_to_a_file(page: Path) -> None:
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
+def test_every_include_of_a_page_names_a_file() -> None:
+    lines = [line for page in PAGES for line in page.read_text().splitlines() if line.startswith("--8")]
+    assert len(lines) >= 5
+    included = [re.fullmatch(r'--8<-- "([^":]+)(:\w+)?"', line) for line in lines]
+    assert [
+        line for line, name in zip(lines, included, strict=True) if not (name and (ROOT / name[1]).is_file())
+    ] == []
+
+
 def test_every_page_is_in_the_navigation_of_the_site() -> None:
     named = re.findall(r": ([\w/]+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE)
     assert sorted(named) == sorted(str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md"))
