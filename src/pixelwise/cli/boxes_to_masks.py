@@ -22,15 +22,16 @@ def boxes_to_masks(
     split: options.Split = None,
     classes: options.Classes = None,
     middle: Annotated[
-        float, typer.Option(help="Share of a box, around its centre, that certainly is the object.")
+        float, typer.Option(help="Share of a box, around its centre, that is certainly the object.")
     ] = 0.3,
     crf_preset: options.Preset = None,
 ) -> None:
-    """Make labels from boxes by the dense CRF, and train on them: train ... --set data=folder:OUTPUT.
+    """Make labels from boxes with the dense CRF, for train ... --set data=folder:OUTPUT.
 
     Pixels outside all boxes are background, the middle of each box is the object, and the CRF labels the
     rest. Only COCO's crowds become void. Each split becomes a folder with images/ and labels/ (PNG of ids,
-    255 void). --split all writes both into OUTPUT itself, and training holds out every tenth picture.
+    255 void). --split all writes all pictures into OUTPUT itself, and training holds out every tenth
+    picture.
     Nothing is overwritten.
     """
     from pixelwise.inference.crf_refiner import DEFAULT_PRESET

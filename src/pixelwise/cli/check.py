@@ -24,7 +24,7 @@ def check(
     channels: Annotated[
         str,
         typer.Option(
-            metavar="LIST", help="Extra channels to read, such as depth; bands: all of the pictures' own."
+            metavar="LIST", help="Extra channels to read, such as depth; bands: all channels of the pictures."
         ),
     ] = "",
     as_json: options.JSON = False,
@@ -35,9 +35,10 @@ def check(
 ) -> None:
     """Find faults in images and labels before training.
 
-    Errors: files missing, broken or of other sizes, ids out of range, masks of 0 and 255, equal images or
-    ids in two splits. Warnings: similar images in two splits, labels that do not fit their images, a 0
-    that looks like void or void that looks like a class, absent classes. Exit code 1 if there are errors.
+    Errors: files that are missing, broken or of other sizes, ids out of range, masks of 0 and 255, equal
+    images or ids in two splits. Warnings: similar images in two splits, labels that do not fit their images,
+    a class 0 that looks like void, a void that looks like a class, absent classes. Exit code 1 if there are
+    errors.
     """
     from pixelwise.core.errors import DataError
 

@@ -25,8 +25,8 @@ def convert(
 ) -> None:
     """Convert any data set to folders of pictures and labels (PNG of ids, 255 void), for folder:PATH.
 
-    Pictures are copied unchanged. Each split becomes a folder with images/ and labels/, and labels.NAME/
-    for other heads. --split all writes these into OUTPUT itself. Nothing is overwritten.
+    Pictures are copied unchanged. Each split becomes a folder with images/, labels/, and labels.NAME/ for
+    other heads. --split all writes all pictures into OUTPUT itself. Nothing is overwritten.
     """
     from pixelwise.workflows import convert as write
 

@@ -22,7 +22,7 @@ _Grid = Annotated[
 _Images = Annotated[int, typer.Option(min=1, help="How many pictures of the split.")]
 _Seed = Annotated[
     int | None,
-    typer.Option(min=0, help="Choose them at random; default: evenly spaced (--grid paper: seed 0)."),
+    typer.Option(min=0, help="Choose the pictures at random; default: evenly spaced (--grid paper: seed 0)."),
 ]
 _W1 = Annotated[
     str | None,
@@ -55,9 +55,9 @@ def crf_search(
     """Search the CRF's w1, theta_alpha and theta_beta for the best mean IoU, from coarse to fine.
 
     This is DeepLab's search. w2 = theta_gamma = 3, 10 iterations and normalisation after filtering stay
-    fixed. The first round covers the ranges, by default 5:10, 50:100 and 3:10; later rounds may leave them
-    to follow the best value. Pass the result to --crf-preset. A picture beside it shows the mean IoU around
-    the best point. After Ctrl-C the same command continues: scores and trials stay in PRESET.search.
+    fixed. The first round covers the ranges, by default 5:10, 50:100 and 3:10; later rounds may go beyond
+    them to follow the best value. Pass the result to --crf-preset. A picture beside it shows the mean IoU
+    around the best point. After Ctrl-C the same command continues: scores and trials stay in PRESET.search.
     Evaluate the preset on pictures that the search did not use.
     """
     from pixelwise.workflows.crf_search import prepare_search

@@ -29,7 +29,7 @@ def describe(
 ) -> None:
     """Show the layers of a net: size, stride, receptive field, grid, parameters, operations.
 
-    Cell i of a map sees `field` pixels around pixel offset + i * cell. ReLU and dropout are left out.
+    Cell i of a map sees `field` pixels, centred at pixel offset + i * cell. ReLU and dropout are left out.
     """
     from pixelwise.models.paper_nets import CATALOGUE
 

@@ -68,9 +68,9 @@ def evaluate(
     between classes, for widths up to 40 pixels; --json prints every width. --report counts everything. It
     writes FOLDER/index.html, a page that works offline, and FOLDER/evaluation.json for pixelwise compare.
 
-    Masks hold class ids of the data (grey or palette PNG, .npy) or the classes' colours.
-    masks:FOLDER,ids=file reads ids as in the data's label files, masks:FOLDER,foreground=255 masks of 0 and
-    255.
+    The masks of another program hold class ids of the data (grey or palette PNG, .npy) or the classes'
+    colours. masks:FOLDER,ids=file reads ids as in the data's label files; masks:FOLDER,foreground=255 reads
+    masks of 0 and 255.
     """
     from pixelwise.workflows.evaluating import report_on
 

@@ -39,12 +39,14 @@ _Calibrate = Annotated[
     typer.Option(
         "--calibrate",
         metavar="FOLDER|KIND:PATH",
-        help="For int8: pictures like those the model will see, a few dozen; of KIND:PATH the training ones.",
+        help="For int8: a few dozen pictures like those to be segmented, or KIND:PATH: its training pictures.",
     ),
 ]
 _Data = Annotated[
     str | None,
-    typer.Option("--data", metavar="KIND:PATH", help="Measure mean IoU in float32 and in the precision."),
+    typer.Option(
+        "--data", metavar="KIND:PATH", help="Measure mean IoU in float32 and in the chosen precision."
+    ),
 ]
 
 
@@ -60,15 +62,14 @@ def export(
     data: _Data = None,
     split: Annotated[str | None, typer.Option(help="Which split of --data; default: val.")] = None,
 ) -> None:
-    """Write a model for any image size, complete with classes and training record.
+    """Write a model file for any image size, with its classes and its training record.
 
-    Formats: ONNX (.onnx), OpenVINO (.xml and .bin) and TorchScript (.pt, from nets in torch); all commands
-    take all of them. int8 makes files smaller, and quicker on some processors; its ranges come from
-    --calibrate.
+    Formats: ONNX (.onnx), OpenVINO (.xml and .bin) and TorchScript (.pt, from nets in torch). All commands
+    take all of them. int8 files are smaller, and faster on some processors; they need --calibrate.
 
-    A net that sees depth or HHA becomes a file with an input for each. A CRF layer travels as the model's own
-    CRF, which every engine runs after the net. The file is checked against the net on several odd sizes
-    before it gets its name.
+    A net that takes depth or HHA becomes a file with one input for each. A CRF layer becomes the model's own
+    CRF, which every engine runs after the net. The file is compared with the net on several odd sizes before
+    it gets its name.
     """
     from pixelwise.workflows.exporting import export as write
 

@@ -22,13 +22,15 @@ def gallery(
     data: options.Data,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="A .png or .jpg file.")],
     split: options.OneSplit = "val",
-    pictures: Annotated[int, typer.Option(min=1, max=100, help="How many, spread over the split.")] = 6,
+    pictures: Annotated[
+        int, typer.Option(min=1, max=100, help="How many pictures, spread over the split.")
+    ] = 6,
     ids: options.Ids = None,
     head: options.Head = None,
     *,
     refinement: RefinementOptions,
 ) -> None:
-    """Draw models side by side: a row per picture with its truth and each model's labels.
+    """Draw models side by side: a row per picture, with the true labels and those of each model.
 
     With --crf each model has a second column, refined with the dense CRF. A class has one colour in all
     columns; void is cream.

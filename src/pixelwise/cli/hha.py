@@ -27,7 +27,8 @@ def hha(
     """Encode depth as HHA: horizontal disparity, height above ground, angle with gravity, 8 bits each.
 
     Red is 310 / metres, green centimetres above the floor, blue the angle + 38 degrees (floor 38, wall 128,
-    ceiling 218); black where depth is 0. The direction of gravity is estimated from the surfaces.
+    ceiling 218); a pixel is black where the depth is 0. The direction of gravity is estimated from the
+    surfaces.
     """
     from pixelwise.data.hha import Camera
     from pixelwise.data.hha_files import write_hha

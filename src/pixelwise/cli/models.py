@@ -10,10 +10,10 @@ EXAMPLES = ("pixelwise models", "pixelwise models --json")
 def models(as_json: options.JSON = False) -> None:
     """List the models that ship, and the nets that can be trained.
 
-    Of the papers' nets: parameters, receptive field, stride, work on a 500x500 image, accuracy. A
-    multiplication and its addition count as 2 operations; convolutions and upsamplings are counted. The
-    receptive field is that of the coarsest scores; fov is the field of view of DeepLab's table 2, which
-    counts fc6 alone, and img/s the speed of training there. --json prints one object per model and net.
+    The papers' nets have parameters, receptive field, stride, GFLOP for a 500x500 image, and accuracy. A
+    multiply-add counts as 2 operations; convolutions and upsamplings are counted. The receptive field is that
+    of the coarsest scores. From DeepLab's table 2: fov is the field of view, which counts fc6 alone, and
+    img/s the speed of training. --json prints one object per model and net.
     """
     from pixelwise.workflows.listing import nets, shipped_models
 

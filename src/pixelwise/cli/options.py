@@ -40,7 +40,7 @@ Head = Annotated[
     typer.Option(
         "--head",
         metavar="NAME",
-        help="Which labels, if the data has several, such as semantic and geometric.",
+        help="Which set of labels, if the data has several, such as semantic and geometric.",
     ),
 ]
 Model = Annotated[
@@ -72,18 +72,18 @@ MinRegion = Annotated[
     typer.Option(
         "--min-region",
         metavar="SHARE",
-        help="Smaller regions join their neighbours: a share of the picture, e.g. 0.1%.",
+        help="Regions below this share of the picture, e.g. 0.1%, get the class of their neighbours.",
     ),
 ]
 Opacity = Annotated[
     float | None,
-    typer.Option("--opacity", min=0, max=1, help="Of the tints of overlays, 0 to 1; default: 0.45."),
+    typer.Option("--opacity", min=0, max=1, help="Opacity of the tints of overlays, 0 to 1; default: 0.45."),
 ]
 Legend = Annotated[
     bool | None,
     typer.Option(
         "--legend/--no-legend",
-        help="Names of classes below overlays, a scale below confidence; default: not in videos.",
+        help="Class names below overlays, a scale below confidence maps; default: not in videos.",
         show_default=False,
     ),
 ]
@@ -92,7 +92,7 @@ Background = Annotated[
     typer.Option(
         "--background",
         metavar="transparent|#rrggbb|blur|FILE",
-        help="Behind cutouts: nothing (the default), a colour, the photo blurred, or a picture.",
+        help="Background of cutouts: transparent (the default), a colour, the blurred photo, or a picture.",
     ),
 ]
 Rank = Annotated[
@@ -100,7 +100,7 @@ Rank = Annotated[
     typer.Option(
         "--rank",
         metavar="uncertain",
-        help="At the end, list the pictures about which the model is least sure first, to label next.",
+        help="At the end, list the pictures, most uncertain first, to choose what to label next.",
     ),
 ]
 Split = Annotated[str | None, typer.Option(help="One split; default: every usual split that exists.")]
@@ -111,14 +111,14 @@ DataArgument = Annotated[
 Data = Annotated[str, typer.Option("--data", metavar="KIND:PATH", help="Kinds: see `pixelwise data`.")]
 DataFolder = Annotated[Path, typer.Option("--output", "-o", help="Folder to write, with classes.txt.")]
 RecipeName = Annotated[
-    str, typer.Argument(metavar="RECIPE", help="Name of a recipe; an unknown name lists all.")
+    str, typer.Argument(metavar="RECIPE", help="Name of a recipe; an unknown name lists all of them.")
 ]
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change a field of the recipe; may be repeated."),
 ]
 Trimap = Annotated[
-    bool, typer.Option("--trimap", help="Judge pixels near void and near class borders by themselves.")
+    bool, typer.Option("--trimap", help="Judge the pixels near void and near class borders separately.")
 ]
 Boundary = Annotated[bool, typer.Option("--boundary", help="Judge outlines: boundary IoU and boundary F1.")]
 RunFolder = Annotated[Path | None, typer.Option("--output", "-o", help="Run folder; by default runs/RECIPE.")]
@@ -129,16 +129,20 @@ Devices = Annotated[
     ),
 ]
 Nodes = Annotated[
-    int, typer.Option("--nodes", min=1, max=4096, help="Machines, each of which is given this command.")
+    int, typer.Option("--nodes", min=1, max=4096, help="Number of machines; run this command on each.")
 ]
 FindRate = Annotated[
     bool,
-    typer.Option("--find-rate", help="Try learning rates on a few steps, print their losses, and stop."),
+    typer.Option(
+        "--find-rate", help="Try several learning rates for a few steps, print their losses, and stop."
+    ),
 ]
 TrainingPrecision = Annotated[
     str | None,
     typer.Option(
-        "--precision", metavar="NAME", help="As --set precision=NAME: float32, bfloat16, float16 or auto."
+        "--precision",
+        metavar="NAME",
+        help="The same as --set precision=NAME: float32, bfloat16, float16 or auto.",
     ),
 ]
 Accelerator = Annotated[
@@ -146,7 +150,7 @@ Accelerator = Annotated[
     typer.Option(
         "--accelerator",
         metavar="NAME",
-        help="As --set accelerator=NAME: cpu, gpu, or auto (a GPU if there is one).",
+        help="The same as --set accelerator=NAME: cpu, gpu, or auto (a GPU if there is one).",
     ),
 ]
 JSON = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -167,7 +171,7 @@ Precision = Annotated[
     typer.Option(
         "--precision",
         metavar="NAME",
-        help="float32, int8 (bundled models, int8 files), bfloat16; auto: int8 where it is fast and as good.",
+        help="float32, int8 (bundled models, int8 files), bfloat16; auto: int8 if fast and accurate here.",
     ),
 ]
 
@@ -186,8 +190,8 @@ Tiles = Annotated[
     typer.Option(
         "--tiles",
         metavar="auto|PIXELS",
-        help="Score larger pictures in overlapping tiles of this side; auto: if they are much larger than "
-        "what the model sees.",
+        help="Score larger pictures in overlapping tiles of this side; auto: only pictures much larger "
+        "than what the model sees.",
     ),
 ]
 Device = Annotated[
@@ -210,33 +214,33 @@ Tolerance = Annotated[
     float,
     typer.Option(
         metavar="PIXELS",
-        help="By how much the outlines of labelme,yolo,geojson,coco,cvat may move, to have fewer corners.",
+        help="How far the outlines of labelme,yolo,geojson,coco,cvat may move, for fewer corners.",
     ),
 ]
 Overwrite = Annotated[
-    bool, typer.Option("--overwrite", help="Make finished results again, and those that you have changed.")
+    bool, typer.Option("--overwrite", help="Replace finished results, also those that you have changed.")
 ]
 Submission = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="A .tgz of all masks, as test servers take it.")
+    Path | None, typer.Option(metavar="FILE", help="Also write a .tgz of all masks for a test server.")
 ]
 Frames = Annotated[
     str,
     typer.Option(metavar="first|all", help="Which frames of animations and pages of TIFF files to segment."),
 ]
 Every = Annotated[
-    int, typer.Option("--every", metavar="N", min=1, max=1_000_000, help="Of videos, take one frame of N.")
+    int, typer.Option("--every", metavar="N", min=1, max=1_000_000, help="Take every Nth frame of a video.")
 ]
 Smooth = Annotated[
     str | None,
     typer.Option(
         metavar="mean|crf",
-        help="Of videos, smooth over time: by a running mean or the space-time CRF.",
+        help="Smooth a video over time: by a running mean, or by the CRF over space and time.",
     ),
 ]
 AllowPrivate = Annotated[
     bool,
     typer.Option(
-        "--allow-private-urls", help="Also fetch from this machine and the private network; read file://."
+        "--allow-private-urls", help="Also fetch URLs of this machine, of private networks, and file://."
     ),
 ]
 
@@ -246,7 +250,7 @@ Ray = Annotated[
     typer.Option(
         "--ray",
         metavar="ADDRESS",
-        help="Work on a Ray cluster: local starts one here; auto or HOST:6379 is that of this machine.",
+        help="Work on a Ray cluster: local starts Ray here; auto or HOST:6379: the cluster of this machine.",
     ),
 ]
 

@@ -82,16 +82,15 @@ def refine(
 ) -> None:
     """Refine a segmentation from any source with a dense CRF.
 
-    Labels keep their ids and their palette; pixels of 255 get the label that fits best, and no class appears
-    that the file does not have. Probabilities of a reduced size are interpolated to the picture's.
+    Labels keep their ids and their palette. Pixels of 255 get the label that fits best. The result has no
+    classes that the file does not have. Probabilities of a reduced size are interpolated to the picture's.
 
-    For a folder of pictures, results are OUT/NAME_mask.png and so on. A run that was interrupted or is
-    repeated skips what is finished. Exit code 1 if a picture could not be refined.
+    For a folder of pictures, results are OUT/NAME_mask.png and so on. If you repeat a run, it skips finished
+    pictures. Exit code 1 if a picture could not be refined.
 
-    With --video, pixels of neighbouring frames are alike too. Large frames are refined on smaller copies, and
-    a run that was interrupted goes on with the first frame that it did not finish. Flicker is the share of
-    pixels that change label between two frames where no channel of the picture changes by 8 grey levels or
-    more.
+    With --video, the CRF also connects pixels of neighbouring frames. Large frames are refined on smaller
+    copies. An interrupted run continues with its first unfinished frame. Flicker is the share of pixels that
+    change their label between two frames although no channel of the picture changes by 8 grey levels or more.
     """
     from pixelwise.inference.crf_refiner import DEFAULT_PRESET
     from pixelwise.workflows import refine_file, refine_video

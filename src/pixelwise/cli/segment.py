@@ -39,10 +39,11 @@ _Output = Annotated[
 ]
 _JSON = Annotated[bool, typer.Option("--json", help="Print one JSON object per picture.")]
 _Depth = Annotated[
-    Path | None, typer.Option(metavar="FOLDER", help="Depth, for a model that sees it: a file a picture.")
+    Path | None,
+    typer.Option(metavar="FOLDER", help="Depth, for a model that takes it: one file per picture."),
 ]
 _HHA = Annotated[
-    Path | None, typer.Option(metavar="FOLDER", help="HHA of pixelwise hha, for a model that sees it.")
+    Path | None, typer.Option(metavar="FOLDER", help="HHA from pixelwise hha, for a model that takes it.")
 ]
 
 
@@ -70,40 +71,42 @@ def segment(
     """Segment pictures and videos: print which classes they show, and save masks and overlays.
 
     Reads AVIF, BMP, GIF, HEIC, JPEG, JPEG 2000, PCX, PNG, PPM, PSD, QOI, SGI, Sun, TGA, TIFF and WebP, up to
-    400 megapixels; the first frame of several, unless --frames all; EXIF orientation is applied. Results of
+    400 megapixels, and applies the EXIF orientation. Of several frames or pages it takes the first, unless
+    --frames all. Results of
     NAME.jpg are OUTPUT/NAME_mask.png (class ids in the picture's size, as a palette PNG), NAME_overlay.jpg,
     NAME_cutout.png (background transparent), NAME_probabilities.npz (float16, C x H x W; beyond 100 million
     numbers in the size that was scored) and NAME_mask.tif (a GeoTIFF, with the coordinate system of the
     picture). Exit code 1 if a picture could not be segmented.
 
     Annotations have the names that their tools expect: NAME.json for labelme, NAME.txt for YOLO, NAME.geojson
-    (on the map if the picture is a GeoTIFF, else in pixels). coco.json, annotations.xml for CVAT, and
-    regions.csv hold all pictures of a run. A run that was interrupted or is repeated skips what is finished;
-    it keeps and names files that you have changed since.
+    (in map coordinates if the picture is a GeoTIFF, else in pixels). coco.json, annotations.xml for CVAT, and
+    regions.csv hold all pictures of a run. If you repeat a run, it skips finished pictures; it keeps files
+    that you have changed since, and names them.
 
     Results of NAME.mp4 are OUTPUT/NAME_overlay.mp4, with its sound, and NAME_frames/000000_mask.png and so
-    on. camera:0 is the first camera; Ctrl-C ends it. URLs may be http(s) ones of pictures and videos, or
-    those of files and folders in cloud storage, such as s3://. With --output - one result goes to standard
+    on. camera:0 is the first camera; Ctrl-C ends the recording. URLs may name pictures and videos (http,
+    https), or files and folders in cloud storage, such as s3://. --output - writes one result to standard
     output.
 
-    With --crf a fully connected CRF sees the picture in its own size (beyond 2.4 megapixels with 7 classes:
-    on the largest copy that takes 800 MB), and all results are of its beliefs. Cutouts are always
-    refined, and lose regions below 1 % of the picture, unless the labels are cleaned in another way.
+    --crf refines the picture in its full size with a fully connected CRF, and all results show its beliefs. A
+    picture that would need more than 800 MB (2.4 megapixels with 7 classes) is refined on a smaller copy.
+    Cutouts are always refined, and lose regions below 1 % of the picture, unless you clean the labels
+    otherwise.
 
-    --tiles PIXELS cuts pictures whose longer side exceeds that number into tiles of this side, each of which
-    is scored, and refined with --crf, like a picture. auto: pictures more than four times as long as the
+    --tiles PIXELS cuts pictures whose longer side exceeds this number into tiles of this side. Each tile is
+    scored, and refined with --crf, like a picture. auto: pictures more than four times as long as the
     model's long side are cut into tiles of twice that long side.
 
     NAME_confidence.png shows how sure the model is of each pixel. The uncertainty by which --rank orders
     pictures is one minus the mean probability of their pixels' labels.
 
-    Files in the folders of --depth and --hha are called as their pictures are and have their size. Depth is
-    read as the model's training data was: of nyud:, whole numbers are millimetres. --submission holds
-    results/VOC2012/Segmentation/comp5_test_cls/ID.png for VOC's classes, testannot/ID.png for CamVid's.
+    Files in the folders of --depth and --hha have the names and the sizes of their pictures. Depth has the
+    units of the model's training data: with nyud:, whole numbers are millimetres. The archive of --submission
+    holds results/VOC2012/Segmentation/comp5_test_cls/ID.png for VOC's classes, testannot/ID.png for CamVid's.
 
-    With --ray many machines share the work, each of which sees the same folders. Pictures may be rows with
-    path and bytes of a file *.parquet then, and with --output *.parquet so are results. --threads is the
-    number of processors for each worker.
+    With --ray the machines of a cluster share the work; all must see the same folders. Pictures may then also
+    be rows of *.parquet files, with the columns path and bytes, and --output *.parquet writes results as
+    rows. --threads is the number of processors for each worker.
     """
     start = time.perf_counter()
     saving, chosen = results.for_segment(), moving.for_segment()

@@ -30,11 +30,12 @@ _Workers = Annotated[
     int | None, typer.Option(min=1, max=1024, help="Pictures segmented at a time; default: processors.")
 ]
 _Places = Annotated[
-    int, typer.Option(min=1, max=10_000, help="Requests that are read, wait or run; others get 429.")
+    int,
+    typer.Option(min=1, max=10_000, help="Most requests that are read, wait or run; further ones get 429."),
 ]
 _MostBytes = Annotated[int, typer.Option(min=1, help="Largest body of a request.")]
 _MostPixels = Annotated[int, typer.Option(min=1, help="Largest picture, checked before it is decoded.")]
-_Seconds = Annotated[int, typer.Option(min=1, max=3600, help="Until an answer must be ready.")]
+_Seconds = Annotated[int, typer.Option(min=1, max=3600, help="Time limit for an answer, in seconds.")]
 
 
 def serve(
@@ -50,7 +51,7 @@ def serve(
     sizes: SizeOptions,
     inference: InferenceOptions,
 ) -> None:
-    """Segment pictures over HTTP, and show a page on which the CRF can be tried.
+    """Segment pictures over HTTP, and show a page to try the CRF on.
 
     The page is at /, the description of the API at /api, metrics for Prometheus at /metrics. POST a picture
     to /v1/segment; the header Accept chooses JSON, image/png (mask), image/jpeg (overlay),

@@ -38,8 +38,8 @@ def time(
 ) -> None:
     """Time the segmentation of one synthetic photo, from a JPEG file to labels, after a warm-up.
 
-    FCN's table 1 has the mean of "net" over 20 runs on 500x500 pixels. Use --long-side 500, so that the net
-    takes the picture at full size.
+    To compare with FCN's table 1, take the mean of "net" over 20 runs on 500x500 pixels, with --long-side 500
+    so that the net takes the picture at full size.
     """
     from pixelwise.inference.stage_timing import MOST_PIXELS, time_photo
     from pixelwise.workflows import load

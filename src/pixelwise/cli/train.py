@@ -20,7 +20,9 @@ def train(
     recipe: options.RecipeName,
     settings: options.Settings = None,
     output: options.RunFolder = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's last checkpoint.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue from the run's last checkpoint.")
+    ] = False,
     devices: options.Devices = 1,
     nodes: options.Nodes = 1,
     find_rate: options.FindRate = False,
@@ -29,11 +31,11 @@ def train(
 ) -> None:
     """Train a net on labelled images, after an audit of all labels.
 
-    The run folder gets checkpoints, log.jsonl and TensorBoard's files: last.pt to go on from, best.pt, the
-    best by mean IoU on the val split, for eval and export. Ctrl-C stops after a checkpoint, and --resume goes
-    on from there with the recipe and settings the run was started with, as if nothing had happened; with
-    --set steps=N, more than before, the run becomes longer. A recipe of stages makes a run folder of each
-    below the output, and --resume goes on in the right one. --set epochs=N counts in rounds of the pictures.
+    The run folder gets log.jsonl, TensorBoard's files and two checkpoints: last.pt, from which --resume
+    continues, and best.pt, which has the highest mean IoU on the val split and is for eval and export. Ctrl-C
+    stops after a checkpoint. --resume continues with the recipe and settings of the run; add --set steps=N to
+    make the run longer. A recipe of several stages has a run folder for each below the output, and --resume
+    finds the right one. --set epochs=N counts passes over the pictures instead of steps.
     """
     from pixelwise.training.distributed import launcher
 

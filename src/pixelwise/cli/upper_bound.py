@@ -23,15 +23,15 @@ def upper_bound(
     classes: options.Classes = None,
     head: options.Head = None,
     factors: Annotated[
-        str, typer.Option(metavar="LIST", help="Factors by which the labels are reduced, in pixels.")
+        str, typer.Option(metavar="LIST", help="Factors to reduce the labels by.")
     ] = "128,64,32,16,8,4",
     as_json: options.FiguresJSON = False,
 ) -> None:
-    """Compute the best mean IoU on a coarser grid: that of labels reduced by a factor and enlarged again.
+    """Compute the best mean IoU on a coarser grid: reduce the labels by a factor and enlarge them again.
 
     FCN's appendix A does not say how labels are resampled and how void is treated, so every plausible
-    convention has a row. With VOC's 21 classes the first row has the paper's figures, and every row its
-    distance from them.
+    convention has a row. With VOC's 21 classes the first row has the paper's figures, and the other rows show
+    their distance from it.
     """
     from pixelwise.data import open_dataset
     from pixelwise.evaluation.upper_bound import upper_bounds

@@ -25,13 +25,15 @@ _Output = Annotated[Path, typer.Option("--output", "-o", help="The model file.")
 _Mean = Annotated[
     str | None, typer.Option(metavar="R,G,B", help="Subtracted from pixels, in the units of --input-range.")
 ]
-_Std = Annotated[str | None, typer.Option(metavar="R,G,B", help="Pixels are divided by this after that.")]
+_Std = Annotated[str | None, typer.Option(metavar="R,G,B", help="After that, pixels are divided by this.")]
 _Range = Annotated[
     str, typer.Option(metavar="LOW,HIGH", help="Values of black and white before the mean is subtracted.")
 ]
 _Bands = Annotated[
     str | None,
-    typer.Option(metavar="COUNTxTYPE", help="What a net of other channels takes, such as 4xuint16."),
+    typer.Option(
+        metavar="COUNTxTYPE", help="Channels and type of a net's input that is not RGB, such as 4xuint16."
+    ),
 ]
 _Multiple = Annotated[
     int, typer.Option(min=1, max=1024, help="Pad pictures to sides that are a multiple of this, in pixels.")
@@ -55,8 +57,8 @@ def wrap(
     """Make a model file from a net that was trained elsewhere, for segment, eval, compare and crf-search.
 
     The net has one input, float (N, 3, H, W) or uint8 (N, H, W, 3), of any size or a fixed one, and returns
-    scores (N, C, h, w) of any stride. Mean and std apply to float inputs. The file is tested before it
-    appears under its name.
+    scores (N, C, h, w) of any stride. Mean and std apply to float inputs. The file is tested before it gets
+    its name.
     """
     from pixelwise.workflows import wrap as make
 
