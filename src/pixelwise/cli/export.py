@@ -39,7 +39,7 @@ _Calibrate = Annotated[
     typer.Option(
         "--calibrate",
         metavar="FOLDER|KIND:PATH",
-        help="For int8: a few dozen pictures like those to be segmented, or KIND:PATH: its training pictures.",
+        help="For int8: a few dozen typical pictures, or KIND:PATH for its training pictures.",
     ),
 ]
 _Data = Annotated[
