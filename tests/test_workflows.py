@@ -120,7 +120,7 @@ def test_a_run_is_made_longer_and_never_shorter(trained: TrainedRun, tmp_path: P
     recipe = Recipe("finetune", "").override(["steps=6", "warmup_steps=100"])
     start = checkpoint.load(run / checkpoint.LAST).recipe["learning_rate"]
     assert rates == pytest.approx([start * schedule(step, recipe) for step in (4, 5)])
-    with pytest.raises(TrainingError, match="steps was 6, is now 4, and a run may be made longer only"):
+    with pytest.raises(TrainingError, match="steps was 6, is now 4, but a run can only be made longer"):
         train_squares(run, resume=True)
 
 
@@ -131,7 +131,7 @@ def test_epochs_become_steps_by_the_size_of_the_training_set(tmp_path: Path) -> 
     training = prepare("finetune", settings, tmp_path, data, data, on_warning=warned.append)
     assert isinstance(training.recipe, Recipe)
     assert training.recipe.steps == 8  # 3 rounds of 5 pictures, 2 a step
-    assert ["only 5 to judge by" in text for text in warned] == [True]
+    assert ["only 5 pictures to judge by" in text for text in warned] == [True]
     for wrong, complaint in (("epochs=0", "above 0"), ("epochs=many", "above 0"), ("steps=9", "both say")):
         with pytest.raises(TrainingError, match=complaint):
             prepare("finetune", ["epochs=2", wrong] if "steps" in wrong else [wrong], tmp_path, data, data)
@@ -144,7 +144,7 @@ def test_classes_of_a_side_are_named_once_if_pictures_are_mirrored(
     data, warned = labelled_arrays(pairs(5), ("left_eye", "right_eye")), list[str]()
     settings = ["data=memory:a", f"mirror={mirror}"]
     prepare("finetune", settings, tmp_path, data, data, on_warning=warned.append)
-    assert sum("left_eye and right_eye differ only by their side" in text for text in warned) == times
+    assert sum("left_eye and right_eye differ only by left and right" in text for text in warned) == times
 
 
 def test_epochs_are_as_many_in_each_stage_whatever_its_batches(tmp_path: Path) -> None:
@@ -184,7 +184,7 @@ def test_evaluations_are_compared_whether_they_were_saved_or_not(
     show(seen := pixelwise.compare(other, tmp_path / "run.json"))
     assert seen["in_training"] == {"a": None, "b": 2}
     assert "Caution: B learnt from 2 of these images" in capsys.readouterr().out
-    with pytest.raises(DataError, match="of other images"):
+    with pytest.raises(DataError, match="of different images"):
         pixelwise.compare(run, pixelwise.evaluate(trained.path, data[:2], class_names=NAMES))
 
 

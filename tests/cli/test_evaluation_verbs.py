@@ -187,7 +187,7 @@ def test_a_report_s_folder_that_may_not_be_written_into_is_told_before_the_work(
     monkeypatch.setattr("pixelwise.evaluation.evaluation.evaluate", None)
     result = invoke(f"{EVALUATE} --report shared")
     assert result.exit_code == 1
-    assert "error: the report's folder shared may not be written into" in result.stderr
+    assert "error: the report's folder shared is not writable" in result.stderr
 
 
 def test_labels_without_a_known_pixel_have_no_upper_bound(invoke: Invoke, tmp_path: Path) -> None:
@@ -195,7 +195,7 @@ def test_labels_without_a_known_pixel_have_no_upper_bound(invoke: Invoke, tmp_pa
         Image.fromarray(np.full((24, 40), 255, np.uint8)).save(path)
     result = invoke("upper-bound folder:my_images")
     assert result.exit_code == 1
-    assert "not one pixel of these images has a label" in result.stderr
+    assert "no pixel of these images has a label" in result.stderr
 
 
 def test_pictures_are_judged_at_the_size_that_was_asked_for(invoke: Invoke) -> None:

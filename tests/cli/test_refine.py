@@ -213,7 +213,7 @@ def test_a_bad_file_does_not_stop_the_others(folders: Callable[[str], Result]) -
     done = folders("refine photos found -o out --threads 1")
     assert done.exit_code == 1
     assert "error: photos/b.jpg: found/b.npy cannot be read as an .npy file" in done.stderr
-    assert "error: photos/deep/c.jpg: there is nothing for it in found" in done.stderr
+    assert "error: photos/deep/c.jpg: no labels or probabilities for it in found" in done.stderr
     assert "1 refined, 2 failed" in done.stderr
     assert sorted(path.name for path in Path("out").rglob("*.png")) == ["a_mask.png"]
 
@@ -239,7 +239,7 @@ def test_the_frames_that_are_left_out_are_named_without_an_option_that_refine_la
     frames[0].save("photos/g.gif", save_all=True, append_images=frames[1:])
     np.save("found/g.npy", np.full((2, 30, 40), 0.5, np.float32))
     done = folders("refine photos found -o out")
-    said = "not refined: files of several frames, but for the first: 1 (photos/g.gif)"
+    said = "not refined: further frames or pages of files: 1 (photos/g.gif)"
     assert said in done.stderr.splitlines()
 
 

@@ -355,8 +355,8 @@ def test_what_is_left_out_is_named_at_the_end_with_a_count(
     assert result.exit_code == 0
     assert result.stdout.count("only the first frame") == 2
     assert sorted(result.stderr.splitlines()[1:]) == [
-        "not segmented: files of several frames, but for the first: 2 (photos/a.gif, photos/b.gif): "
-        "--frames all segments all of a file",
+        "not segmented: further frames or pages of files: 2 (photos/a.gif, photos/b.gif): "
+        "--frames all segments them too",
         "not segmented: links to folders: 1 (photos/round)",
         "not segmented: pictures of other formats: 1 (photos/f.eps)",
         "not segmented: raw photos: 1 (photos/e.nef): convert them to JPEG or TIFF",

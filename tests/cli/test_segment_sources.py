@@ -166,7 +166,10 @@ def test_all_pages_of_a_file_are_segmented_if_asked_for(invoke: Invoke, tmp_path
         frames[0].save(tmp_path / "in" / name, save_all=True, append_images=frames[1:])
     first = invoke("in", "--output", "out", "--save", "mask")
     assert first.stdout.count("only the first frame") == 2
-    assert "but for the first: 2 (in/a.gif, in/b.tif): --frames all segments all" in first.stderr
+    assert (
+        "further frames or pages of files: 2 (in/a.gif, in/b.tif): --frames all segments them too"
+        in first.stderr
+    )
     done = invoke("in", "--output", "out", "--save", "mask", "--frames", "all", "--json")
     records = [json.loads(line) for line in done.stdout.splitlines()]
     found = [(Path(record["path"]).name, record["page"], record["classes"][0]["name"]) for record in records]

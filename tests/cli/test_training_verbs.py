@@ -55,7 +55,7 @@ def run(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = pixelwise("train", "finetune", *sets, "--output", folder)
     assert done.returncode == 0, done.stderr
     assert "make a model file with: pixelwise export" in done.stdout
-    assert "only 1 to judge by" in done.stderr
+    assert "only 1 picture to judge by" in done.stderr
     return folder
 
 
@@ -239,7 +239,7 @@ def test_the_name_of_a_preview_says_its_format() -> None:
         (("train", "voc_fcn8z"), "there is no recipe"),
         (
             ("train", "finetune", "--set", "steps=0", "--set", "crop=x"),
-            "crop=x does not read as a whole number",
+            "crop must be a whole number, got x",
         ),
         (("export", "no_such_run"), "no_such_run is not a run folder"),
         (("eval", "default", "--data", "voc:nowhere"), "nowhere does not exist"),

@@ -43,7 +43,7 @@ def test_all_faults_of_a_selection_are_told_at_once() -> None:
     text = str(caught.value)
     assert 'no class "cow"' in text
     assert 'no class "9"' in text
-    assert 'id 1 stands in both "cat" and "pet"' in text
+    assert 'id 1 is in both "cat" and "pet"' in text
     assert '"=dog" needs a unique name' in text
     assert '"cat=3" needs a unique name' in text
     assert "known: background, cat, dog, car" in text

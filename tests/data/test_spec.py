@@ -33,7 +33,7 @@ def test_all_is_the_usual_splits_together(tmp_path: Path) -> None:
     assert list(open_splits(f"folder:{tmp_path}", "all")) == ["all"]
     for part in ("images", "labels"):
         (tmp_path / f"val/{part}/b.png").rename(tmp_path / f"val/{part}/a.png")
-    with pytest.raises(DataError, match="train and val have ids in common, as a\nhint: use one of them"):
+    with pytest.raises(DataError, match="train and val have ids in common, such as a\nhint: use one of them"):
         open_dataset(f"folder:{tmp_path}", "all")
 
 

@@ -104,9 +104,9 @@ def test_an_address_of_rays_client_is_refused_with_what_to_use(tmp_path: Path, m
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--smooth", "mean"), "--smooth is for one machine"),
-        (("--submission", "a.tgz"), "--submission is for one machine"),
-        (("--depth", "depth"), "--depth is for one machine"),
+        (("--smooth", "mean"), "--smooth does not work with it"),
+        (("--submission", "a.tgz"), "--submission does not work with it"),
+        (("--depth", "depth"), "--depth does not work with it"),
     ],
 )
 def test_options_for_one_machine_are_refused(tmp_path: Path, options: tuple[str, ...], message: str) -> None:

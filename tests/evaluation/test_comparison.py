@@ -72,9 +72,9 @@ def test_a_class_that_one_of_them_lacks_has_no_difference() -> None:
 @pytest.mark.parametrize(
     ("other", "complaint"),
     [
-        (record("b", [1, 2], classes="ground sky"), "other classes: ground, wall against ground, sky"),
-        (record("b", [1, 2], ["i0", "i7"]), "of other images: 2 are in one of them only, as i1"),
-        (record("b", [1, 2, 3]), "of other images: 1 are in one of them only, as i2"),
+        (record("b", [1, 2], classes="ground sky"), "different classes: ground, wall against ground, sky"),
+        (record("b", [1, 2], ["i0", "i7"]), "of different images: 2 are in only one of them, such as i1"),
+        (record("b", [1, 2, 3]), "of different images: 1 are in only one of them, such as i2"),
     ],
 )
 def test_what_cannot_be_compared_is_refused(other: Record, complaint: str) -> None:
@@ -85,7 +85,9 @@ def test_what_cannot_be_compared_is_refused(other: Record, complaint: str) -> No
 def test_labels_that_changed_in_between_are_refused() -> None:
     first = record("a", [1, 2])
     counts = dense_counts([[[0, 1, 10, 1], [1, 0, 0, 9]], [[0, 2, 9, 2], [1, 0, 0, 7]]], 2)
-    with pytest.raises(DataError, match="labels of 1 image differ in the two evaluations, as of i1"):
+    with pytest.raises(
+        DataError, match="labels of 1 image differ in the two evaluations, such as those of i1"
+    ):
         compare(first, Record("b", first.ids, counts, first.classes))
 
 

@@ -60,7 +60,7 @@ def test_the_figures_are_those_of_evaluate(data: Path, predictor: Predictor) -> 
 
 def test_a_net_that_sees_more_than_the_photo_is_refused(data: Path, predictor: Predictor) -> None:
     of_channels = Predictor(predictor.engine, predictor.info, inputs=("hha",))
-    with pytest.raises(ModelError, match=r'model "tiny" sees hha, .*\n.*pixelwise eval'):
+    with pytest.raises(ModelError, match=r'model "tiny" takes hha, .*\n.*pixelwise eval'):
         scored(data, of_channels)
 
 
@@ -130,7 +130,7 @@ def test_images_without_a_label_are_refused(data: Path, predictor: Predictor) ->
         Image.fromarray(np.full((30, 90), 255, np.uint8)).save(path)
     images = scored(data, predictor)
     images.compute()
-    with pytest.raises(DataError, match="not one pixel of these images has a label"):
+    with pytest.raises(DataError, match="no pixel of these images has a label"):
         images.confusion(None)
 
 

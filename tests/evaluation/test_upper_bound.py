@@ -110,7 +110,7 @@ def test_conventions_differ_and_have_names_of_their_own() -> None:
 
 
 def test_a_factor_below_1_is_refused(voc: str) -> None:
-    with pytest.raises(ValueError, match="from 1 up, got 0"):
+    with pytest.raises(ValueError, match="at least 1 pixel, got 0"):
         upper_bounds(open_dataset(voc, "val"), (0,))
 
 

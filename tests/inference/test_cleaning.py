@@ -154,7 +154,9 @@ def test_cleaning_a_cleaned_result_keeps_what_was_cleaned() -> None:
     assert chained.cleaning == at_once == chained.cleaned(Cleaning()).cleaning
     np.testing.assert_array_equal(chained.labels, result.cleaned(at_once).labels)
     assert set(np.unique(result.labels)) == {0, 1, 2, 3}
-    with pytest.raises(ValueError, match="no class is left of cat if only dog may stay"):
+    with pytest.raises(
+        ValueError, match="no class is left: an earlier cleaning kept only cat, this one keeps only dog"
+    ):
         chained.cleaned(Cleaning(only=("dog",)))
 
 

@@ -69,6 +69,6 @@ def test_the_crf_is_a_stage_if_there_is_one(photo: Path, predictor: Predictor) -
 
 def test_a_net_that_sees_more_than_the_photo_is_refused(photo: Path, predictor: Predictor) -> None:
     engine = Counting(predictor.engine)  # type: ignore[arg-type]
-    with pytest.raises(ModelError, match=r'model "tiny" sees image and depth, .*\n.*pixelwise eval'):
+    with pytest.raises(ModelError, match=r'model "tiny" takes image and depth, .*\n.*pixelwise eval'):
         time_stages(Predictor(engine, predictor.info, inputs=("image", "depth")), photo)
     assert not engine.sizes

@@ -84,7 +84,7 @@ def test_create_names_the_fault_of_an_argument(one_layer: str) -> None:
         create("deeplab-base", weights="timm")
     with pytest.raises(ValueError, match="deeplab-base takes at least 1 channel, got 0"):
         create("deeplab-base", in_channels=0)
-    with pytest.raises(ValueError, match='fcn8s-alexnet stands on alexnet, not on "vgg16"'):
+    with pytest.raises(ValueError, match='fcn8s-alexnet is built on alexnet, not on "vgg16"'):
         create("fcn8s-alexnet", backbone="vgg16")
 
 

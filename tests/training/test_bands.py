@@ -167,7 +167,9 @@ def test_evaluation_reads_the_bands_and_names_data_of_others(
 
 
 def test_a_model_of_bands_takes_neither_crf_nor_views(model: Path) -> None:
-    with pytest.raises(ModelError, match="sees bands: no CRF, views or tiles"):
+    with pytest.raises(
+        ModelError, match="takes bands; such models work without a CRF, test-time augmentation and tiles"
+    ):
         load(model, crf="deeplab")
     with pytest.raises(ModelError, match="takes 5 bands of uint16, not photos"):
         load(model).expect_photos()

@@ -213,7 +213,7 @@ def test_nets_of_channels_are_trained_loaded_and_judged_alike(
     predictor = load(tmp_path)
     found = evaluate(predictor, open_dataset(f"folder:{rooms}", "val", head="geometric"))
     assert found.summary()["mean_iou"] == pytest.approx(state.history[-1]["mean_iou"], abs=0.01)
-    with pytest.raises(ModelError, match=r"sees .*, which a picture does not hold"):
+    with pytest.raises(ModelError, match=r"takes .*, which a picture alone does not have"):
         predictor(rooms / "images/00.png")
 
     names = [name for name in inputs.split(",") if name != "image"]
@@ -253,7 +253,7 @@ def test_the_export_of_a_head_is_a_start(rooms: Path, tmp_path: Path) -> None:
 
 def test_a_run_of_channels_takes_no_crf_preset(rooms: Path, tmp_path: Path) -> None:
     run_recipe(rooms, tmp_path / "run", *SETTINGS, "inputs=image,depth", "steps=1")
-    with pytest.raises(ModelError, match="no CRF, views or tiles"):
+    with pytest.raises(ModelError, match="work without a CRF, test-time augmentation and tiles"):
         load(tmp_path / "run", crf="deeplab")
 
 

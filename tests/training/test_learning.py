@@ -66,7 +66,7 @@ def test_a_loss_that_is_no_number_ends_the_run_and_leaves_its_batch(squares: Pat
         run_squares(squares, run, *PLAIN, "learning_rate=1e6", "head_learning_rate=1e6", "steps=20")
     assert caught.value.hint == "start another run with lower learning rates, or with clip=1"
     (place,) = (run / "not_finite").iterdir()
-    assert f"what it was computed from is in {place}" in caught.value.message
+    assert f"the crops of this step are in {place}" in caught.value.message
     batch = open_dataset(f"folder:{place}", "all")
     assert len(batch) == 4
     assert batch.classes.names == ("ground", "square")

@@ -63,7 +63,7 @@ def test_a_signal_ends_the_run_after_a_checkpoint(
     stopping = signalled(squares, run, number, 25)
     stopped = subprocess.run(stopping, capture_output=True, text=True, start_new_session=True)
     assert stopped.returncode == 130, stopped.stderr
-    assert "go on with: pixelwise train finetune" in stopped.stderr
+    assert "continue with: pixelwise train finetune" in stopped.stderr
     assert saved_step(run) == 26, "the step under way is finished"
     assert run_again(run) == 0
     assert_same_weights(run, uninterrupted)
@@ -216,6 +216,6 @@ def test_a_run_folder_that_may_not_be_written_into_is_told_before_anything_is_le
     tmp_path.chmod(0o500)
     if os.access(tmp_path, os.W_OK):  # as the superuser may
         monkeypatch.setattr(os, "access", lambda *_: False)
-    with pytest.raises(TrainingError, match="may not be written into"):
+    with pytest.raises(TrainingError, match="is not writable"):
         run_squares(squares, tmp_path)
     assert not list(tmp_path.iterdir())

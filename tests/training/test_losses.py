@@ -124,7 +124,7 @@ def test_cells_of_deeplab_are_its_labels() -> None:
 
 @pytest.mark.parametrize("share", [0, -0.5, 1.5])
 def test_a_share_outside_0_to_1_is_refused(share: float) -> None:
-    with pytest.raises(ValueError, match="lies in"):
+    with pytest.raises(ValueError, match=r"must be in \(0, 1\]"):
         LossSampling(share)
 
 

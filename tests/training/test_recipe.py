@@ -42,9 +42,9 @@ def test_all_faults_of_settings_are_told_at_once() -> None:
     for complaint in (
         'no field "stepz"',
         'no field "name"',
-        "steps=many does not read as a whole number",
-        "scale=1 does not read as 2 numbers separated by commas",
-        "mirror=yes does not read as true or false",
+        "steps must be a whole number, got many",
+        "scale must be 2 numbers separated by commas, got 1",
+        "mirror must be true or false, got yes",
         '"crop" is not of the form field=value',
     ):
         assert complaint in str(caught.value)
@@ -60,7 +60,8 @@ def test_all_faults_of_settings_are_told_at_once() -> None:
     ],
 )
 def test_a_value_of_the_wrong_kind_is_told_what_was_expected(setting: str, expected: str) -> None:
-    with pytest.raises(TrainingError, match=f"{setting} does not read as {expected}\n"):
+    field, _, value = setting.partition("=")
+    with pytest.raises(TrainingError, match=f"{field} must be {expected}, got {value}\n"):
         PLAIN.override([setting])
 
 

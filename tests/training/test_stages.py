@@ -107,7 +107,7 @@ def test_the_command_goes_on_with_a_chain_as_it_was_begun(
 
 @pytest.mark.parametrize(
     ("setting", "complaint"),
-    [("steps=3", "steps was 6, is now 3, and a run may be made longer only"), ("batch_size=4", "has now 4")],
+    [("steps=3", "steps was 6, is now 3, but a run can only be made longer"), ("batch_size=4", "has now 4")],
 )
 def test_settings_that_forbid_to_go_on_are_not_noted(
     sets: tuple[LabelledImages, LabelledImages],

@@ -30,7 +30,7 @@ _Judged = Annotated[
     typer.Argument(
         metavar="MODEL|masks:FOLDER",
         help="Bundled model, .onnx or .safetensors file, or run folder; or masks:FOLDER, masks that another "
-        "program made, called ID.png, ID_mask.png or ID.npy by the ids of the pictures.",
+        "program made, named ID.png, ID_mask.png or ID.npy after the ids of the pictures.",
     ),
 ]
 _AllowMissing = Annotated[

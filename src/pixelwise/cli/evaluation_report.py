@@ -24,7 +24,7 @@ def show(result: dict[str, Any]) -> None:
     images = counted(result["images"], "image")
     say(f"{images}, {result['views']}.{refined} Convention: {result['convention']}.")
     say(f"In brackets: {result['interval_convention']}.")
-    say("Of true classes: the other convention, without classes absent from the truth.")
+    say("The mean over true classes leaves out classes that are absent from the truth.")
     if missing := result.get("missing"):
         named = ", ".join(missing[:_MOST_NAMED]) + ", ..." * (len(missing) > _MOST_NAMED)
         say(f"Left out, since they have no mask: {counted(len(missing), 'image')}, {named}")

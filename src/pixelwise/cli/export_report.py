@@ -26,7 +26,7 @@ def show(made: "Exported") -> None:
     say(f"{made.path}: {'; '.join(said)}")
     if made.changed is not None:
         say(
-            f"calibrated on {counted(made.pictures, 'picture')}, of whose pixels {made.changed:.2%} have "
+            f"calibrated on {counted(made.pictures, 'picture')}; {made.changed:.2%} of their pixels have "
             "another label than in float32"
         )
         if made.pictures < _FEW_PICTURES:

@@ -33,7 +33,7 @@ def segmenting(ray: str | None) -> "Callable[..., SegmentedFolder]":
         given.pop("on_frame", None)
         for name, default in _ALONE.items():
             if given.pop(name) != default:
-                raise typer.BadParameter(f"--{name} is for one machine", param_hint="--ray")
+                raise typer.BadParameter(f"--{name} does not work with it", param_hint="--ray")
         return segment(inputs, str(output), model, address=ray or LOCAL, **given)
 
     return on_cluster

@@ -26,8 +26,8 @@ _Given = Annotated[
         help="PNG whose pixel values are class ids, 255 where unknown; or .npz with an array "
         '"probabilities" or "scores" (classes x height x width) and perhaps "classes" (names) and '
         '"palette", as pixelwise segment --save probabilities writes, or one array of any name; or .npy with '
-        "probabilities; or a folder of such files called as the pictures: NAME.png, NAME_mask.png, NAME.npy, "
-        "NAME.npz, NAME_probabilities.npz.",
+        "probabilities; or a folder of such files named like the pictures: NAME.png, NAME_mask.png, "
+        "NAME.npy, NAME.npz, NAME_probabilities.npz.",
     ),
 ]
 _Output = Annotated[

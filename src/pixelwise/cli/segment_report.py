@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 _MOST_TABLES = 3  # more pictures get a line each
 _MOST_NAMES = 3  # of files that were left out
-_FRAMES = "files of several frames, but for the first"
+_FRAMES = "further frames or pages of files"
 _ADVICE = {
-    _FRAMES: ": --frames all segments all of a file",
+    _FRAMES: ": --frames all segments them too",
     "raw photos": ": convert them to JPEG or TIFF",
     "videos": ': pip install "pixelwise[video]"',
 }

@@ -55,7 +55,7 @@ def train(
             return
         run = training.run()
     if not run.finished and launcher.is_first():
-        note(f"stopped; go on with: {resume_command(recipe, run.path, devices, nodes)}")
+        note(f"stopped; continue with: {resume_command(recipe, run.path, devices, nodes)}")
     if not run.finished:
         raise typer.Exit(130)
     if launcher.is_first():

@@ -203,14 +203,14 @@ def make_folder(folder: Path, what: str, option: str, error: type[PixelwiseError
             f"cannot make the {what} {printable(folder)}: {problem.strerror or problem}",
             f"choose another {option}",
         ) from None
-    expect_writable(folder, what, f"choose another {option}, or have its permissions changed", error)
+    expect_writable(folder, what, f"choose another {option}, or change its permissions", error)
     remove_abandoned(folder)
 
 
 def expect_writable(folder: Path, what: str, hint: str, error: type[PixelwiseError]) -> None:
     """Raise `error` if nothing can be written into the folder."""
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise error(f"the {what} {printable(folder)} may not be written into", hint)
+        raise error(f"the {what} {printable(folder)} is not writable", hint)
 
 
 def sha256_of(path: Path) -> str:

@@ -118,7 +118,8 @@ class DenseCRF:
         given = np.asarray(weights, np.float64).reshape(-1).tolist()
         if len(given) != len(self._weights) or not all(0 <= weight <= HEAVIEST for weight in given):
             raise ValueError(
-                f"expected {len(self._weights)} weights from 0 to {HEAVIEST:g}, one a kernel, got {given}"
+                f"expected {len(self._weights)} weights from 0 to {HEAVIEST:g}, one for each kernel, "
+                f"got {given}"
             )
         if self._compatibility is not None or min(self._weights, default=0.0) < 0:
             raise ValueError(

@@ -150,7 +150,7 @@ def parse_classes(text: str, known: Classes) -> tuple[list[tuple[str, tuple[int,
                 faults.append(f'there is no class "{part}"')
                 continue
             if id_ in used:
-                faults.append(f'id {id_} stands in both "{used[id_]}" and "{name}"')
+                faults.append(f'id {id_} is in both "{used[id_]}" and "{name}"')
             used[id_] = name
             ids.append(id_)
         if name == "void":

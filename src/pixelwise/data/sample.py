@@ -106,7 +106,7 @@ class LabelledImages:
         unknown = set(ids) - {entry.id for entry in self.entries}
         if unknown:
             raise DataError(
-                f"{name} names ids that {self.name} does not have: {len(unknown)}, {min(unknown)} for one",
+                f"{name} names ids that {self.name} does not have: {len(unknown)}, such as {min(unknown)}",
                 "an id is a file's name without its ending",
             )
         entries = tuple(entry for entry in self.entries if entry.id in ids)

@@ -103,7 +103,7 @@ def joined(spec: str, usual: Iterable[str], read: Callable[[str], LabelledImages
     entries = tuple(entry for dataset in splits.values() for entry in dataset.entries)
     twice = [id_ for id_, times in Counter(entry.id for entry in entries).items() if times > 1]
     if twice or any(dataset.heads != first.heads for dataset in others):
-        what = f"have ids in common, as {twice[0]}" if twice else "differ in their classes"
+        what = f"have ids in common, such as {twice[0]}" if twice else "differ in their classes"
         raise DataError(f"{spec}: {' and '.join(splits)} {what}", "use one of them")
     return replace(first, name=f"{spec} all", entries=entries)
 

@@ -111,7 +111,7 @@ class RowFiles:
             one, what = min(lost or foreign), "removed" if lost else "made"
             raise ImageError(
                 f"{printable(self.output)}: another command {what} {one} meanwhile",
-                "let one command at a time write there, and give this one again",
+                "let only one command at a time write there, and run this one again",
             )
         for name in there - set(names):
             self._remove(name)

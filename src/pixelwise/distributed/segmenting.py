@@ -74,7 +74,7 @@ def segment(
     if pictures.is_inputs(source):
         tasks = pictures.planned(source, job, None if ids is None else Path(ids), passed_over)
     elif ids is not None:
-        raise ValueError("ids is for files; leave other rows out of a data set with its filter")
+        raise ValueError("ids is for files; filter the data set to leave rows out")
     job.make_output(tasks or [])
     before = job.row_files()
     outcomes = []
@@ -136,7 +136,7 @@ def _outcomes(
     if waiting:
         raise ClusterError(
             f"the cluster gave no answer for {waiting[0].shown} and what follows it",
-            "give the same command again; it continues where this one stopped",
+            "run the same command again to continue",
         )
 
 

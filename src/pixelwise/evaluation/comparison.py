@@ -176,7 +176,7 @@ def _in_order_of(first: Record, second: Record) -> Record:
     """The second with the images in the order of the first."""
     if first.classes != second.classes:
         raise DataError(
-            "the evaluations have other classes: "
+            "the evaluations have different classes: "
             + ", ".join(first.classes)
             + " against "
             + ", ".join(second.classes),
@@ -184,7 +184,8 @@ def _in_order_of(first: Record, second: Record) -> Record:
         )
     if missing := set(first.ids) ^ set(second.ids):
         raise DataError(
-            f"the evaluations are of other images: {len(missing)} are in one of them only, as {min(missing)}",
+            f"the evaluations are of different images: {len(missing)} are in only one of them, such as "
+            f"{min(missing)}",
             "evaluate both models on the same split, or with the same --list",
         )
     places = {image: index for index, image in enumerate(second.ids)}
@@ -196,7 +197,7 @@ def _in_order_of(first: Record, second: Record) -> Record:
     if differ.size:
         raise DataError(
             f"the labels of {counted(differ.size, 'image')} differ in the two evaluations, "
-            f"as of {first.ids[differ[0]]}",
+            f"such as those of {first.ids[differ[0]]}",
             "evaluate both models again on the current labels",
         )
     return Record(second.name, first.ids, counts, second.classes, second.in_training)

@@ -77,7 +77,7 @@ class ScoredImages:
             total += matrix
         if not total.any():
             raise DataError(
-                f"{self._dataset.name}: not one pixel of these images has a label",
+                f"{self._dataset.name}: no pixel of these images has a label",
                 "name labelled data, or other --classes",
             )
         return total

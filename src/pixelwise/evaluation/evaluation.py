@@ -63,7 +63,9 @@ class Evaluation:
     def merge(self, other: "Evaluation") -> None:
         """Add what another process has counted of other images, with the same classes and details."""
         if (self.classes, self.void) != (other.classes, other.void):
-            raise ValueError("cannot merge evaluations with other classes, or with other classes made void")
+            raise ValueError(
+                "cannot merge evaluations with different classes, or with different classes made void"
+            )
         if self.details.names != other.details.names:
             raise ValueError(f"cannot merge details {other.details.names} into {self.details.names}")
         self.tally.merge(other.tally)

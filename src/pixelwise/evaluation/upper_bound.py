@@ -79,7 +79,7 @@ def upper_bounds(
     a file is broken or nothing is labelled.
     """
     if wrong := [factor for factor in factors if factor < 1]:
-        raise ValueError(f"a factor is a number of pixels from 1 up, got {wrong[0]}")
+        raise ValueError(f"a factor must be at least 1 pixel, got {wrong[0]}")
     classes = len(dataset.classes)
     shape = len(factors), classes + 1, classes + 1
     counts = {_way(convention): np.zeros(shape, np.int64) for convention in conventions}
@@ -99,7 +99,7 @@ def upper_bounds(
             progress(index + 1)
     if not all(total.any() for total in counts.values()):
         raise DataError(
-            f"{dataset.name}: not one pixel of these images has a label",
+            f"{dataset.name}: no pixel of these images has a label",
             "name labelled data, or other --classes",
         )
     return {

@@ -80,9 +80,9 @@ def open_clip(frames: Path, labels: Path) -> Clip:
     own = {name: name if name in maps else f"{name}{_MASK}" for name in names}
     if missing := [name for name in names if own[name] not in maps]:
         raise DataError(
-            f"no labels in {printable(labels)} for {counted(len(missing), 'frame')}, "
-            f"{printable(missing[0])} for one",
-            f"label files must be called as the frames are, perhaps with {_MASK} at the end",
+            f"no labels in {printable(labels)} for {counted(len(missing), 'frame')}, such as "
+            f"{printable(missing[0])}",
+            f"name the label files like the frames, optionally with {_MASK} at the end",
         )
     first = ImageFile(pictures[names[0]]).read()
     size, ids = (first.shape[0], first.shape[1]), set[int]()

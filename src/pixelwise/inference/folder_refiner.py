@@ -13,7 +13,7 @@ from pixelwise.inference.segmentation import Segmentation
 from pixelwise.inference.sources.given import Source
 
 _TAILS = ("", "_probabilities", "_mask")
-_NAMED = "call them as the pictures: NAME.npz, NAME.npy, NAME.png, NAME_probabilities.npz or NAME_mask.png"
+_NAMED = "name them like the pictures: NAME.npz, NAME.npy, NAME.png, NAME_probabilities.npz or NAME_mask.png"
 
 
 class FolderRefiner:
@@ -48,12 +48,12 @@ class FolderRefiner:
         own = self._own(name, picture) if same_name else None
         found = self._files.find([name], _TAILS) if own is None else own
         if found is None:
-            raise DataError(f"there is nothing for it in {printable(self._files.folder)}", _NAMED)
+            raise DataError(f"no labels or probabilities for it in {printable(self._files.folder)}", _NAMED)
         if own is None and (other := next((each for each in same_name if not self._own(name, each)), None)):
             called = f"{printable(picture.stem)}_{picture.suffix[1:]}{found.suffix}"
             raise DataError(
                 f"{printable(found)} would be refined for {printable(other)} too",
-                f"call it as one of them, such as {called}",
+                f"name it like only one of them, such as {called}",
             )
         return found
 
@@ -76,7 +76,7 @@ class FolderRefiner:
         not fit.
         """
         if not isinstance(picture, Path):
-            raise DataError("results are refined for picture files, and this is none")
+            raise DataError("only results of picture files can be refined, and this is not a file")
         path = self.given(picture)
         ending = path.suffix.lower()
         confidence = None if ending in ARRAYS else self._confidence

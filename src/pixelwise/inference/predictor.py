@@ -99,7 +99,8 @@ class Predictor:
     def _expect_photos_alone(self) -> None:
         if self.inputs != (IMAGE,):
             raise ModelError(
-                f"{self._shown} sees {' and '.join(self.inputs)}: no CRF, views or tiles for such models",
+                f"{self._shown} takes {' and '.join(self.inputs)}; such models work without a CRF, "
+                "test-time augmentation and tiles",
                 "leave out --crf, --scales, --flip and --tiles",
             )
 
@@ -128,7 +129,7 @@ class Predictor:
             raise self._other_inputs().missing(missing)
         if extra := [name for name in folders if name not in needed]:
             raise ModelError(
-                f"{self._shown} sees {' and '.join(self.inputs)}, but no {' and '.join(extra)}",
+                f"{self._shown} takes {' and '.join(self.inputs)}, not {' and '.join(extra)}",
                 f"leave out {' and '.join(f'--{name}' for name in extra)}",
             )
         if not needed:

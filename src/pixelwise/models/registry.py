@@ -78,7 +78,7 @@ def create(
         raise ValueError(f'{name} takes the weights {sources(entry)}, got "{weights}"')
     chooses = "backbone" in entry.settings
     if not chooses and backbone not in (None, entry.trunk):
-        raise ValueError(f'{name} stands on {entry.trunk or "a trunk of its own"}, not on "{backbone}"')
+        raise ValueError(f'{name} is built on {entry.trunk or "a trunk of its own"}, not on "{backbone}"')
     given: dict[str, Any] = {**entry.arguments, "classes": classes, **settings}
     if weights not in (None, RANDOM):
         given["weights"] = weights

@@ -78,17 +78,19 @@ class Parameters(ModelChoice):
     """What POST /v1/segment takes."""
 
     crf: str | None = Field(default=None, description="Refine with the CRF of this preset.")
-    only: str | None = Field(default=None, description="Classes to keep, as in cat,dog.")
-    largest: bool = Field(default=False, description="Keep the largest region only.")
-    fill_holes: bool = Field(default=False, description="Fill background inside of a class.")
+    only: str | None = Field(default=None, description="Classes to keep, such as cat,dog.")
+    largest: bool = Field(default=False, description="Keep only the largest region.")
+    fill_holes: bool = Field(default=False, description="Fill background that lies inside one class.")
     min_region: Share = Field(
-        default=0.0, description="Regions below this share of the picture go, as in 0.1% or 0.001."
+        default=0.0, description="Remove regions below this share of the picture, such as 0.1% or 0.001."
     )
-    opacity: float = Field(default=USUAL.opacity, ge=0, le=1, description="Of the overlay's tints.")
-    legend: bool = Field(default=True, description="Names below the overlay, a scale below confidence.")
+    opacity: float = Field(default=USUAL.opacity, ge=0, le=1, description="Opacity of the overlay's tints.")
+    legend: bool = Field(
+        default=True, description="Class names below the overlay, a scale below the confidence map."
+    )
     background: Annotated[
         str, AfterValidator(_expect_background), WithJsonSchema({"type": "string", "pattern": _BACKGROUND})
-    ] = Field(default=TRANSPARENT, description="Behind a cutout: transparent, blur or #rrggbb.")
+    ] = Field(default=TRANSPARENT, description="Background of a cutout: transparent, blur or #rrggbb.")
     name: str = Field(
         default="",
         max_length=255,

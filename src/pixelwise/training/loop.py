@@ -173,7 +173,7 @@ class Training:
         except NotFiniteError as error:
             place = save_evidence(self.run, self.done + 1, self.fabric.global_rank, parts, self.classes)
             raise TrainingError(
-                f"{error.message}; what it was computed from is in {place}",
+                f"{error.message}; the crops of this step are in {place}",
                 self._calmer(),
             ) from None
         self.done += 1

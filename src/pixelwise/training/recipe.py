@@ -68,7 +68,7 @@ class Recipe(RecipeFields):
                 try:
                     changes[name] = _parse(text, hints[name])
                 except ValueError:
-                    faults.append(f"{name}={brief(text)} does not read as {described(hints[name])}")
+                    faults.append(f"{name} must be {described(hints[name])}, got {brief(text)}")
         changes = {**PRESETS.get(str(changes.get("preset")), {}), **changes}
         changed = dataclasses.replace(self, **typing.cast(dict[str, typing.Any], changes))
         faults += changed.faults() if not faults else []

@@ -24,7 +24,7 @@ def signals(tell: bool = True) -> Iterator[threading.Event]:
         if number == signal.SIGINT and asked.is_set():
             raise KeyboardInterrupt
         if tell and not asked.is_set():
-            note("stopping after this step, with a checkpoint (Ctrl-C again: at once, without)")
+            note("stopping after this step, with a checkpoint (Ctrl-C again: at once, without one)")
         asked.set()
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pixelwise.core.errors import DataError, TrainingError
-from pixelwise.core.terminal import note
+from pixelwise.core.terminal import counted, note
 from pixelwise.core.threads import spin_briefly
 from pixelwise.data.spec import parse_spec
 from pixelwise.workflows.data import Data, labelled_images
@@ -166,8 +166,8 @@ def prepare(
             on_warning(f"warning: {name}: {warning.message}")
     if is_first_here() and len(val_set) < FEW:
         on_warning(
-            f"warning: {val_set.name}: only {len(val_set)} to judge by, so the choice of the best net "
-            "and its figures are uncertain; label more, or put more of them into val/"
+            f"warning: {val_set.name}: only {counted(len(val_set), 'picture')} to judge by, so the "
+            "choice of the best net and its figures are uncertain; label more, or put more of them into val/"
         )
     return Training(chosen, train_set, val_set, run, resume)
 

@@ -42,7 +42,7 @@ def splits(tmp_path: Path) -> Path:
 def test_a_picture_of_both_splits_stops_training(splits: Path, name: str) -> None:
     shutil.copyfile(splits / "train/images/2.bmp", splits / f"val/images/{name}.bmp")
     shutil.copyfile(splits / "train/labels/2.png", splits / f"val/labels/{name}.png")
-    with pytest.raises(DataError, match=rf"train and .* val share 1 picture, 2 \(there {name}\) for one"):
+    with pytest.raises(DataError, match=rf"train and .* val share 1 picture, such as 2 \(there {name}\)"):
         prepare("finetune", [f"data=folder:{splits}"])
     prepare("finetune", [f"data=folder:{splits}", "val_split=train"])
     prepare("finetune", [f"data=folder:{splits}", f"val_data=folder:{splits},zero=class"])

@@ -61,7 +61,7 @@ def test_a_list_that_does_not_fit_is_refused(voc: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"half.txt is empty"):
         open_dataset(f"voc:{voc}", "val", ids=ids)
     ids.write_text("2007_1 2007_3 2007_4")
-    with pytest.raises(DataError, match=r"half.txt names ids that .* does not have: 2, 2007_3 for one"):
+    with pytest.raises(DataError, match=r"half.txt names ids that .* does not have: 2, such as 2007_3"):
         open_dataset(f"voc:{voc}", "val", ids=ids)
 
 

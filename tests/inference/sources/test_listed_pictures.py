@@ -108,7 +108,7 @@ def test_ids_with_blanks_are_ids_in_every_list(
     (tmp_path / "ids.txt").write_text("p 1\n")
     assert pictures_of(tmp_path, tmp_path / "ids.txt", predictor) == ["p 1"]
     (tmp_path / "ids.txt").write_text("p 1\nq\n")
-    with pytest.raises(PixelwiseError, match="q for one"):
+    with pytest.raises(PixelwiseError, match="such as q"):
         pictures_of(tmp_path, tmp_path / "ids.txt", predictor)
     (tmp_path / "ids.txt").write_text("\n")
     with pytest.raises(DataError, match=r"ids.txt is empty\nhint: write one id per line"):

@@ -130,7 +130,7 @@ def test_corrected_frames_are_not_replaced(clip: Path, predictor: Predictor, tmp
     refused = segment(predictor, tmp_path, "labelme", "mask").problem
     assert refused is not None
     assert "x_frames holds annotations of an earlier run, perhaps corrected" in refused.message
-    assert "--overwrite makes them again" in str(refused.hint)
+    assert "replace them with --overwrite" in str(refused.hint)
     assert mine.read_text() == corrected
     assert segment(predictor, tmp_path, "mask").problem is None
     assert mine.read_text() == corrected

@@ -152,7 +152,7 @@ def _repeated(dataset: LabelledImages) -> list[Finding]:
     """
     repeated = Counter(entry.id for entry in dataset.entries)
     found = [
-        Finding("repeated", f"{id_} stands more than once in the list")
+        Finding("repeated", f"{id_} is in the list more than once")
         for id_, times in repeated.items()
         if times > 1
     ]
@@ -164,7 +164,7 @@ def _repeated(dataset: LabelledImages) -> list[Finding]:
     for (path, _), places in owners.items():
         if len(places) > 1:
             named = ", ".join(dataset.entries[index].id for index in places[:5]) + ", ..." * (len(places) > 5)
-            message = f"{named} have the same picture, {path}, but labels of their own"
+            message = f"{named} have the same picture, {path}, but different labels"
             found.append(Finding("repeated", message, tuple(places)))
     return found
 
@@ -179,8 +179,9 @@ def _dim(places: list[int], dataset: LabelledImages) -> list[Finding]:
         return []
     example = dataset.entries[places[0]].id
     message = (
-        f"{len(places)} of {len(dataset)} images, as {example}, are nearly black: no value reaches {_DIM} of "
-        "255. 16 bits are scaled from 0..65535: if only 10 or 12 of them are used, scale the values up first"
+        f"{len(places)} of {len(dataset)} images, such as {example}, are nearly black: no value reaches "
+        f"{_DIM} of 255. 16 bits are scaled from 0..65535: if only 10 or 12 of them are used, scale the "
+        "values up first"
     )
     return [Finding("dim", message, tuple(places))]
 
@@ -197,7 +198,7 @@ def _faults(count: HeadCount) -> list[tuple[str, str]]:
         )
         found.append(("binary", message))
     elif count.ids.total() and not any(count.pixels):
-        found.append(("unlabelled", "not one pixel is labelled"))
+        found.append(("unlabelled", "no pixel is labelled"))
     return found
 
 
@@ -208,8 +209,8 @@ def _doubts(count: HeadCount) -> list[tuple[str, str]]:
     few_zeros = 0 < count.ids[0] < 0.3 * count.ids.total()
     if out_of_range == {highest} and count.class_map.table.get(0) == 0 and few_zeros:
         message = (
-            f"only the id {highest} is out of range, and 0 is rare: are the ids counted from 1, is 0 void? "
-            "then say so (folder:PATH,zero=void)"
+            f"only the id {highest} is out of range, and 0 is rare: if the ids are counted from 1 "
+            "and 0 is void, write folder:PATH,zero=void"
         )
         found.append(("counted", message))
     if count.void_share > 0.5:
@@ -222,8 +223,8 @@ def _doubts(count: HeadCount) -> list[tuple[str, str]]:
     if pairs := sided_pairs(count.class_map.classes.names):
         named = ", ".join(f"{left} and {right}" for left, right in pairs[:5]) + ", ..." * (len(pairs) > 5)
         message = (
-            f"{named} differ only by their side, but a mirrored picture keeps its labels, so a net that "
-            "learns from mirrored ones confuses them: set mirror=false, and leave out --flip"
+            f"{named} differ only by left and right. Mirrored training pictures keep their labels, so the "
+            "net would confuse these classes: set mirror=false, and leave out --flip"
         )
         found.append((SIDES, message))
     return found

@@ -25,8 +25,8 @@ def expect_no_shared_picture(first: LabelledImages, second: LabelledImages) -> N
     if shared:
         one, other = first.entries[shared[0][0]].id, second.entries[shared[0][1]].id
         raise DataError(
-            f"{first.name} and {second.name} share {counted(len(shared), 'picture')}, {one} (there {other}) "
-            "for one",
+            f"{first.name} and {second.name} share {counted(len(shared), 'picture')}, such as {one} "
+            f"(there {other})",
             "remove them from one of the splits; `pixelwise check` lists them",
         )
 

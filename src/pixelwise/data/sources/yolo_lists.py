@@ -194,7 +194,7 @@ def _inside(images: Path) -> list[Listed]:
     pictures = below(images, IMAGE_SUFFIXES)
     if orphans := sorted(below(labels, (".txt",)).keys() - pictures.keys() - _CLASS_LISTS):
         raise DataError(
-            f"no picture in {images} for {counted(len(orphans), 'label file')}, {orphans[0]}.txt for one",
+            f"no picture in {images} for {counted(len(orphans), 'label file')}, such as {orphans[0]}.txt",
             "add the pictures, or remove the files",
         )
     return [Listed(stem, path, labels / f"{stem}.txt") for stem, path in sorted(pictures.items())]

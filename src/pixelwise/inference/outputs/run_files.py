@@ -74,7 +74,7 @@ def _other_classes(due: Mapping[Path, Write], kinds: Sequence[str]) -> Iterator[
         if _names(old) != _names(new.getvalue()):
             yield (
                 f"{path.name} lists other classes than before; files that were kept, or are of other "
-                "pictures, still have those"
+                "pictures, still use the old list"
             )
 
 

@@ -50,9 +50,9 @@ def write_submission(outcomes: Sequence[Outcome], classes: Classes, path: Path) 
     folder = check_submission(path, classes)
     if failed := [outcome for outcome in outcomes if outcome.problem is not None]:
         raise ImageError(
-            f"no submission: {len(failed)} of {len(outcomes)} pictures could not be segmented, "
-            f"{printable(failed[0].path)} for one",
-            "mend or remove them, and run the command again; finished pictures are kept",
+            f"no submission: {len(failed)} of {len(outcomes)} pictures could not be segmented, such as "
+            f"{printable(failed[0].path)}",
+            "repair or remove them, and run the command again; finished pictures are kept",
         )
     masks: dict[str, Path] = {}
     for outcome in outcomes:

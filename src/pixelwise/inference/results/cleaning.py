@@ -50,8 +50,8 @@ class Cleaning:
         only = tuple(name for name in self.only if name in other.only or not other.only)
         if self.only and other.only and not only:
             raise ValueError(
-                f"no class is left of {', '.join(map(printable, self.only))} if only "
-                f"{', '.join(map(printable, other.only))} may stay; clean the result as it was before"
+                f"no class is left: an earlier cleaning kept only {', '.join(map(printable, self.only))}, "
+                f"this one keeps only {', '.join(map(printable, other.only))}; clean the original result"
             )
         return Cleaning(
             only or other.only,

@@ -54,8 +54,8 @@ class OtherInputs:
             return ModelError(f"{self.shown} takes {self.info.bands}, not photos", "use segment or eval")
         given = " ".join(f"--{name} FOLDER" for name in names)
         return ModelError(
-            f"{self.shown} sees {' and '.join(self.inputs)}, which a picture does not hold",
-            f"judge it on a data set that has them: pixelwise eval; or segment pictures with {given}",
+            f"{self.shown} takes {' and '.join(self.inputs)}, which a picture alone does not have",
+            f"evaluate it on a data set that has them (pixelwise eval), or segment pictures with {given}",
         )
 
     def _of_bands(self, source: object, form: BandForm) -> Segmentation:

@@ -49,7 +49,7 @@ class Partners:
             if not folder.is_dir():
                 raise DataError(
                     f"{printable(folder)} is not a folder",
-                    f"--{channel} names a folder of files called as the pictures are",
+                    f"--{channel} must name a folder with files of the same names as the pictures",
                 )
             files[channel] = by_stem(folder, IMAGE_SUFFIXES | {".npy"})
         return cls(files, folders, millimetres)

@@ -115,8 +115,8 @@ def listed(tasks: Sequence[Task], file: Path) -> list[Task]:
     ids = listed_ids(file, found)
     if missing := sorted(ids - found.keys()):
         raise ImageError(
-            f"{printable(file)} lists {counted(len(missing), 'picture')} not among the inputs, "
-            f"{printable(missing[0][:_LONGEST_ID])} for one",
+            f"{printable(file)} lists {counted(len(missing), 'picture')} not among the inputs, such as "
+            f"{printable(missing[0][:_LONGEST_ID])}",
             "an id is a file's name without its ending; name the folder that holds all of them",
         )
     for id_ in sorted(ids):

@@ -261,10 +261,16 @@ def _copy(
         raise ImageError(f"{shown}: the server answered {answer.status} {printable(answer.reason)}"[:300])
     encoding = answer.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in ("", "identity"):
-        raise ImageError(f"{shown}: the server sent {printable(encoding)[:40]} data, though asked for none")
+        raise ImageError(
+            f"{shown}: the server sent compressed data ({printable(encoding)[:40]}), which was not asked for"
+        )
     kind = answer.headers.get_content_type() if answer.headers.get("Content-Type") else "application/*"
     if kind.partition("/")[0] in {"text", "audio", "image", "video"} - {expected_kind}:
-        hint = f"a video's name ends in .mp4 or alike: {_DOWNLOAD}" if kind.startswith("video/") else None
+        hint = (
+            f"the URL of a video ends in .mp4 or a similar ending: {_DOWNLOAD}"
+            if kind.startswith("video/")
+            else None
+        )
         what = "an image" if expected_kind == "image" else "a video"
         raise ImageError(f"{shown}: expected {what}, got {printable(kind)[:60]}", hint)
     length = answer.headers.get("Content-Length", "")

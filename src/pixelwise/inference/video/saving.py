@@ -169,7 +169,7 @@ class VideoResults:
         ):
             raise ImageError(
                 f"{printable(self.folder)} holds annotations of an earlier run, perhaps corrected",
-                "keep that folder elsewhere, or --overwrite makes them again",
+                "move that folder to keep them, or replace them with --overwrite",
             )
 
     def part(self, number: int) -> Path:

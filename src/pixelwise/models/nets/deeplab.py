@@ -153,9 +153,9 @@ def deeplab(
     origin: of AlexNet, "caffe" or "torchvision", as for FCN.
     """
     if variant not in VARIANTS:
-        raise ValueError(f'DeepLab comes as {", ".join(VARIANTS)}, not as "{variant}"')
+        raise ValueError(f'the variants of DeepLab are {", ".join(VARIANTS)}, not as "{variant}"')
     if backbone not in ("vgg16", "alexnet"):
-        raise ValueError(f'DeepLab stands on vgg16 or alexnet, not on "{backbone}"')
+        raise ValueError(f'DeepLab is built on vgg16 or alexnet, not on "{backbone}"')
     if backbone == "alexnet" and (multi_scale or VARIANTS[variant].kernel > 6):
         raise ValueError(
             f"DeepLab on alexnet has no {'branches' if multi_scale else 'fc6 larger than 6x6'}; "

@@ -64,7 +64,7 @@ _NORMALISATION = {
     "vgg19": (TORCHVISION_MEAN, TORCHVISION_STD),
     "googlenet": ((127.5,) * 3, (127.5,) * 3),
 }
-_FITTING = "name a file that holds the classifier which the net stands on"
+_FITTING = "name a file of the classifier that the net is built on"
 _BATCH_NORM_EPSILON = 1e-3  # torchvision's GoogLeNet comes from TensorFlow
 
 
@@ -268,6 +268,6 @@ def _drop_classifier_that_misfits(tensors: Tensors, net: FCN, path: Path) -> Non
     if not misfits:
         return
     shapes = [tuple(of[misfits[0]].shape) for of in (tensors, places)]
-    note(f"note: {path}: fc6 and fc7 are left out, for {misfits[0]} is {shapes[0]}, not {shapes[1]}")
+    note(f"note: {path}: fc6 and fc7 are left out, because {misfits[0]} is {shapes[0]}, not {shapes[1]}")
     for name in given:
         del tensors[name]

@@ -20,7 +20,7 @@ class LossSampling:
 
     def __post_init__(self) -> None:
         if not 0 < self.share <= 1:
-            raise ValueError(f"the share of cells lies in (0, 1], got {self.share}")
+            raise ValueError(f"the share of cells must be in (0, 1], got {self.share}")
 
     def grown(self, images: int) -> int:
         """Images that give as many cells as `images` whole ones."""

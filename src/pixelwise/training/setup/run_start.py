@@ -186,7 +186,7 @@ def _differences(now: Recipe, state: checkpoint.Checkpoint) -> list[str]:
         if field.name not in _FREE and getattr(now, field.name) != getattr(then, field.name)
     ]
     if now.steps < then.steps:
-        found.append(f"steps was {then.steps}, is now {now.steps}, and a run may be made longer only")
+        found.append(f"steps was {then.steps}, is now {now.steps}, but a run can only be made longer")
     images = images_per_step(now)
     before = state.images_per_step or images_per_step(then, 1)
     if images != before:
