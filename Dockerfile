@@ -8,7 +8,8 @@ COPY src src
 RUN python -m venv /opt/pixelwise && /opt/pixelwise/bin/pip install --no-cache-dir ".[serve,openvino]"
 
 FROM python:3.12-slim
-RUN useradd --system --no-create-home --shell /usr/sbin/nologin pixelwise
+RUN apt-get update && apt-get install --yes --no-install-recommends fonts-dejavu-core && rm -rf /var/lib/apt/lists/* \
+    && useradd --system --no-create-home --shell /usr/sbin/nologin pixelwise
 COPY --from=build /opt/pixelwise /opt/pixelwise
 ENV PATH=/opt/pixelwise/bin:$PATH PYTHONUNBUFFERED=1
 USER pixelwise

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from pixelwise.core.classes import RGB, Classes
+from pixelwise.core.pictures.lettering import lettered
 from pixelwise.core.terminal import printable
 from pixelwise.inference.probabilities import NOTHING_FOUND, Area, nothing_found
 from pixelwise.inference.results.tints import tints
@@ -52,9 +53,9 @@ def all_names(areas: Sequence[Area], classes: Classes, only: Sequence[str] = ())
 def with_legend(picture: Image.Image, entries: Sequence[Entry]) -> Image.Image:
     """The picture above the entries, in rows."""
     size = letters(picture)
-    font = ImageFont.load_default(size)
+    words = [lettered(entry.text, size) for entry in entries]
     pad, line = round(size * 0.7), round(size * 1.5)
-    widths = [size + pad // 2 + round(font.getlength(entry.text)) + 2 * pad for entry in entries]
+    widths = [size + pad // 2 + round(font.getlength(text)) + 2 * pad for text, font in words]
 
     places, x, y = [], pad, pad
     total = max(picture.width, pad + max(widths))
@@ -65,14 +66,14 @@ def with_legend(picture: Image.Image, entries: Sequence[Entry]) -> Image.Image:
         x += width
     panel = Image.new("RGB", (total, y + line + pad - round(size * 0.5)), PANEL)
     draw = ImageDraw.Draw(panel)
-    for entry, (x, y) in zip(entries, places, strict=True):
+    for entry, (text, font), (x, y) in zip(entries, words, places, strict=True):
         swatch = (x, y, x + size, y + size)
         if entry.faint:
             draw.rounded_rectangle(swatch, size // 4, outline=entry.colour, width=max(1, size // 10))
         else:
             draw.rounded_rectangle(swatch, size // 4, fill=entry.colour)
         ink = _FAINT if entry.faint else TEXT
-        draw.text((x + size + pad // 2, y + size / 2), entry.text, ink, font, anchor="lm")
+        draw.text((x + size + pad // 2, y + size / 2), text, ink, font, anchor="lm")
 
     whole = Image.new("RGB", (total, picture.height + panel.height), PANEL)
     whole.paste(picture, ((total - picture.width) // 2, 0))
