@@ -179,3 +179,19 @@ def test_a_browser_renders_the_page(
     title = re.search("<title>(.*?)</title>", browser(window, "--dump-dom", probed.as_uri()))
     assert title is not None
     assert title[1] == "24 0 3 0"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["a long name of a class " * 5, "along" * 20])
+def test_long_names_of_classes_hide_no_figures(
+    written: Path, browser: Browser, tmp_path: Path, name: str
+) -> None:
+    probe = """<script>addEventListener("load", () => {
+      const over = [...document.querySelectorAll(".scroll")].map(part => part.scrollWidth - part.clientWidth);
+      document.title = Math.max(...over);
+    })</script>"""
+    probed = tmp_path / "probed.html"
+    html = written.read_text().replace(">green<", f">{name}<")
+    probed.write_text(html.replace("</body>", f"{probe}</body>"))
+    dom = browser("--window-size=1280,1600", "--dump-dom", probed.as_uri())
+    assert re.findall("<title>(.*?)</title>", dom)[0] == "0"

@@ -27,15 +27,17 @@ h1 { font-size: 1.4rem; overflow-wrap: anywhere; } h2 { margin-top: 2.5rem; bord
 var(--line); } table { border-collapse: collapse; width: 100%; } td, th { padding: .15rem .6rem .15rem 0;
 text-align: left; } th { font-weight: normal; opacity: .65; } td.n, th.n { text-align: right;
 font-variant-numeric: tabular-nums; }
-.name { white-space: nowrap; } .scroll { overflow-x: auto; } .bar { height: .7rem; min-width: 1px;
-border: 1px solid var(--line); } .bars { width: 40%; min-width: 6rem; } .swatch { display: inline-block;
-width: .8rem; height: .8rem; } .swatch { border: 1px solid var(--line); vertical-align: -1px; margin-right:
-.5rem; } .error, .warning { border-left: 4px solid var(--bad); padding: .1rem 0 .1rem .8rem; margin: 1rem 0; }
+.name { display: flex; align-items: baseline; width: max-content; max-width: min(20rem, 35vw); overflow-wrap:
+anywhere; } .scroll { overflow-x: auto; }
+.bar { height: .7rem; min-width: 1px; border: 1px solid var(--line); }
+.bars { width: 40%; min-width: 6rem; } .swatch { flex: none; width: .8rem; height: .8rem; border: 1px solid
+var(--line); margin-right: .5rem; }
+.error, .warning { border-left: 4px solid var(--bad); padding: .1rem 0 .1rem .8rem; margin: 1rem 0; }
 .warning { border-color: var(--doubt); } .kind { font-weight: 600; color: var(--bad); }
 .warning .kind { color: var(--doubt); } ul { margin: .3rem 0; padding-left: 1.2rem; overflow-wrap: anywhere; }
 .sheet { display: flex; flex-wrap: wrap; gap: .8rem; margin: .5rem 0; } figure { margin: 0; max-width: 100%; }
-figure img { max-width: 48%; height: auto; vertical-align: top; } figcaption { font-size: .8rem;
-overflow-wrap: anywhere; } .fine { color: #2a7; }
+figure img { max-width: 48%; height: auto; vertical-align: top; } figcaption { width: 0;
+min-width: 100%; font-size: .8rem; overflow-wrap: anywhere; } .fine { color: #2a7; }
 """
 
 
@@ -116,9 +118,9 @@ def _classes(head: str, count: HeadCount, report: Audit) -> str:
         width = 100 * pixels[id_] / most
         bar = f"<div class=bar style='background:{colour};width:{width:.1f}%'></div>" if pixels[id_] else ""
         rows.append(
-            f"<tr><td class=n>{id_}<td class=name><span class=swatch style='background:{colour}'></span>"
-            f"{html.escape(name)}<td class=n>{pixels[id_] / total:.2%}<td class=n>{count.images[id_]:,}"
-            f"<td class=bars>{bar}"
+            f"<tr><td class=n>{id_}<td><div class=name><span class=swatch style='background:{colour}'></span>"
+            f"<span>{html.escape(name)}</span></div><td class=n>{pixels[id_] / total:.2%}"
+            f"<td class=n>{count.images[id_]:,}<td class=bars>{bar}"
         )
     title = "Classes" if len(report.heads) == 1 else f"Classes, {html.escape(head)}"
     header = "<tr><th class=n>id<th>class<th class=n>share<th class=n>images<th>"

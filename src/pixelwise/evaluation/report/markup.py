@@ -41,7 +41,8 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]], style: str = "
 def class_name(id_: int, classes: Classes) -> str:
     """The name after a swatch in the colour that label pictures show the class in."""
     red, green, blue = tints(classes)[id_]
-    return f'<i class="swatch" style="background:rgb({red} {green} {blue})"></i>{escape(classes.names[id_])}'
+    swatch = f'<i class="swatch" style="background:rgb({red} {green} {blue})"></i>'
+    return f'<span class="class">{swatch}<span>{escape(classes.names[id_])}</span></span>'
 
 
 def percent(share: float | None) -> str:
