@@ -1,6 +1,10 @@
 """`pixelwise --help`: every verb in a group, whole sentences in 80 columns."""
 
+import re
+
 import pytest
+import typer
+from typer.core import TyperGroup
 from typer.testing import CliRunner
 
 from pixelwise.cli import main
@@ -20,3 +24,16 @@ def test_help_groups_every_verb_and_cuts_no_line(monkeypatch: pytest.MonkeyPatch
         listed = plain.index(f"{command.name} {first}")
         group = max(place for place in places if place < listed)
         assert groups[places.index(group)] == command.rich_help_panel, command.name
+
+
+def test_the_help_of_every_verb_breaks_no_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    command = typer.main.get_command(main.app)
+    assert isinstance(command, TyperGroup)
+    assert len(command.commands) == 21
+    for verb, entry in command.commands.items():
+        text = CliRunner().invoke(main.app, [verb, "--help"]).stdout
+        shown = re.sub(r"-\n +", "-", text).split()  # lines may end at a hyphen
+        for parameter in entry.params:
+            words = (getattr(parameter, "help", None) or "").split()
+            assert set(words) <= set(shown), (verb, parameter.name)

@@ -206,15 +206,16 @@ Save = Annotated[
     str,
     typer.Option(
         "--save",
-        help="What to save, any of: mask,overlay,cutout,confidence,probabilities,geotiff,labelme,yolo,"
-        "geojson,coco,cvat,csv.",
+        metavar="KINDS",
+        help="What to save, any of mask, overlay, cutout, confidence, probabilities, geotiff, labelme, yolo, "
+        "geojson, coco, cvat, csv, with commas.",
     ),
 ]
 Tolerance = Annotated[
     float,
     typer.Option(
         metavar="PIXELS",
-        help="How far the outlines of labelme,yolo,geojson,coco,cvat may move, for fewer corners.",
+        help="How far the outlines of labelme, yolo, geojson, coco, cvat may move, for fewer corners.",
     ),
 ]
 Overwrite = Annotated[
