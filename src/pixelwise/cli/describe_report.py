@@ -50,7 +50,7 @@ def _row(layer: "Layer") -> dict[str, Any]:
 def _print(layers: "Iterable[Layer]") -> None:
     headings = ("layer", "kind", "channels", "size", "kernel", "stride", "rate", "field", "cell", "offset")
     rows = map(_cells, layers)
-    tables.show((*headings, "parameters", "MFLOP"), rows, texts=("layer", "kind"), no_wrap=True, width=160)
+    tables.show((*headings, "parameters", "MFLOP"), rows, texts=("layer", "kind"), width=160)
 
 
 def _cells(layer: "Layer") -> tuple[str, ...]:

@@ -17,7 +17,7 @@ def show(matched: "CaffeImport") -> None:
         (m.layer, m.parameter.removeprefix("backbone."), " x ".join(map(str, m.shape)), m.change)
         for m in report.matches
     ]
-    tables.show(headings, rows, texts=headings, no_wrap=True)
+    tables.show(headings, rows, texts=headings)
     kind = f"{source.name or 'a net'} (Caffe V{source.version}, sha256 {matched.digest[:16]}...)"
     say(f"{kind} as {matched.name}:")
     say(f"{len(report.matches)} weights copied, {sum(bool(m.change) for m in report.matches)} made to fit")

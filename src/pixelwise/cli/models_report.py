@@ -17,7 +17,7 @@ def show(shipped: Sequence[dict[str, Any]], nets: Sequence[dict[str, Any]]) -> N
     say("", "To be trained: pixelwise train RECIPE --set net=NAME")
     say("skip_fcn: FCN's skip net on a backbone of timm's, the net of most recipes; --set backbone=NAME", "")
     headings = ("net", "parameters", "field", "fov", "stride", "GFLOP", "img/s", "paper", "ours")
-    tables.show(headings, map(_cells, nets), texts=("net", "paper", "ours"), no_wrap=True, width=140)
+    tables.show(headings, map(_cells, nets), texts=("net", "paper", "ours"), width=140)
     say(
         "fov: field of view, and img/s: training, in DeepLab's table 2. GFLOP: of a 500x500 image, a "
         f"multiply-add is 2. Paper and ours: {CONVENTION}."

@@ -20,5 +20,5 @@ def show(timing: "Timing") -> None:
     (height, width), scored = timing.size, timing.scored_size
     say(
         f"{height}x{width} pixels, scored at {scored[0]}x{scored[1]}, {timing.views}, "
-        f"{counted(timing.threads, 'thread')}; {timing.runs} runs after a warm-up."
+        f"{counted(timing.threads, 'thread')}; {counted(timing.runs, 'run')} after a warm-up."
     )

@@ -37,7 +37,7 @@ def show(dataset: "LabelledImages", bounds: "Mapping[Convention, Floats]", facto
     figures_of = (*map(str, factors), *(("mean gap", "largest") if compared else ()))
     rows = []
     if compared:
-        rows.append(["the paper", "", "", "", *(f"{PAPER[factor]:.1f}" for factor in factors)])
+        rows.append(["the paper", "", "", "", *(f"{PAPER[factor]:.1f}" for factor in factors), "", ""])
     for convention, figures in bounds.items():
         row = [*dataclasses.astuple(convention), *(f"{100 * v:.1f}" for v in figures)]
         if compared:
