@@ -7,10 +7,17 @@ from contextlib import ExitStack, contextmanager, suppress
 
 from pixelwise.core.terminal import on_screen, printable
 
+_FIGURES = 50  # characters of the bar, the numbers and the time
+_SURE = 0.5  # seconds after which a rate means something: several threads tell of their first at once
+
 
 @contextmanager
-def progress(title: str, total: int, unit: str = "images") -> Iterator[Callable[[int], None]]:
-    """Yields a function to call with the number done. There is no bar for one item or without a terminal."""
+def progress(
+    title: str, total: int, unit: str = "images", before: int = 0
+) -> Iterator[Callable[[int], None]]:
+    """Yields a function to call with the number done, of which so many were done `before`. There is no bar
+    for one item or without a terminal. Of a long title the first word and the end are shown.
+    """
     if total < 2 or not on_screen(sys.stderr):
         yield lambda done: None
         return
@@ -26,15 +33,20 @@ def progress(title: str, total: int, unit: str = "images") -> Iterator[Callable[
         TimeRemainingColumn(),
     )
     # If stdout is a terminal too, rich must print its lines above the bar.
-    bar = Progress(
-        *columns, console=Console(stderr=True), transient=True, redirect_stdout=on_screen(sys.stdout)
-    )
+    console = Console(stderr=True)
+    shown, room = printable(title), max(16, console.width - _FIGURES)
+    if len(shown) > room:
+        first = shown.split()[0]
+        shown = f"{first} …{shown[len(first) + 2 - room :]}"
+    bar = Progress(*columns, console=console, transient=True, redirect_stdout=on_screen(sys.stdout))
     with bar:
-        task, start = bar.add_task(escape(printable(title)), total=total, rate=""), time.perf_counter()
+        task, start = bar.add_task(escape(shown), total=total, rate=""), time.perf_counter()
 
         def tell(done: int) -> None:
+            seconds = time.perf_counter() - start
+            rate = f"{(done - before) / seconds:.1f} {unit}/s" if seconds > _SURE else ""
             with suppress(OSError):  # the terminal was closed; the work continues
-                bar.update(task, completed=done, rate=f"{done / (time.perf_counter() - start):.1f} {unit}/s")
+                bar.update(task, completed=done, rate=rate)
 
         yield tell
 
@@ -62,7 +74,7 @@ def bars(title: str) -> Iterator[Callable[[str, int, int], None]]:
         def tell(name: str, done: int, total: int) -> None:
             if name not in begun:
                 shown.close()
-                begun[name] = shown.enter_context(progress(f"{title} {name}", total))
+                begun[name] = shown.enter_context(progress(f"{title} {name}", total, before=done))
             begun[name](done)
             if done == total:
                 shown.close()
