@@ -19,6 +19,8 @@ U = np.ascontiguousarray(-np.log(P).reshape(C, -1))
 LABELS = generator.integers(0, 3, (H, W))
 FEATURES = generator.normal(0, 1, (4, H * W)).astype(np.float32)
 MASKS = np.stack([LABELS == 0, LABELS != 0])
+CAMS = generator.uniform(-1e-5, 1, (3, H, W))
+ACTIVATIONS = np.concatenate([(1 - CAMS.max(0, keepdims=True)) ** 4, CAMS])  # the background comes first
 MATRIX = np.array([[-1, 2], [0.5, -2]], np.float32)
 
 Call = Callable[[Any, Any], Any]
@@ -85,6 +87,8 @@ EQUAL: dict[str, Call] = {
     "softmax of a pixel": lambda d, u: u.unary_from_softmax(P[:, 0, 0]),
     "softmax of a volume": lambda d, u: u.unary_from_softmax(P.reshape(2, 2, 4, 9)),
     "softmax of one label": lambda d, u: u.unary_from_softmax(np.ones((1, 3))),
+    "activation maps": lambda d, u: u.unary_from_softmax(ACTIVATIONS),
+    "sums of 2": lambda d, u: u.unary_from_softmax(np.ones((2, 1, 1))),
     "softmax_to_unary": lambda d, u: u.softmax_to_unary(P, 0.7),
     "compute_unary": lambda d, u: u.compute_unary(LABELS, 2),
     "labels": lambda d, u: u.unary_from_labels(LABELS, 2, 0.7),
@@ -155,10 +159,9 @@ REFUSED: dict[str, tuple[Call, str]] = {
     "scores": (lambda d, u: u.unary_from_softmax(np.array([[5.0, -3], [2, 8]])), "scores need a softmax"),
     "0 to 255": (lambda d, u: u.unary_from_softmax(P * 255), "division by 255"),
     "masks of 255": (lambda d, u: u.unary_from_softmax(MASKS * np.uint8(255)), "division by 255"),
-    "sums of 2": (lambda d, u: u.unary_from_softmax(np.ones((2, 1, 1))), "sums reach from 2 to 2"),
     "foreground alone": (lambda d, u: u.unary_from_softmax(P[:1]), r"np.stack\(\[1 - p, p\]\)"),
-    "foreground mask alone": (lambda d, u: u.unary_from_softmax(MASKS[:1]), "sums reach from 0 to 1"),
-    "channels last": (lambda d, u: u.unary_from_softmax(P.transpose(1, 2, 0)), "on another axis"),
+    "foreground mask alone": (lambda d, u: u.unary_from_softmax(MASKS[:1]), "needs the background"),
+    "channels last": (lambda d, u: u.unary_from_softmax(P.transpose(1, 2, 0)), r"moveaxis\(p, 2, 0\)"),
     "NaN": (lambda d, u: u.unary_from_softmax(np.full((2, 3), np.nan)), "within"),
     "masks without clip": (lambda d, u: u.unary_from_softmax(MASKS, clip=None), "clip"),
     "clip above 1": (lambda d, u: u.unary_from_softmax(P, clip=1e300), "clip must be a probability"),

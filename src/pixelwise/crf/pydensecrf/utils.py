@@ -13,6 +13,10 @@ from pixelwise.crf.ranges import check_range
 
 Matrix = npt.NDArray[np.float32]
 
+_ROUNDING = 0.01
+"""How far probabilities may leave [0, 1], and their sum 1. Normalised activation maps begin a little below 0.
+"""
+
 
 def unary_from_labels(
     labels: npt.ArrayLike, n_labels: int, gt_prob: float, zero_unsure: bool = True
@@ -50,26 +54,32 @@ def unary_from_labels(
 def unary_from_softmax(sm: npt.ArrayLike, scale: float | None = None, clip: float | None = 1e-5) -> Matrix:
     """Energies -log p (classes, pixels) of probabilities (classes, ...), never below `clip`.
 
-    Masks of 0 and 1, or of bools, are probabilities too. scale, in (0, 1], is the confidence in them: they
-    are mixed with the uniform distribution. Raises ValueError unless all are within [0, 1] and those of a
-    pixel add up to 1 (to 1 %).
+    Masks of 0 and 1, or of bools, are probabilities too. The numbers of a pixel need not add up to 1, such as
+    those of class activation maps: beliefs begin with each number's share of their sum. scale, in (0, 1], is
+    the confidence in them: they are mixed with the uniform distribution. Raises ValueError for numbers
+    outside [0, 1] (by 1 %), for a map of the foreground alone, and for probabilities that add up to 1 along
+    another axis than the first.
     """
     given = np.asarray(sm)
     if given.ndim < 1 or given.dtype.kind not in "biuf" or given.size == 0:
         raise ValueError(f"probabilities must be (classes, ...) numbers, got {given.shape} of {given.dtype}")
     p = given if given.dtype.kind == "f" else given.astype(np.float32)
-    if not (p.min() >= -1e-6 and p.max() <= 1 + 1e-4):
+    if not (p.min() >= -_ROUNDING and p.max() <= 1 + _ROUNDING):
         raise ValueError(
             f"probabilities must be within [0, 1], but these reach from {p.min():.3g} to {p.max():.3g}; "
             "scores need a softmax over axis 0 first, and values up to 255 a division by 255"
         )
-    total = p.sum(axis=0, dtype=np.float32)
-    if not (abs(total - 1) <= 1e-2).all():
-        raise ValueError(
-            "the probabilities of a pixel must add up to 1 along axis 0, but here sums reach from "
-            f"{total.min():.3g} to {total.max():.3g}; are the classes on another axis? A map of the "
-            "foreground needs the background as a second class: np.stack([1 - p, p])"
-        )
+    if not _add_up(p, 0):
+        if len(p) == 1:
+            raise ValueError(
+                "a map of the foreground needs the background as a second class: np.stack([1 - p, p])"
+            )
+        turned = [axis for axis in range(1, p.ndim) if p.shape[axis] > 1 and _add_up(p, axis)]
+        if turned:
+            raise ValueError(
+                "probabilities must have the classes on axis 0, but these add up to 1 along axis "
+                f"{turned[0]}; np.moveaxis(p, {turned[0]}, 0) puts them first"
+            )
     if scale is not None:
         if not 0 < scale <= 1:
             raise ValueError(f"scale must be above 0 and at most 1, got {scale}")
@@ -81,6 +91,11 @@ def unary_from_softmax(sm: npt.ArrayLike, scale: float | None = None, clip: floa
     if not (p > 0).all():
         raise ValueError("a probability of 0 has no energy; clip it, with clip=1e-5 for example")
     return np.asarray(-np.log(p).reshape(p.shape[0], -1), np.float32)
+
+
+def _add_up(p: npt.NDArray[np.floating], axis: int) -> bool:
+    """Whether they are distributions along this axis."""
+    return bool((abs(p.sum(axis=axis, dtype=np.float32) - 1) <= _ROUNDING).all())
 
 
 def create_pairwise_gaussian(sdims: Sequence[float], shape: Sequence[int]) -> Matrix:
