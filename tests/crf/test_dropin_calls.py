@@ -16,6 +16,8 @@ generator = np.random.default_rng(0)
 IMAGE = generator.integers(0, 256, (H, W, 3)).astype(np.uint8)
 P = np.ascontiguousarray(generator.dirichlet(np.ones(C), (H, W)).transpose(2, 0, 1), np.float32)
 U = np.ascontiguousarray(-np.log(P).reshape(C, -1))
+SOME_INFINITE = U.copy()
+SOME_INFINITE[1, ::3] = np.inf  # -log 0
 LABELS = generator.integers(0, 3, (H, W))
 FEATURES = generator.normal(0, 1, (4, H * W)).astype(np.float32)
 MASKS = np.stack([LABELS == 0, LABELS != 0])
@@ -44,6 +46,7 @@ EQUAL: dict[str, Call] = {
     "DenseCRF by keyword": lambda d, u: result(d, lambda crf: None, lambda d: d.DenseCRF(nvar=72, nlabels=2)),
     "no unary": lambda d, u: np.array(d.DenseCRF2D(W, H, C).inference(1)),
     "ConstUnary": lambda d, u: result(d, lambda crf: crf.setUnary(d.ConstUnary(U))),
+    "impossible labels": lambda d, u: result(d, lambda crf: crf.setUnaryEnergy(SOME_INFINITE)),
     "unary twice": lambda d, u: result(d, lambda crf: crf.setUnaryEnergy(U * 2)),
     "one label": lambda d, u: np.array(d.DenseCRF2D(W, H, 1).inference(1)),
     "one width": lambda d, u: run(d, u, "addPairwiseGaussian", 3, 3),
@@ -124,7 +127,11 @@ REFUSED: dict[str, tuple[Call, str]] = {
         lambda d, u: d.DenseCRF2D(W, H, 1).setUnaryEnergy(U[:1].copy()),
         "background as a second label",
     ),
-    "infinite unary": (lambda d, u: filled(d).setUnaryEnergy(np.full_like(U, np.inf)), "must be finite"),
+    "no label possible": (
+        lambda d, u: filled(d).setUnaryEnergy(np.full_like(U, np.inf)),
+        "needs a finite one",
+    ),
+    "a label beyond doubt": (lambda d, u: filled(d).setUnaryEnergy(np.full_like(U, -np.inf)), "-infinity"),
     "negative width": (lambda d, u: run(d, u, "addPairwiseGaussian", -3, 3), "positive"),
     "three widths": (lambda d, u: run(d, u, "addPairwiseGaussian", (3, 3, 3), 3), "one number or two"),
     "infinite compat": (lambda d, u: run(d, u, "addPairwiseGaussian", 3, np.inf), "finite"),

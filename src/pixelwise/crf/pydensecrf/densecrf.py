@@ -16,6 +16,9 @@ from pixelwise.crf.potentials import HEAVIEST, MAX_CLASSES, Bilateral, Features,
 Matrix = npt.NDArray[np.float32]
 Compat = float | npt.ArrayLike
 
+_IMPOSSIBLE = np.float32(1e30)
+"""An energy larger than any message."""
+
 
 class KernelType(IntEnum):
     """Which parameters of a kernel can be learned; inference does not depend on it."""
@@ -97,7 +100,11 @@ class DenseCRF:
         self._calls = threading.Lock()
 
     def setUnaryEnergy(self, u: npt.ArrayLike, f: npt.ArrayLike | None = None) -> None:  # noqa: N802
-        """Take energies (labels, pixels), or with f the weights of LogisticUnary."""
+        """Take energies (labels, pixels), or with f the weights of LogisticUnary.
+
+        An energy of infinity, that is -log 0, makes a label impossible. Raises ValueError for NaN, -infinity,
+        and pixels without a possible label.
+        """
         self.setUnary(ConstUnary(u) if f is None else LogisticUnary(u, f))
 
     def setUnary(self, u: Unary) -> None:  # noqa: N802
@@ -111,7 +118,12 @@ class DenseCRF:
                 f"got {energies.shape}"
             )
         if not np.isfinite(energies).all():
-            raise ValueError("unary energies must be finite; clip probabilities above 0 before the logarithm")
+            if not (energies > -np.inf).all() or not np.isfinite(energies).any(axis=0).all():
+                raise ValueError(
+                    "unary energies must be neither NaN nor -infinity, and each pixel needs a finite one; "
+                    "clip probabilities above 0 before the logarithm"
+                )
+            energies = np.minimum(energies, _IMPOSSIBLE)
         check_single_label(energies)
         with self._calls:
             self._unary = energies
