@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pixelwise.core.errors import PresetError
-from pixelwise.crf import DEEPLAB, PRESETS, Preset, load_preset, refine
+from pixelwise.crf import DEEPLAB, PRESETS, Preset, load_preset, refine, refine_many
 from pixelwise.crf.potentials import Bilateral, Gaussian
 
 
@@ -144,3 +144,16 @@ def test_what_is_not_a_file_is_not_opened(tmp_path: Path) -> None:
     for path in (tmp_path / "pipe.json", Path("/dev/zero")):
         with pytest.raises(PresetError, match="it is not a file"):
             load_preset(path)
+
+
+def test_refine_takes_a_preset_by_name_and_by_file(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    image = generator.integers(0, 256, (8, 9, 3)).astype(np.uint8)
+    labels = generator.integers(0, 2, (8, 9))
+    expected = refine(image, labels, preset=DEEPLAB)
+    assert np.array_equal(refine(image, labels, preset="deeplab"), expected)
+    (tmp_path / "mine.json").write_text(DEEPLAB.to_json())
+    for refined in refine_many([image] * 2, [labels] * 2, preset=tmp_path / "mine.json"):
+        assert np.allclose(refined, expected, atol=1e-6)
+    with pytest.raises(PresetError, match="deplab"):
+        refine(image, labels, preset="deplab")

@@ -179,11 +179,14 @@ DEEPLAB_COCO = Preset("deeplab-coco", "the same, trained on VOC and COCO", 5, 67
 PRESETS = {preset.name: preset for preset in (DENSECRF, DEEPLAB, DEEPLAB_MSC, DEEPLAB_COCO)}
 
 
-def load_preset(name_or_file: str | Path) -> Preset:
-    """A preset by its name in PRESETS, or from a JSON file. Nothing in the file is executed.
+def load_preset(name_or_file: Preset | str | Path) -> Preset:
+    """A preset by its name in PRESETS, or from a JSON file; a Preset itself is returned. Nothing in the file
+    is executed.
 
     Raises PresetError with the list of presets, or with the fault of the file.
     """
+    if isinstance(name_or_file, Preset):
+        return name_or_file
     given = str(name_or_file)
     if given in PRESETS:
         return PRESETS[given]

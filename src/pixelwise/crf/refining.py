@@ -1,6 +1,7 @@
 """Segmentations of pictures, refined by the CRF of a preset."""
 
 from collections.abc import Generator, Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from pixelwise.core.threads import in_order, thread_count
 from pixelwise.core.types import VOID
 from pixelwise.crf.dense_crf import Q, mean_field
 from pixelwise.crf.potentials import unary_from_labels, unary_from_probabilities
-from pixelwise.crf.presets import DENSECRF, Preset
+from pixelwise.crf.presets import DENSECRF, Preset, load_preset
 from pixelwise.crf.shapes import fits, shape_fault
 
 _FLOOR = 1e-8
@@ -25,7 +26,7 @@ def refine(
     image: npt.ArrayLike,
     probabilities_or_labels: npt.ArrayLike,
     *,
-    preset: Preset = DENSECRF,
+    preset: Preset | str | Path = DENSECRF,
     iterations: int | None = None,
     tolerance: float | None = None,
     classes: int | None = None,
@@ -40,12 +41,14 @@ def refine(
     probabilities (floats) or (H, W) labels (integers, or truth values for the labels 0 and 1). A label is
     right with probability `confidence`; `void` makes all classes equally likely. `classes` (default: the
     largest label + 1) is only for labels. Probabilities of a smaller grid (C, h, w), as nets give them, are
-    interpolated. Volumes, (D, H, W), work too. tolerance: end the iterations earlier, once beliefs stand
-    still; see DenseCRF.step.
+    interpolated. Volumes, (D, H, W), work too. preset: also by name, or a preset file. tolerance: end the
+    iterations earlier, once beliefs stand still; see DenseCRF.step.
 
-    Raises ValueError for arguments that do not fit together, and for input that would
-    silently have no effect: an image of 0 to 1 or of 16 bits, or labels with no ids but 0 and `void`.
+    Raises PresetError for an unknown preset, ValueError for arguments that do not fit together, and for input
+    that would silently have no effect: an image of 0 to 1 or of 16 bits, or labels with no ids but 0 and
+    `void`.
     """
+    chosen = load_preset(preset)
     picture, given = np.asarray(image), np.asarray(probabilities_or_labels)
     if given.dtype == bool:  # a mask: the labels 0 and 1, also where it is empty
         given, classes = given.astype(np.uint8), 2 if classes is None else classes
@@ -71,8 +74,8 @@ def refine(
         unary = unary_from_probabilities(given)
         if classes is not None and classes != len(unary):
             raise ValueError(f"probabilities have {len(unary)} classes along axis 0, not classes={classes}")
-    steps = preset.iterations if iterations is None else iterations
-    kernels = preset.kernels(picture)
+    steps = chosen.iterations if iterations is None else iterations
+    kernels = chosen.kernels(picture)
     return mean_field(unary, kernels, iterations=steps, tolerance=tolerance, threads=threads, out=unary)
 
 
@@ -80,7 +83,7 @@ def refine_many(
     images: Iterable[npt.ArrayLike],
     probabilities_or_labels: Iterable[npt.ArrayLike],
     *,
-    preset: Preset = DENSECRF,
+    preset: Preset | str | Path = DENSECRF,
     iterations: int | None = None,
     tolerance: float | None = None,
     classes: int | None = None,
@@ -96,13 +99,15 @@ def refine_many(
     before it have been yielded by then. Raises ValueError if there are more of one than of the other.
     """
 
+    chosen = load_preset(preset)
+
     def one(picture: tuple[int, tuple[npt.ArrayLike, npt.ArrayLike]]) -> Q:
         index, (image, given) = picture
         try:
             return refine(
                 image,
                 given,
-                preset=preset,
+                preset=chosen,
                 iterations=iterations,
                 tolerance=tolerance,
                 classes=classes,

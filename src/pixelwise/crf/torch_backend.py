@@ -8,6 +8,7 @@ Zheng et al., "Conditional random fields as recurrent neural networks", 2015, tr
 import functools
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from torch.autograd.function import once_differentiable
 
 from pixelwise.crf import dense_crf
 from pixelwise.crf.potentials import MAX_DIMENSIONS, Features, Kernel
-from pixelwise.crf.presets import DENSECRF, Preset
+from pixelwise.crf.presets import DENSECRF, Preset, load_preset
 from pixelwise.crf.torch_lattice import Lattice
 
 MAX_PIXELS = (2**31 - 1) // (MAX_DIMENSIONS + 1)
@@ -102,9 +103,9 @@ class CRFLayer(nn.Module):
     set `iterations` in between.
     """
 
-    def __init__(self, classes: int, preset: Preset = DENSECRF, iterations: int = 5) -> None:
+    def __init__(self, classes: int, preset: Preset | str | Path = DENSECRF, iterations: int = 5) -> None:
         super().__init__()
-        self.preset = preset
+        self.preset = preset = load_preset(preset)
         self.iterations = iterations
         self.weights = nn.Parameter(torch.tensor([[preset.w2], [preset.w1]]).repeat(1, classes).float())
         self.compatibility = nn.Parameter(1 - torch.eye(classes))

@@ -57,7 +57,7 @@ class CRFRefiner:
         """preset: also the name of one, or a file. threads: None takes all processors. device: "cuda:0" and
         so on compute in torch on that GPU.
         """
-        self.preset = preset if isinstance(preset, Preset) else load_preset(preset)
+        self.preset = load_preset(preset)
         self._threads, self._device = thread_count(threads), device
 
     @property

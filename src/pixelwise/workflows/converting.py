@@ -58,7 +58,7 @@ def boxes_to_masks(
     """
     if not 0 < middle <= 1:
         raise ValueError(f"expected a share in (0, 1], got {middle}")
-    chosen = preset if isinstance(preset, Preset) else load_preset(preset)
+    chosen = load_preset(preset)
     # Several pictures are processed at the same time, one thread each.
     draw = partial(masks_from_boxes, preset=chosen, middle=middle, threads=1)
     splits = open_splits(data, split, classes, partial(open_boxes, draw=draw))

@@ -76,7 +76,7 @@ def gallery(
     dataset = labelled_images(data, split, class_names, head)
     if ids is not None:
         dataset = dataset.only(listed_ids(ids, {entry.id for entry in dataset.entries}), str(ids))
-    preset = crf if isinstance(crf, Preset | None) else load_preset(crf)
+    preset = None if crf is None else load_preset(crf)
     shown = dataset if ids is not None else evenly(dataset, pictures)
     loaded: dict[str, Predictor] = {}
     for model in models:

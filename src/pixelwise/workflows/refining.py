@@ -194,7 +194,7 @@ def refine_video(
     are finished. Raises DataError for clips that cannot be read, ImageError if `output` is there already and
     not of such a run, unless `overwrite`, or cannot be written into.
     """
-    chosen = preset if isinstance(preset, Preset) else load_preset(preset)
+    chosen = load_preset(preset)
     clip, place = open_clip(Path(frames), Path(labels)), Path(output)
     sure = CONFIDENCE if confidence is None else confidence
     refiner = ClipRefiner(clip, chosen, sure, threads, frames_apart)
