@@ -81,10 +81,13 @@ INFINITE_IMAGE = np.where(np.arange(12)[:, None] == 7, np.inf, IMAGE)
         (lambda: DenseCRF(UNARY, []).set_unary(UNARY[:2]), "as before.*make a new DenseCRF"),
         (lambda: unary_from_probabilities(UNARY), "softmax first"),
         (lambda: unary_from_probabilities(np.full((2, 5), 0.2)), "add up to 1"),
-        (lambda: unary_from_probabilities(np.full((2, 5), np.nan)), "within"),
+        (lambda: unary_from_probabilities(np.full((2, 5), np.nan)), "within.*reach from nan to nan"),
         (lambda: unary_from_probabilities(np.full((2, 5), 0.5), floor=0), "floor"),
-        (lambda: unary_from_labels(np.array([3]), 3), "label 3 is not below.*3"),
-        (lambda: unary_from_labels(np.array([-1]), 3), "label -1"),
+        (
+            lambda: unary_from_labels(np.array([3]), 3),
+            r"label 3 is neither a class, from 0 to 2, nor void \(255\)",
+        ),
+        (lambda: unary_from_labels(np.array([-1]), 3), "label -1 is neither"),
         (lambda: unary_from_labels(np.array([0.5]), 3), "integers"),
         (lambda: unary_from_labels(np.array([0]), 3, confidence=0.2), "confidence.*0.333"),
         (lambda: unary_from_labels(np.array([0]), 3, confidence=1), "confidence"),
@@ -100,6 +103,10 @@ INFINITE_IMAGE = np.where(np.arange(12)[:, None] == 7, np.inf, IMAGE)
             lambda: refine(IMAGE, MASK.astype(float)),
             r"must be \(C, H, W\), got \(10, 12\).*np\.stack\(\[1 - p, p\]\)",
         ),
+        (lambda: refine(IMAGE, np.full((10, 12), -1)), "label -1 is neither"),
+        (lambda: refine(IMAGE, np.stack([MASK] * 3, 2) * 1), r"labels must be \(10, 12\).*labels\[..., 0\]"),
+        (lambda: refine(IMAGE, MASK[..., np.newaxis] * 1), r"labels must be \(10, 12\).*got \(10, 12, 1\)"),
+        (lambda: refine(IMAGE, np.stack([MASK, ~MASK])), "one mask a class take argmax"),
         (lambda: mean_field(UNARY, Gaussian(3)), "kernels must be a list, got one kernel"),  # type: ignore[arg-type]
         (lambda: DenseCRF(UNARY, [Gaussian()] * 2).set_weights(3), r"expected 2 weights.*\[3\.0\]"),  # type: ignore[arg-type]
         (lambda: refine(MASK, MASK.astype(int)), "multiply an image of 0 to 1 by 255"),

@@ -172,7 +172,8 @@ def unary_from_probabilities(probabilities: npt.ArrayLike, floor: float = 1e-5) 
         raise ValueError(f"there are no pixels or no classes in probabilities of shape {p.shape}")
     if not (p.min() >= -1e-6 and p.max() <= 1 + 1e-4):  # false for NaN, too
         raise ValueError(
-            "probabilities must be within [0, 1]; scores need a softmax first, and energies go to mean_field"
+            f"probabilities must be within [0, 1], but these reach from {p.min():.3g} to {p.max():.3g}; "
+            "scores need a softmax first, and energies go to mean_field"
         )
     total = p.sum(axis=0, dtype=np.float32)
     if not np.allclose(total, 1.0, atol=1e-2):
@@ -210,8 +211,8 @@ def unary_from_labels(
     strange = ~unsure & ((ids < 0) | (ids >= classes))
     if strange.any():
         raise ValueError(
-            f"label {ids[strange].flat[0]} is not below the number of classes, {classes}, and not void "
-            f"({void}); {int(strange.sum())} pixels have such labels"
+            f"label {ids[strange].flat[0]} is neither a class, from 0 to {classes - 1}, nor void ({void}); "
+            f"{int(strange.sum())} pixels have such labels"
         )
     if classes == 1:
         return np.zeros((1, *ids.shape), np.float32)

@@ -21,6 +21,9 @@ _FLOOR = 1e-8
 _MOST_FOUND = 256
 """The most classes that `refine` takes from labels alone; more are rather the numbers of objects."""
 
+_MOST_CHANNELS = 4
+"""Of a picture, RGBA. A volume is wider."""
+
 
 def refine(
     image: npt.ArrayLike,
@@ -58,7 +61,7 @@ def refine(
         if classes is None:
             if known.size == 0:
                 raise ValueError("no pixel has a label, so the number of classes is unknown; pass classes=")
-            classes = int(known.max()) + 1
+            classes = max(1, int(known.max()) + 1)
             if classes > _MOST_FOUND:
                 raise ValueError(
                     f"the largest label is {classes - 1}, which would make {classes} classes; if labels "
@@ -135,6 +138,11 @@ def _fitted(given: npt.NDArray[Any], picture: npt.NDArray[Any]) -> npt.NDArray[A
             f"probabilities must be (C, H, W), got {given.shape}: a probability of the foreground needs the "
             "background as a second class, np.stack([1 - p, p])"
         )
+    if not floats and _has_channels(given.shape, picture.shape):
+        raise ValueError(
+            f"labels must be {size}, one number a pixel, got {given.shape}; of a mask read as RGB take one "
+            "channel, labels[..., 0]; of one mask a class take argmax over the classes"
+        )
     if picture.ndim not in (2, 3) or given.ndim != 2 + floats:
         return given
     if given.shape[-2:] == size:
@@ -145,3 +153,9 @@ def _fitted(given: npt.NDArray[Any], picture: npt.NDArray[Any]) -> npt.NDArray[A
     fitted = np.empty((len(given), *size), np.float32)
     _core.pixel_probabilities(np.ascontiguousarray(scores), fitted)
     return fitted
+
+
+def _has_channels(labels: tuple[int, ...], picture: tuple[int, ...]) -> bool:
+    """Whether labels have a third axis, although they are of a picture (H, W) or (H, W, channels)."""
+    is_volume = len(picture) > 3 or any(width > _MOST_CHANNELS for width in picture[2:])
+    return len(labels) == 3 and not is_volume and picture[:2] in (labels[:2], labels[1:])
