@@ -5,7 +5,7 @@ import pytest
 
 from pixelwise import _core
 from pixelwise.crf import refine
-from pixelwise.crf.shapes import fits, is_reduced, shape_fault
+from pixelwise.crf.shapes import array_advice, fits, is_reduced, shape_fault
 
 IMAGE = np.zeros((30, 40, 3), np.uint8)
 IMAGE[:, 20:] = 200
@@ -70,3 +70,21 @@ def test_labels_are_never_interpolated() -> None:
 
 def test_a_batch_of_one_is_recognised() -> None:
     assert shape_fault((1, 3, 30, 40), (30, 40))[1] == "take the first picture of the batch: array[0]"
+
+
+@pytest.mark.parametrize(
+    ("shape", "floats", "advice"),
+    [
+        ((1, 3, 30, 40), True, "array[0]"),
+        ((30, 40), False, "save labels as PNG"),
+        ((30, 40), True, "np.stack([1 - array, array])"),
+        ((1, 30, 40), True, "np.concatenate([1 - array, array])"),
+        ((30, 40, 3), True, "array.transpose(2, 0, 1)"),
+        ((3, 30, 40), False, "array.astype(np.float32)"),
+    ],
+)
+def test_the_advice_for_other_arrays_turns_them_into_probabilities(
+    shape: tuple[int, ...], floats: bool, advice: str
+) -> None:
+    assert advice in (array_advice(shape, floats) or "")
+    assert array_advice((3, 30, 40), True) is None

@@ -1,4 +1,4 @@
-"""Do the labels or probabilities of a picture have its shape? One message for all that do not."""
+"""Do the labels or probabilities of a picture have its shape? One message for all that do not, and advice."""
 
 Shape = tuple[int, ...]
 
@@ -35,3 +35,20 @@ def shape_fault(found: Shape, size: Shape) -> tuple[str, str]:
     if found == turned or fits(found, turned):
         return message, "rows come before columns: array.swapaxes(-1, -2)"
     return message, "resize or crop the picture as it was for the net, or save results at the picture's size"
+
+
+def array_advice(found: Shape, floats: bool) -> str | None:
+    """What to do with an array that does not hold probabilities (C, h, w); None if that is unclear."""
+    if len(found) == 4 and found[0] == 1:
+        return "take the first picture of the batch: array[0]"
+    if len(found) == 2 and not floats:
+        return "save labels as PNG, with class ids as values of the pixels"
+    if len(found) == 2:
+        return "add the background to a map of the foreground: np.stack([1 - array, array])"
+    if len(found) == 3 and found[0] == 1:
+        return "add the background to a map of the foreground: np.concatenate([1 - array, array])"
+    if len(found) == 3 and found[2] < min(found[:2]):
+        return "put the classes first: array.transpose(2, 0, 1)"
+    if len(found) == 3 and not floats:
+        return "save floats: array.astype(np.float32), divided by 255 if it goes up to that"
+    return None

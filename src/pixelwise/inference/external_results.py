@@ -18,7 +18,7 @@ from pixelwise.core.pictures.opening import opened
 from pixelwise.core.pictures.reading import Photo, read_photo, turn_of_file
 from pixelwise.core.terminal import printable
 from pixelwise.core.types import VOID, Labels, RGBImage, Scores
-from pixelwise.crf.shapes import fits, shape_fault
+from pixelwise.crf.shapes import array_advice, fits, shape_fault
 from pixelwise.data.formats.npy_arrays import read_array
 from pixelwise.data.sample_files import read_ids
 from pixelwise.inference.crf_refiner import Refiner, refined, refined_photo, reserved_bytes
@@ -214,7 +214,7 @@ def _read_scores(path: Path, array: str | None) -> GivenScores:
         raise DataError(
             f"{printable(path)}: {printable(name)} must be (classes, height, width) floats of up to "
             f"{VOID - 1} classes, got {values.shape} of {values.dtype}",
-            f"for a batch of one picture save array[0]; {_WRITTEN}",
+            array_advice(values.shape, values.dtype.kind == "f") or _WRITTEN,
         )
     with np.errstate(over="ignore"):
         scores = np.ascontiguousarray(values, np.float32)
@@ -230,7 +230,8 @@ def _read_scores(path: Path, array: str | None) -> GivenScores:
             raise DataError(
                 f"{printable(path)}: the probabilities of a pixel must be at least 0 and add up to 1, here "
                 f"they start at {scores.min():.3g} and add up to {total.min():.3g} to {total.max():.3g}",
-                'if they are scores before the softmax, save them under the name "scores" in an .npz file',
+                array_advice(values.shape, True)
+                or 'if they are scores before the softmax, save them under the name "scores" in an .npz file',
             )
         scores = np.log(np.maximum(scores, _FLOOR))
     try:
