@@ -115,6 +115,16 @@ def test_ranges_are_checked() -> None:
         Ranges(w1=(float("nan"), 1))
 
 
+def test_a_search_stays_within_the_limits_of_a_preset() -> None:
+    with pytest.raises(ValueError, match=r"theta_beta must be a width from 0\.01 to 1e\+06, got 0\.001"):
+        Ranges(theta_beta=(0.001, 0.01))
+    with pytest.raises(ValueError, match=r"w1 must be a weight from 0 to 1e\+06, got 10000000"):
+        Ranges(w1=(1, 1e7))
+    trials = search(hill(Point(5, 5e5, 0)), Ranges(theta_alpha=(5e5, 1e6), theta_beta=(0.01, 0.02)))
+    assert best(trials).point == (5, 5e5, 0.01)
+    assert max(trial.point.theta_alpha for trial in trials) <= 1e6
+
+
 def test_a_point_becomes_a_preset_with_deeplab_s_fixed_values() -> None:
     preset = Point(4, 67, 3).preset("mine", "found")
     assert (preset.w1, preset.theta_alpha, preset.theta_beta) == (4, 67, 3)

@@ -45,8 +45,8 @@ class Trial(NamedTuple):
 @dataclass(frozen=True)
 class Ranges:
     """The ranges of the coarse round: for each parameter (low, high), which means these values and the
-    middle, or (low, high, step). Raises ValueError unless 0 < low < high and 0 < step <= high - low, and for
-    more than `MOST_COARSE` points.
+    middle, or (low, high, step). Raises ValueError unless 0 < low < high and 0 < step <= high - low, for
+    numbers that no preset may have, and for more than `MOST_COARSE` points.
     """
 
     w1: tuple[float, ...] = (5.0, 10.0)
@@ -59,6 +59,8 @@ class Ranges:
                 raise ValueError(f"{name} needs two numbers 0 < low < high, got {low:g} and {high:g}")
             if step and not 0 < step[0] <= high - low:
                 raise ValueError(f"{name} needs a step from 0 to high - low, got {step[0]:g}")
+        for end in (self.low, self.high):
+            Point(*map(end, Point._fields)).preset("search", "search")  # which knows the limits
         points = math.prod((self.high(axis) - self.low(axis)) / self.step(axis) + 1 for axis in Point._fields)
         if points > MOST_COARSE:
             raise ValueError(f"the coarse round would have about {points:.0f} points; use larger steps")
@@ -139,12 +141,13 @@ def coarse(ranges: Ranges) -> list[Point]:
 
 
 def fine(centre: Point, ranges: Ranges, number: int) -> list[Point]:
-    """The neighbours of `centre` at the coarse round's steps halved `number` times; all above zero."""
+    """The neighbours of `centre` at the coarse round's steps halved `number` times; all above zero, and as a
+    preset may have them."""
     steps = [ranges.step(axis) / 2**number for axis in Point._fields]
     values = [
         [_tidy(value + sign * step) for sign in (-1, 0, 1)] for value, step in zip(centre, steps, strict=True)
     ]
-    return [Point(*point) for point in product(*values) if min(point) > 0]
+    return [point for point in map(Point._make, product(*values)) if min(point) > 0 and _is_possible(point)]
 
 
 def plane(centre: Point, ranges: Ranges) -> list[Point]:
@@ -152,6 +155,14 @@ def plane(centre: Point, ranges: Ranges) -> list[Point]:
     alphas = sorted({*ranges.spread("theta_alpha", 5), centre.theta_alpha})
     betas = sorted({*ranges.spread("theta_beta", 5), centre.theta_beta})
     return [Point(centre.w1, alpha, beta) for alpha, beta in product(alphas, betas)]
+
+
+def _is_possible(point: Point) -> bool:
+    try:
+        point.preset("search", "search")
+    except ValueError:
+        return False
+    return True
 
 
 def _tidy(value: float) -> float:
