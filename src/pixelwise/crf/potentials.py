@@ -95,7 +95,11 @@ class Bilateral:
         if image.ndim == len(shape):
             image = image[..., np.newaxis]
         if image.shape[:-1] != tuple(shape):
-            hint = "; is one of them transposed?" if sorted(image.shape[:-1]) == sorted(shape) else ""
+            hint = ""
+            if sorted(image.shape[:-1]) == sorted(shape):
+                hint = "; is one of them transposed?"
+            elif image[..., 0].size == np.prod(shape):
+                hint = f"; reshape the unary to (classes, {', '.join(map(str, image.shape[:-1]))})"
             raise ValueError(
                 f"the image must be {_times(shape)} like the unary, with channels last if it has several, "
                 f"got {_times(np.shape(self.image))}{hint}"
