@@ -21,7 +21,8 @@ SOME_INFINITE[1, ::3] = np.inf  # -log 0
 LABELS = generator.integers(0, 3, (H, W))
 FEATURES = generator.normal(0, 1, (4, H * W)).astype(np.float32)
 MASKS = np.stack([LABELS == 0, LABELS != 0])
-CAMS = generator.uniform(-1e-5, 1, (3, H, W))
+CAMS = generator.uniform(0, 1, (3, H, W)) - 1e-5
+CAMS[:, 0, 0] = -1e-5  # the smallest number of a normalised map
 ACTIVATIONS = np.concatenate([(1 - CAMS.max(0, keepdims=True)) ** 4, CAMS])  # the background comes first
 MATRIX = np.array([[-1, 2], [0.5, -2]], np.float32)
 
@@ -39,8 +40,15 @@ def run(d: Any, u: Any, name: str, *arguments: Any, **named: Any) -> Any:
     return result(d, lambda crf: getattr(crf, name)(*arguments, **named))
 
 
+def without_clip(d: Any, u: Any) -> Any:
+    with np.errstate(divide="ignore"):
+        energies = u.unary_from_softmax(MASKS, clip=None)
+    return result(d, lambda crf: crf.setUnaryEnergy(energies))
+
+
 EQUAL: dict[str, Call] = {
     "sizes as whole floats": lambda d, u: result(d, lambda crf: None, lambda d: d.DenseCRF2D(9.0, 8.0, 2.0)),
+    "sizes as arrays": lambda d, u: result(d, lambda crf: None, lambda d: d.DenseCRF(np.array(72), 2)),
     "pixels as a whole float": lambda d, u: result(d, lambda crf: None, lambda d: d.DenseCRF(72.0, 2)),
     "further arguments": lambda d, u: result(d, lambda crf: None, lambda d: d.DenseCRF2D(9, 8, 2, 7, x=3)),
     "DenseCRF by keyword": lambda d, u: result(d, lambda crf: None, lambda d: d.DenseCRF(nvar=72, nlabels=2)),
@@ -90,6 +98,7 @@ EQUAL: dict[str, Call] = {
     "softmax of a pixel": lambda d, u: u.unary_from_softmax(P[:, 0, 0]),
     "softmax of a volume": lambda d, u: u.unary_from_softmax(P.reshape(2, 2, 4, 9)),
     "softmax of one label": lambda d, u: u.unary_from_softmax(np.ones((1, 3))),
+    "masks without clip": lambda d, u: without_clip(d, u),
     "activation maps": lambda d, u: u.unary_from_softmax(ACTIVATIONS),
     "sums of 2": lambda d, u: u.unary_from_softmax(np.ones((2, 1, 1))),
     "softmax_to_unary": lambda d, u: u.softmax_to_unary(P, 0.7),
@@ -170,7 +179,7 @@ REFUSED: dict[str, tuple[Call, str]] = {
     "foreground mask alone": (lambda d, u: u.unary_from_softmax(MASKS[:1]), "needs the background"),
     "channels last": (lambda d, u: u.unary_from_softmax(P.transpose(1, 2, 0)), r"moveaxis\(p, 2, 0\)"),
     "NaN": (lambda d, u: u.unary_from_softmax(np.full((2, 3), np.nan)), "within"),
-    "masks without clip": (lambda d, u: u.unary_from_softmax(MASKS, clip=None), "clip"),
+    "below 0 without clip": (lambda d, u: u.unary_from_softmax(ACTIVATIONS, clip=None), "below 0.*clip"),
     "clip above 1": (lambda d, u: u.unary_from_softmax(P, clip=1e300), "clip must be a probability"),
     "255 for void": (lambda d, u: u.unary_from_labels(np.array([0, 1, 255]), 2, 0.7), "255 is not among"),
     "labels of one class": (lambda d, u: u.unary_from_labels(LABELS > 0, 1, 0.7), "2 or more"),

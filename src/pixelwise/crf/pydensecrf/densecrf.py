@@ -1,5 +1,6 @@
 """The classes of pydensecrf.densecrf, on pixelwise's core. Names and argument order are pydensecrf's."""
 
+import operator
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -244,12 +245,13 @@ class DenseCRF2D(DenseCRF):
 
 
 def _whole(value: object) -> int:
-    """A whole number such as 5 or 5.0 as an integer; -1 for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+    """A whole number such as 5, 5.0 or an array of one as an integer; -1 for anything else."""
+    if isinstance(value, float | np.floating):
+        return int(value) if value.is_integer() else -1
+    try:
+        return -1 if isinstance(value, bool) else operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
         return -1
-    if isinstance(value, int | np.integer):
-        return int(value)
-    return int(value) if value.is_integer() else -1
 
 
 def _row_column(sxy: float | Sequence[float]) -> float | tuple[float, float]:

@@ -52,7 +52,8 @@ def unary_from_labels(
 
 
 def unary_from_softmax(sm: npt.ArrayLike, scale: float | None = None, clip: float | None = 1e-5) -> Matrix:
-    """Energies -log p (classes, pixels) of probabilities (classes, ...), never below `clip`.
+    """Energies -log p (classes, pixels) of probabilities (classes, ...), never below `clip`. Without it, the
+    energy of 0 is infinity.
 
     Masks of 0 and 1, or of bools, are probabilities too. The numbers of a pixel need not add up to 1, such as
     those of class activation maps: beliefs begin with each number's share of their sum. scale, in (0, 1], is
@@ -88,9 +89,10 @@ def unary_from_softmax(sm: npt.ArrayLike, scale: float | None = None, clip: floa
         if not 0 <= clip <= 1:
             raise ValueError(f"clip must be a probability, from 0 to 1, got {clip}")
         p = np.clip(p, clip, 1.0)
-    if not (p > 0).all():
-        raise ValueError("a probability of 0 has no energy; clip it, with clip=1e-5 for example")
-    return np.asarray(-np.log(p).reshape(p.shape[0], -1), np.float32)
+    if not (p >= 0).all():
+        raise ValueError("a number below 0 has no energy; clip it, with clip=1e-5 for example")
+    with np.errstate(divide="ignore"):
+        return np.asarray(-np.log(p).reshape(p.shape[0], -1), np.float32)
 
 
 def _add_up(p: npt.NDArray[np.floating], axis: int) -> bool:
