@@ -190,11 +190,12 @@ def expect_known(file: Path, categories: Sequence[Category], used: Sequence[int]
 
 def coco_classes(categories: Sequence[Category], panoptic: bool = False) -> tuple[Classes, dict[int, int]]:
     """The classes and, by category id, their ids: background first, except for a panoptic file, then in the
-    order of ids. Raises ValueError if the categories are not valid classes.
+    order of ids. Categories of equal names are one class: some tools repeat a name for the whole project.
+    Raises ValueError if the categories are not valid classes.
     """
-    names = [category.name for category in sorted(categories, key=lambda category: category.id)]
-    if not panoptic:
-        names = ["background", *(name for name in names if name != "background")]
+    first = [] if panoptic else ["background"]
+    ordered = sorted(categories, key=lambda category: category.id)
+    names = list(dict.fromkeys([*first, *(category.name for category in ordered)]))
     return Classes.named(names), {category.id: names.index(category.name) for category in categories}
 
 

@@ -62,7 +62,7 @@ def open_boxes(spec: str, split: str, classes: str | None, draw: Draw) -> Labell
 def _coco(root: Path, split: str, images: str) -> tuple[Sequence[tuple[str, BoxedPicture]], ClassMap]:
     file = root if root.is_file() else annotation_file(root, split, "instances")
     content = read_json(file, "annotation file", InstanceFile)
-    place = Path(images).expanduser() if images else photos_of(file)
+    place = photos_of(file, content.images, images)
     expect_known(file, content.categories, [entry.category_id for entry in content.annotations])
     annotations = by_picture(file, content.images, content.annotations)
     try:

@@ -6,7 +6,7 @@ their category. A panoptic file has categories only; its pixels without a segmen
 2014, Kirillov et al. 2019; cocodataset.org.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from glob import escape
 from pathlib import Path
@@ -21,6 +21,7 @@ from pixelwise.data.formats.coco_records import (
     Annotation,
     InstanceFile,
     PanopticFile,
+    Picture,
     by_picture,
     coco_classes,
     expect_known,
@@ -93,11 +94,10 @@ def coco(root: Path, split: str, images: str = "", labels: str = "") -> Labelled
     """
     one_of("labels", labels, ("", "instances", "panoptic"))
     file = root if root.is_file() else annotation_file(root, split, labels)
-    place = Path(images).expanduser() if images else photos_of(file)
     text = read_text(file, "annotation file")
     panoptic = labels == "panoptic" or (not labels and '"segments_info"' in text)
     try:
-        entries, class_map = (_panoptic if panoptic else _instances)(text, file, place)
+        entries, class_map = (_panoptic if panoptic else _instances)(text, file, images)
     except ValueError as error:
         raise DataError(f"{file}: {error}", "correct the names of its categories") from None
     chosen = held_out(entries, split, 10) if root.is_file() else entries
@@ -126,21 +126,27 @@ def annotation_file(root: Path, split: str, labels: str) -> Path:
     raise SplitError(f'no split "{split}": {expected} not found', "PATH may also name a JSON file itself")
 
 
-def photos_of(file: Path) -> Path:
-    """The usual folder of the pictures of an annotation file."""
-    name = file.stem.partition("_")[2]
-    for place in (file.parent.parent / name, file.parent.parent / "images" / name, file.parent / "images"):
-        if name and place.is_dir():
+def photos_of(file: Path, pictures: Sequence[Picture], images: str = "") -> Path:
+    """The folder `images`, or else the first of the usual folders that holds one of the pictures of the
+    annotation file; the file's own if none does.
+    """
+    if images:
+        return Path(images).expanduser()
+    name, above = file.stem.partition("_")[2], file.parent.parent
+    own = [above / name, above / "images" / name] if name else []
+    for place in (*own, file.parent / "images", file.parent, above / "images", file.parent / "data"):
+        if place.is_dir() and any((place / picture.file_name).is_file() for picture in pictures):
             return place
-    return file.parent
+    return next((place for place in own if place.is_dir()), file.parent)
 
 
-def _instances(text: str, file: Path, photos: Path) -> tuple[tuple[Entry, ...], ClassMap]:
+def _instances(text: str, file: Path, images: str) -> tuple[tuple[Entry, ...], ClassMap]:
     content = parse_json(text, f"the annotation file {file}", InstanceFile)
     expect_known(file, content.categories, [entry.category_id for entry in content.annotations])
     objects = by_picture(file, content.images, content.annotations)
     _expect_outlines(file, content)
     classes, ids = coco_classes(content.categories)
+    photos = photos_of(file, content.images, images)
 
     def entry(name: str, size: tuple[int, int], annotations: list[Annotation]) -> Entry:
         labels = [ids[annotation.category_id] for annotation in annotations]
@@ -166,7 +172,7 @@ def _expect_outlines(file: Path, content: InstanceFile) -> None:
         )
 
 
-def _panoptic(text: str, file: Path, photos: Path) -> tuple[tuple[Entry, ...], ClassMap]:
+def _panoptic(text: str, file: Path, images: str) -> tuple[tuple[Entry, ...], ClassMap]:
     content = parse_json(text, f"the annotation file {file}", PanopticFile)
     segments = [segment.category_id for entry in content.annotations for segment in entry.segments_info]
     expect_known(file, content.categories, segments)
@@ -180,7 +186,7 @@ def _panoptic(text: str, file: Path, photos: Path) -> tuple[tuple[Entry, ...], C
     )
     classes, ids = coco_classes(content.categories, panoptic=True)
     names = {picture.id: picture.file_name for picture in content.images}
-    place = file.parent / file.stem
+    photos, place = photos_of(file, content.images, images), file.parent / file.stem
     entries = []
     for entry in sorted(content.annotations, key=lambda entry: entry.file_name):
         part = Panoptic(
@@ -201,7 +207,8 @@ SOURCE = Source(
     read=coco,
     splits=("train", "val"),
     layout="annotations/{instances,panoptic}_SPLIT*.json + SPLIT*/FILE.jpg "
-    "(+ annotations/panoptic_SPLIT*/FILE.png); SPLIT/_annotations.coco.json; or one JSON file",
+    "(+ annotations/panoptic_SPLIT*/FILE.png); SPLIT/_annotations.coco.json; or one JSON file + images/ or "
+    "data/",
     get="https://cocodataset.org/#download",
     terms="annotations CC BY 4.0; Flickr photos under their own terms",
     options={"images": "the folder of the pictures", "labels": "instances (default) or panoptic"},
