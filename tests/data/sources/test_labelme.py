@@ -75,6 +75,18 @@ def test_labelme_masks_circles_lines_and_points(tmp_path: Path) -> None:
     assert labels[45, 10] == 2
 
 
+def test_rectangles_of_x_anylabeling_have_four_corners(tmp_path: Path) -> None:
+    write_photo(tmp_path / "1.jpg", 4, 5)
+    write_labelme(
+        tmp_path / "1.json",
+        drawn("cup", "rectangle", (0, 0), (2, 0), (2, 2), (0, 2)),
+        drawn("ball", "rotation", (4, 0.9), (5.1, 2), (4, 3.1), (2.9, 2), direction=0.785),
+    )
+    labels = open_dataset(f"labelme:{tmp_path}", "all").read(0).labels
+    assert np.argwhere(labels == 2).tolist() == [[0, 0], [0, 1], [1, 0], [1, 1]]
+    assert np.argwhere(labels == 1).tolist() == [[1, 3], [1, 4], [2, 3], [2, 4]]
+
+
 def test_labelme_pictures_may_be_within_the_json(tmp_path: Path) -> None:
     buffer = io.BytesIO()
     Image.new("RGB", (5, 4), (200, 0, 0)).save(buffer, "PNG")

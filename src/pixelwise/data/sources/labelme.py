@@ -5,8 +5,9 @@ as in folder.py.
 
 Classes are "background" and the labels, in the order of labels.txt (or classes.txt), or else in alphabetical
 order; `__ignore__` is void and `_background_` background, as in labelme's own scripts. Later shapes are drawn
-above earlier ones; lines are 10 pixels wide and points have a radius of 5, as in these scripts. Source:
-github.com/wkentaro/labelme.
+above earlier ones; lines are 10 pixels wide and points have a radius of 5, as in these scripts. Rectangles
+with all four corners and "rotation" are X-AnyLabeling's. Source: github.com/wkentaro/labelme,
+github.com/CVHub520/X-AnyLabeling.
 """
 
 import base64
@@ -74,6 +75,7 @@ class DrawnShape:
             "polygon",
             "rectangle",
             "oriented_rectangle",
+            "rotation",
             "circle",
             "line",
             "linestrip",
@@ -89,7 +91,8 @@ class DrawnShape:
         """The shapes that labelme draws in a picture of this size. Raises ValueError for unknown kinds."""
         points = np.array(self.points, np.float64).reshape(-1, 2)
         pairs = [(float(x), float(y)) for x, y in points]
-        if self.shape_type in ("polygon", "oriented_rectangle"):
+        corners = self.shape_type == "rectangle" and len(pairs) == 4
+        if corners or self.shape_type in ("polygon", "oriented_rectangle", "rotation"):
             return (Outline(points),)
         if self.shape_type in ("line", "linestrip"):
             return stroke(points, 10)
