@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pixelwise.workflows.checking import Check
 
 _MOST_LINES = 20  # of a kind of finding; --json and --html have more
+_MOST_HINTS = 3
 
 
 def show(check: "Check") -> None:
@@ -42,13 +43,14 @@ def _print(report: "Audit") -> None:
 
 
 def _print_findings(rank: str, findings: "Sequence[Finding]") -> None:
-    from pixelwise.data.checks.sample_check import by_kind
+    from pixelwise.data.checks.sample_check import by_kind, hints_of
 
     for kind, members in by_kind(findings).items():
         for finding in members[:_MOST_LINES]:
             say(f"{rank}: {finding.message}")
         if len(members) > _MOST_LINES:
             say(f'{rank}: and {len(members) - _MOST_LINES} more of the kind "{kind}"')
+        say(*(f"hint:  {hint}" for hint in hints_of(members)[:_MOST_HINTS]))
 
 
 def _print_leaks(

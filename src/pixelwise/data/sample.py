@@ -21,6 +21,9 @@ from pixelwise.data.sample_files import ImageFile, Part, read_part
 SEMANTIC, GEOMETRIC = "semantic", "geometric"
 """The names of heads; a data set with one head has a semantic one."""
 
+UNKNOWN_IDS = "add the class, or drop the ids with --classes ...,void=ID+ID; 255 is void"
+"""The hint where labels hold ids that are not those of classes."""
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -136,7 +139,7 @@ class LabelledImages:
                 raise DataError(
                     f"{part.path} holds the {class_map.listed(unknown)}, "
                     f"but only {class_map.listed(class_map.known)} are known",
-                    "add the class, or drop the ids with --classes ...,void=ID+ID; 255 is void",
+                    UNKNOWN_IDS,
                 )
             heads[name] = class_map.apply(ids)
         return heads

@@ -110,10 +110,22 @@ class IdFile:
             _expect_lossless(image, self.path, "ids")
             if is_grey(image):
                 return restore(np.array(image))
-            raise DataError(
-                f"{self.path} has mode {image.mode}, which is not a map of ids",
-                "save labels as palette (P) or grey (L) PNG in which a pixel's value is its class id",
-            )
+            raise _not_ids(self.path, image)
+
+
+def _not_ids(path: Path, image: Image.Image) -> DataError:
+    """The error for a label picture that has not one integer per pixel."""
+    hint = "save labels as palette (P) or grey (L) PNG in which a pixel's value is its class id"
+    if image.mode not in ("RGB", "RGBA"):
+        return DataError(f"{path} has mode {image.mode}, which is not a map of ids", hint)
+    red, green, blue = np.array(image)[..., :3].transpose(2, 0, 1)
+    if np.array_equal(red, green) and np.array_equal(red, blue):
+        return DataError(
+            f"{path} has mode {image.mode}, three equal numbers per pixel, but ids are one",
+            'save one of the channels as grey PNG: convert("L") of Pillow, image[:, :, 0] of OpenCV',
+        )
+    colours = "cvat: reads colours as a labelmap.txt names them"
+    return DataError(f"{path} has mode {image.mode}, which is not a map of ids", f"{hint}; {colours}")
 
 
 def read_ids(path: Path) -> Labels:

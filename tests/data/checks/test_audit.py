@@ -12,6 +12,7 @@ from PIL import Image
 from pixelwise.core.errors import DataError, ImageError, MissingExtraError, SplitError
 from pixelwise.data import Entry, open_dataset
 from pixelwise.data.checks.audit import audit
+from pixelwise.data.checks.sample_check import hints_of
 from pixelwise.data.checks.sided_classes import sided_pairs
 from pixelwise.data.mixing import mixed
 from pixelwise.data.sample import SEMANTIC
@@ -81,6 +82,22 @@ def test_every_kind_of_fault_is_found_and_named(folder: Path) -> None:
     assert "broken.png: expected an image, got text" in found["unreadable"]
     with pytest.raises(DataError, match="faults 4"):
         report.raise_errors()
+
+
+def test_faults_say_what_to_do_once(folder: Path) -> None:
+    """In colours, in three equal channels, and with an id that no class has."""
+    for name, pixel in (("a", (128, 0, 0)), ("b", (0, 128, 0)), ("c", (1, 1, 1))):
+        put(folder, name, [[0]])
+        Image.new("RGB", (1, 1), pixel).save(folder / f"labels/{name}.png")
+    put(folder, "d", [[9]])
+    report = audit(open_dataset(f"folder:{folder}", "all"))
+    hints = hints_of(report.errors)
+    assert [hint.partition(" ")[0] for hint in hints] == ["save", "save", "add"]
+    assert hints[0].endswith("cvat: reads colours as a labelmap.txt names them")
+    assert 'convert("L")' in hints[1]
+    with pytest.raises(DataError, match=r"hint: .*; add the class, .*; `pixelwise check` lists all"):
+        report.raise_errors()
+    assert report.to_dict()["errors"][0]["hint"] == hints[0]
 
 
 @pytest.mark.parametrize("last", [[[0, 255], [255, 255]], [[0, 0], [0, 0]], [[255, 255], [255, 255]]])

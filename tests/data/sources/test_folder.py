@@ -200,7 +200,7 @@ def test_each_broken_file_is_named_with_its_reason(folder: Path) -> None:
     (folder / "images/05.jpg").unlink()
     Image.fromarray(np.array([[0, 700]], np.uint16)).save(labels / "06.png")
     complaints = {
-        0: "00.png has mode RGB, which is not a map of ids",
+        0: "00.png has mode RGB, three equal numbers per pixel, but ids are one",
         1: r"01.png holds the ids 7, but only ids 0 to 1, 255 are known",
         2: r"02.png is 1 x 2 pixels, its image .*02.jpg 2 x 1",
         3: "03.png: expected an image, got a damaged PNG",

@@ -9,7 +9,7 @@ from typing import Any
 from pixelwise.core.errors import DataError
 from pixelwise.core.threads import in_order, thread_count
 from pixelwise.core.types import VOID
-from pixelwise.data.checks.sample_check import Finding, Look, look
+from pixelwise.data.checks.sample_check import Finding, Look, hints_of, look
 from pixelwise.data.checks.sided_classes import sided_pairs
 from pixelwise.data.class_map import ClassMap
 from pixelwise.data.sample import LabelledImages
@@ -103,9 +103,10 @@ class Audit:
         if not self.errors:
             return
         more = [f"and {len(self.errors) - 10} more"] if len(self.errors) > 10 else []
+        cures = hints_of(self.errors)[:3] or ["fix these files"]
         raise DataError(
             f"{self.dataset.name}: faults {len(self.errors)}",
-            "fix these files, or drop ids with --classes ...,void=ID+ID; `pixelwise check` lists all",
+            "; ".join([*cures, "`pixelwise check` lists all"]),
             [*(finding.message for finding in self.errors[:10]), *more],
         )
 
@@ -231,4 +232,5 @@ def _doubts(count: HeadCount) -> list[tuple[str, str]]:
 
 
 def _plain(finding: Finding, ids: list[str]) -> dict[str, Any]:
-    return {"kind": finding.kind, "message": finding.message, "samples": [ids[i] for i in finding.samples]}
+    plain = {"kind": finding.kind, "message": finding.message, "samples": [ids[i] for i in finding.samples]}
+    return plain | ({"hint": finding.hint} if finding.hint else {})

@@ -13,7 +13,7 @@ from pixelwise.core.terminal import printable
 from pixelwise.core.types import BANDS, FileIds, RGBImage
 from pixelwise.data.class_map import ClassMap, id_counts
 from pixelwise.data.in_memory import Held
-from pixelwise.data.sample import LabelledImages
+from pixelwise.data.sample import UNKNOWN_IDS, LabelledImages
 from pixelwise.data.sample_files import Drawing, Part, part_errors
 
 Content = TypeVar("Content")
@@ -22,12 +22,13 @@ Content = TypeVar("Content")
 @dataclass(frozen=True)
 class Finding:
     """Something wrong (an error) or worth knowing (a warning), of the samples at these places of the
-    split.
+    split. `hint` says what to do, if that is not part of the message.
     """
 
     kind: str
     message: str
     samples: tuple[int, ...] = ()
+    hint: str = ""
 
 
 def by_kind(findings: Sequence[Finding]) -> dict[str, list[Finding]]:
@@ -36,6 +37,11 @@ def by_kind(findings: Sequence[Finding]) -> dict[str, list[Finding]]:
     for finding in findings:
         kinds.setdefault(finding.kind, []).append(finding)
     return kinds
+
+
+def hints_of(findings: Sequence[Finding]) -> list[str]:
+    """Their hints, each once."""
+    return list(dict.fromkeys(finding.hint for finding in findings if finding.hint))
 
 
 @dataclass(frozen=True)
@@ -77,15 +83,15 @@ def _look(dataset: LabelledImages, index: int) -> Look:
     entry = dataset.entries[index]
     errors: list[Finding] = []
 
-    def fault(kind: str, message: str) -> None:
-        errors.append(Finding(kind, f"{entry.id}: {message}", (index,)))
+    def fault(kind: str, message: str, hint: str | None = None) -> None:
+        errors.append(Finding(kind, f"{entry.id}: {message}", (index,), hint or ""))
 
     def attempt(path: Path, read: Callable[[], Content]) -> Content | None:
         try:
             with part_errors(path):
                 return read()
         except DataError as error:
-            fault("unreadable", error.message)
+            fault("unreadable", error.message, error.hint)
             return None
 
     named = {"image": entry.image.path} | {
@@ -130,7 +136,7 @@ def _look(dataset: LabelledImages, index: int) -> Look:
     counts = {head: id_counts(values) for head, values in ids.items()}
     for head, class_map in dataset.heads.items():
         if unknown := {id_: many for id_, many in counts[head].items() if id_ not in class_map.table}:
-            fault("ids", _id_fault(entry.labels[head], class_map, unknown, ids[head].size))
+            fault("ids", _id_fault(entry.labels[head], class_map, unknown, ids[head].size), UNKNOWN_IDS)
     hidden = [phrase for found in drawn.values() if found is not None for phrase in found[1]]
     values = int(image.min()), int(image.max())
     return Look(counts, tuple(errors), _doubts(entry.id, index, hidden), image, ids, values)
