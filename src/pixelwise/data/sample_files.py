@@ -2,7 +2,7 @@
 
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,6 +111,13 @@ class IdFile:
             if is_grey(image):
                 return restore(np.array(image))
             raise _not_ids(self.path, image)
+
+    def colours(self, ids: Iterable[int]) -> dict[int, int]:
+        """The colours, as 0xRRGGBB, that the file's palette gives to these ids; none without a palette."""
+        with opening.opened(self.path, printable(self.path), _FORMATS) as image:
+            palette = image.getpalette("RGB") if image.mode == "P" else None
+        table: RGBImage = np.array(palette or [], np.uint8).reshape(-1, 3)
+        return {id_: int(packed(table[id_])) for id_ in ids if id_ < len(table)}
 
 
 def _not_ids(path: Path, image: Image.Image) -> DataError:

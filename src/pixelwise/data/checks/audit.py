@@ -9,6 +9,7 @@ from typing import Any
 from pixelwise.core.errors import DataError
 from pixelwise.core.threads import in_order, thread_count
 from pixelwise.core.types import VOID
+from pixelwise.data.checks.label_palettes import PaletteReview
 from pixelwise.data.checks.sample_check import Finding, Look, hints_of, look
 from pixelwise.data.checks.sided_classes import sided_pairs
 from pixelwise.data.class_map import ClassMap
@@ -124,17 +125,20 @@ def audit(
     report.errors += _repeated(dataset)
 
     dim: list[int] = []
+    palettes = PaletteReview(dataset.class_map)
     for index, found in enumerate(looks_at(dataset) if looks is None else looks):
         report.errors += found.errors
         if found.values is not None:
             report.values = _joined(report.values, found.values)
             dim += [index] if found.values[0] < found.values[1] < _DIM else []
         report.warnings += found.warnings
+        palettes.add(index, found.palette)
         for name, counts in found.counts.items():
             report.heads[name].add(counts)
         if progress is not None:
             progress(index + 1)
     report.warnings += _dim(dim, dataset)
+    report.warnings += palettes.findings([entry.id for entry in dataset.entries])
     for name, count in report.heads.items():
         called = "" if len(report.heads) == 1 else f"{name}: "
         report.errors += [Finding(kind, called + message) for kind, message in _faults(count)]

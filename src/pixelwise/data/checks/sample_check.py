@@ -14,7 +14,7 @@ from pixelwise.core.types import BANDS, FileIds, RGBImage
 from pixelwise.data.class_map import ClassMap, id_counts
 from pixelwise.data.in_memory import Held
 from pixelwise.data.sample import UNKNOWN_IDS, LabelledImages
-from pixelwise.data.sample_files import Drawing, Part, part_errors
+from pixelwise.data.sample_files import Drawing, IdFile, Part, part_errors
 
 Content = TypeVar("Content")
 
@@ -49,7 +49,8 @@ class Look:
     """A sample that was read: pixel counts of the file ids by head, and its faults.
 
     `warnings` name the objects that are not visible in any label. `image` and `ids` are the content, for
-    further checks; they are missing if they cannot be read.
+    further checks; they are missing if they cannot be read. `palette` has the colours, as 0xRRGGBB, of the
+    main head's ids, if its file has them.
     """
 
     counts: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
@@ -58,6 +59,7 @@ class Look:
     image: RGBImage | None = None
     ids: Mapping[str, FileIds] = field(default_factory=dict)
     values: tuple[int, int] | None = None
+    palette: Mapping[int, int] = field(default_factory=dict)
 
 
 def look(dataset: LabelledImages, index: int) -> Look:
@@ -139,7 +141,10 @@ def _look(dataset: LabelledImages, index: int) -> Look:
             fault("ids", _id_fault(entry.labels[head], class_map, unknown, ids[head].size), UNKNOWN_IDS)
     hidden = [phrase for found in drawn.values() if found is not None for phrase in found[1]]
     values = int(image.min()), int(image.max())
-    return Look(counts, tuple(errors), _doubts(entry.id, index, hidden), image, ids, values)
+    main = next(iter(dataset.heads))
+    label = entry.labels[main]
+    palette = label.colours(counts[main]) if isinstance(label, IdFile) else {}
+    return Look(counts, tuple(errors), _doubts(entry.id, index, hidden), image, ids, values, palette)
 
 
 def _drawn(part: Part[FileIds]) -> tuple[FileIds, tuple[str, ...]]:
