@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from label_files import write_photo
 from PIL import Image
 
 import pixelwise
@@ -145,6 +146,23 @@ def test_classes_of_a_side_are_named_once_if_pictures_are_mirrored(
     settings = ["data=memory:a", f"mirror={mirror}"]
     prepare("finetune", settings, tmp_path, data, data, on_warning=warned.append)
     assert sum("left_eye and right_eye differ only by left and right" in text for text in warned) == times
+
+
+def test_training_shows_the_first_warnings_of_a_kind_and_counts_the_others(tmp_path: Path) -> None:
+    line = "0 0.1 0.1 0.1001 0.1 0.1001 0.1001\n"  # smaller than a pixel
+    for split, many in (("train", 6), ("val", 3)):
+        for index in range(many):
+            write_photo(tmp_path / f"images/{split}/{split}{index}.png", 8 + index, 5 + many)
+            (tmp_path / f"labels/{split}").mkdir(parents=True, exist_ok=True)
+            (tmp_path / f"labels/{split}/{split}{index}.txt").write_text(line)
+    (tmp_path / "data.yaml").write_text("names: [seed]\n")
+    warned: list[str] = []
+    prepare("finetune", [f"data=yolo:{tmp_path}"], tmp_path / "run", on_warning=warned.append)
+    hidden = [text for text in warned if "object shows in no label" in text]
+    assert [text.split(" ")[2] for text in hidden] == ["train:"] * 3 + ["val:"] * 3
+    assert [text for text in warned if "more of this kind" in text] == [
+        f"warning: yolo:{tmp_path} train: 3 more of this kind, see `pixelwise check`"
+    ]
 
 
 def test_epochs_are_as_many_in_each_stage_whatever_its_batches(tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 FEW = 10
 """With fewer pictures to judge by, figures depend on single ones."""
 
+_MOST_WARNINGS = 3  # of a kind; a large data set may have thousands of objects below the size of a pixel
+
 
 @dataclass(frozen=True)
 class TrainedRun:
@@ -125,6 +127,7 @@ def prepare(
     """
     spin_briefly()
     from pixelwise.data.checks.audit import SIDES, audit
+    from pixelwise.data.checks.sample_check import by_kind
     from pixelwise.data.checks.shared_pictures import expect_no_shared_picture
     from pixelwise.recipes import get_recipe
     from pixelwise.training.distributed.launcher import is_first_here
@@ -160,10 +163,14 @@ def prepare(
 
         report = audit(dataset, tell)
         report.raise_errors()
-        for warning in report.warnings:
-            if warning.kind == SIDES and (dataset is val_set or not first.mirror):
+        for kind, members in by_kind(report.warnings).items():
+            if kind == SIDES and (dataset is val_set or not first.mirror):
                 continue  # only training mirrors pictures
-            on_warning(f"warning: {name}: {warning.message}")
+            for warning in members[:_MOST_WARNINGS]:
+                on_warning(f"warning: {name}: {warning.message}")
+            if len(members) > _MOST_WARNINGS:
+                many = len(members) - _MOST_WARNINGS
+                on_warning(f"warning: {name}: {many:,} more of this kind, see `pixelwise check`")
     if is_first_here() and len(val_set) < FEW:
         on_warning(
             f"warning: {val_set.name}: only {counted(len(val_set), 'picture')} to judge by, so the "
