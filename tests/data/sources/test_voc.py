@@ -34,6 +34,16 @@ def test_voc_prefers_original_labels_over_merged_ones(voc: Path) -> None:
     assert data.read(0).image.shape == (1, 3, 3)
 
 
+def test_pictures_of_data_laid_out_like_voc_may_have_other_endings(voc: Path) -> None:
+    (voc / "JPEGImages/2007_2.jpg").unlink()
+    write_photo(voc / "JPEGImages/2007_2.PNG", 1, 3)
+    names = [entry.image.path.name for entry in open_dataset(f"voc:{voc}", "val").entries]
+    assert names == ["2007_1.jpg", "2007_2.PNG"]
+    (voc / "JPEGImages/2007_2.PNG").unlink()
+    with pytest.raises(DataError, match=r"2007_2.jpg: no such file"):
+        open_dataset(f"voc:{voc}", "val").read(1)
+
+
 def test_a_list_takes_part_of_a_split_in_the_split_s_order(voc: Path, tmp_path: Path) -> None:
     ids = tmp_path / "half.txt"
     ids.write_text("2007_2\n2007_1\n\n2007_2")

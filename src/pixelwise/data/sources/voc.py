@@ -7,10 +7,12 @@ Lists: ImageSets/Segmentation/SPLIT.txt or lists/SPLIT.txt; train_aug and seg11v
 ship with this package. trainval and trainval_aug are train or train_aug and val.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from pixelwise.core.classes import Classes
 from pixelwise.core.errors import DataError, SplitError
+from pixelwise.core.pictures.endings import IMAGE_SUFFIXES
 from pixelwise.core.terminal import printable
 from pixelwise.core.types import FileIds
 from pixelwise.core.visible_files import visible
@@ -19,7 +21,7 @@ from pixelwise.data.formats.matlab import MatFile
 from pixelwise.data.kind import Source
 from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
 from pixelwise.data.sample_files import IdFile, ImageFile, Part, read_text
-from pixelwise.data.sources.folder import own_classes
+from pixelwise.data.sources.folder import below, own_classes
 from pixelwise.data.splits import shipped
 
 VOC_CLASSES = [
@@ -60,10 +62,8 @@ def voc(root: Path, split: str, sbd: str = "") -> LabelledImages:
     if masks is not None and not masks.is_dir():
         raise DataError(f"sbd={sbd}: {masks} not found", "name the folder of SBD that holds img and cls")
     ids = _ids(root, split)
-    entries = tuple(
-        Entry(id_, ImageFile(root / f"JPEGImages/{id_}.jpg"), {SEMANTIC: _label(root, masks, id_)})
-        for id_ in ids
-    )
+    photos = _photos(root / "JPEGImages", ids)
+    entries = tuple(Entry(id_, ImageFile(photos[id_]), {SEMANTIC: _label(root, masks, id_)}) for id_ in ids)
     if masks is not None and (root / OWN_CLASSES).is_file():
         raise DataError(
             f"sbd={sbd} has VOC's classes, but {root / OWN_CLASSES} names others", "leave sbd= out"
@@ -105,6 +105,15 @@ def read_list(file: Path) -> list[str]:
                 f'{file}: no image can be called "{printable(id_[:80])}"', "write one id per line"
             )
     return ids
+
+
+def _photos(place: Path, ids: Iterable[str]) -> dict[str, Path]:
+    """The pictures by id: JPEG as in VOC, or of another format in data that is laid out like it."""
+    usual = {id_: place / f"{id_}.jpg" for id_ in ids}
+    if all(path.is_file() for path in usual.values()):
+        return usual
+    others = below(place, IMAGE_SUFFIXES)
+    return {id_: path if path.is_file() else others.get(id_, path) for id_, path in usual.items()}
 
 
 def _label(root: Path, masks: Path | None, id_: str) -> Part[FileIds]:
