@@ -7,6 +7,7 @@ from label_files import write_photo
 
 from pixelwise.core.errors import DataError, SplitError
 from pixelwise.data import open_dataset, open_splits
+from pixelwise.data.checks.audit import audit
 
 
 def write_pair(root: Path, name: str) -> None:
@@ -38,6 +39,18 @@ def test_text_files_without_a_picture_are_named_with_their_folder(tmp_path: Path
     write_pair(tmp_path, "day/a")
     (tmp_path / "images/day/a.jpg").unlink()
     with pytest.raises(DataError, match=r"no picture in .* for 1 label file, such as day/a.txt"):
+        ids(tmp_path, "all")
+
+
+def test_a_picture_without_a_text_file_has_no_objects_and_no_fault(tmp_path: Path) -> None:
+    (tmp_path / "data.yaml").write_text("names: [cat]")
+    write_pair(tmp_path, "a")
+    write_photo(tmp_path / "images/b.jpg", 2, 3)
+    data = open_dataset(f"yolo:{tmp_path}", "all")
+    assert audit(data).errors == []
+    assert data.read(1).labels.tolist() == [[0, 0, 0], [0, 0, 0]]
+    (tmp_path / "labels/a.txt").unlink()
+    with pytest.raises(DataError, match=r"the labels of .*images are missing: no text files in .*labels"):
         ids(tmp_path, "all")
 
 

@@ -27,11 +27,16 @@ _LINE = "a line is CLASS X Y X Y X Y ..., shares of the picture's sides"
 
 @dataclass(frozen=True)
 class YoloShapes:
-    """The outlines of one picture; names are those of all classes."""
+    """The outlines of one picture, in a text file that may be missing; names are those of all classes."""
 
-    path: Path
+    outlines: Path
     image: ImageFile
     names: tuple[str, ...]
+
+    @property
+    def path(self) -> Path:
+        """The text file, or the picture if that has no objects."""
+        return self.outlines if self.outlines.exists() else self.image.path
 
     def read(self) -> Labels:
         return self.draw()[0]
@@ -39,9 +44,9 @@ class YoloShapes:
     def draw(self) -> tuple[Labels, tuple[str, ...]]:
         with image_errors():
             height, width, _ = self.image.read().shape
-        lines = read_text(self.path, "label").split("\n") if self.path.exists() else []
+        lines = read_text(self.outlines, "label").split("\n") if self.outlines.exists() else []
         objects = [
-            self._object(line.split(), f"{self.path}, line {number}", np.array([width, height]))
+            self._object(line.split(), f"{self.outlines}, line {number}", np.array([width, height]))
             for number, line in enumerate(lines, start=1)
             if line.strip()
         ]

@@ -24,6 +24,7 @@ from pixelwise.data.sources.folder import below, held_out
 _LISTS = ("data.yaml", "data.yml", "dataset.yaml")
 _CLASS_LISTS = {"classes", "labels"}  # of other tools, which keep them beside the outlines
 _MOST_BYTES = 2_000_000  # of a list of at most 255 names
+_LABELS = "expected NAME.txt for NAME.jpg, in labels/ if the picture is in images/"
 _PLACES = "a place is a folder of pictures, or a .txt file with the path of a picture on each line"
 
 
@@ -170,7 +171,7 @@ class _Places:
         if found and not any(pair.outlines.is_file() for pair in found):
             raise DataError(
                 f"the labels of the pictures in {file} are missing: {found[0].outlines} not found",
-                "expected NAME.txt for NAME.jpg, in labels/ if the picture is in images/",
+                _LABELS,
             )
         return found
 
@@ -191,8 +192,10 @@ def _inside(images: Path) -> list[Listed]:
     labels = _labels_of(images)
     if not labels.is_dir():
         raise DataError(f"the labels of {images} are missing: {labels} not found", "expected NAME.txt in it")
-    pictures = below(images, IMAGE_SUFFIXES)
-    if orphans := sorted(below(labels, (".txt",)).keys() - pictures.keys() - _CLASS_LISTS):
+    pictures, outlines = below(images, IMAGE_SUFFIXES), below(labels, (".txt",)).keys() - _CLASS_LISTS
+    if pictures and not outlines:
+        raise DataError(f"the labels of {images} are missing: no text files in {labels}", _LABELS)
+    if orphans := sorted(outlines - pictures.keys()):
         raise DataError(
             f"no picture in {images} for {counted(len(orphans), 'label file')}, such as {orphans[0]}.txt",
             "add the pictures, or remove the files",
