@@ -79,6 +79,7 @@ def test_every_kind_of_fault_is_found_and_named(folder: Path) -> None:
     assert "range: the ids 9, 12 (3 pixels, 75.0%) are out of range" in found["ids"]
     assert "size: the label is 2 x 1 pixels, its image 5 x 4" in found["size"]
     assert "alone: the label" in found["missing"]
+    assert any(hint.startswith("`pixelwise data folder` shows") for hint in hints_of(report.errors))
     assert "broken.png: expected an image, got text" in found["unreadable"]
     with pytest.raises(DataError, match="faults 4"):
         report.raise_errors()

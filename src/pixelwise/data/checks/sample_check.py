@@ -18,6 +18,8 @@ from pixelwise.data.sample_files import Drawing, IdFile, Part, part_errors
 
 Content = TypeVar("Content")
 
+_PLACES = "`pixelwise data {kind}` shows where files are expected, and how to name other places"
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -106,7 +108,8 @@ def _look(dataset: LabelledImages, index: int) -> Look:
         try:
             regular_file(path)
         except (FileNotFoundError, NotADirectoryError):
-            fault("missing", f"the {name} {path} does not exist")
+            kind = dataset.name.partition(":")[0]
+            fault("missing", f"the {name} {path} does not exist", _PLACES.format(kind=kind))
         except OSError as error:
             fault("unreadable", f"the {name} {path} cannot be read: {error.strerror}")
     if errors:
