@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pixelwise.core.errors import DataError, SplitError
-from pixelwise.core.terminal import printable
+from pixelwise.core.terminal import counted, printable
 from pixelwise.data.kind import Source
 from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
 from pixelwise.data.sample_files import ChannelFile, IdFile, ImageFile, portable, read_text
@@ -33,6 +33,13 @@ def manifest(
     rows = [(_entry(root, row, line), row.get("split")) for line, row in _rows(root)]
     named = sorted({part for _, part in rows if part})
     if named:
+        without = [entry.id for entry, part in rows if not part]
+        if without:
+            raise DataError(
+                f"{root}: {counted(len(without), 'line')} without a split, while others have one: "
+                f"{printable(without[0][:80])} for one",
+                "give every line a split; one that you do not name, such as unused, is left out",
+            )
         if split not in (*named, "all"):
             raise SplitError(f'no split "{split}" in {root}', f"there are {', '.join(named)}, all")
         entries = tuple(entry for entry, part in rows if split in (part, "all"))
@@ -92,8 +99,9 @@ def _json_rows(file: Path, text: str) -> Iterator[tuple[int, dict[str, str]]]:
 def _entry(file: Path, row: dict[str, str], line: int) -> Entry:
     missing = [name for name in ("image", "label") if name not in row]
     if missing:
+        there = printable(", ".join(row)[:80]) or "empty columns"
         raise DataError(
-            f"{file}, line {line}: no {' and no '.join(missing)}",
+            f"{file}, line {line}: no {' and no '.join(missing)}, only {there}",
             "the columns image and label are needed; id, split, label.HEAD and channel.NAME may be added",
         )
     if too_long := [name for name, value in row.items() if len(value) > _LONGEST]:
