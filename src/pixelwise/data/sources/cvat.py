@@ -28,6 +28,9 @@ from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
 from pixelwise.data.sample_files import ColourFile, ImageFile, portable, read_text
 from pixelwise.data.sources.folder import below, held_out
 
+_FRAME_ENDINGS = (".png", ".PNG", ".jpg")
+"""Of the frames of a video, which CVAT's annotations.xml names without an ending."""
+
 _AGAIN = 'export "Segmentation mask 1.1" again'
 
 
@@ -107,6 +110,8 @@ def _xml_entry(
         places.insert(0, file.parent / "images" / picture.subset / picture.name)
     if photos is not None:
         places = [photos / picture.name]
+    if Path(picture.name).suffix.lower() not in IMAGE_SUFFIXES:
+        places += [place.with_name(place.name + ending) for place in places for ending in _FRAME_ENDINGS]
     image = ImageFile(next((place for place in places if place.is_file()), places[0]))
     objects = tuple(
         Object(ids[label], f"{label} ({called})", drawn, undrawn)
@@ -114,7 +119,8 @@ def _xml_entry(
     )
     part = CvatShapes(file, image, picture.size, objects)
     name = Path(picture.subset, picture.name) if with_subset else Path(picture.name)
-    return Entry(str(name.with_suffix("")), image, {SEMANTIC: part})
+    id_ = name.with_suffix("") if name.suffix.lower() in IMAGE_SUFFIXES else name
+    return Entry(str(id_), image, {SEMANTIC: part})
 
 
 def _read_masks(root: Path) -> tuple[Entry, ...]:
