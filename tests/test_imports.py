@@ -19,6 +19,7 @@ WITH_TORCH = {
     "pixelwise.data.transforms",
     "pixelwise.inference.engines.torch",
     "pixelwise.inference.engines.torchscript",
+    "pixelwise.inference.model_files.evaluation_mode",
     "pixelwise.inference.model_files.foreign_net",
     "pixelwise.inference.model_files.net_file",
 }

@@ -49,10 +49,10 @@ def load(
 
     A torch module needs the names of its `classes`, in order. It takes RGB (N, 3, H, W), scaled to
     `input_range`, (0, 1) by default, minus `mean`, divided by `std` (per channel, in the units of that range;
-    0 and 1 by default). Sides are padded to a `multiple`. It returns scores (N, C, h, w) of any stride, an
-    output with `.logits`, or a dict with "out". bands: what a net of other channels takes, such as
-    "4xuint16"; then `input_range` stands for 0 to 255, 0 to 65535 or 0 to 1 by the type, and pictures are
-    files or arrays (H, W, 4) with all these bands.
+    0 and 1 by default). Sides are padded to a `multiple`. It returns scores (N, C, h, w) of any stride, or
+    probabilities, as a tensor, an output with `.logits`, or a dict with "out". bands: what a net of other
+    channels takes, such as "4xuint16"; then `input_range` stands for 0 to 255, 0 to 65535 or 0 to 1 by the
+    type, and pictures are files or arrays (H, W, 4) with all these bands.
 
     threads: number of threads per picture, default all processors; for a net it sets torch's. crf: refine
     results with a dense CRF with this preset, a name or a file. views: test-time augmentation, scales and

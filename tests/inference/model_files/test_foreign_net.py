@@ -1,5 +1,7 @@
 """Nets that pixelwise did not make, given as torch modules."""
 
+import copy
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +20,7 @@ from pixelwise.evaluation.evaluation import evaluate
 from pixelwise.inference.normalisation import Normalisation
 from pixelwise.inference.predictor import Predictor
 
+CLASSES = ["background", "cat"]
 IMAGENET: dict[str, Any] = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 
 
@@ -83,7 +86,7 @@ def test_what_does_not_fit_is_refused_with_what_to_do() -> None:
         load(Strided("tuple"), classes=names, multiple=4)
     with pytest.raises(ModelError, match=r"the net fails on a picture of 65x97(.|\n)*try multiple=32"):
         load(Strided(), classes=names)
-    with pytest.raises(ValueError, match="runs in torch in float32, not in openvino"):
+    with pytest.raises(ValueError, match="runs in torch in the type of its weights, not in openvino"):
         load(Strided(), classes=names, engine="openvino")
     for wrong in (
         {"mean": (1, 2)},
@@ -103,6 +106,95 @@ def fixed_conv(weight: float = 1, bias: float = 0, dilation: int = 1) -> nn.Conv
     return net
 
 
+class Learning(nn.Module):
+    """Halves scores while it is in training mode, and counts its changes of mode."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm, self.changes = fixed_conv(), nn.BatchNorm2d(2), 0
+
+    def train(self, mode: bool = True) -> "Learning":
+        self.changes += 1
+        return super().train(mode)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        scores: torch.Tensor = self.norm(self.conv(x))
+        return scores / 2 if self.training else scores
+
+
+def test_a_net_in_training_mode_scores_in_evaluation_mode_and_stays_as_it_was() -> None:
+    net = Learning()
+    expected = load(copy.deepcopy(net).eval(), classes=CLASSES)(quarters()).scores
+    net.norm.eval()  # as nets that keep their statistics do
+    predictor = load(net, classes=CLASSES)
+    before = copy.deepcopy(net.state_dict())
+    results = predictor.batch([quarters()] * 8, workers=4)
+    assert all(np.array_equal(result.scores, expected) for result in results)
+    assert (net.training, net.conv.training, net.norm.training) == (True, True, False)
+    assert net.changes >= 4  # to evaluation mode and back, when it was loaded and in the batch
+    assert net.changes % 2 == 0
+    assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+    copied = copy.deepcopy(predictor)(quarters())
+    assert np.array_equal(copied.scores, expected)
+
+
+def test_programs_of_torch_export_and_frozen_torchscript_are_nets() -> None:
+    net, example = fixed_conv().eval(), torch.zeros(1, 3, 64, 96)
+    sizes = ({2: torch.export.Dim.AUTO, 3: torch.export.Dim.AUTO},)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch calls TorchScript deprecated
+        frozen = torch.jit.freeze(torch.jit.script(net))
+        program = torch.export.export(net, (example,), dynamic_shapes=sizes).module()
+    expected = load(net, classes=CLASSES)(quarters()).scores
+    for other in (frozen, program):
+        assert np.allclose(load(other, classes=CLASSES)(quarters()).scores, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(("kind", "error"), [("bfloat16", 0.1), ("float16", 0.02), ("float64", 1e-4)])
+def test_a_net_of_another_type_gets_pixels_of_it(kind: str, error: float) -> None:
+    expected = load(fixed_conv(), classes=CLASSES)(quarters()).scores
+    net = fixed_conv().to(getattr(torch, kind))
+    assert np.allclose(load(net, classes=CLASSES)(quarters()).scores, expected, atol=error)
+
+
+class Ending(nn.Module):
+    def __init__(self, ending: Callable[[torch.Tensor], Any]) -> None:
+        super().__init__()
+        self.net, self.ending = Strided(), ending
+
+    def forward(self, x: torch.Tensor) -> Any:
+        return self.ending(self.net(x))
+
+
+def test_a_net_that_ends_in_a_softmax_has_the_confidence_of_its_scores() -> None:
+    names = ["red", "green", "blue"]
+    plain, ended = (
+        load(net, classes=names, multiple=4, input_range=(0, 9))(quarters())
+        for net in (Strided(), Ending(lambda scores: scores.softmax(1)))
+    )
+    assert np.array_equal(plain.labels, ended.labels)
+    assert plain.areas()[0].confidence > 0.98
+    assert ended.areas()[0].confidence == pytest.approx(plain.areas()[0].confidence, abs=0.005)
+
+
+def refuse(scores: torch.Tensor) -> Any:
+    raise AssertionError("expected 224 x 224")
+
+
+@pytest.mark.parametrize(
+    ("net", "names", "message"),
+    [
+        (Ending(lambda scores: scores[:, :1]), ["red"], r"gives one map(.|\n)*hint: .*zeros_like"),
+        (Ending(lambda scores: scores[:, :1]), ["sky", "red"], r"gives one map(.|\n)*hint: .*zeros_like"),
+        (Ending(refuse), ["red"], "fails on a picture of 65x97: AssertionError: expected 224 x 224"),
+        (fixed_conv().to("meta"), CLASSES, "device meta, so it has no weights"),
+    ],
+)
+def test_nets_that_cannot_label_are_refused(net: nn.Module, names: list[str], message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        load(net, classes=names, multiple=4)
+
+
 class Scaled(nn.Module):
     """A parameter without dimensions, and a function, whose repr holds its address."""
 
@@ -116,9 +208,6 @@ class Scaled(nn.Module):
 
     def extra_repr(self) -> str:
         return repr(self.forward.__func__)  # type: ignore[attr-defined]
-
-
-CLASSES = ["background", "cat"]
 
 
 @pytest.mark.parametrize(
@@ -154,13 +243,13 @@ def test_torchvision_s_deeplab_is_judged_like_ours(tmp_path: Path) -> None:
     Image.fromarray(np.zeros((42, 62), np.uint8)).save(tmp_path / "labels/a.png")
     (tmp_path / "classes.txt").write_text("red\ngreen\nblue\n")
     predictor = load(net, threads=1, classes=["red", "green", "blue"], **IMAGENET)
-    assert not net.training
+    assert net.training
     pixels = torch.from_numpy(quarters()).permute(2, 0, 1)[None] / 255
     normalised = (pixels - torch.tensor(IMAGENET["mean"]).view(1, 3, 1, 1)) / torch.tensor(
         IMAGENET["std"]
     ).view(1, 3, 1, 1)
     with torch.inference_mode():
-        expected = net(normalised)["out"][0].numpy()
+        expected = net.eval()(normalised)["out"][0].numpy()
     result = predictor(quarters())
     assert np.allclose(result.scores, expected, atol=1e-4)
     dataset = open_dataset(f"folder:{tmp_path}", "all")

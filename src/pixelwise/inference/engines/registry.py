@@ -173,7 +173,8 @@ def open_module(
 ) -> tuple[Engine, ModelInfo, str]:
     """The engine for any torch module, which is tested on a small picture; see inference/loading.py.
 
-    The net runs unchanged, in evaluation mode. With the device "auto" it stays where it is.
+    The net runs unchanged, in evaluation mode, and returns to its own mode after each picture. With the
+    device "auto" it stays where it is.
     """
     torch = sys.modules.get("torch")  # who has a net has imported torch
     if torch is None or not isinstance(module, torch.nn.Module):
@@ -187,9 +188,11 @@ def open_module(
         )
     precision = for_net(precision)
     if engine not in ("auto", "torch") or precision != "float32":
-        raise ValueError(f"a torch module runs in torch in float32, not in {engine} in {precision}")
+        raise ValueError(
+            f"a torch module runs in torch in the type of its weights, not in {engine} in {precision}"
+        )
     from pixelwise.inference.engines.torch import TorchEngine
-    from pixelwise.inference.model_files.foreign_net import ForeignNet
+    from pixelwise.inference.model_files.foreign_net import ForeignNet, are_probabilities
 
     if threads is not None:
         torch.set_num_threads(thread_count(threads))
@@ -199,27 +202,38 @@ def open_module(
     info = ModelInfo(type(module).__name__, known, long_side, record, inputs=inputs, bands=bands)
     _expect_channels(module, normalisation.channels)
     parameter = next(module.parameters(), None)
-    net = ForeignNet(module, normalisation, multiple).eval()
+    if parameter is not None and parameter.is_meta:
+        raise ModelError(
+            "the net is on the device meta, so it has no weights", "load them before you load the net here"
+        )
+    net = ForeignNet(module, normalisation, multiple)
     place = Device.of(device)
     if place.kind != "auto":
         net = net.to(torch_device(place, torch))
     elif parameter is not None:
         net = net.to(parameter.device)
     made = TorchEngine(net)
-    try:
-        scored = len(made.scores(np.zeros((65, 97, normalisation.channels), np.uint8)))
-    except RuntimeError as problem:
-        raise ModelError(
-            f"the net fails on a picture of 65x97: {' '.join(str(problem).split())[:200]}",
-            "nets that halve their maps several times need sides that are a multiple: try multiple=32",
-        ) from problem
-    if scored != len(known):
-        raise ModelError(
-            f"the net scores {scored} classes, but {len(known)} are named", "name all of them in order"
-        )
+    picture = np.random.default_rng(0).integers(0, 256, (65, 97, normalisation.channels), np.uint8)
+    scores = made.scores(picture)
+    _expect_classes(len(scores), len(known))
+    net.gives_probabilities = are_probabilities(scores)
     whole: Engine = made if made.device == "cpu" else Batching(made)
-    settings = (record, long_side, multiple, known, bands)
+    settings = (record, long_side, multiple, known, bands, net.gives_probabilities)
     return whole, info, identity_of(info, _digest(module, settings), precision)
+
+
+def _expect_classes(scored: int, named: int) -> None:
+    """Raise ModelError unless a net scores as many classes as are named, and more than one."""
+    if scored == 1:
+        raise ModelError(
+            "the net gives one map, but a label needs the scores of two classes or more",
+            "if it is the foreground's, before a sigmoid, put the net into a module that returns "
+            'torch.cat([torch.zeros_like(x), x], 1), and name two classes, such as ["background", "cat"]',
+        )
+    if scored != named:
+        raise ModelError(
+            f"the net scores {scored} classes, but {named} are named", "name all of them in order"
+        )
 
 
 def _digest(module: "nn.Module", settings: object) -> str:

@@ -2,11 +2,14 @@
 
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from pixelwise.core.errors import ArgumentError, ModelError
+from pixelwise.inference.model_files.evaluation_mode import EvaluationMode
 from pixelwise.inference.normalisation import Normalisation
 
 
@@ -14,8 +17,9 @@ class ForeignNet(nn.Module):
     """RGB (N, 3, H, W) from 0 to 255, or bands (N, K, H, W), in; class scores (N, C, H, W) out, whatever the
     net's own stride is.
 
-    The net takes them normalised, padded at the right and the bottom to sides that are a multiple of
-    `multiple`, and gives scores as a tensor, as `.logits` (transformers) or as ["out"] (torchvision).
+    The net takes them normalised, in its own precision, padded at the right and the bottom to sides that are
+    a multiple of `multiple`, and gives scores as a tensor, as `.logits` (transformers) or as ["out"]
+    (torchvision). It is in evaluation mode while it scores, and in the mode of its owner afterwards.
     """
 
     factor: torch.Tensor
@@ -26,7 +30,11 @@ class ForeignNet(nn.Module):
         if multiple < 1:
             raise ArgumentError("multiple", f"multiple is a number of pixels, at least 1, got {multiple}")
         self.net = net
+        self.training = False  # of this module; the net's own is its owner's
         self.multiple = multiple
+        self.gives_probabilities = False
+        """Whether the net ends in a softmax; then the logarithms are the scores."""
+        self._mode = EvaluationMode()
         factor, offset = normalisation.factor_and_offset()
         self.register_buffer("factor", torch.from_numpy(factor).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("offset", torch.from_numpy(offset).view(1, -1, 1, 1), persistent=False)
@@ -35,10 +43,30 @@ class ForeignNet(nn.Module):
         height, width = image.shape[-2:]
         x = image.to(self.factor) * self.factor + self.offset
         x = F.pad(x, (0, -width % self.multiple, 0, -height % self.multiple), mode="replicate")
-        scores = scores_in(self.net(x)).float()
+        scores = scores_in(self._output(x, (height, width))).float()
+        if self.gives_probabilities:
+            scores = scores.clamp_min(torch.finfo(torch.float32).tiny).log()
         if scores.shape[-2:] != x.shape[-2:]:
             scores = F.interpolate(scores, x.shape[-2:], mode="bilinear", align_corners=False)
         return scores[..., :height, :width]
+
+    def _output(self, x: torch.Tensor, size: tuple[int, int]) -> Any:
+        own = next((value.dtype for value in self.net.parameters() if value.is_floating_point()), x.dtype)
+        try:
+            with self._mode.of(self.net):
+                return self.net(x.to(own))
+        except Exception as problem:  # of code that is not ours
+            raise ModelError(
+                f"the net fails on a picture of {size[0]}x{size[1]}: {type(problem).__name__}: "
+                f"{' '.join(str(problem).split())[:200]}",
+                "nets that halve their maps several times need sides that are a multiple: try multiple=32; "
+                f"one that takes other than {tuple(x.shape)} needs a module around it",
+            ) from problem
+
+
+def are_probabilities(scores: npt.NDArray[np.float32]) -> bool:
+    """Whether (C, H, W) scores are probabilities, which add up to 1 at each pixel."""
+    return len(scores) > 1 and bool(scores.min() >= 0) and bool(np.allclose(scores.sum(0), 1, atol=0.01))
 
 
 def scores_in(output: Any) -> torch.Tensor:
