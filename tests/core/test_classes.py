@@ -1,5 +1,7 @@
 """Class names and colours."""
 
+from typing import Any
+
 import pytest
 
 from pixelwise.core.classes import Classes, voc_palette
@@ -39,3 +41,17 @@ def test_classes_that_make_no_sense_are_rejected(
 ) -> None:
     with pytest.raises(ValueError, match=complaint):
         Classes(names, palette, background)
+
+
+@pytest.mark.parametrize(
+    ("names", "complaint"),
+    [
+        ("background,cat", "expected a list of class names.*got 'background,cat'"),
+        (2, "expected a list of class names.*got 2"),
+        ({0: "background", 1: "cat"}, "class names are texts, got 0"),
+    ],
+)
+def test_names_are_a_list_of_texts(names: Any, complaint: str) -> None:
+    """A text was taken for a list of letters."""
+    with pytest.raises(ValueError, match=complaint):
+        Classes.named(names)

@@ -157,3 +157,12 @@ def test_refine_takes_a_preset_by_name_and_by_file(tmp_path: Path) -> None:
         assert np.allclose(refined, expected, atol=1e-6)
     with pytest.raises(PresetError, match="deplab"):
         refine(image, labels, preset="deplab")
+
+
+def test_refine_refuses_what_is_not_a_preset() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (8, 9, 3), np.uint8)
+    labels = np.arange(72).reshape(8, 9) % 2
+    wrong: Any
+    for wrong in (True, None, 3):
+        with pytest.raises(ValueError, match=rf"expected a CRF preset, its name \(densecrf.*got {wrong}"):
+            refine(image, labels, preset=wrong)

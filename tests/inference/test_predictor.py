@@ -5,12 +5,14 @@ import itertools
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 from tiny_model import CLASSES, tiny_info
 
+from pixelwise import load
 from pixelwise.core.classes import Classes
 from pixelwise.core.errors import ImageError, ModelError
 from pixelwise.core.types import RGBImage, Scores
@@ -151,3 +153,34 @@ def test_torch_and_onnx_engines_agree(model_path: Path) -> None:
     image = np.random.default_rng(0).integers(0, 256, (13, 17, 3), np.uint8)
     np.testing.assert_allclose(by_torch.scores(image), by_onnx.scores(image), atol=1e-5)
     assert Predictor(by_torch, tiny_info())(quarters()).classes == CLASSES
+
+
+def test_a_batch_is_of_several_pictures(predictor: Predictor, tmp_path: Path) -> None:
+    one: Any
+    for one in (str(tmp_path), tmp_path, b"content", Image.new("RGB", (4, 4))):
+        with pytest.raises(ValueError, match="expected several pictures, such as a list, got one"):
+            predictor.batch(one)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"long_side": True}, "long_side is from 1 to 100000 pixels, got True"),
+        ({"long_side": "512"}, "long_side is from 1 to 100000 pixels, got '512'"),
+        ({"long_side": 512.5}, "long_side is from 1 to 100000 pixels, got 512.5"),
+        ({"crf": True}, "expected a CRF preset, its name"),
+        ({"head": "geometric"}, "only a run folder has heads to choose from; leave out geometric"),
+        ({"precision": None}, 'precision is one of auto.*got "None"'),
+        ({"mean": 0.5}, "mean: a model file or run folder has these itself"),
+    ],
+)
+def test_arguments_of_load_are_checked(options: Any, message: str, model_path: Path) -> None:
+    with pytest.raises(ValueError, match=message):
+        load(model_path, **options)
+
+
+def test_numbers_of_numpy_are_numbers(model_path: Path) -> None:
+    one: Any = np.int64(1)
+    info = load(model_path, threads=one, long_side=40 * one).info
+    assert info.long_side == 40
+    assert '"long_side": 40' in info.to_metadata()["pixelwise"]

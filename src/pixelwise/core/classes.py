@@ -1,6 +1,7 @@
 """The names and colours of a set of classes."""
 
 import unicodedata
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -36,6 +37,8 @@ class Classes:
     def __post_init__(self) -> None:
         if not 1 <= len(self.names) <= 255:
             raise ValueError(f"expected 1 to 255 classes (255 is void), got {len(self.names)}")
+        if wrong := [name for name in self.names if not isinstance(name, str)]:
+            raise ValueError(f"class names are texts, got {wrong[0]!r}")
         if len(set(self.names)) != len(self.names):
             repeated = sorted({name for name in self.names if self.names.count(name) > 1})
             raise ValueError(f"class names must differ, but these repeat: {', '.join(repeated)}")
@@ -48,7 +51,13 @@ class Classes:
         return len(self.names)
 
     @classmethod
-    def named(cls, names: "list[str] | tuple[str, ...]", palette: tuple[RGB, ...] | None = None) -> "Classes":
-        """Classes with these names and VOC's colours or the palette; a class "background" is recognised."""
-        chosen = voc_palette(len(names)) if palette is None else palette
-        return cls(tuple(names), chosen, names.index("background") if "background" in names else None)
+    def named(cls, names: Sequence[str], palette: tuple[RGB, ...] | None = None) -> "Classes":
+        """Classes with these names and VOC's colours or the palette; a class "background" is recognised.
+
+        Raises ValueError for names that are not a list of 1 to 255 different texts.
+        """
+        if isinstance(names, str) or not isinstance(names, Iterable):
+            raise ValueError(f'expected a list of class names, such as ["background", "cat"], got {names!r}')
+        known = tuple(names)
+        chosen = voc_palette(len(known)) if palette is None else palette
+        return cls(known, chosen, known.index("background") if "background" in known else None)

@@ -25,7 +25,7 @@ def fabric_name(name: str) -> str:
 
 def fault_of(name: str, known: tuple[str, ...] = TRAINING) -> str | None:
     """What is wrong with a name; None if it is one of those `known`."""
-    return None if name in known else f'precision is one of {", ".join(known)}, got "{name[:60]}"'
+    return None if name in known else f'precision is one of {", ".join(known)}, got "{str(name)[:60]}"'
 
 
 def for_inference(name: str) -> str:

@@ -183,10 +183,15 @@ def load_preset(name_or_file: Preset | str | Path) -> Preset:
     """A preset by its name in PRESETS, or from a JSON file; a Preset itself is returned. Nothing in the file
     is executed.
 
-    Raises PresetError with the list of presets, or with the fault of the file.
+    Raises PresetError with the list of presets, or with the fault of the file; ValueError for anything but a
+    name or path.
     """
     if isinstance(name_or_file, Preset):
         return name_or_file
+    if not isinstance(name_or_file, str | Path):
+        raise ValueError(
+            f"expected a CRF preset, its name ({', '.join(PRESETS)}) or its file, got {name_or_file!r}"
+        )
     given = str(name_or_file)
     if given in PRESETS:
         return PRESETS[given]

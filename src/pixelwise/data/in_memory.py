@@ -55,7 +55,7 @@ def labelled_arrays(pairs: Sequence[Pair], classes: Sequence[str], name: str = "
         bands = Held(Path(f"{place} image"), image)
         picture = bands if form == _RGB else BandsView(bands)
         entries.append(Entry(f"{index:06}", picture, {SEMANTIC: Held(Path(place), labels)}, {BANDS: bands}))
-    return LabelledImages(name, tuple(entries), {SEMANTIC: ClassMap.identity(Classes.named(list(classes)))})
+    return LabelledImages(name, tuple(entries), {SEMANTIC: ClassMap.identity(Classes.named(classes))})
 
 
 def _form(image: npt.NDArray[Any], index: int) -> BandForm:

@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from pixelwise.core.errors import EXTRAS, ArgumentError, MissingExtraError, ModelError
+from pixelwise.core.errors import EXTRAS, MissingExtraError, ModelError
 from pixelwise.core.files import regular_file, write_atomically
 from pixelwise.core.overwriting import expect_kept
 from pixelwise.core.terminal import printable
 from pixelwise.exporting.metadata import with_metadata
 from pixelwise.inference.engines.onnx import OnnxEngine
 from pixelwise.inference.model_files.model_file import INPUT, MOST_BYTES, OUTPUT, ModelInfo
-from pixelwise.inference.normalisation import Normalisation
+from pixelwise.inference.normalisation import Normalisation, check_multiple
 
 _OPSET = 17
 """Nets with older versions of ONNX's operators are converted to this one."""
@@ -56,8 +56,7 @@ def wrap_onnx(
         if error.name not in EXTRAS:
             raise
         raise MissingExtraError(error.name) from None
-    if multiple < 1:
-        raise ArgumentError("multiple", f"multiple is a number of pixels, at least 1, got {multiple}")
+    check_multiple(multiple)
     expect_kept(source, [path], ModelError)
     shown = printable(source)
     try:

@@ -18,7 +18,8 @@ from pixelwise.core.pictures.reading import Photo, Readable, fitting, read_photo
 from pixelwise.core.terminal import printable
 from pixelwise.core.threads import thread_count
 from pixelwise.core.types import RGBImage, Scores
-from pixelwise.crf import DenseCRF, LatticeTooLarge, Preset, load_preset, unary_from_probabilities
+from pixelwise.crf import DenseCRF, LatticeTooLarge, Preset, unary_from_probabilities
+from pixelwise.crf.presets import load_preset
 from pixelwise.inference.probabilities import Beliefs, scores_of
 
 MOST_BYTES = 800_000_000

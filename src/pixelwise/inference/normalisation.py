@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 import numpy.typing as npt
@@ -53,7 +54,11 @@ class Normalisation:
         form = bands or BandForm(3, "uint8")
         given = {"mean": mean, "std": std, "input_range": input_range}
         default = {"mean": (0.0,) * form.count, "std": (1.0,) * form.count}
-        values = {name: tuple(map(float, entry)) for name, entry in given.items() if entry is not None}
+        values = {
+            name: tuple(np.asarray(entry, np.float64).ravel().tolist())
+            for name, entry in given.items()
+            if entry is not None
+        }
         return cls(**{**default, **values}, highest=form.highest, channels=form.count)
 
     def factor_and_offset(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
@@ -65,3 +70,9 @@ class Normalisation:
     def record(self) -> dict[str, list[float]]:
         """The record for a model file."""
         return {"mean": list(self.mean), "std": list(self.std), "input_range": list(self.input_range)}
+
+
+def check_multiple(multiple: int) -> None:
+    """Raise ValueError unless it is a whole number of pixels, at least 1."""
+    if isinstance(multiple, bool) or not isinstance(multiple, Integral) or multiple < 1:
+        raise ArgumentError("multiple", f"multiple is a whole number of pixels, at least 1, got {multiple}")

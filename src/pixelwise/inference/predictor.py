@@ -340,6 +340,8 @@ class Predictor:
         turn comes. By default there are enough workers to keep all processors busy, at least two. A model
         loaded with threads=1 is the most efficient here.
         """
+        if isinstance(sources, str | bytes | Path | Image.Image):
+            raise ValueError(f"expected several pictures, such as a list, got one {type(sources).__name__}")
         results = in_order(self, sources, self.workers(workers))
         total = len(sources) if isinstance(sources, Sized) else None
         return notebook.counted(results, total) if progress else results

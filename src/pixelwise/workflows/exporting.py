@@ -330,7 +330,7 @@ def wrap(
         raise ArgumentError("output", f"expected a name that ends in .onnx, got {place}")
     form = None if bands is None else BandForm.parsed(bands)
     normalisation = Normalisation.of(mean, std, input_range, form)
-    known = classes if isinstance(classes, Classes) else Classes.named(list(classes))
+    known = classes if isinstance(classes, Classes) else Classes.named(classes)
     inputs = (IMAGE,) if form is None else (BANDS,)
     record = dict(normalisation.record())
     info = ModelInfo(name or source.stem, known, long_side, record, inputs=inputs, bands=form)

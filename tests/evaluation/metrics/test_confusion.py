@@ -1,5 +1,7 @@
 """The paper's four metrics."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,27 @@ from pixelwise.evaluation.metrics.confusion import Confusion, Counts, confusion_
 
 # Rows are truth, columns prediction: class 0 has 3 pixels, all right; class 1 has 3, 2 right; class 2 none.
 EXAMPLE: Confusion = np.array([[3, 0, 0], [1, 2, 0], [0, 0, 0]], np.int64)
+
+
+@pytest.mark.parametrize("kind", ["uint8", "int16", "int64", ">i4", "uint64"])
+def test_labels_are_integers_of_any_type(kind: str) -> None:
+    truth, prediction = np.array([[0, 1], [1, 255]], kind), np.array([[0, 1], [0, 0]], kind)
+    assert confusion_matrix(truth, prediction, 2).tolist() == [[1, 0], [1, 1]]
+    assert confusion_matrix(truth.tolist(), prediction, 2).tolist() == [[1, 0], [1, 1]]
+
+
+@pytest.mark.parametrize(
+    ("truth", "message"),
+    [
+        (np.array([-1, 0]), "from 0 to 255, got -1 to 0; give 255 to pixels without a label"),
+        (np.array([256, 0]), "from 0 to 255, got 0 to 256"),
+        (np.array([1.0, 0.0]), "truth must be class ids, whole numbers, got float64"),
+        (np.array([True, False]), "truth must be class ids, whole numbers, got bool"),
+    ],
+)
+def test_other_labels_are_refused_before_they_wrap(truth: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        confusion_matrix(truth, np.zeros(2, np.uint8), 2)
 
 
 def test_pixel_accuracy_is_the_share_of_right_pixels() -> None:
@@ -121,7 +144,6 @@ def test_strided_maps_are_counted() -> None:
 @pytest.mark.parametrize(
     ("truth", "prediction", "complaint"),
     [
-        (np.zeros(2, np.int64), np.zeros(2, np.uint8), "truth must be uint8 class ids, got int64"),
         (np.zeros((2, 2), np.uint8), np.zeros(4, np.uint8), r"truth \(2, 2\) and prediction \(4,\)"),
         (np.array([0, 2], np.uint8), np.zeros(2, np.uint8), "pixel 1 has truth 2 and prediction 0"),
         (np.array([0, 0], np.uint8), np.array([255, 0], np.uint8), "pixel 0 has truth 0 and prediction 255"),

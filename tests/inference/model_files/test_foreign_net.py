@@ -88,14 +88,17 @@ def test_what_does_not_fit_is_refused_with_what_to_do() -> None:
         load(Strided(), classes=names)
     with pytest.raises(ValueError, match="runs in torch in the type of its weights, not in openvino"):
         load(Strided(), classes=names, engine="openvino")
+    wrong: Any
     for wrong in (
         {"mean": (1, 2)},
         {"std": (0, 1, 1)},
         {"input_range": (1, 0)},
         {"mean": (float("nan"),) * 3},
+        {"mean": 0.5},
+        {"multiple": 4.0},
     ):
         with pytest.raises(ValueError, match=next(iter(wrong))):
-            load(Strided(), classes=names, multiple=4, **wrong)
+            load(Strided(), classes=names, **wrong)
 
 
 def fixed_conv(weight: float = 1, bias: float = 0, dilation: int = 1) -> nn.Conv2d:

@@ -30,16 +30,19 @@ CONVENTION = (
 
 
 def confusion_matrix(
-    truth: Labels, prediction: Labels, classes: int, ignore_index: int = VOID, into: Confusion | None = None
+    truth: npt.ArrayLike,
+    prediction: npt.ArrayLike,
+    classes: int,
+    ignore_index: int = VOID,
+    into: Confusion | None = None,
 ) -> Confusion:
-    """The (C, C) confusion matrix of two label maps of one shape, added to `into` if that is given.
+    """The (C, C) confusion matrix of two label maps of one shape, of integers of any type, added to `into` if
+    that is given.
 
     Raises ValueError for other types or shapes, and for ids that are neither below `classes` nor, in the
     truth, `ignore_index`.
     """
-    for name, labels in (("truth", truth), ("prediction", prediction)):
-        if labels.dtype != np.uint8:
-            raise ValueError(f"{name} must be uint8 class ids, got {labels.dtype}")
+    truth, prediction = _ids("truth", truth), _ids("prediction", prediction)
     if truth.shape != prediction.shape:
         raise ValueError(f"truth {truth.shape} and prediction {prediction.shape} must have one shape")
     matrix = np.zeros((classes, classes), np.int64) if into is None else into
@@ -51,6 +54,19 @@ def confusion_matrix(
             f"but pixel {first_bad} has truth {flat[0][first_bad]} and prediction {flat[1][first_bad]}"
         )
     return matrix
+
+
+def _ids(name: str, labels: npt.ArrayLike) -> Labels:
+    """The labels as uint8. Raises ValueError if they are not whole numbers from 0 to 255."""
+    given = np.asarray(labels)
+    if given.dtype.kind not in "iu":
+        raise ValueError(f"{name} must be class ids, whole numbers, got {given.dtype}")
+    if given.dtype != np.uint8 and given.size and not (given.min() >= 0 and given.max() <= VOID):
+        raise ValueError(
+            f"{name} must be class ids from 0 to {VOID}, got {given.min()} to {given.max()}; "
+            f"give {VOID} to pixels without a label"
+        )
+    return given.astype(np.uint8, copy=False)
 
 
 @dataclass(frozen=True)

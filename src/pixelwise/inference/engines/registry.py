@@ -196,7 +196,7 @@ def open_module(
 
     if threads is not None:
         torch.set_num_threads(thread_count(threads))
-    known = classes if isinstance(classes, Classes) else Classes.named(list(classes))
+    known = classes if isinstance(classes, Classes) else Classes.named(classes)
     record = dict(normalisation.record())
     inputs = (IMAGE,) if bands is None else (BANDS,)
     info = ModelInfo(type(module).__name__, known, long_side, record, inputs=inputs, bands=bands)

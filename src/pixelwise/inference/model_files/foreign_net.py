@@ -8,9 +8,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from pixelwise.core.errors import ArgumentError, ModelError
+from pixelwise.core.errors import ModelError
 from pixelwise.inference.model_files.evaluation_mode import EvaluationMode
-from pixelwise.inference.normalisation import Normalisation
+from pixelwise.inference.normalisation import Normalisation, check_multiple
 
 
 class ForeignNet(nn.Module):
@@ -27,8 +27,7 @@ class ForeignNet(nn.Module):
 
     def __init__(self, net: nn.Module, normalisation: Normalisation, multiple: int = 1) -> None:
         super().__init__()
-        if multiple < 1:
-            raise ArgumentError("multiple", f"multiple is a number of pixels, at least 1, got {multiple}")
+        check_multiple(multiple)
         self.net = net
         self.training = False  # of this module; the net's own is its owner's
         self.multiple = multiple

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from importlib.resources.abc import Traversable
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -65,8 +66,10 @@ class ModelInfo:
             raise ValueError("a model needs a name")
         if len(self.name) > MOST_LETTERS:
             raise ValueError(f"a name has at most {MOST_LETTERS} letters, got {len(self.name)}")
-        if not 1 <= self.long_side <= MOST_PIXELS:
+        whole = isinstance(self.long_side, Integral) and not isinstance(self.long_side, bool)
+        if not whole or not 1 <= self.long_side <= MOST_PIXELS:
             raise ValueError(f"long_side is from 1 to {MOST_PIXELS} pixels, got {_shown(self.long_side)}")
+        object.__setattr__(self, "long_side", int(self.long_side))  # JSON takes no numbers of numpy
         if not 1 <= len(set(self.inputs)) == len(self.inputs) <= _MOST_INPUTS or not all(self.inputs):
             raise ValueError(f"inputs are 1 to {_MOST_INPUTS} different names, got {_shown(self.inputs)}")
         if self.crf is not None and len(self.crf.compatibility) != len(self.classes):
