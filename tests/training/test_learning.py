@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 import torch
-from squares_runs import before_step, run_squares
+from squares_runs import assert_same, before_step, run_squares
 
 from pixelwise import load
 from pixelwise.core.errors import TrainingError
@@ -261,6 +261,18 @@ def test_a_net_learns_nearly_the_same_in_bfloat16(squares: Path, tmp_path: Path)
     assert all(
         t.dtype == torch.float32 for t in weights(tmp_path / "bfloat16").values() if t.is_floating_point()
     )
+
+
+def test_float16_on_a_processor_is_bfloat16_and_a_note_says_so(
+    squares: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("bfloat16", "float16"):
+        assert run_squares(
+            squares, tmp_path / name, *PLAIN, "steps=2", "accelerator=cpu", f"precision={name}"
+        )
+        said = "processors do not train in float16, so this run trains in bfloat16" in capsys.readouterr().err
+        assert said == (name == "float16")
+    assert_same(tmp_path / "bfloat16", tmp_path / "float16")
 
 
 def test_the_scale_of_16_bit_losses_is_kept(

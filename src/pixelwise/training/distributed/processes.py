@@ -6,6 +6,7 @@ torchrun starts them, or `launch`, which sets the same variables. Only the first
 import atexit
 import logging
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -15,7 +16,8 @@ from torch import distributed
 
 from pixelwise.core.errors import MissingExtraError, PixelwiseError, TrainingError
 from pixelwise.core.precision import fabric_name
-from pixelwise.training.distributed.launcher import is_launched
+from pixelwise.core.terminal import note
+from pixelwise.training.distributed.launcher import is_first, is_launched
 from pixelwise.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -56,14 +58,19 @@ def _fabric(recipe: Recipe, **places: Any) -> "Fabric":
 
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it prints unwanted messages
     try:
-        return Fabric(
-            accelerator=recipe.accelerator, precision=cast(Any, fabric_name(recipe.precision)), **places
-        )
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "You passed .* AMP with fp16 is not supported on CPU")
+            fabric = Fabric(
+                accelerator=recipe.accelerator, precision=cast(Any, fabric_name(recipe.precision)), **places
+            )
     except Exception as problem:  # it raises many kinds
         raise TrainingError(
             f"accelerator={recipe.accelerator} with precision={recipe.precision} fails here: {problem}",
             "use accelerator=auto, and not more devices than there are",
         ) from problem
+    if recipe.precision == "float16" and fabric.device.type == "cpu" and is_first():
+        note("note: processors do not train in float16, so this run trains in bfloat16")
+    return fabric
 
 
 def _disconnect() -> None:
