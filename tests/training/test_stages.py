@@ -3,7 +3,7 @@
 import os
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -25,6 +25,7 @@ from pixelwise.training.rate_search import Trial, best, find_rate
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.setup.recipe_net import load_run
 from pixelwise.training.stages import Chain, read_chain, train_chain
+from pixelwise.training.validation import Judge
 
 pytestmark = pytest.mark.slow  # trains, exports, or starts many processes
 
@@ -86,6 +87,22 @@ def test_a_chain_goes_on_in_the_stage_that_was_under_way(
         assert one.step == other.step == 6
         assert all(torch.equal(one.net[name], other.net[name]) for name in other.net)
     assert load_run(run)[1].training["recipe"]["net"] == "fcn8s-vgg16"
+
+
+def test_a_signal_during_the_last_evaluation_of_a_stage_stops_the_chain(
+    sets: tuple[LabelledImages, LabelledImages], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged = Judge.__call__
+
+    def interrupted(self: Judge, weights: Mapping[str, torch.Tensor]) -> dict[str, float]:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return judged(self, weights)
+
+    monkeypatch.setattr(Judge, "__call__", interrupted)
+    assert not train_chain(stages("steps=3"), *sets, tmp_path)
+    monkeypatch.undo()
+    assert sorted(place.name for place in tmp_path.iterdir()) == ["1_fcn32s", CHAIN]
+    assert checkpoint.load(tmp_path / "1_fcn32s/last.pt").history[-1]["step"] == 3, "it was judged to the end"
 
 
 def test_the_command_goes_on_with_a_chain_as_it_was_begun(

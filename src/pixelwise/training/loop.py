@@ -123,8 +123,8 @@ class Training:
         return is_finished(self.recipe, self.done, self.history)
 
     def go_on(self) -> bool:
-        """Train until finished (True) or until a signal comes, even in the last step (False)."""
-        leads, stop = self.fabric.is_global_zero, False
+        """Train until finished (True) or until a signal comes, be it in the last evaluation (False)."""
+        leads = self.fabric.is_global_zero
         with stopping.signals(tell=leads) as asked, self._monitor() as monitor, self._rescue():
             if self.fabric.world_size > 1 and self.done == 0:
                 self._save()  # if the process that writes is lost, the run can continue from here
@@ -144,7 +144,7 @@ class Training:
                     self._save()
             self._save()
             self.fabric.barrier()  # a next stage reads what the first process has written
-            return not stop
+            return not any_of(self.fabric, asked.is_set())  # also during the last evaluation
 
     def _due(self) -> bool:
         """Whether an evaluation is due."""
