@@ -11,7 +11,7 @@ import pytest
 from pixelwise.cli import tables
 from pixelwise.cli.messages import report
 from pixelwise.core.errors import DataError, PixelwiseError
-from pixelwise.core.terminal import counted, note, printable, say, say_json
+from pixelwise.core.terminal import counted, note, printable, reason_of, say, say_json
 
 HOSTILE = "a\x1b[31mb\rc\nd\0e\x07f\x7fg\x9bh\u2028i\u202ej\udcffk"
 SHOWN = r"a\x1b[31mb\rc\nd\x00e\x07f\x7fg\x9bh\u2028i\u202ej\udcffk"
@@ -38,6 +38,19 @@ def test_a_row_of_a_table_is_one_line_without_blanks_at_its_end(capsys: pytest.C
     long = " ".join(["a name with blanks"] * 20)
     tables.show(("rank", "picture"), [("1", long), ("2", "b.png")], texts=("picture",))
     assert capsys.readouterr().out.splitlines() == ["rank    picture", f"   1    {long}", "   2    b.png"]
+
+
+@pytest.mark.parametrize(
+    ("problem", "said"),
+    [
+        (FileNotFoundError(2, "No such file or directory", "a.png"), "No such file or directory"),
+        (OSError("the decoder\nfailed"), "the decoder failed"),
+        (ValueError(), "ValueError"),
+        (ValueError("x" * 300), "x" * 200),
+    ],
+)
+def test_the_reason_of_an_exception_is_one_line_that_says_something(problem: Exception, said: str) -> None:
+    assert reason_of(problem) == said
 
 
 def test_one_thing_is_singular() -> None:

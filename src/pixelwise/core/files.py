@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pixelwise.core.errors import ImageError, PixelwiseError
-from pixelwise.core.terminal import printable
+from pixelwise.core.terminal import printable, reason_of
 
 try:
     import fcntl
@@ -75,7 +75,7 @@ def write_together(
             with suppress(OSError):  # where nothing can be written there is nothing to remove
                 leftover.unlink()
         if isinstance(problem, OSError):
-            raise ImageError(f"cannot write {printable(path)}: {problem.strerror or problem}") from problem
+            raise ImageError(f"cannot write {printable(path)}: {reason_of(problem)}") from problem
         raise
     finally:
         for _, file in filled.values():
@@ -200,7 +200,7 @@ def make_folder(folder: Path, what: str, option: str, error: type[PixelwiseError
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
         raise error(
-            f"cannot make the {what} {printable(folder)}: {problem.strerror or problem}",
+            f"cannot make the {what} {printable(folder)}: {reason_of(problem)}",
             f"choose another {option}",
         ) from None
     expect_writable(folder, what, f"choose another {option}, or change its permissions", error)

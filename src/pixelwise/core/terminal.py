@@ -31,6 +31,14 @@ def printable(text: object) -> str:
     )
 
 
+def reason_of(problem: BaseException) -> str:
+    """Why something failed, on one line of at most 200 characters: the system's words for an OSError, else
+    the message, else the name of the exception.
+    """
+    said = getattr(problem, "strerror", None) or str(problem) or type(problem).__name__
+    return printable(" ".join(str(said).split()))[:200]
+
+
 def counted(number: int, noun: str) -> str:
     """The number with its noun: "1 image", "2,000 images". For nouns with a plural in s."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
@@ -56,7 +64,7 @@ def _unwritable(problem: OSError) -> PixelwiseError:
     if sys.stdout is not None:
         discard(sys.stdout)
     return PixelwiseError(
-        f"cannot write to the standard output: {problem.strerror or problem}", "free space on its disk"
+        f"cannot write to the standard output: {reason_of(problem)}", "free space on its disk"
     )
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.core.errors import PresetError
+from pixelwise.core.terminal import reason_of
 from pixelwise.crf.potentials import Bilateral, Gaussian, Kernel, Normalization
 
 NOMINAL_SIDE = 500
@@ -207,7 +208,7 @@ def load_preset(name_or_file: Preset | str | Path) -> Preset:
             f"there are {', '.join(PRESETS)}; or give a file that pixelwise crf-search wrote",
         ) from None
     except (OSError, ValueError) as problem:  # ValueError: a null byte in the path
-        reason = getattr(problem, "strerror", None) or problem
+        reason = reason_of(problem)
         raise PresetError(f"cannot read the CRF preset {given}: {reason}") from None
     if len(content) > _LARGEST_FILE:
         raise PresetError(f"{given} has more than {_LARGEST_FILE} bytes, which no CRF preset has", _FORM)

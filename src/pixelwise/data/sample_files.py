@@ -17,7 +17,7 @@ from pixelwise.core.files import open_file, regular_file
 from pixelwise.core.pictures import opening
 from pixelwise.core.pictures.memory_budget import PICTURES
 from pixelwise.core.pictures.reading import read_picture, size_of
-from pixelwise.core.terminal import printable
+from pixelwise.core.terminal import printable, reason_of
 from pixelwise.core.types import VOID, Channel, FileIds, Labels, RGBImage
 from pixelwise.data.formats.npy_arrays import read_array
 from pixelwise.data.formats.stored_values import Restore, is_grey, restoring
@@ -63,7 +63,7 @@ def part_errors(path: Path) -> Iterator[None]:
     except MemoryError:
         raise DataError(f"{printable(path)} needs more memory than there is", _REPLACE) from None
     except Exception as error:  # decoders raise nearly anything on damaged files
-        reason = printable(" ".join(str(error).split()))[:160] or type(error).__name__
+        reason = reason_of(error)
         raise DataError(f"{printable(path)} cannot be read: {reason}", _REPLACE) from error
 
 
@@ -232,7 +232,7 @@ def opened(path: Path, kind: str) -> Iterator[tuple[Image.Image, Restore]]:
     except FileNotFoundError:
         raise missing(path, kind) from None
     except OSError as error:
-        raise DataError(f"the {kind} {shown} cannot be read: {error.strerror}", _REPLACE) from None
+        raise DataError(f"the {kind} {shown} cannot be read: {reason_of(error)}", _REPLACE) from None
     except ImageError as error:
         raise DataError(f"the {kind} {error.message}", error.hint or _REPLACE) from None
 
@@ -255,7 +255,7 @@ def read_text(path: Path, kind: str, most: int = _MOST_TEXT) -> str:
     except FileNotFoundError:
         raise missing(path, kind) from None
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
+        reason = reason_of(error)
         raise DataError(f"the {kind} {path} cannot be read: {reason}", "it should be text in UTF-8") from None
 
 
@@ -272,10 +272,8 @@ def read_numbers(path: Path, kind: str) -> npt.NDArray[Any]:
     except FileNotFoundError:
         raise missing(path, kind) from None
     except (OSError, ValueError) as error:
-        reason = " ".join(str(getattr(error, "strerror", None) or error).split())
-        raise DataError(
-            f"the {kind} {path} cannot be read: {reason[:160]}", "save it with numpy.save"
-        ) from None
+        reason = reason_of(error)
+        raise DataError(f"the {kind} {path} cannot be read: {reason}", "save it with numpy.save") from None
     if values.dtype.kind not in "uif":
         raise DataError(
             f"the {kind} {path} holds {values.dtype}, but should hold numbers", "is this the right file?"

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pixelwise.core.errors import DataError, SplitError
+from pixelwise.core.terminal import reason_of
 from pixelwise.data.formats.id_lists import listed_ids
 from pixelwise.data.kind import Source
 from pixelwise.data.sample import LabelledImages
@@ -85,7 +86,7 @@ def _os_errors(spec: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise DataError(
-            f'the data "{spec[:200]}" cannot be read: {error.strerror}: {str(error.filename)[:200]}',
+            f'the data "{spec[:200]}" cannot be read: {reason_of(error)}: {str(error.filename)[:200]}',
             "check the name and the permissions",
         ) from None
 

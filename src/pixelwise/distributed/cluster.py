@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pixelwise.core.errors import EXTRAS, ClusterError, MissingExtraError, PixelwiseError
-from pixelwise.core.terminal import printable
+from pixelwise.core.terminal import printable, reason_of
 from pixelwise.core.threads import share_processors
 from pixelwise.inference.engines.registry import decided_precision
 from pixelwise.workflows.loading import LoadOptions
@@ -120,7 +120,7 @@ def _connect(address: str) -> None:
         with _without_log():
             ray.init(address, **options)
     except Exception as problem:
-        reason = " ".join(str(problem).split())[:200]
+        reason = reason_of(problem)
         raise ClusterError(f"no Ray cluster at {shown}: {reason}", f"{_FORMS}; {_TOKEN}") from problem
 
 
@@ -152,9 +152,7 @@ def expect_listener(address: str) -> None:
     try:
         socket.create_connection((host.strip("[]"), int(port)), _SECONDS).close()
     except (OSError, OverflowError) as problem:
-        raise ClusterError(
-            f"no Ray cluster at {printable(address)}: {getattr(problem, 'strerror', None) or problem}", _FORMS
-        ) from None
+        raise ClusterError(f"no Ray cluster at {printable(address)}: {reason_of(problem)}", _FORMS) from None
 
 
 def _lost(problem: Exception) -> PixelwiseError:

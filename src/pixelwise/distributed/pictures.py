@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
 from pixelwise.core.errors import ImageError
-from pixelwise.core.terminal import printable
+from pixelwise.core.terminal import printable, reason_of
 from pixelwise.distributed.cluster import parts_of
 from pixelwise.distributed.row_files import ENDING
 from pixelwise.distributed.stages import Plan
@@ -104,7 +104,7 @@ def _opened(source: Source) -> "ray.data.Dataset":
         try:
             dataset = ray.data.read_parquet(given, filesystem=_file_system(given))
         except (OSError, ValueError, ImportError, pyarrow.ArrowException, UserCodeException) as problem:
-            reason = " ".join(str(problem).split())[:200]
+            reason = reason_of(problem)
             raise ImageError(f"{shown}: cannot be read as Parquet: {printable(reason)}") from problem
     schema = dataset.schema()
     names = [] if schema is None else list(schema.names)

@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from pixelwise.core.errors import DataError
 from pixelwise.core.files import regular_file
-from pixelwise.core.terminal import counted, printable
+from pixelwise.core.terminal import counted, printable, reason_of
 from pixelwise.evaluation import bootstrap
 from pixelwise.evaluation.evaluation import FORMAT, SUMMARY, Evaluation
 from pixelwise.evaluation.metrics.confusion import Counts, Floats, number
@@ -88,9 +88,7 @@ def load_record(path: Path) -> Record:
         size = regular_file(file).stat().st_size
         content = file.read_bytes() if size <= MOST_BYTES else b""
     except OSError as problem:
-        raise DataError(
-            f"the evaluation {shown} cannot be read: {problem.strerror or problem}", _HINT
-        ) from None
+        raise DataError(f"the evaluation {shown} cannot be read: {reason_of(problem)}", _HINT) from None
     if not content:
         raise DataError(f"the evaluation {shown} is empty or larger than {MOST_BYTES // 10**6} MB", _HINT)
     try:

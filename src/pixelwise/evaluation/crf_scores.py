@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from pixelwise.core.errors import DataError
 from pixelwise.core.files import write_atomically
-from pixelwise.core.terminal import printable
+from pixelwise.core.terminal import printable, reason_of
 from pixelwise.core.threads import in_order, processors
 from pixelwise.core.types import RGBImage, Scores
 from pixelwise.crf.parameter_search import Point
@@ -187,5 +187,5 @@ def _state(path: Path) -> tuple[int, int]:
     try:
         status = path.stat()
     except OSError as problem:
-        raise DataError(f"{path} cannot be read: {problem.strerror}") from None
+        raise DataError(f"{path} cannot be read: {reason_of(problem)}") from None
     return status.st_size, status.st_mtime_ns

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from pixelwise.core.errors import ModelError
-from pixelwise.core.terminal import printable
+from pixelwise.core.terminal import reason_of
 from pixelwise.core.types import IMAGE
 from pixelwise.exporting.onnx import FileInterface, channels_of, expect_exportable
 from pixelwise.inference.model_files.model_file import ModelInfo
@@ -34,7 +34,7 @@ def torchscript_content(net: nn.Module, info: ModelInfo) -> bytes:
             traced = torch.jit.trace(whole, examples, check_trace=False)  # type: ignore[no-untyped-call]
             torch.jit.save(traced, written, _extra_files=notes)
         except RuntimeError as problem:
-            reason = printable(" ".join(str(problem).split()))[:200]
+            reason = reason_of(problem)
             raise ModelError(
                 f"the net cannot be written as TorchScript: {reason}",
                 "torch.jit.trace has to follow it; --format onnx takes more nets",

@@ -16,7 +16,7 @@ import numpy as np
 from pixelwise.core.errors import EXTRAS, MissingExtraError, ModelError
 from pixelwise.core.files import regular_file, write_atomically
 from pixelwise.core.overwriting import expect_kept
-from pixelwise.core.terminal import printable
+from pixelwise.core.terminal import printable, reason_of
 from pixelwise.exporting.metadata import with_metadata
 from pixelwise.inference.engines.onnx import OnnxEngine
 from pixelwise.inference.model_files.model_file import INPUT, MOST_BYTES, OUTPUT, ModelInfo
@@ -70,7 +70,7 @@ def wrap_onnx(
             net = version_converter.convert_version(net, _OPSET)
         net = compose.add_prefix(net, "net/")
     except OSError as problem:
-        raise ModelError(f"{shown} cannot be read: {problem.strerror or problem}") from None
+        raise ModelError(f"{shown} cannot be read: {reason_of(problem)}") from None
     except (RuntimeError, ValueError, TypeError, onnx.onnx_cpp2py_export.checker.ValidationError) as problem:
         raise ModelError(f"{shown} is not a complete ONNX model: {printable(problem)[:200]}") from None
     except Exception as problem:  # protobuf's DecodeError, whose module differs between versions

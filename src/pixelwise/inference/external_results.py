@@ -16,7 +16,7 @@ from pixelwise.core.files import open_file
 from pixelwise.core.pictures.memory_budget import PICTURES
 from pixelwise.core.pictures.opening import opened
 from pixelwise.core.pictures.reading import Photo, read_photo, turn_of_file
-from pixelwise.core.terminal import printable
+from pixelwise.core.terminal import printable, reason_of
 from pixelwise.core.types import VOID, Labels, RGBImage, Scores
 from pixelwise.crf.shapes import array_advice, fits, shape_fault
 from pixelwise.data.formats.npy_arrays import read_array
@@ -266,9 +266,9 @@ def _arrays(path: Path, array: str | None) -> tuple[dict[str, npt.NDArray[Any]],
     except FileNotFoundError:
         raise DataError(f"{printable(path)}: no such file", "check its name and place") from None
     except Exception as problem:  # archives are damaged in many ways
-        reason = printable(" ".join(str(getattr(problem, "strerror", None) or problem).split()))
+        reason = reason_of(problem)
         raise DataError(
-            f"{printable(path)} cannot be read as an .npz file: {reason[:160] or type(problem).__name__}",
+            f"{printable(path)} cannot be read as an .npz file: {reason}",
             _WRITTEN,
         ) from None
 
@@ -293,9 +293,9 @@ def _array(path: Path) -> npt.NDArray[Any]:
     try:
         return read_array(path, _MOST_BYTES)
     except (OSError, ValueError, MemoryError) as problem:
-        reason = " ".join(str(getattr(problem, "strerror", None) or problem).split())
+        reason = reason_of(problem)
         raise DataError(
-            f"{printable(path)} cannot be read as an .npy file: {printable(reason[:160])}",
+            f"{printable(path)} cannot be read as an .npy file: {reason}",
             "write it with numpy.save, an array (classes, height, width) of floats",
         ) from None
 

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from pixelwise.core.errors import PixelwiseError
-from pixelwise.core.terminal import printable
+from pixelwise.core.terminal import printable, reason_of
 
 HEADER_BYTES = 16_384
 HEADER_SECONDS = 10.0
@@ -165,7 +165,7 @@ def listening_socket(host: str, port: int) -> socket.socket:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except (OSError, UnicodeError) as problem:
-        reason = getattr(problem, "strerror", None) or problem
+        reason = reason_of(problem)
         raise PixelwiseError(
             f"cannot listen on {printable(host)}, port {port}: {reason}",
             "take another --port, or an address of this machine as --host",

@@ -13,6 +13,7 @@ from pixelwise.core.classes import Classes
 from pixelwise.core.errors import TrainingError
 from pixelwise.core.files import regular_file
 from pixelwise.core.fingerprints import unpacked
+from pixelwise.core.terminal import reason_of
 from pixelwise.models.weights.tensor_files import fault_of, load_archive
 from pixelwise.training.checkpoint_checksum import DamagedError, expect_sound, seal
 from pixelwise.training.recipe import Recipe
@@ -86,7 +87,7 @@ def go_on(run: Path) -> str:
 def _refusal(problem: BaseException) -> str | None:
     """The operating system's reason, also if torch's writer reports another one."""
     if isinstance(problem, OSError):
-        return problem.strerror or str(problem)
+        return reason_of(problem)
     if isinstance(problem, RuntimeError) and isinstance(problem.__context__, OSError):
         return _refusal(problem.__context__)
     return None
@@ -104,7 +105,7 @@ def load(path: Path) -> Checkpoint:
         ) from None
     except OSError as problem:
         raise TrainingError(
-            f"cannot read {path}: {problem.strerror or problem}",
+            f"cannot read {path}: {reason_of(problem)}",
             "the file may be intact: check its permissions and the disk",
         ) from None
     except DamagedError as problem:

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from pixelwise.core.errors import TrainingError
 from pixelwise.core.files import regular_file, write_atomically
-from pixelwise.core.terminal import printable
+from pixelwise.core.terminal import printable, reason_of
 from pixelwise.training.checkpoint import go_on
 
 
@@ -32,7 +32,7 @@ class Monitor:
             self._log = _log_up_to(run / "log.jsonl", start, judged)
         except OSError as problem:
             raise TrainingError(
-                f"cannot write tensorboard and log.jsonl in {run}: {problem.strerror or problem}",
+                f"cannot write tensorboard and log.jsonl in {run}: {reason_of(problem)}",
                 f"move away the files in their place, then {go_on(run)}",
             ) from None
         self._run, self._console = run, Console(file=sys.stderr)
@@ -92,7 +92,7 @@ class Monitor:
                     self._board.add_scalar(name, value, record["step"])
         except OSError as problem:
             raise TrainingError(
-                f"cannot write {self._log.name}: {problem.strerror or problem}",
+                f"cannot write {self._log.name}: {reason_of(problem)}",
                 f"free space on the disk, then {go_on(self._run)}",
             ) from problem
 

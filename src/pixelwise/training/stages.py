@@ -8,6 +8,7 @@ from typing import Any
 
 from pixelwise.core.errors import TrainingError
 from pixelwise.core.files import regular_file, write_atomically
+from pixelwise.core.terminal import reason_of
 from pixelwise.data import LabelledImages
 from pixelwise.training import checkpoint
 from pixelwise.training.callbacks import Callbacks
@@ -102,7 +103,7 @@ def read_chain(run: Path) -> Chain:
         ) from None
     except OSError as problem:
         raise TrainingError(
-            f"cannot read {run / checkpoint.CHAIN}: {problem.strerror or problem}",
+            f"cannot read {run / checkpoint.CHAIN}: {reason_of(problem)}",
             "check the file's permissions and the disk",
         ) from None
     except (ValueError, KeyError, TypeError, RecursionError, TrainingError) as problem:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pixelwise.core.classes import Classes
 from pixelwise.core.errors import ModelError
 from pixelwise.core.files import regular_file, sha256_of
+from pixelwise.core.terminal import reason_of
 from pixelwise.data.sources.folder import own_classes
 from pixelwise.data.sources.voc import VOC_CLASSES
 from pixelwise.inference.model_files.model_file import ModelInfo
@@ -127,7 +128,7 @@ def _digest(path: Path) -> str:
     try:
         return sha256_of(regular_file(path))
     except OSError as problem:
-        raise ModelError(f"cannot read {path}: {problem.strerror or problem}") from problem
+        raise ModelError(f"cannot read {path}: {reason_of(problem)}") from problem
 
 
 def _classes(path: Path | None, count: int) -> Classes:

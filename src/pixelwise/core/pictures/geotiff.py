@@ -25,7 +25,7 @@ from pixelwise.core.pictures.reading import FIRST_FRAME, Encoded
 from pixelwise.core.pictures.tiff_bands import TIFF
 from pixelwise.core.pictures.tiff_directories import ORIENTATION, directories
 from pixelwise.core.pictures.windows import Box, around, resized_part
-from pixelwise.core.terminal import printable
+from pixelwise.core.terminal import printable, reason_of
 from pixelwise.core.types import Labels, RGBImage
 
 MOST_BLOCK = 100_000_000
@@ -186,7 +186,7 @@ def _orientation(source: Path | Encoded, page: int) -> int:
         with io.BytesIO(source.content) if isinstance(source, Encoded) else open_file(source) as file:
             return next(islice(directories(file), page - 1, None), {}).get(ORIENTATION, 1)
     except OSError as problem:
-        raise ImageError(f"{printable(source)}: {problem.strerror or problem}") from None
+        raise ImageError(f"{printable(source)}: {reason_of(problem)}") from None
 
 
 def _stored(orientation: int, width: int, height: int) -> tuple[float, ...]:

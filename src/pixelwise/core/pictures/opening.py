@@ -18,7 +18,7 @@ from pixelwise.core.files import open_file
 from pixelwise.core.pictures.endings import RAW_SUFFIXES
 from pixelwise.core.pictures.memory_budget import PICTURES
 from pixelwise.core.pictures.pillow_limits import MAX_PIXELS, guarded
-from pixelwise.core.terminal import library_messages, printable
+from pixelwise.core.terminal import library_messages, reason_of
 
 # fmt: off
 FORMATS = (
@@ -85,7 +85,7 @@ def _opened_file(path: Path, shown: str) -> IO[bytes]:
     except IsADirectoryError:
         raise ImageError(f"{shown}: expected an image, got a folder") from None
     except (OSError, ValueError) as problem:  # ValueError: a null byte in the path
-        raise ImageError(f"{shown}: {_reason(problem)}") from problem
+        raise ImageError(f"{shown}: {reason_of(problem)}") from problem
 
 
 def _identified(file: IO[bytes], shown: str, formats: tuple[str, ...]) -> Image.Image:
@@ -104,7 +104,7 @@ def _identified(file: IO[bytes], shown: str, formats: tuple[str, ...]) -> Image.
     except ImageError:
         raise
     except Exception as problem:  # decoders raise nearly anything on damaged files
-        raise ImageError(f"{shown}: damaged image: {_reason(problem)}") from problem
+        raise ImageError(f"{shown}: damaged image: {reason_of(problem)}") from problem
     if head.startswith(_CANON) or _DNG_VERSION in getattr(image, "tag_v2", {}):
         raise _raw(shown)
     return image
@@ -123,7 +123,7 @@ def _heic(file: IO[bytes], shown: str) -> Image.Image:
     try:
         return made(file)
     except Exception as problem:  # decoders raise nearly anything on damaged files
-        raise ImageError(f"{shown}: damaged HEIC photo: {_reason(problem)}") from problem
+        raise ImageError(f"{shown}: damaged HEIC photo: {reason_of(problem)}") from problem
 
 
 def is_heic(head: bytes) -> bool:
@@ -182,7 +182,7 @@ def decode(image: Image.Image, shown: str) -> list[str]:
             f"{shown}: not enough memory to decode {image.height}x{image.width} pixels"
         ) from None
     except Exception as problem:  # decoders raise nearly anything on damaged files
-        reason = said[0] if said else _reason(problem)
+        reason = said[0] if said else reason_of(problem)
         kind = image.format or "Pillow"
         raise ImageError(f"{shown}: damaged or truncated {kind} image: {reason}") from problem
     return [f"damaged in part: {said[0][:160]}"] if said else []
@@ -285,8 +285,3 @@ def _kind(head: bytes) -> str:
     if all(c.isprintable() or c in "\r\n\t" for c in text):
         return "HTML or XML text" if text.lstrip().startswith("<") else "text"
     return f"unknown data beginning with {head[:8].hex(' ')}"
-
-
-def _reason(problem: Exception) -> str:
-    text = getattr(problem, "strerror", None) or str(problem) or type(problem).__name__
-    return printable(" ".join(text.split()))[:160]

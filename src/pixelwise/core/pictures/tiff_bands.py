@@ -15,7 +15,7 @@ from pixelwise.core.files import open_file
 from pixelwise.core.pictures.memory_budget import PICTURES
 from pixelwise.core.pictures.opening import MAX_SIDE
 from pixelwise.core.pictures.pillow_limits import MAX_PIXELS
-from pixelwise.core.terminal import printable
+from pixelwise.core.terminal import reason_of
 
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 """The first bytes of a file."""
@@ -69,7 +69,7 @@ def read_tiff(path: Path, shown: str) -> tuple[npt.NDArray[Any], int]:
     except (ImageError, MemoryError):
         raise
     except Exception as problem:  # it raises nearly anything on damaged files
-        reason = printable(" ".join(str(problem).split()))[:160] or type(problem).__name__
+        reason = reason_of(problem)
         code = next((name for name in _OFTEN.values() if name in reason.upper()), None)
         if "imagecodecs" in reason:
             raise ImageError(

@@ -9,7 +9,7 @@ from typing import TypeVar
 from pixelwise.core.errors import DataError, MissingExtraError
 from pixelwise.core.files import regular_file
 from pixelwise.core.pictures.bands import view_of
-from pixelwise.core.terminal import printable
+from pixelwise.core.terminal import reason_of
 from pixelwise.core.types import BANDS, FileIds, RGBImage
 from pixelwise.data.class_map import ClassMap, id_counts
 from pixelwise.data.in_memory import Held
@@ -75,12 +75,12 @@ def look(dataset: LabelledImages, index: int) -> Look:
     except MissingExtraError:
         raise
     except Exception as error:
-        return Look(errors=(Finding("unreadable", f"{entry.id}: {reason_of(error)}", (index,)),))
+        return Look(errors=(Finding("unreadable", f"{entry.id}: {unexpected(error)}", (index,)),))
 
 
-def reason_of(error: Exception) -> str:
-    """An unexpected error, on one line."""
-    return f"{type(error).__name__}: {printable(' '.join(str(error).split()))[:160]}"
+def unexpected(error: Exception) -> str:
+    """The kind and the reason of an error that no check foresees, on one line."""
+    return f"{type(error).__name__}: {reason_of(error)}"
 
 
 def _look(dataset: LabelledImages, index: int) -> Look:
@@ -111,7 +111,7 @@ def _look(dataset: LabelledImages, index: int) -> Look:
             kind = dataset.name.partition(":")[0]
             fault("missing", f"the {name} {path} does not exist", _PLACES.format(kind=kind))
         except OSError as error:
-            fault("unreadable", f"the {name} {path} cannot be read: {error.strerror}")
+            fault("unreadable", f"the {name} {path} cannot be read: {reason_of(error)}")
     if errors:
         return Look(errors=tuple(errors))
 

@@ -11,7 +11,7 @@ from pixelwise.core.types import VOID
 from pixelwise.data.checks.audit import Audit, audit, looks_at
 from pixelwise.data.checks.label_alignment import Alignment, align, reduced, suspicions
 from pixelwise.data.checks.picture_hashes import Fingerprint, fingerprint, near_pairs
-from pixelwise.data.checks.sample_check import Finding, Look, reason_of
+from pixelwise.data.checks.sample_check import Finding, Look, unexpected
 from pixelwise.data.checks.shared_pictures import different_classes
 from pixelwise.data.class_map import ClassMap
 from pixelwise.data.sample import LabelledImages
@@ -94,7 +94,7 @@ def examine(dataset: LabelledImages, threads: int | None = None) -> Iterator[Exa
         try:
             sample = _examined(look, plain, head)
         except Exception as error:
-            message = f"{dataset.entries[index].id}: {reason_of(error)}"
+            message = f"{dataset.entries[index].id}: {unexpected(error)}"
             fault = Finding("unreadable", message, (index,))
             sample = Examined(replace(plain, errors=(*plain.errors, fault)))
         yield sample

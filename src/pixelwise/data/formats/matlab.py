@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from pixelwise.core.errors import DataError, MissingExtraError
 from pixelwise.core.files import regular_file
+from pixelwise.core.terminal import reason_of
 from pixelwise.core.types import FileIds
 from pixelwise.data.formats import mat_process
 from pixelwise.data.sample_files import missing
@@ -35,7 +36,7 @@ def read_mat(path: Path, variable: str, index: int | None = None) -> npt.NDArray
     except FileNotFoundError:
         raise missing(path, "MATLAB file") from None
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}") from None
+        raise DataError(f"{path} cannot be read: {reason_of(error)}") from None
     except mat_process.ReaderDiedError as error:
         raise _damaged(path, str(error)) from None
     if "array" in answer:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from pixelwise.core.files import open_file
 from pixelwise.core.pictures.memory_budget import PICTURES
 from pixelwise.core.pictures.pillow_limits import guarded
+from pixelwise.core.terminal import reason_of
 
 
 def read_array(path: Path, most: int = PICTURES.total) -> npt.NDArray[Any]:
@@ -37,7 +38,7 @@ def _declared_bytes(file: BinaryIO) -> int:
         read_header = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
         shape, _, dtype = read_header(file)
     except Exception as error:  # numpy parses headers as Python, which raises nearly anything
-        raise ValueError(f"it is not a .npy file: {' '.join(str(error).split())}") from None
+        raise ValueError(f"it is not a .npy file: {reason_of(error)}") from None
     if dtype.hasobject:
         raise ValueError("it holds Python objects")
     return math.prod(shape) * int(dtype.itemsize)

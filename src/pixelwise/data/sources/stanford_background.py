@@ -13,6 +13,7 @@ import numpy as np
 from pixelwise.core.classes import Classes
 from pixelwise.core.errors import DataError, SplitError
 from pixelwise.core.pictures.endings import IMAGE_SUFFIXES
+from pixelwise.core.terminal import reason_of
 from pixelwise.core.types import VOID, FileIds
 from pixelwise.core.visible_files import visible
 from pixelwise.data.class_map import ClassMap
@@ -39,7 +40,7 @@ class TextGrid:
         try:
             return np.array(rows, np.int16).reshape(len(rows), -1 if rows else 0)
         except (ValueError, OverflowError) as error:
-            reason = " ".join(str(error).split())[:160]
+            reason = reason_of(error)
             raise DataError(
                 f"the label {self.path} is not a grid of ids: {reason}",
                 "each line has an id per pixel, and all lines equally many",

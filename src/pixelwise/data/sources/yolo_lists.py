@@ -16,7 +16,7 @@ from pydantic import BeforeValidator
 
 from pixelwise.core.errors import DataError, MissingExtraError, SplitError
 from pixelwise.core.pictures.endings import IMAGE_SUFFIXES
-from pixelwise.core.terminal import counted
+from pixelwise.core.terminal import counted, reason_of
 from pixelwise.data.formats.records import ClassName, record
 from pixelwise.data.sample_files import portable, read_text
 from pixelwise.data.sources.folder import below, held_out
@@ -79,9 +79,7 @@ def read_lists(file: Path) -> Lists:
     try:
         content = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise DataError(
-            f"{file} is not YAML: {' '.join(str(error).split())[:160]}", "correct the file"
-        ) from None
+        raise DataError(f"{file} is not YAML: {reason_of(error)}", "correct the file") from None
     return record(content, f"the list of classes {file}", Lists)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from pixelwise.core.errors import ModelError
+from pixelwise.core.terminal import reason_of
 from pixelwise.core.threads import thread_count
 from pixelwise.core.types import RGBImage, Scores
 from pixelwise.inference.engines.contract import Inputs
@@ -40,7 +41,7 @@ class TorchScriptEngine:
                 self._net = torch.jit.load(io.BytesIO(file.content), self.device).eval()  # type: ignore[no-untyped-call]
             except RuntimeError as problem:
                 raise ModelError(
-                    f"{source} is not a complete TorchScript model: {' '.join(str(problem).split())[:200]}",
+                    f"{source} is not a complete TorchScript model: {reason_of(problem)}",
                     "export or download it again",
                 ) from problem
 

@@ -21,7 +21,7 @@ from pixelwise.core.files import regular_file
 from pixelwise.core.fingerprints import unpacked
 from pixelwise.core.pictures.bands import BandForm
 from pixelwise.core.pictures.reading import fitting
-from pixelwise.core.terminal import printable
+from pixelwise.core.terminal import printable, reason_of
 from pixelwise.core.types import BANDS, IMAGE
 from pixelwise.crf.learnt import LearntCRF
 
@@ -293,4 +293,4 @@ def read_model(name_or_path: str | Path, int8: bool = False) -> tuple[bytes, str
             "convert a training run to one with: pixelwise export",
         ) from None
     except OSError as problem:
-        raise ModelError(f"cannot read model file {given}: {problem.strerror}") from problem
+        raise ModelError(f"cannot read model file {given}: {reason_of(problem)}") from problem

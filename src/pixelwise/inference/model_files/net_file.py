@@ -13,7 +13,7 @@ from safetensors.torch import save
 
 from pixelwise.core.errors import ModelError
 from pixelwise.core.files import write_atomically
-from pixelwise.core.terminal import printable
+from pixelwise.core.terminal import printable, reason_of
 from pixelwise.inference.model_files.model_file import ModelInfo
 from pixelwise.models.nets.segmentation_net import SegmentationNet
 from pixelwise.models.paper_nets import CATALOGUE
@@ -67,7 +67,5 @@ def read_net(path: Path) -> tuple[SegmentationNet, ModelInfo]:
     try:
         net.load_state_dict(tensors, assign=True)
     except RuntimeError as problem:
-        raise ModelError(
-            f"{path} does not hold a whole {name}: {' '.join(str(problem).split())[:300]}", _WRITTEN
-        ) from None
+        raise ModelError(f"{path} does not hold a whole {name}: {reason_of(problem)}", _WRITTEN) from None
     return net.eval(), info

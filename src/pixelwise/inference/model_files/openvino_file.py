@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 from pixelwise.core.errors import ModelError
 from pixelwise.core.files import open_file
-from pixelwise.core.terminal import printable
+from pixelwise.core.terminal import printable, reason_of
 from pixelwise.inference.model_files.model_file import MOST_BYTES, PROPERTY
 
 ENDING: Final = ".xml"
@@ -52,7 +52,7 @@ def _content(path: Path, most: int) -> bytes:
             f"no model file {printable(path)}", "an OpenVINO model is two files, NAME.xml and NAME.bin"
         ) from None
     except OSError as problem:
-        raise ModelError(f"cannot read model file {printable(path)}: {problem.strerror or problem}") from None
+        raise ModelError(f"cannot read model file {printable(path)}: {reason_of(problem)}") from None
     if len(content) > most:
         raise ModelError(f"{printable(path)} is larger than a model file may be: {most / 1e9:g} GB", _HINT)
     return content

@@ -16,7 +16,7 @@ from typing import Final
 
 from pixelwise.core.errors import ModelError
 from pixelwise.core.files import open_file
-from pixelwise.core.terminal import printable
+from pixelwise.core.terminal import printable, reason_of
 from pixelwise.inference.model_files.model_file import MOST_BYTES, PROPERTY
 
 
@@ -71,7 +71,7 @@ def read_torchscript(path: Path) -> TorchScriptFile:
     except FileNotFoundError:
         raise ModelError(f"no model file {shown}", _HINT) from None
     except OSError as problem:
-        raise ModelError(f"cannot read model file {shown}: {problem.strerror or problem}") from None
+        raise ModelError(f"cannot read model file {shown}: {reason_of(problem)}") from None
     try:
         if len(content) > MOST_BYTES:
             raise ValueError(f"it is larger than {MOST_BYTES / 1e9:g} GB")
@@ -84,7 +84,7 @@ def read_torchscript(path: Path) -> TorchScriptFile:
         if metadata is None or not _are_counts(channels):
             raise ValueError("it has no metadata of pixelwise (classes, long_side)")
     except (ValueError, SyntaxError, RecursionError, MemoryError, zipfile.BadZipFile) as problem:
-        reason = printable(" ".join(str(problem).split()))[:200] or type(problem).__name__
+        reason = reason_of(problem)
         raise ModelError(f"{shown} is not a TorchScript model: {reason}", _HINT) from None
     except Exception as problem:  # zipfile raises nearly anything on damaged archives
         raise ModelError(

@@ -14,7 +14,7 @@ from pathlib import Path
 from pixelwise.core.classes import Classes
 from pixelwise.core.errors import ImageError, ModelError
 from pixelwise.core.files import open_file, write_atomically
-from pixelwise.core.terminal import printable
+from pixelwise.core.terminal import printable, reason_of
 from pixelwise.data.sources.camvid import CAMVID_COLOURS
 from pixelwise.data.sources.voc import VOC_CLASSES
 from pixelwise.inference.segment_files import Outcome
@@ -78,6 +78,6 @@ def write_submission(outcomes: Sequence[Outcome], classes: Classes, path: Path) 
                 entry.size = len(data)
                 archive.addfile(entry, io.BytesIO(data))
     except OSError as problem:
-        raise ImageError(f"no submission: {problem.strerror or problem}") from None
+        raise ImageError(f"no submission: {reason_of(problem)}") from None
     write_atomically(path, lambda file: file.write(content.getvalue()))
     return len(masks)

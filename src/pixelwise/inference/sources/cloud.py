@@ -4,11 +4,11 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from pixelwise.core.errors import ImageError, MissingExtraError
 from pixelwise.core.pictures.reading import Encoded
-from pixelwise.core.terminal import printable
+from pixelwise.core.terminal import printable, reason_of
 from pixelwise.inference.sources.urls import ALLOW, MOST_BYTES, file_name, name_of, scheme_of, shown_url
 
 _STORES = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oci", "oss", "hf", "memory"})
@@ -110,10 +110,10 @@ class Store:
         shown = shown or self.shown
         if isinstance(problem, FileNotFoundError):
             return ImageError(f"{shown}: no such file or folder")
-        reason: Any = getattr(problem, "strerror", None) or str(problem) or type(problem).__name__
+        reason = reason_of(problem)
         hint = f"install the package of fsspec for {printable(self.scheme)}://, such as s3fs or gcsfs"
         missing = isinstance(problem, ImportError)
-        return ImageError(f"{shown}: {printable(reason)[:200]}", hint if missing else None)
+        return ImageError(f"{shown}: {reason}", hint if missing else None)
 
 
 def place_of(key: str) -> PurePath | None:

@@ -12,7 +12,7 @@ from pathlib import Path, PurePath
 from pixelwise.core.errors import ImageError, PixelwiseError
 from pixelwise.core.pictures.endings import IMAGE_SUFFIXES, RAW_SUFFIXES, VIDEO_SUFFIXES
 from pixelwise.core.pictures.reading import Encoded
-from pixelwise.core.terminal import printable
+from pixelwise.core.terminal import printable, reason_of
 from pixelwise.inference.outputs.finished_results import is_result
 from pixelwise.inference.sources.cloud import Store
 from pixelwise.inference.sources.given import path_of, read_stdin
@@ -202,7 +202,7 @@ def _walk(folder: Path, search: _Search) -> Iterator[Found]:
             elif not ours and ending in _KIND_PASSED_OVER:
                 passed_over.setdefault(_KIND_PASSED_OVER[ending], []).append(path)
     for fault in faults:
-        yield _nothing(Path(fault.filename or folder), f"cannot read this folder: {fault.strerror}")
+        yield _nothing(Path(fault.filename or folder), f"cannot read this folder: {reason_of(fault)}")
     if count == 0 and not faults:
         yield _nothing(folder, _NO_PICTURES, _ENDINGS)
 

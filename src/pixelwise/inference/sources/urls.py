@@ -20,7 +20,7 @@ from typing import BinaryIO
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from pixelwise.core.errors import ImageError
-from pixelwise.core.terminal import printable
+from pixelwise.core.terminal import printable, reason_of
 
 MOST_BYTES = 200_000_000
 """Of one picture."""
@@ -131,8 +131,8 @@ def _addresses(parts: SplitResult, shown: str, allow_private: bool) -> list[str]
     try:
         found = socket.getaddrinfo(host, parts.port or parts.scheme, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as problem:
-        reason = getattr(problem, "strerror", None) or problem
-        raise ImageError(f"{shown}: no address of {printable(host)}: {printable(reason)}") from None
+        reason = reason_of(problem)
+        raise ImageError(f"{shown}: no address of {printable(host)}: {reason}") from None
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
     private = [] if allow_private else [address for address in addresses if not is_public(address)]
     if private:
@@ -230,7 +230,7 @@ def _connection(
             raise TimeoutError
     except (OSError, http.client.HTTPException, ValueError) as problem:
         slow = late.is_set() or isinstance(problem, TimeoutError)
-        reason = "the server is too slow" if slow else _reason(problem)
+        reason = "the server is too slow" if slow else reason_of(problem)
         raise ImageError(f"{shown}: cannot be fetched: {reason}") from None
     except ImageError:
         if late.is_set():
@@ -239,11 +239,6 @@ def _connection(
     finally:
         watch.cancel()
         connection.close()
-
-
-def _reason(problem: Exception) -> str:
-    reason = getattr(problem, "strerror", None) or str(problem)
-    return printable(reason or type(problem).__name__)[:160]
 
 
 def _answer(connection: _Connection, parts: SplitResult, kind: str) -> http.client.HTTPResponse:

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 from pixelwise.core.errors import ImageError
-from pixelwise.core.terminal import printable
+from pixelwise.core.terminal import reason_of
 from pixelwise.inference.sources.cloud import Store
 from pixelwise.inference.sources.given import path_of
 from pixelwise.inference.sources.urls import fetch, is_url, scheme_of, shown_url
@@ -39,7 +39,7 @@ def downloaded(fetching: Fetch, shown: str) -> Iterator[Path]:
             with path.open("xb") as file:
                 fetching(file)
         except OSError as problem:
-            reason = printable(problem.strerror or problem)
+            reason = reason_of(problem)
             raise ImageError(f"{shown}: no room for it: {reason}", "TMPDIR may name another folder") from None
         yield path
 

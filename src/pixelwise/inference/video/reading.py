@@ -18,7 +18,7 @@ import numpy as np
 
 from pixelwise.core.errors import ImageError, MissingExtraError
 from pixelwise.core.files import open_file
-from pixelwise.core.terminal import printable
+from pixelwise.core.terminal import printable, reason_of
 from pixelwise.core.types import RGBImage
 from pixelwise.inference.video.clock import Clock
 
@@ -170,8 +170,8 @@ class Video:
                 self._file.close()
             if isinstance(problem, self._av.FFmpegError):
                 what = "the camera cannot be opened" if self.is_camera else "a damaged video, or another file"
-                raise ImageError(f"{self.shown}: {what}: {_reason(problem)}") from None
-            raise ImageError(f"{self.shown}: {_reason(problem)}") from None
+                raise ImageError(f"{self.shown}: {what}: {reason_of(problem)}") from None
+            raise ImageError(f"{self.shown}: {reason_of(problem)}") from None
 
     def _camera(self, source: str) -> "InputContainer":
         name = source.partition(":")[2]
@@ -229,7 +229,7 @@ class Video:
             except self._av.BlockingIOError:  # a camera without a new picture
                 continue
             except (self._av.FFmpegError, OSError, ValueError) as problem:
-                self._ended_early = _reason(problem)
+                self._ended_early = reason_of(problem)
                 return
             try:
                 yield from packet.decode()
@@ -245,8 +245,3 @@ class Video:
         if self._read == 0 and turns % 2:
             self.aspect = 1 / self.aspect
         return np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels
-
-
-def _reason(problem: Exception) -> str:
-    text = getattr(problem, "strerror", None) or str(problem) or type(problem).__name__
-    return printable(text)[:160]

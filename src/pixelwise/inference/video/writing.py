@@ -17,7 +17,7 @@ from PIL import Image
 
 from pixelwise.core.errors import ImageError
 from pixelwise.core.files import open_file
-from pixelwise.core.terminal import printable
+from pixelwise.core.terminal import reason_of
 from pixelwise.core.types import RGBImage
 from pixelwise.inference.video.clock import Clock
 from pixelwise.inference.video.reading import CONTAINERS
@@ -95,8 +95,8 @@ def join_parts(file: BinaryIO, parts: Sequence[Path], original: Path | None, sho
     try:
         _join(file, parts, None)
     except (av.FFmpegError, ValueError) as problem:
-        reason = getattr(problem, "strerror", None) or problem
-        raise ImageError(f"{shown}: the overlaid video cannot be written: {printable(reason)}") from problem
+        reason = reason_of(problem)
+        raise ImageError(f"{shown}: the overlaid video cannot be written: {reason}") from problem
     return ["overlay without the sound, which MP4 does not hold"]
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from pixelwise.core.terminal import reason_of
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -64,7 +66,7 @@ def _expect(
         with torch.no_grad():
             maps = trunk(image)
     except Exception as problem:  # each family has its own kinds
-        reason = " ".join(str(problem).split())[:200]
+        reason = reason_of(problem)
         raise UnfitError(f"it does not take pictures of {size[0]} x {size[1]} pixels: {reason}") from problem
     more = 1 if layout.odd else 0
     expected = [

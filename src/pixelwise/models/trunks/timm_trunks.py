@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from pixelwise.core.errors import MissingExtraError, ModelError
+from pixelwise.core.terminal import reason_of
 from pixelwise.models.layers.layout import Layout, UnfitError, layout_of
 from pixelwise.models.surgery.input_channels import for_bands
 from pixelwise.models.weights.tensor_files import load_by_order, naming, packaged_weights, read_tensors
@@ -193,7 +194,7 @@ def _created(
         except Exception as problem:  # timm and its hub raise many kinds
             raise ModelError(
                 f'timm does not give "{name}" as feature maps of output stride {output_stride} with weights '
-                f'"{weights}": {" ".join(str(problem).split())[:300]}',
+                f'"{weights}": {reason_of(problem)}',
                 "use a convolutional timm model; weights of timm's hub need the network",
             ) from problem
         if getattr(trunk, "output_fmt", None) == Format.NHWC:

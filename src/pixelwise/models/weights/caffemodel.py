@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from pixelwise.core.errors import ModelError
 from pixelwise.core.files import regular_file
+from pixelwise.core.terminal import reason_of
 
 Blob = npt.NDArray[np.float32]
 
@@ -217,7 +218,7 @@ class _File:
                 f"{path} is a folder, expected a Caffe file", "name the .caffemodel itself"
             ) from None
         except OSError as problem:
-            raise ModelError(f"cannot read {path}: {problem.strerror or problem}") from problem
+            raise ModelError(f"cannot read {path}: {reason_of(problem)}") from problem
         self.whole = _Span(len(self._bytes))
         self._read = 0
 

@@ -14,6 +14,7 @@ from torch import nn
 
 from pixelwise.core.errors import ModelError
 from pixelwise.core.files import regular_file, sha256_of
+from pixelwise.core.terminal import reason_of
 
 NET = "pixelwise.net"
 """The note of a file that holds a net of the catalogue: JSON with name, number of classes and, of imported
@@ -70,7 +71,7 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
         raise ModelError(f"the weights {path} do not exist", "check their name and place") from None
     except OSError as problem:
         raise ModelError(
-            f"the weights {path} cannot be read: {problem.strerror or problem}",
+            f"the weights {path} cannot be read: {reason_of(problem)}",
             "name a .safetensors or .pth file",
         ) from None
     except Exception as problem:  # torch and safetensors raise many kinds, whose texts give unsafe advice

@@ -10,7 +10,7 @@ import torch
 from pixelwise import __version__
 from pixelwise.core.errors import TrainingError
 from pixelwise.core.pictures.bands import BandForm
-from pixelwise.core.terminal import note
+from pixelwise.core.terminal import note, reason_of
 from pixelwise.core.types import BANDS, IMAGE
 from pixelwise.crf.presets import PRESETS as CRF_PRESETS
 from pixelwise.data.spec import without_folders
@@ -207,7 +207,7 @@ def _try(net: SegmentationNet, recipe: Recipe, channels: int) -> None:
             with torch.no_grad(), torch.random.fork_rng(devices=[]):
                 trial(torch.zeros(images, channels, *size))
         except (RuntimeError, ValueError, AssertionError, IndexError, TypeError) as problem:
-            reason = " ".join(str(problem).split())[:300]
+            reason = reason_of(problem)
             raise TrainingError(
                 f"a net on {recipe.backbone} does not work on {'crops' if training else 'pictures'} of "
                 f"{size[0]} x {size[1]} pixels: {reason}",

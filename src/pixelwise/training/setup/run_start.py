@@ -15,6 +15,7 @@ from pixelwise.core.errors import TrainingError
 from pixelwise.core.files import expect_writable, make_folder
 from pixelwise.core.pictures.bands import BandForm
 from pixelwise.core.precision import plain
+from pixelwise.core.terminal import reason_of
 from pixelwise.core.types import BANDS
 from pixelwise.data import LabelledImages, open_dataset
 from pixelwise.data.checks.audit import audit
@@ -159,7 +160,7 @@ def occupied(run: Path) -> Iterator[None]:
         descriptor = os.open(run / "lock", os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK | os.O_NOFOLLOW, 0o666)
     except OSError as problem:
         raise TrainingError(
-            f"cannot open {run / 'lock'}: {problem.strerror or problem}",
+            f"cannot open {run / 'lock'}: {reason_of(problem)}",
             "move it away, or choose another --output",
         ) from None
     with os.fdopen(descriptor, "w") as file:
