@@ -388,7 +388,7 @@ def test_a_list_names_the_pictures_and_depth_is_for_models_that_see_it(
     assert [Path(json.loads(line)["path"]).name for line in done.stdout.splitlines()] == ["chelsea.png"]
     (tmp_path / "some.txt").write_text("chelsea\nunknown\n")
     wrong = invoke("segment photos --list some.txt")
-    assert wrong.exit_code == 1 and "lists 1 picture not among the inputs, unknown" in wrong.output
+    assert wrong.exit_code == 1 and "lists 1 picture not among the inputs, such as unknown" in wrong.output
     depth = invoke("segment photos --depth photos")
     assert depth.exit_code == 1 and "but no depth" in depth.output and "leave out --depth" in depth.output
 
