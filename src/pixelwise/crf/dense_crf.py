@@ -69,11 +69,11 @@ class DenseCRF:
     other. most_vertices: raise LatticeTooLarge, a MemoryError, if the lattices of all kernels together have
     more vertices. A noisy picture has several per pixel.
 
-    merge_labels: whether labels that are unlikely everywhere go on as one label after two or three
-    iterations, which is faster. This happens only where it narrows the rows of 8 numbers that the core
-    computes with, so never with fewer than 9 labels, only in the Potts model, and only with kernels that are
-    normalised "after" or "symmetric". Beliefs differ by less than 1e-4 on photos, and if the merged labels
-    become likely later, all is computed again with all labels. `labels_apart` tells how many are not merged.
+    merge_labels: whether labels that are unlikely everywhere are merged into one after two or three
+    iterations, which is faster. This happens only if it saves 8 numbers for each pixel, so never
+    with fewer than 9 labels; only in the Potts model; and only with kernels that are normalised "after" or
+    "symmetric". Beliefs differ by less than 1e-4 on photos. If merged labels become likely later, all
+    iterations are computed again with all labels. `labels_apart` tells how many are not merged.
     """
 
     def __init__(
@@ -132,7 +132,7 @@ class DenseCRF:
             self._weights, self._iterations = given, 0
 
     def step(self, iterations: int = 1, tolerance: float | None = None) -> None:
-        """Run this many more iterations, or fewer if beliefs stand still.
+        """Run this many more iterations, or fewer if the beliefs no longer change.
 
         tolerance: the iterations end as soon as one has changed no belief by more than this. That is known
         one iteration later. `iterations` tells how many there were.

@@ -45,7 +45,7 @@ def refine(
     right with probability `confidence`; `void` makes all classes equally likely. `classes` (default: the
     largest label + 1) is only for labels. Probabilities of a smaller grid (C, h, w), as nets give them, are
     interpolated. Volumes, (D, H, W), work too. preset: also by name, or a preset file. tolerance: end the
-    iterations earlier, once beliefs stand still; see DenseCRF.step.
+    iterations when beliefs change by less; see DenseCRF.step.
 
     Raises PresetError for an unknown preset, ValueError for arguments that do not fit together, and for input
     that would silently have no effect: an image of 0 to 1 or of 16 bits, or labels with no ids but 0 and
@@ -96,7 +96,7 @@ def refine_many(
 ) -> Generator[Q, None, None]:
     """Refine many pictures, each on one thread; yields what `refine` returns, in order.
 
-    That is faster than to refine them one by one on all threads, which wait for each other now and then. Both
+    This is faster than refining them one by one on all threads, which sometimes wait for each other. Both
     arguments may be generators: at most 2 * threads pictures and results are in memory. The other arguments
     are those of `refine`. Errors are those of `refine`, and name the picture by its index from 0; pictures
     before it have been yielded by then. Raises ValueError if there are more of one than of the other.

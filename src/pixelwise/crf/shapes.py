@@ -1,4 +1,4 @@
-"""Do the labels or probabilities of a picture have its shape? One message for all that do not, and advice."""
+"""Check that labels or probabilities have the shape of their picture, and advise if not."""
 
 Shape = tuple[int, ...]
 

@@ -27,7 +27,7 @@ def check(
     """As `pixelwise.check`, with the same result, on a Ray cluster, each machine of which sees the data under
     the same path.
 
-    workers, address: see `segment`. Raises ClusterError if the cluster cannot be reached or cannot go on.
+    workers, address: see `segment`. Raises ClusterError if the cluster cannot be reached or fails.
     """
     with cluster(address):
         surveyed = partial(_survey, workers_for(workers, 1))

@@ -38,7 +38,7 @@ def evaluate(
     same paths. The counts are the same; figures that are means of floats may differ in their last digits.
 
     workers, gpus_per_worker, address: see `segment`. Raises ClusterError if the cluster cannot be reached or
-    cannot go on.
+    fails.
     """
     return evaluating.evaluate(
         model,

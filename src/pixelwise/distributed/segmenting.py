@@ -46,23 +46,23 @@ def segment(
 ) -> SegmentedFolder:
     """Segment pictures on a Ray cluster, as `segment_folder` does on one machine, with the same results.
 
-    source: what segment_folder takes, but for videos and standard input; or a Parquet file or folder named
-    *.parquet, or a Ray data set, with columns `path`, which is unique, and `bytes`. Every machine of the
-    cluster must see paths, also those of the model and the output, under the same names.
+    source: what segment_folder takes, except for videos and standard input; or a Parquet file or folder named
+    *.parquet, or a Ray data set, with the columns `path`, which is unique, and `bytes`. Every machine of the
+    cluster must see the pictures, the model and the output under the same paths.
 
     output: a folder for the files of each picture. If its name ends in .parquet, it is a folder or URL for
     files of rows, one for each batch: path; message and hint, if the picture failed; height, width, areas,
     notes; and what the file of each kind in `save` would hold. What an earlier run finished is skipped,
     unless `overwrite`; files with rows of other pictures or another model are removed at the end.
 
-    batch_size: how many pictures a worker takes at a time; by default at most 64, or
-    16 where the CRF has workers of its own. workers: by default as many
-    as the cluster has room for now. options: as for `load`; threads is the number of processors of each
-    worker, by default 1. gpus_per_worker: for the net; then crf_workers others refine its scores with the
-    CRF. crf_workers: may be given without GPUs too. ids, cleaning, on_picture: see segment_folder. address:
-    "local" starts Ray here, others are ray.init's; by default the cluster that the program is connected to.
+    batch_size: how many pictures a worker takes at a time; by default at most 64, or 16 where the CRF has
+    workers of its own. workers: by default as many as the cluster has room for at the moment. options: as for
+    `load`; threads is the number of processors of each worker, by default 1. gpus_per_worker: for the net;
+    then `crf_workers` other workers refine its scores with the CRF. crf_workers: works without GPUs too. ids,
+    cleaning, on_picture: see segment_folder. address: "local" starts Ray here, others are ray.init's; by
+    default the cluster that the program is connected to.
 
-    Raises ClusterError if the cluster cannot be reached or cannot go on, and what segment_folder raises.
+    Raises ClusterError if the cluster cannot be reached or fails, and what segment_folder raises.
     """
     _expect_counts(batch_size=batch_size, workers=workers, crf_workers=crf_workers)
     options, gpus = placed(str(model), options, gpus_per_worker)

@@ -35,8 +35,9 @@ SUMMARY = {
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What `tally` and `details` counted, in the model's `classes`; `void` names the data set's classes that
-    were left out. `in_training`: how many of the images the model learnt from; None if it does not know.
+    """The counts of a split, `tally` and `details`, in the model's `classes`. `void` names the data set's
+    classes that became void. `in_training`: how many of the images the model learnt from; None if it does not
+    know.
     """
 
     classes: Classes

@@ -71,8 +71,8 @@ class Predictor:
         tiles_together: int = 1,
     ) -> None:
         """`identity` tells models of one name apart: results of another model, `refiner` or `views` are not
-        reused. `inputs`: what the net sees, default info.inputs. Where that is not the image alone, sources
-        are arrays (H, W, K) of these side by side, or files whose `partners` hold the rest, or files with
+        reused. `inputs`: what the net takes, default info.inputs. If that is not the image alone, sources are
+        arrays (H, W, K) of all inputs stacked, files whose `partners` hold the rest, or files with
         `info.bands`; then `views` is single and `refiner` None. `source`: the file or folder that the model
         came from, for messages. tiles: how large pictures are cut, see tiles.py; `tiles_together` of them are
         scored at a time.
@@ -118,10 +118,10 @@ class Predictor:
         return notebook.predictor_html(self.info, facts)
 
     def with_partners(self, folders: Mapping[str, Path]) -> "Predictor":
-        """The same model for files: what it sees besides the picture lies in these folders, by channel
-        ("depth", "hha"), in files called as the pictures are.
+        """The same model for files. Its other inputs are files with the names of the pictures, in these
+        folders by channel ("depth", "hha").
 
-        Raises ModelError if the model sees anything else than the image and these channels, DataError if one
+        Raises ModelError if the model takes other inputs than the image and these channels, DataError if one
         is not a folder.
         """
         needed = [name for name in self.inputs if name not in (IMAGE, BANDS)]
@@ -141,7 +141,7 @@ class Predictor:
         return made
 
     def with_refiner(self, refiner: Refiner) -> "Predictor":
-        """The same model, whose results are refined. Raises ModelError unless it sees the image alone."""
+        """The same model, whose results are refined. Raises ModelError unless it takes the image alone."""
         self._expect_photos_alone()
         made = copy(self)
         made.refiner, made.identity = refiner, f"{self.identity} {refiner.identity}"
@@ -315,7 +315,7 @@ class Predictor:
         """Segment a video file, the URL of one, or a camera such as "camera:0": yields (time in seconds,
         result), in order.
 
-        every: one frame of so many. smooth: "mean", a running mean of probabilities, or "crf", the dense CRF
+        every: take every Nth frame. smooth: "mean", a running mean of probabilities, or "crf", the dense CRF
         over space and time, with the predictor's preset. Frames are upright. `workers` as in `batch`. Raises
         ImageError if the video cannot be read, or if PyAV is missing.
         """

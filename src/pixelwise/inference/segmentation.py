@@ -148,8 +148,9 @@ class Segmentation:
     def cleaned(self, cleaning: Cleaning) -> "Segmentation":
         """The same result with cleaned labels: chosen classes, the largest region, holes, small regions.
 
-        What has been cleaned stays so: the cleanings are joined, and done in the order of Cleaning's fields.
-        Probabilities stay. The confidence of a class is that of its pixels which the cleaning did not change.
+        An earlier cleaning still applies: both are joined, and done in the order of Cleaning's fields.
+        Probabilities do not change. The confidence of a class is that of its pixels that the cleaning did not
+        change.
         """
         result = self._changed(self.scores, self.image, self.is_refined, self.cleaning.joined(cleaning))
         result.scored_size = self.scored_size
@@ -158,7 +159,7 @@ class Segmentation:
     def rescored(self, scores: Scores, refined: bool = False) -> "Segmentation":
         """The same picture with other scores (C, h, w), such as those smoothed over a video's frames.
 
-        refined: whether a CRF has given them.
+        refined: whether they come from a CRF.
         """
         image = drawing.resized(self.image, (scores.shape[1], scores.shape[2]))
         return self._changed(scores, image, refined or self.is_refined, self.cleaning)
@@ -278,8 +279,9 @@ class Segmentation:
         return Segmentation(self.scores, self.drawn_size, self.classes, self.image, cleaning=self.cleaning)
 
     def confidence_map(self) -> Image.Image:
-        """How sure the net is of each pixel's label, in colours: dark violet at 0 % over green to yellow at
-        100 %, as a scale below says unless the style has no legend. Pixels that cleaning has changed are 0 %.
+        """How sure the net is of each pixel's label, in colours: from dark violet at 0 % over green to yellow
+        at 100 %, with a scale below unless the style has no legend. Pixels that cleaning has changed have 0
+        %.
         """
         shown = self if self.drawn_size == self.size else self._small()
         picture = Image.fromarray(coloured(shown.confidence(), 0, 1))
@@ -313,9 +315,9 @@ class Segmentation:
         """The connected regions of all classes but the background: polygons with holes, area, box, centroid
         and confidence of each, by class, then from left to right.
 
-        tolerance: by how many pixels the outlines may move, so that they have fewer corners. Of pictures
-        beyond FULL_SIZE_PIXELS the confidence is that of a smaller copy. Raises ValueError for a negative
-        tolerance, ImageError for labels with millions of corners.
+        tolerance: how far the outlines may move, in pixels, to have fewer corners. For pictures beyond
+        FULL_SIZE_PIXELS the confidence is that of a smaller copy. Raises ValueError for a negative tolerance,
+        ImageError for labels with millions of corners.
         """
         chosen = Saving(tolerance)
         found = (region for region in self.all_regions if region.id != self.file_classes.background)

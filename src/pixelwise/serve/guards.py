@@ -1,4 +1,4 @@
-"""What every request passes: counting, response headers, the API key, and limits on the body."""
+"""The middleware of every request: counting, response headers, the API key, and limits on the body."""
 
 import asyncio
 import hmac

@@ -1,4 +1,4 @@
-"""What a run calls while it goes, for trackers of experiments."""
+"""The functions that a run calls at steps and evaluations, for experiment trackers."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -89,10 +89,10 @@ def search_crf(
 
     model: what `load` takes. data: KIND:PATH. classes: a selection such as "background,animal=cat+dog". ids:
     a text file that lists the images. images: how many of them, evenly spaced, or with a `seed` at random.
-    ranges: of the first round, see crf.parameter_search. Scores and trials are kept in OUTPUT.search, and the
-    same call continues there. on_image is called with the number of images scored, on_trial with all trials
-    so far. Raises ValueError for another ending than .json, PresetError if a file is there already, unless
-    `overwrite`; else what `load` and `evaluate` raise.
+    ranges: of the first round, see crf.parameter_search. Scores and trials are kept in OUTPUT.search, so the
+    same call continues from there. on_image is called with the number of images scored, on_trial with all
+    trials so far. Raises ValueError for another ending than .json, PresetError if a file is there already,
+    unless `overwrite`; else what `load` and `evaluate` raise.
     """
     begun = prepare_search(
         model,

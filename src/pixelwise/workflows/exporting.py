@@ -36,13 +36,14 @@ if TYPE_CHECKING:
 class Exported:
     """A model file.
 
-    precision: what the file computes in; that of a model file which was of float16 or int8 stays.
-    deviation: of its scores from the net's, relative to their spread; None for int8, which `changed` judges,
-    and for a model file that was not of float32. steps of `planned` is how long the net had learnt; None for
-    nets that are not from a run. is_best: it is the best net by the held-out pictures and not the last.
-    bytes: the size of all files. pictures: how many it was calibrated on; changed: the share of their pixels
-    that have another label than in float32. mean_iou: in float32 and in the file's precision, on `images` of
-    the data that was given, of which the model learnt from `in_training`, None if that is not known.
+    precision: what the file computes in. A copy of a float16 or int8 file keeps its precision. deviation: of
+    the scores from the net's, relative to their spread; None for int8, which `changed` describes, and for
+    copies of files that are not float32. steps, planned: the training steps of the net, done and planned;
+    None for nets that are not from a run. is_best: whether it is the best net by the held-out pictures, not
+    the last one. bytes: the size of all files. pictures: how many it was calibrated on. changed: the share of
+    their pixels whose label differs from that in float32. mean_iou: in float32 and in the file's precision,
+    on the `images` of the given data. in_training: how many of these the model learnt from, None if that is
+    not known.
     """
 
     path: Path
@@ -76,20 +77,20 @@ def export(
     """Write a model for deployment: the best net of a run folder, a net (.safetensors), a bundled model or a
     model file (.onnx).
 
-    name: what the model calls itself, default its recipe. long_side: score pictures at most this long, in
-    pixels, default the recipe's. head: which head of a run that has several. A net that sees depth or HHA
-    becomes a file with an input for each; a CRF layer travels as the model's own CRF. The file takes pictures
-    of any size and is compared with the net on several odd sizes before it gets its name.
+    name: of the model, default its recipe's. long_side: score pictures at most this long, in pixels, default
+    the recipe's. head: which head of a run that has several. A net that takes depth or HHA becomes a file
+    with one input for each; a CRF layer becomes the model's own CRF. The file takes pictures of any size and
+    is compared with the net on several odd sizes before it gets its name.
 
     format: "onnx", "openvino" (NAME.xml and NAME.bin) or "torchscript", default by the ending of `output`;
-    `load` takes all of them. precision: "float32"; "float16", weights, in ONNX files arithmetic too; or
-    "int8", weights and activations; torchscript is float32 alone. int8 needs `calibration`: a folder of
-    pictures, KIND:PATH, whose training pictures are taken, or files and arrays; of these 48 at most. data,
-    split: labelled pictures on which the mean IoU of float32 and of the file is measured.
+    `load` takes all of them. precision: "float32"; "float16" (the weights; in ONNX files the arithmetic too);
+    or "int8" (weights and activations). torchscript files are always float32. calibration: needed for int8; a
+    folder of pictures, KIND:PATH for its training pictures, or files and arrays. At most 48 are used. data,
+    split: labelled pictures to measure the mean IoU of float32 and of the file on.
 
-    Raises ValueError for a format, precision or ending that does not fit, and for a head of anything but a
-    run; ModelError for a model that cannot be converted, such as one of int8 to float16, or whose own file
-    would be overwritten; DataError if there are no pictures to calibrate on.
+    Raises ValueError for a format, precision or ending that does not fit, and for a head of a model that is
+    not a run; ModelError for a model that cannot be converted, such as an int8 file to float16, or whose own
+    file would be overwritten; DataError if there are no pictures to calibrate on.
     """
     form, place = chosen_format(None if output is None else Path(output), format, precision)
     if (precision == "int8") != (calibration is not None):
@@ -317,11 +318,11 @@ def wrap(
     """Make a model file from an ONNX net that was trained elsewhere, for any function that takes a model.
 
     The net has one input, float (N, 3, H, W) or uint8 (N, H, W, 3), of any size or a fixed one, and returns
-    scores (N, C, h, w) of any stride, in the order of `classes`. name: what the model calls itself, default
-    the file's name. mean, std, input_range, for float inputs, and multiple: see `load`. Pictures are scored
-    at a long side of at most `long_side`. bands: for a net of other channels, see `load`. The file is tested
-    before it gets its name. Raises ValueError for another ending than .onnx and for settings that cannot be,
-    ModelError for a net with another interface, or if `output` is the net's own file.
+    scores (N, C, h, w) of any stride, in the order of `classes`. name: of the model, default the file's name.
+    mean, std, input_range (for float inputs), multiple: see `load`. long_side: score pictures at most this
+    long, in pixels. bands: for a net with other channels than RGB, see `load`. The file is tested before it
+    gets its name. Raises ValueError for another ending than .onnx and for impossible settings, ModelError for
+    a net with another interface, or if `output` is the net's own file.
     """
     from pixelwise.exporting.wrap import wrap_onnx
 

@@ -77,9 +77,9 @@ def import_caffe(
 ) -> CaffeImport:
     """Convert a .caffemodel to a .safetensors file; Caffe is not needed.
 
-    net: which of the papers' nets, default the one that the file fills. classes: a text file of names, one
-    per line; default VOC's for 21 classes, else numbers. mean: what the net subtracts per channel, blue,
-    green, red, or the path of a .binaryproto; default VOC's. sha256: refuse a file with another digest.
+    net: which of the papers' nets, default the one that the file fills completely. classes: a text file of
+    names, one per line; default VOC's for 21 classes, else numbers. mean: what the net subtracts per channel,
+    blue, green, red, or the path of a .binaryproto; default VOC's. sha256: refuse a file with another digest.
     partial: write the file even if some weights are missing. Layers are matched by name, every shape is
     checked, and the first layer is turned from BGR to RGB. Raises ModelError for a file that cannot be read
     or does not fit.

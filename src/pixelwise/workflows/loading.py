@@ -61,8 +61,9 @@ def load(
     probabilities that add up to 1, as a tensor, an output with `.logits`, or a dict with "out". It keeps its
     mode, training or evaluation, and scores in evaluation mode. After further training load it again: folders
     recognise a model by the weights that it had then.
-    bands: what a net of other channels takes, such as "4xuint16"; then `input_range` stands for 0 to 255, 0
-    to 65535 or 0 to 1 by the type, and pictures are files or arrays (H, W, 4) with all these bands.
+    bands: the input of a net with other channels than RGB, such as "4xuint16". Pictures are then files or
+    arrays (H, W, 4) with all these bands, and `input_range` is what 0 to 255, 0 to 65535 or 0 to 1, by the
+    type, is scaled to.
 
     threads: number of threads per picture, default all processors; nets and run folders use torch's. crf:
     refine results with a dense CRF with this preset, a name or a file. views: test-time augmentation, scales
@@ -74,13 +75,13 @@ def load(
     most 0.3 points of mean IoU and the processor has instructions for it (VNNI, or ARM's dot product), and
     float32 otherwise.
 
-    long_side: pictures are scored at a long side of at most so many pixels; default the model's own, and 512
-    for a torch module. tiles: score pictures whose longer side exceeds this number of pixels in tiles of this
-    side, which overlap, and blend their probabilities; "auto": score pictures that are more than four times
-    as long as the model's long side in tiles of twice that long side; None: never. device: "cpu", "cuda",
+    long_side: score pictures at most this long, in pixels; default the model's own, and 512 for a torch
+    module. tiles: score pictures whose longer side exceeds this number of pixels in overlapping tiles of this
+    side, and blend the probabilities. With "auto", pictures that are more than four times as long as the
+    model's long side are scored in tiles of twice that long side; None: never. device: "cpu", "cuda",
     "cuda:1", "mps" (Apple) or "xpu" (Intel); "auto" takes CUDA if the engine can use it, else the processor;
-    a torch module stays where it is. allow_private_urls: whether the
-    predictor fetches pictures from this machine and its private network too, and reads file:// URLs.
+    a torch module stays on its device. allow_private_urls: also fetch pictures from this machine and its
+    private network, and read file:// URLs.
 
     Raises ModelError if there is no such model, its file is damaged, or it does not run with these
     arguments; PresetError for an unknown preset; TrainingError for a damaged run folder.

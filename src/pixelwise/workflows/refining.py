@@ -120,14 +120,15 @@ def refine_folder(
 ) -> SegmentedFolder:
     """Refine labels or probabilities of all pictures of a folder and its subfolders.
 
-    given: a folder with a file for each picture, called as it is: NAME.png, NAME.npy, NAME.npz, NAME_mask.png
-    or NAME_probabilities.npz. save: any of "mask", which keeps the ids and the palette of given labels,
-    or another kind that gives a file for each picture; files are called as `segment_folder` calls them.
-    Pictures that an earlier run finished are skipped, unless `overwrite`. A picture without a file, or with
-    one that cannot be read or does not fit, becomes an outcome with a `problem`; the others go on. on_picture
-    is called with the number of pictures done, their total and the outcome. Raises ValueError for another
-    kind in `save`, ImageError if `output` cannot be written into or a result would overwrite a given file,
-    DataError unless `photos` and `given` are folders, PresetError for an unknown preset.
+    given: a folder with a file for each picture, of the same name: NAME.png, NAME.npy, NAME.npz,
+    NAME_mask.png or NAME_probabilities.npz. save: any of "mask", which keeps the ids and the palette of given
+    labels, or another kind that gives a file for each picture; files have the names that `segment_folder`
+    gives them. Pictures that an earlier run finished are skipped, unless `overwrite`. A picture without a
+    file, or with one that cannot be read or does not fit, becomes an outcome with a `problem`; the others are
+    refined. on_picture is called with the number of pictures done, their total and the outcome. Raises
+    ValueError for another kind in `save`, ImageError if `output` cannot be written into or a result would
+    overwrite a given file, DataError unless `photos` and `given` are folders, PresetError for an unknown
+    preset.
     """
     expect_kinds(save, of_pictures=True)
     folder, place = Path(photos), Path(output)
@@ -190,9 +191,9 @@ def refine_video(
 
     frames, labels: folders whose files have the same names, or NAME_mask.png as labels; frames follow each
     other by name. frames_apart: how far the CRF looks in time, a standard deviation in frames. on_frames is
-    called with the number of frames that are done. A run that was interrupted goes on after the frames that
-    are finished. Raises DataError for clips that cannot be read, ImageError if `output` is there already and
-    not of such a run, unless `overwrite`, or cannot be written into.
+    called with the number of frames that are done. An interrupted run continues after its finished frames.
+    Raises DataError for clips that cannot be read, ImageError if `output` is there already and not of such a
+    run, unless `overwrite`, or cannot be written into.
     """
     chosen = load_preset(preset)
     clip, place = open_clip(Path(frames), Path(labels)), Path(output)

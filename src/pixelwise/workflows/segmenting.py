@@ -85,11 +85,11 @@ def segment_folder(
     has its own. save: any of the kinds of `Segmentation.save`; "coco", "cvat" and "csv" give one file for all
     pictures, "labelme" and "yolo" a list of the classes besides. Pictures that an earlier run finished are
     skipped, unless `overwrite`, and files that a person has changed since are kept. A picture that cannot be
-    segmented becomes an outcome with a `problem`; the others go on. ids: a text file that lists the pictures
-    to segment, one per line, by their names without ending or their paths below the input folder. depth, hha:
-    for models that see them, folders of files called as the pictures are. cleaning: what is done to the
-    labels, such as removing small regions. style: how overlays and cutouts are drawn. tolerance: by how many
-    pixels outlines may move, so that they have fewer corners. submission: an archive (.tgz) of all masks to
+    segmented becomes an outcome with a `problem`; the others are segmented. ids: a text file that lists the
+    pictures to segment, one per line, by their names without ending or their paths below the input folder.
+    depth, hha: for models that take them, folders of files with the names of the pictures. cleaning: changes
+    of the labels, such as removing small regions. style: how overlays and cutouts are drawn. tolerance: how
+    far outlines may move, in pixels, to have fewer corners. submission: an archive (.tgz) of all masks to
     write, in the form of PASCAL VOC's server or of CamVid. frames: "all" segments every frame of an animation
     and every page of a TIFF file, as NAME_page0001 and so on; "first" notes that there are more.
 
@@ -97,14 +97,13 @@ def segment_folder(
     folder NAME_frames. every, smooth: see `Predictor.video`. on_frame is called with the number of frames of
     a video that are done and their total, None if that is not known.
 
-    URLs are http(s) ones of pictures and videos, and those of files and folders that fsspec knows, as s3://;
-    `output` is a local folder. "-" is a picture on standard input.
+    URLs may be http(s) URLs of pictures and videos, or URLs of files and folders that fsspec knows, such as
+    s3://. `output` is a local folder. "-" is a picture on standard input.
 
     on_picture is called with the number of pictures done, their total and the outcome. Raises ValueError for
     another kind in `save`, and for options beside a predictor; ImageError if `output` cannot be written into,
-    or if a submission is to be written and
-    a picture failed or a file is a video; ModelError as `load` does, and for cutouts and
-    cleaning that need a class which the model does not have.
+    or if a submission was asked for and a picture failed or a file is a video; ModelError as `load` does, and
+    for cutouts and cleaning that need a class that the model lacks.
     """
     expect_kinds(save)
     if frames not in FRAMES:

@@ -83,14 +83,13 @@ def train(
     """Train by a recipe, after an audit of all labels. The run folder is `output`, default runs/RECIPE.
 
     recipe: a name or a recipe. data: KIND:PATH, a data set, or a sequence of (image, labels) arrays with
-    `class_names`; default: the recipe's. val_data: to judge by, default the val split of a KIND:PATH; needed
-    with data sets and arrays. resume: go on from the run's last checkpoint, with the recipe and settings that
-    it was started with; more `steps` make it longer. on_step is called as on_step(step, loss, rate) after
+    `class_names`; default: the recipe's. val_data: to evaluate on, default the val split of a KIND:PATH;
+    needed with data sets and arrays. resume: continue from the run's last checkpoint, with the recipe and
+    settings of its start; more `steps` make it longer. on_step is called as on_step(step, loss, rate) after
     each step, on_evaluation as on_evaluation(step, figures) after each evaluation; a checkpoint is saved
-    before an exception that they raise ends the run. settings: fields of the recipe, as steps=400, or
-    epochs=20.
-    Raises TrainingError for settings that cannot work and runs that cannot start, DataError for faults of
-    images and labels.
+    before an exception that they raise ends the run. settings: fields of the recipe, such as steps=400, or
+    epochs=20. Raises TrainingError for settings that cannot work and runs that cannot start, DataError for
+    faults of images and labels.
     """
     given = {**settings, **{k: v for k, v in (("data", data), ("val_data", val_data)) if isinstance(v, str)}}
     if data is not None and not isinstance(data, str):

@@ -1,4 +1,4 @@
-"""Check one sample: are all files there, do the labels fit, are all ids known?"""
+"""Check one sample: all files are there, labels have the picture's size, all ids are known."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Segment what is more than a photo: bands, or a photo with depth or HHA beside it."""
+"""Segment other inputs than photos: bands, or a photo with depth or HHA."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

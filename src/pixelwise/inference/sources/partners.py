@@ -1,4 +1,4 @@
-"""Depth and HHA of pictures, from folders whose files are called as the pictures are."""
+"""Depth and HHA of pictures, from folders whose files have the names of the pictures."""
 
 import hashlib
 import os

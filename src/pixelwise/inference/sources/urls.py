@@ -1,4 +1,4 @@
-"""Fetch pictures and videos from http(s) URLs that nobody vouches for.
+"""Fetch pictures and videos from untrusted http(s) URLs.
 
 A URL may name a service of the own network, or redirect to one (server-side request forgery). So the address
 of every host is looked up once and checked, and the connection goes to that very address: a name that changes

@@ -1,4 +1,4 @@
-"""Times that go on where those of a file jump back, as they do in recordings that were joined."""
+"""Correct the times of frames where those of a file jump back, as in joined recordings."""
 
 from fractions import Fraction
 

@@ -1,4 +1,4 @@
-"""Segment the frames of a video: every so many, in threads, smoothed over time, in order."""
+"""Segment every Nth frame of a video, in threads and in order, and smooth the results over time."""
 
 from collections.abc import Callable, Generator, Iterator
 from functools import partial
