@@ -39,6 +39,14 @@ def test_areas_are_shares_sorted_by_size() -> None:
     assert repr(result) == "<Segmentation 2x5: green 80%, red 20%>"
 
 
+def test_a_class_of_few_pixels_is_not_printed_as_nothing() -> None:
+    assert [Area(1, "x", share, 1.0).per_cent for share in (0.541, 0.0006, 0.0004)] == [
+        "54.1%",
+        "0.1%",
+        "<0.1%",
+    ]
+
+
 def test_a_net_that_is_sure_of_all_pixels_is_not_uncertain_whatever_rounding_does() -> None:
     areas = [Area(id_, "x", 1 / 10, 1.0) for id_ in range(5)] + [Area(5, "y", 0.5000000000000002, 1.0)]
     assert sum(area.area for area in areas) > 1

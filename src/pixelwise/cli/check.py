@@ -51,4 +51,4 @@ def check(
     if page is not None:
         found.write_page(page)
     if faults := found.faults:
-        raise DataError(f"{data} has {faults} fault{'s' * (faults > 1)}", "repair the files named above")
+        raise DataError(f"{data} has {faults} fault{'s' * (faults > 1)}", "correct the faults named above")

@@ -234,7 +234,7 @@ def _shown(path: "Path | str") -> str:
 
 
 def _print_table(outcome: "Outcome") -> None:
-    rows = [(f"  {e.name}", f"{e.area:.1%}", f"{e.confidence:.1%}") for e in outcome.areas]
+    rows = [(f"  {e.name}", e.per_cent, f"{e.confidence:.1%}") for e in outcome.areas]
     say(_heading(outcome))
     tables.show(("  class", "area", "confidence"), rows, texts=("  class",))
     for path in dict.fromkeys(outcome.outputs.values()):
@@ -243,5 +243,5 @@ def _print_table(outcome: "Outcome") -> None:
 
 
 def _print_line(outcome: "Outcome") -> None:
-    classes = ", ".join(f"{entry.name} {entry.area:.1%} ({entry.confidence:.0%})" for entry in outcome.areas)
+    classes = ", ".join(f"{entry.name} {entry.per_cent} ({entry.confidence:.0%})" for entry in outcome.areas)
     say(f"{_heading(outcome)}  {classes}")

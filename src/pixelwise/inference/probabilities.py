@@ -20,6 +20,8 @@ _PIXELS_OF_ONE_THREAD = 2_000_000  # others score further pictures meanwhile
 NOTHING_FOUND = "nothing found: everything is background"
 """What is said about such a picture."""
 
+_SMALLEST_SHOWN = 0.0005  # smaller shares would be printed as 0.0%
+
 
 @dataclass(frozen=True)
 class Area:
@@ -33,6 +35,11 @@ class Area:
     name: str
     area: float
     confidence: float
+
+    @property
+    def per_cent(self) -> str:
+        """The area for people: 54.1%, or <0.1% of what is there but small."""
+        return f"{self.area:.1%}" if self.area >= _SMALLEST_SHOWN else "<0.1%"
 
 
 def nothing_found(areas: Sequence[Area], classes: Classes) -> bool:

@@ -156,6 +156,13 @@ def test_confidence_is_dark_violet_at_none_and_yellow_at_full() -> None:
     assert pixel(red_alone.confidence_map(), 200, 500) == [68, 1, 84], "changed by cleaning"
 
 
+def test_small_pictures_are_enlarged_if_there_is_something_to_read_below_them() -> None:
+    result = halves((6, 8))
+    assert result.confidence_map().width == result.overlay().width == 320
+    result.style = Style(legend=False)
+    assert result.confidence_map().size == result.overlay().size == (8, 6)
+
+
 def test_uncertainty_is_one_minus_the_mean_confidence() -> None:
     scores = np.zeros((4, 1, 2))
     scores[0, 0, 0] = 100  # one pixel is sure, the other is not: 1/4 for each class

@@ -9,10 +9,8 @@ from PIL import Image, ImageEnhance, ImageFilter
 from pixelwise.core.classes import Classes
 from pixelwise.core.pictures.label_pictures import borders, mask
 from pixelwise.core.types import Labels, RGBImage
-from pixelwise.inference.results.legend import PANEL, Entry, with_legend
+from pixelwise.inference.results.legend import PANEL, Entry, enlargement, with_legend
 from pixelwise.inference.results.tints import tints
-
-_SMALLEST_OVERLAY = 320  # smaller pictures are enlarged, so that the legend below them can be read
 
 
 def resized(photo: RGBImage, size: tuple[int, int]) -> RGBImage:
@@ -32,8 +30,7 @@ def overlay(
 ) -> Image.Image:
     """Tint classes in their `tints`, grey the background, outline regions; a legend if it has `entries`."""
     picture = Image.fromarray(photo)
-    if entries and max(picture.size) < _SMALLEST_OVERLAY:
-        factor = -(-_SMALLEST_OVERLAY // max(picture.size))
+    if entries and (factor := enlargement(picture)) > 1:
         picture = picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.BICUBIC)
         labels = labels.repeat(factor, 0).repeat(factor, 1)
 

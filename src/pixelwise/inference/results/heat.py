@@ -7,7 +7,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from pixelwise.core.types import RGBImage
-from pixelwise.inference.results.legend import PANEL, TEXT, letters
+from pixelwise.inference.results.legend import PANEL, TEXT, enlargement, letters
 
 _RAMP = np.array([(68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37)], np.float64)
 """Colours of the map viridis at 0, 1/4, 1/2, 3/4 and 1."""
@@ -24,7 +24,9 @@ def coloured(plane: npt.NDArray[Any], low: float, high: float) -> RGBImage:
 
 
 def with_scale(picture: Image.Image, title: str) -> Image.Image:
-    """The picture above a bar of the colours from 0 to 100 %."""
+    """The picture, enlarged if it is small, above a bar of the colours from 0 to 100 %."""
+    factor = enlargement(picture)
+    picture = picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST)
     size = letters(picture)
     font, pad = ImageFont.load_default(size), round(size * 0.7)
     words, ends = f"{title}  0 %", "100 %"

@@ -17,6 +17,7 @@ _FAINT: RGB = (110, 110, 114)
 _LONGEST_NAME = 60  # characters; a legend grows as wide as its longest name
 _SMALLEST_SHARE = 0.0005
 _LARGEST_LETTERS = 80  # pixels
+_SMALLEST_PICTURE = 320  # pixels; smaller pictures are enlarged, so that what is below them can be read
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,11 @@ def with_legend(picture: Image.Image, entries: Sequence[Entry]) -> Image.Image:
     whole.paste(picture, ((total - picture.width) // 2, 0))
     whole.paste(panel, (0, picture.height))
     return whole
+
+
+def enlargement(picture: Image.Image) -> int:
+    """How many times larger a picture is drawn if there is something to read below it."""
+    return -(-_SMALLEST_PICTURE // max(picture.size))
 
 
 def letters(picture: Image.Image) -> int:

@@ -38,7 +38,7 @@ def result_html(overlay: Image.Image, areas: Sequence[Area], classes: Classes, n
     source = base64.b64encode(small_png(overlay)).decode()
     colours = tints(classes)
     rows = [
-        [_swatch(colours[area.id]) + _text(area.name), f"{area.area:.1%}", f"{area.confidence:.1%}"]
+        [_swatch(colours[area.id]) + _text(area.name), area.per_cent, f"{area.confidence:.1%}"]
         for area in areas
     ]
     table = _table(["class", "area", "confidence"], rows)
@@ -77,7 +77,7 @@ def plotted(overlay: Image.Image, areas: Sequence[Area], classes: Classes, axes:
     below = {"loc": "upper center", "bbox_to_anchor": (0.5, 0), "ncols": 3, "frameon": False}
     legend = place.legend(shown, [str(area.id) for area in areas], **below)
     for text, area in zip(legend.get_texts(), areas, strict=True):  # a label is left out if it starts with _
-        text.set(parse_math=False, text=f"{printable(area.name)} {area.area:.1%}")
+        text.set(parse_math=False, text=f"{printable(area.name)} {area.per_cent}")
     found: Axes = place
     return found
 
