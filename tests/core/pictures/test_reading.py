@@ -263,3 +263,17 @@ def test_warnings_and_limit_of_pillow_are_restored_after_the_last_thread() -> No
     thread.join()
     restored = Image.MAX_IMAGE_PIXELS, warnings.filters
     assert restored == (limit, filters)
+
+
+@pytest.mark.parametrize(("brightest", "is_dim"), [(4095, True), (16000, True), (30000, False)])
+def test_pictures_whose_16_bits_are_not_used_are_noted_as_nearly_black(
+    tmp_path: Path, brightest: int, is_dim: bool
+) -> None:
+    ramp = np.linspace(0, brightest, 70).astype(np.uint16).reshape(7, 10)
+    for ending in ("png", "tif"):
+        photo = read_photo(saved(Image.fromarray(ramp), tmp_path / f"ramp.{ending}"), 64)
+        assert photo.notes == ("nearly black; 12 bits stored in 16 must be scaled up first",) * is_dim
+
+
+def test_a_black_picture_is_meant_to_be_black(tmp_path: Path) -> None:
+    assert read_photo(saved(Image.new("L", (9, 9)), tmp_path / "black.png"), 64).notes == ()

@@ -46,6 +46,11 @@ of bands take (H, W, K).
 FIRST_FRAME = "only the first frame"
 """The note on a file that holds several pictures."""
 
+DIM = 64
+"""Of 255: pictures below it are nearly black. 12 bits in 16 reach 15, photos taken at night more."""
+
+_NEARLY_BLACK = "nearly black; 12 bits stored in 16 must be scaled up first"
+
 _STRIP_PIXELS = 4_000_000
 
 TURNS = {  # by EXIF orientation
@@ -188,6 +193,8 @@ def _read_file(
         with PICTURES.reserve(plan.bytes):
             notes += decode(image, shown)
             pixels = _converted(image, plan, shown)
+            if long_side is not None and pixels.min() < pixels.max() < DIM:
+                notes.append(_NEARLY_BLACK)
             turn = turn_of(image)
             if not isinstance(source, Page):
                 image.close()  # free the memory before the reservation ends

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pixelwise.core.errors import DataError
+from pixelwise.core.pictures.reading import DIM
 from pixelwise.core.threads import in_order, thread_count
 from pixelwise.core.types import VOID
 from pixelwise.data.checks.label_palettes import PaletteReview
@@ -18,7 +19,6 @@ from pixelwise.data.sample_files import ImageFile
 
 SIDES = "sides"
 """The kind of a warning that matters only where pictures are mirrored."""
-_DIM = 64  # of 255; 12 bits in 16 reach 15, photos taken at night reach more
 
 
 @dataclass
@@ -130,7 +130,7 @@ def audit(
         report.errors += found.errors
         if found.values is not None:
             report.values = _joined(report.values, found.values)
-            dim += [index] if found.values[0] < found.values[1] < _DIM else []
+            dim += [index] if found.values[0] < found.values[1] < DIM else []
         report.warnings += found.warnings
         palettes.add(index, found.palette)
         for name, counts in found.counts.items():
@@ -185,7 +185,7 @@ def _dim(places: list[int], dataset: LabelledImages) -> list[Finding]:
     example = dataset.entries[places[0]].id
     message = (
         f"{len(places)} of {len(dataset)} images, such as {example}, are nearly black: no value reaches "
-        f"{_DIM} of 255. 16 bits are scaled from 0..65535: if only 10 or 12 of them are used, scale the "
+        f"{DIM} of 255. 16 bits are scaled from 0..65535: if only 10 or 12 of them are used, scale the "
         "values up first"
     )
     return [Finding("dim", message, tuple(places))]
