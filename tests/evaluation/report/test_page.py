@@ -195,3 +195,22 @@ def test_long_names_of_classes_hide_no_figures(
     probed.write_text(html.replace("</body>", f"{probe}</body>"))
     dom = browser("--window-size=1280,1600", "--dump-dom", probed.as_uri())
     assert re.findall("<title>(.*?)</title>", dom)[0] == "0"
+
+
+@pytest.mark.slow
+def test_names_stay_in_view_where_a_table_is_moved_sideways(
+    written: Path, browser: Browser, tmp_path: Path
+) -> None:
+    probe = """<script>addEventListener("load", () => {
+      const left = element => element.getBoundingClientRect().left;
+      const parts = [...document.querySelectorAll(".scroll")].filter(part => part.scrollWidth > 600);
+      for (const part of parts) part.scrollLeft = 50;
+      const moved = parts.map(part => [part.scrollLeft, left(part.querySelector("td, th")) - left(part)]);
+      document.title = JSON.stringify(moved);
+    })</script>"""
+    probed = tmp_path / "probed.html"
+    probed.write_text(written.read_text().replace("</body>", f"{probe}</body>"))
+    dom = browser("--window-size=500,1600", "--dump-dom", probed.as_uri())
+    moved = json.loads(re.findall("<title>(.*?)</title>", dom)[0])
+    assert len(moved) > 0
+    assert moved == [[50, 0]] * len(moved)
