@@ -11,7 +11,7 @@ import pytest
 from pixelwise.cli import tables
 from pixelwise.cli.messages import report
 from pixelwise.core.errors import DataError, PixelwiseError
-from pixelwise.core.terminal import counted, note, printable, reason_of, say, say_json
+from pixelwise.core.terminal import counted, note, printable, reason_of, say, say_json, say_text
 
 HOSTILE = "a\x1b[31mb\rc\nd\0e\x07f\x7fg\x9bh\u2028i\u202ej\udcffk"
 SHOWN = r"a\x1b[31mb\rc\nd\x00e\x07f\x7fg\x9bh\u2028i\u202ej\udcffk"
@@ -32,6 +32,21 @@ def test_lines_tables_and_errors_are_escaped(capsys: pytest.CaptureFixture[str])
     assert said.out.splitlines() == [SHOWN, "class", SHOWN]
     assert said.err.splitlines()[:3] == [SHOWN, f"error: {SHOWN}", f"hint:  {SHOWN}"]
     assert not {c for c in said.out + said.err if c != "\n" and not c.isprintable()}
+
+
+def test_sentences_are_folded_between_words_on_terminals_only(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "a frequency-weighted figure " * 9
+    say_text(text.strip())
+    assert capsys.readouterr().out == f"{text.strip()}\n"
+    monkeypatch.setattr("pixelwise.core.terminal.on_screen", lambda _: True)
+    monkeypatch.setenv("COLUMNS", "50")
+    say_text(text, "the end")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == "the end"
+    assert " ".join(lines[:-1]) == text.strip()
+    assert 22 < max(map(len, lines)) <= 50
 
 
 def test_a_row_of_a_table_is_one_line_without_blanks_at_its_end(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from pixelwise.cli import tables
-from pixelwise.core.terminal import counted, say
+from pixelwise.core.terminal import counted, say, say_text
 
 
 def show(result: dict[str, Any]) -> None:
@@ -18,11 +18,13 @@ def show(result: dict[str, Any]) -> None:
     for key, title in (("gained", "gained most"), ("lost", "lost most")):
         shown = ", ".join(f"{i['id']} {100 * i['a']:.1f} to {100 * i['b']:.1f}" for i in result[key])
         if shown:
-            say(f"Images that {title} (their own mean IoU): {shown}")
+            say_text(f"Images that {title} (their own mean IoU): {shown}")
     for letter, known in result["in_training"].items():
         if known:
-            say(f"Caution: {letter.upper()} learnt from {known:,} of these images, so it looks better here.")
-    say(f"Convention: {result['convention']}.")
+            say_text(
+                f"Caution: {letter.upper()} learnt from {known:,} of these images, so it looks better here."
+            )
+    say_text(f"Convention: {result['convention']}.")
 
 
 def _cells(row: dict[str, Any]) -> list[str]:

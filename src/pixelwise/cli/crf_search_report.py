@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from pixelwise.cli.progress import progress
-from pixelwise.core.terminal import counted, note, say
+from pixelwise.core.terminal import counted, note, say, say_text
 
 if TYPE_CHECKING:
     from pixelwise.crf.parameter_search import Trial
@@ -31,9 +31,11 @@ def show(search: "CRFSearch") -> None:
         note("warning: no trial beats the result without CRF; try other ranges")
     scope = f"{counted(images, 'image')}, {counted(len(found.trials), 'trial')}"
     say(f"{_shown(found.best)}; without CRF {without:.2%}; {scope}")
-    say(f"Convention: {CONVENTION}.")
+    say_text(f"Convention: {CONVENTION}.")
     if found.in_training:
-        say(f"{learnt(found.in_training, images)} These parameters may not suit pictures that are new to it.")
+        say_text(
+            f"{learnt(found.in_training, images)} These parameters may not suit pictures that are new to it."
+        )
     say(f"{found.path}: use it with --crf-preset; {found.surface} shows the surface")
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from pixelwise.cli import tables
-from pixelwise.core.terminal import counted, say
+from pixelwise.core.terminal import counted, say, say_text
 
 _MOST_NAMED = 10  # --json has all
 _SHOWN_WIDTHS = (1, 2, 3, 5, 10, 15, 20, 30, 40)
@@ -22,16 +22,16 @@ def show(result: dict[str, Any]) -> None:
     say(_figure("mean IoU of true classes", result["mean_iou_of_true_classes"]))
     refined = "" if result["crf"] is None else f" Refined with the CRF preset {result['crf']}."
     images = counted(result["images"], "image")
-    say(f"{images}, {result['views']}.{refined} Convention: {result['convention']}.")
-    say(f"In brackets: {result['interval_convention']}.")
-    say("The mean over true classes leaves out classes that are absent from the truth.")
+    say_text(f"{images}, {result['views']}.{refined} Convention: {result['convention']}.")
+    say_text(f"In brackets: {result['interval_convention']}.")
+    say_text("The mean over true classes leaves out classes that are absent from the truth.")
     if missing := result.get("missing"):
         named = ", ".join(missing[:_MOST_NAMED]) + ", ..." * (len(missing) > _MOST_NAMED)
-        say(f"Left out, since they have no mask: {counted(len(missing), 'image')}, {named}")
+        say_text(f"Left out, since they have no mask: {counted(len(missing), 'image')}, {named}")
     if result["void"]:
-        say(f"Counted as void, since the model has no such class: {', '.join(result['void'])}.")
+        say_text(f"Counted as void, since the model has no such class: {', '.join(result['void'])}.")
     for caution in cautions(result):
-        say(caution)
+        say_text(caution)
     for key, name in (("trimap", "trimap"), ("class_borders", "class borders")):
         if key in result:
             _print_curve(name, **result[key])
@@ -41,7 +41,7 @@ def show(result: dict[str, Any]) -> None:
             ("mean_boundary_f1", "mean boundary F1"),
         ):
             say(_figure(name, result["boundary"][key]))
-        say(f"Convention: {result['boundary']['convention']}.")
+        say_text(f"Convention: {result['boundary']['convention']}.")
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
@@ -59,7 +59,7 @@ def _print_curve(name: str, convention: str, curve: list[dict[str, Any]]) -> Non
     ]
     say("")
     tables.show((f"{name}: width", "pixels", "pixel accuracy %", "mean IoU %"), rows)
-    say(f"Convention: {convention}.")
+    say_text(f"Convention: {convention}.")
 
 
 def _figure(name: str, share: float | None) -> str:

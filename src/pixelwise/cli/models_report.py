@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pixelwise.cli import tables
-from pixelwise.core.terminal import say
+from pixelwise.core.terminal import say, say_text
 
 
 def show(shipped: Sequence[dict[str, Any]], nets: Sequence[dict[str, Any]]) -> None:
@@ -18,7 +18,7 @@ def show(shipped: Sequence[dict[str, Any]], nets: Sequence[dict[str, Any]]) -> N
     say("skip_fcn: FCN's skip net on a backbone of timm's, the net of most recipes; --set backbone=NAME", "")
     headings = ("net", "parameters", "field", "fov", "stride", "GFLOP", "img/s", "paper", "ours")
     tables.show(headings, map(_cells, nets), texts=("net", "paper", "ours"), width=140)
-    say(
+    say_text(
         "fov: field of view, and img/s: training, in DeepLab's table 2. GFLOP: of a 500x500 image, a "
         f"multiply-add is 2. Paper and ours: {CONVENTION}."
     )

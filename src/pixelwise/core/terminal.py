@@ -7,10 +7,13 @@ passes through `printable`. Nothing else in the package calls print; ruff enforc
 import io
 import json
 import os
+import shutil
 import sys
+import textwrap
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import chain
 from typing import TextIO
 
 from pixelwise.core.errors import PixelwiseError
@@ -58,6 +61,16 @@ def say(*lines: str) -> None:
         raise
     except OSError as problem:
         raise _unwritable(problem) from None
+
+
+def say_text(*paragraphs: str) -> None:
+    """Print sentences as `say` does; on a terminal, lines end between words."""
+    if on_screen(sys.stdout):
+        columns = shutil.get_terminal_size().columns
+        lines = (textwrap.wrap(printable(one), columns, break_on_hyphens=False) for one in paragraphs)
+        say(*chain.from_iterable(lines))
+    else:
+        say(*paragraphs)
 
 
 def _unwritable(problem: OSError) -> PixelwiseError:
