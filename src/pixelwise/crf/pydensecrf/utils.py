@@ -14,8 +14,9 @@ from pixelwise.crf.ranges import check_range
 Matrix = npt.NDArray[np.float32]
 
 _ROUNDING = 0.01
-"""How far probabilities may leave [0, 1], and their sum 1. Normalised activation maps begin a little below 0.
-"""
+"""How far probabilities may leave [0, 1], and their sum 1."""
+_MOST_OUTSIDE = 0.1
+"""The largest share of numbers outside [0, 1]. Normalised activation maps have some, of scores most are."""
 
 
 def unary_from_labels(
@@ -57,15 +58,16 @@ def unary_from_softmax(sm: npt.ArrayLike, scale: float | None = None, clip: floa
 
     Masks of 0 and 1, or of bools, are probabilities too. The numbers of a pixel need not add up to 1, such as
     those of class activation maps: beliefs begin with each number's share of their sum. scale, in (0, 1], is
-    the confidence in them: they are mixed with the uniform distribution. Raises ValueError for numbers
-    outside [0, 1] (by 1 %), for a map of the foreground alone, and for probabilities that add up to 1 along
-    another axis than the first.
+    the confidence in them: they are mixed with the uniform distribution. Raises ValueError if more than a
+    tenth of the numbers are outside [0, 1], which means scores, for NaN, for a map of the foreground alone,
+    and for probabilities that add up to 1 along another axis than the first.
     """
     given = np.asarray(sm)
     if given.ndim < 1 or given.dtype.kind not in "biuf" or given.size == 0:
         raise ValueError(f"probabilities must be (classes, ...) numbers, got {given.shape} of {given.dtype}")
     p = given if given.dtype.kind == "f" else given.astype(np.float32)
-    if not (p.min() >= -_ROUNDING and p.max() <= 1 + _ROUNDING):
+    outside = (p < -_ROUNDING) | (p > 1 + _ROUNDING)
+    if np.isnan(p.min()) or outside.mean() > _MOST_OUTSIDE:
         raise ValueError(
             f"probabilities must be within [0, 1], but these reach from {p.min():.3g} to {p.max():.3g}; "
             "scores need a softmax over axis 0 first, and values up to 255 a division by 255"
