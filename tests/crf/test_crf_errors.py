@@ -84,7 +84,8 @@ INFINITE_IMAGE = np.where(np.arange(12)[:, None] == 7, np.inf, IMAGE)
         (lambda: mean_field(UNARY, [Features(np.zeros((2, 120)), transform=np.eye(3))]), "transform"),
         (lambda: DenseCRF(UNARY, []).set_unary(UNARY[:2]), "as before.*make a new DenseCRF"),
         (lambda: unary_from_probabilities(UNARY), "softmax first"),
-        (lambda: unary_from_probabilities(np.full((2, 5), 0.2)), "add up to 1"),
+        (lambda: unary_from_probabilities(np.full((2, 5), 0.2)), "add up to 1.*of sigmoids, by their sum"),
+        (lambda: unary_from_probabilities(np.full((1, 5), 0.2)), r"add the background.*\[1 - p, p\]"),
         (lambda: unary_from_probabilities(np.full((2, 5), np.nan)), "within.*reach from nan to nan"),
         (lambda: unary_from_probabilities(np.full((2, 5), 0.5), floor=0), "floor"),
         (

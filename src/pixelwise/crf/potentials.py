@@ -181,9 +181,12 @@ def unary_from_probabilities(probabilities: npt.ArrayLike, floor: float = 1e-5) 
         )
     total = p.sum(axis=0, dtype=np.float32)
     if not np.allclose(total, 1.0, atol=1e-2):
+        hint = "put the classes on axis 0; divide independent ones, of sigmoids, by their sum"
+        if len(p) == 1:
+            hint = "add the background to a map of the foreground, np.concatenate([1 - p, p])"
         raise ValueError(
             "the probabilities of a pixel must add up to 1 along axis 0, but here sums go from "
-            f"{total.min():.3g} to {total.max():.3g}; are the classes on another axis?"
+            f"{total.min():.3g} to {total.max():.3g}; {hint}"
         )
     energies: npt.NDArray[np.float32] = np.maximum(p, floor, dtype=np.float32)
     np.log(energies, out=energies)
