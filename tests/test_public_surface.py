@@ -39,6 +39,19 @@ def test_a_public_name_needs_no_import_but_that_of_pixelwise(name: str) -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.slow
+def test_star_import_and_help_of_the_crf_need_no_torch() -> None:
+    code = """
+import pydoc, sys
+sys.modules["torch"] = None
+from pixelwise.crf import *
+import pixelwise.crf
+assert "mean_field" in pydoc.render_doc(pixelwise.crf)
+assert refine is pixelwise.crf.refine and "CRFLayer" not in globals()
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_importing_pixelwise_loads_no_sub_package_and_no_array_library() -> None:
     code = "import pixelwise, sys; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout

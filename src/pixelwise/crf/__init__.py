@@ -4,6 +4,14 @@
 >>> q = mean_field(unary, [Gaussian(3, weight=3), Bilateral(image, 80, 13, weight=10)])
 """
 
+from importlib.util import find_spec
+
 import lazy_loader
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__, _, __all__ = lazy_loader.attach_stub(__name__, __file__)
+if find_spec("torch") is None:  # the base install: `import *` and help() do without the layer
+    __all__.remove("CRFLayer")
+
+
+def __dir__() -> list[str]:
+    return list(__all__)
