@@ -10,6 +10,7 @@ import pytest
 
 import pixelwise.crf.pydensecrf.densecrf as our_classes
 import pixelwise.crf.pydensecrf.utils as our_functions
+from pixelwise.crf import unary_from_labels
 
 W, H, C = 9, 8, 2
 generator = np.random.default_rng(0)
@@ -221,3 +222,12 @@ def test_what_would_have_no_meaning_is_refused_with_the_reason(name: str) -> Non
     call, reason = REFUSED[name]
     with pytest.raises(ValueError, match=reason):
         call(our_classes, our_functions)
+
+
+def test_unsure_labels_are_void_ones_in_pixelwise_itself() -> None:
+    unsure = unary_from_labels(LABELS.astype(int) - 1, 2, 0.7, void=-1)
+    assert np.allclose(unsure.reshape(2, -1), our_functions.unary_from_labels(LABELS, 2, 0.7))
+    sure = unary_from_labels(LABELS, 3, 0.7)
+    assert np.allclose(
+        sure.reshape(3, -1), our_functions.unary_from_labels(LABELS, 3, 0.7, zero_unsure=False)
+    )
