@@ -10,7 +10,7 @@ import pytest
 
 import pixelwise.crf.pydensecrf.densecrf as our_classes
 import pixelwise.crf.pydensecrf.utils as our_functions
-from pixelwise.crf import unary_from_labels
+from pixelwise.crf import Gaussian, mean_field, unary_from_labels
 
 W, H, C = 9, 8, 2
 generator = np.random.default_rng(0)
@@ -231,3 +231,16 @@ def test_unsure_labels_are_void_ones_in_pixelwise_itself() -> None:
     assert np.allclose(
         sure.reshape(3, -1), our_functions.unary_from_labels(LABELS, 3, 0.7, zero_unsure=False)
     )
+
+
+@pytest.mark.parametrize(
+    ("compat", "compatibility"), [(np.array([1, 2]), np.array([-1, -2])), (MATRIX, (MATRIX + MATRIX.T) / 2)]
+)
+def test_calls_are_translated_as_the_tutorial_says(
+    compat: npt.NDArray[Any], compatibility: npt.NDArray[Any]
+) -> None:
+    theirs = run(our_classes, our_functions, "addPairwiseGaussian", (3, 2), compat)
+    ours = mean_field(
+        U.reshape(C, H, W), [Gaussian((2, 3), weight=1)], iterations=2, compatibility=compatibility
+    )
+    assert np.allclose(theirs, ours.reshape(C, -1), atol=1e-6)
