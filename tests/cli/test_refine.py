@@ -55,6 +55,14 @@ def test_it_says_what_it_wrote(invoke: Callable[[str], Result]) -> None:
     assert invoke("refine photo.jpg labels.png -o r.png").stdout.startswith("r.png  (40x30, refined, ")
 
 
+def test_the_flicker_of_a_single_frame_is_not_defined(invoke: Callable[[str], Result]) -> None:
+    for folder, file in (("frames", "photo.jpg"), ("maps", "labels.png")):
+        Path(folder).mkdir()
+        Path(file).rename(Path(folder, f"0{Path(file).suffix}"))
+    done = invoke("refine --video frames maps -o out")
+    assert done.stdout == "out: 1 frame; flicker not defined before, not defined after\n"
+
+
 def test_what_is_there_is_not_replaced_unless_asked(invoke: Callable[[str], Result]) -> None:
     Path("out.png").write_text("precious")
     result = invoke("refine photo.jpg labels.png -o out.png")

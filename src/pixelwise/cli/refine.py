@@ -1,6 +1,7 @@
 """`pixelwise refine`: refine labels or probabilities along the edges of their picture."""
 
 import time
+from math import isnan
 from pathlib import Path
 from typing import Annotated
 
@@ -91,6 +92,7 @@ def refine(
     With --video, the CRF also connects pixels of neighbouring frames. Large frames are refined on smaller
     copies. An interrupted run continues with its first unfinished frame. Flicker is the share of pixels that
     change their label between two frames although no channel of the picture changes by 8 grey levels or more.
+    If all pixels change that much, flicker is not defined.
     """
     from pixelwise.inference.crf_refiner import DEFAULT_PRESET
     from pixelwise.workflows import refine_file, refine_video
@@ -101,7 +103,8 @@ def refine(
             beside = {"--array": array, "--save": save, "--show-iterations": iterations}
             options.refuse("a clip", beside)
             clip = refine_video(*asked, overwrite=overwrite, threads=threads)
-            change = f"flicker {clip.before:.2%} before, {clip.after:.2%} after"
+            before, after = ("not defined" if isnan(x) else f"{x:.2%}" for x in (clip.before, clip.after))
+            change = f"flicker {before} before, {after} after"
             say("; ".join([f"{clip.path}: {counted(clip.frames, 'frame')}", change, *clip.notes]))
         elif image.is_dir():
             options.refuse("a folder of pictures", {"--show-iterations": iterations})

@@ -164,8 +164,9 @@ def _expect_given_kept(
 
 @dataclass(frozen=True)
 class RefinedClip:
-    """The folder of a clip's new labels; flicker `before` and `after`, see evaluation.metrics.flicker. notes:
-    remarks for people: that smaller frames were refined, that the folder holds other pictures too.
+    """The folder of a clip's new labels; flicker `before` and `after`, NaN if no pixel is still; see
+    evaluation.metrics.flicker. notes: remarks for people: that smaller frames were refined, that the folder
+    holds other pictures too.
     """
 
     path: Path
