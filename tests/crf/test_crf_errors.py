@@ -108,6 +108,7 @@ INFINITE_IMAGE = np.where(np.arange(12)[:, None] == 7, np.inf, IMAGE)
             lambda: refine(IMAGE, MASK.astype(float)),
             r"must be \(C, H, W\), got \(10, 12\).*np\.stack\(\[1 - p, p\]\)",
         ),
+        (lambda: refine(IMAGE, MASK * 2.0), r"integers, labels\.astype\(int\), got an array of float64"),
         (lambda: refine(IMAGE, np.full((10, 12), -1)), "label -1 is neither"),
         (lambda: refine(IMAGE, np.stack([MASK] * 3, 2) * 1), r"labels must be \(10, 12\).*labels\[..., 0\]"),
         (lambda: refine(IMAGE, MASK[..., np.newaxis] * 1), r"labels must be \(10, 12\).*got \(10, 12, 1\)"),

@@ -134,6 +134,8 @@ def _fitted(given: npt.NDArray[Any], picture: npt.NDArray[Any]) -> npt.NDArray[A
     """
     size, floats = picture.shape[:2], given.dtype.kind == "f"
     if floats and given.ndim == 2 and given.shape == size:
+        if given.size and given.max() > 1:
+            raise ValueError(f"labels must be integers, labels.astype(int), got an array of {given.dtype}")
         raise ValueError(
             f"probabilities must be (C, H, W), got {given.shape}: a probability of the foreground needs the "
             "background as a second class, np.stack([1 - p, p])"
