@@ -431,6 +431,15 @@ def test_a_split_of_several_years_is_asked_for_by_its_year(tmp_path: Path) -> No
         open_dataset(f"coco:{tmp_path}", "val")
 
 
+def test_the_subsets_of_cvat_are_splits(tmp_path: Path) -> None:
+    for subset in ("Train", "Validation"):
+        write_coco(tmp_path, instances(), f"instances_{subset}")
+        write_photo(tmp_path / f"images/{subset}/a/1.jpg", 4, 5)
+    for split, subset in (("train", "Train"), ("val", "Validation"), ("Train", "Train")):
+        (entry,) = open_dataset(f"coco:{tmp_path}", split).entries
+        assert entry.image.path == tmp_path / f"images/{subset}/a/1.jpg"
+
+
 def test_coco_without_the_split_says_what_it_looked_for(tmp_path: Path) -> None:
     write_coco(tmp_path, instances())
     with pytest.raises(DataError, match=r"annotations/instances_train\*.json not found"):

@@ -7,7 +7,7 @@ import pytest
 from label_files import write_colours, write_list, write_photo
 
 from pixelwise.core.errors import DataError, SplitError
-from pixelwise.data import open_dataset
+from pixelwise.data import open_dataset, open_splits
 from pixelwise.data.sample_files import Drawing
 
 CVAT_XML = """<?xml version="1.0" encoding="utf-8"?>
@@ -155,16 +155,32 @@ def test_a_picture_of_cvat_under_two_names_is_refused(cvat: Path, name: str) -> 
 
 def test_pictures_of_several_subsets_may_share_a_name(cvat: Path) -> None:
     xml = CVAT_XML.replace('"sub/1.jpg"', '"2.jpg" subset="train"').replace(
-        '"2.jpg" w', '"2.jpg" subset="test" w'
+        '"2.jpg" w', '"2.jpg" subset="Validation" w'
     )
     (cvat / "annotations.xml").write_text(xml)
     write_photo(cvat / "images/train/2.jpg", 4, 5)
-    write_photo(cvat / "images/test/2.jpg", 40, 40)
+    write_photo(cvat / "images/Validation/2.jpg", 40, 40)
     data = open_dataset(f"cvat:{cvat}", "all")
     assert [(entry.id, data.read(i).labels.shape) for i, entry in enumerate(data.entries)] == [
         ("train/2", (4, 5)),
-        ("test/2", (40, 40)),
+        ("Validation/2", (40, 40)),
     ]
+    assert [entry.id for entry in open_dataset(f"cvat:{cvat}", "val").entries] == ["Validation/2"]
+    with pytest.raises(SplitError, match='no subset or split "test"\nhint: there are Validation, train, val'):
+        open_dataset(f"cvat:{cvat}", "test")
+
+
+@pytest.mark.parametrize(
+    ("subset", "train", "val"),
+    [("Validation", ["sub/1"], ["2"]), ("Test", ["sub/1"], []), ("default", ["sub/1"], ["2"])],
+)
+def test_subsets_of_cvat_are_splits_and_those_for_testing_are_not_learnt_from(
+    cvat: Path, subset: str, train: list[str], val: list[str]
+) -> None:
+    xml = CVAT_XML.replace('"sub/1.jpg"', '"sub/1.jpg" subset="Train"')
+    (cvat / "annotations.xml").write_text(xml.replace('"2.jpg"', f'"2.jpg" subset="{subset}"'))
+    found = {name: [e.id for e in one.entries] for name, one in open_splits(f"cvat:{cvat}").items()}
+    assert found == {"train": train} | ({"val": val} if val else {})
 
 
 def test_shapes_of_cvat_that_show_nowhere_are_counted_and_named(cvat: Path) -> None:
@@ -258,7 +274,9 @@ def test_cvat_masks_are_read_by_their_label_map(cvat_masks: Path) -> None:
     assert data.classes.palette == ((0, 0, 0), (250, 50, 83))
     assert data.read(0).labels.tolist() == [[0, 1]]
     write_list(cvat_masks / "ImageSets/Segmentation/train.txt", "2")
-    assert [entry.id for entry in open_dataset(f"cvat:{cvat_masks}", "train").entries] == ["2"]
+    write_list(cvat_masks / "ImageSets/Segmentation/Validation.txt", "1")
+    for split, id_ in (("train", "2"), ("val", "1")):
+        assert [entry.id for entry in open_dataset(f"cvat:{cvat_masks}", split).entries] == [id_]
 
 
 @pytest.mark.parametrize("name", ["front door", "hall/1"])

@@ -32,7 +32,7 @@ from pixelwise.data.kind import Source, one_of
 from pixelwise.data.painted_labels import Object, painted
 from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
 from pixelwise.data.sample_files import ColourFile, ImageFile, Part, read_text
-from pixelwise.data.sources.folder import held_out
+from pixelwise.data.sources.folder import held_out, is_split
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,11 @@ def annotation_file(root: Path, split: str, labels: str) -> Path:
     for kind in kinds:
         exact = root / "annotations" / f"{kind}_{split}.json"
         found = [exact] if exact.is_file() else visible(exact.parent, f"{kind}_{escape(split)}*.json")
+        found = found or [
+            path
+            for path in visible(exact.parent, f"{kind}_*.json")
+            if is_split(path.stem.removeprefix(f"{kind}_"), split)
+        ]
         if len(found) > 1:
             years = ", ".join(path.stem.removeprefix(f"{kind}_") for path in found)
             raise DataError(f'the split "{split}" of {root} may be any of {years}', "name one of these")

@@ -10,7 +10,7 @@ format" and "Segmentation mask".
 
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from pixelwise.data.kind import Source
 from pixelwise.data.painted_labels import Object, painted
 from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
 from pixelwise.data.sample_files import ColourFile, ImageFile, portable, read_text
-from pixelwise.data.sources.folder import below, held_out
+from pixelwise.data.sources.folder import below, held_out, is_split
 
 _FRAME_ENDINGS = (".png", ".PNG", ".jpg")
 """Of the frames of a video, which CVAT's annotations.xml names without an ending."""
@@ -51,16 +51,16 @@ class CvatShapes:
 
 
 def cvat(root: Path, split: str, images: str = "") -> LabelledImages:
-    """The split of the unpacked export `root`, or of an annotations.xml; folder.py defines the splits.
-    `images` is the folder of the pictures of an annotations.xml.
+    """The split of the unpacked export `root`, or of an annotations.xml: CVAT's subsets Train, Validation and
+    Test, or as folder.py defines it. `images` is the folder of the pictures of an annotations.xml.
 
     An export of masks may have lists of ids, ImageSets/Segmentation/SPLIT.txt. CVAT also lists pictures
     without a mask, which nobody has labelled; these are left out.
     """
     file = root if root.is_file() else root / "annotations.xml"
     if file.is_file():
-        entries, class_map = _read_xml(file, Path(images).expanduser() if images else None)
-        chosen = held_out(entries, split, 10)
+        entries, subsets, class_map = _read_xml(file, Path(images).expanduser() if images else None)
+        chosen = _of_subsets(entries, subsets, split)
     elif (root / "labelmap.txt").is_file():
         entries, class_map = _read_masks(root), _read_label_map(root / "labelmap.txt")
         chosen = _listed(root, split, entries)
@@ -72,7 +72,8 @@ def cvat(root: Path, split: str, images: str = "") -> LabelledImages:
     return LabelledImages(f"cvat:{root} {split}", chosen, {SEMANTIC: class_map})
 
 
-def _read_xml(file: Path, photos: Path | None) -> tuple[tuple[Entry, ...], ClassMap]:
+def _read_xml(file: Path, photos: Path | None) -> tuple[tuple[Entry, ...], list[str], ClassMap]:
+    """The samples, the subset of each, and the classes."""
     tree = read_xml(file, "annotation file")
     if tree.find("track") is not None or tree.find("image") is None:
         what = "tracks, as CVAT for video" if tree.find("track") is not None else "no <image>"
@@ -98,7 +99,25 @@ def _read_xml(file: Path, photos: Path | None) -> tuple[tuple[Entry, ...], Class
         (os.path.relpath(entry.image.path, file.parent) for entry in entries),
         "merge their shapes",
     )
-    return entries, ClassMap.identity(classes)
+    return entries, [picture.subset for picture in pictures], ClassMap.identity(classes)
+
+
+def _of_subsets(entries: Sequence[Entry], subsets: Sequence[str], split: str) -> tuple[Entry, ...]:
+    """The samples of a split. Without subsets for both train and val, it is a part of all but Test."""
+
+    def of(name: str) -> tuple[Entry, ...]:
+        return tuple(entry for entry, own in zip(entries, subsets, strict=True) if is_split(own, name))
+
+    is_whole = not (of("train") and of("val"))
+    if is_whole and split in ("train", "val", "all"):
+        tests = {entry.id for entry in of("test")}
+        return held_out([entry for entry in entries if entry.id not in tests] or entries, split, 10)
+    if split == "all":
+        return of("train") + of("val")
+    if not of(split):
+        there = sorted({"train", "val", *filter(None, subsets)})
+        raise SplitError(f'there is no subset or split "{split}"', f"there are {', '.join(there)}")
+    return of(split)
 
 
 def _xml_entry(
@@ -156,14 +175,15 @@ def _read_label_map(file: Path) -> ClassMap:
 
 def _listed(root: Path, split: str, entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
     lists = root / "ImageSets" / "Segmentation"
-    if not (lists / f"{split}.txt").is_file():
-        named = sorted(path.stem for path in visible(lists, "*.txt"))
+    named = sorted(path.stem for path in visible(lists, "*.txt"))
+    own = split if split in named else next((name for name in named if is_split(name, split)), None)
+    if own is None:
         if named and named != ["default"]:
             raise SplitError(
                 f'no split "{split}": {lists / f"{split}.txt"} not found', f"there are {', '.join(named)}"
             )
         return held_out(entries, split, 10)
-    wanted = {portable(line.strip()) for line in read_text(lists / f"{split}.txt", "list").split("\n")}
+    wanted = {portable(line.strip()) for line in read_text(lists / f"{own}.txt", "list").split("\n")}
     return tuple(entry for entry in entries if entry.id in wanted)
 
 

@@ -110,6 +110,12 @@ def held_out(items: Sequence[Item], split: str, every: int) -> tuple[Item, ...]:
     return chosen[split]
 
 
+def is_split(name: str, split: str) -> bool:
+    """Whether a tool's name of a subset, such as "Validation", means the split."""
+    other = {"train": ("training",), "val": ("valid", "validation"), "test": ("testing",)}
+    return name == split or name.lower() in (split, *other.get(split, ()))
+
+
 def entries_of(
     images: Path, labels: Mapping[str, Path], channels: Mapping[str, Path] | None = None
 ) -> tuple[Entry, ...]:
