@@ -16,6 +16,7 @@ from pixelwise.core.errors import DataError, ImageError, MissingExtraError, Pixe
 from pixelwise.core.files import open_file, regular_file
 from pixelwise.core.pictures import opening
 from pixelwise.core.pictures.memory_budget import PICTURES
+from pixelwise.core.pictures.pages import holds_several
 from pixelwise.core.pictures.reading import read_picture, size_of
 from pixelwise.core.terminal import printable, reason_of
 from pixelwise.core.types import VOID, Channel, FileIds, Labels, RGBImage
@@ -216,7 +217,7 @@ def missing(path: Path, kind: str) -> DataError:
 def opened(path: Path, kind: str) -> Iterator[tuple[Image.Image, Restore]]:
     """The decoded picture in a file, and a function from its values to those in the file (stored_values.py).
 
-    Raises DataError with the file's name and `kind` if it cannot be read.
+    Raises DataError with the file's name and `kind` if it cannot be read, or holds several pages or frames.
     """
     shown = printable(path)
     try:
@@ -224,6 +225,8 @@ def opened(path: Path, kind: str) -> Iterator[tuple[Image.Image, Restore]]:
             size = image.height, image.width
             need = 2 * opening.decoding_bytes(image, size)  # the picture, and the array made of it
             opening.expect_affordable(need, image, size, shown)
+            if holds_several(image):
+                raise DataError(f"the {kind} {shown} holds several pictures", "save one map per file")
             restore = restoring(image)
             with PICTURES.reserve(need):
                 if damage := opening.decode(image, shown):

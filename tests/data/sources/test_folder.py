@@ -212,6 +212,16 @@ def test_each_broken_file_is_named_with_its_reason(folder: Path) -> None:
             data.read(index)
 
 
+@pytest.mark.parametrize("ending", ["tif", "gif", "png"])
+def test_a_label_file_of_several_pages_is_refused(folder: Path, ending: str) -> None:
+    """Such as one page for each class, of which the first would be taken for the ids."""
+    pages = [Image.fromarray(np.array([[0, id_]], np.uint8)) for id_ in (1, 0)]
+    (folder / "labels/00.png").unlink()
+    pages[0].save(folder / f"labels/00.{ending}", save_all=True, append_images=pages[1:])
+    with pytest.raises(DataError, match=rf"the label .*00.{ending} holds several pictures"):
+        open_dataset(f"folder:{folder}", "all").read(0)
+
+
 @pytest.mark.parametrize("kind", ["16 bits", "transparent", "sideways"])
 def test_pictures_are_learnt_from_as_they_are_later_segmented(folder: Path, kind: str) -> None:
     rng = np.random.default_rng(0)
