@@ -212,6 +212,31 @@ def test_each_broken_file_is_named_with_its_reason(folder: Path) -> None:
             data.read(index)
 
 
+def test_pictures_in_subfolders_are_samples_too(folder: Path) -> None:
+    write_photo(folder / "images/day/1.jpg", 1, 2)
+    write_label(folder / "labels/day/1.png", [[1, 0]])
+    data = open_dataset(f"folder:{folder}", "all")
+    assert data.entries[-1].id == "day/1"
+    assert data.read(len(data) - 1).labels.tolist() == [[1, 0]]
+
+
+def test_splits_may_be_folders_in_images_and_labels(tmp_path: Path) -> None:
+    """As for YOLO. Without them, val would be a tenth of all, and pictures of val would be learnt from."""
+    (tmp_path / "classes.txt").write_text("table\ncup\n")
+    (tmp_path / "classes.surface.txt").write_text("flat\nround\n")
+    for name in ("train/a", "Validation/b"):
+        write_photo(tmp_path / f"images/{name}.jpg", 1, 2)
+        write_label(tmp_path / f"labels/{name}.png", [[0, 1]])
+        write_label(tmp_path / f"labels.surface/{name}.png", [[1, 1]])
+    for split, id_ in (("train", "a"), ("val", "b"), ("Validation", "b")):
+        data = open_dataset(f"folder:{tmp_path}", split)
+        assert [entry.id for entry in data.entries] == [id_]
+        assert data.read(0).heads["surface"].tolist() == [[1, 1]]
+    assert len(open_dataset(f"folder:{tmp_path}", "all")) == 2
+    with pytest.raises(SplitError, match=r'no split "test".*\nhint: there are Validation, train'):
+        open_dataset(f"folder:{tmp_path}", "test")
+
+
 @pytest.mark.parametrize("ending", ["tif", "gif", "png"])
 def test_a_label_file_of_several_pages_is_refused(folder: Path, ending: str) -> None:
     """Such as one page for each class, of which the first would be taken for the ids."""

@@ -1,4 +1,5 @@
-"""Your own pictures: images/ and labels/ with files of equal names, at the top or below train/ and val/.
+"""Your own pictures: images/ and labels/ with files of equal names, also in subfolders. Splits are folders:
+train/ and val/ that hold these two, or that are in both of them.
 
 Without train/ and val/ the tenth, twentieth, ... image in name order is "val" (the last one if there are
 fewer than ten), the rest is "train"; "all" is everything. classes.txt at the top names the classes, one per
@@ -6,6 +7,7 @@ line; the first is id 0, and 255 is void. Other heads are labels.NAME/ with clas
 channels.NAME/. `pixelwise convert` writes this layout.
 """
 
+import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,23 +80,35 @@ class IdRule:
 def folder(root: Path, split: str, zero: str = "class", foreground: str = "") -> LabelledImages:
     """The split of the folder `root`; `zero` and `foreground`: see OPTIONS."""
     rule = IdRule.of(zero, foreground)
-    own = root / split
-    place = next((p for p in (own, root) if (p / "images").is_dir() and (p / "labels").is_dir()), None)
-    if place is None:
-        there = sorted(
-            path.parent.name for path in visible(root, "*/images") if path.with_name("labels").is_dir()
-        )
-        raise SplitError(
-            f'no split "{split}": {own} has no images/ and labels/, nor has {root}',
-            f"there are {', '.join(there)}"
-            if there
-            else "put pictures into images/ and PNG files of ids into labels/, with equal names",
-        )
-    labels = {SEMANTIC: place / "labels"} | _named(place, "labels")
-    entries = entries_of(place / "images", labels, _named(place, "channels"))
+    place, inner = _place(root, split)
+    labels = {head: path / inner for head, path in _named(place, "labels").items()}
+    channels = {name: path / inner for name, path in _named(place, "channels").items()}
+    entries = entries_of(place / "images" / inner, labels, channels)
     heads = {head: rule.classes(root / classes_file(head)) for head in labels}
-    chosen = entries if place == own else held_out(entries, split, 10)
+    chosen = held_out(entries, split, 10) if place == root and not inner else entries
     return LabelledImages(f"folder:{root} {split}", chosen, heads)
+
+
+def _place(root: Path, split: str) -> tuple[Path, str]:
+    """Where images/ and labels/ of a split are, and the folder in both of them if that has the split's name.
+
+    Raises SplitError if there is no such split.
+    """
+    images, own = root / "images", root / split
+    inner = next(os.walk(images), ("", [], []))[1]
+    named = [name for name in sorted(inner) if any(is_split(name, one) for one in ("train", "val", "test"))]
+    for place, name in [(own, ""), *((root, name) for name in named if is_split(name, split)), (root, "")]:
+        whole = place == root and not name
+        if not (whole and named) and all((place / part / name).is_dir() for part in ("images", "labels")):
+            return place, name
+    outer = [path.parent.name for path in visible(root, "*/images") if path.with_name("labels").is_dir()]
+    there = ", ".join(sorted([*outer, *named]))
+    raise SplitError(
+        f'no split "{split}": {root} has no {split}/images/ and labels/, nor images/ and labels/ for it',
+        f"there are {there}"
+        if there
+        else "put pictures into images/ and PNG files of ids into labels/, with equal names",
+    )
 
 
 def held_out(items: Sequence[Item], split: str, every: int) -> tuple[Item, ...]:
@@ -119,12 +133,12 @@ def is_split(name: str, split: str) -> bool:
 def entries_of(
     images: Path, labels: Mapping[str, Path], channels: Mapping[str, Path] | None = None
 ) -> tuple[Entry, ...]:
-    """One entry per file of `images` or the main folder of `labels`; a missing partner gets the name that it
-    should have.
+    """One entry per file of `images` or the main folder of `labels`, and of their subfolders; a missing
+    partner gets the name that it should have.
     """
-    photos = by_stem(images, IMAGE_SUFFIXES)
-    heads = {name: by_stem(place, IMAGE_SUFFIXES) for name, place in labels.items()}
-    extras = {name: by_stem(place, _CHANNEL_SUFFIXES) for name, place in (channels or {}).items()}
+    photos = below(images, IMAGE_SUFFIXES)
+    heads = {name: below(place, IMAGE_SUFFIXES) for name, place in labels.items()}
+    extras = {name: below(place, _CHANNEL_SUFFIXES) for name, place in (channels or {}).items()}
     main = next(iter(heads.values()))
     return tuple(
         Entry(
@@ -157,7 +171,10 @@ def below(place: Path, suffixes: Collection[str]) -> dict[str, Path]:
     """
     if not place.is_dir():
         return {}
-    folders = [Path(), *(path.relative_to(place) for path in visible(place, "**/*") if path.is_dir())]
+    folders = [Path()]
+    for top, names, _ in os.walk(place):  # asks no file what it is
+        names[:] = sorted(name for name in names if not name.startswith("."))
+        folders += [Path(top, name).relative_to(place) for name in names]
     return {
         (folder / stem).as_posix(): path
         for folder in folders
@@ -185,8 +202,10 @@ def labels_folder(head: str) -> str:
 
 
 def _named(place: Path, prefix: str) -> dict[str, Path]:
-    """The folders PREFIX.NAME by NAME."""
-    return {path.name.partition(".")[2]: path for path in sorted(place.glob(f"{prefix}.*")) if path.is_dir()}
+    """The folders PREFIX.NAME by NAME, those of labels after labels/ itself."""
+    main = {SEMANTIC: place / prefix} if prefix == "labels" else {}
+    found = sorted(place.glob(f"{prefix}.*"))
+    return main | {path.name.partition(".")[2]: path for path in found if path.is_dir()}
 
 
 def own_classes(file: Path, zero_is_void: bool = False) -> ClassMap:
@@ -230,7 +249,8 @@ SOURCE = Source(
     title="Your own pictures and labels",
     read=folder,
     splits=("train", "val"),
-    layout="images/NAME.jpg, labels/NAME.png (ids, 255 void), classes.txt; or these below train/ and val/",
+    layout="images/NAME.jpg, labels/NAME.png (ids, 255 void), classes.txt; or these below train/ and "
+    "val/, or train/ and val/ below these",
     get="made by you, or by `pixelwise convert`",
     terms="yours",
     options=OPTIONS,
