@@ -442,7 +442,9 @@ def test_the_subsets_of_cvat_are_splits(tmp_path: Path) -> None:
 
 def test_coco_without_the_split_says_what_it_looked_for(tmp_path: Path) -> None:
     write_coco(tmp_path, instances())
-    with pytest.raises(DataError, match=r"annotations/instances_train\*.json not found"):
+    with pytest.raises(
+        DataError, match=r"instances_train\*.json not found\nhint: there are instances_val2017.json; PATH may"
+    ):
         open_dataset(f"coco:{tmp_path}", "train")
     for odd in ("**", "[", "*"):
         with pytest.raises(SplitError, match="not found"):

@@ -128,7 +128,10 @@ def annotation_file(root: Path, split: str, labels: str) -> Path:
         if path.is_file():
             return path
     expected = root / "annotations" / f"{kinds[0]}_{split}*.json"
-    raise SplitError(f'no split "{split}": {expected} not found', "PATH may also name a JSON file itself")
+    others = [path.name for path in visible(root / "annotations", "*.json")]
+    there = f"there are {', '.join(others[:8])}; " if others else ""
+    hint = f"{there}PATH may also name a JSON file itself"
+    raise SplitError(f'no split "{split}": {expected} not found', hint)
 
 
 def photos_of(file: Path, pictures: Sequence[Picture], images: str = "") -> Path:
