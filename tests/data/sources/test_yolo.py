@@ -54,6 +54,16 @@ def test_a_picture_without_a_text_file_has_no_objects_and_no_fault(tmp_path: Pat
         ids(tmp_path, "all")
 
 
+def test_a_class_of_yolo_may_be_the_background(tmp_path: Path) -> None:
+    (tmp_path / "data.yaml").write_text("names: [cat, background, dog]")
+    write_pair(tmp_path, "a")
+    lines = ("2 0 0 1 0 1 1 0 1", "1 0 0 0.4 0 0.4 1 0 1", "0 0 0 0.2 0 0.2 0.5 0 0.5")
+    (tmp_path / "labels/a.txt").write_text("\n".join(lines))
+    data = open_dataset(f"yolo:{tmp_path}", "all")
+    assert data.classes.names == ("background", "cat", "dog")
+    assert data.read(0).labels.tolist() == [[1, 0, 2, 2, 2]] * 2 + [[0, 0, 2, 2, 2]] * 2
+
+
 def write_lists(root: Path, **splits: list[str]) -> None:
     """Text files of paths."""
     for split, lines in splits.items():

@@ -2,10 +2,12 @@
 pictures make a split is in yolo_lists.py.
 
 A line is a class and the points x, y of an outline, as shares of the upright picture's sides. Classes are
-"background" and the names, so class 0 of the file is id 1. Smaller objects are drawn above larger ones, as
-Ultralytics does. A picture without a text file has no objects. Source: docs.ultralytics.com/datasets/segment.
+"background" and the other names: if no name is "background", class 0 of the file is id 1. Smaller objects are
+drawn above larger ones, as Ultralytics does. A picture without a text file has no objects. Source:
+docs.ultralytics.com/datasets/segment.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,11 +29,14 @@ _LINE = "a line is CLASS X Y X Y X Y ..., shares of the picture's sides"
 
 @dataclass(frozen=True)
 class YoloShapes:
-    """The outlines of one picture, in a text file that may be missing; names are those of all classes."""
+    """The outlines of one picture, in a text file that may be missing. `names` are those of the classes by
+    their numbers in the file, `ids` the class ids by name.
+    """
 
     outlines: Path
     image: ImageFile
     names: tuple[str, ...]
+    ids: Mapping[str, int]
 
     @property
     def path(self) -> Path:
@@ -60,9 +65,9 @@ class YoloShapes:
             label, numbers = int(fields[0]), np.array(fields[1:], np.float64)
         except (ValueError, OverflowError):
             raise DataError(f"{where}: expected numbers", _LINE) from None
-        if not 0 <= label < len(self.names) - 1:
+        if not 0 <= label < len(self.names):
             raise DataError(
-                f"{where}: class {label}, but there are names for 0 to {len(self.names) - 2}",
+                f"{where}: class {label}, but there are names for 0 to {len(self.names) - 1}",
                 "correct the line, or the names in data.yaml",
             )
         if len(numbers) == 4:
@@ -75,8 +80,8 @@ class YoloShapes:
                 f"{where}: expected shares from 0 to 1, got {outside:g}",
                 "if the outlines are in pixels, divide x by the picture's width and y by its height",
             )
-        name = self.names[label + 1]
-        return Object(label + 1, f"{name} ({where})", (Outline(numbers.reshape(-1, 2) * sides),))
+        name = self.names[label]
+        return Object(self.ids[name], f"{name} ({where})", (Outline(numbers.reshape(-1, 2) * sides),))
 
 
 def yolo(root: Path, split: str) -> LabelledImages:
@@ -84,13 +89,14 @@ def yolo(root: Path, split: str) -> LabelledImages:
     file = lists_file(root)
     lists = read_lists(file)
     try:
-        classes = Classes.named(["background", *lists.names])
+        classes = Classes.named(list(dict.fromkeys(["background", *lists.names])))
     except ValueError as error:
         raise DataError(f"{file}: {error}", "correct its names") from None
+    ids = {name: id_ for id_, name in enumerate(classes.names)}
     entries = []
     for pair in listed(file.parent, lists, split):
         image = ImageFile(pair.picture)
-        shapes = YoloShapes(pair.outlines, image, classes.names)
+        shapes = YoloShapes(pair.outlines, image, tuple(lists.names), ids)
         entries.append(Entry(pair.id, image, {SEMANTIC: shapes}))
     return LabelledImages(f"yolo:{root} {split}", tuple(entries), {SEMANTIC: ClassMap.identity(classes)})
 
