@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import random
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -86,6 +87,19 @@ def test_evaluations_log_the_loss_and_the_iou_of_each_class(trained: TrainedRun)
 
 def train_squares(run: Path, **settings: Any) -> TrainedRun:
     return pixelwise.train("finetune", pairs(4), pairs(2, 1), run, class_names=NAMES, **{**SMALL, **settings})
+
+
+def test_random_numbers_and_threads_of_the_caller_stay(tmp_path: Path) -> None:
+    def state() -> tuple[Any, ...]:
+        of_numpy = str(np.random.get_state(legacy=False))
+        return torch.get_rng_state().tolist(), random.getstate(), of_numpy, torch.get_num_threads()
+
+    before = state()
+    run = train_squares(tmp_path / "run", steps=1)
+    pixelwise.load(run.path)(pairs(1)[0][0])
+    pixelwise.evaluate(run.path, pairs(1), class_names=NAMES)
+    pixelwise.export(run.path, tmp_path / "net.pt")
+    assert state() == before
 
 
 def test_callbacks_come_in_order_and_one_that_raises_saves_a_checkpoint_first(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from pixelwise.exporting.formats import chosen_format, naming_the_output
 from pixelwise.inference.engines.crf_engine import CRFEngine
 from pixelwise.inference.engines.engine import Engine
 from pixelwise.inference.engines.onnx import OnnxEngine
-from pixelwise.inference.engines.registry import with_crf
+from pixelwise.inference.engines.registry import runs_in_torch, with_crf
 from pixelwise.inference.model_files.card import with_record
 from pixelwise.inference.model_files.model_file import ModelInfo, bundled_names, read_model
 from pixelwise.inference.model_files.onnx_file import checked_metadata
@@ -272,7 +272,8 @@ def _figures(made: _Converted, source: _Source, candidate: Path, precision: str)
 
 def _loaded(candidate: Path) -> Predictor:
     """The file as people load it, in ONNX Runtime if that runs it."""
-    return load(candidate, threads=1, engine="onnxruntime" if candidate.suffix == ".onnx" else "auto")
+    threads = None if runs_in_torch(candidate) else 1  # torch's are those of the whole process
+    return load(candidate, threads, engine="onnxruntime" if candidate.suffix == ".onnx" else "auto")
 
 
 def _net_of(predictor: Predictor) -> Engine:

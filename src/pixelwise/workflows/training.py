@@ -1,7 +1,9 @@
 """Train a net on labelled images."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,11 +63,26 @@ class Training:
 
         callbacks = Callbacks(on_step, on_evaluation)
         sets = self.train_set, self.val_set
-        if isinstance(self.recipe, Chain):
-            finished = train_chain(self.recipe, *sets, self.path, self.resume, callbacks)
-        else:
-            finished = fit(self.recipe, *sets, self.path, self.resume, callbacks)
+        with _random_numbers_kept():
+            if isinstance(self.recipe, Chain):
+                finished = train_chain(self.recipe, *sets, self.path, self.resume, callbacks)
+            else:
+                finished = fit(self.recipe, *sets, self.path, self.resume, callbacks)
         return TrainedRun(self.path, finished, _history(self.path))
+
+
+@contextmanager
+def _random_numbers_kept() -> Iterator[None]:
+    """Training seeds the generators of the process; the caller's go on where they were."""
+    import torch
+
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_available() else ()
+    state = random.getstate()
+    try:
+        with torch.random.fork_rng(devices):
+            yield
+    finally:
+        random.setstate(state)
 
 
 def train(

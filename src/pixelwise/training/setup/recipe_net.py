@@ -234,7 +234,8 @@ def load_run(run: Path, head: str | None = None) -> tuple[SegmentationNet, Model
         )
     head = head or next(iter(known), None)
     size = sum(map(len, heads.values())) or len(classes)
-    net = build_net(recipe, size, trained=False, channels=state.channels)
+    with torch.random.fork_rng(devices=[]):  # for weights that are replaced
+        net = build_net(recipe, size, trained=False, channels=state.channels)
     with checkpoint.fitting(path):
         net.load_state_dict(state.mean)
     if heads and head is not None:
