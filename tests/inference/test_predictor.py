@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import pickle
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,20 @@ def test_results_go_from_process_to_process(predictor: Predictor, tmp_path: Path
         arrived = pickle.loads(pickle.dumps(result))
         assert np.array_equal(arrived.labels, result.labels)
         assert arrived.overlay().tobytes() == result.overlay().tobytes()
+
+
+@pytest.mark.parametrize(
+    "change", [lambda image: image.paste((0, 0, 0), (0, 0, 300, 200)), Image.Image.close]
+)
+def test_what_happens_to_a_pillow_image_later_does_not_change_its_result(
+    predictor: Predictor, change: Callable[[Image.Image], None]
+) -> None:
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (200, 300, 3), np.uint8))
+    expected = np.asarray(image)
+    result = predictor(image)
+    assert max(result.grid_size) < 300
+    change(image)
+    assert np.array_equal(result.photo(), expected)
 
 
 def test_confidence_is_the_mean_probability(predictor: Predictor) -> None:

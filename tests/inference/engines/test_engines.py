@@ -1,7 +1,9 @@
 """Which engine runs what, and that all give the same scores."""
 
+import copy
 import importlib.util
 import os
+import pickle
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -166,6 +168,46 @@ assert os.waitpid(child, 0)[1] == 0, "the forked process waited forever"
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert "was loaded before this process was forked, " in done.stdout
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_process_forked_from_one_that_used_torch_scores_with_one_thread_or_not_at_all() -> None:
+    """The threads that torch computes in are the first process's; the other one would wait for them."""
+    code = """
+import os, signal
+import numpy as np, torch
+from pixelwise import load
+from pixelwise.core.errors import ModelError
+torch.set_num_threads(2)
+net = torch.nn.Conv2d(3, 2, 3, padding=1)
+predictor, image = load(net, classes=["a", "b"]), np.zeros((200, 200, 3), np.uint8)
+predictor(image)
+child = os.fork()
+if child == 0:
+    signal.alarm(60)
+    for again in (lambda: predictor, lambda: load(net, classes=["a", "b"])):
+        try:
+            again()(image)
+        except ModelError as problem:
+            os.write(1, problem.message.encode())
+    torch.set_num_threads(1)
+    os.write(1, str(predictor(image).size).encode())
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0, "the forked process waited forever"
+"""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    refusal = "the net cannot score in a process that was forked from one that used torch's threads"
+    assert done.stdout == 2 * refusal + "(200, 200)"
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+def test_engines_stay_in_their_process_and_are_shared_by_copies(engine: str, model_path: Path) -> None:
+    pytest.importorskip(engine)
+    predictor = load(model_path, 1, engine=engine)
+    assert copy.deepcopy(predictor).engine is predictor.engine
+    with pytest.raises(TypeError, match=r"cannot be pickled: load it in each process.*predictor\.batch"):
+        pickle.dumps(predictor)
 
 
 def test_openvino_refuses_a_file_that_is_not_a_model(openvino: ModuleType) -> None:

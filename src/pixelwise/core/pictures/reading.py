@@ -96,8 +96,11 @@ def read_photo(source: Readable, long_side: int) -> Photo:
         again = partial(_read_again, file, size)
     else:
         image = source if isinstance(source, Image.Image) else _array_image(source)
-        pixels, size = _read_open(image, long_side, _name(image))
-        again = partial(_convert_again, image)
+        name = _name(image)
+        pixels, size = _read_open(image, long_side, name)
+        if image is source and pixels.shape[:2] != size:
+            image = image.copy()  # the caller may draw on it, reduce or close it
+        again = partial(_convert_again, image, name)
     original = again if pixels.shape[:2] != size else partial(np.asarray, pixels)
     return Photo(pixels, size, original, tuple(notes))
 
@@ -173,8 +176,8 @@ def _read_again(file: Path | Encoded | Page, size: tuple[int, int]) -> RGBImage:
     return pixels
 
 
-def _convert_again(image: Image.Image) -> RGBImage:
-    return _read_open(image, None, _name(image))[0]
+def _convert_again(image: Image.Image, name: str) -> RGBImage:
+    return _read_open(image, None, name)[0]
 
 
 def _opened(source: Path | Encoded | Page, shown: str) -> AbstractContextManager[Image.Image]:

@@ -31,6 +31,14 @@ def only_picture(source: str, scores: Any) -> Any:
     return scores[0]
 
 
+def bound_to_process(source: str) -> TypeError:
+    """The error for an engine that should be pickled, as for another process."""
+    return TypeError(
+        f"{source} is loaded in an engine that cannot be pickled: load it in each process, or segment many "
+        "pictures in threads, with predictor.batch"
+    )
+
+
 def too_large(source: str, size: tuple[int, ...]) -> ModelError:
     """The error for a picture of (height, width) that exceeds the memory budget."""
     return ModelError(

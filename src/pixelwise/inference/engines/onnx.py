@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 
@@ -18,7 +19,14 @@ from pixelwise.inference.engines.devices import (
     expect_provider,
     onnx_providers,
 )
-from pixelwise.inference.engines.model_failures import content_of, failed, incomplete, only_picture, too_large
+from pixelwise.inference.engines.model_failures import (
+    bound_to_process,
+    content_of,
+    failed,
+    incomplete,
+    only_picture,
+    too_large,
+)
 from pixelwise.inference.engines.upsampling_tail import coarse
 from pixelwise.inference.model_files.model_file import OUTPUT
 from pixelwise.inference.model_files.onnx_file import checked_metadata
@@ -74,6 +82,12 @@ class OnnxEngine:
         self._inputs = check_contract(
             self._source, self._metadata, inputs, outputs, ("tensor(uint8)", "tensor(float)")
         )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise bound_to_process(self._source)
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self  # it never changes
 
     @property
     def threads(self) -> int:

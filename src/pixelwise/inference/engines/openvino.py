@@ -5,7 +5,7 @@ import math
 import os
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -18,7 +18,14 @@ from pixelwise.core.types import RGBImage, Scores
 from pixelwise.inference.engines.coarse_scores import CoarseScores
 from pixelwise.inference.engines.contract import check_contract
 from pixelwise.inference.engines.devices import PROCESSOR, Device, openvino_device
-from pixelwise.inference.engines.model_failures import content_of, failed, incomplete, only_picture, too_large
+from pixelwise.inference.engines.model_failures import (
+    bound_to_process,
+    content_of,
+    failed,
+    incomplete,
+    only_picture,
+    too_large,
+)
 from pixelwise.inference.engines.upsampling_tail import coarse, without_upsampling
 from pixelwise.inference.model_files.model_file import OUTPUT
 from pixelwise.inference.model_files.onnx_file import checked_metadata
@@ -128,6 +135,12 @@ class OpenVinoEngine:
         except RuntimeError as problem:
             raise incomplete(self._source, problem) from problem
         self._requests = threading.local()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise bound_to_process(self._source)
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self  # it never changes
 
     @property
     def threads(self) -> int:

@@ -1,11 +1,13 @@
 """Torch runs nets. Importing this module needs torch."""
 
+import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 import torch
 
+from pixelwise.core.errors import ModelError
 from pixelwise.core.types import RGBImage, Scores
 from pixelwise.cpu.inference import for_inference
 from pixelwise.inference.engines.batching import Batching
@@ -24,6 +26,20 @@ def net_engine(net: torch.nn.Module, precision: str, device: Device) -> Engine:
         return TorchEngine(for_inference(net, precision))
     net = net.requires_grad_(False).to(place).to(memory_format=torch.channels_last)
     return Batching(TorchEngine(net, half=precision == "bfloat16"))
+
+
+_HOME = os.getpid()
+
+
+def expect_threads(source: str) -> None:
+    """Raise ModelError in a process that was forked from one that used torch: it would wait forever for
+    torch's threads. With one thread, as in workers of a DataLoader, it waits for none.
+    """
+    if os.getpid() != _HOME and torch.get_num_threads() > 1:
+        raise ModelError(
+            f"{source} cannot score in a process that was forked from one that used torch's threads",
+            'start processes with the method "spawn", or call torch.set_num_threads(1) in them',
+        )
 
 
 class TorchEngine:
@@ -55,6 +71,7 @@ class TorchEngine:
     def batch_scores(self, images: Sequence[RGBImage]) -> list[Scores]:
         """The scores of pictures of one size."""
         device = torch.device(self.device)
+        expect_threads("the net")
         with torch.inference_mode(), self._autocast(device):
             # The permuted view of (N, H, W, 3) images is channels_last already.
             stacked = np.ascontiguousarray(images[0])[np.newaxis] if len(images) == 1 else np.stack(images)

@@ -13,6 +13,7 @@ from pixelwise.core.types import RGBImage, Scores
 from pixelwise.inference.engines.contract import Inputs
 from pixelwise.inference.engines.devices import PROCESSOR, Device, torch_device
 from pixelwise.inference.engines.model_failures import failed, only_picture
+from pixelwise.inference.engines.torch import expect_threads
 from pixelwise.inference.model_files.model_file import ModelInfo
 from pixelwise.inference.model_files.torchscript_file import TorchScriptFile
 
@@ -50,6 +51,7 @@ class TorchScriptEngine:
         return torch.get_num_threads()
 
     def scores(self, image: RGBImage) -> Scores:
+        expect_threads(self._source)
         feeds = self._inputs.feeds(image)
         seen = [
             torch.from_numpy(np.ascontiguousarray(feeds[name])).to(self.device)
