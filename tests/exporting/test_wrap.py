@@ -126,12 +126,17 @@ def outside(model: Any) -> None:
     model.graph.initializer.append(tensor)
 
 
+def one_map(model: Any) -> None:
+    model.graph.output[0].type.tensor_type.shape.dim[1].dim_value = 1
+
+
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
         (two_inputs, r"net\.onnx: expected one input .*got x .*, z"),
         (two_classes, r"net\.onnx: expected scores \(N, 3, h, w\) of 3 classes, got y \(None, 2"),
-        (outside, r"net\.onnx keeps weights in another file"),
+        (outside, r"net\.onnx keeps weights in w\.bin, which cannot be read: .*\n.*put that file beside it"),
+        (one_map, r"net\.onnx gives one map, but a label needs the scores of two classes"),
     ],
 )
 def test_what_cannot_be_wrapped_is_named_and_leaves_no_file(
@@ -164,6 +169,34 @@ def test_a_net_is_not_overwritten_by_what_wraps_it(
     with pytest.raises(ModelError, match=r"model.onnx would be overwritten .*\n.*choose another --output"):
         wrap("model.onnx", INFO.classes, output)
     assert Path("model.onnx").read_bytes() == content
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+def test_a_net_that_ends_in_a_softmax_has_the_confidence_of_its_scores(engine: str, tmp_path: Path) -> None:
+    pytest.importorskip(engine)
+    ended = pooling()
+    ended.graph.node[0].output[0] = "scores"
+    ended.graph.node.append(helper.make_node("Softmax", ["scores"], ["y"], axis=1))
+    plain, found = (
+        load(wrapped(net, tmp_path, Normalisation(input_range=(0, 9)), 4), 1, engine=engine)(quarters())
+        for net in (pooling(), ended)
+    )
+    assert np.array_equal(plain.labels, found.labels)
+    assert plain.areas()[0].confidence > 0.98
+    assert found.areas()[0].confidence == pytest.approx(plain.areas()[0].confidence, abs=0.005)
+
+
+def test_weights_beside_the_net_are_read_and_others_are_not(tmp_path: Path) -> None:
+    """torch exports nets in two files unless it is told not to."""
+    onnx.save(banded(), tmp_path / "net.onnx", save_as_external_data=True, location="w.bin", size_threshold=0)
+    made = wrap(tmp_path / "net.onnx", ["first", "last"], tmp_path / "mine.onnx", bands="5xuint16")
+    (tmp_path / "w.bin").rename(tmp_path.parent / "w.bin")
+    assert load(made.path)(np.full((6, 8, 5), 9, np.uint16)).size == (6, 8)
+    model = onnx.load(tmp_path / "net.onnx", load_external_data=False)
+    model.graph.initializer[0].external_data[0].value = "../w.bin"
+    (tmp_path / "net.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(ModelError, match=r"keeps weights in \.\./w\.bin, which cannot be read"):
+        wrap(tmp_path / "net.onnx", ["first", "last"], tmp_path / "other.onnx", bands="5xuint16")
 
 
 def test_what_is_not_onnx_is_named(tmp_path: Path) -> None:

@@ -2,8 +2,9 @@
 after.
 
 Before the net, pixels are scaled to its range, normalised by its mean and standard deviation, brought to its
-layout, and resized to its size if that is fixed, or padded to a multiple. After the net, scores are
-interpolated bilinearly to the picture's size (pixel centres at one half, as torch's align_corners=False).
+layout, and resized to its size if that is fixed, or padded to a multiple. After the net, probabilities become
+their logarithms if it ends in a softmax, and scores are interpolated bilinearly to the picture's size (pixel
+centres at one half, as torch's align_corners=False).
 """
 
 from collections.abc import Sequence
@@ -17,10 +18,13 @@ from pixelwise.core.errors import EXTRAS, MissingExtraError, ModelError
 from pixelwise.core.files import regular_file, write_atomically
 from pixelwise.core.overwriting import expect_kept
 from pixelwise.core.terminal import printable, reason_of
+from pixelwise.core.types import Scores
 from pixelwise.exporting.metadata import with_metadata
+from pixelwise.inference.engines.model_failures import one_map
 from pixelwise.inference.engines.onnx import OnnxEngine
 from pixelwise.inference.model_files.model_file import INPUT, MOST_BYTES, OUTPUT, ModelInfo
 from pixelwise.inference.normalisation import Normalisation, check_multiple
+from pixelwise.inference.probabilities import are_probabilities
 
 _OPSET = 17
 """Nets with older versions of ONNX's operators are converted to this one."""
@@ -63,6 +67,7 @@ def wrap_onnx(
         if regular_file(source).stat().st_size > MOST_BYTES:
             raise ModelError(f"{shown} is larger than a model file may be: {MOST_BYTES / 1e9:g} GB")
         net = onnx.load_from_string(source.read_bytes())
+        _read_weights_beside(net, source)
         if net.functions:
             net = inliner.inline_local_functions(net)
         versions = [entry.version for entry in net.opset_import if entry.domain in ("", "ai.onnx")]
@@ -87,8 +92,36 @@ def wrap_onnx(
         )
     _rebuild(net.graph, seen, scored, normalisation, multiple, info.inputs[0])
     content = with_metadata(net, info)
-    _try_out(content, len(info.classes), normalisation.channels, shown)
+    if are_probabilities(_tried(content, len(info.classes), normalisation.channels, shown)):
+        _take_logarithms(net.graph)
+        content = with_metadata(net, info)
+        _tried(content, len(info.classes), normalisation.channels, shown)
     write_atomically(path, lambda file: file.write(content))
+
+
+def _read_weights_beside(net: Any, source: Path) -> None:
+    """Read the weights that the net keeps in other files of its folder, as torch exports them.
+
+    Raises ModelError if that is not possible.
+    """
+    from onnx import checker, external_data_helper
+
+    places = {
+        entry.value
+        for tensor in net.graph.initializer
+        for entry in tensor.external_data
+        if entry.key == "location"
+    }
+    named = ", ".join(map(printable, sorted(places)))
+    try:
+        if sum(regular_file(source.parent / place).stat().st_size for place in places) > MOST_BYTES:
+            raise ModelError(f"{named} is larger than a model file may be: {MOST_BYTES / 1e9:g} GB")
+        external_data_helper.load_external_data_for_model(net, str(source.parent))
+    except (OSError, ValueError, checker.ValidationError) as problem:
+        raise ModelError(
+            f"{printable(source)} keeps weights in {named}, which cannot be read: {printable(problem)[:200]}",
+            "put that file beside it, or export the net into one file",
+        ) from None
 
 
 def _ports(entries: Sequence[Any]) -> list[_Port]:
@@ -130,6 +163,8 @@ def _output(graph: Any, classes: int, shown: str) -> _Port:
     fitting = [
         port for port in ports if len(port.sizes) in (0, 4) and port.sizes[1:2] in ((), (None,), (classes,))
     ]
+    if not fitting and any(port.sizes[1:2] == (1,) for port in ports):
+        raise one_map(shown)
     if not fitting:
         given = ", ".join(f"{printable(port.name.removeprefix('net/'))} {port.sizes}" for port in ports)
         scored = [port.sizes[1] for port in ports if len(port.sizes) == 4 and port.sizes[3] != classes]
@@ -229,11 +264,27 @@ def _resize(name: str, sizes: str, result: str) -> Any:
     )
 
 
-def _try_out(content: bytes, classes: int, channels: int, shown: str) -> None:
-    """Run the file on pictures of two sizes. Raises ModelError unless it returns scores of the classes."""
+def _take_logarithms(graph: Any) -> None:
+    """Of the probabilities that the net gives, for scores."""
+    from onnx import helper, numpy_helper
+
+    for node in graph.node:
+        node.input[:] = ["logarithms" if name == "raw" else name for name in node.input]
+    place = next(index for index, node in enumerate(graph.node) if node.output[0] == "raw")
+    graph.initializer.append(numpy_helper.from_array(np.array(1e-30, np.float32), "least"))
+    graph.node.insert(place + 1, helper.make_node("Max", ["raw", "least"], ["positive"]))
+    graph.node.insert(place + 2, helper.make_node("Log", ["positive"], ["logarithms"]))
+
+
+def _tried(content: bytes, classes: int, channels: int, shown: str) -> Scores:
+    """The file's scores of a picture, after a try on two sizes. Raises ModelError unless they are of the
+    classes.
+    """
     engine = OnnxEngine(content, source=shown)
     for size in CHECKED_SIZES:
         scores = engine.scores(np.random.default_rng(0).integers(0, 256, (*size, channels), np.uint8))
+        if len(scores) == 1:
+            raise one_map(shown)
         if scores.shape != (classes, *size):
             raise ModelError(
                 f"{shown} scores {scores.shape[0]} classes, but {classes} are named",
@@ -241,3 +292,4 @@ def _try_out(content: bytes, classes: int, channels: int, shown: str) -> None:
             )
         if not np.isfinite(scores).all():
             raise ModelError(f"{shown} gives NaN or infinite scores", "check its weights, mean and std")
+    return scores

@@ -124,6 +124,11 @@ def add_probabilities(
     _core.add_probabilities(scores, of_rows, of_columns, *start, total)
 
 
+def are_probabilities(scores: Scores) -> bool:
+    """Whether what a net gives for (C, H, W) scores adds up to 1 at each pixel, and none is negative."""
+    return len(scores) > 1 and bool(scores.min() >= 0) and bool(np.allclose(scores.sum(0), 1, atol=0.01))
+
+
 def scores_of(beliefs: Beliefs) -> Scores:
     """Log-probabilities, the scores for a Segmentation. They overwrite the array of probabilities."""
     np.maximum(beliefs, np.finfo(np.float32).tiny, out=beliefs)

@@ -319,7 +319,8 @@ def wrap(
     """Make a model file from an ONNX net that was trained elsewhere, for any function that takes a model.
 
     The net has one input, float (N, 3, H, W) or uint8 (N, H, W, 3), of any size or a fixed one, and returns
-    scores (N, C, h, w) of any stride, in the order of `classes`. name: of the model, default the file's name.
+    scores (N, C, h, w) of any stride, or probabilities, in the order of `classes`. Weights in other files of
+    its folder are read too. name: of the model, default the file's name.
     mean, std, input_range (for float inputs), multiple: see `load`. long_side: score pictures at most this
     long, in pixels. bands: for a net with other channels than RGB, see `load`. The file is tested before it
     gets its name. Raises ValueError for another ending than .onnx and for impossible settings, ModelError for

@@ -1,9 +1,7 @@
 """Train a net on labelled images."""
 
 import math
-import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,30 +57,17 @@ class Training:
         """Train to the end, or until a SIGINT or SIGTERM. Raises TrainingError if the run cannot start."""
         from pixelwise.training.callbacks import Callbacks
         from pixelwise.training.loop import train as fit
+        from pixelwise.training.setup.random_numbers import random_numbers_kept
         from pixelwise.training.stages import Chain, train_chain
 
         callbacks = Callbacks(on_step, on_evaluation)
         sets = self.train_set, self.val_set
-        with _random_numbers_kept():
+        with random_numbers_kept():
             if isinstance(self.recipe, Chain):
                 finished = train_chain(self.recipe, *sets, self.path, self.resume, callbacks)
             else:
                 finished = fit(self.recipe, *sets, self.path, self.resume, callbacks)
         return TrainedRun(self.path, finished, _history(self.path))
-
-
-@contextmanager
-def _random_numbers_kept() -> Iterator[None]:
-    """Training seeds the generators of the process; the caller's go on where they were."""
-    import torch
-
-    devices = range(torch.cuda.device_count()) if torch.cuda.is_available() else ()
-    state = random.getstate()
-    try:
-        with torch.random.fork_rng(devices):
-            yield
-    finally:
-        random.setstate(state)
 
 
 def train(

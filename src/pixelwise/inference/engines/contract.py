@@ -67,6 +67,6 @@ def check_contract(
     if fault is not None:
         raise ModelError(
             f'{source}: expected {wanted} and an output "{OUTPUT}" float32 (N, C, H, W), got {fault}',
-            'write model files with "pixelwise export"',
+            'write model files with "pixelwise export", or make one of any ONNX net with "pixelwise wrap"',
         )
     return Inputs({name: int(inputs[name][1][3]) for name in named})

@@ -39,6 +39,15 @@ def bound_to_process(source: str) -> TypeError:
     )
 
 
+def one_map(source: str) -> ModelError:
+    """The error for a net that scores a single class, which every pixel would have."""
+    return ModelError(
+        f"{source} gives one map, but a label needs the scores of two classes or more",
+        "if it is the foreground's, before a sigmoid, put the net into a module that returns "
+        'torch.cat([torch.zeros_like(x), x], 1), and name two classes, such as ["background", "cat"]',
+    )
+
+
 def too_large(source: str, size: tuple[int, ...]) -> ModelError:
     """The error for a picture of (height, width) that exceeds the memory budget."""
     return ModelError(

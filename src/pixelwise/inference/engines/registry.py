@@ -21,6 +21,7 @@ from pixelwise.inference.engines.batching import Batching
 from pixelwise.inference.engines.crf_engine import CRFEngine
 from pixelwise.inference.engines.devices import Device, auto_engine, on_processor, torch_device
 from pixelwise.inference.engines.engine import Engine
+from pixelwise.inference.engines.model_failures import one_map
 from pixelwise.inference.engines.onnx import OnnxEngine
 from pixelwise.inference.engines.openvino import OpenVinoEngine
 from pixelwise.inference.model_files import openvino_file, torchscript_file
@@ -28,6 +29,7 @@ from pixelwise.inference.model_files.card import with_record
 from pixelwise.inference.model_files.int8_forms import expect_int8, int8_pays, is_int8
 from pixelwise.inference.model_files.model_file import ModelInfo, bundled_names, read_model
 from pixelwise.inference.normalisation import Normalisation
+from pixelwise.inference.probabilities import are_probabilities
 
 if TYPE_CHECKING:
     from torch import nn
@@ -192,7 +194,7 @@ def open_module(
             f"a torch module runs in torch in the type of its weights, not in {engine} in {precision}"
         )
     from pixelwise.inference.engines.torch import TorchEngine
-    from pixelwise.inference.model_files.foreign_net import ForeignNet, are_probabilities
+    from pixelwise.inference.model_files.foreign_net import ForeignNet
 
     if threads is not None:
         torch.set_num_threads(thread_count(threads))
@@ -215,25 +217,16 @@ def open_module(
     made = TorchEngine(net)
     picture = np.random.default_rng(0).integers(0, 256, (65, 97, normalisation.channels), np.uint8)
     scores = made.scores(picture)
-    _expect_classes(len(scores), len(known))
+    if len(scores) == 1:
+        raise one_map("the net")
+    if len(scores) != len(known):
+        raise ModelError(
+            f"the net scores {len(scores)} classes, but {len(known)} are named", "name all of them in order"
+        )
     net.gives_probabilities = are_probabilities(scores)
     whole: Engine = made if made.device == "cpu" else Batching(made)
     settings = (record, long_side, multiple, known, bands, net.gives_probabilities)
     return whole, info, identity_of(info, _digest(module, settings), precision)
-
-
-def _expect_classes(scored: int, named: int) -> None:
-    """Raise ModelError unless a net scores as many classes as are named, and more than one."""
-    if scored == 1:
-        raise ModelError(
-            "the net gives one map, but a label needs the scores of two classes or more",
-            "if it is the foreground's, before a sigmoid, put the net into a module that returns "
-            'torch.cat([torch.zeros_like(x), x], 1), and name two classes, such as ["background", "cat"]',
-        )
-    if scored != named:
-        raise ModelError(
-            f"the net scores {scored} classes, but {named} are named", "name all of them in order"
-        )
 
 
 def _digest(module: "nn.Module", settings: object) -> str:

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -61,11 +59,6 @@ class ForeignNet(nn.Module):
                 "nets that halve their maps several times need sides that are a multiple: try multiple=32; "
                 f"one that takes other than {tuple(x.shape)} needs a module around it",
             ) from problem
-
-
-def are_probabilities(scores: npt.NDArray[np.float32]) -> bool:
-    """Whether (C, H, W) scores are probabilities, which add up to 1 at each pixel."""
-    return len(scores) > 1 and bool(scores.min() >= 0) and bool(np.allclose(scores.sum(0), 1, atol=0.01))
 
 
 def scores_in(output: Any) -> torch.Tensor:

@@ -35,7 +35,7 @@ INPUT, OUTPUT = "image", "scores"
 MOST_PIXELS = 100_000
 MOST_LETTERS = 1000
 _MOST_INPUTS = 8
-_WRITTEN = 'write model files with "pixelwise export"'
+_WRITTEN = 'write model files with "pixelwise export", or make one of any ONNX net with "pixelwise wrap"'
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,7 @@ _INFINITY: Final = {
 """Of float32, float16, float64 and bfloat16: the bits as an integer; those of NaN are larger, but for the
 sign."""
 
-_HINT = 'write model files with "pixelwise export"'
+_HINT = 'write model files with "pixelwise export", or make one of any ONNX net with "pixelwise wrap"'
 
 
 class _RefusedError(Exception):
