@@ -3,7 +3,9 @@
 Trained as voc_fcn32s_vgg16 and voc_fcn16s_vgg16. As in the paper all pictures but the test set are for
 training, so best.pt is selected on the test pictures, which makes its figures optimistic. Late fusion takes
 the mean of both streams' scores as in the release (the paper says sum). Here both streams start from VGG16;
-the release's start from its nets of RGB and of HHA, at a hundredth of the learning rate.
+the release's start from its nets of RGB and of HHA, at a hundredth of the learning rate. Colours are
+normalised as for the initial weights; the release subtracts the mean of NYUDv2: `pixelwise import-caffe
+--partial --mean 116.190,97.203,92.318` of the classifier, then --set backbone_weights=FILE.
 """
 
 import dataclasses

@@ -1,6 +1,8 @@
 """FCN-16s with two heads, in two stages: SIFT Flow (Long et al. 2015, table 5) and Stanford Background.
 
-Trained as voc_fcn32s_vgg16 and voc_fcn16s_vgg16, the losses of both heads summed.
+Trained as voc_fcn32s_vgg16 and voc_fcn16s_vgg16, the losses of both heads summed. Colours are normalised as
+for the initial weights; the release subtracts the mean of SIFT Flow: `pixelwise import-caffe --partial --mean
+114.578,115.294,108.353` of the classifier, then --set backbone_weights=FILE.
 """
 
 import dataclasses

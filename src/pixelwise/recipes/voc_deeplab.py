@@ -17,7 +17,7 @@ from pixelwise.training.recipe import Recipe
 
 FIGURES = {
     "base": "59.80 on VOC2012 val, 63.74 with the CRF",
-    "4x4": "67.14 on VOC2012 val with the CRF (table 2)",
+    "4x4": "67.14 on VOC2012 val with the CRF",
     "7x7": "64.38 on VOC2012 val, 67.64 with the CRF",
     "large_fov": "62.25 on VOC2012 val, 67.64 with the CRF",
     "large_fov_alexnet": "none: the paper gives no figures for this trunk",
@@ -94,7 +94,7 @@ def _entry(variant: str) -> Entry:
     if recipe.init_from is not None:
         title = f"{TITLES[variant]} on PASCAL VOC: branches for finer features beside a fixed net"
         training = f"Training: starts from the best net of {recipe.init_from}; only the new layers learn."
-    paper = f"Chen et al. 2015, table 1; mean IoU {FIGURES[variant]}."
+    paper = f"Chen et al. 2015, tables 1 and 2; mean IoU {FIGURES[variant]}."
     return entry(recipe, title, paper, training, NOT_RUN)
 
 

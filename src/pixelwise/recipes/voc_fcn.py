@@ -3,9 +3,10 @@
 Trained on SBD's train set of 8,498 pictures, evaluated on seg11valid. VGG16: whole pictures one by one,
 summed losses, momentum 0.99, 100,000 steps, three times as many at once (presets fcn-online-*). AlexNet and
 GoogLeNet: mean losses over 20 pictures a step, 175 times through them; the release has the rate of AlexNet
-(1e-4), the paper that of GoogLeNet (5e-5). voc_fcn_paper.py has the paper's own protocol. Departures:
-torchvision's ImageNet weights, whose AlexNet and GoogLeNet differ from Caffe's. With a classifier that
-`pixelwise import-caffe` has read: --set origin=caffe --set backbone_weights=FILE.
+(1e-4), the paper that of GoogLeNet (5e-5). voc_fcn_paper.py has the paper's own protocol. Departures: a mean
+over 20 pictures is that of all their pixels, in the release the mean of each picture's mean; torchvision's
+ImageNet weights, whose AlexNet and GoogLeNet differ from Caffe's. With a classifier that `pixelwise
+import-caffe` has read: --set origin=caffe --set backbone_weights=FILE.
 """
 
 import dataclasses
