@@ -242,3 +242,22 @@ def refused(call, kind=ValueError):
         [sys.executable, "-W", "error", "-c", prelude + program], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_code_that_imports_the_peer_runs_with_the_drop_in_under_its_name() -> None:
+    program = """
+import sys
+import pixelwise.crf.pydensecrf
+sys.modules["pydensecrf"] = pixelwise.crf.pydensecrf
+import pydensecrf.densecrf as dcrf
+from pydensecrf import densecrf, utils
+from pydensecrf.utils import unary_from_labels
+assert densecrf is dcrf and "pixelwise" in dcrf.__file__
+crf = dcrf.DenseCRF2D(5, 4, 2)
+crf.setUnaryEnergy(unary_from_labels([0, 1, 2, 2] * 5, 2, 0.7))
+crf.addPairwiseGaussian(3, 3, dcrf.DIAG_KERNEL, dcrf.NORMALIZE_SYMMETRIC)
+print(crf.inference(2).shape)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == "(2, 20)\n", done.stderr
