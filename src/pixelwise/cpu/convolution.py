@@ -120,9 +120,9 @@ class _Convolution(torch.autograd.Function):
     ) -> torch.Tensor:
         reach = dilation * (weight.shape[2] - 1) - 2 * padding
         out = _channels_last(len(x), len(weight), x.shape[2] - reach, x.shape[3] - reach)
-        kernels = weight.contiguous().numpy()
+        filters = weight.contiguous().numpy()
         threads = torch.get_num_threads()
-        _core.convolve(_pixels(x), kernels, bias.numpy(), padding, dilation, rectified, _pixels(out), threads)
+        _core.convolve(_pixels(x), filters, bias.numpy(), padding, dilation, rectified, _pixels(out), threads)
         ctx.save_for_backward(x, weight, out if rectified else None)
         ctx.window = padding, dilation
         return out

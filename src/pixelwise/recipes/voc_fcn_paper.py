@@ -2,7 +2,7 @@
 
 Batches of 20 whole pictures, the mean of the loss, momentum 0.9, fixed rates (AlexNet 1e-3, VGG16 1e-4,
 GoogLeNet 5e-5), weight decay 5e-4, at least 175 epochs. Each skip is a stage at a hundredth of the rates
-before, with learned upsampling between the skips: full kernels between all classes. `voc_fcn*_batch20` train
+before, with learned upsampling between the skips: full filters between all classes. `voc_fcn*_batch20` train
 on SBD's 8,498 pictures and are evaluated on seg11valid, as in table 2; `voc2011_*` train on the 1,112
 pictures of VOC2011 train and are evaluated on all of VOC2011 val, as in table 1. Departures: torchvision's
 ImageNet weights, whose AlexNet and GoogLeNet differ from Caffe's. With a classifier that `pixelwise

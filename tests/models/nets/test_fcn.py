@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from pixelwise.models.layers.alignment import Crop, Fuse
-from pixelwise.models.layers.bilinear import BilinearUpsampling, bilinear_kernel
+from pixelwise.models.layers.bilinear import BilinearUpsampling, bilinear_filter
 from pixelwise.models.layers.grid import Grid
 from pixelwise.models.nets.fcn import FCN, LateFusion, SkipOnly, fcn
 from pixelwise.models.nets.segmentation_net import by_head
@@ -408,7 +408,7 @@ def test_a_nonlinear_upsampling_begins_as_repeated_doubling_and_learns() -> None
     expected = cells
     for _ in range(5):
         expected = torch.nn.functional.conv_transpose2d(
-            expected, bilinear_kernel(4).expand(3, 1, 4, 4), stride=2, groups=3
+            expected, bilinear_filter(4).expand(3, 1, 4, 4), stride=2, groups=3
         )
     assert torch.allclose(stack(cells), expected, atol=1e-5)
 

@@ -105,7 +105,7 @@ def _caffe(layer: Layer) -> CaffeLayer:
     return CaffeLayer(layer.name, layer.type[0], (), (), tuple(layer.blobs))
 
 
-def test_fixed_bilinear_kernels_need_not_be_in_the_file(tmp_path: Path) -> None:
+def test_fixed_bilinear_filters_need_not_be_in_the_file(tmp_path: Path) -> None:
     layers = [
         Layer(name.removeprefix("backbone."), blobs=[m.weight.detach().numpy(), m.bias.detach().numpy()])
         for name, m in small_fcn().named_modules()

@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 
-def bilinear_kernel(size: int) -> torch.Tensor:
+def bilinear_filter(size: int) -> torch.Tensor:
     """(size, size) float32: the separable triangle that interpolates by the factor (size + 1) // 2.
 
     Its centre lies on a tap for odd sizes and between two for even ones.
@@ -47,11 +47,11 @@ class BilinearUpsampling(nn.Module):
                 f"a bilinear filter of factor {factor} has {2 * factor - 1} or {2 * factor} taps, got {taps}"
             )
         self.padding = factor - 1 if padding is None else padding
-        kernel = bilinear_kernel(self.taps).expand(channels, 1, -1, -1).clone()
+        filters = bilinear_filter(self.taps).expand(channels, 1, -1, -1).clone()
         if mixing:
-            kernel = torch.eye(channels)[:, :, None, None] * kernel
+            filters = torch.eye(channels)[:, :, None, None] * filters
         self.groups = 1 if mixing else channels
-        self.weight = nn.Parameter(kernel, requires_grad=learned)
+        self.weight = nn.Parameter(filters, requires_grad=learned)
 
     def forward(self, scores: torch.Tensor) -> torch.Tensor:
         if not torch.amp.is_autocast_available(scores.device.type):  # the meta device

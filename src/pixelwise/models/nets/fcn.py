@@ -206,10 +206,10 @@ def fcn(
     backbone: "alexnet", "vgg16", "vgg19" or "googlenet". stride: 32, 16 or 8; VGG's skips are pool4 and
     pool3, those of the others, which the paper has at stride 32 only, their poolings of stride 16 and 8.
     padding: "release" puts 100 pixels around the image and none before fc6, as the authors' files do; "same"
-    pads every layer by half its kernel, about 0.6 times the work.
+    pads every layer by half its filter, about 0.6 times the work.
     at_once: skips are scaled down, for training without stages.
-    upsampling: "fixed" between the skips, as in the release; "learned", a kernel for each class; or "full",
-    as in the paper, learned kernels from every class to every other, which begin as the bilinear ones.
+    upsampling: "fixed" between the skips, as in the release; "learned", a filter for each class; or "full",
+    as in the paper, learned filters from every class to every other, which begin as the bilinear ones.
     "nonlinear": the last upsampling too, as a stack of doublings with ReLUs.
     heads: classes by name of several outputs, as {"semantic": 33, "geometric": 3}; replaces `classes`. Their
     scores stand side by side in this order; `by_head` parts them.

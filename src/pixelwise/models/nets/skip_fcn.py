@@ -92,8 +92,8 @@ class SkipFCN(SegmentationNet):
         if factor == 1 or not self.backbone.layout.between:
             return BilinearUpsampling(classes, factor, learned)
         # The repeated outer cells lie beyond the border: a factor each side, and half of one more.
-        kernel = BilinearUpsampling(classes, factor, learned, 2 * factor, 3 * factor // 2)
-        return nn.Sequential(Surround(), kernel)
+        upsampling = BilinearUpsampling(classes, factor, learned, 2 * factor, 3 * factor // 2)
+        return nn.Sequential(Surround(), upsampling)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         height, width = image.shape[-2:]

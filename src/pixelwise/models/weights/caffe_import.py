@@ -39,7 +39,7 @@ class Report:
 
     `misfits` are sentences about blobs whose shape is not the parameter's, and about skips that file and net
     scale by other factors. `left` are layers of the file that the net has no place for, `missing` parameters
-    that the file has nothing for; fixed bilinear kernels are not counted among those.
+    that the file has nothing for; fixed bilinear filters are not counted among those.
     """
 
     matches: tuple[Match, ...]
