@@ -41,9 +41,7 @@ def load_torchfcn(net: FCN, source: Path | Mapping[str, torch.Tensor]) -> None:
 def _diagonal(name: str, weight: torch.Tensor) -> torch.Tensor:
     """(C, C, k, k) that keep each class to itself as (C, 1, k, k)."""
     if weight.ndim != 4 or weight.shape[0] != weight.shape[1]:
-        raise ModelError(
-            f"{name} is {tuple(weight.shape)}, expected filters (C, C, k, k)"
-        )
+        raise ModelError(f"{name} is {tuple(weight.shape)}, expected filters (C, C, k, k)")
     classes = torch.arange(weight.shape[0])
     own = weight[classes, classes]
     if weight.count_nonzero() != own.count_nonzero():
