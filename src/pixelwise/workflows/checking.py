@@ -10,6 +10,7 @@ from pixelwise.data.checks.check_page import survey_page
 from pixelwise.data.checks.split_check import Leak, Survey, compare, leak_to_dict, survey
 from pixelwise.data.sample import LabelledImages
 from pixelwise.data.spec import open_splits
+from pixelwise.workflows.data import OnImage, counter
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def check(
     data: str,
     split: str | None = None,
     classes: str | None = None,
-    on_image: Callable[[str, int, int], None] | None = None,
+    on_image: OnImage | None = None,
     channels: Sequence[str] = (),
     surveyed: Callable[[LabelledImages, Callable[[int], None]], Survey] = survey,
 ) -> Check:
@@ -63,12 +64,6 @@ def check(
     surveys: dict[str, Survey] = {}
     for name, dataset in open_splits(data, split, classes).items():
         dataset = dataset.with_channels(*channels)
-        total = len(dataset)
-
-        def tell(done: int, name: str = name, total: int = total) -> None:
-            if on_image is not None:
-                on_image(name, done, total)
-
-        surveys[name] = surveyed(dataset, tell)
+        surveys[name] = surveyed(dataset, counter(on_image, name, len(dataset)))
     errors, warnings = compare(surveys)
     return Check(data, surveys, tuple(errors), tuple(warnings))

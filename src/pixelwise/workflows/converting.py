@@ -14,8 +14,8 @@ from pixelwise.data.sample import LabelledImages
 from pixelwise.data.sources.boxes import open_boxes
 from pixelwise.data.spec import open_splits
 from pixelwise.inference.crf_refiner import DEFAULT_PRESET
+from pixelwise.workflows.data import OnImage, counter
 
-OnImage = Callable[[str, int, int], None]
 OnFolder = Callable[[Path, int], None]
 
 
@@ -75,14 +75,8 @@ def _written(
             raise DataError(fault, "name the classes to use of all splits, in order: --classes NAME,NAME")
         expect_possible(dataset, output, name)
     for name, dataset in splits.items():
-        total = len(dataset)
-
-        def tell(done: int, name: str = name, total: int = total) -> None:
-            if on_image is not None:
-                on_image(name, done, total)
-
-        write(dataset, output, name, tell)
+        write(dataset, output, name, counter(on_image, name, len(dataset)))
         places.append(place_of(output, name))
         if on_folder is not None:
-            on_folder(places[-1], total)
+            on_folder(places[-1], len(dataset))
     return places

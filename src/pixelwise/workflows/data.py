@@ -1,6 +1,6 @@
-"""Open data that is given by name, as a data set or as arrays."""
+"""Open data that is given by name, as a data set or as arrays, and report progress through it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pixelwise.data.in_memory import Pair, labelled_arrays
 from pixelwise.data.sample import LabelledImages
@@ -8,6 +8,8 @@ from pixelwise.data.spec import open_dataset
 
 Data = str | LabelledImages | Sequence[Pair]
 """KIND:PATH, a data set, or (image, labels) arrays."""
+OnImage = Callable[[str, int, int], None]
+"""Called with the name of a split or data set, the number of images done and their total."""
 
 
 def labelled_images(
@@ -24,3 +26,13 @@ def labelled_images(
     if class_names is None:
         raise ValueError("arrays need class_names: the names of the classes in the order of their ids")
     return labelled_arrays(data, class_names)
+
+
+def counter(on_image: OnImage | None, name: str, total: int) -> Callable[[int], None]:
+    """A function that takes the number of images done and calls `on_image`, if there is one."""
+
+    def tell(done: int) -> None:
+        if on_image is not None:
+            on_image(name, done, total)
+
+    return tell

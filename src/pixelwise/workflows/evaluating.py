@@ -18,7 +18,7 @@ from pixelwise.evaluation.training_pictures import learnt_by
 from pixelwise.inference.model_files.card import card_of
 from pixelwise.inference.model_files.model_file import bundled_names
 from pixelwise.inference.predictor import Predictor
-from pixelwise.workflows.data import Data, labelled_images
+from pixelwise.workflows.data import Data, OnImage, counter, labelled_images
 from pixelwise.workflows.loading import LoadOptions, load, refuse_options
 
 Judge = Callable[[Judged, LabelledImages, Callable[[int], None] | None, Collection[str]], Evaluation]
@@ -67,7 +67,7 @@ def report_on(
     classes: str | None = None,
     details: Collection[str] = (),
     allow_missing: bool = False,
-    on_image: Callable[[str, int, int], None] | None = None,
+    on_image: OnImage | None = None,
     judge: Judge = evaluation.evaluate,
     **options: Unpack[LoadOptions],
 ) -> dict[str, Any]:
@@ -83,11 +83,7 @@ def report_on(
     if report is not None:
         make_folder(Path(report), "report's folder", "--report", ImageError)
         details = OF_LABELS if isinstance(judged, MaskFolder) else ALL
-
-    def tell(done: int) -> None:
-        if on_image is not None:
-            on_image(dataset.name, done, len(dataset))
-
+    tell = counter(on_image, dataset.name, len(dataset))
     judgement = _with_known_pictures(judge(judged, dataset, tell, details), judged, dataset)
     plain = split == "val" and ids is None and classes is None and not _changed(options)
     left_out = _left_out(model, data) if plain else None

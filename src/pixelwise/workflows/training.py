@@ -10,7 +10,7 @@ from pixelwise.core.errors import DataError, TrainingError
 from pixelwise.core.terminal import counted, note
 from pixelwise.core.threads import spin_briefly
 from pixelwise.data.spec import parse_spec
-from pixelwise.workflows.data import Data, labelled_images
+from pixelwise.workflows.data import Data, OnImage, counter, labelled_images
 
 if TYPE_CHECKING:
     from pixelwise.data.sample import LabelledImages
@@ -116,7 +116,7 @@ def prepare(
     *,
     class_names: Sequence[str] | None = None,
     resume: bool = False,
-    on_image: Callable[[str, int, int], None] | None = None,
+    on_image: OnImage | None = None,
     on_warning: Callable[[str], None] = note,
 ) -> Training:
     """All of `train` that comes before the first step: the recipe with "field=value" settings, the images,
@@ -156,22 +156,16 @@ def prepare(
                 raise
             on_warning(f"warning: {problem.message}")
     for dataset in (train_set, val_set) if is_first_here() else ():
-        name, total = dataset.name, len(dataset)
-
-        def tell(done: int, name: str = name, total: int = total) -> None:
-            if on_image is not None:
-                on_image(name, done, total)
-
-        report = audit(dataset, tell)
+        report = audit(dataset, counter(on_image, dataset.name, len(dataset)))
         report.raise_errors()
         for kind, members in by_kind(report.warnings).items():
             if kind == SIDES and (dataset is val_set or not first.mirror):
                 continue  # only training mirrors pictures
             for warning in members[:_MOST_WARNINGS]:
-                on_warning(f"warning: {name}: {warning.message}")
+                on_warning(f"warning: {dataset.name}: {warning.message}")
             if len(members) > _MOST_WARNINGS:
                 many = len(members) - _MOST_WARNINGS
-                on_warning(f"warning: {name}: {many:,} more of this kind, see `pixelwise check`")
+                on_warning(f"warning: {dataset.name}: {many:,} more of this kind, see `pixelwise check`")
     if is_first_here() and len(val_set) < FEW:
         on_warning(
             f"warning: {val_set.name}: only {counted(len(val_set), 'picture')} to judge by, so the "
