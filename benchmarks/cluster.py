@@ -7,7 +7,7 @@ start and load the model. `rate` is that of the files from the first to the last
 the processor time of the command itself for a picture, its start left out: it bounds how many workers one
 command can feed.
 
---idle measures that bound alone: workers answer for so many small pictures without reading them.
+--idle N measures that bound alone: workers answer for N small pictures without reading them.
 
 Not called ray.py, which would hide the package of that name.
 """
@@ -70,7 +70,7 @@ def main() -> None:
     parser.add_argument("--model", default="default")
     parser.add_argument("--workers", default="1,2")
     parser.add_argument("--crf", action="store_true")
-    parser.add_argument("--idle", type=int, help="measure the command alone, with so many pictures")
+    parser.add_argument("--idle", type=int, help="measure the command alone, with this number of pictures")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         if given.idle:
@@ -126,7 +126,7 @@ def time_idle(place: Path, count: int) -> None:
 
 
 def write(folder: Path, count: int) -> int:
-    """Write so many photos; returns their size in bytes."""
+    """Write `count` photos; return their size in bytes."""
     folder.mkdir()
     examples = Path(__file__).parents[1] / "examples"
     photos = [Image.open(examples / name).convert("RGB").resize((500, 375)) for name in EXAMPLES]

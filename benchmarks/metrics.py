@@ -8,7 +8,7 @@ Label maps of 500x375 pixels, 21 classes, a border of void: a truth of a few lar
 prediction that differs along their borders; and noise, which no cache or branch can guess. Each runs
 on one thread; each round runs all of them; a ratio is the median over rounds of the two times of a round.
 
---stream judges so many pictures of 500x375, read from files, as `pixelwise eval` does, with scores that are
+--stream N judges N pictures of 500x375, read from files, as `pixelwise eval` does, with scores that are
 made up instead of a net's, and prints the peak of memory.
 """
 

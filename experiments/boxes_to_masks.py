@@ -102,7 +102,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", metavar="KIND:PATH", help="with true masks; id 0 is background")
     parser.add_argument("--split", default="train")
-    parser.add_argument("--images", type=int, default=300, help="so many, evenly spaced over the split")
+    parser.add_argument(
+        "--images", type=int, default=300, help="number of pictures, evenly spaced over the split"
+    )
     parser.add_argument("--mean", metavar="LIST", help="classes whose mean is taken; default: all")
     parser.add_argument("--sheet", type=Path, metavar="FILE", help="PNG of the first 20 pictures")
     options = parser.parse_args()

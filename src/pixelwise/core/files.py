@@ -23,8 +23,8 @@ except ModuleNotFoundError:  # Windows, where nobody can remove a file that is o
 Write = Callable[[BinaryIO], object]
 
 _MOST_OPEN = 100
-"""Of more files that are written together, the others are closed early: a process may have so many open. They
-are not locked then.
+"""Of the files that are written together, at most this number stay open, because the system limits open files
+of a process. The others are closed early, and are not locked then.
 """
 
 _TEMPORARY = re.compile(r"\.[0-9a-f]{12}\.partial")

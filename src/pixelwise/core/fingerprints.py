@@ -16,7 +16,7 @@ BYTES = 5
 """Of 10,000 pictures, one is taken for one of 100,000 others by chance once in 1,000 times."""
 
 PIECES, PIECE = 16, 1024
-"""So many pieces of a file are read, of so many bytes, from its beginning to its end."""
+"""How many pieces are read of a file, spread from its beginning to its end, and the bytes of each."""
 
 
 def fingerprint_of_file(file: Path, id_: str = "") -> bytes:

@@ -23,7 +23,8 @@ def processors() -> int:
 
 
 def share_processors(count: int) -> None:
-    """Let this process use at most so many processors from now on: others of its machine have the rest."""
+    """From now on, let this process use at most `count` processors; other processes of its machine use the
+    rest."""
     _share[:] = [count]
 
 

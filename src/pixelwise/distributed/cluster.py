@@ -164,8 +164,8 @@ def _lost(problem: Exception) -> PixelwiseError:
 
 
 def workers_for(wanted: int | None, cpus: int, gpus: float = 0) -> int:
-    """How many workers that need so many processors and GPUs each: `wanted`, or as many as the cluster has
-    room for now.
+    """The number of workers, each of which needs `cpus` processors and `gpus` GPUs: `wanted`, or as many as
+    the cluster has room for at the moment.
 
     Raises ClusterError if no machine has room for one: Ray would wait for such a machine for ever.
     """
@@ -185,8 +185,8 @@ def workers_for(wanted: int | None, cpus: int, gpus: float = 0) -> int:
 
 
 def workers_beside(workers: int, cpus: int, besides: int) -> int:
-    """At most so many workers of so many processors each that `besides` processors are left: other stages
-    need them, and would wait for them for ever. Raises ClusterError if that leaves none.
+    """At most `workers`, each with `cpus` processors, so that `besides` processors are left: other stages
+    need them, and would wait for them for ever. Raises ClusterError if no worker fits.
     """
     import ray
 
@@ -201,7 +201,7 @@ def workers_beside(workers: int, cpus: int, besides: int) -> int:
 
 
 def placed(model: str, options: LoadOptions, gpus: float) -> tuple[LoadOptions, float]:
-    """The options of workers with so many GPUs each, and that number: 1 instead of 0 if they name a GPU.
+    """The options of workers, and the number of GPUs of each: `gpus`, or 1 if that is 0 and they name a GPU.
     Workers without GPUs use processors. All workers use one precision, which the processor of this machine
     decides if the options leave it open.
     """

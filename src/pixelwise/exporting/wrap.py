@@ -137,7 +137,7 @@ def _ports(entries: Sequence[Any]) -> list[_Port]:
 
 
 def _input(graph: Any, shown: str, channels: int) -> _Port:
-    """The one input that is not a weight; it takes so many channels."""
+    """The one input that is not a weight; it takes `channels` channels."""
     from onnx import TensorProto
 
     weights = {tensor.name for tensor in graph.initializer}

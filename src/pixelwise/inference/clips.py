@@ -145,8 +145,8 @@ class ClipRefiner:
         self._held: dict[int, Moment] = {}
 
     def parts(self, start: int = 0) -> Iterator[npt.NDArray[np.uint8]]:
-        """(T, H, W) refined labels of the frames from `start` on, part by part; ids are those of the clip.
-        They are those of a run from the first frame if a part of it began at `start`.
+        """(T, H, W) refined labels of the frames that begin at `start`, part by part; ids are those of the
+        clip. They are those of a run from the first frame if a part of it began at `start`.
 
         Raises DataError if a file cannot be read.
         """

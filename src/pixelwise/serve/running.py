@@ -17,7 +17,7 @@ from pixelwise.core.terminal import printable, reason_of
 HEADER_BYTES = 16_384
 HEADER_SECONDS = 10.0
 READ_SECONDS, READ_BYTES = 15.0, 100_000
-"""A client must read so many bytes of its answer in this time, as long as much of it is left."""
+"""A client must read READ_BYTES of its answer in each READ_SECONDS, unless less is left."""
 LINGER_SECONDS = 2.0
 """How long what a client still sends is read and dropped after its answer."""
 MOST_CONNECTIONS = 1000

@@ -25,7 +25,7 @@ FRAMES = ("first", "all")
 """Which frames or pages of a file are segmented."""
 
 FEW_PICTURES = 8
-"""Up to so many, the time that OpenVINO takes to compile a net is more than it saves."""
+"""Up to this number, OpenVINO takes longer to compile a net than it saves."""
 
 RANKINGS = ("uncertain",)
 """How the pictures of a run are ranked."""

@@ -17,7 +17,7 @@ from pixelwise.core.types import VOID, Labels
 from pixelwise.data.formats.outlines import Mask
 
 MOST_POINTS = 2_000_000
-"""The points of one picture where outlines may turn; tracing so many takes half a minute and 1 GB."""
+"""The most points of one picture where outlines may turn. Tracing this many takes half a minute and 1 GB."""
 
 Ring = npt.NDArray[np.int64]
 """(N, 2): the corners x, y of a closed ring, in order, without the first repeated. Pixel (0, 0) reaches from

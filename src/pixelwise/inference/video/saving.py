@@ -50,7 +50,7 @@ _MOST_BYTES = 1_000_000  # of the file that says how far a run is
 
 @dataclass(frozen=True)
 class Motion:
-    """How videos are segmented. every: one frame of so many. smooth: one of SMOOTHINGS, or None."""
+    """How videos are segmented. every: take every Nth frame. smooth: one of SMOOTHINGS, or None."""
 
     every: int = 1
     smooth: str | None = None

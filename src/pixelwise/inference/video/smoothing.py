@@ -51,8 +51,8 @@ class Segmented:
 
 
 def context(smooth: str | None, first: int) -> int:
-    """The number of the frame from which on frames must be segmented, so that `first` and those after it get
-    the same results as in a run from the beginning.
+    """The first frame that must be segmented, so that `first` and later frames get the same results as in a
+    run from the beginning.
     """
     if smooth == "mean":
         return max(0, first - _BESIDE)
