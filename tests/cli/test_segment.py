@@ -390,7 +390,8 @@ def test_a_list_names_the_pictures_and_depth_is_for_models_that_see_it(
     wrong = invoke("segment photos --list some.txt")
     assert wrong.exit_code == 1 and "lists 1 picture not among the inputs, such as unknown" in wrong.output
     depth = invoke("segment photos --depth photos")
-    assert depth.exit_code == 1 and "takes image, not depth" in depth.output and "leave out --depth" in depth.output
+    assert depth.exit_code == 1
+    assert "takes image, not depth\nhint:  leave out --depth" in depth.output
 
 
 def test_a_submission_of_other_classes_or_another_ending_is_refused(invoke: Callable[[str], Result]) -> None:

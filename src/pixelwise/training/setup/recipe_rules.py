@@ -130,7 +130,7 @@ def _rules(recipe: RecipeFields) -> list[tuple[bool, str]]:
         (
             BANDS not in recipe.inputs
             or (recipe.inputs == (BANDS,) and not recipe.crf_layer and not recipe.also),
-            f"inputs={BANDS} goes with no other input, crf_layer or also, got {','.join(recipe.inputs)}",
+            f"inputs={BANDS} excludes other inputs, crf_layer and also, got {','.join(recipe.inputs)}",
         ),
         (
             recipe.upsampling in ("fixed", "learned") or net is None or "padding" in net.settings,
@@ -155,11 +155,11 @@ def _rules(recipe: RecipeFields) -> list[tuple[bool, str]]:
         ),
         (
             recipe.image_labels is None or not (recipe.balance_classes or recipe.loss_sampling < 1),
-            "image_labels tells no pixel's class beforehand, so leave out balance_classes and loss_sampling",
+            "with image_labels no pixel's class is known, so leave out balance_classes and loss_sampling",
         ),
         (
             recipe.loss == "mean" or not recipe.balance_classes or recipe.balance_by == "sampling",
-            "balance_classes weighs a mean over pixels, so it goes with loss=mean",
+            "balance_classes weighs a mean over pixels, so it needs loss=mean",
         ),
     ]
 
