@@ -68,7 +68,7 @@ class _Column:
         if not self.is_text:
             return _longest((*words, *self.cells))
         word = _longest(chain(words, *map(str.split, self.cells)))
-        return min(self.width, max(word, _NARROW), total // 2 - _SMALL_GAP)
+        return min(self.width, max(word, _NARROW), max(1, total // 2 - _SMALL_GAP))
 
 
 def _longest(texts: Iterable[str]) -> int:
