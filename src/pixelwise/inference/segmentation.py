@@ -210,12 +210,13 @@ class Segmentation:
 
         The tints are easy to distinguish on photos, also for colour-blind people; masks have the palette of
         the classes. The background class, if there is one, is greyed instead. Without the legend the picture
-        has `drawn_size`.
+        has `drawn_size`. Its `info` has the photo's colour profile, as that of a cutout.
         """
         style = self.style if opacity is None else replace(self.style, opacity=opacity)
         wanted = style.legend is not False if legend is None else legend
         entries = shares(self.areas(), self.classes) if wanted else []
-        return drawing.overlay(*self._drawn(), self.classes, entries, style.opacity, outlines)
+        drawn = drawing.overlay(*self._drawn(), self.classes, entries, style.opacity, outlines)
+        return drawing.in_own_colours(drawn, self.path or self.content)
 
     def frame(self) -> Image.Image:
         """The overlay of a frame of a video. If the style asks for a legend, it names all classes, in the
@@ -240,7 +241,7 @@ class Segmentation:
         photo, labels = self._refined_labels()
         labels = labels if self.cleaning else cleaned_for_cutout(labels, self.classes)
         cut = matting.cutout(photo, labels != self.classes.background)
-        return on_backdrop(cut, photo, style.background)
+        return drawing.in_own_colours(on_backdrop(cut, photo, style.background), self.path or self.content)
 
     def _refined_labels(self) -> tuple[RGBImage, Labels]:
         """Photo and labels at `drawn_size`; the labels are refined."""

@@ -1,14 +1,16 @@
 """Styles of overlays and cutouts: opacity, legends, backgrounds, confidence maps."""
 
+import io
 import os
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 from tiny_model import CLASSES
 
 from pixelwise.core.errors import ImageError
+from pixelwise.core.pictures.reading import Encoded
 from pixelwise.inference import Cleaning, Predictor, Segmentation, Style
 from pixelwise.inference.probabilities import NOTHING_FOUND
 from pixelwise.inference.results.tints import tints
@@ -169,3 +171,25 @@ def test_uncertainty_is_one_minus_the_mean_confidence() -> None:
     result = segmentation(scores, (1, 2))
     assert result.uncertainty() == pytest.approx(1 - (1 + 1 / 4) / 2)
     assert result.uncertainty() == pytest.approx(1 - float(result.confidence().mean()))
+
+
+def test_overlays_and_cutouts_have_the_colour_profile_of_the_photo(
+    predictor: Predictor, tmp_path: Path
+) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    grey = profile[:16] + b"GRAY" + profile[20:]
+    photo = Image.new("RGB", (40, 30), (250, 0, 0))
+    for ending, given, kept in (("jpg", profile, profile), ("png", profile, profile), ("png", grey, None)):
+        path = tmp_path / f"photo.{ending}"
+        photo.save(path, icc_profile=given)
+        result = predictor(path)
+        saved = result.save(tmp_path / "made", ["mask", "overlay", "cutout", "confidence"])
+        found = {
+            kind: Image.open(io.BytesIO(file.read_bytes())).info.get("icc_profile")
+            for kind, file in saved.items()
+        }
+        assert found == {"mask": None, "overlay": kept, "cutout": kept, "confidence": None}
+        content = predictor(Encoded(path.read_bytes()))
+        assert content.overlay().info.get("icc_profile") == kept
+        path.unlink()
+        assert "icc_profile" not in result.overlay().info

@@ -52,6 +52,7 @@ DIM = 64
 _NEARLY_BLACK = "nearly black; 12 bits stored in 16 must be scaled up first"
 
 _STRIP_PIXELS = 4_000_000
+_LARGEST_PROFILE = 1_000_000  # bytes; those of printers and cameras have less
 
 TURNS = {  # by EXIF orientation
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -230,6 +231,20 @@ def turn_of_file(file: Path) -> Image.Transpose | None:
     with _opened(file, shown) as image:
         decode(image, shown)
         return turn_of(image)
+
+
+def colour_profile(source: Path | Encoded | Page) -> bytes | None:
+    """The ICC profile that says which colours the RGB pixels of a file are, such as Display P3; None if there
+    is none, or no file any more.
+    """
+    file = source.reader.path if isinstance(source, Page) else source
+    try:
+        with _opened(file, printable(file)) as image:
+            profile = image.info.get("icc_profile")
+    except ImageError:
+        return None
+    is_usable = isinstance(profile, bytes) and profile[16:20] == b"RGB " and len(profile) <= _LARGEST_PROFILE
+    return profile if is_usable else None
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,9 @@ def write_picture(path: Path, picture: Image.Image) -> None:
 
 
 def save_picture(file: BinaryIO, path: Path, picture: Image.Image) -> None:
-    """Write a picture to an open file in the format that the name `path` asks for."""
+    """Write a picture and its colour profile to an open file, in the format that the name `path` asks for."""
     if path.suffix.lower() in (".jpg", ".jpeg"):
-        picture.save(file, "JPEG", quality=90, subsampling=0)
+        picture.save(file, "JPEG", quality=90, subsampling=0, icc_profile=picture.info.get("icc_profile"))
     elif picture.mode == "P":  # runs of one label are coded as such: smaller, and in a third of the time
         picture.save(file, "PNG", compress_type=_RUN_LENGTHS)
     else:

@@ -17,6 +17,7 @@ from pixelwise.data.annotations.region_files import write_regions
 from pixelwise.data.annotations.region_table import write_region_table
 from pixelwise.data.annotations.regions import AnnotatedPicture
 from pixelwise.data.annotations.yolo import yolo_text, yolo_yaml
+from pixelwise.inference.results.drawing import in_own_colours
 from pixelwise.inference.results.kind import Kind, Run, RunFile, Savable, Saving, place_of
 
 
@@ -41,7 +42,8 @@ def _write_labelme(result: Savable, path: Path, saving: Saving, file: BinaryIO) 
     content, picture = None, _file(result)
     if picture is None or _is_heic_file(picture):  # labelme needs a picture that it can open
         shown = io.BytesIO()
-        save_picture(shown, Path("picture.jpg"), Image.fromarray(result.photo()))
+        photo = in_own_colours(Image.fromarray(result.photo()), result.path or result.content)
+        save_picture(shown, Path("picture.jpg"), photo)
         content = shown.getvalue()
     text = labelme_json(_annotated(result, path, saving), result.file_classes, path.parent, content)
     file.write(text.encode())

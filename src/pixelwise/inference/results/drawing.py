@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from math import log2
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
 
 from pixelwise.core.classes import Classes
 from pixelwise.core.pictures.label_pictures import borders, mask
+from pixelwise.core.pictures.pages import Page
+from pixelwise.core.pictures.reading import Encoded, colour_profile
 from pixelwise.core.types import Labels, RGBImage
 from pixelwise.inference.results.legend import PANEL, Entry, enlargement, with_legend
 from pixelwise.inference.results.tints import tints
@@ -18,6 +21,14 @@ def resized(photo: RGBImage, size: tuple[int, int]) -> RGBImage:
     if photo.shape[:2] == size:
         return photo
     return np.array(Image.fromarray(photo).resize((size[1], size[0]), Image.Resampling.BICUBIC))
+
+
+def in_own_colours(picture: Image.Image, source: Path | Encoded | Page | None) -> Image.Image:
+    """The picture, which was drawn on the pixels of `source`, with its colour profile."""
+    profile = None if source is None else colour_profile(source)
+    if profile is not None:
+        picture.info["icc_profile"] = profile
+    return picture
 
 
 def overlay(
