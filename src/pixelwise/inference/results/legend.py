@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from PIL import Image, ImageDraw
 
 from pixelwise.core.classes import RGB, Classes
-from pixelwise.core.pictures.lettering import lettered
+from pixelwise.core.lettering import lettered
 from pixelwise.core.terminal import printable
 from pixelwise.inference.probabilities import NOTHING_FOUND, Area, nothing_found
 from pixelwise.inference.results.tints import tints

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from PIL import Image, ImageDraw
 
 from pixelwise.core.classes import RGB
-from pixelwise.core.pictures.lettering import Font, lettered
+from pixelwise.core.lettering import Font, lettered
 
 Row = tuple[str, Sequence[Image.Image]]
 """A title, perhaps empty, and a picture per column."""

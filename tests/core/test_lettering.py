@@ -7,8 +7,8 @@ import matplotlib
 import pytest
 from PIL import Image
 
-from pixelwise.core.pictures import lettering
-from pixelwise.core.pictures.lettering import lettered
+from pixelwise.core import lettering
+from pixelwise.core.lettering import lettered
 from pixelwise.inference.results.legend import Entry, with_legend
 from pixelwise.inference.results.sheet import sheet
 
