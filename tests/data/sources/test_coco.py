@@ -90,6 +90,16 @@ def test_pictures_are_found_in_the_folders_that_tools_use(tmp_path: Path, images
     assert data.entries[0].image.path == tmp_path / images / "a/1.jpg"
 
 
+def test_pictures_are_found_by_their_name_alone_if_the_path_is_of_another_machine(tmp_path: Path) -> None:
+    """Label Studio's file_name may be a path on its server, while the pictures are in images/."""
+    path = "..\\..\\label-studio\\media\\upload\\4\\1.jpg"
+    file = tmp_path / "result.json"
+    file.write_text(json.dumps(instances(images=[{"id": 7, "file_name": path, "height": 4, "width": 5}])))
+    write_photo(tmp_path / "images/1.jpg", 4, 5)
+    (entry,) = open_dataset(f"coco:{file}", "all").entries
+    assert (entry.id, entry.image.path) == ("1", tmp_path / "images/1.jpg")
+
+
 def test_categories_of_equal_names_are_one_class(tmp_path: Path) -> None:
     """Roboflow's files begin with a category that is called as the project, and often as its class."""
     categories = [{"id": 0, "name": "cat"}, {"id": 3, "name": "dog"}, {"id": 18, "name": "cat"}]

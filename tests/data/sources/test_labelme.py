@@ -87,6 +87,15 @@ def test_rectangles_of_x_anylabeling_have_four_corners(tmp_path: Path) -> None:
     assert np.argwhere(labels == 1).tolist() == [[1, 3], [1, 4], [2, 3], [2, 4]]
 
 
+def test_a_picture_beside_the_json_is_found_if_its_path_is_of_another_machine(tmp_path: Path) -> None:
+    write_photo(tmp_path / "1.jpg", 4, 5)
+    write_labelme(
+        tmp_path / "1.json", drawn("cup", "rectangle", (0, 0), (1, 1)), imagePath="C:\\photos\\1.jpg"
+    )
+    (entry,) = open_dataset(f"labelme:{tmp_path}", "all").entries
+    assert entry.image.path == tmp_path / "1.jpg"
+
+
 def test_labelme_pictures_may_be_within_the_json(tmp_path: Path) -> None:
     buffer = io.BytesIO()
     Image.new("RGB", (5, 4), (200, 0, 0)).save(buffer, "PNG")

@@ -21,7 +21,7 @@ from pixelwise.data.formats.records import read_json
 from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
 from pixelwise.data.sample_files import ImageFile
 from pixelwise.data.sources.boxed_pictures import BoxedPicture, Draw, DrawnLabels, trimmed
-from pixelwise.data.sources.coco import annotation_file, photos_of
+from pixelwise.data.sources.coco import annotation_file, photo_of, photos_of
 from pixelwise.data.sources.folder import held_out
 from pixelwise.data.sources.voc_boxes import voc_boxes
 from pixelwise.data.spec import joined, locate
@@ -76,9 +76,9 @@ def _coco(root: Path, split: str, images: str) -> tuple[Sequence[tuple[str, Boxe
         for entry in annotations[picture.id]:
             box = _coco_box(file, entry, ids[entry.category_id])
             (crowds if entry.iscrowd else boxes).append(trimmed(box, picture.size))
-        path = place / picture.file_name
+        path, id_ = photo_of(place, picture)
         boxed = BoxedPicture(file, path, picture.size, tuple(boxes), tuple(crowds))
-        pictures.append((str(Path(picture.file_name).with_suffix("")), boxed))
+        pictures.append((id_, boxed))
     chosen = held_out(pictures, split, 10) if root.is_file() else pictures
     return chosen, ClassMap.identity(classes)
 

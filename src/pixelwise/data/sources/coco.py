@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from pixelwise.core.errors import DataError, SplitError
-from pixelwise.core.types import VOID, FileIds, Labels
+from pixelwise.core.types import VOID, Labels
 from pixelwise.core.visible_files import visible
 from pixelwise.data.class_map import ClassMap
 from pixelwise.data.formats.coco_records import (
@@ -31,7 +31,7 @@ from pixelwise.data.formats.records import expect_distinct, parse_json
 from pixelwise.data.kind import Source, one_of
 from pixelwise.data.painted_labels import Object, painted
 from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
-from pixelwise.data.sample_files import ColourFile, ImageFile, Part, read_text
+from pixelwise.data.sample_files import ColourFile, ImageFile, read_text
 from pixelwise.data.sources.folder import held_out, is_split
 
 
@@ -142,10 +142,27 @@ def photos_of(file: Path, pictures: Sequence[Picture], images: str = "") -> Path
         return Path(images).expanduser()
     name, above = file.stem.partition("_")[2], file.parent.parent
     own = [above / name, above / "images" / name] if name else []
-    for place in (*own, file.parent / "images", file.parent, above / "images", file.parent / "data"):
-        if place.is_dir() and any((place / picture.file_name).is_file() for picture in pictures):
-            return place
+    usual = (*own, file.parent / "images", file.parent, above / "images", file.parent / "data")
+    places = [place for place in usual if place.is_dir()]
+    for names in ([picture.file_name for picture in pictures], [_bare(one.file_name) for one in pictures]):
+        for place in places:
+            if any((place / name).is_file() for name in names):
+                return place
     return next((place for place in own if place.is_dir()), file.parent)
+
+
+def photo_of(photos: Path, picture: Picture) -> tuple[Path, str]:
+    """The file of a picture in the folder `photos`, and the sample's id. Names that are paths of another
+    machine, as Label Studio writes them, mean the file of that name.
+    """
+    name, bare = picture.file_name, _bare(picture.file_name)
+    if name != bare and not (photos / name).is_file() and (photos / bare).is_file():
+        name = bare
+    return photos / name, str(Path(name).with_suffix(""))
+
+
+def _bare(name: str) -> str:
+    return name.rpartition("/")[2]
 
 
 def _instances(text: str, file: Path, images: str) -> tuple[tuple[Entry, ...], ClassMap]:
@@ -156,14 +173,15 @@ def _instances(text: str, file: Path, images: str) -> tuple[tuple[Entry, ...], C
     classes, ids = coco_classes(content.categories)
     photos = photos_of(file, content.images, images)
 
-    def entry(name: str, size: tuple[int, int], annotations: list[Annotation]) -> Entry:
+    def entry(picture: Picture) -> Entry:
+        annotations = objects[picture.id]
         labels = [ids[annotation.category_id] for annotation in annotations]
         named = zip(labels, (classes.names[label] for label in labels), annotations, strict=True)
-        image = ImageFile(photos / name)
-        return _entry(name, image, Instances(file, image, size, tuple(named)))
+        path, id_ = photo_of(photos, picture)
+        image = ImageFile(path)
+        return Entry(id_, image, {SEMANTIC: Instances(file, image, picture.size, tuple(named))})
 
-    pictures = sorted(content.images, key=lambda picture: picture.file_name)
-    entries = tuple(entry(each.file_name, each.size, objects[each.id]) for each in pictures)
+    entries = tuple(map(entry, sorted(content.images, key=lambda picture: picture.file_name)))
     return entries, ClassMap.identity(classes)
 
 
@@ -193,20 +211,16 @@ def _panoptic(text: str, file: Path, images: str) -> tuple[tuple[Entry, ...], Cl
         file, "file_name among its annotations", (one.file_name for one in content.annotations), once
     )
     classes, ids = coco_classes(content.categories, panoptic=True)
-    names = {picture.id: picture.file_name for picture in content.images}
+    pictures = {picture.id: picture for picture in content.images}
     photos, place = photos_of(file, content.images, images), file.parent / file.stem
     entries = []
     for entry in sorted(content.annotations, key=lambda entry: entry.file_name):
         part = Panoptic(
             place / entry.file_name, {segment.id: ids[segment.category_id] for segment in entry.segments_info}
         )
-        name = names[entry.image_id]
-        entries.append(_entry(name, ImageFile(photos / name), part))
+        path, id_ = photo_of(photos, pictures[entry.image_id])
+        entries.append(Entry(id_, ImageFile(path), {SEMANTIC: part}))
     return tuple(entries), ClassMap.identity(classes)
-
-
-def _entry(name: str, image: ImageFile, part: Part[FileIds]) -> Entry:
-    return Entry(str(Path(name).with_suffix("")), image, {SEMANTIC: part})
 
 
 SOURCE = Source(

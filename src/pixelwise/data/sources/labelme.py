@@ -254,6 +254,8 @@ def _heads(files: Iterable[Path]) -> dict[Path, Head]:
 
 def _picture(file: Path, head: Head) -> Picture:
     path = file.parent / (head.imagePath or f"{file.stem}.jpg")
+    if not path.is_file() and (beside := file.with_name(path.name)).is_file():
+        path = beside  # the JSON file was moved, or comes from another machine
     return EmbeddedImage(file) if head.imageData and not path.is_file() else ImageFile(path)
 
 
