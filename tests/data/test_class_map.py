@@ -81,3 +81,9 @@ def test_ids_that_no_file_can_hold_are_faults_of_the_wish(id_: str) -> None:
     with pytest.raises(DataError, match="there is no class"):
         class_map.select(f"a,void={id_}")
     assert class_map.select("a,void=9223372036854775807").table[2**63 - 1] == 255
+
+
+def test_messages_list_a_few_ids_only() -> None:
+    two = ClassMap.identity(Classes.named(["a", "b"]))
+    assert two.listed([0, 1, 255]) == "ids 0 to 1, 255"
+    assert two.listed(range(0, 60_000, 2)) == "ids 0, 2, 4, 6, 8, 10, 12, 14, ..."

@@ -13,6 +13,7 @@ from pixelwise.core.types import VOID, FileIds, Labels
 
 _MOST_COUNTED = 1 << 16  # ids, for a count of each
 _AT_ONCE = 1 << 22  # pixels
+_MOST_SHOWN = 8  # ids or colours in a message
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class ClassMap:
         """For messages: "ids 0 to 20, 255", or "colours #400080"."""
         if self.notation == "colours":
             colours = [f"#{colour:06x}" for colour in ids]
-            return "colours " + ", ".join(colours if len(colours) <= 8 else [*colours[:8], "..."])
+            return "colours " + _few(colours)
         return f"ids {listed(ids)}"
 
     def select(self, text: str) -> "ClassMap":
@@ -114,14 +115,18 @@ def _offsets(ids: FileIds, first: int) -> npt.NDArray[np.int64]:
 
 
 def listed(ids: Iterable[int]) -> str:
-    """Ids as ranges: "0 to 20, 255"."""
+    """Ids as ranges, the first few: "0 to 20, 255"."""
     runs: list[list[int]] = []
     for id_ in ids:
         if runs and id_ == runs[-1][-1] + 1:
             runs[-1].append(id_)
         else:
             runs.append([id_])
-    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs)
+    return _few([str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs])
+
+
+def _few(texts: list[str]) -> str:
+    return ", ".join(texts if len(texts) <= _MOST_SHOWN else [*texts[:_MOST_SHOWN], "..."])
 
 
 def parse_classes(text: str, known: Classes) -> tuple[list[tuple[str, tuple[int, ...]]], tuple[int, ...]]:

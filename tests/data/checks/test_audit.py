@@ -94,6 +94,9 @@ def test_faults_say_what_to_do_once(folder: Path) -> None:
     report = audit(open_dataset(f"folder:{folder}", "all"))
     hints = hints_of(report.errors)
     assert [hint.partition(" ")[0] for hint in hints] == ["save", "save", "add"]
+    put(folder, "d", [list(range(40))])
+    smoothed = audit(open_dataset(f"folder:{folder}", "all")).errors[-1]
+    assert smoothed.hint.startswith("a file with so many ids was smoothed, scaled or saved as JPEG")
     assert hints[0].endswith("cvat: reads colours as a labelmap.txt names them")
     assert 'convert("L")' in hints[1]
     with pytest.raises(DataError, match=r"hint: .*; add the class, .*; `pixelwise check` lists all"):

@@ -18,6 +18,12 @@ from pixelwise.data.sample_files import Drawing, IdFile, Part, part_errors
 
 Content = TypeVar("Content")
 
+_MANY_IDS = 20  # of one file
+_NOT_CLASSES = (
+    "a file with so many ids was smoothed, scaled or saved as JPEG, or holds objects instead of classes: "
+    "make it again with an id for each class"
+)
+
 _PLACES = "`pixelwise data {kind}` shows where files are expected, and how to name other places"
 
 
@@ -141,7 +147,8 @@ def _look(dataset: LabelledImages, index: int) -> Look:
     counts = {head: id_counts(values) for head, values in ids.items()}
     for head, class_map in dataset.heads.items():
         if unknown := {id_: many for id_, many in counts[head].items() if id_ not in class_map.table}:
-            fault("ids", _id_fault(entry.labels[head], class_map, unknown, ids[head].size), UNKNOWN_IDS)
+            hint = UNKNOWN_IDS if len(unknown) < _MANY_IDS else _NOT_CLASSES
+            fault("ids", _id_fault(entry.labels[head], class_map, unknown, ids[head].size), hint)
     hidden = [phrase for found in drawn.values() if found is not None for phrase in found[1]]
     values = int(image.min()), int(image.max())
     main = next(iter(dataset.heads))
