@@ -235,6 +235,11 @@ def test_splits_may_be_folders_in_images_and_labels(tmp_path: Path) -> None:
     assert len(open_dataset(f"folder:{tmp_path}", "all")) == 2
     with pytest.raises(SplitError, match=r'no split "test".*\nhint: there are Validation, train'):
         open_dataset(f"folder:{tmp_path}", "test")
+    for part in ("images", "labels"):
+        (tmp_path / f"new/valid/{part}").parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / f"{part}/Validation").rename(tmp_path / f"new/valid/{part}")
+    (tmp_path / "classes.txt").rename(tmp_path / "new/classes.txt")
+    assert [entry.id for entry in open_dataset(f"folder:{tmp_path / 'new'}", "val").entries] == ["b"]
 
 
 @pytest.mark.parametrize("ending", ["tif", "gif", "png"])

@@ -94,14 +94,14 @@ def _place(root: Path, split: str) -> tuple[Path, str]:
 
     Raises SplitError if there is no such split.
     """
-    images, own = root / "images", root / split
-    inner = next(os.walk(images), ("", [], []))[1]
-    named = [name for name in sorted(inner) if any(is_split(name, one) for one in ("train", "val", "test"))]
-    for place, name in [(own, ""), *((root, name) for name in named if is_split(name, split)), (root, "")]:
-        whole = place == root and not name
-        if not (whole and named) and all((place / part / name).is_dir() for part in ("images", "labels")):
-            return place, name
+    inner = sorted(next(os.walk(root / "images"), ("", [], []))[1])
+    named = [name for name in inner if any(is_split(name, one) for one in ("train", "val", "test"))]
     outer = [path.parent.name for path in visible(root, "*/images") if path.with_name("labels").is_dir()]
+    found = [(root / name, "") for name in (split, *outer) if is_split(name, split)]
+    found += [(root, name) for name in named if is_split(name, split)]
+    for place, name in found if named else [*found, (root, "")]:
+        if all((place / part / name).is_dir() for part in ("images", "labels")):
+            return place, name
     there = ", ".join(sorted([*outer, *named]))
     raise SplitError(
         f'no split "{split}": {root} has no {split}/images/ and labels/, nor images/ and labels/ for it',
