@@ -11,6 +11,7 @@ from PIL import Image
 
 from pixelwise.core.errors import DataError, ImageError, MissingExtraError, SplitError
 from pixelwise.data import Entry, open_dataset
+from pixelwise.data.checks.alike_classes import alike_names
 from pixelwise.data.checks.audit import audit
 from pixelwise.data.checks.sample_check import hints_of
 from pixelwise.data.checks.sided_classes import sided_pairs
@@ -122,6 +123,19 @@ def test_masks_whose_foreground_is_named_are_sound(folder: Path) -> None:
     report = audit(open_dataset(f"folder:{folder},foreground=255", "all"))
     assert report.errors == []
     assert report.pixels == [4, 12]
+
+
+def test_classes_of_nearly_the_same_name_are_named(folder: Path) -> None:
+    assert alike_names(["car", "Road sign", "Car", "cars", "road-sign", "C", "C++"]) == [
+        ("car", "Car"),
+        ("Road sign", "road-sign"),
+    ]
+    (folder / "classes.txt").write_text("table\ncup\nCup\n")
+    (warning,) = (
+        one for one in audit(open_dataset(f"folder:{folder}", "all")).warnings if one.kind == "alike"
+    )
+    assert "cup and Cup" in warning.message
+    assert warning.message.endswith('--classes "...,cup=cup+Cup"')
 
 
 def test_labels_without_a_labelled_pixel_are_a_fault(folder: Path) -> None:

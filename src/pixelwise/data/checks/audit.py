@@ -10,6 +10,7 @@ from pixelwise.core.errors import DataError
 from pixelwise.core.pictures.reading import DIM
 from pixelwise.core.threads import in_order, thread_count
 from pixelwise.core.types import VOID
+from pixelwise.data.checks.alike_classes import alike_names
 from pixelwise.data.checks.label_palettes import PaletteReview
 from pixelwise.data.checks.sample_check import Finding, Look, hints_of, look
 from pixelwise.data.checks.sided_classes import sided_pairs
@@ -225,6 +226,14 @@ def _doubts(count: HeadCount) -> list[tuple[str, str]]:
     ]
     if absent:
         found.append(("absent", f"no pixel shows {', '.join(absent)}"))
+    if groups := alike_names(count.class_map.classes.names):
+        named = "; ".join(" and ".join(group) for group in groups[:5]) + "; ..." * (len(groups) > 5)
+        one, *others = groups[0]
+        message = (
+            f"classes have nearly the same names: {named}. If they are one class, correct the labels or "
+            f'merge them: --classes "...,{one}={"+".join([one, *others])}"'
+        )
+        found.append(("alike", message))
     if pairs := sided_pairs(count.class_map.classes.names):
         named = ", ".join(f"{left} and {right}" for left, right in pairs[:5]) + ", ..." * (len(pairs) > 5)
         message = (
