@@ -140,9 +140,10 @@ def test_the_background_may_be_spelt_as_other_tools_do(tmp_path: Path, first: st
     assert opened(f"voc:{tmp_path}", "all").read(0).labels.tolist() == [[1, 1, 1, 0, 0, 0]] * 4
 
 
-def test_splits_may_be_folders(tmp_path: Path) -> None:
+@pytest.mark.parametrize("val", ["val", "valid"])
+def test_splits_may_be_folders(tmp_path: Path, val: str) -> None:
     write_voc(tmp_path / "train", "a", ("cat", 1, 1, 6, 4))
-    write_voc(tmp_path / "val", "b", ("cat", 1, 1, 6, 4))
+    write_voc(tmp_path / val, "b", ("cat", 1, 1, 6, 4))
     assert [entry.id for entry in opened(f"voc:{tmp_path}").entries] == ["a"]
     assert opened(f"voc:{tmp_path}", "val").read(0).labels.all()
 

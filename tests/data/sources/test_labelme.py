@@ -129,6 +129,15 @@ def test_all_of_labelme_is_every_split_but_that_for_testing(tmp_path: Path) -> N
         open_dataset(f"labelme:{tmp_path}", "valid")
 
 
+def test_valid_is_a_name_of_val(tmp_path: Path) -> None:
+    """Of files that are in no split, a tenth would be val."""
+    for name in ("train/a", "valid/b", "valid/c"):
+        write_photo(tmp_path / f"{name}.jpg", 4, 5)
+        write_labelme(tmp_path / f"{name}.json", drawn("cup", "rectangle", (0, 0), (1, 1)))
+    for split, ids in (("train", ["a"]), ("val", ["b", "c"]), ("valid", ["b", "c"])):
+        assert [entry.id for entry in open_dataset(f"labelme:{tmp_path}", split).entries] == ids
+
+
 def test_faults_of_labelme_files_are_named(tmp_path: Path) -> None:
     write_photo(tmp_path / "1.jpg", 4, 5)
     (tmp_path / "labels.txt").write_text("cup\n")

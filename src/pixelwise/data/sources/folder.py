@@ -130,6 +130,13 @@ def is_split(name: str, split: str) -> bool:
     return name == split or name.lower() in (split, *other.get(split, ()))
 
 
+def split_folder(root: Path, split: str) -> Path:
+    """The folder of a split below `root`: called as it, or by another name for it, if there is one."""
+    own = root / split
+    names = [] if own.is_dir() else sorted(next(os.walk(root), ("", [], []))[1])
+    return next((root / name for name in names if is_split(name, split)), own)
+
+
 def entries_of(
     images: Path, labels: Mapping[str, Path], channels: Mapping[str, Path] | None = None
 ) -> tuple[Entry, ...]:

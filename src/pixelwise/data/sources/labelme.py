@@ -34,7 +34,7 @@ from pixelwise.data.kind import Source
 from pixelwise.data.painted_labels import Object, expect_size, painted
 from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
 from pixelwise.data.sample_files import ImageFile, Picture, image_errors
-from pixelwise.data.sources.folder import held_out, listed_names
+from pixelwise.data.sources.folder import held_out, is_split, listed_names, split_folder
 
 _BACKGROUND = ("_background_", "background")
 _IGNORE = "__ignore__"
@@ -202,12 +202,15 @@ def _decoded(text: str) -> bytes:
 
 def labelme(root: Path, split: str) -> LabelledImages:
     """The split of the folder `root`."""
-    own = root / split
+    own = split_folder(root, split)
     place = own if own.is_dir() else root
     heads = _heads(visible(root, "**/*.json"))
     tops = {file: file.relative_to(root).parts[0] for file in heads}
     others = ("test",) if split == "all" else ("train", "val", "test")
-    files = [file for file in heads if (tops[file] == split if own.is_dir() else tops[file] not in others)]
+    if own.is_dir():
+        files = [file for file in heads if tops[file] == own.name]
+    else:
+        files = [file for file in heads if not any(is_split(tops[file], other) for other in others)]
     if not files:
         there = sorted({top for file, top in tops.items() if file.parent != root})
         raise SplitError(

@@ -26,7 +26,7 @@ from pixelwise.data.formats.records import (
     record,
 )
 from pixelwise.data.sources.boxed_pictures import BACKGROUND, BoxedPicture, trimmed
-from pixelwise.data.sources.folder import held_out
+from pixelwise.data.sources.folder import held_out, split_folder
 from pixelwise.data.sources.voc import OWN_CLASSES, classes_of, read_list
 
 
@@ -34,7 +34,7 @@ def voc_boxes(root: Path, split: str) -> tuple[Sequence[tuple[str, BoxedPicture]
     """The boxed pictures of a split, each with its id, and the classes. Raises DataError for annotations that
     are not boxes.
     """
-    place = next((place for place in (root / split, root) if _xml_folder(place).is_dir()), root)
+    place = next((place for place in (split_folder(root, split), root) if _xml_folder(place).is_dir()), root)
     own, class_map = root / OWN_CLASSES, classes_of(root)
     _expect_background(own, class_map.classes.names[BACKGROUND])
     names = {name: id_ for id_, name in enumerate(class_map.classes.names)}
