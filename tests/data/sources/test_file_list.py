@@ -28,6 +28,13 @@ photos/2.jpg,masks/2.png,val,masks/2_surface.png,depth/2.png
 """
 
 
+@pytest.mark.parametrize("name", ["val", "Val", "valid", "validation"])
+def test_the_split_val_of_a_list_has_other_names(listed: Path, name: str) -> None:
+    (listed / "all.csv").write_text(CSV.replace(",val,", f",{name},"))
+    (entry,) = open_dataset(f"manifest:{listed / 'all.csv'}", "val").entries
+    assert entry.id == "2"
+
+
 def test_a_csv_list_has_splits_heads_and_channels(listed: Path) -> None:
     (listed / "all.csv").write_text("\ufeff" + CSV)
     data = open_dataset(f"manifest:{listed / 'all.csv'}", "val").with_channels("depth")

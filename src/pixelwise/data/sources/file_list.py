@@ -16,7 +16,7 @@ from pixelwise.core.terminal import counted, printable
 from pixelwise.data.kind import Source
 from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
 from pixelwise.data.sample_files import ChannelFile, IdFile, ImageFile, portable, read_text
-from pixelwise.data.sources.folder import OPTIONS, IdRule, classes_file, held_out
+from pixelwise.data.sources.folder import OPTIONS, IdRule, classes_file, held_out, is_split
 
 _MOST_BYTES = 200_000_000  # of a list, which takes about 100 bytes per image
 _LONGEST = 4096  # characters of a path
@@ -40,9 +40,10 @@ def manifest(
                 f"{printable(without[0][:80])} for one",
                 "give every line a split; one that you do not name, such as unused, is left out",
             )
-        if split not in (*named, "all"):
+        wanted = [part for part in named if split == "all" or is_split(part, split)]
+        if not wanted:
             raise SplitError(f'no split "{split}" in {root}', f"there are {', '.join(named)}, all")
-        entries = tuple(entry for entry, part in rows if split in (part, "all"))
+        entries = tuple(entry for entry, part in rows if part in wanted)
     else:
         entries = held_out([entry for entry, _ in rows], split, 10)
     own = {SEMANTIC: Path(classes).expanduser()} if classes else {}
