@@ -3,6 +3,7 @@
 import inspect
 import json
 import random
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -318,6 +319,24 @@ def test_what_only_a_torch_module_takes_is_not_passed_over(trained: TrainedRun, 
     for model in (trained.path, "default"):
         with pytest.raises(ValueError, match=f"{next(iter(arguments))}: a model file or run folder has"):
             pixelwise.load(model, **arguments)
+
+
+def test_what_is_no_data_or_input_says_what_to_give(tmp_path: Path) -> None:
+    image, labels = pairs(1)[0]
+    given: Any
+    for given, message in (
+        ([], "expected at least one pair of an image and its labels"),
+        ([("a.png", "a.txt")], "image 0 must be a numpy array, got str"),
+        ([(image, labels.tolist())], "labels 0 must be a numpy array, got list"),
+        (tmp_path, f'expected data as KIND:PATH, such as "folder:{tmp_path}"'),
+    ):
+        with pytest.raises(ValueError, match=re.escape(message)):
+            pixelwise.evaluate("default", given, class_names=NAMES)
+    given = [image]
+    with pytest.raises(ValueError, match="got ndarray: a predictor takes pictures in memory"):
+        pixelwise.segment_folder(given, tmp_path / "out")
+    with pytest.raises(ValueError, match=r'such as \["mask"\]'):
+        pixelwise.segment_folder(tmp_path, tmp_path / "out", save="mask")
 
 
 def test_arrays_are_checked() -> None:

@@ -184,7 +184,6 @@ def test_a_batch_is_of_several_pictures(predictor: Predictor, tmp_path: Path) ->
         ({"long_side": "512"}, "long_side is from 1 to 100000 pixels, got '512'"),
         ({"long_side": 512.5}, "long_side is from 1 to 100000 pixels, got 512.5"),
         ({"crf": True}, "expected a CRF preset, its name"),
-        ({"head": "geometric"}, "only a run folder has heads to choose from; leave out geometric"),
         ({"precision": None}, 'precision is one of auto.*got "None"'),
         ({"mean": 0.5}, "mean: a model file or run folder has these itself"),
     ],

@@ -64,6 +64,23 @@ def test_scores_must_fit_the_classes() -> None:
         Segmentation(np.zeros((3, 2, 2), np.float32), (2, 2), CLASSES, np.zeros((2, 2, 3), np.uint8))
 
 
+def test_rescored_results_of_one_array_keep_their_own_scores() -> None:
+    """As of a running mean, whose array is updated in place."""
+    mean, results = np.zeros((4, 4, 6), np.float32), []
+    for best in range(3):
+        mean *= 0.1
+        mean[best] += 5
+        results.append(halves().rescored(mean))
+    assert [result.labels.max() for result in results] == [0, 1, 2]
+
+
+def test_kinds_are_a_list_of_any_sort(tmp_path: Path) -> None:
+    assert list(halves().save(tmp_path / "x", (kind for kind in ["mask", "overlay"]))) == ["mask", "overlay"]
+    with pytest.raises(ValueError, match=r'expected a list of kinds, such as \["mask"\], got "mask"'):
+        halves().save(tmp_path / "y", "mask")
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 def test_mask_pixels_are_class_ids_in_the_classes_colors(tmp_path: Path) -> None:
     path = halves().save(tmp_path / "deep" / "x", ["mask"])["mask"]
     with Image.open(path) as picture:

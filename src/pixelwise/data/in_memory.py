@@ -42,6 +42,9 @@ def labelled_arrays(pairs: Sequence[Pair], classes: Sequence[str], name: str = "
     """
     entries, first = [], None
     for index, (image, labels) in enumerate(pairs):
+        for what, array in (("image", image), ("labels", labels)):
+            if not isinstance(array, np.ndarray):
+                raise ValueError(f"{what} {index} must be a numpy array, got {type(array).__name__}")
         form = _form(image, index)
         first = first or form
         if form != first:
@@ -55,6 +58,8 @@ def labelled_arrays(pairs: Sequence[Pair], classes: Sequence[str], name: str = "
         bands = Held(Path(f"{place} image"), image)
         picture = bands if form == _RGB else BandsView(bands)
         entries.append(Entry(f"{index:06}", picture, {SEMANTIC: Held(Path(place), labels)}, {BANDS: bands}))
+    if not entries:
+        raise ValueError("expected at least one pair of an image and its labels, got none")
     return LabelledImages(name, tuple(entries), {SEMANTIC: ClassMap.identity(Classes.named(classes))})
 
 

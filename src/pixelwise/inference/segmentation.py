@@ -1,6 +1,6 @@
 """The result for one picture: scores on a grid; labels, probabilities and pictures are computed on demand."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -67,8 +67,8 @@ class Segmentation:
         file_notes: Sequence[str] = (),
         cleaning: Cleaning = AS_IS,
     ) -> None:
-        """`scores` (C, h, w) of `image` (h, w, 3), a copy of a picture of `size`, which `original` returns.
-        If an enlarged picture was scored, `image` is the picture itself.
+        """`scores` (C, h, w) of `image` (h, w, 3), a copy of a picture of `size`, which `original` returns;
+        both are kept. If an enlarged picture was scored, `image` is the picture itself.
 
         scored_size: if the scores were refined, the (height, width) of the copy that the net scored.
         file_notes: what `notes` says about the file. cleaning: done to the labels. Raises ModelError if
@@ -157,10 +157,12 @@ class Segmentation:
         return result
 
     def rescored(self, scores: Scores, refined: bool = False) -> "Segmentation":
-        """The same picture with other scores (C, h, w), such as those smoothed over a video's frames.
+        """The same picture with other scores (C, h, w), such as those smoothed over a video's frames;
+        they are copied.
 
         refined: whether they come from a CRF.
         """
+        scores = np.array(scores, np.float32)
         image = drawing.resized(self.image, (scores.shape[1], scores.shape[2]))
         return self._changed(scores, image, refined or self.is_refined, self.cleaning)
 
@@ -325,7 +327,7 @@ class Segmentation:
         return [region.simplified(chosen.tolerance) for region in found]
 
     def save(
-        self, target: str | Path, kinds: Sequence[str] = ("mask", "overlay"), tolerance: float = 0.0
+        self, target: str | Path, kinds: Iterable[str] = ("mask", "overlay"), tolerance: float = 0.0
     ) -> dict[str, Path]:
         """Write those files that `kinds` names: TARGET_mask.png, _overlay.jpg, _cutout.png,
         _probabilities.npz, _mask.tif ("geotiff", with the place of the picture on the map, if the file has

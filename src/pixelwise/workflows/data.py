@@ -1,6 +1,7 @@
 """Open data that is given by name, as a data set or as arrays, and report progress through it."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from pixelwise.data.in_memory import Pair, labelled_arrays
 from pixelwise.data.sample import LabelledImages
@@ -23,6 +24,8 @@ def labelled_images(
         return open_dataset(data, split, None, None, head)
     if isinstance(data, LabelledImages):
         return data if head is None else data.with_head(head)
+    if isinstance(data, Path):
+        raise ValueError(f'expected data as KIND:PATH, such as "folder:{data}", got a path alone')
     if class_names is None:
         raise ValueError("arrays need class_names: the names of the classes in the order of their ids")
     return labelled_arrays(data, class_names)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from pixelwise.core.classes import Classes
-from pixelwise.core.errors import ArgumentError, ModelError
+from pixelwise.core.errors import ModelError
 from pixelwise.core.precision import for_net
 from pixelwise.core.threads import spin_briefly
 from pixelwise.crf.presets import Preset
@@ -87,8 +87,6 @@ def load(
     arguments; PresetError for an unknown preset; TrainingError for a damaged run folder.
     """
     if not isinstance(model, str | Path) or str(model) in bundled_names() or not Path(model).is_dir():
-        if head is not None:
-            raise ArgumentError("head", f"only a run folder has heads to choose from; leave out {head}")
         loaded = loading.load(
             model,
             threads,

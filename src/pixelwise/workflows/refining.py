@@ -130,7 +130,7 @@ def refine_folder(
     overwrite a given file, DataError unless `photos` and `given` are folders, PresetError for an unknown
     preset.
     """
-    expect_kinds(save, of_pictures=True)
+    save = expect_kinds(save, of_pictures=True)
     folder, place = Path(photos), Path(output)
     if not folder.is_dir():
         raise DataError(f"{printable(folder)} is not a folder", "for a single picture use refine_file")

@@ -105,13 +105,18 @@ def segment_folder(
     or if a submission was asked for and a picture failed or a file is a video; ModelError as `load` does, and
     for cutouts and cleaning that need a class that the model lacks.
     """
-    expect_kinds(save)
+    save = expect_kinds(save)
     if frames not in FRAMES:
         raise ValueError(f"frames is one of {', '.join(FRAMES)}, got {frames}")
     check_motion(every, smooth)
     saving = Saving(tolerance)
     output = Path(output)
     sources = [inputs] if isinstance(inputs, str | Path) else list(inputs)
+    if wrong := [source for source in sources if not isinstance(source, str | Path)]:
+        raise ValueError(
+            f"expected files, folders, patterns or URLs, got {type(wrong[0]).__name__}: a predictor takes "
+            "pictures in memory, as predictor(image) or predictor.batch(images)"
+        )
     passed_over: PassedOver = {}
     private = model.allow_private_urls if isinstance(model, Predictor) else options.get("allow_private_urls")
     tasks = plan(sources, output, passed_over, all_frames=frames == "all", allow_private_urls=bool(private))

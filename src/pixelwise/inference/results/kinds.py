@@ -3,7 +3,7 @@
 A new kind is one function that writes it and one entry of KINDS.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -90,13 +90,19 @@ KINDS = {
 """All kinds, by the name that `save` takes."""
 
 
-def expect_kinds(save: Sequence[str], of_pictures: bool = False) -> None:
-    """Raise ValueError for names of no kind, and for kinds about all pictures if only those `of_pictures` can
-    be saved.
+def expect_kinds(save: Iterable[str], of_pictures: bool = False) -> tuple[str, ...]:
+    """The kinds to save. Raises ValueError for names of no kind, for a text in place of a list, and for kinds
+    about all pictures if only those `of_pictures` can be saved.
     """
+    if isinstance(save, str):
+        raise ArgumentError("save", f'expected a list of kinds, such as ["{save}"], got "{save}"')
+    kinds = tuple(save)
     known = [kind for kind, entry in KINDS.items() if not (of_pictures and entry.is_hidden)]
-    if unknown := [kind for kind in save if kind not in known]:
-        raise ArgumentError("save", f"expected kinds among {', '.join(known)}, got {', '.join(unknown)}")
+    if unknown := [kind for kind in kinds if kind not in known]:
+        raise ArgumentError(
+            "save", f"expected kinds among {', '.join(known)}, got {', '.join(map(str, unknown))}"
+        )
+    return kinds
 
 
 def saved_notes(result: Savable, kinds: Sequence[str]) -> list[str]:
@@ -113,13 +119,13 @@ def writes(result: Savable, paths: Mapping[str, Path], saving: Saving) -> dict[P
     return {path: partial(KINDS[kind].write, result, path, saving) for kind, path in paths.items()}
 
 
-def save_alone(result: Savable, target: Path, kinds: Sequence[str], saving: Saving) -> dict[str, Path]:
+def save_alone(result: Savable, target: Path, kinds: Iterable[str], saving: Saving) -> dict[str, Path]:
     """Save one result in files whose names begin with `target`; returns the path by kind.
 
     What is otherwise a file about all pictures of a run, such as coco.json, becomes TARGET_coco.json. Raises
     ValueError for unknown kinds, ImageError if a file cannot be written; then no file is.
     """
-    expect_kinds(kinds)
+    kinds = expect_kinds(kinds)
     paths = {kind: Path(f"{target}{KINDS[kind].ending}") for kind in kinds if not KINDS[kind].is_hidden}
     files = writes(result, paths, saving)
     for kind in kinds:
