@@ -90,6 +90,35 @@ print(refused)
     assert (done.returncode, done.stdout) == (0, f"{len(WITH_TORCH)}\n"), done.stderr
 
 
+def test_the_base_install_says_which_extra_brings_what_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    code = """
+import sys
+sys.modules["torch"] = sys.modules["fastapi"] = None
+import pixelwise
+from pixelwise.core import MissingExtraError
+hints = []
+for use in (
+    lambda: pixelwise.crf.CRFLayer,
+    lambda: pixelwise.models.nets.FCN,
+    lambda: pixelwise.inspect.describe,
+    lambda: pixelwise.recipes.recipe_names(),
+    lambda: pixelwise.train("finetune", "folder:nowhere"),
+    lambda: pixelwise.load("run"),
+    lambda: pixelwise.serve.create_app,
+):
+    try:
+        use()
+    except ImportError as problem:
+        assert isinstance(problem, MissingExtraError)
+        hints.append(problem.hint)
+print(*hints, sep="\\n")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    expected = ['pip install "pixelwise[train]"'] * 6 + ['pip install "pixelwise[serve]"']
+    assert done.stdout.splitlines() == expected, done.stderr
+
+
 def test_no_room_but_verbs_and_kinds_of_data_holds_more_than_fifteen_modules() -> None:
     rooms = Counter(path.parent.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.py"))
     assert len(rooms) > 20

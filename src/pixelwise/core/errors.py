@@ -1,6 +1,7 @@
 """Exceptions for faults of files, weights and data, and for wrong arguments."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -96,11 +97,22 @@ EXTRAS = {
 """The install tier that brings a package which the base tier lacks, by import name."""
 
 
-class MissingExtraError(PixelwiseError):
-    """A package of an optional install tier, one of EXTRAS, is missing."""
+class MissingExtraError(PixelwiseError, ImportError):
+    """A package of an optional install tier, one of EXTRAS, is missing. `except ImportError` catches it too."""
 
     def __init__(self, package: str) -> None:
         super().__init__(
             f"this needs the package {package}, which is not installed",
             f'pip install "pixelwise[{EXTRAS[package]}]"',
         )
+
+
+@contextmanager
+def extras_named() -> Iterator[None]:
+    """Around imports, or as a decorator: a missing package of EXTRAS raises MissingExtraError."""
+    try:
+        yield
+    except ModuleNotFoundError as problem:
+        if problem.name not in EXTRAS:
+            raise
+        raise MissingExtraError(problem.name) from None

@@ -6,9 +6,9 @@
 
 from importlib.util import find_spec
 
-import lazy_loader
+from pixelwise.core.lazy import attach
 
-__getattr__, _, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__, _, __all__ = attach(__name__, __file__)
 if find_spec("torch") is None:  # the base install: `import *` and help() do without the layer
     __all__.remove("CRFLayer")
 

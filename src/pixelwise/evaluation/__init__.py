@@ -1,5 +1,5 @@
 """Metrics for label maps, and the evaluation of a predictor on a data set."""
 
-import lazy_loader
+from pixelwise.core.lazy import attach
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

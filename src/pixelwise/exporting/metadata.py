@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pixelwise.core.errors import EXTRAS, MissingExtraError
+from pixelwise.core.errors import extras_named
 from pixelwise.inference.model_files.model_file import ModelInfo
 
 
@@ -18,10 +18,6 @@ def with_metadata(model: Any, info: ModelInfo) -> bytes:
 
 def redescribed(content: bytes, info: ModelInfo) -> bytes:
     """The bytes of a model file with this metadata in place of its own."""
-    try:
+    with extras_named():
         import onnx
-    except ModuleNotFoundError as error:
-        if error.name not in EXTRAS:
-            raise
-        raise MissingExtraError(error.name) from None
     return with_metadata(onnx.load_from_string(content), info)

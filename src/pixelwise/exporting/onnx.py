@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from pixelwise.core.errors import EXTRAS, MissingExtraError, ModelError
+from pixelwise.core.errors import ModelError, extras_named
 from pixelwise.core.files import write_atomically
 from pixelwise.core.types import IMAGE, Channel, Scores
 from pixelwise.exporting.deviation import Score, deviation, expect_small, noise
@@ -58,12 +58,8 @@ def onnx_content(net: nn.Module, info: ModelInfo, half_weights: bool = True) -> 
     size; all arithmetic stays float32. The deviation is the largest difference of scores over several image
     sizes, relative to their standard deviation; above deviation.MOST, ModelError is raised.
     """
-    try:
+    with extras_named():
         import onnxscript  # noqa: F401  torch's exporter needs it
-    except ModuleNotFoundError as error:
-        if error.name not in EXTRAS:
-            raise
-        raise MissingExtraError(error.name) from None
     expect_exportable(net)
     channels = channels_of(net, info.inputs)
     kind = torch.uint8 if info.inputs == (IMAGE,) else torch.float32

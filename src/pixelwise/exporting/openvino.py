@@ -3,7 +3,7 @@
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pixelwise.core.errors import EXTRAS, MissingExtraError, ModelError
+from pixelwise.core.errors import ModelError, extras_named
 from pixelwise.core.terminal import printable
 from pixelwise.inference.engines.openvino import openvino_core
 from pixelwise.inference.model_files.model_file import PROPERTY, ModelInfo
@@ -11,13 +11,9 @@ from pixelwise.inference.model_files.model_file import PROPERTY, ModelInfo
 
 def openvino_content(content: bytes, info: ModelInfo, half_weights: bool) -> tuple[bytes, bytes]:
     """Graph and weights of a model file (.onnx); `half_weights` stores weights as float16."""
-    try:
+    with extras_named():
         import onnx
         import openvino
-    except ModuleNotFoundError as error:
-        if error.name not in EXTRAS:
-            raise
-        raise MissingExtraError(error.name) from None
     plain = onnx.load_from_string(content)
     del plain.metadata_props[:]  # OpenVINO would keep them beside those set here
     try:

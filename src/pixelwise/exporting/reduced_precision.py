@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pixelwise.core.errors import EXTRAS, MissingExtraError, ModelError
+from pixelwise.core.errors import EXTRAS, MissingExtraError, ModelError, extras_named
 from pixelwise.core.terminal import printable
 from pixelwise.core.types import Channel
 from pixelwise.exporting.metadata import with_metadata
@@ -28,12 +28,8 @@ def precision_of(content: bytes, info: ModelInfo) -> str:
     """What a model file computes in, float32, float16 or int8: by its graph, then by its record. Weights that
     are stored in float16 and cast to float32 are of float32.
     """
-    try:
+    with extras_named():
         from onnx import TensorProto, load_from_string
-    except ModuleNotFoundError as error:
-        if error.name not in EXTRAS:
-            raise
-        raise MissingExtraError(error.name) from None
     graph = load_from_string(content).graph
     if any(node.op_type in _INT8_OPERATORS for node in graph.node):
         return "int8"

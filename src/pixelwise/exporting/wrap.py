@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from pixelwise.core.errors import EXTRAS, MissingExtraError, ModelError
+from pixelwise.core.errors import ModelError, extras_named
 from pixelwise.core.files import regular_file, write_atomically
 from pixelwise.core.overwriting import expect_kept
 from pixelwise.core.terminal import printable, reason_of
@@ -53,13 +53,9 @@ def wrap_onnx(
     net has another interface, scores another number of classes than `info`, holds what model files may not,
     or if `path` is the source itself.
     """
-    try:
+    with extras_named():
         import onnx
         from onnx import TensorProto, compose, inliner, version_converter
-    except ModuleNotFoundError as error:
-        if error.name not in EXTRAS:
-            raise
-        raise MissingExtraError(error.name) from None
     check_multiple(multiple)
     expect_kept(source, [path], ModelError)
     shown = printable(source)

@@ -9,7 +9,7 @@ import importlib
 import pkgutil
 from typing import TYPE_CHECKING
 
-from pixelwise.core.errors import TrainingError
+from pixelwise.core.errors import TrainingError, extras_named
 
 if TYPE_CHECKING:
     from pixelwise.recipes.entry import Entry
@@ -37,6 +37,7 @@ def get_entry(name: str) -> "Entry":
 
 
 @functools.cache
+@extras_named()
 def _entries() -> "dict[str, Entry]":
     from pixelwise.recipes.entry import Entry
 

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from pixelwise.core.classes import Classes
-from pixelwise.core.errors import ArgumentError, ModelError
+from pixelwise.core.errors import ArgumentError, ModelError, extras_named
 from pixelwise.core.files import write_together
 from pixelwise.core.overwriting import expect_kept
 from pixelwise.core.pictures.bands import BandForm
@@ -61,6 +61,7 @@ class Exported:
     in_training: int | None = None
 
 
+@extras_named()
 def export(
     run: str | Path,
     output: str | Path | None = None,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pixelwise.core.classes import Classes
-from pixelwise.core.errors import ModelError
+from pixelwise.core.errors import ModelError, extras_named
 from pixelwise.core.files import regular_file, sha256_of
 from pixelwise.core.terminal import reason_of
 from pixelwise.data.sources.folder import own_classes
@@ -66,6 +66,7 @@ class CaffeImport:
         write_net(self.net, self.name, info, Path(output), self.report.missing)
 
 
+@extras_named()
 def import_caffe(
     model: str | Path,
     output: str | Path,

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from pixelwise.core.classes import Classes
-from pixelwise.core.errors import ModelError
+from pixelwise.core.errors import ModelError, extras_named
 from pixelwise.core.precision import for_net
 from pixelwise.core.threads import spin_briefly
 from pixelwise.crf.presets import Preset
@@ -123,6 +123,7 @@ def refuse_options(options: LoadOptions) -> None:
         raise ValueError(f"{', '.join(options)}: a predictor has its own; give such options to load")
 
 
+@extras_named()
 def _load_run(
     run: Path,
     threads: int | None,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
-from pixelwise.core.errors import EXTRAS, ArgumentError, MissingExtraError
+from pixelwise.core.errors import ArgumentError, extras_named
 from pixelwise.core.threads import processors
 from pixelwise.workflows.loading import LoadOptions, load
 
@@ -32,12 +32,8 @@ def serve(
     Raises ValueError for two models of one name, PixelwiseError if the address cannot be used, and what
     `load` raises.
     """
-    try:
+    with extras_named():
         from pixelwise.serve import Limits, create_app, run
-    except ModuleNotFoundError as problem:
-        if problem.name not in EXTRAS:
-            raise
-        raise MissingExtraError(problem.name) from None
     chosen = Limits() if limits is None else limits
     if loading.get("threads") is None:
         loading["threads"] = max(1, processors() // chosen.workers)

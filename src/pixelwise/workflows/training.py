@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pixelwise.core.errors import DataError, TrainingError
+from pixelwise.core.errors import DataError, TrainingError, extras_named
 from pixelwise.core.terminal import counted, note
 from pixelwise.core.threads import spin_briefly
 from pixelwise.data.spec import parse_spec
@@ -70,6 +70,7 @@ class Training:
         return TrainedRun(self.path, finished, _history(self.path))
 
 
+@extras_named()
 def train(
     recipe: "str | Recipe | Chain" = "finetune",
     data: Data | None = None,
@@ -107,6 +108,7 @@ _ARRAYS = "memory:arrays"
 """Stands in a run's record for data that did not come from files."""
 
 
+@extras_named()
 def prepare(
     recipe: "str | Recipe | Chain",
     settings: Sequence[str] = (),

@@ -6,6 +6,6 @@ pads its features with zeros), in threads and without holding the GIL. Calls tha
 nonsense, raise ValueError here. New code should use pixelwise.crf itself.
 """
 
-import lazy_loader
+from pixelwise.core.lazy import attach
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

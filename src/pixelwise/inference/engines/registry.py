@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pixelwise.core.classes import Classes
-from pixelwise.core.errors import EXTRAS, MissingExtraError, ModelError
+from pixelwise.core.errors import ModelError, extras_named
 from pixelwise.core.files import sha256_of
 from pixelwise.core.pictures.bands import BandForm
 from pixelwise.core.precision import for_inference as inference_precision
@@ -127,12 +127,8 @@ def _open_torchscript(
         )
     file = torchscript_file.read_torchscript(path)
     info = ModelInfo.from_metadata(file.metadata, str(path))
-    try:
+    with extras_named():
         from pixelwise.inference.engines.torchscript import TorchScriptEngine
-    except ModuleNotFoundError as problem:
-        if problem.name not in EXTRAS:
-            raise
-        raise MissingExtraError(problem.name) from None
     made = TorchScriptEngine(file, info, threads, str(path), device)
     digest = hashlib.sha256(file.content).hexdigest()
     return with_crf(made, info), info, identity_of(info, digest, "float32")
@@ -145,15 +141,11 @@ def _open_net(
         raise ModelError(
             f"{path} is a net, which {engine} does not run", "convert it to a model file: pixelwise export"
         )
-    try:
+    with extras_named():
         import torch
 
         from pixelwise.inference.engines.torch import net_engine
         from pixelwise.inference.model_files.net_file import read_net
-    except ModuleNotFoundError as problem:
-        if problem.name not in EXTRAS:
-            raise
-        raise MissingExtraError(problem.name) from None
     if threads is not None:
         torch.set_num_threads(thread_count(threads))
     precision = for_net(precision)

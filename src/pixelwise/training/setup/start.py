@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pixelwise.core.errors import EXTRAS, MissingExtraError, TrainingError
+from pixelwise.core.errors import MissingExtraError, TrainingError, extras_named
 from pixelwise.inference.model_files.card import with_record
 from pixelwise.inference.model_files.model_file import ModelInfo, bundled_names, read_model
 from pixelwise.inference.model_files.onnx_file import checked_metadata
@@ -125,12 +125,8 @@ def _tensors(content: bytes) -> dict[str, torch.Tensor]:
     Export stores equal tensors once, which happens to the biases of scores that are added up: a layer's bias
     is found by what is added to its result.
     """
-    try:
+    with extras_named():
         from onnx import load_from_string, numpy_helper
-    except ModuleNotFoundError as error:
-        if error.name not in EXTRAS:
-            raise
-        raise MissingExtraError(error.name) from None
     graph = load_from_string(content).graph
     stored = {entry.name: entry for entry in graph.initializer}
 
