@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -92,3 +93,10 @@ def test_skip_fcn_stands_on_the_trunk_asked_for() -> None:
     net = pixelwise.models.create("skip_fcn", 5, backbone="resnet10t", skips=(8,), context=8)
     assert net.eval()(torch.zeros(1, 3, 40, 50)).shape == (1, 5, 40, 50)
     assert [name for name, _ in net.named_modules() if name.endswith("trunk.layer4")] != []
+
+
+def test_a_net_has_a_whole_number_of_classes() -> None:
+    wrong: Any
+    for wrong in (0, True, "3", 2.0):
+        with pytest.raises(ValueError, match="classes must be a whole number, at least 1, got"):
+            pixelwise.models.create("skip_fcn", classes=wrong)

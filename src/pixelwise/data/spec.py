@@ -153,7 +153,7 @@ def locate(spec: str) -> tuple[Source, Path, dict[str, str]]:
 
 def parse_spec(spec: str) -> tuple[Source, Path, dict[str, str]]:
     """The kind, the path and the options of a spec. Raises DataError for unknown kinds and options."""
-    kind, colon, rest = spec.partition(":")
+    kind, colon, rest = str(spec).partition(":")
     if not colon or kind not in SOURCES:
         example = f"folder:{spec}" if Path(spec).is_dir() else "voc:/data/VOC2012"
         raise DataError(

@@ -1,5 +1,6 @@
 """Load a predictor from a model's name, a file or a torch module."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -49,10 +50,11 @@ def load(
 
     A torch module needs the names of its `classes`, in order. It takes RGB (N, 3, H, W), scaled to
     `input_range`, (0, 1) by default, minus `mean`, divided by `std` (per channel, in the units of that range;
-    0 and 1 by default). Sides are padded to a `multiple`. It returns scores (N, C, h, w) of any stride, or
-    probabilities, as a tensor, an output with `.logits`, or a dict with "out". bands: what a net of other
-    channels takes, such as "4xuint16"; then `input_range` stands for 0 to 255, 0 to 65535 or 0 to 1 by the
-    type, and pictures are files or arrays (H, W, 4) with all these bands.
+    0 and 1 by default), but a `SegmentationNet` takes pixels as they are. Sides are padded to a `multiple`.
+    It returns scores (N, C, h, w) of any stride, or probabilities, as a tensor, an output with `.logits`, or
+    a dict with "out". bands: what a net of other channels takes, such as "4xuint16"; then `input_range`
+    stands for 0 to 255, 0 to 65535 or 0 to 1 by the type, and pictures are files or arrays (H, W, 4) with all
+    these bands.
 
     threads: number of threads per picture, default all processors; for a net it sets torch's. crf: refine
     results with a dense CRF with this preset, a name or a file. views: test-time augmentation, scales and
@@ -66,6 +68,13 @@ def load(
     tiles = check_tiles(tiles)
     if not isinstance(model, str | Path):
         form = None if bands is None else BandForm.parsed(bands)
+        if _normalises(model):
+            if not (mean is None and std is None and input_range is None):
+                raise ValueError(
+                    "mean, std, input_range: a SegmentationNet takes pixels as they are and normalises them "
+                    "itself; leave these out"
+                )
+            input_range = (0, 255 if form is None else form.highest)
         normalisation = Normalisation.of(mean, std, input_range, form)
         made, info, identity = open_module(
             model,
@@ -93,6 +102,15 @@ def load(
     return Predictor(
         made, info, identity, refiner, views, source=source, tiles=tiles, tiles_together=together
     )
+
+
+def _normalises(module: object) -> bool:
+    """Whether it is a net of ours, which takes pixels as they are."""
+    if "torch" not in sys.modules:  # who has a net has imported torch
+        return False
+    from pixelwise.models.nets.segmentation_net import SegmentationNet
+
+    return isinstance(getattr(module, "_orig_mod", module), SegmentationNet)  # also one that was compiled
 
 
 def refuse_of_modules(*, multiple: int, **own: object) -> None:

@@ -1,6 +1,7 @@
 """Nets by name: the papers' nets, skip_fcn, and those that users register. Importing this needs no torch."""
 
 from collections.abc import Callable
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pixelwise.models.paper_nets import CATALOGUE, NO_FIGURE, Entry
@@ -66,11 +67,13 @@ def create(
 
     weights: initial weights of the backbone, one of the entry's sources or a file; None or "none": random.
     backbone: timm's name of the backbone, for nets that leave the choice. settings: further arguments of the
-    net's constructor. Raises ValueError for an unknown name, and for a number of channels, a source of
-    weights or a backbone that the net does not support; ModelError for weights that cannot be read or do not
-    fit.
+    net's constructor. Raises ValueError for an unknown name, and for a number of classes or channels, a
+    source of weights or a backbone that the net does not support; ModelError for weights that cannot be read
+    or do not fit.
     """
     entry = entry_of(name)
+    if isinstance(classes, bool) or not isinstance(classes, Integral) or classes < 1:
+        raise ValueError(f"classes must be a whole number, at least 1, got {classes!r}")
     if in_channels not in entry.channels and not (entry.bands and in_channels >= 1):
         taken = "at least 1 channel" if entry.bands else f"{', '.join(map(str, entry.channels))} channels"
         raise ValueError(f"{name} takes {taken}, got {in_channels}")

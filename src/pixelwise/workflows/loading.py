@@ -57,10 +57,10 @@ def load(
 
     A torch module needs the names of its `classes`, in order. It takes RGB (N, 3, H, W), scaled to
     `input_range`, (0, 1) by default, minus `mean`, divided by `std` (per channel, in the units of that range;
-    0 and 1 by default). Sides are padded to a `multiple`. It returns scores (N, C, h, w) of any stride, or
-    probabilities that add up to 1, as a tensor, an output with `.logits`, or a dict with "out". It keeps its
-    mode, training or evaluation, and scores in evaluation mode. After further training load it again: folders
-    recognise a model by the weights that it had then.
+    0 and 1 by default), but a `SegmentationNet` takes pixels as they are. Sides are padded to a `multiple`.
+    It returns scores (N, C, h, w) of any stride, or probabilities that add up to 1, as a tensor, an output
+    with `.logits`, or a dict with "out". It keeps its mode, training or evaluation, and scores in evaluation
+    mode. After further training load it again: folders recognise a model by the weights that it had then.
     bands: the input of a net with other channels than RGB, such as "4xuint16". Pictures are then files or
     arrays (H, W, 4) with all these bands, and `input_range` is what 0 to 255, 0 to 65535 or 0 to 1, by the
     type, is scaled to.

@@ -19,6 +19,7 @@ from pixelwise.evaluation.crf_scores import ScoredImages
 from pixelwise.evaluation.evaluation import evaluate
 from pixelwise.inference.normalisation import Normalisation
 from pixelwise.inference.predictor import Predictor
+from pixelwise.models import SegmentationNet
 
 CLASSES = ["background", "cat"]
 IMAGENET: dict[str, Any] = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
@@ -158,6 +159,27 @@ def test_a_net_of_another_type_gets_pixels_of_it(kind: str, error: float) -> Non
     expected = load(fixed_conv(), classes=CLASSES)(quarters()).scores
     net = fixed_conv().to(getattr(torch, kind))
     assert np.allclose(load(net, classes=CLASSES)(quarters()).scores, expected, atol=error)
+
+
+class Own(SegmentationNet):
+    """The means of squares of 4 pixels, as they come in, minus 100."""
+
+    def __init__(self) -> None:
+        super().__init__(mean=(100.0,) * 3, std=(1.0,) * 3)
+        self.score_stride = 4
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return nn.functional.avg_pool2d(self.normalise(image), 4)
+
+
+def test_a_net_of_ours_gets_pixels_as_they_are() -> None:
+    net, names = Own(), ["red", "green", "blue"]
+    module: Any
+    for module in (net, torch.compile(net, backend="eager")):
+        result = load(module, classes=names, multiple=4)(quarters())
+        assert result.scores[:, 8, 8].tolist() == pytest.approx([100, -100, -100])
+    with pytest.raises(ValueError, match="normalises them itself; leave these out"):
+        load(net, classes=names, multiple=4, **IMAGENET)
 
 
 class Ending(nn.Module):
