@@ -202,6 +202,20 @@ def test_a_net_that_ends_in_a_softmax_has_the_confidence_of_its_scores() -> None
     assert ended.areas()[0].confidence == pytest.approx(plain.areas()[0].confidence, abs=0.005)
 
 
+class OfOneSize(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        assert x.shape[2:] == (128, 128), "expected 128 x 128"
+        return nn.functional.avg_pool2d(x, 4)
+
+
+def test_a_net_of_one_size_takes_pictures_of_any_as_its_error_says() -> None:
+    names = ["red", "green", "blue"]
+    with pytest.raises(ModelError, match=r"expected 128 x 128(.|\n)*a net of one size, such as 224"):
+        load(OfOneSize(), classes=names)
+    labels = load(OfOneSize(), classes=names, multiple=128, long_side=128)(quarters()).labels
+    assert [labels[8, 8], labels[8, 50], labels[35, 8], labels[35, 50]] == [0, 1, 2, 0]
+
+
 def refuse(scores: torch.Tensor) -> Any:
     raise AssertionError("expected 224 x 224")
 

@@ -56,8 +56,8 @@ class ForeignNet(nn.Module):
             raise ModelError(
                 f"the net fails on a picture of {size[0]}x{size[1]}: {type(problem).__name__}: "
                 f"{' '.join(str(problem).split())[:200]}",
-                "nets that halve their maps several times need sides that are a multiple: try multiple=32; "
-                f"one that takes other than {tuple(x.shape)} needs a module around it",
+                "nets that halve their maps several times need sides that are a multiple: try multiple=32; a "
+                "net of one size, such as 224, needs multiple=224 and long_side=224",
             ) from problem
 
 
