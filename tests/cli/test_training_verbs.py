@@ -16,6 +16,7 @@ from pixelwise import load
 from pixelwise.cli import main
 from pixelwise.cli.training_report import next_command, resume_command
 from pixelwise.training import checkpoint
+from pixelwise.workflows.training import Training
 
 pytestmark = pytest.mark.slow  # trains, exports, or starts many processes
 
@@ -126,6 +127,24 @@ def test_a_finished_run_says_how_to_make_a_model_file() -> None:
 def test_a_stopped_run_goes_on_in_as_many_processes(devices: int, nodes: int, places: str) -> None:
     expected = f"pixelwise train finetune -o 'my runs/a' --resume{places}"
     assert resume_command("finetune", Path("my runs/a"), devices, nodes) == expected
+
+
+@pytest.mark.parametrize("saved", [True, False])
+def test_a_run_that_is_interrupted_at_once_goes_on_from_its_last_checkpoint(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, saved: bool
+) -> None:
+    def interrupted(self: Training, *_: object) -> None:
+        self.path.mkdir()
+        if saved:
+            (self.path / checkpoint.LAST).touch()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Training, "run", interrupted)
+    arguments = ["train", "finetune", "--set", f"data=folder:{photos}", "-o", str(tmp_path / "run")]
+    done = CliRunner().invoke(main.app, arguments)
+    assert done.exit_code == 130
+    command = f"from the last one go on with: pixelwise train finetune -o {tmp_path / 'run'} --resume"
+    assert (command in done.stderr) == saved
 
 
 def test_eval_as_text_states_its_convention(model: Path, photos: Path) -> None:

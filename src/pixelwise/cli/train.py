@@ -7,7 +7,14 @@ import typer
 
 from pixelwise.cli import options
 from pixelwise.cli.progress import bars
-from pixelwise.cli.training_report import next_command, one_tells, resume_command, show_rates, show_summary
+from pixelwise.cli.training_report import (
+    next_command,
+    one_tells,
+    resume_command,
+    show_interruption,
+    show_rates,
+    show_summary,
+)
 from pixelwise.core.terminal import note, say
 
 EXAMPLES = (
@@ -53,7 +60,12 @@ def train(
         if find_rate:
             show_rates(training, given)
             return
-        run = training.run()
+        try:
+            run = training.run()
+        except KeyboardInterrupt:
+            if launcher.is_first():
+                show_interruption(recipe, training.path, devices, nodes)
+            raise
     if not run.finished and launcher.is_first():
         note(f"stopped; continue with: {resume_command(recipe, run.path, devices, nodes)}")
     if not run.finished:

@@ -62,6 +62,15 @@ def resume_command(recipe: str, run: Path, devices: int, nodes: int) -> str:
     return f"pixelwise train {quote(recipe)} -o {quote(str(run))} --resume{''.join(places)}"
 
 
+def show_interruption(recipe: str, run: Path, devices: int, nodes: int) -> None:
+    """Print how a run that ended at once goes on, if it has a checkpoint."""
+    from pixelwise.training.checkpoint import CHAIN, LAST
+
+    if (run / LAST).exists() or (run / CHAIN).exists():
+        command = resume_command(recipe, run, devices, nodes)
+        note(f"stopped without a checkpoint; from the last one go on with: {command}")
+
+
 def next_command(run: Path) -> str:
     """How to make a model file of a finished run."""
     return f"make a model file with: pixelwise export {quote(str(run))} -o model.onnx"
