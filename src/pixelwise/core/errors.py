@@ -98,7 +98,7 @@ EXTRAS = {
 
 
 class MissingExtraError(PixelwiseError, ImportError):
-    """A package of an optional install tier, one of EXTRAS, is missing. `except ImportError` catches it too."""
+    """A package of an optional install tier, one of EXTRAS, is missing. It is an ImportError too."""
 
     def __init__(self, package: str) -> None:
         super().__init__(
