@@ -91,6 +91,35 @@ def test_a_map_that_somebody_else_uses_is_kept() -> None:
     assert followers(trunk, "conv4_3")[:2] == ["relu4_3", "pool4"]
 
 
+class Standardised(nn.Conv2d):
+    """Normalises its weights first, as timm's StdConv2d."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        scores: torch.Tensor = self._conv_forward(x, self.weight / self.weight.std(), self.bias)
+        return scores
+
+
+@pytest.mark.parametrize("filter_size", [1, 3])
+def test_convolutions_that_do_more_are_kept(filter_size: int) -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(Standardised(32, 32, filter_size, padding=filter_size // 2)).eval()
+    x = torch.randn(1, 32, 9, 11)
+    with torch.inference_mode():
+        expected = net(x)
+        assert torch.allclose(for_inference(net)(x), expected, atol=1e-5)
+
+
+def test_frozen_normalisation_is_folded_first() -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(32, 32, 3, padding=1), nn.BatchNorm2d(32)).eval()
+    x = torch.randn(1, 32, 9, 11)
+    with torch.inference_mode():
+        expected = net(x)
+    freeze_batch_norm(net, x)
+    with torch.inference_mode():
+        assert torch.allclose(for_inference(net)(x), expected, atol=1e-4)
+
+
 def test_nets_that_still_learn_and_unknown_precisions_are_refused() -> None:
     with pytest.raises(ValueError, match="evaluation mode"):
         for_inference(NETS["same"]().train())

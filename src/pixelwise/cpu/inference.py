@@ -16,6 +16,8 @@ from torch.nn import functional as F
 
 from pixelwise import _core
 from pixelwise.core.precision import for_net as precision_of_net
+from pixelwise.models.layers.frozen_batch_norm import fold_batch_norm
+from pixelwise.models.layers.plain_convolution import is_plain_convolution
 from pixelwise.models.surgery.border_rows import narrow_borders
 from pixelwise.models.trunks.trunk import Trunk
 
@@ -37,6 +39,7 @@ def for_inference(net: Net, precision: str = "float32") -> Net:
     if net.training:
         raise ValueError("expected a net in evaluation mode: call net.eval() first")
     precision = precision_of_net(precision)
+    fold_batch_norm(net)
     narrow_borders(net)
     net = net.requires_grad_(False).to(memory_format=torch.channels_last)
     convolutions = [module for module in net.modules() if isinstance(module, nn.Conv2d)]
@@ -46,9 +49,11 @@ def for_inference(net: Net, precision: str = "float32") -> Net:
         return net
     for parent in list(net.modules()):
         for name, layer in list(parent.named_children()):
-            if isinstance(layer, nn.Conv2d) and _has_compiled_form(layer):
+            if not is_plain_convolution(layer):
+                continue
+            if _has_compiled_form(layer):
                 setattr(parent, name, _fused(parent, name, layer))
-            elif isinstance(layer, nn.Conv2d) and is_large_product(layer):
+            elif is_large_product(layer):
                 setattr(parent, name, Product(layer))
     return net
 

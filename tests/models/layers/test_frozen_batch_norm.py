@@ -12,6 +12,7 @@ from pixelwise.models.layers.frozen_batch_norm import (
     freeze_batch_norm,
     unfold_batch_norm,
 )
+from pixelwise.models.nets.skip_fcn import skip_fcn
 
 
 def small_net() -> nn.Sequential:
@@ -92,3 +93,32 @@ def test_a_normalisation_without_running_statistics_cannot_be_frozen() -> None:
     net = nn.Sequential(nn.ReLU(), nn.BatchNorm2d(3, track_running_stats=False))
     with pytest.raises(ValueError, match="keeps no running statistics"):
         freeze_batch_norm(net, torch.zeros(1, 3, 4, 4))
+
+
+class TwiceConv2d(nn.Conv2d):
+    """A convolution that does more, as timm's Conv2dSame and StdConv2d."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return 2 * super().forward(x)
+
+
+def test_normalisation_behind_a_convolution_of_another_kind_is_frozen_alone() -> None:
+    plain, x = small_net(), torch.randn(2, 3, 9, 11)
+    first = plain[0]
+    plain[0] = TwiceConv2d(3, 4, 3, stride=2, padding=1)
+    plain[0].load_state_dict(first.state_dict())
+    frozen = copy.deepcopy(plain)
+    assert freeze_batch_norm(frozen, x) == 2
+    assert torch.allclose(frozen(x), plain(x), atol=1e-5)
+    fold_batch_norm(frozen)
+    assert torch.allclose(frozen(x), plain(x), atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(321, 321), (64, 65)])
+def test_frozen_normalisation_keeps_padding_that_depends_on_the_size(size: tuple[int, int]) -> None:
+    shapes = []
+    for batch_norm in ("train", "frozen"):
+        net = skip_fcn(2, "tf_efficientnet_lite0", batch_norm=batch_norm, skips=(16, 8)).eval()
+        with torch.no_grad():
+            shapes.append([tuple(level.shape) for level in net.backbone(torch.zeros(1, 3, *size))])
+    assert shapes[0] == shapes[1]

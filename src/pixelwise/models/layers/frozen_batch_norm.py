@@ -10,6 +10,8 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
+from pixelwise.models.layers.plain_convolution import is_plain_convolution
+
 
 class FrozenBatchNormConv2d(nn.Module):
     """A convolution followed by batch normalisation with fixed statistics; scale and shift are trained."""
@@ -102,8 +104,8 @@ def _statistics(norm: nn.BatchNorm2d) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def freeze_batch_norm(net: nn.Module, example: torch.Tensor) -> int:
-    """Freeze every BatchNorm2d, in place, and fold those that follow a convolution into it; returns how many
-    there were.
+    """Freeze every BatchNorm2d, in place, and fold those that follow a plain convolution into it; returns how
+    many there were.
 
     Which follows which is found by running `example` through the net in evaluation mode. Raises ValueError
     for a normalisation without running statistics.
@@ -114,7 +116,7 @@ def freeze_batch_norm(net: nn.Module, example: torch.Tensor) -> int:
     pairs: list[tuple[nn.Conv2d, nn.BatchNorm2d]] = []
 
     def after_conv(module: nn.Module, _: object, output: torch.Tensor) -> None:
-        if isinstance(module, nn.Conv2d):
+        if is_plain_convolution(module):
             produced[id(output)] = module, output
 
     def before_norm(module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
