@@ -2,8 +2,9 @@
 
 Crops of 321 (306 for the nets with 2x2 poolings), batches of 20, fc8 at ten times the rate, 6,000 steps, the
 rates a tenth after every 2,000 (section 5). Departures: torchvision's ImageNet weights (fc6 and fc7 are taps
-and filters of them), the mean of the loss over positions instead of its sum. The CRF is added afterwards:
-`pixelwise eval RUN --crf`.
+and filters of them), the mean of the loss over positions instead of its sum. A picture smaller than the crop
+lies anywhere in it, on grey (127); the release puts it into the upper left corner, on the mean pixel. The CRF
+is added afterwards: `pixelwise eval RUN --crf`.
 
 The recipes `_trainval` learn from train_aug and val together, 12,031 pictures, as the nets of the paper's
 table 3 that were sent to the test server. Their figures on val are not results, since they have learnt it:
