@@ -180,6 +180,12 @@ def test_training_shows_the_first_warnings_of_a_kind_and_counts_the_others(tmp_p
     ]
 
 
+def test_none_and_empty_tuples_are_settings(tmp_path: Path) -> None:
+    settings = {**SMALL, "backbone_weights": None, "skips": (), "steps": 1, "evaluate_every": 1}
+    run = pixelwise.train("finetune", pairs(2), pairs(1), tmp_path, class_names=NAMES, **settings)
+    assert run.finished
+
+
 def test_epochs_are_as_many_in_each_stage_whatever_its_batches(tmp_path: Path) -> None:
     data = labelled_arrays(pairs(5), NAMES)
     training = prepare("finetune_crf", ["data=memory:a", "epochs=16"], tmp_path, data, data)

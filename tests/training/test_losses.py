@@ -18,6 +18,13 @@ from pixelwise.training.losses.cross_entropy import cross_entropy
 from pixelwise.training.losses.labelled_pixels import among
 
 
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16])
+def test_scores_of_16_bits_are_summed_in_float32(kind: torch.dtype) -> None:
+    scores = torch.randn(2, 3, 40, 50, generator=torch.Generator().manual_seed(0)).to(kind)
+    labels = torch.randint(0, 3, (2, 40, 50), generator=torch.Generator().manual_seed(1))
+    assert torch.allclose(cross_entropy(scores, labels), cross_entropy(scores.float(), labels), rtol=1e-6)
+
+
 def test_loss_is_the_mean_over_labelled_pixels() -> None:
     scores = torch.tensor([[2.0, 0.0], [0.0, 0.0]]).T.reshape(1, 2, 1, 2)
     labels = torch.tensor([[[0, 255]]], dtype=torch.uint8)

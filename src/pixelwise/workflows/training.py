@@ -239,7 +239,9 @@ def _opened(recipe: "Recipe", data: Data, split: str, class_names: Sequence[str]
 
 
 def _as_text(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+    if isinstance(value, tuple | list):
+        return ",".join(map(str, value)) or "none"
+    return "none" if value is None else str(value)
 
 
 def _history(run: Path) -> tuple[Mapping[str, Any], ...]:
