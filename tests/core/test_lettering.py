@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import matplotlib
 import pytest
 from PIL import Image
 
@@ -12,6 +11,7 @@ from pixelwise.core.lettering import lettered
 from pixelwise.inference.results.legend import Entry, with_legend
 from pixelwise.inference.results.sheet import sheet
 
+matplotlib = pytest.importorskip("matplotlib", reason="a font with many letters comes with it")
 DEJAVU = str(Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf")
 
 
