@@ -275,5 +275,5 @@ def test_pictures_whose_16_bits_are_not_used_are_noted_as_nearly_black(
         assert photo.notes == ("nearly black; 12 bits stored in 16 must be scaled up first",) * is_dim
 
 
-def test_a_black_picture_is_meant_to_be_black(tmp_path: Path) -> None:
+def test_a_picture_that_is_all_black_is_not_noted(tmp_path: Path) -> None:
     assert read_photo(saved(Image.new("L", (9, 9)), tmp_path / "black.png"), 64).notes == ()

@@ -54,7 +54,7 @@ def test_cvat_for_images_is_painted_in_z_order(cvat: Path) -> None:
     assert len(open_dataset(f"cvat:{cvat / 'annotations.xml'}", "train")) == 1
 
 
-def test_frames_of_a_video_have_no_ending_in_the_xml(cvat: Path) -> None:
+def test_frames_of_a_video_are_found_without_an_ending(cvat: Path) -> None:
     frames = {"sub/shot.000007": "sub/shot.000007.PNG", "shot.000008": "shot.000008.jpg"}
     for pictured, (name, file) in zip(("sub/1", "2"), frames.items(), strict=True):
         (cvat / f"images/{pictured}.jpg").rename(cvat / "images" / file)

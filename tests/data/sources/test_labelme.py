@@ -75,7 +75,7 @@ def test_labelme_masks_circles_lines_and_points(tmp_path: Path) -> None:
     assert labels[45, 10] == 2
 
 
-def test_rectangles_of_x_anylabeling_have_four_corners(tmp_path: Path) -> None:
+def test_rectangles_with_four_corners_are_read_as_x_anylabeling_writes_them(tmp_path: Path) -> None:
     write_photo(tmp_path / "1.jpg", 4, 5)
     write_labelme(
         tmp_path / "1.json",
