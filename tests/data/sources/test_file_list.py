@@ -93,7 +93,7 @@ def test_line_separators_within_a_name_are_part_of_it(listed: Path) -> None:
         (
             "a.csv",
             "image,label,split\nphotos/1.jpg,masks/1.png,train\nphotos/2.jpg,masks/2.png,\n",
-            "a.csv: 1 line without a split, while others have one: 2 for one",
+            "a.csv: 1 line without a split, while others have one, such as 2",
         ),
         ("a.jsonl", '{"image": "photos/1.jpg"\n', "a.jsonl, line 1: not JSON"),
         ("a.jsonl", "[1]\n", "a.jsonl, line 1: expected an object"),

@@ -242,6 +242,17 @@ def test_splits_may_be_folders_in_images_and_labels(tmp_path: Path) -> None:
     assert [entry.id for entry in open_dataset(f"folder:{tmp_path / 'new'}", "val").entries] == ["b"]
 
 
+def test_pictures_beside_the_folders_of_splits_are_refused(tmp_path: Path) -> None:
+    """They would be in no split."""
+    (tmp_path / "classes.txt").write_text("table\ncup\n")
+    for name in ("train/a", "val/b", "c"):
+        write_photo(tmp_path / f"images/{name}.jpg", 1, 2)
+        write_label(tmp_path / f"labels/{name}.png", [[0, 1]])
+    for split in ("train", "val", "all"):
+        with pytest.raises(DataError, match=r"images has 1 picture without a split, such as c, but others"):
+            open_dataset(f"folder:{tmp_path}", split)
+
+
 @pytest.mark.parametrize("ending", ["tif", "gif", "png"])
 def test_a_label_file_of_several_pages_is_refused(folder: Path, ending: str) -> None:
     """Such as one page for each class, of which the first would be taken for the ids."""

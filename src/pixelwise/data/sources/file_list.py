@@ -36,8 +36,8 @@ def manifest(
         without = [entry.id for entry, part in rows if not part]
         if without:
             raise DataError(
-                f"{root}: {counted(len(without), 'line')} without a split, while others have one: "
-                f"{printable(without[0][:80])} for one",
+                f"{root}: {counted(len(without), 'line')} without a split, while others have one, "
+                f"such as {printable(without[0][:80])}",
                 "give every line a split; one that you do not name, such as unused, is left out",
             )
         wanted = [part for part in named if split == "all" or is_split(part, split)]

@@ -16,7 +16,7 @@ from typing import TypeVar
 from pixelwise.core.classes import Classes, is_one_line
 from pixelwise.core.errors import DataError, SplitError
 from pixelwise.core.pictures.endings import IMAGE_SUFFIXES
-from pixelwise.core.terminal import printable
+from pixelwise.core.terminal import counted, printable
 from pixelwise.core.types import VOID
 from pixelwise.core.visible_files import visible
 from pixelwise.data.class_map import ClassMap
@@ -92,7 +92,7 @@ def folder(root: Path, split: str, zero: str = "class", foreground: str = "") ->
 def _place(root: Path, split: str) -> tuple[Path, str]:
     """Where images/ and labels/ of a split are, and the folder in both of them if that has the split's name.
 
-    Raises SplitError if there is no such split.
+    Raises SplitError if there is no such split, DataError if only some pictures are in splits.
     """
     inner = sorted(next(os.walk(root / "images"), ("", [], []))[1])
     named = [name for name in inner if any(is_split(name, one) for one in ("train", "val", "test"))]
@@ -101,6 +101,8 @@ def _place(root: Path, split: str) -> tuple[Path, str]:
     found += [(root, name) for name in named if is_split(name, split)]
     for place, name in found if named else [*found, (root, "")]:
         if all((place / part / name).is_dir() for part in ("images", "labels")):
+            if name:
+                _expect_all_split(root, named)
             return place, name
     there = ", ".join(sorted([*outer, *named]))
     raise SplitError(
@@ -109,6 +111,17 @@ def _place(root: Path, split: str) -> tuple[Path, str]:
         if there
         else "put pictures into images/ and PNG files of ids into labels/, with equal names",
     )
+
+
+def _expect_all_split(root: Path, named: Sequence[str]) -> None:
+    """Raise DataError if pictures with labels lie beside the folders of splits, where no split has them."""
+    beside = [by_stem(root / part, IMAGE_SUFFIXES) for part in ("images", "labels")]
+    if without := sorted(beside[0].keys() & beside[1].keys()):
+        raise DataError(
+            f"{root / 'images'} has {counted(len(without), 'picture')} without a split, such as "
+            f"{printable(without[0][:80])}, but others are in {', '.join(named)}",
+            "move each picture and its labels into the folder of a split",
+        )
 
 
 def held_out(items: Sequence[Item], split: str, every: int) -> tuple[Item, ...]:
