@@ -50,3 +50,11 @@ def test_without_a_terminal_each_row_is_a_line(
     assert len(lines) == 1 + len(ROWS)
     assert all(line == line.rstrip() for line in lines)
     assert all(row[1].strip() in line for row, line in zip(ROWS, lines[1:], strict=True))
+
+
+def test_without_a_terminal_a_table_has_no_colours_whatever_the_environment_says(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = shown(capsys, monkeypatch, None)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert shown(capsys, monkeypatch, None) == plain

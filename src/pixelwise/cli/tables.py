@@ -37,7 +37,12 @@ def show(
         for index, heading in enumerate(headings)
     ]
     screen = on_screen(sys.stdout)
-    console = Console(highlight=False, markup=False, width=None if screen else width)
+    console = Console(
+        highlight=False,
+        markup=False,
+        force_terminal=None if screen else False,  # whatever FORCE_COLOR says
+        width=None if screen else width,
+    )
     keys = next((index + 1 for index, column in enumerate(columns) if column.is_text), 1)
     blocks = _blocks(columns[:keys], columns[keys:], console.width)
     roomy = sum(column.width + _GAP for column in columns) - _GAP <= console.width
