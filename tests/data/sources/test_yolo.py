@@ -64,6 +64,14 @@ def test_a_class_of_yolo_may_be_the_background(tmp_path: Path) -> None:
     assert data.read(0).labels.tolist() == [[1, 0, 2, 2, 2]] * 2 + [[0, 0, 2, 2, 2]] * 2
 
 
+@pytest.mark.parametrize("name", ["cat", "background"])
+def test_two_classes_of_one_name_are_refused_and_not_taken_for_one(tmp_path: Path, name: str) -> None:
+    (tmp_path / "data.yaml").write_text(f"names: [{name}, dog, {name}]")
+    write_pair(tmp_path, "a")
+    with pytest.raises(DataError, match=f"class names must differ, but these repeat: {name}"):
+        open_dataset(f"yolo:{tmp_path}", "all")
+
+
 def write_lists(root: Path, **splits: list[str]) -> None:
     """Text files of paths."""
     for split, lines in splits.items():

@@ -89,7 +89,9 @@ def yolo(root: Path, split: str) -> LabelledImages:
     file = lists_file(root)
     lists = read_lists(file)
     try:
-        classes = Classes.named(list(dict.fromkeys(["background", *lists.names])))
+        own = "background" in lists.names
+        named = sorted(lists.names, key="background".__ne__)  # first, if it is among them
+        classes = Classes.named(named if own else ["background", *named])
     except ValueError as error:
         raise DataError(f"{file}: {error}", "correct its names") from None
     ids = {name: id_ for id_, name in enumerate(classes.names)}
