@@ -11,6 +11,7 @@ from pixelwise.core.errors import DataError, SplitError
 from pixelwise.core.pictures.endings import IMAGE_SUFFIXES
 from pixelwise.core.pictures.reading import read_photo
 from pixelwise.data import open_dataset
+from pixelwise.data.checks.audit import audit
 from pixelwise.data.conversion import convert
 
 
@@ -251,6 +252,16 @@ def test_pictures_beside_the_folders_of_splits_are_refused(tmp_path: Path) -> No
     for split in ("train", "val", "all"):
         with pytest.raises(DataError, match=r"images has 1 picture without a split, such as c, but others"):
             open_dataset(f"folder:{tmp_path}", split)
+
+
+def test_a_folder_of_pictures_without_labels_is_no_split(folder: Path) -> None:
+    before = len(open_dataset(f"folder:{folder}", "train"))
+    write_photo(folder / "images/test/1.jpg", 1, 2)
+    data = open_dataset(f"folder:{folder}", "train")
+    assert len(data) == before + 1
+    assert audit(data).errors[0].message.startswith("test/1: the label ")
+    with pytest.raises(SplitError, match=r'no split "test"'):
+        open_dataset(f"folder:{folder}", "test")
 
 
 @pytest.mark.parametrize("ending", ["tif", "gif", "png"])

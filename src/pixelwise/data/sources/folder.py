@@ -94,7 +94,8 @@ def _place(root: Path, split: str) -> tuple[Path, str]:
 
     Raises SplitError if there is no such split, DataError if only some pictures are in splits.
     """
-    inner = sorted(next(os.walk(root / "images"), ("", [], []))[1])
+    pictured, labelled = (next(os.walk(root / part), ("", [], []))[1] for part in ("images", "labels"))
+    inner = sorted(set(pictured).intersection(labelled))
     named = [name for name in inner if any(is_split(name, one) for one in ("train", "val", "test"))]
     outer = [path.parent.name for path in visible(root, "*/images") if path.with_name("labels").is_dir()]
     found = [(root / name, "") for name in (split, *outer) if is_split(name, split)]
