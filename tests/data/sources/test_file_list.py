@@ -35,6 +35,12 @@ def test_the_split_val_of_a_list_has_other_names(listed: Path, name: str) -> Non
     assert entry.id == "2"
 
 
+def test_a_split_of_the_very_name_comes_before_others_that_mean_it(listed: Path) -> None:
+    (listed / "all.csv").write_text(CSV.replace(",train,", ",valid,"))
+    for split, id_ in (("val", "2"), ("valid", "1")):
+        assert [entry.id for entry in open_dataset(f"manifest:{listed / 'all.csv'}", split).entries] == [id_]
+
+
 def test_a_csv_list_has_splits_heads_and_channels(listed: Path) -> None:
     (listed / "all.csv").write_text("\ufeff" + CSV)
     data = open_dataset(f"manifest:{listed / 'all.csv'}", "val").with_channels("depth")

@@ -40,7 +40,7 @@ def manifest(
                 f"such as {printable(without[0][:80])}",
                 "give every line a split; one that you do not name, such as unused, is left out",
             )
-        wanted = [part for part in named if split == "all" or is_split(part, split)]
+        wanted = [split] if split in named else [p for p in named if split == "all" or is_split(p, split)]
         if not wanted:
             raise SplitError(f'no split "{split}" in {root}', f"there are {', '.join(named)}, all")
         entries = tuple(entry for entry, part in rows if part in wanted)
