@@ -143,7 +143,7 @@ def test_a_run_that_is_interrupted_at_once_goes_on_from_its_last_checkpoint(
     arguments = ["train", "finetune", "--set", f"data=folder:{photos}", "-o", str(tmp_path / "run")]
     done = CliRunner().invoke(main.app, arguments)
     assert done.exit_code == 130
-    command = f"from the last one go on with: pixelwise train finetune -o {tmp_path / 'run'} --resume"
+    command = f"continue from the last one with: pixelwise train finetune -o {tmp_path / 'run'} --resume"
     assert (command in done.stderr) == saved
 
 

@@ -68,7 +68,7 @@ def show_interruption(recipe: str, run: Path, devices: int, nodes: int) -> None:
 
     if (run / LAST).exists() or (run / CHAIN).exists():
         command = resume_command(recipe, run, devices, nodes)
-        note(f"stopped without a checkpoint; from the last one go on with: {command}")
+        note(f"stopped without a new checkpoint; continue from the last one with: {command}")
 
 
 def next_command(run: Path) -> str:

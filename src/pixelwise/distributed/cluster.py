@@ -158,7 +158,7 @@ def expect_listener(address: str) -> None:
 def _lost(problem: Exception) -> PixelwiseError:
     lines = [line.strip() for line in str(problem).splitlines() if line.strip()]
     return ClusterError(
-        f"the cluster failed:  {printable(lines[-1] if lines else type(problem).__name__)[:300]}",
+        f"the cluster failed: {printable(lines[-1] if lines else type(problem).__name__)[:300]}",
         "see Ray's logs; run the same command again to continue",
     )
 

@@ -104,8 +104,7 @@ def _opened(source: Source) -> "ray.data.Dataset":
         try:
             dataset = ray.data.read_parquet(given, filesystem=_file_system(given))
         except (OSError, ValueError, ImportError, pyarrow.ArrowException, UserCodeException) as problem:
-            reason = reason_of(problem)
-            raise ImageError(f"{shown}: cannot be read as Parquet: {printable(reason)}") from problem
+            raise ImageError(f"{shown}: cannot be read as Parquet: {reason_of(problem)}") from problem
     schema = dataset.schema()
     names = [] if schema is None else list(schema.names)
     if missing := [name for name in _COLUMNS if name not in names]:

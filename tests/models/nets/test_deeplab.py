@@ -248,7 +248,7 @@ def test_branches_lie_on_the_cells_of_the_main_path(variant: str) -> None:
 
 
 def test_a_wrong_variant_lists_those_there_are() -> None:
-    with pytest.raises(ValueError, match='base, 4x4, 7x7, large_fov, not as "5x5"'):
+    with pytest.raises(ValueError, match='base, 4x4, 7x7, large_fov, got "5x5"'):
         deeplab("5x5")
     with pytest.raises(ValueError, match='vgg16 or alexnet, not on "resnet"'):
         deeplab(backbone="resnet")

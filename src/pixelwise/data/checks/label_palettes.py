@@ -46,8 +46,8 @@ class PaletteReview:
         if self.greys:
             message = (
                 f"the palette's greys are known ids, but not those of their pixels, in "
-                f"{counted(len(self.greys), 'label file')}, as {names[self.greys[0]]}; ids are the values, "
-                "not the greys"
+                f"{counted(len(self.greys), 'label file')}, such as {names[self.greys[0]]}; ids are the "
+                "values, not the greys"
             )
             return [Finding("palette", message, tuple(self.greys), _HINT)]
         return []

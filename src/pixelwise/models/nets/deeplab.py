@@ -153,7 +153,7 @@ def deeplab(
     origin: of AlexNet, "caffe" or "torchvision", as for FCN.
     """
     if variant not in VARIANTS:
-        raise ValueError(f'the variants of DeepLab are {", ".join(VARIANTS)}, not as "{variant}"')
+        raise ValueError(f'the variants of DeepLab are {", ".join(VARIANTS)}, got "{variant}"')
     if backbone not in ("vgg16", "alexnet"):
         raise ValueError(f'DeepLab is built on vgg16 or alexnet, not on "{backbone}"')
     if backbone == "alexnet" and (multi_scale or VARIANTS[variant].kernel > 6):
