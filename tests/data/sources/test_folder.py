@@ -255,13 +255,28 @@ def test_pictures_beside_the_folders_of_splits_are_refused(tmp_path: Path) -> No
 
 
 def test_a_folder_of_pictures_without_labels_is_no_split(folder: Path) -> None:
-    before = len(open_dataset(f"folder:{folder}", "train"))
-    write_photo(folder / "images/test/1.jpg", 1, 2)
-    data = open_dataset(f"folder:{folder}", "train")
+    before = len(open_dataset(f"folder:{folder}", "all"))
+    write_photo(folder / "images/extra/1.jpg", 1, 2)
+    data = open_dataset(f"folder:{folder}", "all")
     assert len(data) == before + 1
-    assert audit(data).errors[0].message.startswith("test/1: the label ")
-    with pytest.raises(SplitError, match=r'no split "test"'):
-        open_dataset(f"folder:{folder}", "test")
+    assert audit(data).errors[0].message.startswith("extra/1: the label ")
+    with pytest.raises(SplitError, match=r'no split "extra"'):
+        open_dataset(f"folder:{folder}", "extra")
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_a_test_folder_leaves_the_other_pictures_as_they_are(folder: Path, labelled: bool) -> None:
+    """Nothing is learnt from it, nor judged by it."""
+    before = {split: open_dataset(f"folder:{folder}", split).entries for split in ("train", "val", "all")}
+    write_photo(folder / "images/test/1.jpg", 1, 2)
+    if labelled:
+        write_label(folder / "labels/test/1.png", [[0, 1]])
+        assert [entry.id for entry in open_dataset(f"folder:{folder}", "test").entries] == ["1"]
+    else:
+        with pytest.raises(SplitError, match=r'no split "test"'):
+            open_dataset(f"folder:{folder}", "test")
+    for split, entries in before.items():
+        assert open_dataset(f"folder:{folder}", split).entries == entries
 
 
 @pytest.mark.parametrize("ending", ["tif", "gif", "png"])

@@ -85,14 +85,17 @@ def folder(root: Path, split: str, zero: str = "class", foreground: str = "") ->
     channels = {name: path / inner for name, path in _named(place, "channels").items()}
     entries = entries_of(place / "images" / inner, labels, channels)
     heads = {head: rule.classes(root / classes_file(head)) for head in labels}
-    chosen = held_out(entries, split, 10) if place == root and not inner else entries
-    return LabelledImages(f"folder:{root} {split}", chosen, heads)
+    if place == root and not inner:
+        learnt = [entry for entry in entries if not is_split(entry.id.partition("/")[0], "test")]
+        entries = held_out(learnt, split, 10)
+    return LabelledImages(f"folder:{root} {split}", entries, heads)
 
 
 def _place(root: Path, split: str) -> tuple[Path, str]:
     """Where images/ and labels/ of a split are, and the folder in both of them if that has the split's name.
 
-    Raises SplitError if there is no such split, DataError if only some pictures are in splits.
+    A folder test/ alone makes no splits of the other pictures. Raises SplitError if there is no such split,
+    DataError if only some pictures are in train/ and val/.
     """
     pictured, labelled = (next(os.walk(root / part), ("", [], []))[1] for part in ("images", "labels"))
     inner = sorted(set(pictured).intersection(labelled))
@@ -100,9 +103,10 @@ def _place(root: Path, split: str) -> tuple[Path, str]:
     outer = [path.parent.name for path in visible(root, "*/images") if path.with_name("labels").is_dir()]
     found = [(root / name, "") for name in (split, *outer) if is_split(name, split)]
     found += [(root, name) for name in named if is_split(name, split)]
-    for place, name in found if named else [*found, (root, "")]:
+    splitting = [name for name in named if not is_split(name, "test")]
+    for place, name in found if splitting else [*found, (root, "")]:
         if all((place / part / name).is_dir() for part in ("images", "labels")):
-            if name:
+            if name and splitting:
                 _expect_all_split(root, named)
             return place, name
     there = ", ".join(sorted([*outer, *named]))
