@@ -76,6 +76,7 @@ INFINITE_IMAGE = np.where(np.arange(12)[:, None] == 7, np.inf, IMAGE)
             lambda: mean_field(UNARY.reshape(3, -1), [Bilateral(IMAGE)]),
             r"120 like.*reshape the unary to \(classes, 10, 12\)",
         ),
+        (lambda: mean_field(UNARY.reshape(3, -1), [Bilateral(IMAGE[..., :0])]), "120 like.*10 x 12 x 0"),
         (lambda: mean_field(UNARY, [Bilateral(INFINITE_IMAGE)]), "image holds NaN, infinite"),
         (lambda: mean_field(UNARY, [Bilateral(np.zeros((10, 12, 15)))]), "14 channels.*15"),
         (lambda: mean_field(UNARY, [Features(np.zeros((17, 10, 12)))]), "16 features.*17"),

@@ -4,6 +4,7 @@ A kernel maps every pixel to a feature space in units of standard deviations; th
 exp(-|f_i - f_j|^2 / 2). Source: Krähenbühl and Koltun 2011, equations 2 and 3.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
@@ -98,7 +99,7 @@ class Bilateral:
             hint = ""
             if sorted(image.shape[:-1]) == sorted(shape):
                 hint = "; is one of them transposed?"
-            elif image[..., 0].size == np.prod(shape):
+            elif math.prod(image.shape[:-1]) == math.prod(shape):
                 hint = f"; reshape the unary to (classes, {', '.join(map(str, image.shape[:-1]))})"
             raise ValueError(
                 f"the image must be {_times(shape)} like the unary, with channels last if it has several, "

@@ -245,7 +245,7 @@ class DenseCRF2D(DenseCRF):
 
 
 def _whole(value: object) -> int:
-    """A whole number such as 5, 5.0 or an array of one as an integer; -1 for anything else."""
+    """A whole number such as 5, 5.0 or np.array(5) as an integer; -1 for anything else."""
     if isinstance(value, float | np.floating):
         return int(value) if value.is_integer() else -1
     try:
