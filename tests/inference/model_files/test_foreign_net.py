@@ -220,12 +220,17 @@ def refuse(scores: torch.Tensor) -> Any:
     raise AssertionError("expected 224 x 224")
 
 
+def exhaust(scores: torch.Tensor) -> Any:
+    raise torch.OutOfMemoryError("CUDA out of memory")
+
+
 @pytest.mark.parametrize(
     ("net", "names", "message"),
     [
         (Ending(lambda scores: scores[:, :1]), ["red"], r"gives one map(.|\n)*hint: .*zeros_like"),
         (Ending(lambda scores: scores[:, :1]), ["sky", "red"], r"gives one map(.|\n)*hint: .*zeros_like"),
         (Ending(refuse), ["red"], "fails on a picture of 65x97: AssertionError: expected 224 x 224"),
+        (Ending(exhaust), ["red"], r"CUDA out of memory\nhint: .* smaller long_side"),
         (fixed_conv().to("meta"), CLASSES, "device meta, so it has no weights"),
     ],
 )

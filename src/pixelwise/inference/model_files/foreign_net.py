@@ -10,6 +10,12 @@ from pixelwise.core.errors import ModelError
 from pixelwise.inference.model_files.evaluation_mode import EvaluationMode
 from pixelwise.inference.normalisation import Normalisation, check_multiple
 
+_SMALLER = "there is too little memory: load the net with a smaller long_side, or tiles"
+_MULTIPLE = (
+    "nets that halve their maps several times need sides that are a multiple: try multiple=32; a net of one "
+    "size, such as 224, needs multiple=224 and long_side=224"
+)
+
 
 class ForeignNet(nn.Module):
     """RGB (N, 3, H, W) from 0 to 255, or bands (N, K, H, W), in; class scores (N, C, H, W) out, whatever the
@@ -53,11 +59,11 @@ class ForeignNet(nn.Module):
             with self._mode.of(self.net):
                 return self.net(x.to(own))
         except Exception as problem:  # of code that is not ours
+            is_large = isinstance(problem, MemoryError | torch.OutOfMemoryError)
             raise ModelError(
                 f"the net fails on a picture of {size[0]}x{size[1]}: {type(problem).__name__}: "
                 f"{' '.join(str(problem).split())[:200]}",
-                "nets that halve their maps several times need sides that are a multiple: try multiple=32; a "
-                "net of one size, such as 224, needs multiple=224 and long_side=224",
+                _SMALLER if is_large else _MULTIPLE,
             ) from problem
 
 
