@@ -100,6 +100,14 @@ def test_pictures_are_found_by_their_name_alone_if_the_path_is_of_another_machin
     assert (entry.id, entry.image.path) == ("1", tmp_path / "images/1.jpg")
 
 
+def test_one_picture_is_not_taken_for_two_whose_paths_differ(tmp_path: Path) -> None:
+    named = [{"id": n, "file_name": f"/srv/{n}/1.jpg", "height": 4, "width": 5} for n in (7, 8)]
+    (tmp_path / "result.json").write_text(json.dumps(instances(images=named)))
+    write_photo(tmp_path / "images/1.jpg", 4, 5)
+    with pytest.raises(DataError, match=r"images/1\.jpg by 2 different names"):
+        open_dataset(f"coco:{tmp_path / 'result.json'}", "all")
+
+
 def test_categories_of_equal_names_are_one_class(tmp_path: Path) -> None:
     """Roboflow's files begin with a category that is called as the project, and often as its class."""
     categories = [{"id": 0, "name": "cat"}, {"id": 3, "name": "dog"}, {"id": 18, "name": "cat"}]

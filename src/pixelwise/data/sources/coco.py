@@ -6,6 +6,7 @@ their category. A panoptic file has categories only; its pixels without a segmen
 2014, Kirillov et al. 2019; cocodataset.org.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from glob import escape
@@ -100,6 +101,11 @@ def coco(root: Path, split: str, images: str = "", labels: str = "") -> Labelled
         entries, class_map = (_panoptic if panoptic else _instances)(text, file, images)
     except ValueError as error:
         raise DataError(f"{file}: {error}", "correct the names of its categories") from None
+    path, times = next(iter(Counter(entry.image.path for entry in entries).most_common(1)), (file, 1))
+    if times > 1:
+        raise DataError(
+            f"{file} means {path} by {times} different names", "put pictures where their file_name says"
+        )
     chosen = held_out(entries, split, 10) if root.is_file() else entries
     return LabelledImages(f"coco:{root} {split}", chosen, {SEMANTIC: class_map})
 
