@@ -7,6 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from pixelwise.core.errors import ModelError
+from pixelwise.core.terminal import reason_of
 from pixelwise.inference.model_files.evaluation_mode import EvaluationMode
 from pixelwise.inference.normalisation import Normalisation, check_multiple
 
@@ -62,7 +63,7 @@ class ForeignNet(nn.Module):
             is_large = isinstance(problem, MemoryError | torch.OutOfMemoryError)
             raise ModelError(
                 f"the net fails on a picture of {size[0]}x{size[1]}: {type(problem).__name__}: "
-                f"{' '.join(str(problem).split())[:200]}",
+                f"{reason_of(problem)}",
                 _SMALLER if is_large else _MULTIPLE,
             ) from problem
 
