@@ -101,10 +101,12 @@ hints = []
 for use in (
     lambda: pixelwise.crf.CRFLayer,
     lambda: pixelwise.models.nets.FCN,
+    lambda: pixelwise.models.create("fcn32s_vgg16"),
     lambda: pixelwise.inspect.describe,
     lambda: pixelwise.recipes.recipe_names(),
     lambda: pixelwise.train("finetune", "folder:nowhere"),
     lambda: pixelwise.load("run"),
+    lambda: pixelwise.workflows.preview("finetune", ["data=folder:nowhere"]),
     lambda: pixelwise.serve.create_app,
 ):
     try:
@@ -115,7 +117,7 @@ for use in (
 print(*hints, sep="\\n")
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
-    expected = ['pip install "pixelwise[train]"'] * 6 + ['pip install "pixelwise[serve]"']
+    expected = ['pip install "pixelwise[train]"'] * 8 + ['pip install "pixelwise[serve]"']
     assert done.stdout.splitlines() == expected, done.stderr
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pixelwise.core.errors import extras_named
 from pixelwise.models.paper_nets import CATALOGUE, NO_FIGURE, Entry
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def entry_of(name: str) -> Entry:
     return entry
 
 
+@extras_named()
 def create(
     name: str,
     classes: int = 21,

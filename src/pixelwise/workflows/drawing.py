@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
+from pixelwise.core.errors import extras_named
 from pixelwise.crf.presets import Preset, load_preset
 from pixelwise.data.formats.id_lists import listed_ids
 from pixelwise.evaluation.crf_scores import evenly
@@ -29,6 +30,7 @@ class Preview:
     samples: int
 
 
+@extras_named()
 def preview(
     recipe: "str | Recipe | Chain" = "finetune",
     settings: Sequence[str] = (),
