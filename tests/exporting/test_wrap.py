@@ -197,6 +197,12 @@ def test_weights_beside_the_net_are_read_and_others_are_not(tmp_path: Path) -> N
     (tmp_path / "net.onnx").write_bytes(model.SerializeToString())
     with pytest.raises(ModelError, match=r"keeps weights in \.\./w\.bin, which cannot be read"):
         wrap(tmp_path / "net.onnx", ["first", "last"], tmp_path / "other.onnx", bands="5xuint16")
+    constant = helper.make_node("Constant", [], ["weight"], value=model.graph.initializer[0])
+    del model.graph.initializer[0]
+    model.graph.node.insert(0, constant)
+    (tmp_path / "net.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(ModelError, match="keeps weights in another file, which cannot be read"):
+        wrap(tmp_path / "net.onnx", ["first", "last"], tmp_path / "other.onnx", bands="5xuint16")
 
 
 def test_what_is_not_onnx_is_named(tmp_path: Path) -> None:

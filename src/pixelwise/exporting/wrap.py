@@ -108,7 +108,7 @@ def _read_weights_beside(net: Any, source: Path) -> None:
         for entry in tensor.external_data
         if entry.key == "location"
     }
-    named = ", ".join(map(printable, sorted(places)))
+    named = ", ".join(map(printable, sorted(places))) or "another file"  # of a constant, not a weight
     try:
         if sum(regular_file(source.parent / place).stat().st_size for place in places) > MOST_BYTES:
             raise ModelError(f"{named} is larger than a model file may be: {MOST_BYTES / 1e9:g} GB")
