@@ -279,6 +279,12 @@ def test_a_test_folder_leaves_the_other_pictures_as_they_are(folder: Path, label
         assert open_dataset(f"folder:{folder}", split).entries == entries
 
 
+def test_a_picture_that_is_called_test_is_learnt_from(folder: Path) -> None:
+    write_photo(folder / "images/test.jpg", 1, 2)
+    write_label(folder / "labels/test.png", [[0, 1]])
+    assert "test" in [entry.id for entry in open_dataset(f"folder:{folder}", "train").entries]
+
+
 @pytest.mark.parametrize("ending", ["tif", "gif", "png"])
 def test_a_label_file_of_several_pages_is_refused(folder: Path, ending: str) -> None:
     """Such as one page for each class, of which the first would be taken for the ids."""

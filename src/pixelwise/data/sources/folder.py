@@ -86,7 +86,7 @@ def folder(root: Path, split: str, zero: str = "class", foreground: str = "") ->
     entries = entries_of(place / "images" / inner, labels, channels)
     heads = {head: rule.classes(root / classes_file(head)) for head in labels}
     if place == root and not inner:
-        learnt = [entry for entry in entries if not is_split(entry.id.partition("/")[0], "test")]
+        learnt = [entry for entry in entries if not is_split(_top(entry.id), "test")]
         entries = held_out(learnt, split, 10)
     return LabelledImages(f"folder:{root} {split}", entries, heads)
 
@@ -116,6 +116,12 @@ def _place(root: Path, split: str) -> tuple[Path, str]:
         if there
         else "put pictures into images/ and PNG files of ids into labels/, with equal names",
     )
+
+
+def _top(id_: str) -> str:
+    """The outermost folder of a sample; empty for one that is in none, whatever its name."""
+    top, slash, _ = id_.partition("/")
+    return top if slash else ""
 
 
 def _expect_all_split(root: Path, named: Sequence[str]) -> None:
