@@ -47,7 +47,7 @@ FAMILY = (
     entry(
         two_heads("stanford_background_fcn16s", "stanford_background:iccv09Data", "train", "val"),
         "FCN-16s on Stanford Background with two heads, regions and surfaces, by stages",
-        "neither paper uses these data, which are like SIFT Flow's; there is no published figure.",
+        "none for these data, which are like SIFT Flow's; there is no published figure.",
         "`,fold=1` to `,fold=4` after the path select the other folds.",
         NOT_RUN,
     ),
