@@ -231,7 +231,7 @@ def test_nets_of_channels_are_trained_loaded_and_judged_alike(
         found_by_file = loaded.with_partners(folders)(picture)
         spread = by_run.scores.std()
         assert np.abs(found_by_file.scores - by_run.scores).max() < 0.02 * spread
-        with pytest.raises(ModelError, match=f"sees {' and '.join(inputs.split(','))}") as caught:
+        with pytest.raises(ModelError, match=f"takes {' and '.join(inputs.split(','))}") as caught:
             loaded(picture)
         assert "--" + names[0] in str(caught.value.hint)
 
