@@ -44,7 +44,7 @@ def _choice(text: str) -> tuple[str | None, frozenset[str]]:
 
 
 def _missing(file: str | None, text: str) -> frozenset[str] | None:
-    """The letters that a font lacks: it draws them as it draws what is no letter. None if it is not there."""
+    """The letters that a font lacks: it draws them like a missing one. None if the font is not there."""
     try:
         font = ImageFont.load_default(16) if file is None else _open(file, 16)
     except OSError:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pixelwise.core.errors import EXTRAS, MissingExtraError, ModelError, extras_named
+from pixelwise.core.errors import MissingExtraError, ModelError, extras_named
 from pixelwise.core.terminal import printable
 from pixelwise.core.types import Channel
 from pixelwise.exporting.metadata import with_metadata
@@ -148,12 +148,9 @@ def _tools(precision: str, folder: str | None = None) -> Iterator[None]:
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
-        yield
-    except ModuleNotFoundError as error:
-        if error.name not in EXTRAS:
-            raise
-        raise MissingExtraError(error.name) from None
-    except (MissingExtraError, ModelError):
+        with extras_named():
+            yield
+    except (ModuleNotFoundError, MissingExtraError, ModelError):
         raise
     except Exception as problem:  # the tools raise many kinds
         text = str(problem) if folder is None else str(problem).replace(f"{folder}/", "")

@@ -283,8 +283,7 @@ class Segmentation:
 
     def confidence_map(self) -> Image.Image:
         """How sure the net is of each pixel's label, in colours: from dark violet at 0 % over green to yellow
-        at 100 %, with a scale below unless the style has no legend. Pixels that cleaning has changed have 0
-        %.
+        at 100 %, with a scale below unless the style has no legend. Pixels changed by cleaning have 0 %.
         """
         shown = self if self.drawn_size == self.size else self._small()
         picture = Image.fromarray(coloured(shown.confidence(), 0, 1))

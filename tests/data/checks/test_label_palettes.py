@@ -47,7 +47,7 @@ def test_palettes_that_an_optimiser_renumbered_are_named(tmp_path: Path) -> None
         ({0: 0, 1: 1, 2: 255}, True),  # 0, 1 and void, renumbered
         ({0: 255, 1: 0}, True),  # white first
         ({0: 0, 1: 255}, False),  # shown in black and white
-        ({0: 0, 1: 127, 2: 255}, False),  # for show: 127 is no id
+        ({0: 0, 1: 127, 2: 255}, False),  # for show: 127 is not an id
         ({0: 0, 1: 1, 255: 255}, False),
         ({}, False),
     ],
