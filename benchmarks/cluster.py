@@ -33,7 +33,12 @@ from pixelwise.inference.segment_files import Outcome
 from pixelwise.inference.sources.tasks import Task
 from pixelwise.workflows.segmenting import SegmentedFolder, segment_folder
 
-EXAMPLES = ("chelsea.png", "astronaut.png", "grace_hopper.jpg", "camera.png")
+PHOTOS = (
+    "examples/chelsea.png",
+    "examples/astronaut.png",
+    "tests/photos/grace_hopper.jpg",
+    "examples/camera.png",
+)
 
 
 class Clock:
@@ -128,8 +133,8 @@ def time_idle(place: Path, count: int) -> None:
 def write(folder: Path, count: int) -> int:
     """Write `count` photos; return their size in bytes."""
     folder.mkdir()
-    examples = Path(__file__).parents[1] / "examples"
-    photos = [Image.open(examples / name).convert("RGB").resize((500, 375)) for name in EXAMPLES]
+    root = Path(__file__).parents[1]
+    photos = [Image.open(root / name).convert("RGB").resize((500, 375)) for name in PHOTOS]
     for index in range(count):
         photos[index % len(photos)].save(folder / f"{index:05}.jpg", quality=90)
     return sum(path.stat().st_size for path in folder.iterdir())

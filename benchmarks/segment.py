@@ -38,14 +38,20 @@ from pixelwise.inference.segment_files import run
 from pixelwise.inference.sources.tasks import plan
 
 PEERS = ("lraspp_mobilenet_v3_large", "deeplabv3_mobilenet_v3_large")
-EXAMPLES = Path(__file__).parent.parent / "examples"
-MEASURED = ("astronaut.png", "camera.png", "chelsea.png", "grace_hopper.jpg")
-"""Of the examples, always the same, so that figures of one version compare with those of another."""
+ROOT = Path(__file__).parent.parent
+EXAMPLES = ROOT / "examples"
+MEASURED = [
+    *(EXAMPLES / name for name in ("astronaut.png", "camera.png", "chelsea.png")),
+    ROOT / "tests/photos/grace_hopper.jpg",
+]
+"""Always the same, so that figures of one version compare with those of another."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", nargs="?", type=Path, default=EXAMPLES, help="default: four examples")
+    parser.add_argument(
+        "folder", nargs="?", type=Path, default=EXAMPLES, help="default: four photos of this project"
+    )
     parser.add_argument(
         "--images", type=int, default=20, help="how many of the folder, repeated if it has fewer"
     )
@@ -59,7 +65,7 @@ def main() -> None:
         return
     found = sorted(p for p in options.folder.iterdir() if p.suffix.lower() in (".jpg", ".jpeg", ".png"))
     if options.folder == EXAMPLES:
-        found = [EXAMPLES / name for name in MEASURED]
+        found = MEASURED
     sources = [found[i % len(found)] for i in range(options.images)]
 
     if options.tiles:

@@ -22,7 +22,13 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 from http_load import load
 from service_process import resident_megabytes, serving
 
-PHOTOS = ("chelsea.png", "astronaut.png", "grace_hopper.jpg", "camera.png")
+ROOT = Path(__file__).parents[1]
+PHOTOS = (
+    "examples/chelsea.png",
+    "examples/astronaut.png",
+    "tests/photos/grace_hopper.jpg",
+    "examples/camera.png",
+)
 CHANGES = 10
 
 
@@ -53,7 +59,7 @@ def main() -> None:
 
 def encoded(name: str) -> bytes:
     """A photo of 500x375 pixels as JPEG."""
-    photo = Image.open(Path(__file__).parents[1] / "examples" / name).convert("RGB").resize((500, 375))
+    photo = Image.open(ROOT / name).convert("RGB").resize((500, 375))
     file = io.BytesIO()
     photo.save(file, "JPEG", quality=90)
     return file.getvalue()

@@ -8,7 +8,7 @@ import pixelwise
 from pixelwise.inference import Cleaning
 
 HERE = Path(__file__).parent
-PHOTOS = ("chelsea.png", "dog.png", "parrot.png", "astronaut.png", "camera.png", "grace_hopper.jpg")
+PHOTOS = ("chelsea.png", "dog.png", "parrot.png", "astronaut.png", "camera.png", "tabby.png")
 HEIGHT, GAP = 220, 8
 PAPER, SHEET = (255, 255, 255), (222, 232, 240)
 

@@ -36,7 +36,7 @@ def main() -> None:
     maps |= {"overlay ": camera.overlay(), "confidence ": camera.confidence_map()}
     row(maps, width=240).save(IMAGES / "confidence.jpg", quality=85)
 
-    officer = predictor(EXAMPLES / "grace_hopper.jpg")
+    officer = predictor(HERE.parent / "tests/photos/grace_hopper.jpg")
     behind = {"transparent": on_squares(officer.cutout()), "#20a090": officer.cutout("#20a090")}
     behind |= {"blur": officer.cutout("blur"), "camera.png": officer.cutout(EXAMPLES / "camera.png")}
     row(behind, width=220).save(IMAGES / "backgrounds.jpg", quality=85)

@@ -8,7 +8,12 @@ from PIL import Image
 import pixelwise
 
 HERE = Path(__file__).parent
-PHOTOS = ("chelsea.png", "astronaut.png", "camera.png", "grace_hopper.jpg")
+PHOTOS = (
+    "examples/chelsea.png",
+    "examples/astronaut.png",
+    "examples/camera.png",
+    "tests/photos/grace_hopper.jpg",
+)
 SIDE, ROWS, COLUMNS = 500, 8, 10
 
 
@@ -25,8 +30,8 @@ def main() -> None:
 
 
 def collage() -> Image.Image:
-    """Squares of the example photos, chosen at random."""
-    photos = [Image.open(HERE.parent / "examples" / name).convert("RGB") for name in PHOTOS]
+    """Squares of the photos, chosen at random."""
+    photos = [Image.open(HERE.parent / name).convert("RGB") for name in PHOTOS]
     chosen = np.random.default_rng(0).integers(0, len(photos), (ROWS, COLUMNS))
     page = Image.new("RGB", (SIDE * COLUMNS, SIDE * ROWS))
     for row in range(ROWS):
