@@ -3,7 +3,7 @@
 from typing import Any
 
 from pixelwise.cli import tables
-from pixelwise.core.terminal import counted, say, say_text
+from pixelwise.core.terminal import counted, percent, say, say_text
 
 _MOST_NAMED = 10  # --json has all
 _SHOWN_WIDTHS = (1, 2, 3, 5, 10, 15, 20, 30, 40)
@@ -46,14 +46,14 @@ def show(result: dict[str, Any]) -> None:
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     """Of one class."""
-    figures = [_percent(row[key]) for key in ("recall", "precision", "f1")]
+    figures = [percent(row[key]) for key in ("recall", "precision", "f1")]
     interval = _interval(row["iou_interval"])
-    return str(row["id"]), row["name"], _percent(row["iou"]), interval, *figures, f"{row['pixels']:,}"
+    return str(row["id"]), row["name"], percent(row["iou"]), interval, *figures, f"{row['pixels']:,}"
 
 
 def _print_curve(name: str, convention: str, curve: list[dict[str, Any]]) -> None:
     rows = [
-        (str(row["width"]), f"{row['pixels']:,}", _percent(row["pixel_accuracy"]), _percent(row["mean_iou"]))
+        (str(row["width"]), f"{row['pixels']:,}", percent(row["pixel_accuracy"]), percent(row["mean_iou"]))
         for row in curve
         if row["width"] in _SHOWN_WIDTHS
     ]
@@ -63,12 +63,8 @@ def _print_curve(name: str, convention: str, curve: list[dict[str, Any]]) -> Non
 
 
 def _figure(name: str, share: float | None) -> str:
-    return f"{name:24} {_percent(share):>6} %"
-
-
-def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{100 * share:.2f}"
+    return f"{name:24} {percent(share):>6} %"
 
 
 def _interval(ends: list[float | None]) -> str:
-    return "-" if None in ends else f"{_percent(ends[0])} to {_percent(ends[1])}"
+    return "-" if None in ends else f"{percent(ends[0])} to {percent(ends[1])}"

@@ -47,6 +47,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def percent(share: float | None) -> str:
+    """A share in per cent with two decimals, without the sign; a dash if it is not defined."""
+    return "-" if share is None else f"{100 * share:.2f}"
+
+
 def say(*lines: str) -> None:
     """Print lines on stdout. Raises BrokenPipeError if the reader has closed the pipe, PixelwiseError if
     writing fails.

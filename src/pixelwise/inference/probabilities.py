@@ -20,7 +20,8 @@ _PIXELS_OF_ONE_THREAD = 2_000_000  # others score further pictures meanwhile
 NOTHING_FOUND = "nothing found: everything is background"
 """What is said about such a picture."""
 
-_SMALLEST_SHOWN = 0.0005  # smaller shares would be printed as 0.0%
+SMALLEST_SHOWN = 0.0005
+"""Smaller shares would be printed as 0.0%."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Area:
     @property
     def per_cent(self) -> str:
         """The area for people: 54.1%, or <0.1% of what is there but small."""
-        return f"{self.area:.1%}" if self.area >= _SMALLEST_SHOWN else "<0.1%"
+        return f"{self.area:.1%}" if self.area >= SMALLEST_SHOWN else "<0.1%"
 
 
 def nothing_found(areas: Sequence[Area], classes: Classes) -> bool:

@@ -45,11 +45,6 @@ def class_name(id_: int, classes: Classes) -> str:
     return f'<span class="class">{swatch}<span>{escape(classes.names[id_])}</span></span>'
 
 
-def percent(share: float | None) -> str:
-    """A share with two decimals, without the sign; a dash if it is not defined."""
-    return "-" if share is None else f"{100 * share:.2f}"
-
-
 def sentence(text: str) -> str:
     """With a capital and a full stop."""
     return f"{text[0].upper()}{text[1:]}."

@@ -10,14 +10,13 @@ from typing import Any
 from pixelwise import __version__
 from pixelwise.core.classes import Classes
 from pixelwise.core.files import write_atomically
-from pixelwise.core.terminal import counted
+from pixelwise.core.terminal import counted, percent
 from pixelwise.evaluation.evaluation import SUMMARY
 from pixelwise.evaluation.report import charts
 from pixelwise.evaluation.report.gallery import Exhibit
 from pixelwise.evaluation.report.markup import (
     class_name,
     figure,
-    percent,
     section,
     sentence,
     side_by_side,

@@ -8,14 +8,13 @@ from PIL import Image, ImageDraw
 from pixelwise.core.classes import RGB, Classes
 from pixelwise.core.lettering import lettered
 from pixelwise.core.terminal import printable
-from pixelwise.inference.probabilities import NOTHING_FOUND, Area, nothing_found
+from pixelwise.inference.probabilities import NOTHING_FOUND, SMALLEST_SHOWN, Area, nothing_found
 from pixelwise.inference.results.tints import tints
 
 PANEL: RGB = (24, 24, 27)
 TEXT: RGB = (235, 235, 235)
 _FAINT: RGB = (110, 110, 114)
 _LONGEST_NAME = 60  # characters; a legend grows as wide as its longest name
-_SMALLEST_SHARE = 0.0005
 _LARGEST_LETTERS = 80  # pixels
 _SMALLEST_PICTURE = 320  # pixels; smaller pictures are enlarged, so that what is below them can be read
 
@@ -35,7 +34,7 @@ def shares(areas: Sequence[Area], classes: Classes) -> list[Entry]:
     found = [area for area in areas if area.id != classes.background]
     if nothing_found(areas, classes):
         return [Entry(colours[areas[0].id], NOTHING_FOUND)]
-    large = [area for area in found if area.area >= _SMALLEST_SHARE] or found[:1]
+    large = [area for area in found if area.area >= SMALLEST_SHOWN] or found[:1]
     return [Entry(colours[area.id], f"{_short(area.name)} {_share(area.area)}") for area in large]
 
 
