@@ -213,6 +213,7 @@ def test_narrow_types_and_autocast_are_calculated_in_float32() -> None:
 
 
 UNARY = torch.zeros(2, 3, 4, 5)
+FOREGROUND = torch.arange(20.0).reshape(1, 1, 4, 5)
 ONE: list[list[Kernel]] = [[Gaussian()]] * 2
 
 
@@ -230,6 +231,8 @@ ONE: list[list[Kernel]] = [[Gaussian()]] * 2
         (lambda: mean_field(UNARY, ONE, iterations=-1), "iterations.*-1"),
         (lambda: mean_field(UNARY / 0, ONE), "finite"),
         (lambda: mean_field((UNARY / 0).requires_grad_(), ONE), "finite"),
+        (lambda: mean_field(FOREGROUND, ONE[:1]), "one label.*second label"),
+        (lambda: mean_field(FOREGROUND.clone().requires_grad_(), ONE[:1]), "one label.*second label"),
         (lambda: mean_field(UNARY.double(), [[Gaussian(1e-12)]] * 2), "kernel 0.*theta.*raise them"),
         (lambda: mean_field(UNARY.double(), [[Bilateral(np.zeros((5, 4)))]] * 2), "4 x 5.*transposed"),
     ],

@@ -56,6 +56,9 @@ def mean_field(
         return q.clamp(min=float(np.finfo(np.float32).tiny)).log() if log else q
     if not bool(unary.isfinite().all()):
         raise ValueError("the unary must be finite; keep probabilities above 0 before their logarithm")
+    if unary.shape[1] == 1:
+        for energies in unary.detach().cpu().numpy():
+            dense_crf.check_single_label(energies)
 
     # The lattice of a kernel that several pictures share, such as a batch's Gaussian, is built once.
     uses = Counter(id(kernel) for own in kernels for kernel in own)
