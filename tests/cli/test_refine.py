@@ -103,6 +103,14 @@ def test_what_is_there_is_not_replaced_unless_asked(invoke: Callable[[str], Resu
         ("refine none.jpg labels.png -o r.png", 1, "error: none.jpg: no such file"),
         ("refine photo.jpg none.png -o r.png", 1, "error: the label none.png does not exist"),
         (
+            "refine https://me:secret@example.org/a.jpg?token=1 labels.png -o r.png",
+            1,
+            "error: https://example.org/a.jpg?...: refine reads files only, no URLs\nhint:  download",
+        ),
+        ("refine photo.jpg s3://bucket/a.npz -o r.png", 1, "error: s3://bucket/a.npz: refine reads files"),
+        ("refine photo.jpg labels.png -o s3://bucket/r.png", 1, "not to a URL"),
+        ("refine s3://a s3://b -o r --video", 1, "error: s3://a: refine reads files only"),
+        (
             "refine photo.jpg photo.jpg -o r.png",
             1,
             "error: photo.jpg is a JPEG, whose compression alters ids",

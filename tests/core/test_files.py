@@ -193,6 +193,18 @@ def test_a_regular_file_and_a_link_to_one_are_taken(tmp_path: Path) -> None:
     assert regular_file(link) == link
 
 
+@pytest.mark.parametrize("url", ["s3://bucket/run", "https://example.org/a"])
+def test_results_do_not_go_to_a_folder_called_like_a_scheme(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ImageError, match="not to a URL"):
+        write_atomically(Path(url), lambda file: file.write(b"1"))
+    with pytest.raises(DataError, match=r"not to a URL.*\n.*another --output"):
+        make_folder(Path(url), "run folder", "--output", DataError)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_folders_pipes_devices_and_impossible_names_raise_oserror(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "zero").symlink_to("/dev/zero")

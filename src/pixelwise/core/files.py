@@ -27,6 +27,7 @@ _MOST_OPEN = 100
 of a process. The others are closed early, and are not locked then.
 """
 
+_URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+:[/\\]")  # a path keeps one of the two slashes; C:/ is a drive
 _TEMPORARY = re.compile(r"\.[0-9a-f]{12}\.partial")
 
 
@@ -50,6 +51,8 @@ def write_together(
     replaced: dict[Path, Path] = {}  # another name of what was there before
     new: list[Path] = []
     path = next(iter(files), Path())
+    for path in files:
+        expect_no_url(path, "another name", ImageError)
     try:
         for path, write in files.items():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -196,6 +199,7 @@ def make_folder(folder: Path, what: str, option: str, error: type[PixelwiseError
 
     Raises `error` if nothing can be written there, so that the user learns of it before the work starts.
     """
+    expect_no_url(folder, f"another {option}", error)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
@@ -205,6 +209,21 @@ def make_folder(folder: Path, what: str, option: str, error: type[PixelwiseError
         ) from None
     expect_writable(folder, what, f"choose another {option}, or change its permissions", error)
     remove_abandoned(folder)
+
+
+def is_url_as_path(path: object) -> bool:
+    """Whether this is the path that is made of a URL, such as s3:/bucket/name."""
+    return _URL.match(str(path)) is not None
+
+
+def expect_no_url(path: Path, other: str, error: type[PixelwiseError]) -> None:
+    """Raise `error` if results would go to a URL: a folder called "s3:" would be made here. other: what to
+    choose in its place.
+    """
+    if is_url_as_path(path):
+        raise error(
+            f"{printable(path)}: results go to a folder of this machine, not to a URL", f"choose {other}"
+        )
 
 
 def expect_writable(folder: Path, what: str, hint: str, error: type[PixelwiseError]) -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from pixelwise.core.classes import voc_palette
 from pixelwise.core.errors import ArgumentError, DataError, ImageError
-from pixelwise.core.files import remove_abandoned, write_together
+from pixelwise.core.files import expect_no_url, is_url_as_path, remove_abandoned, write_together
 from pixelwise.core.overwriting import expect_kept
 from pixelwise.core.pictures.reading import read_picture
 from pixelwise.core.pictures.writing import save_picture, write_picture
@@ -36,6 +36,7 @@ from pixelwise.inference.results.kinds import expect_kinds, writes
 from pixelwise.inference.segment_files import Outcome, run
 from pixelwise.inference.sources.files import PassedOver
 from pixelwise.inference.sources.tasks import Task, plan
+from pixelwise.inference.sources.urls import is_url, shown_url
 from pixelwise.workflows.segmenting import SegmentedFolder
 
 ENDINGS = (".png", ".npz")
@@ -86,9 +87,11 @@ def refine_file(
     if sheet is not None and (sheet.suffix.lower() not in SHEET_ENDINGS or sheet == place):
         raise ArgumentError("iterations", f"expected another name that ends in .png or .jpg, got {sheet}")
     written = [place] if sheet is None else [place, sheet]
-    for source in (picture, Path(given)):
-        expect_kept(source, written, ImageError)
+    for source in (image, given):
+        _expect_here(source)
+        expect_kept(Path(source), written, ImageError)
     for path in written:
+        expect_no_url(path, "another name", ImageError)
         if path.exists() and not overwrite:
             raise ImageError(f"{path} is there already", "--overwrite replaces it")
     refiner = CRFRefiner(preset, threads)
@@ -103,6 +106,13 @@ def refine_file(
         write_together(writes(result, {"probabilities": place}, Saving()))
     notes = result.notes(["mask" if ending == ".png" else "probabilities"])
     return RefinedFile(place, result.size, tuple(notes), time.perf_counter() - start)
+
+
+def _expect_here(source: str | Path) -> None:
+    """Raise ImageError for a URL, which perhaps became a path."""
+    if is_url_as_path(source):
+        url = str(source) if is_url(source) else str(source).replace(":/", "://", 1)
+        raise ImageError(f"{shown_url(url)}: refine reads files only, no URLs", "download it first")
 
 
 def refine_folder(
@@ -197,6 +207,9 @@ def refine_video(
     run, unless `overwrite`, or cannot be written into.
     """
     chosen = load_preset(preset)
+    expect_no_url(Path(output), "another --output", ImageError)
+    for source in (frames, labels):
+        _expect_here(source)
     clip, place = open_clip(Path(frames), Path(labels)), Path(output)
     sure = CONFIDENCE if confidence is None else confidence
     refiner = ClipRefiner(clip, chosen, sure, threads, frames_apart)

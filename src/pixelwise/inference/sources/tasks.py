@@ -1,11 +1,11 @@
 """What is to be segmented: the pictures of the inputs, each with a name for its results."""
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from pixelwise.core.errors import ImageError, PixelwiseError
+from pixelwise.core.files import expect_no_url
 from pixelwise.core.pictures.endings import VIDEO_SUFFIXES
 from pixelwise.core.pictures.pages import Page, pages_of
 from pixelwise.core.pictures.reading import Encoded
@@ -17,7 +17,6 @@ from pixelwise.inference.sources.urls import shown_url
 from pixelwise.inference.sources.video_urls import Fetch
 from pixelwise.inference.video.reading import is_camera
 
-_URL_AS_PATH = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+:/")  # a path keeps one of the two slashes
 _LONGEST_ID = 80  # in a message
 
 
@@ -66,11 +65,7 @@ def plan(
     all_frames: a file of several frames or pages becomes a task for each. Raises ImageError if `output` is
     not a folder of this machine.
     """
-    if _URL_AS_PATH.match(str(output)):
-        raise ImageError(
-            f"{printable(output)}: results go to a folder of this machine, not to a URL",
-            "choose another --output",
-        )
+    expect_no_url(output, "another --output", ImageError)
     if output.exists() and not output.is_dir():
         raise ImageError(
             f"{printable(output)}: expected a folder for the results, got a file", "choose another --output"
