@@ -250,3 +250,24 @@ def test_each_page_has_its_own_place(tmp_path: Path, predictor: Predictor) -> No
         for page in pages_of(tmp_path / "x.tif")
     ]
     assert [None if place is None else place.transform[2] for place in places] == [500_000, 500_050]
+
+
+def test_the_pages_of_a_file_are_found_without_going_through_those_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tifffile = pytest.importorskip("tifffile", reason="needs tifffile")
+    place = [(33550, "d", 3, (0.5, 0.5, 0.0), True), (33922, "d", 6, (0.0, 0.0, 0.0, 9.0, 8.0, 0.0), True)]
+    with tifffile.TiffWriter(tmp_path / "x.tif") as file:
+        for orientation in (1, 3, 6):
+            extra = [(274, "H", 1, orientation, True), *place]
+            file.write(noise(), photometric="rgb", contiguous=False, extratags=extra, metadata=None)
+    expected = []
+    for page in range(3):
+        number = f"GTIFF_DIR:{page + 1}:{tmp_path / 'x.tif'}"
+        with rasterio.open(number, driver="GTiff") as dataset:
+            stored = geotiff._stored((1, 3, 6)[page], dataset.width, dataset.height)
+            expected.append(geotiff._after(stored, tuple(dataset.transform)[:6]))
+    monkeypatch.delattr(geotiff, "directories")
+    found = [georeference_of(page) for page in pages_of(tmp_path / "x.tif")]
+    assert [place and place.transform for place in found] == expected
+    assert len(set(expected)) == 3

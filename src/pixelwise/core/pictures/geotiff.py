@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from types import ModuleType
 from typing import Any, BinaryIO
@@ -167,8 +166,12 @@ def georeference_of(picture: Path | Encoded | Page) -> Georeference | None:
     rasterio = _rasterio()
     if rasterio is None:
         raise MissingExtraError("rasterio")
-    number = picture.index + 1 if isinstance(picture, Page) else None
-    with _dataset(rasterio, source, printable(picture), number) as dataset:
+    if isinstance(picture, Page):
+        place, orientation = picture.reader.place_and_orientation(picture.index)
+        page = f"off:{place}" if place else str(picture.index + 1)
+    else:
+        page, orientation = None, _orientation(picture)
+    with _dataset(rasterio, source, printable(picture), page) as dataset:
         crs, code = None, None
         if dataset.crs is not None:
             crs, authority = dataset.crs.to_wkt(), dataset.crs.to_authority()
@@ -176,15 +179,15 @@ def georeference_of(picture: Path | Encoded | Page) -> Georeference | None:
         transform = tuple(dataset.transform)[:6]
         if crs is None and transform == (1, 0, 0, 0, 1, 0):
             return None
-        stored = _stored(_orientation(source, number or 1), dataset.width, dataset.height)
+        stored = _stored(orientation, dataset.width, dataset.height)
     return Georeference(crs, _after(stored, transform), code)
 
 
-def _orientation(source: Path | Encoded, page: int) -> int:
-    """The orientation of a page, from 1, numbered as in EXIF. Raises ImageError."""
+def _orientation(source: Path | Encoded) -> int:
+    """The orientation of the first page, numbered as in EXIF. Raises ImageError."""
     try:
         with io.BytesIO(source.content) if isinstance(source, Encoded) else open_file(source) as file:
-            return next(islice(directories(file), page - 1, None), {}).get(ORIENTATION, 1)
+            return next((page.orientation for page in directories(file)), 1)
     except OSError as problem:
         raise ImageError(f"{printable(source)}: {reason_of(problem)}") from None
 
@@ -259,10 +262,10 @@ def _rasterio() -> ModuleType | None:
 
 @contextmanager
 def _dataset(
-    rasterio: ModuleType, source: Path | Encoded, shown: str, page: int | None = None
+    rasterio: ModuleType, source: Path | Encoded, shown: str, page: str | None = None
 ) -> Iterator[Any]:
-    """A file of the driver for TIFF, or the `page` of it, from 1, open for reading. No other file is looked
-    at.
+    """A file of the driver for TIFF, or a `page` of it, open for reading: its number from 1, or the place of
+    its directory, "off:1234". No other file is looked at.
     """
     with ExitStack() as stack:
         with _errors(shown), guarded(), rasterio.Env(**_SETTINGS):

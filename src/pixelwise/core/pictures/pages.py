@@ -14,7 +14,7 @@ from pixelwise.core.errors import ImageError
 from pixelwise.core.pictures.endings import SEVERAL_SUFFIXES
 from pixelwise.core.pictures.opening import expect_bounded, identified, opened
 from pixelwise.core.pictures.pillow_limits import guarded
-from pixelwise.core.pictures.tiff_directories import directories, is_part
+from pixelwise.core.pictures.tiff_directories import Directory, directories
 from pixelwise.core.terminal import printable
 
 MOST_PAGES = 20_000
@@ -35,15 +35,15 @@ def holds_several(image: Image.Image) -> bool:
             return False
     except Exception:  # decoders raise nearly anything on damaged files, here on what follows the first frame
         return True
-    return image.format != "TIFF" or not all(_parts(image))
+    return image.format != "TIFF" or not all(page.is_part for page in islice(_directories(image), 1, None))
 
 
-def _parts(image: Image.Image) -> Iterator[bool]:
-    """Of each page of an open TIFF file after the first, whether it is only a part of another one."""
+def _directories(image: Image.Image) -> Iterator[Directory]:
+    """Those of the pages of an open TIFF file."""
     file: Any = image.fp  # type: ignore[attr-defined]
     here = file.tell()
     try:
-        yield from map(is_part, islice(directories(file), 1, MOST_PAGES))
+        yield from islice(directories(file), MOST_PAGES)
     finally:
         file.seek(here)
 
@@ -82,6 +82,7 @@ class Pages:
 
     path: Path
     _left: set[int] = field(default_factory=set, repr=False)
+    _places: list[tuple[int, int]] = field(default_factory=list, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _kept: ExitStack = field(default_factory=ExitStack, repr=False)
     _image: Image.Image | None = field(default=None, repr=False)
@@ -92,7 +93,9 @@ class Pages:
         parts = set[int]()
         with opened(self.path, shown) as image:
             if image.format == "TIFF":
-                parts = {index for index, part in enumerate(_parts(image), start=1) if part}
+                found = list(_directories(image))
+                parts = {index for index, page in enumerate(found) if index and page.is_part}
+                self._places = [(page.place, page.orientation) for page in found]
             try:
                 count = int(getattr(image, "n_frames", 1)) if holds_several(image) else 1
             except Exception:  # decoders raise nearly anything on damaged files
@@ -102,6 +105,12 @@ class Pages:
                 count = _whole_pages(image)
         self._left = set(range(min(count, MOST_PAGES))) - parts
         return [Page(self, index) for index in sorted(self._left)]
+
+    def place_and_orientation(self, index: int) -> tuple[int, int]:
+        """Where the directory of a page begins in a TIFF file, 0 if that is not known, and the orientation,
+        numbered as in EXIF.
+        """
+        return self._places[index] if index < len(self._places) else (0, 1)
 
     @contextmanager
     def at(self, index: int, only_look: bool = False) -> Iterator[Image.Image]:
