@@ -300,3 +300,12 @@ def test_a_claim_keeps_what_it_says_of_the_picture(tmp_path: Path) -> None:
     record = Record(Identity.of(path, state_of(path)), "model")
     stem = ledger.claim(PurePath("x"), PurePath("x.png"), record)
     assert (stem, ledger.read(stem)) == (PurePath("x"), record)
+
+
+def test_a_run_that_saves_fewer_kinds_has_their_notes_only(tmp_path: Path) -> None:
+    path, both = picture(tmp_path / "x.png"), ["mask", "geotiff"]
+    first = segment(path, output=tmp_path / "out", kinds=both)[0].notes
+    assert first == ["geotiff without coordinates, since the picture has none"]
+    for kinds, notes in ((["mask"], []), (["geotiff"], first), (both, first)):
+        again = segment(path, output=tmp_path / "out", kinds=kinds)[0]
+        assert again.skipped and again.notes == notes

@@ -18,7 +18,7 @@ from pixelwise.inference.outputs.records import Identity, Record, Result, record
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.probabilities import Area, uncertainty
 from pixelwise.inference.results.kind import Saving
-from pixelwise.inference.results.kinds import KINDS, writes
+from pixelwise.inference.results.kinds import KINDS, saved_as, writes
 from pixelwise.inference.segmentation import Segmentation
 from pixelwise.inference.sources.given import Source
 from pixelwise.inference.sources.tasks import Task
@@ -200,13 +200,14 @@ def _segment(work: Work, task: Task, source: Source, now: Path | Identity, model
         kept = ledger.kept(stem, shown, ours, work.overwrite)
         due = {kind: path for kind, path in files.items() if kind not in kept}
         written = ledger.save(stem, claim, shown, writes(result, due, work.saving))
-        notes, size, scored_size = result.notes(work.kinds), result.size, result.scored_size
+        notes, size, scored_size = result.notes(), result.size, result.scored_size
+        saved = saved_as(result, work.kinds)
         del result
     sizes = {kind: path.stat().st_size if kind in due else 0 for kind, path in files.items()}
-    made = Result(size, scored_size, areas, notes, sizes)
+    made = Result(size, scored_size, areas, notes, sizes, saved=saved)
     ledger.write(stem, Record(picture, model, made, dict.fromkeys(kept, ()) | written))
     outcome = _picture_outcome(work, stem, task, made, time.perf_counter() - start)
-    return replace(outcome, notes=notes + again + list(kept.values()))
+    return replace(outcome, notes=made.all_notes(work.kinds) + again + list(kept.values()))
 
 
 def _picture_outcome(
@@ -270,6 +271,7 @@ def _of_video(work: Work, task: Task) -> Outcome:
         saved.notes,
         results.sizes(progress.frames),
         progress.frames,
+        saved.saved,
     )
     ledger.write(stem, Record(now, model, made))
     results.finish()
@@ -294,7 +296,7 @@ def _video_outcome(
         areas=result.areas,
         seconds=seconds,
         outputs=outputs,
-        notes=result.notes,
+        notes=result.all_notes(list(outputs)),
         skipped=skipped,
         frames=result.frames,
     )

@@ -35,7 +35,7 @@ from pixelwise.inference.results.backdrops import on_backdrop
 from pixelwise.inference.results.cleaning import AS_IS, Cleaning, cleaned_for_cutout
 from pixelwise.inference.results.heat import coloured, with_scale
 from pixelwise.inference.results.kind import FileIds, Saving
-from pixelwise.inference.results.kinds import KINDS, save_alone, saved_notes
+from pixelwise.inference.results.kinds import KINDS, save_alone, saved_as, saved_notes
 from pixelwise.inference.results.legend import all_names, shares
 from pixelwise.inference.results.notes import notes_on
 from pixelwise.inference.results.style import USUAL
@@ -343,7 +343,7 @@ class Segmentation:
         """What a user should know: notes on the file, whether a reduced copy was scored or refined, and which
         of `kinds` are saved at a smaller size.
         """
-        return notes_on(self, self._file_notes) + saved_notes(self, kinds)
+        return notes_on(self, self._file_notes) + saved_notes(self.size, saved_as(self, kinds))
 
     def saving_bytes(self, kinds: Sequence[str]) -> int:
         """The approximate largest memory for labels and `save`, for memory_budget.PICTURES."""

@@ -200,7 +200,7 @@ class Ledger:
         record = self.read(stem)
         if record is None or record.result is None or record.model != model:
             return None
-        notes = list(record.result.notes)
+        notes = record.result.all_notes(kinds)
         try:
             for kind in kinds:
                 path, digests = self.file(stem, kind), record.written.get(kind)

@@ -12,6 +12,8 @@ from typing import Any
 
 from pixelwise.core.files import sha256_of
 from pixelwise.inference.probabilities import Area
+from pixelwise.inference.results.kind import SavedAs
+from pixelwise.inference.results.kinds import saved_notes
 from pixelwise.inference.sources.urls import is_url, shown_url
 
 _FORMAT = 1
@@ -64,6 +66,12 @@ class Result:
     notes: list[str]
     sizes: dict[str, int]
     frames: int | None = None
+    saved: Mapping[str, SavedAs] = field(default_factory=dict)
+
+    def all_notes(self, kinds: Sequence[str]) -> list[str]:
+        """The notes, with those on these kinds."""
+        saved = {kind: self.saved[kind] for kind in kinds if kind in self.saved}
+        return self.notes + saved_notes(self.size, saved)
 
 
 @dataclass(frozen=True)
@@ -135,7 +143,13 @@ def _result(entry: dict[str, Any]) -> Result:
     notes = list(map(_text, entry["notes"]))
     frames = entry.get("frames")
     frames = None if frames is None else _whole(frames)
-    return Result((height, width), (scored_height, scored_width), areas, notes, sizes, frames)
+    saved = {_text(kind): _saved_as(*each) for kind, each in dict(entry.get("saved", {})).items()}
+    return Result((height, width), (scored_height, scored_width), areas, notes, sizes, frames, saved)
+
+
+def _saved_as(size: Sequence[object], note: object) -> SavedAs:
+    height, width = map(_whole, size)
+    return SavedAs((height, width), _text(note))
 
 
 def _whole(value: object) -> int:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, NamedTuple, Protocol
 
 from PIL import Image
 
@@ -68,6 +68,13 @@ def place_of(result: Savable) -> Georeference | None:
 def sides(size: Size) -> str:
     """WIDTHxHEIGHT, for people."""
     return f"{size[1]}x{size[0]}"
+
+
+class SavedAs(NamedTuple):
+    """How a kind of a picture is saved: its (height, width), and what people should know about it."""
+
+    size: Size
+    note: str
 
 
 @dataclass(frozen=True)

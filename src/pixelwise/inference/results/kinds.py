@@ -16,7 +16,17 @@ from pixelwise.core.pictures.geotiff import write_geotiff
 from pixelwise.core.pictures.writing import save_picture
 from pixelwise.inference.crf_refiner import refined_size, reserved_bytes
 from pixelwise.inference.results.annotation_files import ANNOTATIONS, write_alone
-from pixelwise.inference.results.kind import Kind, Run, Savable, Saving, Size, drawn_size, place_of, sides
+from pixelwise.inference.results.kind import (
+    Kind,
+    Run,
+    Savable,
+    SavedAs,
+    Saving,
+    Size,
+    drawn_size,
+    place_of,
+    sides,
+)
 
 FULL_SIZE_VALUES = 100_000_000
 """Probabilities with more values (classes x height x width) are saved at the grid's size."""
@@ -105,13 +115,18 @@ def expect_kinds(save: Iterable[str], of_pictures: bool = False) -> tuple[str, .
     return kinds
 
 
-def saved_notes(result: Savable, kinds: Sequence[str]) -> list[str]:
-    """Which of `kinds` are saved at another size than the picture's, and what else to know about them."""
+def saved_as(result: Savable, kinds: Iterable[str]) -> dict[str, SavedAs]:
+    """How each of `kinds` is saved."""
+    return {kind: SavedAs(KINDS[kind].size(result), KINDS[kind].note(result)) for kind in kinds}
+
+
+def saved_notes(whole: Size, saved: Mapping[str, SavedAs]) -> list[str]:
+    """Which kinds are saved at another size than that of the picture, and what else to know about them."""
     notes = []
-    sizes = {kind: KINDS[kind].size(result) for kind in kinds}
-    for size in dict.fromkeys(size for size in sizes.values() if size != result.size):
-        notes.append(f"{' and '.join(kind for kind in sizes if sizes[kind] == size)} saved at {sides(size)}")
-    return notes + [note for kind in kinds if (note := KINDS[kind].note(result))]
+    for size in dict.fromkeys(each.size for each in saved.values() if each.size != whole):
+        names = " and ".join(kind for kind, each in saved.items() if each.size == size)
+        notes.append(f"{names} saved at {sides(size)}")
+    return notes + [each.note for each in saved.values() if each.note]
 
 
 def writes(result: Savable, paths: Mapping[str, Path], saving: Saving) -> dict[Path, Write]:

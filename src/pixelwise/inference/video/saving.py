@@ -32,7 +32,7 @@ from pixelwise.data.annotations.regions import AnnotatedPicture, extent
 from pixelwise.inference.outputs.finished_results import FRAMES, OVERLAID
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.probabilities import NOTHING_FOUND, Area, nothing_found
-from pixelwise.inference.results.kind import Run, Saving
+from pixelwise.inference.results.kind import Run, SavedAs, Saving
 from pixelwise.inference.results.kinds import KINDS, run_files, writes
 from pixelwise.inference.video.frames import segmented
 from pixelwise.inference.video.reading import Video
@@ -100,11 +100,12 @@ class Progress:
 
 @dataclass(frozen=True)
 class SavedVideo:
-    """What was saved: see Progress; outputs and notes as for pictures."""
+    """What was saved: see Progress; outputs, notes, and how kinds were saved, as for pictures."""
 
     progress: Progress
     outputs: dict[str, Path]
     notes: list[str]
+    saved: dict[str, SavedAs]
 
 
 class VideoResults:
@@ -269,11 +270,13 @@ def save_video(
         raise ImageError(f"{video.shown}: no frame of this video can be decoded")
     notes = _notes(video, motion, progress, predictor.classes)
     results.write_run_files(predictor.classes)
+    saved_as: dict[str, SavedAs] = {}
     if OVERLAY in results.kinds:
-        parts = [results.part(number) for number in range(-(-progress.frames // PART))]
+        parts, said = [results.part(number) for number in range(-(-progress.frames // PART))], list[str]()
         shown = printable(results.overlay)
-        write_atomically(results.overlay, lambda file: notes.extend(join_parts(file, parts, original, shown)))
-    return SavedVideo(progress, results.outputs(), notes)
+        write_atomically(results.overlay, lambda file: said.extend(join_parts(file, parts, original, shown)))
+        saved_as = {OVERLAY: SavedAs(progress.size, ", ".join(said))}
+    return SavedVideo(progress, results.outputs(), notes, saved_as)
 
 
 Saved = tuple[Segmented, list[Area], RGBImage]
