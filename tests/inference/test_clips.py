@@ -202,6 +202,15 @@ def test_faults_of_the_folders_are_named(clip: Moving, tmp_path: Path) -> None:
         open_clip(tmp_path / "empty", labels)
 
 
+def test_frames_follow_each_other_as_they_are_numbered(tmp_path: Path) -> None:
+    names = ["a1", "a2", "a9", "a10", "a10b", "a100", "b"]
+    for folder in ("frames", "labels"):
+        (tmp_path / folder).mkdir()
+        for name in names:
+            Image.new("L", (4, 4), 1).save(tmp_path / folder / f"{name}.png")
+    assert list(open_clip(tmp_path / "frames", tmp_path / "labels").names) == names
+
+
 def test_a_clip_of_one_label_or_none(tmp_path: Path) -> None:
     frames = np.zeros((2, 4, 4, 3), np.uint8)
     one = np.full((2, 4, 4), 255, np.uint8)

@@ -1,12 +1,13 @@
 """A dense CRF over space and time: the labels of a clip's frames pulled to what moves and what stays.
 
 Pixels are alike by place, frame and colour; the discussion of DeepLab v1 names video as a next step. A clip
-is a folder of frames in the order of their names, and a folder of label files called as the frames are,
-NAME.png, or as `pixelwise segment` calls its masks, NAME_mask.png.
+is a folder of frames in the order of their names and of the numbers in them, and a folder of label files
+called as the frames are, NAME.png, or as `pixelwise segment` calls its masks, NAME_mask.png.
 """
 
 import dataclasses
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -76,7 +77,7 @@ def open_clip(frames: Path, labels: Path) -> Clip:
     pictures, maps = by_stem(frames, IMAGE_SUFFIXES), by_stem(labels, IMAGE_SUFFIXES)
     if not pictures:
         raise DataError(f"no pictures in {printable(frames)}", "save the frames of the video there")
-    names = sorted(pictures)
+    names = sorted(pictures, key=_place_in_time)
     own = {name: name if name in maps else f"{name}{_MASK}" for name in names}
     if missing := [name for name in names if own[name] not in maps]:
         raise DataError(
@@ -105,6 +106,11 @@ def open_clip(frames: Path, labels: Path) -> Clip:
         tuple(sorted(ids - {VOID})),
         palette_of(files[0]),
     )
+
+
+def _place_in_time(name: str) -> tuple[list[str | int], str]:
+    """What orders names as people count them: frame 2 before frame 10."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)], name
 
 
 def _expect_size(path: Path, found: tuple[int, ...], size: tuple[int, ...]) -> None:

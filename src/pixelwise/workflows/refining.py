@@ -201,10 +201,10 @@ def refine_video(
     OUTPUT/NAME.png, in the colours of the first label file if it has a palette, else in VOC's.
 
     frames, labels: folders whose files have the same names, or NAME_mask.png as labels; frames follow each
-    other by name. frames_apart: how far the CRF looks in time, a standard deviation in frames. on_frames is
-    called with the number of frames that are done. An interrupted run continues after its finished frames.
-    Raises DataError for clips that cannot be read, ImageError if `output` is there already and not of such a
-    run, unless `overwrite`, or cannot be written into.
+    other by name, 2 before 10. frames_apart: how far the CRF looks in time, a standard deviation in frames.
+    on_frames is called with the number of frames that are done. An interrupted run continues after its
+    finished frames. Raises DataError for clips that cannot be read, ImageError if `output` is there already
+    and not of such a run, unless `overwrite`, or cannot be written into.
     """
     chosen = load_preset(preset)
     expect_no_url(Path(output), "another --output", ImageError)
