@@ -41,6 +41,17 @@ def test_an_error_is_raised_in_its_turn_and_ends_the_threads() -> None:
     assert threading.active_count() == before
 
 
+def test_an_error_of_the_source_comes_after_the_results_before_it() -> None:
+    def numbers() -> Iterator[int]:
+        yield from range(5)
+        raise OSError("the disk is gone")
+
+    stream = in_order(str, numbers(), workers=4)
+    assert [next(stream) for _ in range(5)] == ["0", "1", "2", "3", "4"]
+    with pytest.raises(OSError, match="the disk is gone"):
+        next(stream)
+
+
 def test_at_least_one_worker() -> None:
     with pytest.raises(ValueError, match="got 0"):
         next(in_order(str, [1], workers=0))

@@ -51,19 +51,30 @@ def in_order(
 
     At most two items per worker are taken from `items` before the oldest result is fetched, so that an
     endless iterable and a slow reader need bounded memory. An exception of `function` is raised when its
-    item's turn comes. If the reader stops early, started items are finished and the rest are dropped.
+    item's turn comes, and one of `items` after the results of the items before it. If the reader stops early,
+    started items are finished and the rest are dropped.
     """
     if workers < 1:
         raise ValueError(f"expected at least one worker, got {workers}")
     pool = ThreadPoolExecutor(workers, thread_name_prefix="pixelwise")
     pending: deque[Future[Result]] = deque()
+    source, fault = iter(items), None
     try:
-        for item in items:
+        while True:
+            try:
+                item = next(source)
+            except StopIteration:
+                break
+            except Exception as problem:
+                fault = problem
+                break
             pending.append(pool.submit(function, item))
             if len(pending) >= 2 * workers:
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()
+        if fault is not None:
+            raise fault
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
