@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import httpx
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from pixelwise.cli.serve import serve
 from pixelwise.inference.predictor import Predictor
@@ -52,6 +52,20 @@ def test_overlay_and_cutout_are_pictures(service: httpx.Client, picture: bytes) 
     opaque = np.asarray(cutout)[..., 3]
     assert opaque[:, :8].min() > 200
     assert opaque[:, 12:].max() < 50
+
+
+def test_results_are_those_of_the_file(service: httpx.Client, picture: bytes) -> None:
+    profile, first = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(), io.BytesIO()
+    frames = [Image.open(io.BytesIO(picture)), Image.new("RGB", (40, 30))]
+    frames[0].save(first, "WEBP", save_all=True, append_images=frames[1:], lossless=True, icc_profile=profile)
+    assert segment(service, first.getvalue()).json()["notes"] == ["only the first frame"]
+    session = service.post("/v1/sessions", content=first.getvalue()).json()
+    assert session["notes"] == ["only the first frame"]
+    for accept in ("image/jpeg", "image/png;result=cutout"):
+        once = segment(service, first.getvalue(), accept)
+        path = f"/v1/sessions/{session['session']}/result"
+        for answer in (once, service.post(path, json={}, headers={"Accept": accept})):
+            assert Image.open(io.BytesIO(answer.content)).info["icc_profile"] == profile
 
 
 def test_pictures_follow_the_style_that_the_client_asks_for(service: httpx.Client, picture: bytes) -> None:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from copy import copy
 
-from pixelwise.core.types import RGBImage
+from pixelwise.core.pictures.reading import Encoded
 from pixelwise.crf import PRESETS
 from pixelwise.inference.crf_refiner import CRFRefiner
 from pixelwise.inference.engines.batching import BatchEngine, Batching
@@ -38,11 +38,13 @@ class Models:
         return name
 
     def segment(
-        self, name: str, image: RGBImage, preset: str | None = None, cleaning: Cleaning | None = None
+        self, name: str, picture: Encoded, preset: str | None = None, cleaning: Cleaning | None = None
     ) -> Segmentation:
-        """The result of a model; preset: the name of one of PRESETS, for the CRF."""
+        """The result of a model; preset: the name of one of PRESETS, for the CRF. Raises ImageError for a
+        picture that cannot be decoded.
+        """
         began = time.perf_counter()
-        result = self._predictor(name, preset)(image)
+        result = self._predictor(name, preset)(picture)
         result.areas()  # labels are computed on demand
         self._metrics.segmented(name, time.perf_counter() - began)
         if not cleaning:

@@ -1,5 +1,7 @@
 """Read pictures from the bodies of requests."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from python_multipart.exceptions import FormParserError
@@ -7,8 +9,7 @@ from starlette.datastructures import UploadFile
 from starlette.requests import ClientDisconnect, Request
 
 from pixelwise.core.errors import ImageError
-from pixelwise.core.pictures.reading import read_embedded, size_of_embedded
-from pixelwise.core.types import RGBImage
+from pixelwise.core.pictures.reading import Encoded, size_of_embedded
 from pixelwise.serve.limits import Limits
 from pixelwise.serve.refusals import Refusal
 
@@ -56,17 +57,24 @@ async def _from_form(request: Request, limits: Limits) -> Sent:
         return Sent(await given.read(limits.most_bytes), given.filename or "")
 
 
-def decoded(content: bytes, limits: Limits) -> RGBImage:
-    """(H, W, 3), turned upright. Raises Refusal for what is not a picture, and before decoding for one with
-    too many pixels."""
-    try:
+def picture_of(content: bytes, limits: Limits) -> Encoded:
+    """The content as a predictor takes it, not yet decoded. Raises Refusal for what is not a picture, and for
+    one with too many pixels."""
+    with unreadable_refused():
         height, width = size_of_embedded(content, NAME)
-        if height * width > limits.most_pixels:
-            raise Refusal(
-                413,
-                f"expected at most {limits.most_pixels:,} pixels, got {height}x{width}",
-                "send a smaller copy of the picture",
-            )
-        return read_embedded(content, NAME)
+    if height * width > limits.most_pixels:
+        raise Refusal(
+            413,
+            f"expected at most {limits.most_pixels:,} pixels, got {height}x{width}",
+            "send a smaller copy of the picture",
+        )
+    return Encoded(content, NAME)
+
+
+@contextmanager
+def unreadable_refused() -> Iterator[None]:
+    """A picture that cannot be decoded in the block raises Refusal."""
+    try:
+        yield
     except ImageError as fault:
         raise Refusal(400, fault.message, fault.hint) from None

@@ -11,7 +11,7 @@ from pixelwise.inference.results.cleaning import Cleaning, share_of
 from pixelwise.inference.results.style import USUAL, Style
 from pixelwise.serve.limits import Limits
 from pixelwise.serve.models import Models
-from pixelwise.serve.pictures import decoded, sent
+from pixelwise.serve.pictures import picture_of, sent, unreadable_refused
 from pixelwise.serve.refusals import RESPONSES, Refusal
 from pixelwise.serve.results import FORMS, chosen, safe_name
 from pixelwise.serve.work import Work
@@ -136,9 +136,11 @@ def router(models: Models, work: Work, limits: Limits) -> APIRouter:
             file = await sent(request, limits)
 
             def job() -> bytes:
-                result = models.segment(chosen_model, decoded(file.content, limits), given.crf, cleaning)
-                result.style = Style(given.opacity, given.legend, given.background)
-                return form.body(result, safe_name(given.name or file.name))
+                picture = picture_of(file.content, limits)
+                with unreadable_refused():
+                    result = models.segment(chosen_model, picture, given.crf, cleaning)
+                    result.style = Style(given.opacity, given.legend, given.background)
+                    return form.body(result, safe_name(given.name or file.name))
 
             body = await place.run(job, gone=lambda: until_gone(request))
         return Response(body, media_type=form.content_type, headers={"Vary": "Accept"})

@@ -63,7 +63,7 @@ class CRFSession:
         for overlays and cutouts; `name`: that of its file, if it was given."""
         self.name = name
         self.classes, self.notes = segmented.classes, segmented.notes()
-        self.whole_size = segmented.size
+        self.whole_size, self._content = segmented.size, segmented.content
         self._again, self._threads = again, threads
         self.size = fitting(segmented.size, NOMINAL_SIDE)
         self._image = resized(whole, self.size)
@@ -101,9 +101,11 @@ class CRFSession:
     def segmentation(self, change: Change) -> Segmentation:
         """The result in the picture's own size."""
         scores = scores_of(self.beliefs(change))
-        return Segmentation(
+        made = Segmentation(
             scores, self.whole_size, self.classes, self._image, self._again, scored_size=self.size
         )
+        made.content = self._content  # whose colours its pictures have
+        return made
 
     def _with_scribbles(self, scribbles: tuple[Scribble, ...]) -> _Unary:
         if self._unary is not None and self._unary.scribbles == scribbles:

@@ -6,12 +6,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
+from pixelwise.core.pictures.reading import read_embedded
 from pixelwise.crf import LatticeTooLarge
 from pixelwise.inference.results.cleaning import Cleaning
 from pixelwise.inference.results.tints import tints
 from pixelwise.serve.limits import Limits
 from pixelwise.serve.models import Models
-from pixelwise.serve.pictures import Sent, decoded, sent
+from pixelwise.serve.pictures import Sent, picture_of, sent, unreadable_refused
 from pixelwise.serve.refusals import RESPONSES, Fault, Refusal
 from pixelwise.serve.results import Form, chosen, safe_name
 from pixelwise.serve.segmenting import PICTURE_BODY, RESULTS, Accept, ModelChoice, until_gone
@@ -37,9 +38,10 @@ def router(models: Models, work: Work, limits: Limits, store: SessionStore) -> A
         name = models.expect(given.model)
 
         def segmented(file: Sent) -> CRFSession:
-            whole = decoded(file.content, limits)
-            again = partial(decoded, file.content, limits)
-            return CRFSession(models.segment(name, whole), whole, again, file.name)
+            picture = picture_of(file.content, limits)
+            again = partial(read_embedded, picture.content, picture.name)
+            with unreadable_refused():
+                return CRFSession(models.segment(name, picture), again(), again, file.name)
 
         with work.place() as place:
             file = await sent(request, limits)
