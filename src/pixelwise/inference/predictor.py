@@ -13,7 +13,7 @@ from pixelwise.core.classes import Classes
 from pixelwise.core.errors import ModelError
 from pixelwise.core.pictures.memory_budget import PICTURES
 from pixelwise.core.pictures.pages import Page
-from pixelwise.core.pictures.reading import Encoded, Photo, Readable, read_photo
+from pixelwise.core.pictures.reading import Encoded, Photo, Readable, held, read_photo
 from pixelwise.core.pictures.windows import Box, Windows, size_before_reading
 from pixelwise.core.terminal import printable
 from pixelwise.core.threads import in_order, processors
@@ -216,6 +216,7 @@ class Predictor:
         return None if side is None else Tiling.of(size, side, self.info)
 
     def _of_photo(self, source: Readable) -> Segmentation:
+        source = held(source)
         if (tiling := self.tiling(source)) is not None:
             return self._of_tiles(source, tiling)
         photo = read_photo(source, self.info.long_side)

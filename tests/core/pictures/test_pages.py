@@ -13,7 +13,7 @@ from pixelwise.core.errors import ImageError
 from pixelwise.core.pictures import pages
 from pixelwise.core.pictures.opening import identified
 from pixelwise.core.pictures.pages import Page, Pages, pages_of
-from pixelwise.core.pictures.reading import FIRST_FRAME, read_photo
+from pixelwise.core.pictures.reading import FIRST_FRAME, held, read_photo
 
 COLOURS = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0)]
 KINDS = ["gif", "tif", "png", *(kind for kind in ("webp", "avif") if features.check(kind))]
@@ -85,6 +85,26 @@ def test_the_original_of_a_page_is_that_page_at_full_size(tmp_path: Path) -> Non
     assert original.shape == (400, 600, 3)
     assert tuple(original[200, 300]) == COLOURS[2]
     found[0].reader.close()
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "tif"])
+def test_frames_that_threads_ask_for_in_disorder_are_decoded_once(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+
+    def counted(path: Path, shown: str) -> AbstractContextManager[Image.Image]:
+        opened.append(shown)
+        return identified(path, shown)
+
+    monkeypatch.setattr(pages, "identified", counted)
+    found = pages_of(several(tmp_path / f"x.{kind}", 8, (300, 200)))
+    for index in (2, 0, 3, 1, 6, 7, 5, 4):
+        frame = held(found[index])
+        for long_side in (100, 300):  # for the net, then for the CRF
+            assert close(tuple(read_photo(frame, long_side).pixels[2, 3].tolist()), COLOURS[index % 4])
+    assert len(opened) == 1
+    assert found[0].reader._image is None and not found[0].reader._ahead
 
 
 def test_frames_of_an_animation_build_on_those_before(tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 """The pictures of a file that holds several: frames of animations, pages of TIFF files."""
 
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -16,12 +16,14 @@ from pixelwise.core.pictures.opening import expect_bounded, identified, opened
 from pixelwise.core.pictures.pillow_limits import guarded
 from pixelwise.core.pictures.tiff_directories import Directory, directories
 from pixelwise.core.terminal import printable
+from pixelwise.core.types import RGBImage
 
 MOST_PAGES = 20_000
 """Of a file with more, as forged ones have, only the first ones are read."""
 
 
 _LARGEST_FRAME = 16_000_000  # pixels
+_MOST_AHEAD = 8  # frames that are kept for threads that ask for a frame after one that comes later
 
 
 def holds_several(image: Image.Image) -> bool:
@@ -48,6 +50,10 @@ def _directories(image: Image.Image) -> Iterator[Directory]:
         file.seek(here)
 
 
+Read = Callable[[Image.Image, str], RGBImage]
+"""Decodes an open picture, with its name for messages. Raises ImageError."""
+
+
 @dataclass(frozen=True)
 class Page:
     """One picture of a file that holds several, counted from 0."""
@@ -58,13 +64,11 @@ class Page:
     def __str__(self) -> str:
         return f"{self.reader.path}, page {self.index + 1}"
 
-    @property
-    def is_frame(self) -> bool:
-        """Whether it is a frame of an animation, of usual size: those are read one after the other, and going
-        back means to begin again. Raises ImageError.
+    def frame(self, read: Read) -> RGBImage | None:
+        """The whole picture, as `read` gives it, if it is a frame of an animation, of usual size: those are
+        read one after the other, and going back means to begin again. Else None. Raises ImageError.
         """
-        with self.reader.at(self.index, only_look=True) as image:
-            return image.format != "TIFF" and image.width * image.height <= _LARGEST_FRAME
+        return self.reader.frame(self.index, read)
 
     @contextmanager
     def opened(self) -> Iterator[Image.Image]:
@@ -86,6 +90,7 @@ class Pages:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _kept: ExitStack = field(default_factory=ExitStack, repr=False)
     _image: Image.Image | None = field(default=None, repr=False)
+    _ahead: dict[int, RGBImage] = field(default_factory=dict, repr=False)
 
     def pages(self) -> list[Page]:
         """All pages. Raises ImageError if the file cannot be read."""
@@ -113,23 +118,50 @@ class Pages:
         return self._places[index] if index < len(self._places) else (0, 1)
 
     @contextmanager
-    def at(self, index: int, only_look: bool = False) -> Iterator[Image.Image]:
-        """The open file at a page; `only_look`: it will be asked for again. Raises ImageError."""
-        shown = f"{printable(self.path)}, page {index + 1}"
+    def at(self, index: int) -> Iterator[Image.Image]:
+        """The open file at a page. Raises ImageError."""
+        with self._lock, self._open_for(index) as image:
+            self._seek(image, index)
+            yield image
+            self._done(index)
+
+    def frame(self, index: int, read: Read) -> RGBImage | None:
+        """As `Page.frame`. The frames before it that nobody has asked for yet are kept for who will."""
         with self._lock:
-            try:
-                with guarded():
-                    if self._image is None or self._image.tell() > index:
-                        self._kept.close()
-                        self._image = self._kept.enter_context(identified(self.path, shown))
-                    self._seek(self._image, index, shown)
-                    yield self._image
-                if not only_look:
-                    self._done(index)
-            except BaseException:
-                self._left.discard(index)
-                self._close()
-                raise
+            kept = self._ahead.pop(index, None)
+            if kept is not None:
+                self._done(index)
+                return kept
+            with self._open_for(index) as image:
+                for number in range(image.tell(), index):
+                    if number in self._left and len(self._ahead) < _MOST_AHEAD:
+                        with suppress(ImageError):  # which its own turn reports
+                            self._seek(image, number)
+                            if _is_frame(image):
+                                self._ahead[number] = read(image, self._shown(number))
+                self._seek(image, index)
+                if not _is_frame(image):
+                    return None
+                pixels = read(image, self._shown(index))
+                self._done(index)
+                return pixels
+
+    @contextmanager
+    def _open_for(self, index: int) -> Iterator[Image.Image]:
+        """The open file at this page or one before it. It is closed if the block fails."""
+        try:
+            with guarded():
+                if self._image is None or self._image.tell() > index:
+                    self._kept.close()
+                    self._image = self._kept.enter_context(identified(self.path, self._shown(index)))
+                yield self._image
+        except BaseException:
+            self._left.discard(index)
+            self._close()
+            raise
+
+    def _shown(self, index: int) -> str:
+        return f"{printable(self.path)}, page {index + 1}"
 
     def leave_out(self, index: int) -> None:
         """Nobody will ask for this page."""
@@ -138,6 +170,7 @@ class Pages:
 
     def _done(self, index: int) -> None:
         self._left.discard(index)
+        self._ahead.pop(index, None)
         if not self._left:
             self._close()
 
@@ -150,12 +183,18 @@ class Pages:
         self._image = None
         self._kept.close()
 
-    def _seek(self, image: Image.Image, index: int, shown: str) -> None:
+    def _seek(self, image: Image.Image, index: int) -> None:
+        shown = self._shown(index)
         try:
             image.seek(index)
         except Exception as problem:
             raise ImageError(f"{shown}: damaged {image.format}: this page cannot be found") from problem
         expect_bounded(image, shown)
+
+
+def _is_frame(image: Image.Image) -> bool:
+    """Whether the picture at which a file is open is a frame of an animation, of usual size."""
+    return image.format != "TIFF" and image.width * image.height <= _LARGEST_FRAME
 
 
 def _whole_pages(image: Image.Image) -> int:

@@ -88,8 +88,7 @@ def read_photo(source: Readable, long_side: int) -> Photo:
     Raises ImageError for files that are not readable images, ValueError for other arrays.
     """
     notes: list[str] = []
-    if isinstance(source, Page) and source.is_frame:
-        whole = _read_file(source, None, printable(source))[0]
+    if isinstance(source, Page) and (whole := source.frame(_whole)) is not None:
         return replace(read_photo(whole, long_side), original=partial(np.asarray, whole))
     if isinstance(source, str | Path | Encoded | Page):
         file = Path(source) if isinstance(source, str) else source
@@ -104,6 +103,14 @@ def read_photo(source: Readable, long_side: int) -> Photo:
         again = partial(_convert_again, image, name)
     original = again if pixels.shape[:2] != size else partial(np.asarray, pixels)
     return Photo(pixels, size, original, tuple(notes))
+
+
+def held(source: Readable) -> Readable:
+    """The source itself; the pixels of a frame of an animation, which is then not read again: see
+    `Page.frame`. Raises ImageError.
+    """
+    frame = source.frame(_whole) if isinstance(source, Page) else None
+    return source if frame is None else frame
 
 
 def read_picture(path: Path) -> RGBImage:
@@ -204,8 +211,21 @@ def _read_file(
                 image.close()  # free the memory before the reservation ends
     if turn is None:
         return pixels, plan.size, notes
-    turned = np.ascontiguousarray(np.asarray(Image.fromarray(pixels).transpose(turn)))
-    return turned, (plan.size[1], plan.size[0]) if turn in _SWAPPING else plan.size, notes
+    return _turned(pixels, turn), (plan.size[1], plan.size[0]) if turn in _SWAPPING else plan.size, notes
+
+
+def _whole(image: Image.Image, shown: str) -> RGBImage:
+    """A picture of an open file in its full size, turned upright."""
+    plan = _plan(image, None, shown)
+    with PICTURES.reserve(plan.bytes):
+        decode(image, shown)
+        pixels = _converted(image, plan, shown)
+    turn = turn_of(image)
+    return pixels if turn is None else _turned(pixels, turn)
+
+
+def _turned(pixels: RGBImage, turn: Image.Transpose) -> RGBImage:
+    return np.ascontiguousarray(np.asarray(Image.fromarray(pixels).transpose(turn)))
 
 
 def _read_open(image: Image.Image, long_side: int | None, shown: str) -> tuple[RGBImage, tuple[int, int]]:
