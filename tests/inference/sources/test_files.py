@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from pixelwise.inference.segment_files import made_output
 from pixelwise.inference.sources.files import PassedOver, find_pictures, matching
+from pixelwise.inference.sources.tasks import plan
 
 
 @pytest.fixture
@@ -87,3 +89,20 @@ def test_videos_are_found_only_if_asked_for(tmp_path: Path, monkeypatch: pytest.
     assert names(videos=True) == ["a.png", "b.mp4", "c.MOV"]
     monkeypatch.setattr("pixelwise.inference.sources.files.videos_are_read", lambda: False)
     assert names(videos=True) == ["a.png"]
+
+
+def test_an_empty_text_is_not_the_current_folder(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tree)
+    (task,) = plan([""], tree / "out")
+    assert task.problem is not None and "got an empty text" in task.problem.message
+    assert plan(["."], tree / "out")[0].problem is None
+
+
+@pytest.mark.parametrize("given", ["", "."])
+def test_a_current_folder_without_pictures_is_named(
+    given: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    tasks = plan([given], tmp_path / "out")
+    made_output(tasks, tmp_path / "out")
+    assert [task.problem is None for task in tasks] == [False]

@@ -105,7 +105,10 @@ def videos_are_read() -> bool:
 
 
 def _expand(given: str | Path, search: _Search) -> Iterator[Found]:
-    if given == STDIN:
+    if given == "":  # as a path it would be this folder
+        problem = ImageError("expected a file, folder, pattern or URL, got an empty text")
+        yield Found("", PurePath("input"), problem)
+    elif given == STDIN:
         yield Found(STDIN, PurePath("stdin"), read=read_stdin)
     elif is_camera(given) and not Path(given).exists():
         yield Found(str(given), PurePath(str(given).replace(":", "_").replace("/", "_")))
@@ -269,7 +272,8 @@ def _number(path: Path) -> tuple[int, int] | None:
 
 
 def _nothing(path: Path, reason: str, hint: str | None = None) -> Found:
-    return Found(path, PurePath(path.name), ImageError(f"{printable(path)}: {reason}", hint))
+    place = PurePath(path.name or "folder")  # the current folder has no name
+    return Found(path, place, ImageError(f"{printable(path)}: {reason}", hint))
 
 
 def _fixed_part(pattern: Path) -> Path:
