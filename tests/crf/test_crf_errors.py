@@ -21,6 +21,7 @@ from pixelwise.crf import (
 from pixelwise.crf.potentials import Kernel, Normalization
 
 UNARY, IMAGE = small_case()
+SURE = np.exp(-UNARY) / np.exp(-UNARY).sum(0)
 NAN = np.where(np.arange(12) == 7, np.nan, UNARY)
 MASK = np.arange(12) < np.full((10, 1), 6)
 INFINITE_IMAGE = np.where(np.arange(12)[:, None] == 7, np.inf, IMAGE)
@@ -78,6 +79,14 @@ INFINITE_IMAGE = np.where(np.arange(12)[:, None] == 7, np.inf, IMAGE)
         ),
         (lambda: mean_field(UNARY.reshape(3, -1), [Bilateral(IMAGE[..., :0])]), "120 like.*10 x 12 x 0"),
         (lambda: mean_field(UNARY, [Bilateral(INFINITE_IMAGE)]), "image holds NaN, infinite"),
+        (
+            lambda: mean_field(UNARY.transpose(1, 2, 0), [Bilateral(IMAGE)]),
+            r"12 x 3 like the unary.*got 10 x 12 x 3.*classes last.*transpose\(2, 0, 1\)",
+        ),
+        (lambda: refine(IMAGE.transpose(2, 0, 1), SURE), r"channels last, got \(3, 10, 12\)"),
+        (lambda: refine(IMAGE.transpose(2, 0, 1), SURE.argmax(0)), r"image\.transpose\(1, 2, 0\)"),
+        (lambda: refine(IMAGE[None], SURE[None]), "one picture.*refine_many"),
+        (lambda: refine(IMAGE.transpose(2, 0, 1)[None], SURE[None]), "one picture.*refine_many"),
         (lambda: mean_field(UNARY, [Bilateral(np.zeros((10, 12, 15)))]), "14 channels.*15"),
         (lambda: mean_field(UNARY, [Features(np.zeros((17, 10, 12)))]), "16 features.*17"),
         (lambda: mean_field(UNARY, [Features(np.zeros((2, 12, 10)))]), r"features must be \(d, 10, 12\)"),

@@ -99,6 +99,8 @@ class Bilateral:
             hint = ""
             if sorted(image.shape[:-1]) == sorted(shape):
                 hint = "; is one of them transposed?"
+            elif len(shape) == 2 and image.ndim == 3 and image.shape[1] == shape[0]:
+                hint = "; does the unary have its classes last? They come first, unary.transpose(2, 0, 1)"
             elif math.prod(image.shape[:-1]) == math.prod(shape):
                 hint = f"; reshape the unary to (classes, {', '.join(map(str, image.shape[:-1]))})"
             raise ValueError(

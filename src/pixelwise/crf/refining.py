@@ -140,6 +140,15 @@ def _fitted(given: npt.NDArray[Any], picture: npt.NDArray[Any]) -> npt.NDArray[A
             f"probabilities must be (C, H, W), got {given.shape}: a probability of the foreground needs the "
             "background as a second class, np.stack([1 - p, p])"
         )
+    if _are_batches(given.shape, picture.shape):
+        raise ValueError(
+            f"refine takes one picture, got {picture.shape} and {given.shape}: take images[0] and "
+            "probabilities[0] of a batch, or refine_many(images, probabilities), with channels last"
+        )
+    if picture.ndim == 3 and given.ndim == 2 + floats and _is_channels_first(picture.shape, given.shape[-2:]):
+        raise ValueError(
+            f"the image must have its channels last, got {picture.shape}: image.transpose(1, 2, 0)"
+        )
     if not floats and _has_channels(given.shape, picture.shape):
         raise ValueError(
             f"labels must be {size}, one number a pixel, got {given.shape}; of a mask read as RGB take one "
@@ -155,6 +164,18 @@ def _fitted(given: npt.NDArray[Any], picture: npt.NDArray[Any]) -> npt.NDArray[A
     fitted = np.empty((len(given), *size), np.float32)
     _core.pixel_probabilities(np.ascontiguousarray(scores), fitted)
     return fitted
+
+
+def _are_batches(probabilities: tuple[int, ...], pictures: tuple[int, ...]) -> bool:
+    """Whether these are N of both, as nets take and give them, and not (C, D, H, W) of a volume."""
+    if len(probabilities) != 4 or len(pictures) != 4 or probabilities[1:] == pictures[:3]:
+        return False
+    return probabilities[0] == pictures[0] and probabilities[2:] in (pictures[1:3], pictures[2:])
+
+
+def _is_channels_first(picture: tuple[int, ...], size: tuple[int, ...]) -> bool:
+    """Whether a picture of this size has its channels first, as torch's have."""
+    return picture[0] <= _MOST_CHANNELS and picture[1:] == size and picture[:2] != size
 
 
 def _has_channels(labels: tuple[int, ...], picture: tuple[int, ...]) -> bool:
