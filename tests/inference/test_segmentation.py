@@ -155,6 +155,17 @@ def test_very_large_pictures_are_drawn_at_the_scored_size_and_say_so(
         assert saved["probabilities"].shape == (4, 4, 6)
 
 
+@pytest.mark.parametrize("target", ["", ".", ".."])
+def test_a_target_without_a_name_is_refused(
+    target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(ValueError, match="the beginning of names"):
+        halves().save(target)
+    assert [path.name for path in tmp_path.rglob("*")] == ["here"]
+
+
 def test_unknown_kinds_are_refused(tmp_path: Path) -> None:
     with pytest.raises(
         ValueError,

@@ -138,9 +138,12 @@ def save_alone(result: Savable, target: Path, kinds: Iterable[str], saving: Savi
     """Save one result in files whose names begin with `target`; returns the path by kind.
 
     What is otherwise a file about all pictures of a run, such as coco.json, becomes TARGET_coco.json. Raises
-    ValueError for unknown kinds, ImageError if a file cannot be written; then no file is.
+    ValueError for unknown kinds and a target without a name, ImageError if a file cannot be written; then no
+    file is.
     """
     kinds = expect_kinds(kinds)
+    if target.name in ("", ".."):  # names that begin with a dot are of hidden files
+        raise ArgumentError("target", f"expected the beginning of names, such as results/photo, got {target}")
     paths = {kind: Path(f"{target}{KINDS[kind].ending}") for kind in kinds if not KINDS[kind].is_hidden}
     files = writes(result, paths, saving)
     for kind in kinds:
