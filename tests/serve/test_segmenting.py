@@ -111,6 +111,14 @@ def test_a_form_gives_the_same_as_the_body_itself(service: httpx.Client, picture
     assert form.content == segment(service, picture).content
 
 
+def test_parameters_in_a_form_are_not_passed_over(service: httpx.Client, picture: bytes) -> None:
+    for path in ("/v1/segment", "/v1/sessions"):
+        answer = service.post(path, files={"file": picture}, data={"model": "other", "only": "red"})
+        assert answer.status_code == 400
+        assert answer.json()["error"] == "expected a form with the field file alone, got model, only"
+        assert "?model=" in answer.json()["hint"]
+
+
 @pytest.mark.parametrize(("query", "name"), [("", "my cat.png"), ("?name=dog.png", "dog.png")])
 def test_labelme_holds_the_name_of_the_form_unless_another_is_given(
     service: httpx.Client, picture: bytes, query: str, name: str

@@ -10,11 +10,13 @@ from starlette.requests import ClientDisconnect, Request
 
 from pixelwise.core.errors import ImageError
 from pixelwise.core.pictures.reading import Encoded, size_of_embedded
+from pixelwise.core.terminal import printable
 from pixelwise.serve.limits import Limits
 from pixelwise.serve.refusals import Refusal
 
 NAME = "the picture"
 _FIELD = "file"
+_LONGEST_NAME = 40  # of another field, in a message
 _ACCEPTED = f"send the content of a picture file, or a form (multipart/form-data) with it as {_FIELD}"
 
 
@@ -54,6 +56,12 @@ async def _from_form(request: Request, limits: Limits) -> Sent:
         given = form.get(_FIELD)
         if not isinstance(given, UploadFile):
             raise Refusal(400, f"expected a form with a file in the field {_FIELD}", _ACCEPTED)
+        if others := sorted({printable(name[:_LONGEST_NAME]) for name in form if name != _FIELD}):
+            raise Refusal(
+                400,
+                f"expected a form with the field {_FIELD} alone, got {', '.join(others)}",
+                "parameters stand in the address, as in /v1/segment?model=NAME",
+            )
         return Sent(await given.read(limits.most_bytes), given.filename or "")
 
 
