@@ -2,6 +2,8 @@
 
 import io
 import sys
+import threading
+import time
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from PIL import Image, features
 
 from pixelwise.core.errors import ImageError
 from pixelwise.core.pictures import pages
+from pixelwise.core.pictures.memory_budget import PICTURES
 from pixelwise.core.pictures.opening import identified
 from pixelwise.core.pictures.pages import Page, Pages, pages_of
 from pixelwise.core.pictures.reading import FIRST_FRAME, held, read_photo
@@ -177,6 +180,32 @@ def test_a_truncated_animation_gives_its_whole_frames_and_names_the_rest(tmp_pat
             assert f"x.gif, page {page.index + 1}: " in problem.message
     assert 2 <= read < 6
     Pages(path).close()
+    found[0].reader.close()
+
+
+def test_whoever_waits_for_memory_does_not_keep_others_from_the_file(tmp_path: Path) -> None:
+    found = pages_of(several(tmp_path / "x.tif", size=(60, 40)))
+    full, waits = threading.Event(), threading.Event()
+
+    def saves() -> None:
+        """As a thread does that draws on the whole picture: with all memory reserved, it reads its page."""
+        with PICTURES.reserve(PICTURES.total):
+            full.set()
+            waits.wait(10)
+            time.sleep(0.05)
+            middle(found[0])
+
+    def reads() -> None:
+        full.wait(10)
+        waits.set()
+        middle(found[1])
+
+    threads = [threading.Thread(target=work, daemon=True) for work in (saves, reads)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert not any(thread.is_alive() for thread in threads)
     found[0].reader.close()
 
 

@@ -12,6 +12,7 @@ from PIL import Image
 
 from pixelwise.core.errors import ImageError
 from pixelwise.core.pictures.endings import SEVERAL_SUFFIXES
+from pixelwise.core.pictures.memory_budget import PICTURES
 from pixelwise.core.pictures.opening import expect_bounded, identified, opened
 from pixelwise.core.pictures.pillow_limits import guarded
 from pixelwise.core.pictures.tiff_directories import Directory, directories
@@ -23,6 +24,7 @@ MOST_PAGES = 20_000
 
 
 _LARGEST_FRAME = 16_000_000  # pixels
+_FRAME_BYTES = 32  # for each pixel of a frame while it is decoded
 _MOST_AHEAD = 8  # frames that are kept for threads that ask for a frame after one that comes later
 
 
@@ -72,7 +74,9 @@ class Page:
 
     @contextmanager
     def opened(self) -> Iterator[Image.Image]:
-        """The picture, not yet decoded; other pages of its file wait while the block runs. ImageError."""
+        """The picture, not yet decoded; other pages of its file wait while the block runs, so it must not
+        wait for memory. ImageError.
+        """
         with self.reader.at(self.index) as image:
             yield image
 
@@ -89,6 +93,7 @@ class Pages:
     _places: list[tuple[int, int]] = field(default_factory=list, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _kept: ExitStack = field(default_factory=ExitStack, repr=False)
+    _frame_bytes: int = field(default=0, repr=False)
     _image: Image.Image | None = field(default=None, repr=False)
     _ahead: dict[int, RGBImage] = field(default_factory=dict, repr=False)
 
@@ -101,6 +106,8 @@ class Pages:
                 found = list(_directories(image))
                 parts = {index for index, page in enumerate(found) if index and page.is_part}
                 self._places = [(page.place, page.orientation) for page in found]
+            elif _is_frame(image):
+                self._frame_bytes = _FRAME_BYTES * image.width * image.height
             try:
                 count = int(getattr(image, "n_frames", 1)) if holds_several(image) else 1
             except Exception:  # decoders raise nearly anything on damaged files
@@ -120,14 +127,20 @@ class Pages:
     @contextmanager
     def at(self, index: int) -> Iterator[Image.Image]:
         """The open file at a page. Raises ImageError."""
-        with self._lock, self._open_for(index) as image:
-            self._seek(image, index)
+        with self.seen(index) as image:
             yield image
             self._done(index)
 
+    @contextmanager
+    def seen(self, index: int) -> Iterator[Image.Image]:
+        """As `at`, for a look at a page that will be asked for again."""
+        with self._lock, self._open_for(index) as image:
+            self._seek(image, index)
+            yield image
+
     def frame(self, index: int, read: Read) -> RGBImage | None:
         """As `Page.frame`. The frames before it that nobody has asked for yet are kept for who will."""
-        with self._lock:
+        with PICTURES.reserve(self._frame_bytes), self._lock:  # who has the file must not wait for memory
             kept = self._ahead.pop(index, None)
             if kept is not None:
                 self._done(index)
@@ -151,7 +164,7 @@ class Pages:
         """The open file at this page or one before it. It is closed if the block fails."""
         try:
             with guarded():
-                if self._image is None or self._image.tell() > index:
+                if self._image is None or (self._image.tell() > index and self._image.format != "TIFF"):
                     self._kept.close()
                     self._image = self._kept.enter_context(identified(self.path, self._shown(index)))
                 yield self._image

@@ -7,7 +7,7 @@ averaged in strips.
 
 import io
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -198,6 +198,17 @@ def _read_file(
     source: Path | Encoded | Page, long_side: int | None, shown: str
 ) -> tuple[RGBImage, tuple[int, int], list[str]]:
     """Pixels, (height, width) of the original, notes."""
+    with ExitStack() as memory:
+        if isinstance(source, Page):  # who has the file must not wait for memory: see Page.opened
+            with source.reader.seen(source.index) as image:
+                need = _plan(image, long_side, shown).bytes
+            memory.enter_context(PICTURES.reserve(need))
+        return _read_opened(source, long_side, shown)
+
+
+def _read_opened(
+    source: Path | Encoded | Page, long_side: int | None, shown: str
+) -> tuple[RGBImage, tuple[int, int], list[str]]:
     with _opened(source, shown) as image:
         notes = [] if isinstance(source, Page) or not holds_several(image) else [FIRST_FRAME]
         plan = _plan(image, long_side, shown, draft=image.format in ("JPEG", "MPO"))
