@@ -205,6 +205,15 @@ def test_results_do_not_go_to_a_folder_called_like_a_scheme(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_folder_whose_name_ends_in_a_colon_takes_results(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("Notes:").mkdir()
+    write_atomically(Path("Notes:/x"), lambda file: file.write(b"1"))
+    assert Path("Notes:/x").read_bytes() == b"1"
+
+
 def test_folders_pipes_devices_and_impossible_names_raise_oserror(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "zero").symlink_to("/dev/zero")

@@ -212,8 +212,9 @@ def make_folder(folder: Path, what: str, option: str, error: type[PixelwiseError
 
 
 def is_url_as_path(path: object) -> bool:
-    """Whether this is the path that is made of a URL, such as s3:/bucket/name."""
-    return _URL.match(str(path)) is not None
+    """Whether this is the path that is made of a URL, such as s3:/bucket/name, and there is no folder s3:."""
+    found = _URL.match(str(path))
+    return found is not None and not os.path.isdir(found[0])  # noqa: PTH112  Path drops the slash
 
 
 def expect_no_url(path: Path, other: str, error: type[PixelwiseError]) -> None:
