@@ -153,6 +153,7 @@ def test_time_names_stages_sizes_and_threads(invoke: Invoke) -> None:
         (f"{EVALUATE} --scales 9", 2, "a scale lies between 0.1 and 4, got 9"),
         ("time default --size 500", 2, "expected HEIGHTxWIDTH"),
         ("time default --size 0x500", 2, "expected HEIGHTxWIDTH"),
+        ("time default --long-side 200000", 2, "--long-side"),
         ("upper-bound folder:my_images --factors 4,0", 2, "expected whole numbers from 1 to 4096, got 4,0"),
         (
             "compare nothing.json nothing.json",

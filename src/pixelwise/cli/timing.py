@@ -26,7 +26,9 @@ def time(
     ] = "500x500",
     long_side: Annotated[
         int | None,
-        typer.Option(min=1, help="Score the picture at most this long, in pixels; default: the model's."),
+        typer.Option(
+            min=1, max=20_000, help="Score the picture at most this long, in pixels; default: the model's."
+        ),
     ] = None,
     runs: Annotated[int, typer.Option(min=1, help="Number of runs for mean, median and quartiles.")] = 20,
     threads: options.Threads = None,
