@@ -163,7 +163,7 @@ def test_a_net_that_does_not_survive_the_export_leaves_no_file(
         values.flat[::10] = 0
         tensor.CopyFrom(onnx.numpy_helper.from_array(values, tensor.name))
 
-    monkeypatch.setattr("pixelwise.exporting.onnx._store_as_half", spoil)
+    monkeypatch.setattr("pixelwise.exporting.onnx.make_quantizable", spoil)
     with pytest.raises(ModelError, match="differs from the net"):
         export_onnx(net, INFO, tmp_path / "wrong.onnx")
     assert list(tmp_path.iterdir()) == []
@@ -217,6 +217,28 @@ def test_weights_beyond_half_precision_stay_whole(tmp_path: Path) -> None:
     """float16 ends at 65504."""
     path = tmp_path / "large.onnx"
     assert export_onnx(Scaled(1e5).eval(), INFO, path) < 1e-5
+    kinds = {tensor.data_type for tensor in onnx.load(path).graph.initializer}
+    assert onnx.TensorProto.FLOAT16 not in kinds
+
+
+class Alike(nn.Module):
+    """Three classes whose weights differ by less than float16 tells apart at 1; scores are what differs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 400, 1, bias=False)
+        nn.init.constant_(self.conv.weight, 1)
+        self.conv.weight.data[1] += 1e-4
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        features = self.conv(image.float())
+        scores: torch.Tensor = features[:, :3] - features[:, 3:4]
+        return scores
+
+
+def test_weights_that_half_precision_would_change_too_much_stay_whole(tmp_path: Path) -> None:
+    path = tmp_path / "alike.onnx"
+    assert export_onnx(Alike().eval(), INFO, path) < 0.02
     kinds = {tensor.data_type for tensor in onnx.load(path).graph.initializer}
     assert onnx.TensorProto.FLOAT16 not in kinds
 
