@@ -12,7 +12,7 @@ from pixelwise.evaluation.mask_folder import MaskFolder
 from pixelwise.workflows import evaluating
 from pixelwise.workflows.data import Data
 from pixelwise.workflows.evaluating import Judge
-from pixelwise.workflows.loading import LoadOptions, load
+from pixelwise.workflows.loading import LoadOptions, load_for_labels
 
 MOST_IN_PART = 64
 _PARTS_PER_WORKER = 4
@@ -109,5 +109,5 @@ class _Count:
 
     def __call__(self) -> Callable[[LabelledImages], PartCounts]:
         options: LoadOptions = {**self.options, "threads": 1}
-        judged = load(self.model, head=self.head, **options) if self.masks is None else self.masks
+        judged = load_for_labels(self.model, self.head, **options) if self.masks is None else self.masks
         return lambda part: count(judged, part, None, self.details, workers=1)

@@ -14,7 +14,7 @@ from pixelwise.evaluation.crf_scores import evenly
 from pixelwise.evaluation.model_gallery import model_gallery
 from pixelwise.inference.predictor import Predictor
 from pixelwise.workflows.data import Data, labelled_images
-from pixelwise.workflows.loading import load
+from pixelwise.workflows.loading import load_for_labels
 
 if TYPE_CHECKING:
     from pixelwise.training.recipe import Recipe
@@ -82,7 +82,7 @@ def gallery(
     shown = dataset if ids is not None else evenly(dataset, pictures)
     loaded: dict[str, Predictor] = {}
     for model in models:
-        predictor = model if isinstance(model, Predictor) else load(model, head=head)
+        predictor = model if isinstance(model, Predictor) else load_for_labels(model, head)
         title = predictor.info.name if isinstance(model, Predictor) else str(model)
         loaded[title if title not in loaded else f"{title} ({len(loaded) + 1})"] = predictor
     return model_gallery(loaded, shown, preset)

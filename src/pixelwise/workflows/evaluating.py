@@ -19,7 +19,7 @@ from pixelwise.inference.model_files.card import card_of
 from pixelwise.inference.model_files.model_file import bundled_names
 from pixelwise.inference.predictor import Predictor
 from pixelwise.workflows.data import Data, OnImage, counter, labelled_images
-from pixelwise.workflows.loading import LoadOptions, load, refuse_options
+from pixelwise.workflows.loading import LoadOptions, load, load_for_labels, refuse_options
 
 Judge = Callable[[Judged, LabelledImages, Callable[[int], None] | None, Collection[str]], Evaluation]
 """What evaluates a model or masks on a data set, as evaluation.evaluate does."""
@@ -181,7 +181,7 @@ def _loaded(model: Predictor | str | Path, head: str | None, options: LoadOption
     """One thread for each picture: several are judged at a time."""
     if not isinstance(model, Predictor):
         one_thread: LoadOptions = {"threads": 1, **options}
-        return load(model, head=head, **one_thread)
+        return load_for_labels(model, head, **one_thread)
     refuse_options(options)
     return model
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from pixelwise.core.classes import Classes
 from pixelwise.core.errors import ModelError, extras_named
 from pixelwise.core.precision import for_net
+from pixelwise.core.terminal import printable
 from pixelwise.core.threads import spin_briefly
 from pixelwise.crf.presets import Preset
 from pixelwise.inference import loading
@@ -68,7 +69,9 @@ def load(
     threads: number of threads per picture, default all processors; nets and run folders use torch's. crf:
     refine results with a dense CRF with this preset, a name or a file. views: test-time augmentation, scales
     and mirroring. engine: "auto" takes OpenVINO for model files if it is installed, else ONNX Runtime, and
-    torch for nets and run folders. head: which head of a run with several, default the main one.
+    torch for nets and run folders. head: which head of a run with several, default the main one. Other models
+    have one head: the record of a file from `export` names it if the run chose among several, and only this
+    name is taken.
 
     precision: "float32", the most exact; "int8", the fastest, for bundled models and files that were exported
     in it; "bfloat16" with OpenVINO and torch. "auto" takes int8 where the model's card says that it costs at
@@ -113,8 +116,21 @@ def load(
             classes=classes, mean=mean, std=std, input_range=input_range, multiple=multiple, bands=bands
         )
         loaded = _load_run(Path(model), threads, crf, views, precision, head, long_side, tiles, device)
+    if head is not None and head != (own := loaded.info.training.get("head")):
+        name = model if isinstance(model, str | Path) else loaded.info.name
+        raise ModelError(
+            f"{printable(name)} has no head {printable(head)}",
+            f"it has the head {printable(own)} only" if own else "it has one head only, so leave it out",
+        )
     loaded.allow_private_urls = allow_private_urls
     return loaded
+
+
+def load_for_labels(model: str | Path, head: str | None, **options: Unpack[LoadOptions]) -> Predictor:
+    """As `load`, for labels of the head of that name: a model whose heads have no names takes any."""
+    loaded = load(model, **options)
+    own = loaded.info.training.get("head")
+    return loaded if head is None or own in (None, head) else load(model, head=head, **options)
 
 
 def refuse_options(options: LoadOptions) -> None:
