@@ -1,6 +1,7 @@
 """Nets in the form for inference against the nets they came from."""
 
 import copy
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -59,11 +60,19 @@ def test_scores_are_those_of_the_net(name: str, size: tuple[int, int]) -> None:
     assert (found - expected).abs().max() < 1e-4 * expected.std() + 1e-4 * expected.abs().max()
 
 
+IN_HALF: dict[str, Callable[[], SegmentationNet]] = {
+    "release": NETS["release"],
+    "response normalisation": lambda: fcn("alexnet", 32, 5, filters=64),
+    "linear layers": lambda: SkipFCN(backbone("test_convnext"), 5, Head(context=32, hidden=32)),
+}
+
+
 @pytest.mark.slow
-def test_bfloat16_is_near() -> None:
+@pytest.mark.parametrize("name", IN_HALF)
+def test_bfloat16_is_near(name: str) -> None:
     """Eight bits of mantissa through twenty layers: a few per cent of the scores' spread."""
     torch.manual_seed(0)
-    net = scored(NETS["release"]())
+    net = scored(IN_HALF[name]())
     half = for_inference(copy.deepcopy(net), "bfloat16")
     image = torch.randint(0, 256, (1, 3, 40, 50), dtype=torch.uint8)
     with torch.inference_mode():

@@ -2,11 +2,12 @@
 
 In float32, convolutions of stride 1 become compiled ones (cpp/conv/convolution.hpp), each with the ReLU and
 the max pooling that follow. Large 1x1 convolutions become matrix products, so that torch need not reorder
-their weights. In bfloat16, which is faster on processors with such arithmetic, convolutions are torch's;
-upsampling stays in float32.
+their weights. In bfloat16, which is faster on processors with such arithmetic, convolutions are torch's, and
+other layers run under torch's autocast; upsampling stays in float32.
 """
 
 import itertools
+from collections.abc import Callable
 from typing import TypeVar
 
 import numpy as np
@@ -46,6 +47,8 @@ def for_inference(net: Net, precision: str = "float32") -> Net:
     if precision == "bfloat16":
         for conv in convolutions:
             conv.to(torch.bfloat16).register_forward_pre_hook(_halve)
+        # Linear layers would refuse maps in bfloat16, and response normalisation cannot compute in it.
+        net.forward = _under_autocast(net.forward)
         return net
     for parent in list(net.modules()):
         for name, layer in list(parent.named_children()):
@@ -100,6 +103,16 @@ class Product(nn.Module):
 
 def _halve(_: nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
     return (inputs[0].to(torch.bfloat16),)
+
+
+def _under_autocast(forward: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
+    """The function under an autocast of its own in each call, since several threads may call it."""
+
+    def computed(image: torch.Tensor) -> torch.Tensor:
+        with torch.autocast("cpu", torch.bfloat16):
+            return forward(image)
+
+    return computed
 
 
 def has_window(layer: nn.Conv2d) -> bool:
