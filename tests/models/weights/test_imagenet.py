@@ -110,6 +110,19 @@ def test_a_file_for_bgr_is_turned_to_rgb(tmp_path: Path, vgg16: dict[str, torch.
     assert net.std.flatten().tolist() == [1, 1, 1]
 
 
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_net_of_fewer_bands_than_colours_starts_from_their_mean(
+    channels: int, tmp_path: Path, vgg16: dict[str, torch.Tensor]
+) -> None:
+    save_file(vgg16, tmp_path / "vgg16.safetensors")
+    net = fcn("vgg16", 32, in_channels=channels, filters=8)
+    load_imagenet(net, tmp_path / "vgg16.safetensors")
+    first = net.state_dict()["backbone.conv1_1.weight"]
+    colours = vgg16["features.0.weight"]
+    assert first.shape[1] == channels
+    assert torch.allclose(first.sum(1), colours.sum(1), atol=1e-6)
+
+
 @pytest.mark.skipif(not TRUNK.exists(), reason="the shared weights of VGG16 are not on this machine")
 def test_the_shared_weights_load() -> None:
     net = fcn("vgg16", 8, filters=8)

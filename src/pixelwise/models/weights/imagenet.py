@@ -79,10 +79,10 @@ def load_imagenet(net: SegmentationNet, source: str | Path, bands: bool = False)
     and fc7 become convolutions, decimated for DeepLab; where a file lacks them they begin as VGG's did,
     Gaussian of deviation 0.005, since features of pictures in 0 to 255 are too large for the usual start.
     If they do not fit an FCN, both are left out, with a note. What else it lacks stays random. The further
-    channels of early fusion begin as the mean over those of colour, as in the release; with `bands`, see
-    for_bands. Both streams of late fusion begin alike, HHA in the place of BGR, as there. Raises ModelError
-    if the file holds another net, or its classifier cannot be decimated, or the net is not of torchvision's
-    form.
+    channels of early fusion begin as the mean over those of colour, as in the release; with `bands`, and of
+    one or two channels, see for_bands. Both streams of late fusion begin alike, HHA in the place of BGR, as
+    there. Raises ModelError if the file holds another net, or its classifier cannot be decimated, or the net
+    is not of torchvision's form.
     """
     if isinstance(net, LateFusion):
         load_imagenet_for_hha(net.other, source)
@@ -108,6 +108,7 @@ def load_imagenet(net: SegmentationNet, source: str | Path, bands: bool = False)
         raise ModelError(f"{path} holds another net than {kind}: it has no {first}", _FITTING)
     channels = net.mean.shape[1]
     seen = tensors[first].shape[1] if tensors[first].ndim == 4 else 0
+    bands = bands or channels < 3
     if seen != 3 and (bands or seen != channels):
         raise ModelError(
             f"{path}: {first} is {tuple(tensors[first].shape)}, expected filters of 3 channels",
