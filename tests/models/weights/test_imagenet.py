@@ -13,6 +13,7 @@ from torch import nn
 from pixelwise.core.errors import ModelError
 from pixelwise.models.nets.deeplab import deeplab
 from pixelwise.models.nets.fcn import FCN, LateFusion, fcn
+from pixelwise.models.registry import create
 from pixelwise.models.surgery.fully_convolutional import convolutionalize
 from pixelwise.models.weights.imagenet import load_imagenet
 
@@ -121,6 +122,15 @@ def test_a_net_of_fewer_bands_than_colours_starts_from_their_mean(
     colours = vgg16["features.0.weight"]
     assert first.shape[1] == channels
     assert torch.allclose(first.sum(1), colours.sum(1), atol=1e-6)
+
+
+def test_a_net_that_ends_at_pool4_takes_the_layers_before_it(
+    tmp_path: Path, vgg16: dict[str, torch.Tensor]
+) -> None:
+    save_file(vgg16, tmp_path / "vgg16.safetensors")
+    net = create("fcn16s-pool4-only-vgg16", 5, str(tmp_path / "vgg16.safetensors"))
+    assert torch.equal(net.state_dict()["backbone.conv4_3.weight"], vgg16["features.21.weight"])
+    assert net.mean.flatten().tolist() == pytest.approx([123.675, 116.28, 103.53])
 
 
 @pytest.mark.skipif(not TRUNK.exists(), reason="the shared weights of VGG16 are not on this machine")

@@ -12,7 +12,7 @@ from pixelwise.core.errors import ModelError
 from pixelwise.core.files import sha256_of
 from pixelwise.core.terminal import note
 from pixelwise.models.nets.deeplab import DeepLab
-from pixelwise.models.nets.fcn import FCN, LateFusion
+from pixelwise.models.nets.fcn import FCN, LateFusion, SkipOnly
 from pixelwise.models.nets.segmentation_net import TORCHVISION_MEAN, TORCHVISION_STD, SegmentationNet
 from pixelwise.models.surgery.decimation import decimate
 from pixelwise.models.surgery.input_channels import for_bands, with_depth
@@ -87,7 +87,7 @@ def load_imagenet(net: SegmentationNet, source: str | Path, bands: bool = False)
     if isinstance(net, LateFusion):
         load_imagenet_for_hha(net.other, source)
         return load_imagenet(net.colour, source)
-    if not isinstance(net, FCN | DeepLab):
+    if not isinstance(net, FCN | SkipOnly | DeepLab):
         raise ValueError(f"ImageNet's classifiers fit FCN and DeepLab, not {type(net).__name__}")
     kind = _kind(net)
     path = _checked(_fetched(kind) if source == "torchvision" else Path(source))
@@ -118,6 +118,8 @@ def load_imagenet(net: SegmentationNet, source: str | Path, bands: bool = False)
     tensors[first] = for_bands(colours, channels) if bands else with_depth(colours, channels)
     if isinstance(net, DeepLab):
         _decimate_classifier(tensors, net, path)
+    elif isinstance(net, SkipOnly):
+        tensors = {name: tensors[name] for name in tensors.keys() & net.state_dict().keys()}
     else:
         _drop_classifier_that_misfits(tensors, net, path)
     with naming(path):
@@ -151,7 +153,7 @@ def load_imagenet_for_hha(net: SegmentationNet, source: str | Path) -> Transplan
     return report
 
 
-def _kind(net: FCN | DeepLab) -> str:
+def _kind(net: FCN | SkipOnly | DeepLab) -> str:
     names = [name for name, _ in net.backbone.named_children()]
     if "conv3_4" in names:
         return "vgg19"
