@@ -331,6 +331,15 @@ def test_torchscript_is_not_made_from_a_model_file(model_path: Path, tmp_path: P
         pixelwise.export(model_path, tmp_path / "model.pt")
 
 
+@pytest.mark.parametrize("name", ["model.xml", "model.pt", "defualt"])
+def test_what_cannot_be_exported_says_what_can(name: str, tmp_path: Path) -> None:
+    if "." in name:
+        (tmp_path / name).write_bytes(b"a file of an earlier export")
+    with pytest.raises(ModelError, match="nor a file that can be exported") as refused:
+        pixelwise.export(tmp_path / name, tmp_path / "new.onnx")
+    assert "an .onnx or .safetensors file, or a bundled model: default, street" in str(refused.value.hint)
+
+
 class Deciding(nn.Module):
     """It cannot be traced: it gives something else than tensors."""
 

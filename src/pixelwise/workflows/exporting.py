@@ -12,6 +12,7 @@ from pixelwise.core.errors import ArgumentError, ModelError, extras_named
 from pixelwise.core.files import write_together
 from pixelwise.core.overwriting import expect_kept
 from pixelwise.core.pictures.bands import BandForm
+from pixelwise.core.terminal import printable
 from pixelwise.core.types import BANDS, IMAGE
 from pixelwise.exporting.calibration import Calibration, Recorder, changed, record
 from pixelwise.exporting.formats import chosen_format, naming_the_output
@@ -174,6 +175,12 @@ def _source(run: str | Path, head: str | None) -> _Source:
 
         net, info = read_net(path)
         made = _Source(net, b"", info)
+    elif not path.is_dir():
+        raise ModelError(
+            f"{printable(run)} is not a run folder, nor a file that can be exported",
+            "name a run folder, an .onnx or .safetensors file, or a bundled model: "
+            + ", ".join(bundled_names()),
+        )
     else:
         from pixelwise.training.checkpoint import BEST, chosen
         from pixelwise.training.setup.crf_layer import take_crf
