@@ -52,7 +52,9 @@ from pixelwise.models.nets.fcn import FCN, fcn
 from pixelwise.models.nets.segmentation_net import SegmentationNet
 from pixelwise.models.surgery.border_rows import narrow_borders
 from pixelwise.models.surgery.fully_convolutional import convolutionalize
-from pixelwise.models.weights.torchfcn import load_torchfcn
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
+from torchfcn_weights import load_torchfcn
 
 Work = Callable[[], object]
 

@@ -19,6 +19,7 @@ from torch import nn
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "support"))
 from torchfcn_cases import CLASSES, FILTERS, NETS, fill, image, scores_of  # noqa: E402
+from torchfcn_weights import load_torchfcn  # noqa: E402
 
 
 def torchfcn_models() -> Any:
@@ -34,7 +35,6 @@ def torchfcn_models() -> Any:
 def main() -> None:
     from pixelwise.models.nets.fcn import FCN, fcn
     from pixelwise.models.nets.segmentation_net import CAFFE_MEAN
-    from pixelwise.models.weights.torchfcn import load_torchfcn
 
     models, whole = torchfcn_models(), "--whole" in sys.argv
     # What torchfcn's nets take: BGR minus the mean.

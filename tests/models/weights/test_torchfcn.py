@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 from torchfcn_cases import CLASSES, FILTERS, NETS, fill, image, scores_of
+from torchfcn_weights import load_torchfcn
 
 from pixelwise.core.errors import ModelError
 from pixelwise.models.nets.fcn import FCN, fcn
-from pixelwise.models.weights.torchfcn import load_torchfcn
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "torchfcn.npz"
 
