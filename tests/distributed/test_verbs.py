@@ -153,3 +153,5 @@ def test_all_workers_use_the_precision_that_this_machine_decides_on(monkeypatch:
     for has_it, precision in ((True, "int8"), (False, "float32")):
         monkeypatch.setattr(_core, "has_int8_products", lambda has_it=has_it: has_it)
         assert placed("default", {"precision": "auto"}, 0)[0]["precision"] == precision
+        # The CRF's workers have no GPU: in int8 the model would be another than that of the net's workers.
+        assert placed("default", {"precision": "auto"}, 1)[0]["precision"] == "float32"

@@ -202,10 +202,12 @@ def workers_beside(workers: int, cpus: int, besides: int) -> int:
 
 def placed(model: str, options: LoadOptions, gpus: float) -> tuple[LoadOptions, float]:
     """The options of workers, and the number of GPUs of each: `gpus`, or 1 if that is 0 and they name a GPU.
-    Workers without GPUs use processors. All workers use one precision, which the processor of this machine
-    decides if the options leave it open.
+    Workers without GPUs use processors. All workers use one precision: if the options leave it open, float32
+    on GPUs, and else what the processor of this machine decides.
     """
     gpus = gpus or float(options.get("device", "auto") not in ("auto", "cpu"))
+    if gpus and options.get("precision") == "auto":
+        return {**options, "precision": "float32"}, gpus
     if gpus:
         return options, gpus
     precision = decided_precision(model, options.get("precision", "float32"), "cpu")
