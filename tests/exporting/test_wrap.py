@@ -91,6 +91,14 @@ def test_the_net_sees_normalised_pixels(tmp_path: Path) -> None:
     assert scores[:, 2, 3].tolist() == pytest.approx(expected, abs=1e-5)
 
 
+@pytest.mark.parametrize("given", [Normalisation(mean=(1, 2, 3)), Normalisation(std=(2, 2, 2))])
+def test_a_net_of_uint8_is_not_given_a_normalisation(given: Normalisation, tmp_path: Path) -> None:
+    """It would see the pixels unchanged, and the file would record another net."""
+    with pytest.raises(ModelError, match="takes uint8 pixels as they are"):
+        wrapped(pooling(("n", "h", "w", 3), TensorProto.UINT8), tmp_path, given)
+    assert not (tmp_path / "mine.onnx").exists()
+
+
 def test_functions_within_the_file_are_written_out(tmp_path: Path) -> None:
     model = pooling()
     pool = model.graph.node[0]

@@ -86,6 +86,11 @@ def wrap_onnx(
         raise ModelError(
             f"{shown} takes uint8, but the bands are {info.bands}", "export it with a float input"
         )
+    if seen.kind == TensorProto.UINT8 and (any(normalisation.mean) or {*normalisation.std} != {1}):
+        raise ModelError(
+            f"{shown} takes uint8 pixels as they are, so it cannot be given a mean and std",
+            "leave them out; or export the net with a float input",
+        )
     _rebuild(net.graph, seen, scored, normalisation, multiple, info.inputs[0])
     content = with_metadata(net, info)
     if are_probabilities(_tried(content, len(info.classes), normalisation.channels, shown)):
