@@ -13,6 +13,8 @@ from small_pictures import contents, write_pictures
 from typer.testing import CliRunner
 
 from pixelwise.cli.main import app
+from pixelwise.core.errors import ClusterError
+from pixelwise.distributed.evaluating import evaluate
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -155,3 +157,22 @@ def test_all_workers_use_the_precision_that_this_machine_decides_on(monkeypatch:
         assert placed("default", {"precision": "auto"}, 0)[0]["precision"] == precision
         # The CRF's workers have no GPU: in int8 the model would be another than that of the net's workers.
         assert placed("default", {"precision": "auto"}, 1)[0]["precision"] == "float32"
+
+
+@pytest.mark.parametrize(("asked", "here"), [("cuda", "cpu"), ("auto", "auto")])
+def test_the_machine_of_the_command_needs_no_gpu(
+    asked: str, here: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    devices: list[object] = []
+
+    def note_device(*_: object, device: str, **__: object) -> None:
+        devices.append(device)
+        raise ClusterError("enough")
+
+    monkeypatch.setattr("pixelwise.workflows.evaluating.evaluate", note_device)
+    monkeypatch.setattr("pixelwise.workflows.evaluating.report_on", note_device)
+    with pytest.raises(ClusterError, match="enough"):
+        evaluate("default", "folder:photos", device=asked)
+    arguments = ["eval", "default", "--data", "folder:photos", "--ray", "local", "--device", asked]
+    assert "enough" in CliRunner().invoke(app, arguments).output
+    assert devices == [here, here]

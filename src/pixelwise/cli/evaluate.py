@@ -15,7 +15,7 @@ from pixelwise.cli.option_groups import (
     SizeOptions,
 )
 from pixelwise.cli.progress import bars
-from pixelwise.cli.ray_options import judging
+from pixelwise.cli.ray_options import judging, loading_here
 from pixelwise.core.terminal import note, say_json
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ def evaluate(
     details = ("trimap", "class_borders") * trimap + ("boundary",) * boundary
     judge = partial(report_on, model, data, split, report=report, ids=ids, head=head, classes=classes)
     judge = partial(judge, **judging(ray, model, head, loading))
+    loading = loading_here(ray, loading)
     with options.wrong_usage(), bars("evaluating") as tell:
         result = judge(details=details, allow_missing=allow_missing, on_image=tell, **loading)
     (say_json if as_json else show)(result)

@@ -48,6 +48,15 @@ def judging(ray: str | None, model: str, head: str | None, loading: "LoadOptions
     return {"judge": judge_on_cluster(model, head, loading, address=ray or LOCAL)}
 
 
+def loading_here(ray: str | None, loading: "LoadOptions") -> "LoadOptions":
+    """How this command loads the model that it judges, or that the cluster of --ray judges."""
+    if ray is None:
+        return loading
+    from pixelwise.distributed.evaluating import without_gpu
+
+    return without_gpu(loading)
+
+
 def checking(ray: str | None) -> "Callable[..., Check]":
     """The function that checks: on this machine, or on the cluster that --ray names."""
     if ray is None:

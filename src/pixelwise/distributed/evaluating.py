@@ -51,8 +51,15 @@ def evaluate(
         allow_missing=allow_missing,
         on_image=on_image,
         judge=judge_on_cluster(str(model), head, options, workers, gpus_per_worker, address),
-        **options,
+        **without_gpu(options),
     )
+
+
+def without_gpu(options: LoadOptions) -> LoadOptions:
+    """The options with which this program loads the model, of which it needs the classes: it need not have
+    the GPU that workers use.
+    """
+    return options if options.get("device", "auto") == "auto" else {**options, "device": "cpu"}
 
 
 def judge_on_cluster(
