@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from pixelwise.workflows.checking import Check
 
 _MOST_LINES = 20  # of a kind of finding; --json and --html have more
-_MOST_HINTS = 3
 
 
 def show(check: "Check") -> None:
@@ -50,7 +49,7 @@ def _print_findings(rank: str, findings: "Sequence[Finding]") -> None:
             say(f"{rank}: {finding.message}")
         if len(members) > _MOST_LINES:
             say(f'{rank}: and {len(members) - _MOST_LINES} more of the kind "{kind}"')
-        say(*(f"hint:  {hint}" for hint in hints_of(members)[:_MOST_HINTS]))
+        say(*(f"hint:  {hint}" for hint in hints_of(members)))
 
 
 def _print_leaks(

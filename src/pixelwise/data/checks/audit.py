@@ -105,7 +105,7 @@ class Audit:
         if not self.errors:
             return
         more = [f"and {len(self.errors) - 10} more"] if len(self.errors) > 10 else []
-        cures = hints_of(self.errors)[:3] or ["fix these files"]
+        cures = hints_of(self.errors) or ["fix these files"]
         raise DataError(
             f"{self.dataset.name}: faults {len(self.errors)}",
             "; ".join([*cures, "`pixelwise check` lists all"]),

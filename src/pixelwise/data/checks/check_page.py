@@ -16,7 +16,6 @@ from pixelwise.data.sample import LabelledImages
 from pixelwise.data.sample_files import read_part
 
 _MOST = 12  # thumbnails of one kind of finding
-_MOST_HINTS = 3
 _EXAMPLES = 8
 _SIDE = 200  # pixels of a thumbnail's longer side
 _OUT_OF_RANGE = 255, 0, 255
@@ -87,7 +86,7 @@ def _findings(findings: Sequence[Finding], dataset: LabelledImages, rank: str) -
     for kind, members in by_kind(findings).items():
         lines = "".join(f"<li>{html.escape(finding.message)}" for finding in members[: 3 * _MOST])
         more = f"<li>and {len(members) - 3 * _MOST:,} more" if len(members) > 3 * _MOST else ""
-        hints = "".join(f"<p>{html.escape(hint)}</p>" for hint in hints_of(members)[:_MOST_HINTS])
+        hints = "".join(f"<p>{html.escape(hint)}</p>" for hint in hints_of(members))
         places = [place for finding in members for place in finding.samples][:_MOST]
         total = sum(len(finding.samples) or 1 for finding in members)
         count = f" ({total:,})" if total > 1 else ""

@@ -19,6 +19,7 @@ from pixelwise.data.sample_files import Drawing, IdFile, Part, part_errors
 Content = TypeVar("Content")
 
 _MANY_IDS = 20  # of one file
+_MOST_HINTS = 3  # for findings of one kind
 _NOT_CLASSES = (
     "a file with so many ids was smoothed, scaled or saved as JPEG, or holds objects instead of classes: "
     "make it again with an id for each class"
@@ -48,8 +49,8 @@ def by_kind(findings: Sequence[Finding]) -> dict[str, list[Finding]]:
 
 
 def hints_of(findings: Sequence[Finding]) -> list[str]:
-    """Their hints, each once."""
-    return list(dict.fromkeys(finding.hint for finding in findings if finding.hint))
+    """Their first hints, each once."""
+    return list(dict.fromkeys(finding.hint for finding in findings if finding.hint))[:_MOST_HINTS]
 
 
 @dataclass(frozen=True)
