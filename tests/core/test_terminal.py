@@ -11,7 +11,7 @@ import pytest
 from pixelwise.cli import tables
 from pixelwise.cli.messages import report
 from pixelwise.core.errors import DataError, PixelwiseError
-from pixelwise.core.terminal import counted, note, printable, reason_of, say, say_json, say_text
+from pixelwise.core.terminal import counted, few, note, printable, reason_of, say, say_json, say_text
 
 HOSTILE = "a\x1b[31mb\rc\nd\0e\x07f\x7fg\x9bh\u2028i\u202ej\udcffk"
 SHOWN = r"a\x1b[31mb\rc\nd\x00e\x07f\x7fg\x9bh\u2028i\u202ej\udcffk"
@@ -32,6 +32,12 @@ def test_lines_tables_and_errors_are_escaped(capsys: pytest.CaptureFixture[str])
     assert said.out.splitlines() == [SHOWN, "class", SHOWN]
     assert said.err.splitlines()[:3] == [SHOWN, f"error: {SHOWN}", f"hint:  {SHOWN}"]
     assert not {c for c in said.out + said.err if c != "\n" and not c.isprintable()}
+
+
+def test_of_a_long_list_a_message_shows_the_first_eight() -> None:
+    assert few(["a", "b"]) == "a, b"
+    assert few([str(number) for number in range(8)]) == "0, 1, 2, 3, 4, 5, 6, 7"
+    assert few([str(number) for number in range(9)]) == "0, 1, 2, 3, 4, 5, 6, 7, ..."
 
 
 def test_sentences_are_folded_between_words_on_terminals_only(

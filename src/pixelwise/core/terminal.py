@@ -11,7 +11,7 @@ import shutil
 import sys
 import textwrap
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import chain
 from typing import TextIO
@@ -19,6 +19,8 @@ from typing import TextIO
 from pixelwise.core.errors import PixelwiseError
 
 _JOINERS = "\u200c\u200d"  # Persian and Indic names need them, and they move nothing
+
+_MOST_SHOWN = 8  # texts of a list in a message
 
 _screen: int | None = None
 _capturing = threading.Lock()
@@ -50,6 +52,11 @@ def counted(number: int, noun: str) -> str:
 def percent(share: float | None) -> str:
     """A share in per cent with two decimals, without the sign; a dash if it is not defined."""
     return "-" if share is None else f"{100 * share:.2f}"
+
+
+def few(texts: Sequence[str]) -> str:
+    """The first texts of a list: "a, b, c", or "a, b, c, d, e, f, g, h, ..." if there are more than eight."""
+    return ", ".join(texts if len(texts) <= _MOST_SHOWN else [*texts[:_MOST_SHOWN], "..."])
 
 
 def say(*lines: str) -> None:

@@ -9,11 +9,11 @@ import numpy.typing as npt
 
 from pixelwise.core.classes import RGB, Classes, voc_palette
 from pixelwise.core.errors import DataError
+from pixelwise.core.terminal import few
 from pixelwise.core.types import VOID, FileIds, Labels
 
 _MOST_COUNTED = 1 << 16  # ids, for a count of each
 _AT_ONCE = 1 << 22  # pixels
-_MOST_SHOWN = 8  # ids or colours in a message
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class ClassMap:
         """For messages: "ids 0 to 20, 255", or "colours #400080"."""
         if self.notation == "colours":
             colours = [f"#{colour:06x}" for colour in ids]
-            return "colours " + _few(colours)
+            return f"colours {few(colours)}"
         return f"ids {listed(ids)}"
 
     def select(self, text: str) -> "ClassMap":
@@ -122,11 +122,7 @@ def listed(ids: Iterable[int]) -> str:
             runs[-1].append(id_)
         else:
             runs.append([id_])
-    return _few([str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs])
-
-
-def _few(texts: list[str]) -> str:
-    return ", ".join(texts if len(texts) <= _MOST_SHOWN else [*texts[:_MOST_SHOWN], "..."])
+    return few([str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs])
 
 
 def parse_classes(text: str, known: Classes) -> tuple[list[tuple[str, tuple[int, ...]]], tuple[int, ...]]:

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Tag
 
 from pixelwise.core.classes import Classes
 from pixelwise.core.errors import DataError
+from pixelwise.core.terminal import few
 from pixelwise.data.formats.outlines import Outline, Runs, Shape, outline
 from pixelwise.data.formats.records import (
     ClassName,
@@ -18,7 +19,6 @@ from pixelwise.data.formats.records import (
     Length,
     Side,
     expect_distinct,
-    few,
     shown,
 )
 
@@ -203,6 +203,6 @@ def _expect_none(file: Path, wrong: Sequence[object], of: int, field: str, table
     if wrong:
         raise DataError(
             f"{file}: the {field} of {len(wrong)} of {of} annotations is not among its {table}: "
-            f"{few(list(dict.fromkeys(wrong)))}",
+            f"{few([shown(value) for value in dict.fromkeys(wrong)])}",
             f"add what is missing to {table}, or remove these annotations",
         )

@@ -6,7 +6,7 @@ against it. Fields that the dataclass does not have are ignored.
 
 import posixpath
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
@@ -17,7 +17,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, Valida
 from pixelwise.core.classes import is_one_line
 from pixelwise.core.errors import DataError
 from pixelwise.core.pictures.pillow_limits import MAX_PIXELS
-from pixelwise.core.terminal import printable
+from pixelwise.core.terminal import few, printable
 from pixelwise.data.sample_files import portable, read_text
 
 Record = TypeVar("Record")
@@ -116,15 +116,9 @@ def expect_distinct(file: Path, what: str, values: Iterable[object], hint: str) 
     """Raise DataError if values that should be different repeat."""
     repeated = [value for value, times in Counter(values).items() if times > 1]
     if repeated:
-        raise DataError(
-            f"{file} has {len(repeated)} repeated {what}{'s' * (len(repeated) > 1)}: {few(repeated)}", hint
-        )
-
-
-def few(values: Sequence[object]) -> str:
-    """The first values, for messages."""
-    more = f" and {len(values) - 5} more" if len(values) > 5 else ""
-    return ", ".join(map(shown, values[:5])) + more
+        first = few([shown(value) for value in repeated])
+        many = f"{len(repeated)} repeated {what}{'s' * (len(repeated) > 1)}"
+        raise DataError(f"{file} has {many}: {first}", hint)
 
 
 def shown(value: Any) -> str:
