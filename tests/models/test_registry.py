@@ -37,7 +37,7 @@ class OneLayer(SegmentationNet):
 def one_layer(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setattr(registry, "_OTHERS", dict(registry._OTHERS))
 
-    @pixelwise.models.register("one-layer", channels=(3, 5), settings=("dropout",), licence="MIT")
+    @pixelwise.models.register("one-layer", channels=(3, 5), settings=("dropout",))
     def one_layer(classes: int, in_channels: int = 3, dropout: float = 0.5) -> OneLayer:
         return OneLayer(classes, in_channels, dropout)
 

@@ -56,7 +56,6 @@ class Entry:
     """The sources of initial weights for its backbone, besides random ones."""
     backbone: str | None = "vgg16"
     """The backbone, if `arguments` do not name it. None: a special one, or the caller's choice."""
-    licence: str = "MIT; weights keep the licence of their source"
     images_per_second: float | None = None
 
     @property

@@ -98,9 +98,8 @@ def register(name: str, **known: Any) -> Callable[[Constructor], Constructor]:
     """Decorate the constructor of your own net, so that `create` and recipes find it by `name`.
 
     The constructor is called with `classes`, with each of `settings` that a recipe sets, and with `weights`,
-    `in_channels` and `backbone` if the caller gives them. known: the fields of Entry:
-    `settings`, `channels`, `bands`, `weights`, `backbone`, `licence`, `paper`, `ours`. Raises ValueError if
-    another net has the name.
+    `in_channels` and `backbone` if the caller gives them. known: the fields of Entry: `settings`, `channels`,
+    `bands`, `weights`, `backbone`, `paper`, `ours`. Raises ValueError if another net has the name.
     """
     if find(name) is not None:
         raise ValueError(f'a net "{name}" already exists; choose another name')
