@@ -56,6 +56,22 @@ def test_formats_that_pillow_reads_and_we_do_not_are_named(kind: str, named: str
     assert fault(path).startswith(f": expected an image, got {named}")
 
 
+@pytest.mark.parametrize("big", [False, True])
+@pytest.mark.parametrize(
+    ("shape", "numbers", "bands"),
+    [((8, 9, 3), "float32", "3 bands"), ((8, 9, 5), "uint16", "5 bands"), ((8, 9), "int64", "1 band")],
+)
+def test_a_sound_tiff_that_is_no_photo_is_not_called_damaged(
+    shape: tuple[int, ...], numbers: str, bands: str, big: bool, tmp_path: Path
+) -> None:
+    tifffile = pytest.importorskip("tifffile", reason="needs tifffile")
+    path, plan = tmp_path / "x.tif", "contig" if len(shape) == 3 else None
+    tifffile.imwrite(path, np.zeros(shape, numbers), bigtiff=big, photometric="minisblack", planarconfig=plan)
+    assert fault(path) == f": expected an image, got a TIFF of {bands}, in a form that photos do not have"
+    path.write_bytes(path.read_bytes()[:40])
+    assert fault(path) == ": expected an image, got a damaged TIFF"
+
+
 def test_the_list_names_formats_of_pillow_and_none_that_is_known_for_harm() -> None:
     Image.init()
     assert set(FORMATS) <= set(Image.OPEN)

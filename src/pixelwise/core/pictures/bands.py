@@ -21,7 +21,8 @@ from pixelwise.core.files import open_file
 from pixelwise.core.pictures import opening
 from pixelwise.core.pictures.memory_budget import PICTURES
 from pixelwise.core.pictures.reading import TURNS, turn_of
-from pixelwise.core.pictures.tiff_bands import TIFF, is_exact, read_tiff
+from pixelwise.core.pictures.tiff_bands import is_exact, read_tiff
+from pixelwise.core.pictures.tiff_directories import TIFF
 from pixelwise.core.terminal import printable
 from pixelwise.core.types import Channel, RGBImage
 

@@ -21,8 +21,7 @@ from pixelwise.core.pictures.opening import opened
 from pixelwise.core.pictures.pages import Page, holds_several
 from pixelwise.core.pictures.pillow_limits import guarded
 from pixelwise.core.pictures.reading import FIRST_FRAME, Encoded
-from pixelwise.core.pictures.tiff_bands import TIFF
-from pixelwise.core.pictures.tiff_directories import ORIENTATION, directories
+from pixelwise.core.pictures.tiff_directories import ORIENTATION, TIFF, directories
 from pixelwise.core.pictures.windows import Box, around, resized_part
 from pixelwise.core.terminal import printable, reason_of
 from pixelwise.core.types import Labels, RGBImage

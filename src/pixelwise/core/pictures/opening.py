@@ -18,7 +18,8 @@ from pixelwise.core.files import open_file
 from pixelwise.core.pictures.endings import RAW_SUFFIXES
 from pixelwise.core.pictures.memory_budget import PICTURES
 from pixelwise.core.pictures.pillow_limits import MAX_PIXELS, guarded
-from pixelwise.core.terminal import library_messages, reason_of
+from pixelwise.core.pictures.tiff_directories import HEIGHT, SAMPLES, TIFF, WIDTH, directories
+from pixelwise.core.terminal import counted, library_messages, reason_of
 
 # fmt: off
 FORMATS = (
@@ -96,9 +97,7 @@ def _identified(file: IO[bytes], shown: str, formats: tuple[str, ...]) -> Image.
             return _heic(file, shown)
         image = Image.open(file, formats=[name for name in formats if name in _formats_here()])
     except UnidentifiedImageError:
-        file.seek(0)
-        hint = None if formats is FORMATS else f"formats that are read: {', '.join(formats)}"
-        raise ImageError(f"{shown}: expected an image, got {_kind(file.read(512))}", hint) from None
+        raise _unidentified(file, shown, formats) from None
     except Image.DecompressionBombError:
         raise ImageError(_too_many_pixels(shown)) from None
     except ImageError:
@@ -108,6 +107,21 @@ def _identified(file: IO[bytes], shown: str, formats: tuple[str, ...]) -> Image.
     if head.startswith(_CANON) or _DNG_VERSION in getattr(image, "tag_v2", {}):
         raise _raw(shown)
     return image
+
+
+def _unidentified(file: IO[bytes], shown: str, formats: tuple[str, ...]) -> ImageError:
+    """The error for a file that Pillow does not take for an image of these formats."""
+    hint = None if formats is FORMATS else f"formats that are read: {', '.join(formats)}"
+    file.seek(0)
+    kind = _kind(file.read(512))
+    if kind == _TIFF and "TIFF" in formats:
+        tags = next((page.tags for page in directories(file)), {})
+        kind, hint = "a damaged TIFF", None
+        if tags.get(WIDTH) and tags.get(HEIGHT):
+            kind = f"a TIFF of {counted(tags.get(SAMPLES, 1), 'band')}, in a form that photos do not have"
+            hint = "save grey or colours of 8 or 16 bits, or a single band of floats"
+            hint += "; inputs=bands reads other bands" if formats is FORMATS else ""
+    return ImageError(f"{shown}: expected an image, got {kind}", hint)
 
 
 def _heic(file: IO[bytes], shown: str) -> Image.Image:
@@ -238,7 +252,7 @@ def _too_many_pixels(shown: str, size: tuple[int, int] | None = None) -> str:
     return f"{shown}: expected at most {MAX_PIXELS} pixels (20000x20000), got {came}: a decompression bomb?"
 
 
-_OTHER_TIFF = "a damaged TIFF, or one of other bands than colours and alpha, which inputs=bands reads"
+_TIFF = "a TIFF"
 _RAW = "a raw photo of a camera: convert it to JPEG or TIFF"
 _CANON = b"II*\x00\x10\x00\x00\x00CR"
 _DNG_VERSION = 50706  # a tag of TIFF
@@ -259,8 +273,7 @@ _MAGIC = {
     b"\xff\xd8": "a damaged JPEG",
     b"GIF8": "a damaged GIF",
     b"BM": "a damaged BMP",
-    b"II*\x00": _OTHER_TIFF,
-    b"MM\x00*": _OTHER_TIFF,
+    **dict.fromkeys(TIFF, _TIFF),
     b"RIFF": "a damaged WebP, or RIFF audio or video",
     b"FUJIFILMCCD-RAW": _RAW,
     b"IIRO": _RAW,

@@ -15,11 +15,10 @@ from pixelwise.core.files import open_file
 from pixelwise.core.pictures.memory_budget import PICTURES
 from pixelwise.core.pictures.opening import MAX_SIDE
 from pixelwise.core.pictures.pillow_limits import MAX_PIXELS
+from pixelwise.core.pictures.tiff_directories import ORIENTATION, SAMPLES
 from pixelwise.core.terminal import reason_of
 
-TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-"""The first bytes of a file."""
-_BITS, _WHITE_IS_ZERO, _ORIENTATION, _SAMPLES, _EXTRA = 258, 262, 274, 277, 338  # tags
+_BITS, _WHITE_IS_ZERO, _EXTRA = 258, 262, 338  # tags
 _DEFLATE = (8, 32946)
 _OFTEN = {5: "LZW", 32773: "PackBits", 7: "JPEG", 50000: "ZSTD", 34925: "LZMA", 34887: "LERC"}
 _MOST_DEFLATE = 1032  # no byte of deflate becomes more
@@ -30,7 +29,7 @@ def is_exact(image: Image.Image) -> bool:
     if getattr(image, "is_animated", False):
         return False
     tags = getattr(image, "tag_v2", {})
-    bits, samples = tags.get(_BITS, (1,)), tags.get(_SAMPLES, 1)
+    bits, samples = tags.get(_BITS, (1,)), tags.get(SAMPLES, 1)
     deep = image.mode in ("I", "F") or image.mode.startswith("I;16")
     whole = samples == len(image.getbands()) and (deep or set(bits) == {8}) and len(bits) in (1, samples)
     premultiplied = tuple(tags.get(_EXTRA, ())) == (1,)
@@ -64,7 +63,7 @@ def read_tiff(path: Path, shown: str) -> tuple[npt.NDArray[Any], int]:
             with PICTURES.reserve(need):
                 _expect_whole(page, file, shown)
                 values: npt.NDArray[Any] = page.asarray(maxworkers=1)
-            turn = page.tags.valueof(_ORIENTATION, 1)
+            turn = page.tags.valueof(ORIENTATION, 1)
             return (np.moveaxis(values, 0, 2) if page.axes == "SYX" else values), turn
     except (ImageError, MemoryError):
         raise

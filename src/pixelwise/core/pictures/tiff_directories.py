@@ -5,9 +5,11 @@ Source: Adobe's TIFF 6.0, sections 2 and 8; BigTIFF has wider numbers.
 
 import struct
 from collections.abc import Iterator
-from typing import BinaryIO, NamedTuple
+from typing import IO, NamedTuple
 
-ORIENTATION = 274
+TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+"""The first bytes of a file."""
+WIDTH, HEIGHT, ORIENTATION, SAMPLES = 256, 257, 274, 277  # tags
 _SUBFILE, _SMALLER, _MASK = 254, 1, 4
 _FORMATS = {1: "B", 3: "H", 4: "I", 16: "Q"}  # of TIFF's types of whole numbers
 _MOST_TAGS = 65_535  # a classic file has no more
@@ -30,7 +32,7 @@ class Directory(NamedTuple):
         return bool(self.tags.get(_SUBFILE, 0) & (_SMALLER | _MASK))
 
 
-def directories(file: BinaryIO) -> Iterator[Directory]:
+def directories(file: IO[bytes]) -> Iterator[Directory]:
     """The directories in order. A damaged one has no tags and the place 0, and is the last."""
     file.seek(0)
     head = file.read(16)
