@@ -34,6 +34,27 @@ def test_pictures_may_lie_in_subfolders_of_a_split_but_not_of_another(tmp_path: 
     assert ids(tmp_path, "all") == ["a", "day/a", "train/day/c"]
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        "",
+        "path:\ntrain: images/Train\nvalidation: images/Validation",
+        "Train: images/Train\nValidation: images/Validation\nTest: images/Test",
+        "path: .\nTrain: Train.txt\nValidation: Validation.txt",
+    ],
+    ids=["folders alone", "no path", "folders", "lists"],
+)
+def test_the_subsets_of_cvat_are_splits(tmp_path: Path, names: str) -> None:
+    (tmp_path / "data.yaml").write_text(f"names: [cat]\n{names}\n")
+    for subset, pictures in (("Train", "abc"), ("Validation", "de")):
+        for name in pictures:
+            write_pair(tmp_path, f"{subset}/{name}")
+        paths = [f"images/{subset}/{name}.jpg\n" for name in pictures]
+        (tmp_path / f"{subset}.txt").write_text("".join(paths))
+    found = {split: [id_[-1] for id_ in ids(tmp_path, split)] for split in ("train", "val", "all")}
+    assert found == {"train": list("abc"), "val": list("de"), "all": list("abcde")}
+
+
 def test_text_files_without_a_picture_are_named_with_their_folder(tmp_path: Path) -> None:
     (tmp_path / "data.yaml").write_text("names: [cat]")
     write_pair(tmp_path, "day/a")

@@ -3,7 +3,8 @@
 As Ultralytics reads it: `train`, `val` and `test` name a folder, a .txt file with the path of a picture on
 each line, or a list of these. A line that starts with "./" is relative to its .txt file, all else to `path`.
 The outlines of images/NAME.jpg are in labels/NAME.txt: the last "images" of the path becomes "labels".
-Without `val` the pictures of `train` are split as in folder.py. Source: docs.ultralytics.com/datasets.
+Without `val` the pictures of `train` are split as in folder.py. Splits may have the names that CVAT gives them,
+such as Validation. Source: docs.ultralytics.com/datasets.
 """
 
 import os
@@ -19,8 +20,9 @@ from pixelwise.core.pictures.endings import IMAGE_SUFFIXES
 from pixelwise.core.terminal import counted, reason_of
 from pixelwise.data.formats.records import ClassName, record
 from pixelwise.data.sample_files import portable, read_text
-from pixelwise.data.sources.folder import below, held_out
+from pixelwise.data.sources.folder import below, held_out, is_split, split_folder
 
+_SPLITS = ("train", "val", "test")
 _LISTS = ("data.yaml", "data.yml", "dataset.yaml")
 _CLASS_LISTS = {"classes", "labels"}  # of other tools, which keep them beside the outlines
 _MOST_BYTES = 2_000_000  # of a list of at most 255 names
@@ -35,7 +37,7 @@ class Lists:
     names: Annotated[
         list[ClassName], BeforeValidator(lambda names: _in_order(names) if isinstance(names, dict) else names)
     ]
-    path: str = ""
+    path: Annotated[str, BeforeValidator(lambda path: path or "")] = ""
     train: str | list[str] | None = None
     val: str | list[str] | None = None
     test: str | list[str] | None = None
@@ -80,7 +82,16 @@ def read_lists(file: Path) -> Lists:
         content = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise DataError(f"{file} is not YAML: {reason_of(error)}", "correct the file") from None
+    if isinstance(content, dict):
+        content = {_split_of(name): value for name, value in content.items()} | {
+            name: content[name] for name in _SPLITS if name in content
+        }
     return record(content, f"the list of classes {file}", Lists)
+
+
+def _split_of(name: object) -> object:
+    """The split that a name means, or else the name itself."""
+    return next((split for split in _SPLITS if is_split(str(name), split)), name)
 
 
 def listed(folder: Path, lists: Lists, split: str) -> Sequence[Listed]:
@@ -97,7 +108,7 @@ def listed(folder: Path, lists: Lists, split: str) -> Sequence[Listed]:
     if only_train and split in ("train", "val", "all"):
         return held_out(places.pictures(train), split, 10)
     whole = folder / "images"
-    has_splits = any((whole / name).is_dir() for name in ("train", "val", "valid", "test"))
+    has_splits = any(split_folder(whole, name).is_dir() for name in _SPLITS)
     if not (train or val or has_splits) and whole.is_dir():
         return held_out(places.pictures([whole]), split, 10)
     expected = places.candidates(next(iter(lists.places(split)), f"images/{split}"))[0]
@@ -135,12 +146,8 @@ class _Places:
             if split == "test":
                 raise SplitError(f'no split "{split}": {gone} not found', _PLACES)
             raise DataError(f"the .yaml file names {split} pictures that are missing: {gone}", _PLACES)
-        usual = (split, "valid") if split == "val" else (split,)
-        for name in usual:
-            for place in (self.folder / "images" / name, self.folder / name / "images"):
-                if place.is_dir():
-                    return [place]
-        return []
+        usual = split_folder(self.folder / "images", split), split_folder(self.folder, split) / "images"
+        return [place for place in usual if place.is_dir()][:1]
 
     def there(self, split: str) -> list[Path]:
         """The same, or nothing if a named one is missing."""
