@@ -55,6 +55,20 @@ def test_the_subsets_of_cvat_are_splits(tmp_path: Path, names: str) -> None:
     assert found == {"train": list("abc"), "val": list("de"), "all": list("abcde")}
 
 
+def test_lists_of_cvat_may_name_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "data.yaml").write_text("names: [cat]\ntrain: train.txt\nval: val.txt")
+    for split in ("train", "val"):
+        write_pair(tmp_path, f"{split}/a")
+        (tmp_path / f"{split}.txt").write_text(f"data/images/{split}/a.jpg\n")
+    assert (ids(tmp_path, "train"), ids(tmp_path, "val")) == (["train/a"], ["val/a"])
+
+
+def test_numbers_of_classes_may_be_quoted(tmp_path: Path) -> None:
+    (tmp_path / "data.yaml").write_text('names: {"1": dog, "0": cat}')
+    write_pair(tmp_path, "a")
+    assert open_dataset(f"yolo:{tmp_path}", "all").classes.names == ("background", "cat", "dog")
+
+
 def test_text_files_without_a_picture_are_named_with_their_folder(tmp_path: Path) -> None:
     (tmp_path / "data.yaml").write_text("names: [cat]")
     write_pair(tmp_path, "day/a")

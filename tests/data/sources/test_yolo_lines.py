@@ -35,6 +35,13 @@ def test_points_are_shares_of_the_sides(labels_of: Callable[[str], Labels]) -> N
     assert (labels_of("1 0 0.5 0.5 0.5 0.5 1 0 1") == expected).all()
 
 
+def test_the_class_may_be_written_as_a_whole_float(labels_of: Callable[[str], Labels]) -> None:
+    assert (labels_of("1.0 0 0 1 0 1 1 0 1") == 2).all()
+    for line in ("0.5 0 0 1 0 1 1 0 1", "nan 0 0 1 0 1 1 0 1", "inf 0 0 1 0 1 1 0 1", "cat 0 0 1 0 1 1"):
+        with pytest.raises(DataError, match="line 1: expected numbers"):
+            labels_of(line)
+
+
 def test_a_point_may_lie_beyond_the_edge(labels_of: Callable[[str], Labels]) -> None:
     assert (labels_of("0 -0.02 0 1.03 0 1.000001 1 0 1") == 1).all()
 

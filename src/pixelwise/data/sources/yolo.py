@@ -62,7 +62,9 @@ class YoloShapes:
         self, fields: list[str], where: str, sides: "np.ndarray[tuple[int], np.dtype[np.int64]]"
     ) -> Object:
         try:
-            label, numbers = int(fields[0]), np.array(fields[1:], np.float64)
+            label, numbers = int(float(fields[0])), np.array(fields[1:], np.float64)
+            if label != float(fields[0]):
+                raise ValueError
         except (ValueError, OverflowError):
             raise DataError(f"{where}: expected numbers", _LINE) from None
         if not 0 <= label < len(self.names):

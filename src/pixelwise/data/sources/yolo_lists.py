@@ -3,8 +3,9 @@
 As Ultralytics reads it: `train`, `val` and `test` name a folder, a .txt file with the path of a picture on
 each line, or a list of these. A line that starts with "./" is relative to its .txt file, all else to `path`.
 The outlines of images/NAME.jpg are in labels/NAME.txt: the last "images" of the path becomes "labels".
-Without `val` the pictures of `train` are split as in folder.py. Splits may have the names that CVAT gives them,
-such as Validation. Source: docs.ultralytics.com/datasets.
+Without `val` the pictures of `train` are split as in folder.py. As in CVAT's exports, splits may be called
+Train, Validation and Test, and paths in .txt files may begin with a "data/" that is not there. Source:
+docs.ultralytics.com/datasets.
 """
 
 import os
@@ -58,9 +59,10 @@ class Listed:
 
 
 def _in_order(names: "dict[object, object]") -> list[object]:
-    if set(names) != set(range(len(names))):
+    by_text = {str(id_): name for id_, name in names.items()}
+    if by_text.keys() != set(map(str, range(len(names)))):
         raise ValueError("it should name the classes 0, 1, 2, ...")
-    return [names[id_] for id_ in range(len(names))]
+    return [by_text[str(id_)] for id_ in range(len(names))]
 
 
 def lists_file(root: Path) -> Path:
@@ -169,7 +171,8 @@ class _Places:
         for line in map(portable, map(str.strip, read_text(file, "list of pictures").splitlines())):
             if line:
                 own = file.parent / line
-                places = [own] if line.startswith("./") else [*self.candidates(line)[:2], own]
+                bare = self.base / line.removeprefix("data/")
+                places = [own] if line.startswith("./") else [*self.candidates(line)[:2], own, bare]
                 picture = next((path for path in places if path.is_file()), places[0])
                 outlines = _labels_of(picture.parent) / f"{picture.stem}.txt"
                 found.append(Listed(picture.stem, picture, outlines))
