@@ -64,6 +64,14 @@ def test_a_jsonl_list_without_splits_is_split_as_a_folder_is(listed: Path) -> No
     assert [[entry.id for entry in split.entries] for split in splits] == [["no 1"], ["no 2"]]
 
 
+def test_pictures_of_one_name_in_several_folders_have_different_ids(tmp_path: Path) -> None:
+    lines = ["image,label,id", "a/1.jpg,a/1.png,", "b/1.jpg,b/1.png,", "b/2.jpg,b/2.png,", "b/1.jpg,x.png,x"]
+    (tmp_path / "list.csv").write_text("\n".join(lines))
+    (tmp_path / "classes.txt").write_text("cat\ndog\n")
+    entries = open_dataset(f"manifest:{tmp_path / 'list.csv'}", "all").entries
+    assert [entry.id for entry in entries] == ["a/1", "b/1", "2", "x"]
+
+
 def test_paths_with_backslashes_are_understood(listed: Path) -> None:
     (listed / "all.csv").write_text("image,label\nphotos\\1.jpg,masks\\1.png\n")
     data = open_dataset(f"manifest:{listed / 'all.csv'}", "all")

@@ -1,18 +1,20 @@
 """A list of your own files: CSV with a header, or JSON lines, with the columns image and label.
 
-Other columns: id (default: the picture's name), split (default: as in folder.py), label.HEAD for more heads,
-channel.NAME for extra channels. Paths are relative to the list. classes.txt beside it names the
-classes, classes.HEAD.txt those of other heads.
+Other columns: id (default: the picture's name, with its folders if others share it), split (default: as in
+folder.py), label.HEAD for more heads, channel.NAME for extra channels. Paths are relative to the list.
+classes.txt beside it names the classes, classes.HEAD.txt those of other heads.
 """
 
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pixelwise.core.errors import DataError, SplitError
 from pixelwise.core.terminal import counted, printable
+from pixelwise.data.annotations.names import common_folder, picture_name
 from pixelwise.data.kind import Source
 from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
 from pixelwise.data.sample_files import ChannelFile, IdFile, ImageFile, portable, read_text
@@ -30,7 +32,9 @@ def manifest(
     rule = IdRule.of(zero, foreground)
     if not root.is_file():
         raise DataError(f"{root} is a folder, not a list", "name the .csv or .jsonl file")
-    rows = [(_entry(root, row, line), row.get("split")) for line, row in _rows(root)]
+    found = list(_rows(root))
+    ids = _distinct_ids([root.parent / portable(row["image"]) for _, row in found if _is_unnamed(row)])
+    rows = [(_entry(root, row, line, ids), row.get("split")) for line, row in found]
     named = sorted({part for _, part in rows if part})
     if named:
         without = [entry.id for entry, part in rows if not part]
@@ -56,6 +60,22 @@ def manifest(
             )
     heads = {name: rule.classes(own.get(name, root.with_name(classes_file(name)))) for name in names}
     return LabelledImages(f"manifest:{root} {split}", entries, heads)
+
+
+def _is_unnamed(row: Mapping[str, str]) -> bool:
+    return "image" in row and "id" not in row
+
+
+def _distinct_ids(images: Sequence[Path]) -> dict[Path, str]:
+    """The id of each picture: its name, or if several have that name, its path below their common folder."""
+    times = Counter(image.stem for image in set(images))
+    place = common_folder(images)
+    return {
+        image: image.stem
+        if times[image.stem] == 1
+        else Path(picture_name(image, place)).with_suffix("").as_posix()
+        for image in images
+    }
 
 
 def _rows(file: Path) -> Iterator[tuple[int, dict[str, str]]]:
@@ -97,7 +117,8 @@ def _json_rows(file: Path, text: str) -> Iterator[tuple[int, dict[str, str]]]:
         yield number, {name: str(value) for name, value in content.items() if value not in (None, "")}
 
 
-def _entry(file: Path, row: dict[str, str], line: int) -> Entry:
+def _entry(file: Path, row: dict[str, str], line: int, ids: Mapping[Path, str]) -> Entry:
+    """The sample of a row; `ids` are those of pictures without one in the list."""
     missing = [name for name in ("image", "label") if name not in row]
     if missing:
         there = printable(", ".join(row)[:80]) or "empty columns"
@@ -120,7 +141,8 @@ def _entry(file: Path, row: dict[str, str], line: int) -> Entry:
         for name, path in paths.items()
         if name.startswith("channel.")
     }
-    return Entry(row.get("id", paths["image"].stem), ImageFile(paths["image"]), labels, channels)
+    id_ = ids[paths["image"]] if _is_unnamed(row) else row["id"]
+    return Entry(id_, ImageFile(paths["image"]), labels, channels)
 
 
 def _is_path(column: str) -> bool:
