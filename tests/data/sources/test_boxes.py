@@ -140,6 +140,14 @@ def test_the_background_may_be_spelt_as_other_tools_do(tmp_path: Path, first: st
     assert opened(f"voc:{tmp_path}", "all").read(0).labels.tolist() == [[1, 1, 1, 0, 0, 0]] * 4
 
 
+def test_names_of_boxed_pictures_may_have_blanks(tmp_path: Path) -> None:
+    for id_ in ("my photo 1", "b"):
+        write_voc(tmp_path, id_, ("cat", 2, 2, 4, 3))
+    write_list(tmp_path / "ImageSets/Main/val.txt", "my photo 1", "b -1")
+    found = opened(f"voc:{tmp_path}", "val")
+    assert [entry.id for entry in found.entries] == ["my photo 1", "b"]
+
+
 @pytest.mark.parametrize("val", ["val", "valid"])
 def test_splits_may_be_folders(tmp_path: Path, val: str) -> None:
     write_voc(tmp_path / "train", "a", ("cat", 1, 1, 6, 4))

@@ -44,6 +44,14 @@ def test_pictures_of_data_laid_out_like_voc_may_have_other_endings(voc: Path) ->
         open_dataset(f"voc:{voc}", "val").read(1)
 
 
+def test_names_may_have_blanks_and_lists_a_second_column(voc: Path) -> None:
+    for name in ("my photo 1", "my photo 2"):
+        write_photo(voc / f"JPEGImages/{name}.jpg", 1, 3)
+    write_list(voc / "ImageSets/Segmentation/val.txt", "my photo 2", "2007_1  1", "2007_2 -1", "my photo 1")
+    found = [entry.id for entry in open_dataset(f"voc:{voc}", "val").entries]
+    assert found == ["my photo 2", "2007_1", "2007_2", "my photo 1"]
+
+
 def test_a_list_takes_part_of_a_split_in_the_split_s_order(voc: Path, tmp_path: Path) -> None:
     ids = tmp_path / "half.txt"
     ids.write_text("2007_2\n2007_1\n\n2007_2")

@@ -86,7 +86,7 @@ def _ids(root: Path, split: str) -> list[str]:
     places = [root / "ImageSets" / "Segmentation", root / "lists"]
     for place in places:
         if (place / f"{split}.txt").is_file():
-            return read_list(place / f"{split}.txt")
+            return read_list(place / f"{split}.txt", root / "JPEGImages")
     if split in _UNIONS:
         return [id_ for part in _UNIONS[split] for id_ in _ids(root, part)]
     labelled = any((root / name).is_dir() for name in ("SegmentationClass", "SegmentationClassAug"))
@@ -96,9 +96,15 @@ def _ids(root: Path, split: str) -> list[str]:
     raise SplitError(f'no split "{split}": {places[0] / f"{split}.txt"} not found', _hint(root, places))
 
 
-def read_list(file: Path) -> list[str]:
-    """The ids in a text file: the first word of each line. Raises DataError for an invalid file name."""
-    ids = [line.split()[0] for line in read_text(file, "list").split("\n") if line.strip()]
+def read_list(file: Path, samples: Path | None = None) -> list[str]:
+    """The ids in a text file: the whole line if the folder `samples` has a file of that name, else the first
+    word, because VOC's lists of a class have a second one. Raises DataError for an invalid file name.
+    """
+    lines = [line.strip() for line in read_text(file, "list").split("\n") if line.strip()]
+    whole = set[str]()
+    if samples is not None and any(len(line.split()) > 1 for line in lines):
+        whole = {path.stem for path in visible(samples, "*.*")}
+    ids = [line if line in whole else line.split()[0] for line in lines]
     for id_ in ids:
         if "\0" in id_ or len(id_) > _LONGEST_ID:
             raise DataError(

@@ -83,7 +83,7 @@ def _voc_ids(root: Path, place: Path, xml: Path, split: str) -> Sequence[str]:
     lists = [root / name for name in ("ImageSets/Main", "ImageSets/Segmentation", "lists")]
     for folder in lists:
         if (folder / f"{split}.txt").is_file():
-            return read_list(folder / f"{split}.txt")
+            return read_list(folder / f"{split}.txt", xml)
     if place == root and any(folder.is_dir() for folder in lists):
         named = sorted({path.stem for folder in lists for path in visible(folder, "*.txt")})
         raise SplitError(
