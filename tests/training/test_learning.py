@@ -104,7 +104,9 @@ def test_weights_that_are_no_numbers_are_not_written(
     assert not list(tmp_path.glob("*.pt"))
 
 
-def test_a_run_that_gets_no_better_ends_early_and_its_best_net_is_used(squares: Path, tmp_path: Path) -> None:
+def test_a_run_that_gets_no_better_ends_early_and_its_best_net_is_used(
+    squares: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     still = ("learning_rate=0", "head_learning_rate=0", "steps=50", "evaluate_every=2", "patience=2")
     assert run_squares(squares, tmp_path, *PLAIN, *still)
     last, best = (checkpoint.load(tmp_path / name) for name in (checkpoint.LAST, checkpoint.BEST))
@@ -115,10 +117,15 @@ def test_a_run_that_gets_no_better_ends_early_and_its_best_net_is_used(squares: 
     assert load_run(tmp_path)[1].training["val"]["step"] == 2
     first = load(tmp_path).identity
     assert load(tmp_path, precision="bfloat16").identity == f"{first} bfloat16"
+    told = "note: early stopping after step 6 of 50: 2 evaluations without a better mean IoU"
+    assert told in capsys.readouterr().err
     assert run_squares(squares, tmp_path, *PLAIN, *still, resume=True), "there is nothing left to do"
+    assert told in capsys.readouterr().err
     (tmp_path / checkpoint.BEST).unlink()
     assert load_run(tmp_path)[1].training["steps"] == 6
     assert load(tmp_path).identity != first
+    assert run_squares(squares, tmp_path, *PLAIN, *still, "patience=3", resume=True)
+    assert checkpoint.load(tmp_path / checkpoint.LAST).step == 8, "with more patience it goes on"
 
 
 def test_a_folder_that_holds_a_best_net_alone_is_not_trained_into(squares: Path, tmp_path: Path) -> None:

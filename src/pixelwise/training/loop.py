@@ -3,7 +3,7 @@
 import dataclasses
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,9 +81,19 @@ def train(
         expect_same_bands(train_set, val_set, recipe)
         state = begin(recipe, train_set, run, resume)
         if state is not None and is_finished(recipe, state.step, state.history):
+            _tell_early_end(recipe, state.step, state.history)
             return True
         with occupied(run) if fabric.is_global_zero else nullcontext():
-            return Training(fabric, recipe, train_set, val_set, run, state, callbacks or Callbacks()).go_on()
+            training = Training(fabric, recipe, train_set, val_set, run, state, callbacks or Callbacks())
+            if finished := training.go_on():
+                _tell_early_end(recipe, training.done, training.history)
+            return finished
+
+
+def _tell_early_end(recipe: Recipe, done: int, history: Sequence[Mapping[str, Any]]) -> None:
+    remark = stopping.early_end(done, recipe.steps, history, recipe.patience)
+    if remark is not None and is_first():
+        note(f"note: {remark}")
 
 
 class Training:

@@ -43,6 +43,16 @@ def is_best(history: Sequence[Mapping[str, Any]]) -> bool:
     return last == last and all(not last <= other for other in earlier)
 
 
+def early_end(done: int, steps: int, history: Sequence[Mapping[str, Any]], patience: int) -> str | None:
+    """A note on a run that early stopping has ended before its last step."""
+    if done == steps or not learns_no_more(history, patience):
+        return None
+    return (
+        f"early stopping after step {done} of {steps}: {patience} evaluations without a better mean IoU; "
+        "to go on, use --resume with --set patience=0 or a higher number"
+    )
+
+
 def learns_no_more(history: Sequence[Mapping[str, Any]], patience: int) -> bool:
     """Whether none of the last `patience` evaluations was the best so far; never, if `patience` is 0."""
     if patience == 0 or len(history) <= patience:

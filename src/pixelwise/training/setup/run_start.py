@@ -35,6 +35,7 @@ _FREE = {"workers", "checkpoint_minutes", "data", "val_data", "also", "backbone_
     "batch_size",
     "accumulate",
     "steps",
+    "patience",
 }
 """Fields that may change on the way. Of batch_size and accumulate the product, with the number of processes,
 counts; steps may grow.
