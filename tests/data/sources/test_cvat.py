@@ -120,6 +120,17 @@ def test_faults_of_cvats_xml_are_told(cvat: Path, before: str, after: str, compl
     assert str(cvat / "annotations.xml") in caught.value.message
 
 
+def test_the_points_of_skeletons_are_no_classes(cvat: Path) -> None:
+    file = cvat / "annotations.xml"
+    points = "".join(
+        f"<label><name>{skeleton}</name><type>skeleton</type></label>"
+        f"<label><name>1</name><type>points</type><parent>{skeleton}</parent></label>"
+        for skeleton in ("body", "face")
+    )
+    file.write_text(file.read_text().replace("</labels>", f"{points}</labels>"))
+    assert open_dataset(f"cvat:{cvat}", "all").classes.names[-2:] == ("body", "face")
+
+
 def test_files_made_by_hand_may_lack_the_list_of_labels(cvat: Path) -> None:
     text = CVAT_XML.replace(CVAT_XML[CVAT_XML.index("<meta>") : CVAT_XML.index("<image id")], "", 1)
     assert "<meta>" not in text

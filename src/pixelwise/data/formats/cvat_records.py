@@ -164,8 +164,11 @@ def cvat_picture(image: ElementTree.Element, file: Path) -> CvatPicture:
 
 
 def cvat_labels(tree: ElementTree.Element, file: Path) -> list[str]:
-    """The list of labels, which files made by hand may lack."""
-    names = [name.text or "" for name in tree.findall("meta/*/labels/label/name")]
+    """The list of labels, which files made by hand may lack, without the points of skeletons: these have a
+    parent, and may share a name.
+    """
+    labels = [label for label in tree.findall("meta/*/labels/label") if label.find("parent") is None]
+    names = [label.findtext("name") or "" for label in labels]
     return [record({"name": name}, f"{file}: a <label>", _Label).name for name in names]
 
 
