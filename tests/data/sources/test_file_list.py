@@ -41,6 +41,17 @@ def test_a_split_of_the_very_name_comes_before_others_that_mean_it(listed: Path)
         assert [entry.id for entry in open_dataset(f"manifest:{listed / 'all.csv'}", split).entries] == [id_]
 
 
+def test_all_is_train_and_val_and_what_has_other_names_is_left_out(listed: Path) -> None:
+    def ids(*splits: str) -> list[str]:
+        rows = [f"a/{split}.jpg,a/{split}.png,{split}\n" for split in splits]
+        (listed / "all.csv").write_text("image,label,split\n" + "".join(rows))
+        return [entry.id for entry in open_dataset(f"manifest:{listed / 'all.csv'}", "all").entries]
+
+    assert ids("train", "Validation", "test", "unused") == ["train", "Validation"]
+    assert ids("fold1", "fold2") == ["fold1", "fold2"], "without train and val it is everything"
+    assert ids("train", "all") == ["all"]
+
+
 def test_a_csv_list_has_splits_heads_and_channels(listed: Path) -> None:
     (listed / "all.csv").write_text("\ufeff" + CSV)
     data = open_dataset(f"manifest:{listed / 'all.csv'}", "val").with_channels("depth")

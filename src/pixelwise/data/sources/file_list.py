@@ -44,7 +44,7 @@ def manifest(
                 f"such as {printable(without[0][:80])}",
                 "give every line a split; one that you do not name, such as unused, is left out",
             )
-        wanted = [split] if split in named else [p for p in named if split == "all" or is_split(p, split)]
+        wanted = [split] if split in named else _meant(named, split)
         if not wanted:
             raise SplitError(f'no split "{split}" in {root}', f"there are {', '.join(named)}, all")
         entries = tuple(entry for entry, part in rows if part in wanted)
@@ -60,6 +60,13 @@ def manifest(
             )
     heads = {name: rule.classes(own.get(name, root.with_name(classes_file(name)))) for name in names}
     return LabelledImages(f"manifest:{root} {split}", entries, heads)
+
+
+def _meant(named: list[str], split: str) -> list[str]:
+    """The names that mean a split. "all" is train and val, or everything if there are neither."""
+    parts = ("train", "val") if split == "all" else (split,)
+    found = [name for name in named if any(is_split(name, part) for part in parts)]
+    return named if split == "all" and not found else found
 
 
 def _is_unnamed(row: Mapping[str, str]) -> bool:
