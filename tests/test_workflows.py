@@ -355,6 +355,14 @@ def test_arrays_are_checked() -> None:
         labelled_arrays([(image, labels), (image, labels[1:])], NAMES)
     with pytest.raises(ValueError, match="arrays need class_names"):
         pixelwise.evaluate("default", [(image, labels)])
+    for act in (
+        lambda: pixelwise.evaluate("default", "folder:x", class_names=NAMES),
+        lambda: pixelwise.train("finetune", "folder:x", class_names=NAMES),
+    ):
+        with pytest.raises(ValueError, match="class_names belong to arrays"):
+            act()
+    with pytest.raises(DataError, match='has no head "surface"'):
+        pixelwise.evaluate("default", [(image, labels)], class_names=NAMES, head="surface")
     with pytest.raises(ValueError, match="val_data must say what to judge by"):
         pixelwise.train("finetune", [(image, labels)], class_names=NAMES)
     with pytest.raises(DataError, match="holds the ids 7, but only ids 0 to 1, 255 are known"):

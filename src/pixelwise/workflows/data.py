@@ -18,8 +18,10 @@ def labelled_images(
 ) -> LabelledImages:
     """The data set that `data` stands for; `class_names` belong to arrays, `split` to KIND:PATH.
 
-    Raises ValueError for arrays without class names, DataError if there is no such data set or split.
+    Raises ValueError for arrays without class names and for class names without arrays, DataError if there is
+    no such data set, split or head.
     """
+    expect_arrays(class_names, data)
     if isinstance(data, str):
         return open_dataset(data, split, None, None, head)
     if isinstance(data, LabelledImages):
@@ -28,7 +30,17 @@ def labelled_images(
         raise ValueError(f'expected data as KIND:PATH, such as "folder:{data}", got a path alone')
     if class_names is None:
         raise ValueError("arrays need class_names: the names of the classes in the order of their ids")
-    return labelled_arrays(data, class_names)
+    images = labelled_arrays(data, class_names)
+    return images if head is None else images.with_head(head)
+
+
+def expect_arrays(class_names: Sequence[str] | None, *parts: Data) -> None:
+    """Raise ValueError if there are class names, but no part of the data is arrays, to which they belong."""
+    if class_names is not None and all(isinstance(data, str | LabelledImages) for data in parts):
+        raise ValueError(
+            "class_names belong to arrays; this data has names of its own, of which `classes` selects some, "
+            'such as classes="background,cat"'
+        )
 
 
 def counter(on_image: OnImage | None, name: str, total: int) -> Callable[[int], None]:

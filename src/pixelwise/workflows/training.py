@@ -10,7 +10,7 @@ from pixelwise.core.errors import DataError, TrainingError, extras_named
 from pixelwise.core.terminal import counted, note
 from pixelwise.core.threads import spin_briefly
 from pixelwise.data.spec import parse_spec
-from pixelwise.workflows.data import Data, OnImage, counter, labelled_images
+from pixelwise.workflows.data import Data, OnImage, counter, expect_arrays, labelled_images
 
 if TYPE_CHECKING:
     from pixelwise.data.sample import LabelledImages
@@ -145,6 +145,7 @@ def prepare(
     chosen = chosen.override(settings)
     first = first_stage(chosen)
     source, judged = data or first.data, val_data or first.val_data or first.data
+    expect_arrays(class_names, source, judged)
     own = _opened(first, source, first.train_split, class_names)
     train_set = with_also(first, own)
     val_set = _opened(first, judged, first.val_split, class_names)
@@ -232,9 +233,11 @@ def _of_epochs(recipe: "Recipe | Chain", epochs: float, images: int) -> "Recipe 
 
 
 def _opened(recipe: "Recipe", data: Data, split: str, class_names: Sequence[str] | None) -> "LabelledImages":
+    from pixelwise.data.sample import LabelledImages
     from pixelwise.training.setup.run_start import seen
 
-    images = seen(labelled_images(data, split, class_names), recipe)
+    names = None if isinstance(data, str | LabelledImages) else class_names
+    images = seen(labelled_images(data, split, names), recipe)
     return images if recipe.classes is None else images.select(recipe.classes)
 
 
