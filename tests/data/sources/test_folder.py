@@ -221,6 +221,16 @@ def test_pictures_in_subfolders_are_samples_too(folder: Path) -> None:
     assert data.read(len(data) - 1).labels.tolist() == [[1, 0]]
 
 
+def test_folders_below_a_link_are_read_and_a_circle_of_links_ends(folder: Path, tmp_path: Path) -> None:
+    for kind, write in (("images", write_photo), ("labels", lambda path, *_: write_label(path, [[1, 0]]))):
+        place = tmp_path / f"disk/{kind}/day"
+        write(place / "camera/1.png", 1, 2)
+        (place / "circle").symlink_to(place)
+        (folder / kind / "day").symlink_to(place)
+    ids = [entry.id for entry in open_dataset(f"folder:{folder}", "all").entries]
+    assert [id_ for id_ in ids if "/" in id_] == ["day/camera/1"]
+
+
 def test_splits_may_be_folders_in_images_and_labels(tmp_path: Path) -> None:
     """As for YOLO. Without them, val would be a tenth of all, and pictures of val would be learnt from."""
     (tmp_path / "classes.txt").write_text("table\ncup\n")

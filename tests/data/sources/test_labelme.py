@@ -323,6 +323,15 @@ def test_a_size_turned_is_the_pictures_if_it_has_to_be_turned_upright(tmp_path: 
         data.read(0)
 
 
+def test_files_below_a_link_are_read(tmp_path: Path) -> None:
+    (tmp_path / "disk/a").mkdir(parents=True)
+    (tmp_path / "disk/a/1.json").write_text('{"shapes": [], "imagePath": "1.jpg"}')
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work/day").symlink_to(tmp_path / "disk")
+    entries = open_dataset(f"labelme:{tmp_path / 'work'}", "all").entries
+    assert [entry.id for entry in entries] == ["day/a/1"]
+
+
 def test_pipes_among_the_json_files_are_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "1.json")
     with pytest.raises(DataError, match=r"1.json cannot be read: .*pipe"):

@@ -18,7 +18,7 @@ from pixelwise.core.errors import DataError, SplitError
 from pixelwise.core.pictures.endings import IMAGE_SUFFIXES
 from pixelwise.core.terminal import counted, printable
 from pixelwise.core.types import VOID
-from pixelwise.core.visible_files import visible
+from pixelwise.core.visible_files import folders_below, visible
 from pixelwise.data.class_map import ClassMap
 from pixelwise.data.kind import Source, one_of
 from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
@@ -202,14 +202,10 @@ def below(place: Path, suffixes: Collection[str]) -> dict[str, Path]:
     """
     if not place.is_dir():
         return {}
-    folders = [Path()]
-    for top, names, _ in os.walk(place):  # asks no file what it is
-        names[:] = sorted(name for name in names if not name.startswith("."))
-        folders += [Path(top, name).relative_to(place) for name in names]
     return {
-        (folder / stem).as_posix(): path
-        for folder in folders
-        for stem, path in by_stem(place / folder, suffixes).items()
+        (folder.relative_to(place) / stem).as_posix(): path
+        for folder in folders_below(place)
+        for stem, path in by_stem(folder, suffixes).items()
     }
 
 

@@ -26,7 +26,7 @@ from pixelwise.core.classes import Classes
 from pixelwise.core.errors import DataError, SplitError
 from pixelwise.core.pictures.reading import read_embedded, size_of_embedded
 from pixelwise.core.types import VOID, Labels, RGBImage
-from pixelwise.core.visible_files import visible
+from pixelwise.core.visible_files import folders_below, visible
 from pixelwise.data.class_map import ClassMap
 from pixelwise.data.formats.outlines import Mask, Outline, Shape, box, ellipse, runs_of, stroke
 from pixelwise.data.formats.records import ClassName, Coordinate, FileName, Side, read_json
@@ -204,7 +204,7 @@ def labelme(root: Path, split: str) -> LabelledImages:
     """The split of the folder `root`."""
     own = split_folder(root, split)
     place = own if own.is_dir() else root
-    heads = _heads(visible(root, "**/*.json"))
+    heads = _heads(file for folder in folders_below(root) for file in visible(folder, "*.json"))
     tops = {file: file.relative_to(root).parts[0] for file in heads}
     others = ("test",) if split == "all" else ("train", "val", "test")
     if own.is_dir():
