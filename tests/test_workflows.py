@@ -90,6 +90,12 @@ def train_squares(run: Path, **settings: Any) -> TrainedRun:
     return pixelwise.train("finetune", pairs(4), pairs(2, 1), run, class_names=NAMES, **{**SMALL, **settings})
 
 
+def test_a_single_class_is_refused_before_it_is_trained(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="arrays has one class, square, which every pixel would get"):
+        train_squares(tmp_path / "run", classes="square")
+    assert not (tmp_path / "run").exists()
+
+
 def test_random_numbers_and_threads_of_the_caller_stay(tmp_path: Path) -> None:
     def state() -> tuple[Any, ...]:
         of_numpy = str(np.random.get_state(legacy=False))

@@ -134,7 +134,7 @@ def prepare(
     from pixelwise.data.checks.shared_pictures import expect_no_shared_picture
     from pixelwise.recipes import get_recipe
     from pixelwise.training.distributed.launcher import is_first_here
-    from pixelwise.training.setup.run_start import with_also
+    from pixelwise.training.setup.run_start import expect_several_classes, with_also
     from pixelwise.training.stages import first_stage
 
     chosen = get_recipe(recipe) if isinstance(recipe, str) else recipe
@@ -147,6 +147,7 @@ def prepare(
     source, judged = data or first.data, val_data or first.val_data or first.data
     expect_arrays(class_names, source, judged)
     own = _opened(first, source, first.train_split, class_names)
+    expect_several_classes(own)
     train_set = with_also(first, own)
     val_set = _opened(first, judged, first.val_split, class_names)
     if epochs is not None:

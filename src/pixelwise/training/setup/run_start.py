@@ -223,6 +223,16 @@ def with_also(recipe: Recipe, images: LabelledImages) -> LabelledImages:
     return mixed(images, open_dataset(recipe.also, recipe.train_split), recipe.also_classes)
 
 
+def expect_several_classes(images: LabelledImages) -> None:
+    """Raise TrainingError if a head has a single class, which every pixel would get."""
+    for class_map in images.heads.values():
+        if len(class_map.classes) < 2:
+            raise TrainingError(
+                f"{images.name} has one class, {class_map.classes.names[0]}, which every pixel would get",
+                "name what else there is too, as in --set classes=background,cat",
+            )
+
+
 def expect_same_classes(train_set: LabelledImages, val_set: LabelledImages) -> None:
     """Raise TrainingError unless training and validation data have the same classes in the same order."""
     learnt, judged = (
