@@ -116,6 +116,19 @@ def test_voc_without_the_split_names_those_there_are(voc: Path) -> None:
         open_dataset(f"voc:{voc}", "train")
 
 
+def test_pictures_of_ones_own_without_lists_are_split_as_a_folder_is(tmp_path: Path) -> None:
+    for name in "abc":
+        write_photo(tmp_path / f"JPEGImages/{name}.jpg", 1, 2)
+        write_label(tmp_path / f"SegmentationClass/{name}.png", [[0, 1]])
+    found = {
+        split: [entry.id for entry in open_dataset(f"voc:{tmp_path}", split).entries]
+        for split in ("train", "val", "trainval", "all")
+    }
+    assert found == {"train": ["a", "b"], "val": ["c"], "trainval": ["a", "b", "c"], "all": ["a", "b", "c"]}
+    write_label(tmp_path / "SegmentationClass/2007_000032.png", [[0, 1]])
+    assert len(open_dataset(f"voc:{tmp_path}", "train")) == 1464, "VOC's own"
+
+
 @pytest.mark.slow
 def test_voc_takes_the_lists_the_kit_lacks_from_the_package(voc: Path) -> None:
     assert len(open_dataset(f"voc:{voc}", "train_aug")) == 10_582

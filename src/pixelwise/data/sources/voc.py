@@ -4,9 +4,11 @@ Source: the VOC 2011 and 2012 development kits. Ids 0 to 20, 255 is void; with c
 folders, the classes are the lines of that file. Labels of SegmentationClassAug (VOC
 and SBD merged, no void border), and then those of SBD itself, are taken where SegmentationClass has no file.
 Lists: ImageSets/Segmentation/SPLIT.txt or lists/SPLIT.txt; train_aug and seg11valid, which the kit lacks,
-ship with this package. trainval and trainval_aug are train or train_aug and val.
+ship with this package. trainval and trainval_aug are train or train_aug and val. Pictures of your own without
+lists are split as in folder.py.
 """
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -21,7 +23,7 @@ from pixelwise.data.formats.matlab import MatFile
 from pixelwise.data.kind import Source
 from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
 from pixelwise.data.sample_files import IdFile, ImageFile, Part, read_text
-from pixelwise.data.sources.folder import below, own_classes
+from pixelwise.data.sources.folder import below, held_out, own_classes
 from pixelwise.data.splits import shipped
 
 VOC_CLASSES = [
@@ -49,6 +51,10 @@ VOC_CLASSES = [
 ]
 OWN_CLASSES = "classes.txt"
 """The file with the names of the classes, if they are not VOC's."""
+
+_LABELS = ("SegmentationClass", "SegmentationClassAug")
+_VOCS = re.compile(r"20\d\d_\d{6}")
+"""The ids of VOC's pictures."""
 
 _LONGEST_ID = 1000
 _KIT = {"train": "voc2012_train", "val": "voc2012_val"}
@@ -89,11 +95,19 @@ def _ids(root: Path, split: str) -> list[str]:
             return read_list(place / f"{split}.txt", root / "JPEGImages")
     if split in _UNIONS:
         return [id_ for part in _UNIONS[split] for id_ in _ids(root, part)]
-    labelled = any((root / name).is_dir() for name in ("SegmentationClass", "SegmentationClassAug"))
-    known = _OTHERS if any(place.is_dir() for place in places) else _KIT | _OTHERS
-    if labelled and split in known:
+    has_lists = any(place.is_dir() for place in places)
+    if not has_lists and (own := _of_ones_own(root)):
+        return list(held_out(own, split, 10))
+    known = _OTHERS if has_lists else _KIT | _OTHERS
+    if split in known and any((root / name).is_dir() for name in _LABELS):
         return shipped(known[split])
     raise SplitError(f'no split "{split}": {places[0] / f"{split}.txt"} not found', _hint(root, places))
+
+
+def _of_ones_own(root: Path) -> list[str]:
+    """The labelled pictures in name order, if none of them is VOC's."""
+    labelled = {path.stem for name in _LABELS for path in visible(root / name, "*.png")}
+    return [] if any(map(_VOCS.fullmatch, labelled)) else sorted(labelled)
 
 
 def read_list(file: Path, samples: Path | None = None) -> list[str]:
