@@ -129,6 +129,13 @@ def test_pictures_of_ones_own_without_lists_are_split_as_a_folder_is(tmp_path: P
     assert len(open_dataset(f"voc:{tmp_path}", "train")) == 1464, "VOC's own"
 
 
+def test_the_list_of_classes_may_be_called_as_labelme2voc_does(voc: Path) -> None:
+    (voc / "class_names.txt").write_text("_background_\ncup\n")
+    assert open_dataset(f"voc:{voc}", "val").classes.names == ("_background_", "cup")
+    (voc / "classes.txt").write_text("background\nball\n")
+    assert open_dataset(f"voc:{voc}", "val").classes.names == ("background", "ball")
+
+
 @pytest.mark.slow
 def test_voc_takes_the_lists_the_kit_lacks_from_the_package(voc: Path) -> None:
     assert len(open_dataset(f"voc:{voc}", "train_aug")) == 10_582

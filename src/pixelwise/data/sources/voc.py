@@ -1,11 +1,11 @@
 """PASCAL VOC: JPEGImages/ID.jpg, SegmentationClass/ID.png and lists of ids.
 
-Source: the VOC 2011 and 2012 development kits. Ids 0 to 20, 255 is void; with classes.txt beside these
-folders, the classes are the lines of that file. Labels of SegmentationClassAug (VOC
-and SBD merged, no void border), and then those of SBD itself, are taken where SegmentationClass has no file.
-Lists: ImageSets/Segmentation/SPLIT.txt or lists/SPLIT.txt; train_aug and seg11valid, which the kit lacks,
-ship with this package. trainval and trainval_aug are train or train_aug and val. Pictures of your own without
-lists are split as in folder.py.
+Source: the VOC 2011 and 2012 development kits. Ids 0 to 20, 255 is void; with classes.txt (or labelme2voc's
+class_names.txt) beside these folders, the classes are the lines of that file. Labels of SegmentationClassAug
+(VOC and SBD merged, no void border), and then those of SBD itself, are taken where SegmentationClass has no
+file. Lists: ImageSets/Segmentation/SPLIT.txt or lists/SPLIT.txt; train_aug and seg11valid, which the kit
+lacks, ship with this package. trainval and trainval_aug are train or train_aug and val. Pictures of your own
+without lists are split as in folder.py.
 """
 
 import re
@@ -49,8 +49,8 @@ VOC_CLASSES = [
     "train",
     "tvmonitor",
 ]
-OWN_CLASSES = "classes.txt"
-"""The file with the names of the classes, if they are not VOC's."""
+_OWN_CLASSES = ("classes.txt", "class_names.txt")
+"""The file with the names of the classes, if they are not VOC's; labelme2voc calls it by the second name."""
 
 _LABELS = ("SegmentationClass", "SegmentationClassAug")
 _VOCS = re.compile(r"20\d\d_\d{6}")
@@ -70,17 +70,21 @@ def voc(root: Path, split: str, sbd: str = "") -> LabelledImages:
     ids = _ids(root, split)
     photos = _photos(root / "JPEGImages", ids)
     entries = tuple(Entry(id_, ImageFile(photos[id_]), {SEMANTIC: _label(root, masks, id_)}) for id_ in ids)
-    if masks is not None and (root / OWN_CLASSES).is_file():
-        raise DataError(
-            f"sbd={sbd} has VOC's classes, but {root / OWN_CLASSES} names others", "leave sbd= out"
-        )
+    if masks is not None and (own := own_list(root)).is_file():
+        raise DataError(f"sbd={sbd} has VOC's classes, but {own} names others", "leave sbd= out")
     return LabelledImages(f"voc:{root} {split}", entries, {SEMANTIC: classes_of(root)})
 
 
 def classes_of(root: Path) -> ClassMap:
-    """The classes of a folder in VOC's layout: those of its classes.txt, or VOC's if there is none."""
-    own = root / OWN_CLASSES
+    """The classes of a folder in VOC's layout: those of its own list, or VOC's if there is none."""
+    own = own_list(root)
     return own_classes(own) if own.is_file() else voc_classes()
+
+
+def own_list(root: Path) -> Path:
+    """The file that names the classes of a folder in VOC's layout, which may be missing."""
+    places = [root / name for name in _OWN_CLASSES]
+    return next((place for place in places if place.is_file()), places[0])
 
 
 def voc_classes() -> ClassMap:

@@ -27,7 +27,7 @@ from pixelwise.data.formats.records import (
 )
 from pixelwise.data.sources.boxed_pictures import BACKGROUND, BoxedPicture, trimmed
 from pixelwise.data.sources.folder import held_out, split_folder
-from pixelwise.data.sources.voc import OWN_CLASSES, classes_of, read_list
+from pixelwise.data.sources.voc import classes_of, own_list, read_list
 
 
 def voc_boxes(root: Path, split: str) -> tuple[Sequence[tuple[str, BoxedPicture]], ClassMap]:
@@ -35,7 +35,7 @@ def voc_boxes(root: Path, split: str) -> tuple[Sequence[tuple[str, BoxedPicture]
     are not boxes.
     """
     place = next((place for place in (split_folder(root, split), root) if _xml_folder(place).is_dir()), root)
-    own, class_map = root / OWN_CLASSES, classes_of(root)
+    own, class_map = own_list(root), classes_of(root)
     _expect_background(own, class_map.classes.names[BACKGROUND])
     names = {name: id_ for id_, name in enumerate(class_map.classes.names)}
     folder = _xml_folder(place)
