@@ -156,6 +156,15 @@ def test_dropped_ids_are_no_fault(folder: Path) -> None:
     assert report.pixels == [8]
 
 
+def test_two_pictures_of_one_id_are_named(tmp_path: Path) -> None:
+    lines = ["image,label,id", "a/1.jpg,a/1.png,x", "b/2.jpg,b/2.png,x"]
+    (tmp_path / "list.csv").write_text("\n".join(lines))
+    (tmp_path / "classes.txt").write_text("cat\ndog\n")
+    (first, *_) = audit(open_dataset(f"manifest:{tmp_path / 'list.csv'}", "all")).errors
+    assert first.message == f"x is the id of {tmp_path / 'a/1.jpg'}, {tmp_path / 'b/2.jpg'}"
+    assert first.hint == "give each picture its own name"
+
+
 def test_an_id_listed_twice_is_found(tmp_path: Path) -> None:
     (tmp_path / "lists").mkdir()
     (tmp_path / "lists/train.txt").write_text("a\na\n")

@@ -8,6 +8,7 @@ from typing import Any
 
 from pixelwise.core.errors import DataError
 from pixelwise.core.pictures.reading import DIM
+from pixelwise.core.terminal import few
 from pixelwise.core.threads import in_order, thread_count
 from pixelwise.core.types import VOID
 from pixelwise.data.checks.alike_classes import alike_names
@@ -157,10 +158,15 @@ def _repeated(dataset: LabelledImages) -> list[Finding]:
     these are of other classes (`Entry.labelled`).
     """
     repeated = Counter(entry.id for entry in dataset.entries)
+    pictures: dict[str, dict[str, None]] = {}
+    for entry in dataset.entries:
+        if repeated[entry.id] > 1:
+            pictures.setdefault(entry.id, {})[str(entry.image.path)] = None
     found = [
         Finding("repeated", f"{id_} is in the list more than once")
-        for id_, times in repeated.items()
-        if times > 1
+        if len(paths) == 1
+        else Finding("repeated", f"{id_} is the id of {few([*paths])}", hint="give each picture its own name")
+        for id_, paths in pictures.items()
     ]
     owners: dict[tuple[str, frozenset[int] | None], list[int]] = {}
     for index, entry in enumerate(dataset.entries):
