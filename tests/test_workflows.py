@@ -375,6 +375,13 @@ def test_arrays_are_checked() -> None:
         labelled_arrays([(image, np.full_like(labels, 7))], NAMES).read(0)
 
 
+def test_a_mask_of_truth_values_has_the_ids_0_and_1() -> None:
+    image, labels = pairs(1)[0]
+    read = labelled_arrays([(image, labels == 1), (image, (labels == 1)[:, ::-1])], NAMES).read
+    assert (read(0).labels == labels).all()
+    assert (read(1).labels == labels[:, ::-1]).all()
+
+
 def test_check_counts_faults_of_all_splits(tmp_path: Path) -> None:
     for split, count in (("train", 2), ("val", 1)):
         for kind in ("images", "labels"):

@@ -17,9 +17,10 @@ from pixelwise.data.sample import SEMANTIC, Entry, LabelledImages
 
 Content = TypeVar("Content")
 _RGB = BandForm(3, "uint8")
-Pair = tuple[npt.NDArray[Any], npt.NDArray[np.integer]]
-"""An image (H, W, 3) uint8, RGB, and its labels (H, W): class ids, 255 where there is no label. For a net
-with inputs=bands, images are (H, W, K) of uint8, uint16 or float32, all with the same K and type.
+Pair = tuple[npt.NDArray[Any], npt.NDArray[np.integer | np.bool_]]
+"""An image (H, W, 3) uint8, RGB, and its labels (H, W): class ids, 255 where there is no label; truth values
+are the ids 0 and 1. For a net with inputs=bands, images are (H, W, K) of uint8, uint16 or float32, all with
+the same K and type.
 """
 
 
@@ -49,11 +50,12 @@ def labelled_arrays(pairs: Sequence[Pair], classes: Sequence[str], name: str = "
         first = first or form
         if form != first:
             raise ValueError(f"image {index} has {form}, but image 0 has {first}; all need the same")
-        if labels.dtype.kind not in "ui" or labels.shape != image.shape[:2]:
+        if labels.dtype.kind not in "uib" or labels.shape != image.shape[:2]:
             raise ValueError(
                 f"labels {index} must be whole numbers of shape {image.shape[:2]}, "
                 f"got {labels.shape} {labels.dtype}"
             )
+        labels = labels.view(np.uint8) if labels.dtype == np.bool_ else labels
         place = f"{name}[{index}]"
         bands = Held(Path(f"{place} image"), image)
         picture = bands if form == _RGB else BandsView(bands)
