@@ -6,23 +6,31 @@ from pathlib import Path
 
 
 def folders_below(top: Path) -> Iterator[Path]:
-    """The folder itself and all folders below it, without hidden ones. Links are followed, unless they lead
-    to a folder that they are in. Raises OSError for a folder that cannot be read.
+    """The folder itself and all folders below it, each once, without hidden ones. Links to folders elsewhere
+    are followed, unless these hold `top`. Raises OSError for a folder that cannot be read.
     """
+    home = top.resolve()
+    seen = set[Path]()
     left = [top]  # and not os.walk, which fails for deep trees in Python 3.11
     while left:
         folder = left.pop()
-        if folder != top and folder.is_symlink() and folder.resolve() in _above(folder):
+        real = folder.resolve()
+        is_here = folder != top and folder.is_symlink() and real.is_relative_to(home)
+        if is_here or real in seen or (real != home and home.is_relative_to(real)):
             continue
+        seen.add(real)
         yield folder
         with os.scandir(folder) as entries:
-            names = [entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir()]
+            names = [entry.name for entry in entries if not entry.name.startswith(".") and _is_folder(entry)]
         left += [folder / name for name in sorted(names, reverse=True)]
 
 
-def _above(folder: Path) -> set[Path]:
-    """The folders that hold it, as named and as they really are."""
-    return {above.resolve() for above in Path(os.path.abspath(folder)).parents}  # noqa: PTH100
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    """Whether it is a folder or a link to one; not a link to itself."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def visible(folder: Path, pattern: str = "*") -> list[Path]:

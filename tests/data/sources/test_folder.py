@@ -221,14 +221,18 @@ def test_pictures_in_subfolders_are_samples_too(folder: Path) -> None:
     assert data.read(len(data) - 1).labels.tolist() == [[1, 0]]
 
 
-def test_folders_below_a_link_are_read_and_a_circle_of_links_ends(folder: Path, tmp_path: Path) -> None:
+def test_folders_below_links_are_read_once(folder: Path, tmp_path: Path) -> None:
     for kind, write in (("images", write_photo), ("labels", lambda path, *_: write_label(path, [[1, 0]]))):
         place = tmp_path / f"disk/{kind}/day"
         write(place / "camera/1.png", 1, 2)
         (place / "circle").symlink_to(place)
         (folder / kind / "day").symlink_to(place)
+        (folder / kind / "up").symlink_to(folder)
+        (folder / kind / "self").symlink_to("self")
+        (folder / kind / "latest").symlink_to(folder / kind / "old")
+        write(folder / kind / "old/2.png", 1, 2)
     ids = [entry.id for entry in open_dataset(f"folder:{folder}", "all").entries]
-    assert [id_ for id_ in ids if "/" in id_] == ["day/camera/1"]
+    assert [id_ for id_ in ids if "/" in id_] == ["day/camera/1", "old/2"]
 
 
 def test_splits_may_be_folders_in_images_and_labels(tmp_path: Path) -> None:
