@@ -83,6 +83,18 @@ def test_pictures_of_one_name_in_several_folders_have_different_ids(tmp_path: Pa
     assert [entry.id for entry in entries] == ["a/1", "b/1", "2", "x"]
 
 
+def test_pictures_of_one_name_in_different_splits_keep_it(tmp_path: Path) -> None:
+    """It was their id before pictures of one split could share a name."""
+    lines = ["image,label,split", "train/1.jpg,a.png,train", "val/1.jpg,b.png,val"]
+    (tmp_path / "list.csv").write_text("\n".join(lines))
+    (tmp_path / "classes.txt").write_text("cat\ndog\n")
+    ids = {
+        split: [entry.id for entry in open_dataset(f"manifest:{tmp_path / 'list.csv'}", split).entries]
+        for split in ("train", "val", "all")
+    }
+    assert ids == {"train": ["1"], "val": ["1"], "all": ["train/1", "val/1"]}
+
+
 def test_paths_with_backslashes_are_understood(listed: Path) -> None:
     (listed / "all.csv").write_text("image,label\nphotos\\1.jpg,masks\\1.png\n")
     data = open_dataset(f"manifest:{listed / 'all.csv'}", "all")

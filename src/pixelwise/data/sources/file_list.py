@@ -1,8 +1,8 @@
 """A list of your own files: CSV with a header, or JSON lines, with the columns image and label.
 
-Other columns: id (default: the picture's name, with its folders if others share it), split (default: as in
-folder.py), label.HEAD for more heads, channel.NAME for extra channels. Paths are relative to the list.
-classes.txt beside it names the classes, classes.HEAD.txt those of other heads.
+Other columns: id (default: the picture's name, with its folders if others of the split share it), split
+(default: as in folder.py), label.HEAD for more heads, channel.NAME for extra channels. Paths are relative to
+the list. classes.txt beside it names the classes, classes.HEAD.txt those of other heads.
 """
 
 import csv
@@ -33,9 +33,11 @@ def manifest(
     if not root.is_file():
         raise DataError(f"{root} is a folder, not a list", "name the .csv or .jsonl file")
     found = list(_rows(root))
-    ids = _distinct_ids([root.parent / portable(row["image"]) for _, row in found if _is_unnamed(row)])
+    named = sorted({row["split"] for _, row in found if row.get("split")})
+    wanted = [split] if split in named else _meant(named, split)
+    own_rows = [row for _, row in found if not named or row.get("split") in wanted]
+    ids = _distinct_ids([root.parent / portable(row["image"]) for row in own_rows if _is_unnamed(row)])
     rows = [(_entry(root, row, line, ids), row.get("split")) for line, row in found]
-    named = sorted({part for _, part in rows if part})
     if named:
         without = [entry.id for entry, part in rows if not part]
         if without:
@@ -44,7 +46,6 @@ def manifest(
                 f"such as {printable(without[0][:80])}",
                 "give every line a split; one that you do not name, such as unused, is left out",
             )
-        wanted = [split] if split in named else _meant(named, split)
         if not wanted:
             raise SplitError(f'no split "{split}" in {root}', f"there are {', '.join(named)}, all")
         entries = tuple(entry for entry, part in rows if part in wanted)
@@ -125,7 +126,7 @@ def _json_rows(file: Path, text: str) -> Iterator[tuple[int, dict[str, str]]]:
 
 
 def _entry(file: Path, row: dict[str, str], line: int, ids: Mapping[Path, str]) -> Entry:
-    """The sample of a row; `ids` are those of pictures without one in the list."""
+    """The sample of a row; `ids` are those of the split's pictures without one in the list."""
     missing = [name for name in ("image", "label") if name not in row]
     if missing:
         there = printable(", ".join(row)[:80]) or "empty columns"
@@ -148,7 +149,7 @@ def _entry(file: Path, row: dict[str, str], line: int, ids: Mapping[Path, str]) 
         for name, path in paths.items()
         if name.startswith("channel.")
     }
-    id_ = ids[paths["image"]] if _is_unnamed(row) else row["id"]
+    id_ = ids.get(paths["image"], paths["image"].stem) if _is_unnamed(row) else row["id"]
     return Entry(id_, ImageFile(paths["image"]), labels, channels)
 
 
