@@ -367,8 +367,6 @@ def test_arrays_are_checked() -> None:
     ):
         with pytest.raises(ValueError, match="class_names belong to arrays"):
             act()
-    with pytest.raises(DataError, match='has no head "surface"'):
-        pixelwise.evaluate("default", [(image, labels)], class_names=NAMES, head="surface")
     with pytest.raises(ValueError, match="val_data must say what to judge by"):
         pixelwise.train("finetune", [(image, labels)], class_names=NAMES)
     with pytest.raises(DataError, match="holds the ids 7, but only ids 0 to 1, 255 are known"):

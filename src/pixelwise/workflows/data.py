@@ -16,7 +16,8 @@ OnImage = Callable[[str, int, int], None]
 def labelled_images(
     data: Data, split: str, class_names: Sequence[str] | None = None, head: str | None = None
 ) -> LabelledImages:
-    """The data set that `data` stands for; `class_names` belong to arrays, `split` to KIND:PATH.
+    """The data set that `data` stands for; `class_names` belong to arrays, `split` to KIND:PATH. Arrays are
+    the labels of any head.
 
     Raises ValueError for arrays without class names and for class names without arrays, DataError if there is
     no such data set, split or head.
@@ -30,8 +31,7 @@ def labelled_images(
         raise ValueError(f'expected data as KIND:PATH, such as "folder:{data}", got a path alone')
     if class_names is None:
         raise ValueError("arrays need class_names: the names of the classes in the order of their ids")
-    images = labelled_arrays(data, class_names)
-    return images if head is None else images.with_head(head)
+    return labelled_arrays(data, class_names)
 
 
 def expect_arrays(class_names: Sequence[str] | None, *parts: Data) -> None:
