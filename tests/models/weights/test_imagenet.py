@@ -124,6 +124,14 @@ def test_a_net_of_fewer_bands_than_colours_starts_from_their_mean(
     assert torch.allclose(first.sum(1), colours.sum(1), atol=1e-6)
 
 
+def test_grey_weights_fit_a_net_of_one_channel(tmp_path: Path, vgg16: dict[str, torch.Tensor]) -> None:
+    grey = vgg16 | {"features.0.weight": vgg16["features.0.weight"][:, :1].contiguous()}
+    save_file(grey, tmp_path / "vgg16.safetensors")
+    net = fcn("vgg16", 32, in_channels=1, filters=8)
+    load_imagenet(net, tmp_path / "vgg16.safetensors")
+    assert torch.equal(net.state_dict()["backbone.conv1_1.weight"], grey["features.0.weight"])
+
+
 def test_a_net_that_ends_at_pool4_takes_the_layers_before_it(
     tmp_path: Path, vgg16: dict[str, torch.Tensor]
 ) -> None:

@@ -108,7 +108,7 @@ def load_imagenet(net: SegmentationNet, source: str | Path, bands: bool = False)
         raise ModelError(f"{path} holds another net than {kind}: it has no {first}", _FITTING)
     channels = net.mean.shape[1]
     seen = tensors[first].shape[1] if tensors[first].ndim == 4 else 0
-    bands = bands or channels < 3
+    bands = bands or (channels < 3 and seen != channels)
     if seen != 3 and (bands or seen != channels):
         raise ModelError(
             f"{path}: {first} is {tuple(tensors[first].shape)}, expected filters of 3 channels",
