@@ -63,8 +63,9 @@ def test_lists_of_cvat_may_name_a_folder_that_is_not_there(tmp_path: Path) -> No
     assert (ids(tmp_path, "train"), ids(tmp_path, "val")) == (["train/a"], ["val/a"])
 
 
-def test_numbers_of_classes_may_be_quoted(tmp_path: Path) -> None:
-    (tmp_path / "data.yaml").write_text('names: {"1": dog, "0": cat}')
+@pytest.mark.parametrize("names", ['{"1": dog, "0": cat}', "{1.0: dog, 0.0: cat}"])
+def test_numbers_of_classes_may_be_quoted_or_floats(names: str, tmp_path: Path) -> None:
+    (tmp_path / "data.yaml").write_text(f"names: {names}")
     write_pair(tmp_path, "a")
     assert open_dataset(f"yolo:{tmp_path}", "all").classes.names == ("background", "cat", "dog")
 

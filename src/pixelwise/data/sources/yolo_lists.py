@@ -59,7 +59,8 @@ class Listed:
 
 
 def _in_order(names: "dict[object, object]") -> list[object]:
-    by_text = {str(id_): name for id_, name in names.items()}
+    whole = {id_: int(id_) if isinstance(id_, float) and id_.is_integer() else id_ for id_ in names}
+    by_text = {str(whole[id_]): name for id_, name in names.items()}
     if by_text.keys() != set(map(str, range(len(names)))):
         raise ValueError("it should name the classes 0, 1, 2, ...")
     return [by_text[str(id_)] for id_ in range(len(names))]
