@@ -202,8 +202,10 @@ def test_faults_of_the_folders_are_named(clip: Moving, tmp_path: Path) -> None:
         open_clip(tmp_path / "empty", labels)
 
 
-def test_frames_follow_each_other_as_they_are_numbered(tmp_path: Path) -> None:
-    names = ["a1", "a2", "a9", "a10", "a10b", "a100", "b"]
+@pytest.mark.parametrize(
+    "names", [["a1", "a2", "a9", "a10", "a10b", "a100", "b"], ["0.1", "0.15", "0.2", "9.5", "10.25"]]
+)
+def test_frames_follow_each_other_as_they_are_numbered(names: list[str], tmp_path: Path) -> None:
     for folder in ("frames", "labels"):
         (tmp_path / folder).mkdir()
         for name in names:

@@ -30,6 +30,7 @@ from pixelwise.inference.probabilities import Beliefs, labels_of, scores_of
 from pixelwise.inference.results.drawing import resized
 
 _MASK = "_mask"
+_WHOLE_NUMBER = re.compile(r"(?<!\d\.)(?<!\d)(\d+)")
 FRAMES_APART = 3.0
 """The standard deviation of time, in frames."""
 
@@ -109,8 +110,8 @@ def open_clip(frames: Path, labels: Path) -> Clip:
 
 
 def _place_in_time(name: str) -> tuple[list[str | int], str]:
-    """What orders names as people count them: frame 2 before frame 10."""
-    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)], name
+    """What orders names as people count them: frame 2 before frame 10, and second 0.15 before 0.2."""
+    return [int(part) if part.isdecimal() else part for part in _WHOLE_NUMBER.split(name)], name
 
 
 def _expect_size(path: Path, found: tuple[int, ...], size: tuple[int, ...]) -> None:
