@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from pixelwise.core.errors import DataError
-from pixelwise.core.files import exclusive, make_folder, write_atomically
+from pixelwise.core.files import exclusive, expect_no_url, make_folder, write_atomically
 from pixelwise.core.pictures.endings import IMAGE_SUFFIXES
 from pixelwise.core.pictures.label_pictures import mask
 from pixelwise.core.pictures.writing import write_picture
@@ -64,6 +64,7 @@ def convert(
 
 def expect_possible(dataset: LabelledImages, place: Path, split: str) -> None:
     """Raise DataError if `convert` could not write the split, whatever its files hold."""
+    expect_no_url(place, "another --output", DataError)
     _expect_absent(place_of(place, split))
     _file_names(dataset)
     _expect_plain([split], "split", dataset)
