@@ -234,7 +234,7 @@ def test_train_refuses_faulty_data_and_names_the_file(photos: Path, tmp_path: Pa
     root = tmp_path / "faulty"
     (root / "images").mkdir(parents=True)
     (root / "labels").mkdir()
-    (root / "classes.txt").write_text("ground\n")
+    (root / "classes.txt").write_text("ground\nsky\n")
     for index in range(3):
         Image.new("RGB", (4, 4), (index, 0, 0)).save(root / f"images/{index}.png")
         Image.fromarray(np.full((4, 4), index, np.uint8)).save(root / f"labels/{index}.png")
@@ -242,7 +242,7 @@ def test_train_refuses_faulty_data_and_names_the_file(photos: Path, tmp_path: Pa
     trained = pixelwise("train", "finetune", "--set", f"data=folder:{root}", "--output", tmp_path / "run")
     for done in (checked, trained):
         assert done.returncode == 1
-        assert "the ids 1 (16 pixels, 100.0%) are out of range" in done.stdout + done.stderr
+        assert "the ids 2 (16 pixels, 100.0%) are out of range" in done.stdout + done.stderr
         assert "Traceback" not in done.stderr
     assert not (tmp_path / "run").exists()
 
