@@ -227,7 +227,7 @@ def test_check_reads_bands_and_says_how_if_they_are_not_asked_for(
     assert (tmp_path / "page.html").stat().st_size > 10_000
     found = check(f"folder:{fields}", "val")
     assert found.faults == 4
-    assert "inputs=bands" in found.splits["val"].audit.errors[0].message
+    assert "inputs=bands" in found.splits["val"].audit.errors[0].hint
 
 
 def test_training_and_validation_need_the_same_bands(fields: Path, squares: Path, tmp_path: Path) -> None:
