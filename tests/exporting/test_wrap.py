@@ -195,7 +195,7 @@ def test_a_net_that_ends_in_a_softmax_has_the_confidence_of_its_scores(engine: s
 
 
 def test_weights_beside_the_net_are_read_and_others_are_not(tmp_path: Path) -> None:
-    """torch exports nets in two files unless it is told not to."""
+    """torch exports nets in two files by default."""
     onnx.save(banded(), tmp_path / "net.onnx", save_as_external_data=True, location="w.bin", size_threshold=0)
     made = wrap(tmp_path / "net.onnx", ["first", "last"], tmp_path / "mine.onnx", bands="5xuint16")
     (tmp_path / "w.bin").rename(tmp_path.parent / "w.bin")

@@ -47,17 +47,23 @@ def test_every_page_is_read_in_order_backwards_and_at_random(kind: str, tmp_path
     found[0].reader.close()
 
 
-@pytest.mark.parametrize("kind", ["gif", "tif"])
-def test_an_animation_is_decoded_once_and_its_file_is_closed_at_the_end(
-    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    opened: list[str] = []
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is opened from here on, as messages name it."""
+    names: list[str] = []
 
-    def counted(path: Path, shown: str) -> AbstractContextManager[Image.Image]:
-        opened.append(shown)
+    def named(path: Path, shown: str) -> AbstractContextManager[Image.Image]:
+        names.append(shown)
         return identified(path, shown)
 
-    monkeypatch.setattr(pages, "identified", counted)
+    monkeypatch.setattr(pages, "identified", named)
+    return names
+
+
+@pytest.mark.parametrize("kind", ["gif", "tif"])
+def test_an_animation_is_decoded_once_and_its_file_is_closed_at_the_end(
+    kind: str, tmp_path: Path, opened: list[str]
+) -> None:
     found = pages_of(several(tmp_path / f"x.{kind}", 12, (300, 200)))
     photos = []
     for page in found:
@@ -92,15 +98,8 @@ def test_the_original_of_a_page_is_that_page_at_full_size(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "tif"])
 def test_frames_that_threads_ask_for_in_disorder_are_decoded_once(
-    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: str, tmp_path: Path, opened: list[str]
 ) -> None:
-    opened: list[str] = []
-
-    def counted(path: Path, shown: str) -> AbstractContextManager[Image.Image]:
-        opened.append(shown)
-        return identified(path, shown)
-
-    monkeypatch.setattr(pages, "identified", counted)
     found = pages_of(several(tmp_path / f"x.{kind}", 8, (300, 200)))
     for index in (2, 0, 3, 1, 6, 7, 5, 4):
         frame = held(found[index])
