@@ -351,6 +351,13 @@ def test_what_is_no_data_or_input_says_what_to_give(tmp_path: Path) -> None:
         pixelwise.segment_folder(tmp_path, tmp_path / "out", save="mask")
 
 
+def test_what_is_no_model_says_what_to_give() -> None:
+    with pytest.raises(ModelError, match=r"the name of the model is empty\nhint: bundled models: default"):
+        load("")
+    with pytest.raises(ValueError, match=r"got Conv2d; for a torch module call torch\.onnx\.export"):
+        export(torch.nn.Conv2d(3, 2, 1))  # type: ignore[arg-type]
+
+
 def test_arrays_are_checked() -> None:
     image, labels = pairs(1)[0]
     with pytest.raises(

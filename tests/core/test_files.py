@@ -151,7 +151,7 @@ def test_a_folder_for_results_is_rid_of_what_killed_processes_left(tmp_path: Pat
     assert names(tmp_path) == []
 
 
-@pytest.mark.parametrize("kind", ["pipe", "device", "folder", "nothing", "null"])
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder", "nothing", "broken link", "null"])
 def test_only_files_are_opened(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "x"
     if kind == "pipe":
@@ -160,6 +160,8 @@ def test_only_files_are_opened(kind: str, tmp_path: Path) -> None:
         path.symlink_to("/dev/zero")
     elif kind == "folder":
         path.mkdir()
+    elif kind == "broken link":
+        path.symlink_to(tmp_path / "gone")
     elif kind == "null":
         path = tmp_path / "a\0b"
     for read in (open_file, sha256_of):
@@ -167,6 +169,8 @@ def test_only_files_are_opened(kind: str, tmp_path: Path) -> None:
             read(path)
         expected = {"folder": errno.EISDIR, "nothing": errno.ENOENT}.get(kind, errno.EINVAL)
         assert caught.value.errno == expected
+        if kind == "broken link":
+            assert "it is a link to a file that is not there" in str(caught.value)
 
 
 def test_one_process_at_a_time_is_in_a_folder(tmp_path: Path) -> None:

@@ -56,8 +56,10 @@ def test_a_picture_that_does_not_fit_is_named_by_its_index() -> None:
 
 def test_a_picture_without_probabilities_is_refused() -> None:
     image, given = sample(0)
-    with pytest.raises(ValueError, match="shorter"):
+    with pytest.raises(ValueError, match="there are 1 results and more images"):
         list(refine_many([image, image], [given], iterations=1, threads=1))
+    with pytest.raises(ValueError, match="there are 0 images and more results"):
+        list(refine_many([], [given], iterations=1, threads=1))
 
 
 def test_no_pictures_give_no_results() -> None:

@@ -161,10 +161,15 @@ def _lock(handle: int) -> None:
 
 def regular_file(path: Path) -> Path:
     """The path itself. Raises OSError unless it names a regular file: reading a pipe waits for a writer, and
-    a device may never end.
+    a device may never end. FileNotFoundError means that nothing has this name; a broken link is another
+    fault.
     """
     try:
         _expect_file(path, path.stat().st_mode)
+    except FileNotFoundError:
+        if not path.is_symlink():
+            raise
+        raise OSError(errno.EINVAL, "it is a link to a file that is not there", str(path)) from None
     except ValueError:  # Python refuses such names itself
         what = "a null character" if "\0" in str(path) else "characters that no name of a file can have"
         raise OSError(errno.EINVAL, f"its name holds {what}", ascii(path)) from None

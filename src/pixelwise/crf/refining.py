@@ -1,6 +1,7 @@
 """Segmentations of pictures, refined by the CRF of a preset."""
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -124,8 +125,23 @@ def refine_many(
             problem.add_note(f"picture {index}")
             raise
 
-    pairs = zip(images, probabilities_or_labels, strict=True)
+    pairs = _paired(images, probabilities_or_labels)
     return in_order(one, enumerate(pairs), thread_count(threads))
+
+
+def _paired(
+    images: Iterable[npt.ArrayLike], given: Iterable[npt.ArrayLike]
+) -> Iterator[tuple[npt.ArrayLike, npt.ArrayLike]]:
+    """As zip; ValueError if one ends before the other, after the pairs that there are."""
+    end: Any = object()
+    for index, (image, own) in enumerate(zip_longest(images, given, fillvalue=end)):
+        if image is end or own is end:
+            shorter, longer = ("images", "results") if image is end else ("results", "images")
+            raise ValueError(
+                f"refine_many needs the probabilities or labels of each image, but there are {index} "
+                f"{shorter} and more {longer}"
+            )
+        yield image, own
 
 
 def _fitted(given: npt.NDArray[Any], picture: npt.NDArray[Any]) -> npt.NDArray[Any]:

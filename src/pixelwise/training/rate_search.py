@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import isfinite
 
 import numpy as np
 import torch
@@ -60,7 +61,14 @@ def find_rate(recipe: Recipe, train_set: LabelledImages, steps: int = STEPS) -> 
 
 
 def best(trials: Sequence[Trial]) -> Trial:
-    """The one with the lowest loss."""
+    """The one with the lowest loss. Raises TrainingError if no rate had a finite loss."""
+    if not any(isfinite(trial.loss) for trial in trials):
+        raise TrainingError(
+            "no learning rate gave a finite loss, down to "
+            f"{min(trial.learning_rate for trial in trials):.3g} and "
+            f"{min(trial.head_learning_rate for trial in trials):.3g} (head)",
+            "check the initial weights and the pictures; or set clip, or precision=float32",
+        )
     return min(trials, key=lambda trial: trial.loss)
 
 

@@ -90,10 +90,16 @@ def export(
     folder of pictures, KIND:PATH for its training pictures, or files and arrays. At most 48 are used. data,
     split: labelled pictures to measure the mean IoU of float32 and of the file on.
 
-    Raises ValueError for a format, precision or ending that does not fit, and for a head of a model that is
-    not a run; ModelError for a model that cannot be converted, such as an int8 file to float16, or whose own
-    file would be overwritten; DataError if there are no pictures to calibrate on.
+    Raises ValueError for a torch module, for a format, precision or ending that does not fit, and for a head
+    of a model that is not a run; ModelError for a model that cannot be converted, such as an int8 file to
+    float16, or whose own file would be overwritten; DataError if there are no pictures to calibrate on.
     """
+    if not isinstance(run, str | Path):
+        raise ArgumentError(
+            "run",
+            f"expected a run folder, a file or a bundled model, got {type(run).__name__}; for a torch module "
+            "call torch.onnx.export, then pixelwise.wrap",
+        )
     form, place = chosen_format(None if output is None else Path(output), format, precision)
     if (precision == "int8") != (calibration is not None):
         raise ArgumentError(

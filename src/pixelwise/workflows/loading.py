@@ -89,6 +89,8 @@ def load(
     Raises ModelError if there is no such model, its file is damaged, or it does not run with these
     arguments; PresetError for an unknown preset; TrainingError for a damaged run folder.
     """
+    if model == "":
+        raise ModelError("the name of the model is empty", f"bundled models: {', '.join(bundled_names())}")
     if not isinstance(model, str | Path) or str(model) in bundled_names() or not Path(model).is_dir():
         loaded = loading.load(
             model,
