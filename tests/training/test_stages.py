@@ -242,9 +242,7 @@ def test_a_rate_at_which_the_loss_is_no_number_comes_last(squares: Path) -> None
         "learning_rate=0.001",
         "head_learning_rate=0.01",
     ]
-    with pytest.raises(
-        TrainingError, match=r"gave a finite loss, down to 1e\+13 and 1e\+13"
-    ):
+    with pytest.raises(TrainingError, match=r"gave a finite loss, down to 1e\+13 and 1e\+13"):
         best([first])
 
 

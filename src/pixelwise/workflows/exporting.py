@@ -1,6 +1,6 @@
 """Write a model in a format and a precision for deployment, or an ONNX net from elsewhere as a model file."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,12 +14,12 @@ from pixelwise.core.overwriting import expect_kept
 from pixelwise.core.pictures.bands import BandForm
 from pixelwise.core.terminal import printable
 from pixelwise.core.types import BANDS, IMAGE
-from pixelwise.exporting.calibration import Calibration, Recorder, changed, record
+from pixelwise.exporting.calibration import Calibration, changed
+from pixelwise.exporting.conversion import Converted, Source, converted
 from pixelwise.exporting.formats import chosen_format, naming_the_output
 from pixelwise.inference.engines.crf_engine import CRFEngine
 from pixelwise.inference.engines.engine import Engine
-from pixelwise.inference.engines.onnx import OnnxEngine
-from pixelwise.inference.engines.registry import runs_in_torch, with_crf
+from pixelwise.inference.engines.registry import runs_in_torch
 from pixelwise.inference.model_files.card import with_record
 from pixelwise.inference.model_files.model_file import ModelInfo, bundled_names, read_model
 from pixelwise.inference.model_files.onnx_file import checked_metadata
@@ -30,7 +30,7 @@ from pixelwise.workflows.evaluating import evaluate
 from pixelwise.workflows.loading import load
 
 if TYPE_CHECKING:
-    from pixelwise.models.nets.segmentation_net import SegmentationNet
+    pass
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def export(
     info = replace(source.info, name=name or source.info.name, long_side=longest)
     kept = own if precision == "float32" else precision
     info = info if kept == "float32" else replace(info, training={**info.training, "export": kept})
-    made = _converted(source, info, form.name, precision, calibration)
+    made = converted(source, info, form.name, precision, calibration)
     with TemporaryDirectory() as folder:
         candidate = Path(folder) / place.name
         for ending, content in made.files.items():
@@ -147,21 +147,7 @@ def export(
     )
 
 
-@dataclass(frozen=True)
-class _Source:
-    """A trained net, or the content of a model file. precision: what it computes in. name: in messages."""
-
-    net: "SegmentationNet | None"
-    content: bytes
-    info: ModelInfo
-    steps: int | None = None
-    planned: int | None = None
-    is_best: bool = False
-    precision: str = "float32"
-    name: str = "the model in float32"
-
-
-def _source(run: str | Path, head: str | None) -> _Source:
+def _source(run: str | Path, head: str | None) -> Source:
     path = Path(run)
     is_file = str(run) in bundled_names() or path.suffix == ".onnx"
     if (is_file or path.suffix == ".safetensors") and head is not None:
@@ -172,7 +158,7 @@ def _source(run: str | Path, head: str | None) -> _Source:
         from pixelwise.exporting.reduced_precision import precision_of
 
         form = precision_of(content, info)
-        return _Source(None, content, with_record(info, run), precision=form, name=source)
+        return Source(None, content, with_record(info, run), precision=form, name=source)
     from pixelwise.models.layers.frozen_batch_norm import fold_batch_norm
     from pixelwise.models.surgery.border_rows import narrow_borders
 
@@ -180,7 +166,7 @@ def _source(run: str | Path, head: str | None) -> _Source:
         from pixelwise.inference.model_files.net_file import read_net
 
         net, info = read_net(path)
-        made = _Source(net, b"", info)
+        made = Source(net, b"", info)
     elif not path.is_dir():
         raise ModelError(
             f"{printable(run)} is not a run folder, nor a file that can be exported",
@@ -195,79 +181,13 @@ def _source(run: str | Path, head: str | None) -> _Source:
         net, info = load_run(path, head)
         planned = info.training["recipe"]["steps"]
         info = replace(info, crf=take_crf(net))
-        made = _Source(net, b"", info, info.training["steps"], planned, chosen(path).name == BEST)
+        made = Source(net, b"", info, info.training["steps"], planned, chosen(path).name == BEST)
     fold_batch_norm(net)
     narrow_borders(net)
     return made
 
 
-@dataclass(frozen=True)
-class _Converted:
-    """A model in another form.
-
-    files: content by ending, "" for that of the name. before: the model in float32, whose net sees `channels`
-    channels. deviation: of its scores from the net's, if it was compared. recorded: the pictures of a
-    calibration.
-    """
-
-    files: Mapping[str, bytes]
-    before: Predictor
-    channels: int
-    deviation: float | None
-    recorded: Recorder | None = None
-
-
-def _converted(
-    source: _Source, info: ModelInfo, form: str, precision: str, calibration: Calibration | None
-) -> _Converted:
-    if form == "torchscript":
-        return _torchscript(source, info)
-    found = None
-    if source.net is None:
-        from pixelwise.exporting.metadata import redescribed
-
-        content = redescribed(source.content, info)
-    else:
-        from pixelwise.exporting.onnx import onnx_content
-
-        content, found = onnx_content(source.net, info, half_weights=form == "onnx" or precision != "float32")
-    engine = OnnxEngine(content, 1, source.name)
-    recorded = None
-    if calibration is not None:
-        from pixelwise.exporting.reduced_precision import to_int8
-
-        recorded = record(calibration, engine, replace(info, crf=None))
-        content = to_int8(content, info, recorded.seen)
-    elif precision == "float16" and form == "onnx":
-        from pixelwise.exporting.reduced_precision import to_float16
-
-        content = to_float16(content, info)
-    files = {"": content}
-    if form == "openvino":
-        from pixelwise.exporting.openvino import openvino_content
-
-        graph, weights = openvino_content(content, info, precision == "float16")
-        files = {"": graph, ".bin": weights}
-    before = Predictor(with_crf(engine, info), info)
-    return _Converted(files, before, engine.channels, found, recorded)
-
-
-def _torchscript(source: _Source, info: ModelInfo) -> _Converted:
-    if source.net is None:
-        raise ModelError(
-            "TorchScript is made from a net in torch, not from a model file",
-            "name the run folder or the .safetensors file; formats for model files: onnx, openvino",
-        )
-    from pixelwise.exporting.onnx import channels_of
-    from pixelwise.exporting.torchscript import torchscript_content
-    from pixelwise.inference.engines.torch import TorchEngine
-
-    content = torchscript_content(source.net, info)
-    before = Predictor(with_crf(TorchEngine(source.net), info), info)
-    return _Converted({"": content}, before, sum(channels_of(source.net, info.inputs)), None)
-
-
-def _figures(made: _Converted, source: _Source, candidate: Path, precision: str) -> dict[str, Any]:
+def _figures(made: Converted, source: Source, candidate: Path, precision: str) -> dict[str, Any]:
     """How the file's scores differ from float32. Raises ModelError if they do although it is in float32."""
     from pixelwise.exporting.deviation import deviation, expect_small, noise
 
