@@ -273,20 +273,21 @@ class Segmentation:
 
     def _drawn(self) -> tuple[RGBImage, Labels]:
         """Photo and labels at `drawn_size`."""
-        if self.drawn_size == self.size:
-            return self.photo(), self.labels
-        return drawing.resized(self.image, self.drawn_size), self._small().labels
+        drawn = self._at_drawn_size()
+        photo = self.photo() if drawn is self else drawing.resized(self.image, self.drawn_size)
+        return photo, drawn.labels
 
-    def _small(self) -> "Segmentation":
+    def _at_drawn_size(self) -> "Segmentation":
         """The same scores and cleaning at `drawn_size`."""
+        if self.drawn_size == self.size:
+            return self
         return Segmentation(self.scores, self.drawn_size, self.classes, self.image, cleaning=self.cleaning)
 
     def confidence_map(self) -> Image.Image:
         """How sure the net is of each pixel's label, in colours: from dark violet at 0 % over green to yellow
         at 100 %, with a scale below unless the style has no legend. Pixels changed by cleaning have 0 %.
         """
-        shown = self if self.drawn_size == self.size else self._small()
-        picture = Image.fromarray(coloured(shown.confidence(), 0, 1))
+        picture = Image.fromarray(coloured(self._at_drawn_size().confidence(), 0, 1))
         return picture if self.style.legend is False else with_scale(picture, "confidence")
 
     def uncertainty(self) -> float:
@@ -309,8 +310,7 @@ class Segmentation:
     @cached_property
     def all_regions(self) -> list[Region]:
         """The regions of all classes, the background too, with exact outlines. Raises as `regions` does."""
-        same = self if self.drawn_size == self.size else self._small()
-        regions = regions_of(self.file_labels, same.confidence())
+        regions = regions_of(self.file_labels, self._at_drawn_size().confidence())
         return [replace(region, name=self.file_classes.names[region.id]) for region in regions]
 
     def regions(self, tolerance: float = 0.0) -> list[Region]:
