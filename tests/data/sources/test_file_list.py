@@ -116,6 +116,15 @@ def test_line_separators_within_a_name_are_part_of_it(listed: Path) -> None:
         assert data.read(0).labels.tolist() == [[0, 1]]
 
 
+def test_lines_of_other_splits_need_no_label(listed: Path) -> None:
+    (listed / "a.csv").write_text(
+        "image,label,split\nphotos/1.jpg,masks/1.png,train\nphotos/2.jpg,,test\nphotos/1.jpg,masks/1.png,val\n"
+    )
+    assert len(open_dataset(f"manifest:{listed / 'a.csv'}", "all").entries) == 2
+    with pytest.raises(DataError, match=r"a\.csv, line 3: no label"):
+        open_dataset(f"manifest:{listed / 'a.csv'}", "test")
+
+
 @pytest.mark.parametrize(
     ("name", "text", "complaint"),
     [
@@ -130,7 +139,7 @@ def test_line_separators_within_a_name_are_part_of_it(listed: Path) -> None:
         (
             "a.csv",
             "image,label,split\nphotos/1.jpg,masks/1.png,train\nphotos/2.jpg,masks/2.png,\n",
-            "a.csv: 1 line without a split, while others have one, such as 2",
+            "a.csv: 1 line without a split, while others have one, such as line 3",
         ),
         ("a.jsonl", '{"image": "photos/1.jpg"\n', "a.jsonl, line 1: not JSON"),
         ("a.jsonl", "[1]\n", "a.jsonl, line 1: expected an object"),

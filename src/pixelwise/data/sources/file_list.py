@@ -28,32 +28,32 @@ _FORM = 'write one object per line, such as {"image": ..., "label": ...}'
 def manifest(
     root: Path, split: str, classes: str = "", zero: str = "class", foreground: str = ""
 ) -> LabelledImages:
-    """The split of the list `root`; `classes` names another file than classes.txt."""
+    """The split of the list `root`; `classes` names another file than classes.txt. Lines of other splits are
+    ignored, so they need no label.
+    """
     rule = IdRule.of(zero, foreground)
     if not root.is_file():
         raise DataError(f"{root} is a folder, not a list", "name the .csv or .jsonl file")
     found = list(_rows(root))
     named = sorted({row["split"] for _, row in found if row.get("split")})
-    wanted = [split] if split in named else _meant(named, split)
-    own_rows = [row for _, row in found if not named or row.get("split") in wanted]
-    ids = _distinct_ids([root.parent / portable(row["image"]) for row in own_rows if _is_unnamed(row)])
-    rows = [(_entry(root, row, line, ids), row.get("split")) for line, row in found]
     if named:
-        without = [entry.id for entry, part in rows if not part]
+        without = [line for line, row in found if "split" not in row]
         if without:
             raise DataError(
                 f"{root}: {counted(len(without), 'line')} without a split, while others have one, "
-                f"such as {printable(without[0][:80])}",
+                f"such as line {without[0]}",
                 "give every line a split; one that you do not name, such as unused, is left out",
             )
+        wanted = [split] if split in named else _meant(named, split)
         if not wanted:
             raise SplitError(f'no split "{split}" in {root}', f"there are {', '.join(named)}, all")
-        entries = tuple(entry for entry, part in rows if part in wanted)
-    else:
-        entries = held_out([entry for entry, _ in rows], split, 10)
+        found = [(line, row) for line, row in found if row["split"] in wanted]
+    ids = _distinct_ids([root.parent / portable(row["image"]) for _, row in found if _is_unnamed(row)])
+    rows = [_entry(root, row, line, ids) for line, row in found]
+    entries = tuple(rows) if named else held_out(rows, split, 10)
     own = {SEMANTIC: Path(classes).expanduser()} if classes else {}
-    names = list(rows[0][0].labels) if rows else [SEMANTIC]
-    for entry, _ in rows:
+    names = list(rows[0].labels) if rows else [SEMANTIC]
+    for entry in rows:
         if list(entry.labels) != names:
             raise DataError(
                 f"{root}: {entry.id} has the heads {list(entry.labels)}, others {names}",
