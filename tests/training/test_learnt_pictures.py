@@ -108,6 +108,24 @@ def test_a_run_knows_the_pictures_of_the_model_it_starts_from(
     assert known == bundled.union(*fingerprints_of(open_dataset(f"folder:{half}", "train")))
 
 
+def test_a_resumed_run_says_that_pictures_were_added(
+    squares: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(squares, tmp_path / "data")
+    for steps in ("steps=1", "steps=2"):
+        assert run_squares(tmp_path / "data", tmp_path / "run", steps, "workers=0", resume=steps == "steps=2")
+    assert "new or have changed" not in capsys.readouterr().err
+    for kind in ("images", "labels"):
+        with Image.open(tmp_path / f"data/train/{kind}/0.png") as picture:
+            picture.rotate(180).save(tmp_path / f"data/train/{kind}/new.png")
+    assert run_squares(tmp_path / "data", tmp_path / "run", "steps=3", "workers=0", resume=True)
+    said = "note: 1 of 13 training pictures are new or have changed since this run was started"
+    assert said in capsys.readouterr().err
+    last = checkpoint.load(tmp_path / "run" / checkpoint.LAST)
+    now = open_dataset(f"folder:{tmp_path / 'data'}", "train")
+    assert unpacked(last.learnt_from) == set().union(*fingerprints_of(now))
+
+
 def test_nothing_is_said_of_what_nobody_knows(run: Path, tmp_path: Path) -> None:
     """Arrays have no files, and a model of before has no record."""
     arrays = [(np.zeros((40, 40, 3), np.uint8), np.zeros((40, 40), np.uint8))]

@@ -12,7 +12,7 @@ import torch
 
 from pixelwise.core.errors import PixelwiseError, TrainingError
 from pixelwise.core.fingerprints import packed, unpacked
-from pixelwise.core.terminal import note
+from pixelwise.core.terminal import counted, note
 from pixelwise.data import LabelledImages
 from pixelwise.data.checks.learnt_pictures import fingerprints_of
 from pixelwise.training import checkpoint, stopping
@@ -269,11 +269,19 @@ class Training:
 
 
 def _learnt_from(recipe: Recipe, train_set: LabelledImages, state: checkpoint.Checkpoint | None) -> str:
-    """Fingerprints of the training pictures, and of those that the initial weights were learnt from."""
+    """Fingerprints of the training pictures, and of those that the initial weights were learnt from. A note
+    says if a resumed run gets other pictures.
+    """
     before = "" if state is None else state.learnt_from
     if state is None and recipe.init_from is not None:
         before = start_of(recipe.init_from).learnt_from
-    return packed(unpacked(before).union(*fingerprints_of(train_set)))
+    known, pictures = unpacked(before), fingerprints_of(train_set)
+    if state is not None and known and (new := sum(known.isdisjoint(picture) for picture in pictures)):
+        note(
+            f"note: {new} of {counted(len(pictures), 'training picture')} are new or have changed since this "
+            "run was started; it goes on with them"
+        )
+    return packed(known.union(*pictures))
 
 
 @contextmanager
