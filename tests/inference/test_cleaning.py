@@ -39,6 +39,14 @@ def test_a_small_region_takes_the_class_with_which_it_shares_the_longest_border(
     assert clean(before, min_region=3 / 28) == before, "three pixels are a share of 3/28, not less"
 
 
+def test_a_region_of_exactly_the_share_stays() -> None:
+    assert 0.07 * 100 > 7, "in floats"
+    for pixels in range(1, 50):
+        row = ["1" * pixels + "2" * (100 - pixels)]
+        assert clean(row, min_region=pixels / 100) == row
+        assert clean(row, min_region=(pixels + 1) / 100) == ["2" * 100]
+
+
 def test_the_smallest_region_goes_first() -> None:
     # The bird's pixel joins the dog, which is then large enough to stay.
     assert clean(["1111100223"], min_region=3 / 10) == ["1111111222"]

@@ -1,5 +1,6 @@
 """Clean a label map: keep some classes, keep the largest region, fill holes, remove small regions."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -86,7 +87,7 @@ class Cleaning:
             if self.fill_holes:
                 _core.fill_holes(cleaned, background)
         if self.min_region:
-            _core.remove_small_regions(cleaned, int(np.ceil(self.min_region * cleaned.size)), background)
+            _core.remove_small_regions(cleaned, _fewest_pixels(self.min_region, cleaned.size), background)
         return cleaned
 
 
@@ -120,6 +121,12 @@ def cleaned_for_cutout(labels: Labels, classes: Classes) -> Labels:
         _core.fill_holes(filled, 0)
         cleaned[filled == 0] = classes.background
     return cleaned
+
+
+def _fewest_pixels(share: float, size: int) -> int:
+    """Pixels that are at least this share of `size`: 7 for 0.07 of 100, though 0.07 * 100 is above 7."""
+    count = math.ceil(share * size)
+    return count - 1 if (count - 1) / size >= share else count
 
 
 def _kept(labels: Labels, ids: Sequence[int], background: int) -> Labels:
