@@ -56,12 +56,13 @@ const float* MeanField::all_beliefs(const Tiles::Tile& tile, Scratch& scratch) c
 template <class Work>
 void MeanField::for_beliefs(const Work& work) {
     catch_up();
-    for (Scratch& scratch : scratch_) std::fill(scratch.largest.begin(), scratch.largest.end(), 0.0f);
-    run_team(threads_, [&](const Member& member) {
-        for_tiles(member, [&](const Tiles::Tile& tile, Scratch& scratch) {
-            own_beliefs(tile, scratch);
-            observe(tile, scratch, false);
-            work(tile, scratch);
+    observing([&] {
+        run_team(threads_, [&](const Member& member) {
+            for_tiles(member, [&](const Tiles::Tile& tile, Scratch& scratch) {
+                own_beliefs(tile, scratch);
+                observe(tile, scratch, false);
+                work(tile, scratch);
+            });
         });
     });
     if (!rest_too_large()) return;

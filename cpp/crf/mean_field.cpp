@@ -213,16 +213,12 @@ void MeanField::advance(bool watch) {
     }
     if (!std::exchange(comparable_, false) && watch)
         std::fill_n(before_.data(), before_.size(), std::numeric_limits<float>::infinity());
-    for (Scratch& scratch : scratch_) {
-        std::fill(scratch.largest.begin(), scratch.largest.end(), 0.0f);
-        scratch.change = 0.0f;
-    }
     const auto source = [&](const Tiles::Tile& tile, Scratch& scratch) {
         const float* const beliefs = own_beliefs(tile, scratch);
         observe(tile, scratch, watch);
         return beliefs;
     };
-    filter(source, 0, terms_.size());
+    observing([&] { filter(source, 0, terms_.size()); });
     accept_messages();
     comparable_ = watch;
     ++steps_;

@@ -3,6 +3,7 @@
 // Source: Krähenbühl, Koltun, "Efficient inference in fully connected CRFs with Gaussian edge potentials", 2011.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -101,6 +102,9 @@ class MeanField {
     void advance(bool watch);
     // Keeps what step() and review() have to know about a tile's beliefs.
     void observe(const Tiles::Tile& tile, Scratch& scratch, bool watch);
+    // Calls work(), which observes all tiles. If it throws, review() does not use what it has observed.
+    template <class Work>
+    void observing(const Work& work);
 
     // In merged_labels.cpp.
     std::vector<float> largest_beliefs() const;
@@ -126,6 +130,7 @@ class MeanField {
     Buffer<float> unary_;     // (positions, all width): (least energy - energy) * log2 e, at most 0
     const bool merge_labels_;
     bool may_merge_ = false;
+    bool observed_ = false;           // whether `largest` of the scratches is that of all tiles, by present columns
     std::vector<int> kept_;           // labels; empty while none are merged
     std::vector<float> chosen_;       // (all width): 1 for merged labels, else 0
     Buffer<float> few_;               // (positions, width): the unary of those kept, and of the rest
@@ -146,6 +151,17 @@ void MeanField::for_tiles(const Member& member, const Work& work) {
         member.go_on();
         work(tiles[static_cast<std::size_t>(t)], scratch);
     }
+}
+
+template <class Work>
+void MeanField::observing(const Work& work) {
+    observed_ = false;
+    for (Scratch& scratch : scratch_) {
+        std::fill(scratch.largest.begin(), scratch.largest.end(), 0.0f);
+        scratch.change = 0.0f;
+    }
+    work();
+    observed_ = true;
 }
 
 }  // namespace pixelwise

@@ -53,7 +53,7 @@ bool MeanField::rest_too_large() const { return !kept_.empty() && largest_belief
 
 // Decides about merging by the beliefs that the last iteration began with.
 void MeanField::review() {
-    if (!may_merge_) return;
+    if (!may_merge_ || !observed_) return;
     if (rest_too_large()) {
         part();
         return;
@@ -127,6 +127,7 @@ void MeanField::merge(std::vector<int> kept) {
     kept_ = std::move(kept);
     chosen_ = std::move(chosen);
     width_ = width;
+    observed_ = false;
 }
 
 // Drops all messages, to compute as many iterations as `wanted` when they are needed.

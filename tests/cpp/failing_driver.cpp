@@ -200,6 +200,28 @@ void run_interrupts() {
     }
     require(beliefs_of(field) == expected, "another result after an interruption");
 
+    context = "interrupted before labels are merged";
+    constexpr int labels = 24;
+    Sample likely;
+    likely.terms[1].label.clear();
+    const Floats unary = Random(3).normals(labels * shape.pixels(), 1.0f);
+    Floats all(unary.size()), merging(unary.size());
+    const auto four_steps = [&](bool may_merge, Floats& out) {
+        MeanField of_labels(shape, labels, likely.terms, threads, *find_routines(), PTRDIFF_MAX, may_merge);
+        of_labels.set_unary({unary.data(), shape.pixels(), shape.pixels(), shape.width, 1});
+        const Strided<float> to{out.data(), shape.pixels(), shape.pixels(), shape.width, 1};
+        for (int step = 0; step < 4; ++step) {
+            const auto work = [&] { step == 3 ? of_labels.beliefs(to) : static_cast<void>(of_labels.step()); };
+            if (may_merge) require(interrupted(work), "the call went on");
+            of_labels.step();
+        }
+        of_labels.beliefs(to);
+        require(of_labels.labels_apart() == labels, "likely labels were merged", of_labels.labels_apart());
+    };
+    four_steps(false, all);
+    four_steps(true, merging);
+    require(merging == all, "another result after an interruption");
+
     context = "too many vertices";
     bool refused = false;
     try {
