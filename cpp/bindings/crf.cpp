@@ -4,9 +4,12 @@
 #include <nanobind/stl/variant.h>
 #include <nanobind/stl/vector.h>
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <stdexcept>
+#include <thread>
 #include <type_traits>
 #include <variant>
 
@@ -71,10 +74,24 @@ class CrfHandle {
                 require(array.shape(axis) == 1 || array.stride(axis) != 0, "an array to be filled repeats its numbers");
         return {array.data(), array.stride(0), array.stride(1), array.stride(2), array.stride(3)};
     }
+    // One call at a time, by the thread that it names.
+    class Turn {
+      public:
+        explicit Turn(CrfHandle& of) : lock_(of.lock_), user_(of.user_) { user_ = std::this_thread::get_id(); }
+        ~Turn() { user_ = std::thread::id(); }
+        Turn(const Turn&) = delete;
+
+      private:
+        const std::lock_guard<std::mutex> lock_;
+        std::atomic<std::thread::id>& user_;
+    };
     template <class Work>
     auto locked(const Work& work) {
+        if (user_ == std::this_thread::get_id())  // it would wait for itself
+            throw std::runtime_error(
+                "this CRF is in the middle of a call that a signal handler has interrupted; the handler may not use it");
         const Released released;
-        const std::lock_guard<std::mutex> hold(lock_);
+        const Turn turn(*this);
         return work();
     }
     pixelwise::MeanField& checked() {
@@ -176,6 +193,7 @@ class CrfHandle {
   private:
     std::unique_ptr<pixelwise::MeanField> field_;
     std::mutex lock_;
+    std::atomic<std::thread::id> user_{};  // the thread that holds the lock
     bool ready_ = false;
 };
 

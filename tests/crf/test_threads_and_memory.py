@@ -152,6 +152,24 @@ def test_signals_are_answered_while_a_lattice_is_built() -> None:
     assert count > 3
 
 
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there are no timers")
+def test_a_signal_handler_that_uses_the_crf_it_interrupts_gets_an_error() -> None:
+    crf = DenseCRF(UNARY, [Bilateral(IMAGE, 20, 13, 5)])
+
+    def look(number: int, frame: object) -> None:
+        print(crf.labels_apart)
+
+    before = signal.signal(signal.SIGALRM, look)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
+        with pytest.raises(RuntimeError, match="a signal handler has interrupted"):
+            crf.step(10**6)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert crf.labels_apart == len(UNARY)
+
+
 def test_ctrl_c_ends_a_call_and_leaves_the_crf_usable() -> None:
     crf = DenseCRF(UNARY, [Gaussian(3, 3), Bilateral(IMAGE, 20, 13, 5)])
     crf.step(2)

@@ -66,7 +66,7 @@ class DenseCRF:
     unaries.
 
     Arguments and errors are those of mean_field. Python threads may share an object; its calls wait for each
-    other. most_vertices: raise LatticeTooLarge, a MemoryError, if the lattices of all kernels together have
+    other. A signal handler that uses the object in whose call it runs gets a RuntimeError. most_vertices: raise LatticeTooLarge, a MemoryError, if the lattices of all kernels together have
     more vertices. A noisy picture has several per pixel.
 
     merge_labels: whether labels that are unlikely everywhere are merged into one after two or three
