@@ -36,6 +36,7 @@ using Lattices = std::vector<std::shared_ptr<const Lattice>>;
 // The terms' lattices: those that they bring along, and new ones.
 Lattices build_lattices(const std::vector<Pairwise>& pairwise, const Tiles& tiles, int threads, const Routines& routines,
                         Index most_vertices) {
+    const Index most_of_all = most_vertices;
     Lattices lattices;
     for (const Pairwise& term : pairwise) try {
             std::shared_ptr<const Lattice> lattice = term.lattice;
@@ -45,6 +46,9 @@ Lattices build_lattices(const std::vector<Pairwise>& pairwise, const Tiles& tile
                 throw std::invalid_argument("the lattice was built for another shape or number of threads");
             most_vertices = lattice->within(most_vertices);
             lattices.push_back(std::move(lattice));
+        } catch (const LatticeTooLarge&) {
+            throw LatticeTooLarge("the kernels' lattices would have more than " + std::to_string(most_of_all) +
+                                  " vertices together; a smaller picture or larger widths (theta) need fewer");
         } catch (const std::invalid_argument& error) {
             throw std::invalid_argument("kernel " + std::to_string(lattices.size()) + ": " + error.what());
         }

@@ -85,8 +85,9 @@ def test_a_lattice_of_too_many_vertices_is_refused() -> None:
     crf = DenseCRF(UNARY, kernels)
     total = sum(crf.vertices)
     assert DenseCRF(UNARY, kernels, most_vertices=total).vertices == crf.vertices
-    with pytest.raises(LatticeTooLarge, match="vertices"):
-        DenseCRF(UNARY, kernels, most_vertices=total - 1)
+    for most in (total - 1, crf.vertices[0], 1):
+        with pytest.raises(LatticeTooLarge, match=f"more than {most} vertices together; a smaller picture"):
+            DenseCRF(UNARY, kernels, most_vertices=most)
     with pytest.raises(ValueError, match="positive"):
         DenseCRF(UNARY, kernels, most_vertices=0)
 
