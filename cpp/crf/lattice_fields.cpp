@@ -42,11 +42,17 @@ class Packing {
     const auto reach = [&](std::size_t k) { return std::max(-extents[k].low, extents[k].high); };
     for (std::size_t k = 0; k < extents.size(); ++k)
         if (reach(k) > reach(widest)) widest = k;
-    char distance[32];
-    std::snprintf(distance, sizeof distance, "%.3g", reach(widest));
-    throw std::invalid_argument("feature " + std::to_string(widest) + " reaches " + distance +
-                                " standard deviations from 0, further than a lattice of floats can resolve; widths (theta) so "
-                                "small make every pixel its own only neighbour: raise them");
+    const auto text_of = [](double number) {
+        char text[32];
+        std::snprintf(text, sizeof text, "%.3g", number);
+        return std::string(text);
+    };
+    const double spread = extents[widest].high - extents[widest].low;
+    throw std::invalid_argument("feature " + std::to_string(widest) + " reaches " + text_of(reach(widest)) +
+                                " standard deviations from 0, further than a lattice of floats can resolve; " +
+                                (spread < reach(widest) / 2
+                                     ? "its numbers lie within " + text_of(spread) + " of each other: subtract their mean"
+                                     : "widths (theta) so small make every pixel its own only neighbour: raise them"));
 }
 
 }  // namespace

@@ -69,6 +69,11 @@ def test_features_beyond_floats_are_refused(value: float) -> None:
         Lattice(torch.tensor([[0.0, value]]), "none", torch.float32)
 
 
+def test_features_far_from_0_but_near_each_other_need_no_larger_widths() -> None:
+    with pytest.raises(ValueError, match="near each other: subtract their mean"):
+        Lattice(torch.tensor([[0.0, 1.0], [1e9, 1e9 + 64]]), "none", torch.float32)
+
+
 @pytest.mark.parametrize(("reach", "codes"), [(50, 1), (2**20, 2), (2**30, 3)])
 def test_keys_number_distinct_rows_and_find_them(reach: int, codes: int) -> None:
     generator = np.random.default_rng(0)

@@ -119,9 +119,14 @@ def _locate(features: Tensor) -> tuple[Tensor, Tensor]:
         partial = partial + scaled
     elevated[0] = partial
     if not elevated.abs().max() < LARGEST_COORDINATE:  # not so for NaN either
+        spread, reach = (features.amax(1) - features.amin(1)).max(), features.abs().max()
         raise ValueError(
-            "its features are not finite, or reach further than a lattice of floats can resolve; widths "
-            "(theta) so small make every pixel its own only neighbour: raise them"
+            "its features are not finite, or reach further than a lattice of floats can resolve; "
+            + (
+                "they lie far from 0 but near each other: subtract their mean"
+                if spread < reach / 2
+                else "widths (theta) so small make every pixel its own only neighbour: raise them"
+            )
         )
 
     # The nearest point whose coordinates are all multiples of d + 1; it may lie off the plane of sum 0.
