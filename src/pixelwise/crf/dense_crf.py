@@ -66,8 +66,9 @@ class DenseCRF:
     unaries.
 
     Arguments and errors are those of mean_field. Python threads may share an object; its calls wait for each
-    other. A signal handler that uses the object in whose call it runs gets a RuntimeError. most_vertices: raise LatticeTooLarge, a MemoryError, if the lattices of all kernels together have
-    more vertices. A noisy picture has several per pixel.
+    other. A signal handler that uses the object in whose call it runs gets a RuntimeError. most_vertices:
+    raise LatticeTooLarge, a MemoryError, if the lattices of all kernels together have more vertices. A noisy
+    picture has several per pixel.
 
     merge_labels: whether labels that are unlikely everywhere are merged into one after two or three
     iterations, which is faster. This happens only if it saves 8 numbers for each pixel, so never
