@@ -94,6 +94,19 @@ def test_a_picture_that_shows_nothing_is_said_to_with_what_to_try(invoke: Invoke
     assert "nothing found" not in invoke("sure.png").output
 
 
+def test_a_picture_of_which_cleaning_leaves_nothing_is_said_to_with_the_options_to_leave_out(
+    invoke: Invoke,
+) -> None:
+    for options, named in (
+        (["--only", "blue"], "--only"),
+        (["--only", "blue", "--min-region", "1%"], "--only and --min-region"),
+    ):
+        told = " ".join(invoke("sure.png", *options).stderr.split())
+        assert told.count(f"nothing is left in sure.png; to see what the model finds, leave out {named}") == 1
+        assert "--tiles" not in told
+    assert "nothing is left" not in invoke("sure.png", "--only", "red").output
+
+
 def test_a_video_has_a_legend_if_asked_for(predictor: Predictor, tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "x.mp4", [plain(RED), plain(BLACK)])
     sizes = {}

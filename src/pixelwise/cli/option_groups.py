@@ -141,6 +141,10 @@ class CleaningOptions:
             raise typer.BadParameter(str(fault), param_hint="--min-region") from None
         return Cleaning(names, self.largest, self.fill_holes, share)
 
+    def removing(self) -> list[str]:
+        """Those that can leave nothing but background."""
+        return ["--only"] * (self.only is not None) + ["--min-region"] * (self.min_region is not None)
+
 
 @dataclass(frozen=True)
 class ResultOptions:

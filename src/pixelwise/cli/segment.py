@@ -128,7 +128,7 @@ def segment(
             **told,
             **loading,
         )
-    show(done, time.perf_counter() - start)
+    show(done, time.perf_counter() - start, removing=cleaning.removing())
     if results.rank is not None:
         show_ranking(done, as_json)
     if done.failed:

@@ -134,8 +134,13 @@ def printing(as_json: bool, doing: str = "segmenting") -> "Iterator[Told]":
         yield {"on_picture": on_picture, "on_frame": on_frame}
 
 
-def show(done: "SegmentedFolder", seconds: float, did: str = "segmented") -> None:
-    """Print how many pictures were segmented, or what was done, in how many seconds; what was left out."""
+def show(
+    done: "SegmentedFolder", seconds: float, did: str = "segmented", removing: "Sequence[str]" = ()
+) -> None:
+    """Print how many pictures were segmented, or what was done, in how many seconds; what was left out.
+
+    removing: the options that may have removed what the model found.
+    """
     from pixelwise.core.pictures.reading import FIRST_FRAME
     from pixelwise.inference.probabilities import NOTHING_FOUND
 
@@ -158,6 +163,9 @@ def show(done: "SegmentedFolder", seconds: float, did: str = "segmented") -> Non
         note(
             f"nothing found in {_named(empty)}: none of the model's classes, or only small ones; try --tiles "
             "auto, or another --model (pixelwise models lists their classes)"
+            if not removing
+            else f"nothing is left in {_named(empty)}; to see what the model finds, leave out "
+            f"{' and '.join(removing)}"
         )
     if files := [path for path in done.run_files if path.exists()]:  # not on standard output
         note(f"for all pictures: {', '.join(map(_shown, files))}")
