@@ -29,8 +29,8 @@ _Judged = Annotated[
     str,
     typer.Argument(
         metavar="MODEL|masks:FOLDER",
-        help="Bundled model, .onnx or .safetensors file, or run folder; or masks:FOLDER, masks that another "
-        "program made, named ID.png, ID_mask.png or ID.npy after the ids of the pictures.",
+        help=f"{options.MODELS}; or masks:FOLDER, masks that another program made, named ID.png, "
+        "ID_mask.png or ID.npy after the ids of the pictures.",
     ),
 ]
 _AllowMissing = Annotated[

@@ -65,7 +65,8 @@ def export(
     """Write a model file for any image size, with its classes and its training record.
 
     Formats: ONNX (.onnx), OpenVINO (.xml and .bin) and TorchScript (.pt, from nets in torch). All commands
-    take all of them. int8 files are smaller, and faster on some processors; they need --calibrate.
+    that run a model take all of them. int8 files are smaller, and faster on some processors; they need
+    --calibrate.
 
     A net that takes depth or HHA becomes a file with one input for each. A CRF layer becomes the model's own
     CRF, which every engine runs after the net. The file is compared with the net on several odd sizes before

@@ -43,9 +43,8 @@ Head = Annotated[
         help="Which set of labels, if the data has several, such as semantic and geometric.",
     ),
 ]
-Model = Annotated[
-    str, typer.Argument(metavar="MODEL", help="Bundled model, .onnx or .safetensors file, or run folder.")
-]
+MODELS = "Bundled model, model file (.onnx, .xml, .pt or .safetensors), or run folder"
+Model = Annotated[str, typer.Argument(metavar="MODEL", help=f"{MODELS}.")]
 Scales = Annotated[
     str | None,
     typer.Option(

@@ -33,7 +33,7 @@ _Inputs = Annotated[
         metavar="INPUT...", help="Pictures, videos, folders, patterns, URLs, camera:0, or - for stdin."
     ),
 ]
-_Model = Annotated[str, typer.Option(help="Bundled model, .onnx or .safetensors file, or run folder.")]
+_Model = Annotated[str, typer.Option(help=f"{options.MODELS}.")]
 _Output = Annotated[
     Path, typer.Option("--output", "-o", help="Folder for the results; -: one result to stdout.")
 ]

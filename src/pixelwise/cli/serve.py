@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pixelwise.cli import options
 from pixelwise.cli.option_groups import InferenceOptions, SizeOptions
 from pixelwise.core.terminal import note
 
@@ -21,7 +22,7 @@ _Models = Annotated[
     typer.Option(
         "--model",
         metavar="NAME|FILE",
-        help="Bundled model, .onnx or .safetensors file, or run folder. May be repeated.",
+        help=f"{options.MODELS}. May be repeated.",
     ),
 ]
 _Host = Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0: all of the machine.")]
