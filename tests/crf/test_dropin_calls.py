@@ -159,7 +159,19 @@ REFUSED: dict[str, tuple[Call, str]] = {
     "2.5 labels": (lambda d, u: u.unary_from_labels(LABELS, 2.5, 0.7), "integers of 2 or more"),
     "a billion labels": (lambda d, u: u.unary_from_labels(LABELS, 10**9, 0.7), "up to 65536"),
     "confidence as a text": (lambda d, u: u.unary_from_labels(LABELS, 2, "0.7"), "between 0 and 1"),
-    "image of 0 to 1": (lambda d, u: run(d, u, "addPairwiseBilateral", 80, 13, IMAGE / 255, 10), "no edges"),
+    "image of 0 to 1": (
+        lambda d, u: run(d, u, "addPairwiseBilateral", 80, 13, IMAGE / 255, 10),
+        "a srgb of 13 sees no edges.*or give srgb",
+    ),
+    "no width": (lambda d, u: run(d, u, "addPairwiseGaussian", 0, 3), "sxy must be positive.*0"),
+    "a width of x alone": (
+        lambda d, u: run(d, u, "addPairwiseBilateral", (80, 0), 13, IMAGE, 10),
+        r"sxy must be positive.*\(80, 0\)",
+    ),
+    "no width of colours": (
+        lambda d, u: run(d, u, "addPairwiseBilateral", 80, -1, IMAGE, 10),
+        "srgb must be positive.*-1",
+    ),
     "image of 16 bits": (
         lambda d, u: run(d, u, "addPairwiseBilateral", 80, 13, IMAGE.astype(np.uint16) * 257, 10),
         "nothing but edges",
@@ -191,7 +203,7 @@ REFUSED: dict[str, tuple[Call, str]] = {
     ),
     "0 to 1 by 13": (
         lambda d, u: u.create_pairwise_bilateral((9, 9), 13, IMAGE / 255, 2),
-        "sees no edges",
+        "a schan of 13 sees no edges",
     ),
 }
 
@@ -222,6 +234,13 @@ def test_what_would_have_no_meaning_is_refused_with_the_reason(name: str) -> Non
     call, reason = REFUSED[name]
     with pytest.raises(ValueError, match=reason):
         call(our_classes, our_functions)
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_errors_have_the_names_that_pydensecrf_gives_to_arguments(name: str) -> None:
+    with pytest.raises(ValueError) as refused:
+        REFUSED[name][0](our_classes, our_functions)
+    assert "theta_" not in str(refused.value)
 
 
 def test_unsure_labels_are_void_ones_in_pixelwise_itself() -> None:

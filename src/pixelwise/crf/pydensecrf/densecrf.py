@@ -13,6 +13,7 @@ from pixelwise import _core
 from pixelwise.core.threads import thread_count
 from pixelwise.crf.dense_crf import MAX_ITERATIONS, MAX_PIXELS, check_single_label
 from pixelwise.crf.potentials import HEAVIEST, MAX_CLASSES, Bilateral, Features, Features32, Gaussian
+from pixelwise.crf.pydensecrf.names import renamed
 
 Matrix = npt.NDArray[np.float32]
 Compat = float | npt.ArrayLike
@@ -227,8 +228,9 @@ class DenseCRF2D(DenseCRF):
         normalization: NormalizationType = NORMALIZE_SYMMETRIC,
     ) -> None:
         """Add a kernel of positions with standard deviations sxy, one number or (x, y), in pixels."""
-        term = Gaussian(_row_column(sxy))
-        self._add(term.features(self._shape[1:]), compat, kernel, normalization)
+        with renamed(theta_gamma="sxy"):
+            features = Gaussian(_row_column(sxy)).features(self._shape[1:])
+        self._add(features, compat, kernel, normalization)
 
     def addPairwiseBilateral(  # noqa: N802
         self,
@@ -240,8 +242,9 @@ class DenseCRF2D(DenseCRF):
         normalization: NormalizationType = NORMALIZE_SYMMETRIC,
     ) -> None:
         """Add a kernel of positions and colours; the image is (height, width, channels)."""
-        term = Bilateral(rgbim, _row_column(sxy), srgb)
-        self._add(term.features(self._shape[1:]), compat, kernel, normalization)
+        with renamed(theta_alpha="sxy", theta_beta="srgb"):
+            features = Bilateral(rgbim, _row_column(sxy), srgb).features(self._shape[1:])
+        self._add(features, compat, kernel, normalization)
 
 
 def _whole(value: object) -> int:
@@ -260,7 +263,10 @@ def _row_column(sxy: float | Sequence[float]) -> float | tuple[float, float]:
     if isinstance(sxy, Sequence | np.ndarray):
         if len(sxy) != 2:
             raise ValueError(f"sxy must be one number or two, for x and y, got {sxy!r}")
-        return float(sxy[1]), float(sxy[0])
+        row, column = float(sxy[1]), float(sxy[0])
+        if not (0 < row < np.inf and 0 < column < np.inf):
+            raise ValueError(f"sxy must be positive and finite, got {sxy!r}")
+        return row, column
     return sxy
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.crf.potentials import MAX_CLASSES
+from pixelwise.crf.pydensecrf.names import renamed
 from pixelwise.crf.ranges import check_range
 
 Matrix = npt.NDArray[np.float32]
@@ -140,7 +141,8 @@ def create_pairwise_bilateral(
         channels = planes.astype(np.float32) / widths.reshape(-1, *[1] * (planes.ndim - 1))
     if not np.isfinite(channels).all():
         raise ValueError("the image holds NaN, infinite or too large numbers; replace them first")
-    check_range(np.moveaxis(planes, 0, -1), widths)
+    with renamed(theta_beta="schan"):
+        check_range(np.moveaxis(planes, 0, -1), widths)
     positions = create_pairwise_gaussian(sdims, channels.shape[1:])
     return np.concatenate([positions, channels.reshape(channels.shape[0], -1)])
 
