@@ -5,7 +5,7 @@ import json
 import random
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -300,6 +300,27 @@ def test_functions_that_load_a_model_take_the_arguments_of_load(tmp_path: Path) 
         pixelwise.segment_folder(tmp_path, tmp_path / "out", predictor, crf="densecrf")
     with pytest.raises(ValueError, match="threads: a predictor has its own"):
         pixelwise.evaluate(predictor, pairs(1), class_names=NAMES, threads=1)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda net, place: pixelwise.evaluate(net, pairs(1), class_names=NAMES),
+        lambda net, place: pixelwise.segment_folder(place, place / "out", net),
+        lambda net, place: pixelwise.workflows.gallery([net], pairs(1), class_names=NAMES),
+        lambda net, place: pixelwise.workflows.search_crf(net, f"folder:{place}", place / "preset.json"),
+    ],
+)
+def test_a_torch_module_in_place_of_a_model_is_refused_with_what_to_do(
+    tmp_path: Path, call: Callable[[Any, Path], object]
+) -> None:
+    class Net:
+        """As a torch module, no name."""
+
+    expected = "a model file or a run folder, got Net; .*(load a torch module first|pixelwise.wrap)"
+    with pytest.raises(ValueError, match=expected) as refused:
+        call(Net(), tmp_path)
+    assert "name them in order" not in str(refused.value)
 
 
 def test_segment_folder_names_wrong_arguments(tmp_path: Path, trained: TrainedRun) -> None:

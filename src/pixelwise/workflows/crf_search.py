@@ -15,7 +15,7 @@ from pixelwise.evaluation.metrics import confusion
 from pixelwise.evaluation.report.search_surface import draw_surface
 from pixelwise.evaluation.training_pictures import learnt_by
 from pixelwise.workflows.evaluating import as_learnt
-from pixelwise.workflows.loading import load
+from pixelwise.workflows.loading import expect_name, load
 
 
 @dataclass(frozen=True)
@@ -87,12 +87,12 @@ def search_crf(
     """Search the CRF's w1, theta_alpha and theta_beta for the best mean IoU. Write the preset `output`, a
     .json file, and a picture of the mean IoU around it, OUTPUT.png.
 
-    model: what `load` takes. data: KIND:PATH. classes: a selection such as "background,animal=cat+dog". ids:
-    a text file that lists the images. images: how many of them, evenly spaced, or with a `seed` at random.
-    ranges: of the first round, see crf.parameter_search. Scores and trials are kept in OUTPUT.search, so the
-    same call continues from there. on_image is called with the number of images scored, on_trial with all
-    trials so far. Raises ValueError for another ending than .json, PresetError if a file is there already,
-    unless `overwrite`; else what `load` and `evaluate` raise.
+    model: a name, a model file or a run folder. data: KIND:PATH. classes: a selection such as
+    "background,animal=cat+dog". ids: a text file that lists the images. images: how many of them, evenly
+    spaced, or with a `seed` at random. ranges: of the first round, see crf.parameter_search. Scores and
+    trials are kept in OUTPUT.search, so the same call continues from there. on_image is called with the
+    number of images scored, on_trial with all trials so far. Raises ValueError for another ending than .json,
+    PresetError if a file is there already, unless `overwrite`; else what `load` and `evaluate` raise.
     """
     begun = prepare_search(
         model,
@@ -123,6 +123,7 @@ def prepare_search(
     overwrite: bool = False,
 ) -> CRFSearch:
     """All of `search_crf` that comes before the first image is scored."""
+    expect_name(model, "for a torch module call torch.onnx.export, then pixelwise.wrap")
     output = Path(output)
     if output.suffix != ".json":
         raise ValueError(f"expected a name that ends in .json, got {output}")

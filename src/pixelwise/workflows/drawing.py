@@ -70,8 +70,9 @@ def gallery(
 ) -> Image.Image:
     """Models side by side: picture, truth, and the labels of each model, one row for each picture.
 
-    models: what `load` takes, or predictors. pictures: how many, spread evenly over the split; ids: those
-    that a text file lists instead. crf: a preset, its name or file: each model is shown with the CRF as well.
+    models: names, model files, run folders or predictors. pictures: how many, spread evenly over the split;
+    ids: those that a text file lists instead. crf: a preset, its name or file: each model is shown with the
+    CRF as well.
     """
     if not models or pictures < 1:
         raise ValueError(f"a gallery needs a model and a picture, got {len(models)} and {pictures}")

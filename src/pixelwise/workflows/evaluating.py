@@ -42,14 +42,14 @@ def evaluate(
     """Evaluate a model, or masks that another program made. The result's `summary()` has pixel accuracy, mean
     accuracy, mean IoU and frequency-weighted IoU; its `to_dict()` has everything.
 
-    model: what `load` takes, with its `options`, such as crf="densecrf"; or a predictor, which has its own;
-    or "masks:FOLDER", a folder with a mask for each picture of the data, named by its id (ID.png, ID_mask.png
-    or ID.npy), whose pixels are class ids or the classes' colours. allow_missing: leave out pictures without
-    a mask, which raise DataError otherwise. data: KIND:PATH, a data set, or a sequence of (image, labels)
-    arrays with `class_names`. Classes are matched by name; those that the model lacks become void. classes: a
-    selection such as "background,animal=cat+dog". head: which labels, if the data has several. details: what
-    else to count, see evaluation.details. on_image is called with the number of images done. judge: what
-    evaluates.
+    model: a name, a model file or a run folder, with the `options` of `load`, such as crf="densecrf"; or a
+    predictor, which has its own; or "masks:FOLDER", a folder with a mask for each picture of the data, named
+    by its id (ID.png, ID_mask.png or ID.npy), whose pixels are class ids or the classes' colours.
+    allow_missing: leave out pictures without a mask, which raise DataError otherwise. data: KIND:PATH, a data
+    set, or a sequence of (image, labels) arrays with `class_names`. Classes are matched by name; those that
+    the model lacks become void. classes: a selection such as "background,animal=cat+dog". head: which labels,
+    if the data has several. details: what else to count, see evaluation.details. on_image is called with the
+    number of images done. judge: what evaluates.
     """
     dataset = labelled_images(data, split, class_names, head)
     judged, dataset = _judged(model, dataset, head, classes, allow_missing, options)

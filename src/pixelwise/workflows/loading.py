@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from pixelwise.core.classes import Classes
-from pixelwise.core.errors import ModelError, extras_named
+from pixelwise.core.errors import ArgumentError, ModelError, extras_named
 from pixelwise.core.precision import for_net
 from pixelwise.core.terminal import printable
 from pixelwise.core.threads import spin_briefly
@@ -128,8 +128,21 @@ def load(
     return loaded
 
 
+def expect_name(
+    model: object, instead: str = "load a torch module first: pixelwise.load(module, classes=[...])"
+) -> None:
+    """Raise ValueError for a torch module, whose classes and normalisation only `load` takes."""
+    if not isinstance(model, str | Path):
+        raise ArgumentError(
+            "model",
+            f"expected the name of a model, a model file or a run folder, got {type(model).__name__}; "
+            f"{instead}",
+        )
+
+
 def load_for_labels(model: str | Path, head: str | None, **options: Unpack[LoadOptions]) -> Predictor:
     """As `load`, for labels of the head of that name: a model whose heads have no names takes any."""
+    expect_name(model)
     loaded = load(model, **options)
     own = loaded.info.training.get("head")
     return loaded if head is None or own in (None, head) else load(model, head=head, **options)

@@ -19,7 +19,7 @@ from pixelwise.inference.sources.files import PassedOver
 from pixelwise.inference.sources.tasks import Task, listed, plan
 from pixelwise.inference.video.frames import check_motion
 from pixelwise.inference.video.saving import EVERY_FRAME, Motion
-from pixelwise.workflows.loading import LoadOptions, load, refuse_options
+from pixelwise.workflows.loading import LoadOptions, expect_name, load, refuse_options
 
 FRAMES = ("first", "all")
 """Which frames or pages of a file are segmented."""
@@ -81,17 +81,18 @@ def segment_folder(
 ) -> SegmentedFolder:
     """Segment files, folders (with subfolders), patterns and URLs; save results below `output`.
 
-    model: what `load` takes, with its `options`, such as crf="densecrf" or threads=1; or a predictor, which
-    has its own. save: any of the kinds of `Segmentation.save`; "coco", "cvat" and "csv" give one file for all
-    pictures, "labelme" and "yolo" a list of the classes besides. Pictures that an earlier run finished are
-    skipped, unless `overwrite`, and files that a person has changed since are kept. A picture that cannot be
-    segmented becomes an outcome with a `problem`; the others are segmented. ids: a text file that lists the
-    pictures to segment, one per line, by their names without ending or their paths below the input folder.
-    depth, hha: for models that take them, folders of files with the names of the pictures. cleaning: changes
-    of the labels, such as removing small regions. style: how overlays and cutouts are drawn. tolerance: how
-    far outlines may move, in pixels, to have fewer corners. submission: an archive (.tgz) of all masks to
-    write, in the form of PASCAL VOC's server or of CamVid. frames: "all" segments every frame of an animation
-    and every page of a TIFF file, as NAME_page0001 and so on; "first" notes that there are more.
+    model: a name, a model file or a run folder, with the `options` of `load`, such as crf="densecrf" or
+    threads=1; or a predictor, which has its own. save: any of the kinds of `Segmentation.save`; "coco",
+    "cvat" and "csv" give one file for all pictures, "labelme" and "yolo" a list of the classes besides.
+    Pictures that an earlier run finished are skipped, unless `overwrite`, and files that a person has changed
+    since are kept. A picture that cannot be segmented becomes an outcome with a `problem`; the others are
+    segmented. ids: a text file that lists the pictures to segment, one per line, by their names without
+    ending or their paths below the input folder. depth, hha: for models that take them, folders of files with
+    the names of the pictures. cleaning: changes of the labels, such as removing small regions. style: how
+    overlays and cutouts are drawn. tolerance: how far outlines may move, in pixels, to have fewer corners.
+    submission: an archive (.tgz) of all masks to write, in the form of PASCAL VOC's server or of CamVid.
+    frames: "all" segments every frame of an animation and every page of a TIFF file, as NAME_page0001 and so
+    on; "first" notes that there are more.
 
     Videos give an overlaid video, NAME_overlay.mp4, with the sound, and the other results of each frame in a
     folder NAME_frames. every, smooth: see `Predictor.video`. on_frame is called with the number of frames of
@@ -128,6 +129,7 @@ def segment_folder(
     if isinstance(model, Predictor):
         refuse_options(options)
     else:
+        expect_name(model)
         shared: LoadOptions = {**options, "threads": threads // workers}
         if _starts_quickly(model, tasks, options):
             shared["engine"] = "onnxruntime"
