@@ -1,18 +1,15 @@
 """The page in a real browser: drop a file, move a slider, scribble, download; and its build."""
 
-import base64
-import io
 import json
 import os
-import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
+from page_steps import areas, canvas_sum, drop, slide
 from PIL import Image
 from running_service import running, until
 
@@ -25,92 +22,7 @@ from pixelwise.serve.sessions.change import Change
 
 pytestmark = pytest.mark.slow
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 WEB = Path(__file__).parents[2] / "web"
-
-
-@pytest.fixture(scope="module")
-def page_service(tiny: Predictor) -> Iterator[httpx.Client]:
-    with running(create_app({"tiny": tiny})) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if CHROMIUM is None:
-        pytest.skip("needs chromium: apt-get install chromium")
-    with sync_api.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield started
-        started.close()
-
-
-@pytest.fixture
-def page(browser: Any, page_service: httpx.Client) -> Iterator[Any]:
-    """A new page, on which nothing may go wrong."""
-    context = browser.new_context(viewport={"width": 1200, "height": 900})
-    context.set_default_timeout(30_000)
-    opened, faults = context.new_page(), []
-    opened.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
-    opened.on("pageerror", lambda fault: faults.append(str(fault)))
-    opened.goto(str(page_service.base_url))
-    yield opened
-    context.close()
-    assert faults == []
-
-
-@pytest.fixture(scope="module")
-def photo() -> bytes:
-    """80 x 60: red on the left, green on the right, noise above all."""
-    random = np.random.default_rng(0)
-    pixels = np.zeros((60, 80, 3))
-    pixels[:, :40, 0], pixels[:, 40:, 1] = 150, 150
-    file = io.BytesIO()
-    noisy = (pixels + random.normal(0, 30, pixels.shape)).clip(0, 255).astype(np.uint8)
-    Image.fromarray(noisy).save(file, "PNG")
-    return file.getvalue()
-
-
-def drop(page: Any, content: bytes, kind: str = "drop") -> None:
-    """Drop or paste a file."""
-    page.evaluate(
-        """([kind, content]) => {
-            const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
-            const data = new DataTransfer();
-            data.items.add(new File([bytes], "my photo.png", { type: "image/png" }));
-            const options = { dataTransfer: data, clipboardData: data, bubbles: true, cancelable: true };
-            const Kind = kind === "drop" ? DragEvent : ClipboardEvent;
-            document.dispatchEvent(new Kind(kind, options));
-        }""",
-        [kind, base64.b64encode(content).decode()],
-    )
-    page.wait_for_selector("#work", state="visible")
-
-
-def areas(page: Any) -> dict[str, str]:
-    """The numbers of each class in the list."""
-    names, numbers = page.locator("#classes .name"), page.locator("#classes .numbers")
-    return dict(zip(names.all_inner_texts(), numbers.all_inner_texts(), strict=True))
-
-
-def slide(page: Any, name: str, key: str) -> None:
-    """Move a slider and wait for the answer."""
-    with page.expect_response(lambda answer: answer.url.endswith("/result")):
-        page.focus(f"#{name}")
-        page.keyboard.press(key)
-
-
-def canvas_sum(page: Any) -> int:
-    """A number that differs between pictures on the canvas."""
-    found: int = page.evaluate(
-        """() => {
-            const canvas = document.getElementById("canvas");
-            const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-            return data.reduce((sum, value, place) => (31 * sum + value * (place % 97)) % 1000003, 0);
-        }"""
-    )
-    return found
 
 
 @pytest.mark.parametrize("kind", ["drop", "paste"])
