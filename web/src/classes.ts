@@ -1,4 +1,5 @@
-// The classes of the result with their areas, as buttons that isolate them.
+// The classes of the result with their areas, as buttons that isolate them. An isolated class keeps its button
+// when a change takes its last pixel, or else it could not be chosen off.
 
 import { css } from "./drawing";
 import type { Labels, Opened } from "./service";
@@ -34,9 +35,11 @@ export function showClasses(
   chosen: ReadonlySet<number>,
   click: (id: number) => void,
 ): void {
+  const gone = [...chosen].filter((id) => entries.every((entry) => entry.id !== id));
+  const listed = [...entries, ...gone.map((id) => ({ id, area: 0, confidence: 0 }))];
   const focused = list.contains(document.activeElement) ? (document.activeElement as HTMLElement).dataset.id : null;
   list.replaceChildren(
-    ...entries.map(({ id, area, confidence }) => {
+    ...listed.map(({ id, area, confidence }) => {
       const item = document.createElement("li");
       const button = document.createElement("button");
       const swatch = document.createElement("span");
@@ -50,7 +53,8 @@ export function showClasses(
       name.textContent = opened.classes[id] ?? String(id);
       name.className = "name";
       numbers.className = "numbers";
-      numbers.textContent = `${percent(area)} of the picture, ${percent(confidence)} sure`;
+      numbers.textContent =
+        area > 0 ? `${percent(area)} of the picture, ${percent(confidence)} sure` : "nowhere in the picture now";
       button.append(swatch, name, numbers);
       button.addEventListener("click", () => click(id));
       item.append(button);

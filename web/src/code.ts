@@ -3,12 +3,18 @@
 import type { Change, Preset } from "./service";
 
 export const PRESET_FILE = "page.json";
+const BUNDLED = ["default", "street"];
 
 export interface Wanted {
   model: string;
   file: string;
   preset: Preset;
   change: Change;
+  cutout: boolean; // whether the model has a background to leave out
+}
+
+function kinds({ cutout }: Wanted): string[] {
+  return cutout ? ["mask", "overlay", "cutout"] : ["mask", "overlay"];
 }
 
 function quoted(text: string): string {
@@ -26,12 +32,22 @@ export function presetText(wanted: Wanted): string {
 }
 
 export function command(wanted: Wanted): string {
-  const parts = ["pixelwise segment", quoted(wanted.file)];
+  const file = wanted.file.startsWith("-") ? `./${wanted.file}` : wanted.file; // or else it would be an option
+  const parts = ["pixelwise segment", quoted(file)];
   if (wanted.model !== "default") parts.push("--model", quoted(wanted.model));
   if (wanted.change.iterations > 0) parts.push("--crf-preset", PRESET_FILE);
   if (wanted.change.only?.length) parts.push("--only", quoted(wanted.change.only.join(",")));
-  parts.push("--save mask,overlay,cutout");
-  return parts.join(" ");
+  parts.push(`--save ${kinds(wanted).join(",")}`);
+  return parts.join(" ") + notes(wanted);
+}
+
+// What the lines above them cannot say.
+function notes({ model, change }: Wanted): string {
+  const said = [
+    ...(BUNDLED.includes(model) ? [] : [`write the path of the model in place of ${model}`]),
+    ...(change.scribbles.length > 0 ? ["without the scribbles, which only the page knows"] : []),
+  ];
+  return said.map((note) => `\n# ${note}`).join("");
 }
 
 export function python(wanted: Wanted): string {
@@ -56,6 +72,6 @@ export function python(wanted: Wanted): string {
     lines.splice(1, 0, "from pixelwise.inference import Cleaning");
     lines.push(`result = result.cleaned(Cleaning(only=(${wanted.change.only.map((name) => `${JSON.stringify(name)},`).join(" ")})))`);
   }
-  lines.push('result.save("result", ["mask", "overlay", "cutout"])');
-  return lines.join("\n");
+  lines.push(`result.save("result", [${kinds(wanted).map((kind) => JSON.stringify(kind)).join(", ")}])`);
+  return lines.join("\n") + notes(wanted);
 }

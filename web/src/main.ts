@@ -33,7 +33,9 @@ function change(): Change {
   return { ...sliders.values, scribbles };
 }
 
+// A class can only be kept alone where the others can become background.
 function withOnly(): Change {
+  if (picture!.session.opened.background === null) return change();
   const names = [...chosen].map((id) => picture!.session.opened.classes[id]!);
   return names.length > 0 ? { ...change(), only: names } : change();
 }
@@ -85,6 +87,7 @@ async function open(file: Blob, name: string): Promise<void> {
     element("work").hidden = element("panel").hidden = element("code").hidden = false;
     fit(canvas, photo);
     offerClasses();
+    offerFiles();
     show();
     canvas.focus({ preventScroll: true });
     status.textContent = session.opened.notes.join("; ");
@@ -100,6 +103,14 @@ function offerClasses(): void {
   choice.replaceChildren(...ids.map((id) => new Option(opened.classes[id], String(id))));
   const first = ids.find((id) => id !== opened.background);
   if (first !== undefined) choice.value = String(first);
+}
+
+function offerFiles(): void {
+  const whole = picture!.session.opened.background === null;
+  element<HTMLButtonElement>("cutout").disabled = whole;
+  element("isolating").textContent = whole
+    ? "Click a class to isolate it here. Files hold all classes, and there is no cutout: this model has no background class."
+    : "Click a class to isolate it; files then hold only this class.";
 }
 
 // Redrawing: one request at a time; what has changed meanwhile is asked for when it is answered.
@@ -161,14 +172,14 @@ function isolate(id: number): void {
 
 function wanted(): Wanted {
   const { session, name } = picture!;
-  return { model: session.opened.model, file: name, preset: session.opened.preset, change: withOnly() };
+  const { model, preset, background } = session.opened;
+  return { model, file: name, preset, change: withOnly(), cutout: background !== null };
 }
 
 function showCode(): void {
   if (picture === null) return;
-  const note = scribbles.length > 0 ? "\n# without the scribbles, which only the page knows" : "";
-  element("command").textContent = command(wanted()) + note;
-  element("python").textContent = python(wanted()) + note;
+  element("command").textContent = command(wanted());
+  element("python").textContent = python(wanted());
 }
 
 // The picture under the pointer
