@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from page_steps import ELSEWHERE
 from PIL import Image
 from tiny_model import tiny_info, tiny_model
 
@@ -42,8 +43,6 @@ def picture() -> bytes:
 
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-ELSEWHERE = "pixelwise.test"
-"""A name of this machine whose pages the browser treats like those of another machine."""
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,9 @@
 import base64
 from typing import Any
 
+ELSEWHERE = "pixelwise.test"
+"""A name of this machine whose pages the browser treats like those of another machine."""
+
 
 def drop(page: Any, content: bytes, kind: str = "drop", name: str = "my photo.png") -> None:
     """Drop or paste a file, and wait until it is shown."""

@@ -3,8 +3,12 @@
 import { command, presetText, PRESET_FILE, python, type Wanted } from "./code";
 import { found, percent, showClasses } from "./classes";
 import { draw, fit, type Place, type Scene, type View } from "./drawing";
+import { listenForFiles } from "./files";
+import { askForKey } from "./key";
+import { copy, save } from "./leaving";
 import { listen } from "./pen";
-import { type Change, type Labels, models, MOST_SCRIBBLES, onKeyNeeded, type Scribble, Session } from "./service";
+import { type Picture, prepared } from "./picture";
+import { type Change, models, MOST_SCRIBBLES, onKeyNeeded, request, type Scribble } from "./service";
 import { Sliders } from "./sliders";
 
 const element = <Kind extends HTMLElement>(id: string) => document.getElementById(id) as Kind;
@@ -13,14 +17,6 @@ const status = element("status");
 const readout = element<HTMLOutputElement>("readout");
 const modelChoice = element<HTMLSelectElement>("model");
 const sliders = new Sliders(element("sliders"), () => void refresh());
-
-interface Picture {
-  session: Session;
-  photo: ImageBitmap;
-  name: string;
-  before: Labels;
-  after: Labels;
-}
 
 let picture: Picture | null = null;
 let scribbles: Scribble[] = [];
@@ -40,14 +36,15 @@ function withOnly(): Change {
   return names.length > 0 ? { ...change(), only: names } : change();
 }
 
-async function attempt(what: string, job: () => Promise<void>): Promise<void> {
+// Faults of a job that is no longer `current` are not shown.
+async function attempt(what: string, job: () => Promise<void>, current = () => true): Promise<void> {
   status.textContent = what;
   status.classList.remove("fault");
   try {
     await job();
-    if (status.textContent === what) status.textContent = "";
+    if (current() && status.textContent === what) status.textContent = "";
   } catch (fault) {
-    complain(fault instanceof Error ? fault.message : String(fault));
+    if (current()) complain(fault instanceof Error ? fault.message : String(fault));
   }
 }
 
@@ -59,40 +56,44 @@ function complain(text: string): void {
 // Pictures
 
 let opening = 0;
+let sent: { file: Blob; name: string } | null = null; // while it is opened
 
 async function open(file: Blob, name: string): Promise<void> {
   const turn = ++opening;
+  const current = () => turn === opening;
   stop();
+  sent = { file, name };
   document.body.classList.add("busy");
-  await attempt("Segmenting ...", async () => {
-    await offered;
-    const [photo, session] = await Promise.all([
-      createImageBitmap(file, { imageOrientation: "from-image" }).catch(() => {
-        throw new Error("this browser cannot show such a file: choose a JPEG, PNG or WebP");
-      }),
-      Session.open(file, modelChoice.value),
-    ]);
-    if (turn !== opening) return session.close();
-    sliders.start(session.opened.preset);
-    const before = await session.labels({ ...sliders.values, iterations: 0, scribbles: [] });
-    const after = await session.labels({ ...sliders.values, scribbles: [] });
-    if (turn !== opening) return session.close();
-    picture?.session.close();
-    picture = { session, photo, name, before, after };
-    scribbles = [];
-    chosen = new Set();
-    cursor = null;
-    element<HTMLInputElement>("compare").value = "0";
-    element("drop").hidden = true;
-    element("work").hidden = element("panel").hidden = element("code").hidden = false;
-    fit(canvas, photo);
-    offerClasses();
-    offerFiles();
-    show();
-    canvas.focus({ preventScroll: true });
-    status.textContent = session.opened.notes.join("; ");
-  });
-  if (turn === opening) document.body.classList.remove("busy");
+  await attempt(
+    "Segmenting ...",
+    async () => {
+      await offerModels();
+      const next = await prepared(file, name, modelChoice.value);
+      if (!current()) return next.session.close();
+      picture?.session.close();
+      picture = next;
+      sliders.start(next.session.opened.preset);
+      scribbles = [];
+      chosen = new Set();
+      cursor = null;
+      element<HTMLInputElement>("compare").value = "0";
+      element("drop").hidden = true;
+      element("work").hidden = element("panel").hidden = element("code").hidden = false;
+      fit(canvas, next.photo);
+      offerClasses();
+      offerFiles();
+      show();
+      canvas.focus({ preventScroll: true });
+      status.textContent = next.session.opened.notes.join("; ");
+    },
+    current,
+  );
+  if (current()) opened();
+}
+
+function opened(): void {
+  sent = null;
+  document.body.classList.remove("busy");
 }
 
 function offerClasses(): void {
@@ -274,14 +275,6 @@ function stop(): void {
   element("play").textContent = "Play";
 }
 
-function save(content: Blob, name: string): void {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(content);
-  link.download = name;
-  link.click();
-  window.setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-}
-
 function stem(): string {
   return picture!.name.replace(/\.[^.]*$/, "");
 }
@@ -301,62 +294,49 @@ element("preset-file").addEventListener("click", () =>
 for (const button of document.querySelectorAll<HTMLButtonElement>(".copy")) {
   button.addEventListener("click", () =>
     attempt("", async () => {
-      await navigator.clipboard.writeText(element(button.dataset.from!).textContent ?? "");
+      await copy(element(button.dataset.from!));
       button.textContent = "Copied";
       window.setTimeout(() => (button.textContent = "Copy"), 1500);
     }),
   );
 }
 
-// Ways in: a file, a drop, a paste, an example
+// Photos
 
-element<HTMLInputElement>("file").addEventListener("change", (event) => {
-  const input = event.target as HTMLInputElement;
-  const file = input.files?.[0];
-  if (file) void open(file, file.name);
-  input.value = "";
-});
-document.addEventListener("dragover", (event) => {
-  event.preventDefault();
-  document.body.classList.add("dragging");
-});
-document.addEventListener("dragleave", (event) => {
-  if (event.relatedTarget === null) document.body.classList.remove("dragging");
-});
-document.addEventListener("drop", (event) => {
-  event.preventDefault();
-  document.body.classList.remove("dragging");
-  const file = event.dataTransfer?.files[0];
-  if (file) void open(file, file.name);
-});
-document.addEventListener("paste", (event) => {
-  const file = event.clipboardData?.files[0];
-  if (file) void open(file, file.name || "pasted.png");
-});
+listenForFiles((file, name) => void open(file, name));
 element("examples").addEventListener("click", (event) => {
   const button = (event.target as HTMLElement).closest("button");
   const name = button?.dataset.name;
   if (name === undefined) return;
-  void attempt("", async () => open(await (await fetch(`/static/examples/${name}`)).blob(), name));
+  void attempt("", async () => open(await (await request(`/static/examples/${name}`)).blob(), name));
 });
 element("another").addEventListener("click", () => {
+  opening++; // whatever is being opened is not shown
+  opened();
+  stop();
   element("drop").hidden = false;
   element("work").hidden = element("panel").hidden = element("code").hidden = true;
   status.textContent = "";
+  element("file").focus();
 });
 modelChoice.addEventListener("change", () => {
-  if (picture !== null) void open(picture.session.file, picture.name);
+  const shown = picture === null || element("work").hidden ? null : { file: picture.session.file, name: picture.name };
+  const again = sent ?? shown;
+  if (again !== null) void open(again.file, again.name);
 });
 window.addEventListener("pagehide", () => picture?.session.close());
 
-onKeyNeeded(
-  () =>
-    new Promise((resolve) => {
-      const dialog = element<HTMLDialogElement>("key-dialog");
-      dialog.addEventListener("close", () => resolve(element<HTMLInputElement>("key").value), { once: true });
-      dialog.showModal();
-    }),
-);
-const offered = attempt("", async () => {
-  modelChoice.replaceChildren(...(await models()).map(({ name }) => new Option(name, name)));
-});
+onKeyNeeded(askForKey);
+let offered: Promise<void> | null = null;
+
+function offerModels(): Promise<void> {
+  offered ??= models()
+    .then((known) => modelChoice.replaceChildren(...known.map(({ name }) => new Option(name, name))))
+    .catch((fault) => {
+      offered = null;
+      throw fault;
+    });
+  return offered;
+}
+
+void attempt("", offerModels);

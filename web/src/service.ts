@@ -61,22 +61,26 @@ export class Fault extends Error {
 
 const PIXELS = "application/octet-stream";
 const TRIES = 20;
+const NO_ANSWER = 0;
 
 let key: string | null = null;
-let askForKey: () => Promise<string> = () => Promise.reject(new Fault(401, "an API key is needed"));
+let askForKey: (refused: boolean) => Promise<string> = () => Promise.reject(new Fault(401, "an API key is needed"));
 
-export function onKeyNeeded(ask: () => Promise<string>): void {
+export function onKeyNeeded(ask: (refused: boolean) => Promise<string>): void {
   askForKey = ask;
 }
 
 export async function request(path: string, options: RequestInit = {}): Promise<Response> {
   for (let attempt = 1; ; attempt++) {
     const headers = new Headers(options.headers);
-    if (key !== null) headers.set("Authorization", `Bearer ${key}`);
-    const answer = await fetch(path, { ...options, headers });
+    const used = key;
+    if (used !== null) headers.set("Authorization", `Bearer ${used}`);
+    const answer = await fetch(path, { ...options, headers }).catch(() => {
+      throw new Fault(NO_ANSWER, "the service does not answer: is it still running?");
+    });
     if (answer.ok) return answer;
     if (answer.status === 401) {
-      key = await askForKey();
+      if (key === used) key = await askForKey(used !== null); // or else it was asked for meanwhile
       continue;
     }
     if ((answer.status === 429 || answer.status === 503) && attempt < TRIES) {
@@ -101,6 +105,9 @@ export class Session {
   }
 
   private static async start(file: Blob, model: string): Promise<Opened> {
+    await file.slice(0, 1).arrayBuffer().catch(() => {
+      throw new Fault(NO_ANSWER, "the browser cannot read this file: it is a folder, or was changed or removed since it was chosen");
+    });
     const type = file.type.startsWith("image/") ? file.type : PIXELS;
     const path = `/v1/sessions?model=${encodeURIComponent(model)}`;
     const answer = await request(path, { method: "POST", body: file, headers: { "Content-Type": type } });

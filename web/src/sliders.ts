@@ -23,6 +23,10 @@ const FORMS: Form[] = [
 ];
 const STEPS = 200;
 
+export function parameters({ w1, theta_alpha, theta_beta, iterations }: Preset): Numbers {
+  return { w1, theta_alpha, theta_beta, iterations };
+}
+
 function rounded(value: number, whole: boolean): number {
   return whole ? Math.round(value) : Number(value.toPrecision(value < 10 ? 2 : 3));
 }
@@ -56,8 +60,7 @@ export class Sliders {
   }
 
   start(preset: Preset): void {
-    const { w1, theta_alpha, theta_beta, iterations } = preset;
-    this.values = { w1, theta_alpha, theta_beta, iterations };
+    this.values = parameters(preset);
     this.show();
   }
 

@@ -1,0 +1,28 @@
+// A photo that is open: what the browser shows of it, and its labels.
+
+import { type Labels, Session } from "./service";
+import { parameters } from "./sliders";
+
+export interface Picture {
+  session: Session;
+  photo: ImageBitmap;
+  name: string;
+  before: Labels;
+  after: Labels;
+}
+
+// With the parameters of the session's preset. No session stays open for nothing.
+export async function prepared(file: Blob, name: string, model: string): Promise<Picture> {
+  const shown = createImageBitmap(file, { imageOrientation: "from-image" }).catch(() => null);
+  const session = await Session.open(file, model); // which says what is wrong with a damaged file
+  try {
+    const photo = await shown;
+    if (photo === null) throw new Error("this browser cannot show such a file: choose a JPEG, PNG or WebP");
+    const start = { ...parameters(session.opened.preset), scribbles: [] };
+    const before = await session.labels({ ...start, iterations: 0 });
+    return { session, photo, name, before, after: await session.labels(start) };
+  } catch (fault) {
+    session.close();
+    throw fault;
+  }
+}
