@@ -7,8 +7,8 @@ from typing import Any
 
 import httpx
 import pytest
-from page_steps import ELSEWHERE, areas, begin_drop, drop
-from PIL import Image
+from page_steps import ELSEWHERE, areas, begin_drop, canvas_sum, drop
+from PIL import ExifTags, Image, ImageOps
 from running_service import running
 
 from pixelwise.inference.predictor import Predictor
@@ -137,3 +137,21 @@ def test_lines_are_copied_on_pages_of_other_machines_too(
     page.click(".copy >> nth=0")
     page.wait_for_selector(".copy >> text=Copied")
     page.close()
+
+
+def test_a_webp_photo_is_turned_as_the_service_turns_it(tab: Any, photo: bytes) -> None:
+    for orientation in range(2, 9):
+        exif = Image.Exif()
+        exif[ExifTags.Base.Orientation] = orientation
+        stored = io.BytesIO()
+        with Image.open(io.BytesIO(photo)) as opened:
+            opened.save(stored, "WEBP", lossless=True, exif=exif)
+        turned = io.BytesIO()
+        with Image.open(stored) as opened:
+            ImageOps.exif_transpose(opened).save(turned, "PNG")
+        shown = []
+        for name, content in (("turned", turned), ("stored", stored)):
+            drop(tab, content.getvalue(), name=f"{name}{orientation}")
+            tab.wait_for_selector(f"#command >> text={name}{orientation}")
+            shown.append(canvas_sum(tab))
+        assert shown[0] == shown[1], orientation

@@ -2,6 +2,7 @@
 
 import { type Labels, Session } from "./service";
 import { parameters } from "./sliders";
+import { upright } from "./upright";
 
 export interface Picture {
   session: Session;
@@ -13,7 +14,7 @@ export interface Picture {
 
 // With the parameters of the session's preset. No session stays open for nothing.
 export async function prepared(file: Blob, name: string, model: string): Promise<Picture> {
-  const shown = createImageBitmap(file, { imageOrientation: "from-image" }).catch(() => null);
+  const shown = upright(file).catch(() => null);
   const session = await Session.open(file, model); // which says what is wrong with a damaged file
   try {
     const photo = await shown;
