@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 from page_steps import areas, drop
@@ -17,6 +18,7 @@ from pixelwise.inference.engines.onnx import OnnxEngine
 from pixelwise.inference.model_files.model_file import bundled_names
 from pixelwise.inference.predictor import Predictor
 from pixelwise.serve import create_app
+from pixelwise.serve.sessions.change import Change
 
 pytestmark = pytest.mark.slow
 
@@ -61,6 +63,13 @@ def test_a_file_name_is_never_an_option_of_the_command(page: Any, photo: bytes) 
     drop(page, photo, name="-o.png")
     assert page.inner_text("#command").startswith("pixelwise segment ./-o.png ")
     assert 'predictor("-o.png")' in page.inner_text("#python")
+
+
+def test_the_description_of_the_api_has_the_fields_of_bodies(page: Any, page_service: httpx.Client) -> None:
+    page.goto(f"{page_service.base_url}/api")
+    place = page.locator("section", has_text="POST /v1/sessions/{session}/result")
+    place.locator("h3", has_text="Body").wait_for()
+    assert set(Change.model_fields) <= set(place.locator("th").all_inner_texts())
 
 
 def test_the_page_knows_which_models_have_no_path() -> None:

@@ -3,12 +3,16 @@
 interface Schema {
   type?: string;
   anyOf?: Schema[];
+  format?: string;
   default?: unknown;
+  description?: string;
+  properties?: Record<string, Schema>;
 }
 interface Operation {
   summary: string;
   description?: string;
   parameters?: { name: string; in: string; required?: boolean; description?: string; schema: Schema }[];
+  requestBody?: { description?: string; content: Record<string, { schema: Schema }> };
   responses: Record<string, { description: string; content?: Record<string, unknown> }>;
 }
 
@@ -32,7 +36,19 @@ function table(parent: HTMLElement, title: string, rows: [string, string][]): vo
   }
 }
 
+function bodyOf({ requestBody }: Operation): [string, string][] {
+  return Object.entries(requestBody?.content ?? {}).flatMap(([media, { schema }]): [string, string][] =>
+    schema.properties === undefined
+      ? [[media, requestBody?.description ?? ""]]
+      : Object.entries(schema.properties).map(([name, property]): [string, string] => [
+          name,
+          [`${media}, ${kind(property)}.`, property.description ?? ""].join(" "),
+        ]),
+  );
+}
+
 function kind(schema: Schema): string {
+  if (schema.format === "binary") return "file";
   return schema.type ?? (schema.anyOf ?? []).map(kind).filter((type) => type !== "null").join(" or ");
 }
 
@@ -57,6 +73,7 @@ for (const [path, operations] of Object.entries<Record<string, Operation>>(descr
         [`${where}, ${kind(schema)}.`, description ?? ""].join(" "),
       ]),
     );
+    table(section, "Body", bodyOf(operation));
     table(
       section,
       "Answers",
