@@ -15,7 +15,7 @@ from pixelwise.evaluation.metrics import confusion
 from pixelwise.evaluation.report.search_surface import draw_surface
 from pixelwise.evaluation.training_pictures import learnt_by
 from pixelwise.workflows.evaluating import as_learnt
-from pixelwise.workflows.loading import expect_name, load
+from pixelwise.workflows.loading import BY_ONNX, expect_name, load
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def prepare_search(
     overwrite: bool = False,
 ) -> CRFSearch:
     """All of `search_crf` that comes before the first image is scored."""
-    expect_name(model, "for a torch module call torch.onnx.export, then pixelwise.wrap")
+    expect_name(model, BY_ONNX)
     output = Path(output)
     if output.suffix != ".json":
         raise ValueError(f"expected a name that ends in .json, got {output}")

@@ -27,7 +27,7 @@ from pixelwise.inference.normalisation import Normalisation
 from pixelwise.inference.predictor import Predictor
 from pixelwise.workflows.data import Data
 from pixelwise.workflows.evaluating import evaluate
-from pixelwise.workflows.loading import load
+from pixelwise.workflows.loading import BY_ONNX, expect_name, load
 
 if TYPE_CHECKING:
     pass
@@ -94,12 +94,7 @@ def export(
     of a model that is not a run; ModelError for a model that cannot be converted, such as an int8 file to
     float16, or whose own file would be overwritten; DataError if there are no pictures to calibrate on.
     """
-    if not isinstance(run, str | Path):
-        raise ArgumentError(
-            "run",
-            f"expected a run folder, a file or a bundled model, got {type(run).__name__}; for a torch module "
-            "call torch.onnx.export, then pixelwise.wrap",
-        )
+    expect_name(run, BY_ONNX)
     form, place = chosen_format(None if output is None else Path(output), format, precision)
     if (precision == "int8") != (calibration is not None):
         raise ArgumentError(

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from torch import nn
 
 
+BY_LOAD = "load a torch module first: pixelwise.load(module, classes=[...])"
+BY_ONNX = "for a torch module call torch.onnx.export, then pixelwise.wrap"
+"""What to do with a torch module where only a name is taken."""
+
+
 class LoadOptions(TypedDict, total=False):
     """Arguments of `load` that functions take too if they load a model."""
 
@@ -128,9 +133,7 @@ def load(
     return loaded
 
 
-def expect_name(
-    model: object, instead: str = "load a torch module first: pixelwise.load(module, classes=[...])"
-) -> None:
+def expect_name(model: object, instead: str = BY_LOAD) -> None:
     """Raise ValueError for a torch module, whose classes and normalisation only `load` takes."""
     if not isinstance(model, str | Path):
         raise ArgumentError(
