@@ -50,8 +50,8 @@ class Packing {
     const double spread = extents[widest].high - extents[widest].low;
     throw std::invalid_argument("feature " + std::to_string(widest) + " reaches " + text_of(reach(widest)) +
                                 " standard deviations from 0, further than a lattice of floats can resolve; " +
-                                (spread < reach(widest) / 2
-                                     ? "its numbers lie within " + text_of(spread) + " of each other: subtract their mean"
+                                (spread < largest_coordinate / 4
+                                     ? "its numbers lie within " + text_of(spread) + " of them: subtract their mean"
                                      : "widths (theta) so small make every pixel its own only neighbour: raise them"));
 }
 

@@ -93,7 +93,7 @@ INFINITE_IMAGE = np.where(np.arange(12)[:, None] == 7, np.inf, IMAGE)
         (lambda: mean_field(UNARY, [Features(np.full((2, 120), np.nan))]), "features hold NaN"),
         (
             lambda: mean_field(UNARY, [Features(np.linspace(1e7, 1e7 + 64, 120).reshape(1, 120))]),
-            r"reaches 1e\+07 standard.*within 64 of each other: subtract their mean",
+            r"reaches 1e\+07 standard.*within 64 of them: subtract their mean",
         ),
         (lambda: mean_field(UNARY, [Features(np.zeros((2, 120)), transform=np.eye(3))]), "transform"),
         (lambda: DenseCRF(UNARY, []).set_unary(UNARY[:2]), "as before.*make a new DenseCRF"),

@@ -56,9 +56,9 @@ def test_a_picture_that_does_not_fit_is_named_by_its_index() -> None:
 
 def test_a_picture_without_probabilities_is_refused() -> None:
     image, given = sample(0)
-    with pytest.raises(ValueError, match="there are 1 results and more images"):
+    with pytest.raises(ValueError, match="got more images than the 1 image that"):
         list(refine_many([image, image], [given], iterations=1, threads=1))
-    with pytest.raises(ValueError, match="there are 0 images and more results"):
+    with pytest.raises(ValueError, match="got 0 images, but probabilities or labels of more"):
         list(refine_many([], [given], iterations=1, threads=1))
 
 

@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as arrays
 from scipy import ndimage
 
 from pixelwise.core.classes import Classes
-from pixelwise.inference.results.cleaning import Cleaning, cleaned_for_cutout
+from pixelwise.inference.results.cleaning import Cleaning, cleaned_for_cutout, share_of
 from pixelwise.inference.segmentation import Segmentation
 
 CLASSES = Classes.named(("background", "cat", "dog", "bird"))
@@ -45,6 +45,9 @@ def test_a_region_of_exactly_the_share_stays() -> None:
         row = ["1" * pixels + "2" * (100 - pixels)]
         assert clean(row, min_region=pixels / 100) == row
         assert clean(row, min_region=(pixels + 1) / 100) == ["2" * 100]
+    for tenths in range(1, 500):
+        row = ["1" * tenths + "2" * (1000 - tenths)]
+        assert clean(row, min_region=share_of(f"{tenths / 10}%")) == row
 
 
 def test_the_smallest_region_goes_first() -> None:

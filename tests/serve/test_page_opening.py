@@ -47,15 +47,19 @@ def test_the_fault_of_a_file_that_another_followed_is_not_shown(tab: Any, photo:
     begin_drop(tab, photo, name="first.png")
     until_held(tab, held)
     drop(tab, photo, name="second.png")
-    held[0].fulfill(status=400, json={"error": "the first is damaged", "hint": None})
-    tab.wait_for_timeout(300)
+    with tab.expect_event("requestfinished"):
+        held[0].fulfill(status=400, json={"error": "the first is damaged", "hint": None})
+    tab.wait_for_timeout(100)
     assert said(tab) == ("scored on a copy reduced to 64x48", False)
     assert "second.png" in tab.inner_text("#command")
 
 
 def until_held(page: Any, held: list[Any]) -> None:
-    while not held:
+    for _ in range(1500):
+        if held:
+            return
         page.wait_for_timeout(20)
+    raise AssertionError("the page asks for no session")
 
 
 def test_what_is_wrong_with_a_damaged_file_is_said(tab: Any, photo: bytes) -> None:
@@ -82,7 +86,7 @@ def test_another_model_segments_what_is_shown_or_being_opened(tab: Any, photo: b
     tab.click("#another")
     assert tab.evaluate("document.activeElement.id") == "file"
     tab.select_option("#model", "tiny")
-    tab.wait_for_timeout(500)
+    assert not tab.locator("body.busy").count()
     assert not tab.is_visible("#work")
 
 

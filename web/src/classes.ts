@@ -1,5 +1,5 @@
 // The classes of the result with their areas, as buttons that isolate them. An isolated class keeps its button
-// when a change takes its last pixel, or else it could not be chosen off.
+// when a change takes its last pixel, or else it could not be deselected.
 
 import { css } from "./drawing";
 import type { Labels, Opened } from "./service";

@@ -38,16 +38,15 @@ export function command(wanted: Wanted): string {
   if (wanted.change.iterations > 0) parts.push("--crf-preset", PRESET_FILE);
   if (wanted.change.only?.length) parts.push("--only", quoted(wanted.change.only.join(",")));
   parts.push(`--save ${kinds(wanted).join(",")}`);
-  return parts.join(" ") + notes(wanted);
+  return parts.join(" ");
 }
 
-// What the lines above them cannot say.
-function notes({ model, change }: Wanted): string {
-  const said = [
-    ...(BUNDLED.includes(model) ? [] : [`write the path of the model in place of ${model}`]),
-    ...(change.scribbles.length > 0 ? ["without the scribbles, which only the page knows"] : []),
-  ];
-  return said.map((note) => `\n# ${note}`).join("");
+// What the lines cannot say. It is not a part of them: not every shell takes comments.
+export function remark({ model, change }: Wanted): string {
+  return [
+    ...(BUNDLED.includes(model) ? [] : [`Write the path of the model in place of ${model}.`]),
+    ...(change.scribbles.length > 0 ? ["The strokes of the pen are missing: only the page knows them."] : []),
+  ].join(" ");
 }
 
 export function python(wanted: Wanted): string {
@@ -73,5 +72,5 @@ export function python(wanted: Wanted): string {
     lines.push(`result = result.cleaned(Cleaning(only=(${wanted.change.only.map((name) => `${JSON.stringify(name)},`).join(" ")})))`);
   }
   lines.push(`result.save("result", [${kinds(wanted).map((kind) => JSON.stringify(kind)).join(", ")}])`);
-  return lines.join("\n") + notes(wanted);
+  return lines.join("\n");
 }

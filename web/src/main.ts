@@ -1,6 +1,6 @@
 // The page: a photo, its labels, and a CRF that follows the sliders and the pen.
 
-import { command, presetText, PRESET_FILE, python, type Wanted } from "./code";
+import { command, presetText, PRESET_FILE, python, remark, type Wanted } from "./code";
 import { found, percent, showClasses } from "./classes";
 import { draw, fit, type Place, type Scene, type View } from "./drawing";
 import { listenForFiles } from "./files";
@@ -68,7 +68,8 @@ async function open(file: Blob, name: string): Promise<void> {
     "Segmenting ...",
     async () => {
       await offerModels();
-      const next = await prepared(file, name, modelChoice.value);
+      const next = await prepared(file, name, modelChoice.value, current);
+      if (next === null) return;
       if (!current()) return next.session.close();
       picture?.session.close();
       picture = next;
@@ -181,6 +182,7 @@ function showCode(): void {
   if (picture === null) return;
   element("command").textContent = command(wanted());
   element("python").textContent = python(wanted());
+  element("remark").textContent = remark(wanted());
 }
 
 // The picture under the pointer

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise import _core
+from pixelwise.core.terminal import counted
 from pixelwise.core.threads import in_order, thread_count
 from pixelwise.core.types import VOID
 from pixelwise.crf.dense_crf import Q, mean_field
@@ -136,10 +137,11 @@ def _paired(
     end: Any = object()
     for index, (image, own) in enumerate(zip_longest(images, given, fillvalue=end)):
         if image is end or own is end:
-            shorter, longer = ("images", "results") if image is end else ("results", "images")
+            number = counted(index, "image")
             raise ValueError(
-                f"refine_many needs the probabilities or labels of each image, but there are {index} "
-                f"{shorter} and more {longer}"
+                f"refine_many got {number}, but probabilities or labels of more"
+                if image is end
+                else f"refine_many got more images than the {number} that it got probabilities or labels of"
             )
         yield image, own
 

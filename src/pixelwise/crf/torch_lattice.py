@@ -119,12 +119,12 @@ def _locate(features: Tensor) -> tuple[Tensor, Tensor]:
         partial = partial + scaled
     elevated[0] = partial
     if not elevated.abs().max() < LARGEST_COORDINATE:  # not so for NaN either
-        spread, reach = (features.amax(1) - features.amin(1)).max(), features.abs().max()
+        spread = (features.amax(1) - features.amin(1)).max()
         raise ValueError(
             "its features are not finite, or reach further than a lattice of floats can resolve; "
             + (
                 "they lie far from 0 but near each other: subtract their mean"
-                if spread < reach / 2
+                if spread < LARGEST_COORDINATE / 4
                 else "widths (theta) so small make every pixel its own only neighbour: raise them"
             )
         )

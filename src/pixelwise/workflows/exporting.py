@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 from pixelwise.core.classes import Classes
 from pixelwise.core.errors import ArgumentError, ModelError, extras_named
@@ -28,9 +28,6 @@ from pixelwise.inference.predictor import Predictor
 from pixelwise.workflows.data import Data
 from pixelwise.workflows.evaluating import evaluate
 from pixelwise.workflows.loading import BY_ONNX, expect_name, load
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)
@@ -94,7 +91,7 @@ def export(
     of a model that is not a run; ModelError for a model that cannot be converted, such as an int8 file to
     float16, or whose own file would be overwritten; DataError if there are no pictures to calibrate on.
     """
-    expect_name(run, BY_ONNX)
+    expect_name(run, BY_ONNX, "run")
     form, place = chosen_format(None if output is None else Path(output), format, precision)
     if (precision == "int8") != (calibration is not None):
         raise ArgumentError(

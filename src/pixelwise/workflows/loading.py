@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
 
 BY_LOAD = "load a torch module first: pixelwise.load(module, classes=[...])"
-BY_ONNX = "for a torch module call torch.onnx.export, then pixelwise.wrap"
 """What to do with a torch module where only a name is taken."""
+
+BY_ONNX = "for a torch module call torch.onnx.export, then pixelwise.wrap"
+"""The same where no predictor is taken either."""
 
 
 class LoadOptions(TypedDict, total=False):
@@ -94,8 +96,8 @@ def load(
     Raises ModelError if there is no such model, its file is damaged, or it does not run with these
     arguments; PresetError for an unknown preset; TrainingError for a damaged run folder.
     """
-    if model == "":
-        raise ModelError("the name of the model is empty", f"bundled models: {', '.join(bundled_names())}")
+    if isinstance(model, str):
+        expect_name(model)
     if not isinstance(model, str | Path) or str(model) in bundled_names() or not Path(model).is_dir():
         loaded = loading.load(
             model,
@@ -133,14 +135,18 @@ def load(
     return loaded
 
 
-def expect_name(model: object, instead: str = BY_LOAD) -> None:
-    """Raise ValueError for a torch module, whose classes and normalisation only `load` takes."""
+def expect_name(model: object, instead: str = BY_LOAD, argument: str = "model") -> None:
+    """Raise ValueError for what is not a name or a path, such as a torch module, whose classes and
+    normalisation only `load` takes; ModelError for an empty name.
+    """
     if not isinstance(model, str | Path):
         raise ArgumentError(
-            "model",
+            argument,
             f"expected the name of a model, a model file or a run folder, got {type(model).__name__}; "
             f"{instead}",
         )
+    if model == "":  # as a path it is the current folder
+        raise ModelError("the name of the model is empty", f"bundled models: {', '.join(bundled_names())}")
 
 
 def load_for_labels(model: str | Path, head: str | None, **options: Unpack[LoadOptions]) -> Predictor:

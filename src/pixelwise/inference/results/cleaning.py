@@ -125,8 +125,7 @@ def cleaned_for_cutout(labels: Labels, classes: Classes) -> Labels:
 
 def _fewest_pixels(share: float, size: int) -> int:
     """Pixels that are at least this share of `size`: 7 for 0.07 of 100, though 0.07 * 100 is above 7."""
-    count = math.ceil(share * size)
-    return count - 1 if (count - 1) / size >= share else count
+    return math.ceil(share * size * (1 - 1e-12))
 
 
 def _kept(labels: Labels, ids: Sequence[int], background: int) -> Labels:
