@@ -33,9 +33,8 @@ def test_files_of_a_model_without_a_background_hold_all_classes(browser: Any, ph
         page.click("#classes button[data-id='1']")
         assert page.is_disabled("#cutout")
         assert "Files hold all classes" in page.inner_text("#isolating")
-        lines = page.inner_text("#command").splitlines()
-        assert lines[0].endswith("--crf-preset page.json --save mask,overlay")
-        assert page.inner_text("#python").splitlines()[-2] == 'result.save("result", ["mask", "overlay"])'
+        assert page.inner_text("#command").endswith("--crf-preset page.json --save mask,overlay")
+        assert page.inner_text("#python").splitlines()[-1] == 'result.save("result", ["mask", "overlay"])'
         with page.expect_download() as download:
             page.click("text=Mask")
         with Image.open(download.value.path()) as mask:
@@ -43,7 +42,7 @@ def test_files_of_a_model_without_a_background_hold_all_classes(browser: Any, ph
         page.close()
 
 
-def test_an_isolated_class_whose_last_pixel_went_can_be_chosen_off(page: Any, photo: bytes) -> None:
+def test_an_isolated_class_whose_last_pixel_went_can_be_deselected(page: Any, photo: bytes) -> None:
     drop(page, photo)
     page.check("input[value=more]", force=True)
     page.select_option("#pen-class", label="blue")

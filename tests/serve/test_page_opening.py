@@ -119,7 +119,7 @@ def test_a_wrong_key_is_asked_for_again_and_no_key_ends_the_request(
         assert page.is_visible("#key-dialog"), "no header can hold it"
         page.fill("#key", "sesame")
         page.keyboard.press("Enter")
-        page.wait_for_selector("text=The service has another key.")
+        page.wait_for_selector("text=This key is wrong.")
         page.keyboard.press("Escape")
         page.wait_for_selector("#status.fault")
         assert said(page)[0] == "this service needs its API key"
