@@ -50,7 +50,7 @@ def test_a_slider_redraws_and_the_code_follows(page: Any, photo: bytes) -> None:
     assert canvas_sum(page) != before
     line = "pixelwise segment 'my photo.png' --model tiny --save mask,overlay,cutout"
     assert page.inner_text("#command") == line
-    assert page.inner_text("#remark") == "Write the path of the model in place of tiny."
+    assert page.inner_text("#remark") == "In the lines below, write the path of the model in place of tiny."
     slide(page, "iterations", "ArrowRight")
     slide(page, "w1", "End")
     command, python = page.inner_text("#command"), page.inner_text("#python")

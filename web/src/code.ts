@@ -44,8 +44,8 @@ export function command(wanted: Wanted): string {
 // What the lines cannot say. It is not a part of them: not every shell takes comments.
 export function remark({ model, change }: Wanted): string {
   return [
-    ...(BUNDLED.includes(model) ? [] : [`Write the path of the model in place of ${model}.`]),
-    ...(change.scribbles.length > 0 ? ["The strokes of the pen are missing: only the page knows them."] : []),
+    ...(BUNDLED.includes(model) ? [] : [`In the lines below, write the path of the model in place of ${model}.`]),
+    ...(change.scribbles.length > 0 ? ["The lines below do not have the strokes of the pen, which only the page knows."] : []),
   ].join(" ");
 }
 
