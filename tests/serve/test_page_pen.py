@@ -25,7 +25,9 @@ def phone(browser: Any, page_service: httpx.Client) -> Iterator[Any]:
 
 def touch(page: Any, *moments: list[Place]) -> None:
     """Fingers at places of the canvas, as shares of its size, from moment to moment; then they are lifted."""
-    page.locator("#canvas").scroll_into_view_if_needed()  # which waits until an earlier swipe has come to rest
+    page.locator(
+        "#canvas"
+    ).scroll_into_view_if_needed()  # which waits until an earlier swipe has come to rest
     box = page.locator("#canvas").bounding_box()
     fingers = page.context.new_cdp_session(page)
     for number, places in enumerate(moments):
