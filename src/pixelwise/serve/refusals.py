@@ -62,6 +62,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     413: {"model": Fault, "description": "The body has too many bytes, or the picture too many pixels."},
     415: {"model": Fault, "description": "The content type is not that of a picture or a form."},
     429: {"model": Fault, "description": "All places are taken; Retry-After says when to try again."},
+    500: {"model": Fault, "description": "The model or the service failed; its log says why."},
     503: {"model": Fault, "description": "The answer was not ready in time."},
 }
 """What refusals the operations on pictures document."""
