@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <stdexcept>
+#include <string>
 
 #include "common/threads.hpp"
 
@@ -28,7 +29,10 @@ PairwiseTerm::PairwiseTerm(const Lattice& lattice, const Pairwise& pairwise, con
       runs_(&order == &lattice.order()),
       normalized_(pairwise.normalization == Normalization::after || pairwise.normalization == Normalization::symmetric),
       unit_(pairwise.label.empty() ? pairwise.weight : 1.0f) {
-    if (vertices_ > INT32_MAX / (width_ / 2)) throw std::invalid_argument("the lattice would need more than 16 GB");
+    if (vertices_ > INT32_MAX / (width_ / 2))
+        throw std::invalid_argument("the lattice would need more than 16 GB: it has " + std::to_string(vertices_) +
+                                    " vertices, for " + std::to_string(classes) +
+                                    " labels; use larger kernel widths, fewer labels or a smaller picture");
     take_pixels(lattice, pairwise, order, tiles);
     take_vertices(lattice);
     values.resize(size(floats()));

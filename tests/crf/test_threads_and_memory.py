@@ -171,6 +171,27 @@ def test_a_signal_handler_that_uses_the_crf_it_interrupts_gets_an_error() -> Non
     assert crf.labels_apart == len(UNARY)
 
 
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there are no timers")
+def test_a_signal_handler_that_uses_the_dropin_it_interrupts_gets_an_error() -> None:
+    crf = densecrf.DenseCRF2D(50, 40, 3)
+    crf.setUnaryEnergy(UNARY.reshape(3, -1))
+    crf.addPairwiseGaussian(3, 3)
+    expected = crf.inference(5)
+
+    def look(number: int, frame: object) -> None:
+        crf.inference(1)
+
+    before = signal.signal(signal.SIGALRM, look)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
+        with pytest.raises(RuntimeError, match="a signal handler has interrupted"):
+            crf.inference(10**5)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert np.array_equal(crf.inference(5), expected)
+
+
 def test_ctrl_c_ends_a_call_and_leaves_the_crf_usable() -> None:
     crf = DenseCRF(UNARY, [Gaussian(3, 3), Bilateral(IMAGE, 20, 13, 5)])
     crf.step(2)

@@ -99,7 +99,8 @@ class DenseCRF:
         self._kernels: list[tuple[Features32, int, float, Matrix | None]] = []
         self._unary: Matrix | None = None
         self._field: _core.MeanField | None = None
-        self._calls = threading.Lock()
+        self._calls = threading.RLock()
+        self._running = False
 
     def setUnaryEnergy(self, u: npt.ArrayLike, f: npt.ArrayLike | None = None) -> None:  # noqa: N802
         """Take energies (labels, pixels), or with f the weights of LogisticUnary.
@@ -193,17 +194,32 @@ class DenseCRF:
 
     @contextmanager
     def _fresh_field(self) -> Iterator[_core.MeanField]:
-        """The core's object, reset to the unary; no other thread uses it while the block runs."""
+        """The core's object, reset to the unary; no other thread uses it while the block runs.
+
+        Raises RuntimeError for a signal handler that interrupts the block: its thread has the lock already.
+        """
         with self._calls:
-            field = self._field
-            if field is None:
-                field = _core.MeanField(
-                    self._shape, self._labels, self._kernels, thread_count(None), merge_labels=True
+            if self._running:
+                raise RuntimeError(
+                    "this CRF is in the middle of a call that a signal handler has interrupted; "
+                    "the handler may not use it"
                 )
-                self._field = field
-            unary = np.zeros((self._labels, self._pixels), np.float32) if self._unary is None else self._unary
-            field.set_unary(self._volume(unary))
-            yield field
+            self._running = True
+            try:
+                yield self._reset_field()
+            finally:
+                self._running = False
+
+    def _reset_field(self) -> _core.MeanField:
+        field = self._field
+        if field is None:
+            field = _core.MeanField(
+                self._shape, self._labels, self._kernels, thread_count(None), merge_labels=True
+            )
+            self._field = field
+        unary = np.zeros((self._labels, self._pixels), np.float32) if self._unary is None else self._unary
+        field.set_unary(self._volume(unary))
+        return field
 
     def _volume(self, matrix: Matrix) -> Matrix:
         return matrix.reshape(self._labels, *self._shape)

@@ -1,8 +1,4 @@
-"""Frames of video files and cameras, by PyAV: upright, as RGB, with their times.
-
-FFmpeg also reads playlists and scripts that name other files and servers. Only containers of video are opened
-here, from a file that is open already, without any protocol.
-"""
+"""Frames of video files and cameras, by PyAV: upright, as RGB, with their times."""
 
 import io
 import re
@@ -21,6 +17,7 @@ from pixelwise.core.files import open_file
 from pixelwise.core.terminal import printable, reason_of
 from pixelwise.core.types import RGBImage
 from pixelwise.inference.video.clock import Clock
+from pixelwise.inference.video.containers import open_container
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -31,13 +28,6 @@ MOST_PIXELS = 36_000_000
 """Frames with more, above 8K, are refused."""
 
 _ALWAYS_READ = 9_000_000  # pixels of 4K
-
-_FORMATS = (
-    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,live_flv,mpegts,mpeg,mpegvideo,m4v,asf,ogg,h264,hevc,av1,obu,ivf,"
-    "dv,mxf,nut,rm,yuv4mpegpipe"
-)
-CONTAINERS = {"format_whitelist": _FORMATS, "protocol_whitelist": "none"}
-"""Options for av.open."""
 
 _CAMERA = re.compile(r"camera:(.+)")
 _SYSTEMS = {"linux": "v4l2", "darwin": "avfoundation", "win32": "dshow"}
@@ -161,10 +151,7 @@ class Video:
             if self.is_camera:
                 return self._camera(str(source))
             self._file = open_file(Path(source))
-            opened: InputContainer = self._av.open(
-                self._file, "r", container_options=CONTAINERS, metadata_errors="ignore"
-            )
-            return opened
+            return open_container(self._file)
         except (self._av.FFmpegError, OSError, ValueError) as problem:
             if self._file is not None:
                 self._file.close()

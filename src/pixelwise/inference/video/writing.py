@@ -20,7 +20,7 @@ from pixelwise.core.files import open_file
 from pixelwise.core.terminal import reason_of
 from pixelwise.core.types import RGBImage
 from pixelwise.inference.video.clock import Clock
-from pixelwise.inference.video.reading import CONTAINERS
+from pixelwise.inference.video.containers import open_container
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -142,12 +142,7 @@ def _padded(pixels: RGBImage, size: tuple[int, int]) -> RGBImage:
 
 
 def _reading(path: Path, stack: ExitStack) -> "InputContainer":
-    import av
-
-    opened: InputContainer = av.open(
-        stack.enter_context(open_file(path)), "r", container_options=CONTAINERS, metadata_errors="ignore"
-    )
-    return opened
+    return open_container(stack.enter_context(open_file(path)))
 
 
 def _pictures(parts: Sequence[Path], stream: Any) -> "Iterator[tuple[float, Packet[Any]]]":
