@@ -205,6 +205,8 @@ HUGE: dict[str, tuple[list[Any], dict[str, Any]]] = {
 @pytest.mark.parametrize("kind", HUGE)
 @pytest.mark.parametrize("engine", [OnnxEngine, OpenVinoEngine])
 def test_a_net_that_needs_more_memory_than_there_is_for_pictures_is_refused(kind: str, engine: Any) -> None:
+    if engine is OnnxEngine and kind in ("constant", "outer product"):
+        pytest.importorskip("onnxruntime", "1.27", "earlier versions compute constants without a limit")
     with pytest.raises(ModelError, match=r"foreign\.onnx takes more than 1\.7 GB of memory for a picture of"):
         engine(oversized(*HUGE[kind]), 1, "foreign.onnx").scores(np.zeros((200, 200, 3), np.uint8))
 
