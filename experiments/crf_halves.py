@@ -117,7 +117,9 @@ def plot_trimap(runs: dict[str, list[Evaluation]], model: str, path: Path) -> No
     ):
         for label, run in runs.items():
             rows = total_bands(run, "trimap").curve(widths)
-            axes.plot(widths, [100 * row[key] for row in rows], label=label)
+            axes.plot(
+                widths, [float("nan") if row[key] is None else 100 * row[key] for row in rows], label=label
+            )
         axes.set(xlabel="width of the band around void, pixels", ylabel=f"{title}, %", xlim=(0, MOST))
         axes.grid(alpha=0.3)
         axes.legend()
@@ -227,7 +229,8 @@ def print_curves(name: str, convention: str, runs: dict[str, list[Evaluation]]) 
         print(f"|---|{'---|' * len(WIDTHS)}")
         for label, run in runs.items():
             rows = total_bands(run, name).curve(WIDTHS)
-            print(f"| {label} | {' | '.join(f'{100 * row[key]:.2f}' for row in rows)} |")
+            cells = ("" if row[key] is None else f"{100 * row[key]:.2f}" for row in rows)
+            print(f"| {label} | {' | '.join(cells)} |")
     pixels = [f"{row['pixels']:,}" for row in total_bands(runs["no CRF"], name).curve(WIDTHS)]
     print(f"| pixels | {' | '.join(pixels)} |\n\nConvention: {convention}.")
 
