@@ -1,4 +1,4 @@
-"""The CRF on the scores of a net for real pictures, with pydensecrf2 in turn."""
+"""The CRF on the scores of a net for real pictures, with pydensecrf2, which has one thread, in turn."""
 
 import statistics
 import time
@@ -42,14 +42,15 @@ def theirs(unary: Floats, image: npt.NDArray[np.uint8]) -> Floats:
     crf.setUnaryEnergy(unary.reshape(classes, -1))
     crf.addPairwiseGaussian(sxy=3, compat=3)
     crf.addPairwiseBilateral(sxy=80, srgb=13, rgbim=np.ascontiguousarray(image), compat=10)
-    return np.array(crf.inference(10)).reshape(unary.shape)
+    return np.asarray(crf.inference(10)).reshape(unary.shape)
 
 
 def report(folder: Path) -> None:
     found = samples(folder)
     threads, classes = processors(), len(found[0][1])
     times: dict[str, list[float]] = {"pydensecrf2": [], "all labels": [], "labels merged": []}
-    apart, largest, others, pixels = [], 0.0, 0, 0
+    apart, pixels = [], 0
+    largest, others = dict.fromkeys(times, 0.0), dict.fromkeys(times, 0)
     for image, beliefs in found:
         unary = unary_from_probabilities(beliefs)
         results: dict[str, tuple[Floats, int]] = {}
@@ -60,10 +61,11 @@ def report(folder: Path) -> None:
             else:
                 results[name] = ours(unary, image, threads, name == "labels merged")
             times[name].append(time.perf_counter() - began)
-        merged, whole = results["labels merged"][0], results["all labels"][0]
+        whole = results["all labels"][0]
         apart.append(results["labels merged"][1])
-        largest = max(largest, float(np.abs(merged - whole).max()))
-        others += int((merged.argmax(0) != whole.argmax(0)).sum())
+        for name, (q, _) in results.items():
+            largest[name] = float(np.maximum(largest[name], np.abs(q - whole).max()))
+            others[name] += int((q.argmax(0) != whole.argmax(0)).sum())
         pixels += whole[0].size
     print(f"\n{len(found)} pictures of {folder}, beliefs of `default`, {threads} threads, 80/13/10")
     for name, seconds in times.items():
@@ -74,7 +76,11 @@ def report(folder: Path) -> None:
             f"{median:5.1f}x pydensecrf2 (quartiles {low:.1f}-{high:.1f})"
         )
     print(f"  labels apart: {statistics.median(apart):g} of {classes} (from {min(apart)} to {max(apart)})")
-    print(f"  beside all labels: beliefs differ by up to {largest:.0e}, {others} of {pixels} labels differ")
+    for name in ("labels merged", "pydensecrf2"):
+        print(
+            f"  {name} beside all labels: beliefs differ by up to {largest[name]:.0e}, "
+            f"{others[name]} of {pixels} labels differ"
+        )
     _streams(found)
 
 
