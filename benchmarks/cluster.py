@@ -2,10 +2,10 @@
 
     python benchmarks/cluster.py [--pictures 600] [--model default] [--workers 1,2] [--crf] [--idle 20000]
 
-The pictures are JPEG photos of 500x375 pixels. `start` is the time until the first result is saved: processes
-start and load the model. `rate` is that of the files from the first to the last, by their times. `driver` is
-the processor time of the command itself for a picture, its start left out: it bounds how many workers one
-command can feed.
+The pictures are JPEG photos of 500x375 pixels. Each row is one run; the masks of the plain command and of the
+workers must be equal. `start` is the time until the first result is saved: processes start and load the
+model. `rate` is that of the files from the first to the last, by their times. `driver` is the processor time
+of the command itself for a picture, its start left out: it bounds how many workers one command can feed.
 
 --idle N measures that bound alone: workers answer for N small pictures without reading them.
 
@@ -94,6 +94,7 @@ def compare(place: Path, given: argparse.Namespace) -> None:
         plain = timed(f"plain, {count}", segment_folder, place, given.model, crf, threads=count)
         workers = timed(f"workers, {count}", distributed.segment, place, given.model, crf, workers=count)
         print(f"   rate against plain {workers / plain - 1:+.1%}")
+        expect_equal(place / f"plain, {count}", place / f"workers, {count}")
 
 
 def timed(
@@ -112,6 +113,15 @@ def timed(
         f"  {1000 * used / count:5.1f} ms  {sum(file.st_size for file in files) / count / 1000:.1f} kB"
     )
     return rate
+
+
+def expect_equal(plain: Path, workers: Path) -> None:
+    """Workers write the masks of the plain command, byte for byte."""
+    masks = [
+        {path.name: path.read_bytes() for path in folder.glob("*_mask.png")} for folder in (plain, workers)
+    ]
+    if not masks[0] or masks[0] != masks[1]:
+        raise SystemExit(f"the masks of {workers.name} are not those of {plain.name}")
 
 
 def time_idle(place: Path, count: int) -> None:

@@ -8,7 +8,6 @@ metrics, with `--trimap`, with `--trimap --boundary`, and with all that `--repor
 """
 
 import argparse
-import os
 import statistics
 import tempfile
 import time
@@ -16,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pixelwise import load
+from pixelwise.core.threads import processors
 from pixelwise.data import LabelledImages, open_dataset
 from pixelwise.evaluation.details import ALL, BANDS
 from pixelwise.evaluation.evaluation import evaluate
@@ -53,7 +53,7 @@ def main() -> None:
                 contestant()
                 if turn > 0:
                     seconds[name].append(time.perf_counter() - start)
-    print(f"{len(dataset)} pictures of {whole.name}, {options.pairs} turns, {os.cpu_count()} processors")
+    print(f"{len(dataset)} pictures of {whole.name}, {options.pairs} turns, {processors()} processors")
     for name, spent in seconds.items():
         ratios = sorted(own / theirs for own, theirs in zip(spent, seconds["segmenting"], strict=True))
         rate = len(dataset) / statistics.median(spent)
@@ -68,7 +68,7 @@ def segmenting(predictor: Predictor, dataset: LabelledImages, output: Path) -> C
     pictures = [str(entry.image.path) for entry in dataset.entries]
 
     def contestant() -> None:
-        outcomes = list(run(predictor, plan(pictures, output), output, ("mask",), True, os.cpu_count() or 1))
+        outcomes = list(run(predictor, plan(pictures, output), output, ("mask",), True, processors()))
         if any(outcome.problem for outcome in outcomes):
             raise RuntimeError("an image failed")
 

@@ -2,11 +2,14 @@
 
     python benchmarks/gpu.py [--device cuda] [--images 40] [--steps 30]
 
-It prints one line for each: the time on both, their ratio, and how far the results differ. Pictures are
-generated. Without a GPU it says so and measures nothing; `--device cpu` tries the script itself.
+It prints one line for each: the time on both (medians of three, after one that warms up; for training the
+mean of the steps after the first), their ratio, and how far the results differ. Pictures are generated.
+Without a GPU it says so and measures nothing. `--device cpu` tries the script itself, without a second device
+to compare with.
 """
 
 import argparse
+import statistics
 import sys
 import tempfile
 import time
@@ -25,6 +28,7 @@ from pixelwise.crf import DENSECRF
 from pixelwise.inference.crf_refiner import CRFRefiner
 
 CLASSES = ("background", "red", "green", "blue")
+RUNS = 3
 
 
 def main() -> None:
@@ -114,7 +118,6 @@ def segmenting(what: str, model: Any, samples: list[Any], device: str, engine: s
         return
     seconds, labels = {}, {}
     for place, predictor in predictors.items():
-        list(predictor.batch(pictures[:9]))  # warms up
         seconds[place], labels[place] = timed(partial(labels_of, predictor, pictures))
     show(f"{what}, {len(pictures)} pictures", seconds["cpu"], seconds[device])
     pairs = zip(labels["cpu"], labels[device], strict=True)
@@ -134,16 +137,19 @@ def crf(device: str) -> None:
     seconds, found = {}, {}
     for place in ("cpu", device):
         refiner = CRFRefiner(DENSECRF, device=place)
-        refiner(image, beliefs)
         seconds[place], found[place] = timed(partial(refiner, image, beliefs))
     show("dense CRF, 500x375, 21 classes", seconds["cpu"], seconds[device])
     print(f"    largest difference of a probability: {np.abs(found['cpu'] - found[device]).max():.1e}")
 
 
 def timed(work: Callable[[], Any]) -> tuple[float, Any]:
-    start = time.perf_counter()
-    result = work()
-    return time.perf_counter() - start, result
+    """The median of RUNS after one that warms up, and the result."""
+    result, seconds = work(), []
+    for _ in range(RUNS):
+        start = time.perf_counter()
+        result = work()
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds), result
 
 
 def show(what: str, cpu: float, gpu: float) -> None:

@@ -3,9 +3,10 @@
     python benchmarks/serve.py [--model default] [--engine auto] [--clients 1,8,64,500] [--each 4]
 
 Each client has a connection of its own and sends photos of 500x375 pixels one after another; after 429 it
-waits as long as Retry-After says. Every mask is compared with that of the first answer. `answered` is the
-time of the tries that were answered, `whole` that from the first try. The last rows time the page's CRF: a
-changed width, which builds the lattice again, and one more iteration, which does not.
+waits as long as Retry-After says. Every mask is compared with that of the first answer; a wrong one ends the
+program. `answered` is the time of the tries that were answered, `whole` that from the first try. The last
+rows time the page's CRF: a changed width, which builds the lattice again, and one more iteration, which does
+not.
 """
 
 import argparse
@@ -43,7 +44,10 @@ def main() -> None:
     service = serving("--model", given.model, "--engine", given.engine)
     with service as (address, process), httpx.Client(base_url=address, timeout=120) as client:
         accept = {"Accept": "image/png"}
-        masks = [client.post("/v1/segment", content=picture, headers=accept).content for picture in pictures]
+        masks = []
+        for picture in pictures:
+            answer = client.post("/v1/segment", content=picture, headers=accept).raise_for_status()
+            masks.append(answer.content)
         requests = list(zip(pictures, masks, strict=True))
         print("clients  pictures/s  answered p50, p99   whole p50, p99   429s  wrong  memory")
         for clients in map(int, given.clients.split(",")):
@@ -54,6 +58,8 @@ def main() -> None:
                 f"{clients:7}  {rate:10.1f}  {spread(found.answered_seconds)}  {spread(found.seconds)}"
                 f"  {found.statuses[429]:4}  {len(found.wrong):5}  {resident_megabytes(process):.0f} MB"
             )
+            if found.wrong:
+                sys.exit(f"a figure with wrong answers means nothing: {found.wrong[0]}")
         time_session(client, pictures[0])
 
 
@@ -77,7 +83,7 @@ def time_session(client: httpx.Client, picture: bytes) -> None:
         "one iteration more": [{"iterations": 10 + number} for number in range(CHANGES)],
     }
     for what, bodies in changes.items():
-        client.post(path, json=bodies[0])
+        client.post(path, json=bodies[0]).raise_for_status()
         seconds = []
         for body in bodies[1:]:
             began = time.perf_counter()
