@@ -1,4 +1,4 @@
-# pixelwise serve: docker build -t pixelwise . && docker run --rm -p 8000:8000 pixelwise
+# pixelwise serve: docker build -t pixelwise . && docker run --rm -p 127.0.0.1:8000:8000 pixelwise
 FROM python:3.12-slim AS build
 RUN apt-get update && apt-get install --yes --no-install-recommends g++ make && rm -rf /var/lib/apt/lists/*
 WORKDIR /source
