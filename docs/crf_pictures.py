@@ -19,16 +19,16 @@ HERE = Path(__file__).parent
 PANEL = 236  # width of one picture of a row, pixels
 
 
-def astronaut() -> tuple[RGBImage, Floats, int]:
-    """The photo, probabilities (C, H, W) by a net that sees a copy of quarter size, the id of person."""
-    photo = Image.open(HERE.parent / "examples" / "astronaut.png").convert("RGB")
+def example(name: str, of: str) -> tuple[RGBImage, Floats, int]:
+    """The photo, probabilities (C, H, W) by a net that sees a copy of quarter size, the id of class `of`."""
+    photo = Image.open(HERE.parent / "examples" / name).convert("RGB")
     small = photo.resize((photo.width // 4, photo.height // 4), Image.Resampling.BOX)
     predictor = pixelwise.load("default")
     coarse = predictor(small).probabilities
     resize = [
         np.asarray(Image.fromarray(plane).resize(photo.size, Image.Resampling.BILINEAR)) for plane in coarse
     ]
-    return np.asarray(photo), np.stack(resize), predictor.classes.names.index("person")
+    return np.asarray(photo), np.stack(resize), predictor.classes.names.index(of)
 
 
 def shaded(values: Floats, low: float, high: float) -> Image.Image:
@@ -118,21 +118,21 @@ def turned(photo: RGBImage, probabilities: Floats, person: int) -> None:
     sheet(rows, "crf_parameters.jpg")
 
 
-def presets(photo: RGBImage, probabilities: Floats, person: int) -> None:
+def presets(photo: RGBImage, probabilities: Floats, bird: int) -> None:
     pictures = [
         ("the photo", Image.fromarray(photo)),
-        ("the net alone", tinted(photo, probabilities.argmax(0) == person)),
+        ("the net alone", tinted(photo, probabilities.argmax(0) == bird)),
     ]
     for preset in (DENSECRF, DEEPLAB):
         crf = DenseCRF(unary_from_probabilities(probabilities), preset.kernels(photo))
         crf.step(preset.iterations)
-        pictures.append((f"preset {preset.name}", tinted(photo, crf.labels() == person)))
+        pictures.append((f"preset {preset.name}", tinted(photo, crf.labels() == bird)))
     sheet([("", pictures)], "crf_before_after.jpg")
 
 
 def main() -> None:
-    photo, probabilities, person = astronaut()
-    presets(photo, probabilities, person)
+    presets(*example("parrot.png", "bird"))
+    photo, probabilities, person = example("astronaut.png", "person")
     iterations(photo, probabilities, person)
     turned(photo, probabilities, person)
 
