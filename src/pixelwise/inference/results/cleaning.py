@@ -91,15 +91,15 @@ class Cleaning:
         return cleaned
 
 
-def share_of(text: str) -> float:
+def share_of(given: str | float) -> float:
     """The share of the picture that people write as 0.1% or 0.001. ValueError if it is not from 0 to 1."""
-    number = text.strip()
+    number = str(given).strip()
     try:
         share = float(number.removesuffix("%")) / (100 if number.endswith("%") else 1)
     except ValueError:
         share = -1.0
     if not 0 <= share <= 1:
-        raise ValueError(f"expected a share of the picture such as 0.1% or 0.001, got {printable(text)}")
+        raise ValueError(f"expected a share of the picture such as 0.1% or 0.001, got {printable(given)}")
     return share
 
 
