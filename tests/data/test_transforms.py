@@ -89,6 +89,28 @@ def test_equal_seeds_give_equal_samples() -> None:
     assert not torch.equal(first.image, other.image)
 
 
+def test_reversed_and_read_only_arrays_give_the_crops_of_copies() -> None:
+    sample = marked()
+    sample.image.flags.writeable = False
+    reversed_ = Sample(
+        "0",
+        sample.image[:, :, ::-1],  # as from OpenCV's order of colours
+        {name: ids[:, ::-1] for name, ids in sample.heads.items()},
+        {name: values[::-1] for name, values in sample.channels.items()},
+    )
+    for seen in (sample, reversed_):
+        copied = Sample(
+            "0",
+            seen.image.copy(),
+            {name: ids.copy() for name, ids in seen.heads.items()},
+            {name: values.copy() for name, values in seen.channels.items()},
+        )
+        crop, expected = (augment(each, Augmentation(33, (0.5, 2.0)), rng(5)) for each in (seen, copied))
+        assert torch.equal(crop.image, expected.image)
+        assert torch.equal(crop.labels, expected.labels)
+        assert torch.equal(crop.channels["depth"], expected.channels["depth"])
+
+
 def test_scale_one_without_changes_is_a_plain_crop() -> None:
     sample = marked(20, 40)
     crop = augment(sample, Augmentation(20, (1.0, 1.0), mirror=False), rng(3))

@@ -1,5 +1,6 @@
 """Nets that see every band of a picture: trained, judged, exported and segmented."""
 
+import pickle
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from squares_runs import SETTINGS, run_recipe
 
 from pixelwise.cli.check import check as check_command
 from pixelwise.core.errors import DataError, ModelError, TrainingError
-from pixelwise.core.pictures.bands import BandForm
+from pixelwise.core.pictures.bands import BandForm, view_of
 from pixelwise.data import open_dataset
 from pixelwise.evaluation.evaluation import evaluate
 from pixelwise.inference.model_files.model_file import ModelInfo
@@ -109,7 +110,14 @@ def test_file_and_array_give_the_same_labels_in_every_engine(
     expected = reference(values)
     truth = np.asarray(Image.open(fields / "val/labels/val2.png"))
     assert (expected.labels == truth).mean() > 0.9
-    for seen in (path, str(path), values, values.astype(np.float32)):
+    for seen in (
+        path,
+        str(path),
+        values,
+        values.astype(np.float32),
+        values.astype(">u2"),
+        values[:, ::-1][:, ::-1],
+    ):
         found = predictor(seen)
         np.testing.assert_allclose(found.scores, expected.scores, atol=0.02 * expected.scores.std())
         assert (found.labels != expected.labels).mean() < 0.002
@@ -144,14 +152,32 @@ def test_segment_writes_masks_of_files_and_names_those_of_other_bands(
         (np.zeros((8, 8), np.uint16), "the array has 1 band of uint16"),
         (np.zeros((8, 8, 5), np.uint8), "the array has 5 bands of uint8"),
         (np.zeros((8, 8, 5), np.int64), "bands hold uint8, uint16, float32, got int64"),
+        (np.full((8, 8, 5), np.nan, np.float32), "the array holds NaN or infinite numbers; replace them"),
         (np.zeros((0, 8, 5), np.uint16), r"bands are an array \(H, W, K\), got \(0, 8, 5\)"),
     ],
 )
 def test_an_array_of_other_bands_is_an_error_with_both_numbers(
     run: Path, values: npt.NDArray[Any], found: str
 ) -> None:
-    with pytest.raises(ModelError, match=rf"{found}.*the model takes 5 bands of uint16"):
+    advice = "" if "NaN" in found else ".*the model takes 5 bands of uint16"
+    with pytest.raises(ModelError, match=rf"{found}{advice}"):
         load(run)(values)
+
+
+def test_a_result_of_bands_goes_to_other_processes_and_keeps_its_picture(run: Path) -> None:
+    bands = np.random.default_rng(0).integers(0, 256, (24, 32, 5)).astype(np.uint16)
+    result = load(run)(bands)
+    before = result.photo().copy()
+    bands[:] = 0
+    received = pickle.loads(pickle.dumps(result))
+    assert (received.labels == result.labels).all()
+    assert (received.photo() == before).all()
+    assert (result.photo() == before).all()
+
+
+def test_the_view_of_bands_has_its_own_memory() -> None:
+    bands = np.zeros((4, 4, 3), np.uint8)
+    assert not np.shares_memory(view_of(bands), bands)
 
 
 def test_evaluation_reads_the_bands_and_names_data_of_others(
@@ -188,6 +214,7 @@ def test_resuming_keeps_the_statistics(fields: Path, tmp_path: Path) -> None:
 def test_arrays_with_bands_are_trained_on(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     pairs = [scene(rng, 4) for _ in range(5)]
+    pairs[1] = (pairs[1][0].astype(">u2"), pairs[1][1])  # as tifffile reads files of that byte order
     texts = (*SETTINGS, *LEARN, "steps=2", "evaluate_every=2")
     settings: dict[str, Any] = dict(text.split("=") for text in texts)
     settings.pop("inputs")

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.core.classes import Classes
-from pixelwise.core.pictures.bands import BandForm
+from pixelwise.core.pictures.bands import BandForm, native
 from pixelwise.core.types import BANDS
 from pixelwise.data.bands import BandsView
 from pixelwise.data.class_map import ClassMap
@@ -46,7 +46,7 @@ def labelled_arrays(pairs: Sequence[Pair], classes: Sequence[str], name: str = "
         for what, array in (("image", image), ("labels", labels)):
             if not isinstance(array, np.ndarray):
                 raise ValueError(f"{what} {index} must be a numpy array, got {type(array).__name__}")
-        form = _form(image, index)
+        form, image = _form(image, index), native(image)
         first = first or form
         if form != first:
             raise ValueError(f"image {index} has {form}, but image 0 has {first}; all need the same")
@@ -72,6 +72,6 @@ def _form(image: npt.NDArray[Any], index: int) -> BandForm:
         raise ValueError(
             f"image {index} must be (H, W, 3) uint8, RGB, or bands for inputs=bands: {fault}"
         ) from None
-    if image.dtype == np.float32 and not np.isfinite(image).all():
+    if form.numbers == "float32" and not np.isfinite(image).all():
         raise ValueError(f"image {index} holds NaN or infinite numbers; replace them, by 0 for example")
     return form

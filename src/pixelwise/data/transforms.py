@@ -69,6 +69,9 @@ def augment(sample: Sample, settings: Augmentation, rng: np.random.Generator) ->
         values = (
             values.astype(np.float32) if values.dtype == np.uint16 else values
         )  # torch lacks its arithmetic
+        values = np.require(
+            values, requirements=["C", "W"]
+        )  # torch takes no reversed views, no read-only ones
         tensor = tv_tensors.Image(torch.from_numpy(values).permute(2, 0, 1))
         cut: torch.Tensor = tv.resized_crop(
             tensor, *box, size=[rows.size, columns.size], interpolation=way, antialias=True

@@ -117,7 +117,7 @@ class Predictor:
         facts |= {"tiles": str(self.tiles or "no"), "refined": refined}
         return notebook.predictor_html(self.info, facts)
 
-    def with_partners(self, folders: Mapping[str, Path]) -> "Predictor":
+    def with_partners(self, folders: Mapping[str, str | Path]) -> "Predictor":
         """The same model for files. Its other inputs are files with the names of the pictures, in these
         folders by channel ("depth", "hha").
 

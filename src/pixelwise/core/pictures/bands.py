@@ -66,10 +66,10 @@ class BandForm:
 
     @classmethod
     def of(cls, bands: Channel) -> "BandForm":
-        """The form of (H, W, K). Raises ValueError for other arrays and other numbers."""
+        """The form of (H, W, K), in any byte order. Raises ValueError for other arrays and other numbers."""
         if bands.ndim != 3 or 0 in bands.shape:
             raise ValueError(f"bands are an array (H, W, K), got {bands.shape}")
-        return cls(bands.shape[2], str(bands.dtype))
+        return cls(bands.shape[2], bands.dtype.name)
 
 
 def read_bands(path: Path) -> Channel:
@@ -156,8 +156,7 @@ def _numbers(values: npt.NDArray[Any], shown: str) -> Channel:
     if values.shape[2] > MOST_BANDS:
         raise ImageError(f"{shown}: expected at most {MOST_BANDS} bands, got {values.shape[2]}")
     if values.dtype.kind == "u" and values.dtype.itemsize <= 2:
-        native: Channel = values.astype(values.dtype.newbyteorder("="), copy=False)
-        return native
+        return native(values)
     if values.dtype.kind not in "uif":
         raise ImageError(f"{shown}: expected bands of numbers, got {values.dtype}")
     with np.errstate(over="ignore"):
@@ -167,6 +166,12 @@ def _numbers(values: npt.NDArray[Any], shown: str) -> Channel:
             f"{shown}: holds NaN, infinite or too large numbers", "replace them, by 0 for example"
         )
     return numbers
+
+
+def native(values: Channel) -> Channel:
+    """The numbers in this machine's byte order, themselves if they are."""
+    ordered: Channel = values.astype(values.dtype.newbyteorder("="), copy=False)
+    return ordered
 
 
 _TURNED: Mapping[Image.Transpose, Callable[[Channel], Channel]] = {
@@ -182,11 +187,12 @@ _TURNED: Mapping[Image.Transpose, Callable[[Channel], Channel]] = {
 
 def view_of(bands: Channel) -> RGBImage:
     """(H, W, 3): the first three bands as red, green and blue, or the first alone as grey, for people to look
-    at. Numbers of 8 bits stay; others are stretched from the 1st to the 99th percentile of the shown bands.
+    at, in memory of its own. Numbers of 8 bits stay; others are stretched from the 1st to the 99th percentile
+    of the shown bands.
     """
     shown = bands[..., :3] if bands.shape[2] >= 3 else bands[..., :1].repeat(3, axis=2)
     if shown.dtype == np.uint8:
-        return np.ascontiguousarray(shown)
+        return np.array(shown, order="C")
     low, high = (float(np.percentile(shown[::4, ::4], share)) for share in (1, 99))
     shares = (shown.astype(np.float32) - low) / (max(high - low, 1e-6) / 255)
     return np.ascontiguousarray(shares.clip(0, 255).astype(np.uint8))

@@ -14,7 +14,8 @@ def bands_of(source: object, expected: BandForm) -> Channel:
     """(H, W, K): the bands of a file, of a Pillow image without a palette, or an array.
 
     Arrays of float32 may hold the numbers of any type, since scaled copies do. Raises ImageError for files
-    that cannot be read, ValueError for other sources and for bands of another number or type than `expected`.
+    that cannot be read, ValueError for other sources, for bands of another number or type than `expected`,
+    and for NaN and infinite numbers.
     """
     if isinstance(source, str | Path):
         bands, what = read_bands(Path(source)), printable(source)
@@ -32,7 +33,14 @@ def bands_of(source: object, expected: BandForm) -> Channel:
         raise ValueError(
             f"{what} has {found}, but the model takes {expected}; segment pictures like those it learnt from"
         )
+    expect_finite(bands, what)
     return bands
+
+
+def expect_finite(channels: Channel, what: str) -> None:
+    """Raise ValueError if some of the numbers are NaN or infinite."""
+    if not np.isfinite(channels).all():
+        raise ValueError(f"{what} holds NaN or infinite numbers; replace them, by 0 for example")
 
 
 def resampled(channels: Channel, size: tuple[int, int]) -> Channel:

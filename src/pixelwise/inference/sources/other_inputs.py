@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from pixelwise.inference.engines.engine import Engine
 from pixelwise.inference.engines.scoring import affordable_size, finite, scoring_bytes
 from pixelwise.inference.model_files.model_file import ModelInfo
 from pixelwise.inference.segmentation import Segmentation
-from pixelwise.inference.sources.bands import bands_of, resampled
+from pixelwise.inference.sources.bands import bands_of, expect_finite, resampled
 from pixelwise.inference.sources.partners import Partners
 from pixelwise.inference.views import sized
 
@@ -42,6 +43,7 @@ class OtherInputs:
             return self._of_files(Path(source), self.partners)
         if not isinstance(source, np.ndarray) or source.ndim != 3:
             raise self.missing([name for name in self.inputs if name != IMAGE])
+        expect_finite(source, "the array")
         size = source.shape[0], source.shape[1]
         seen = resampled(source, self._scored_size(size))
         colours = seen[..., :3] if seen.shape[2] >= 3 else seen[..., :1].repeat(3, axis=2)
@@ -68,7 +70,7 @@ class OtherInputs:
         with PICTURES.reserve(scoring_bytes(size, len(self.info.classes)) + 8 * bands.size):
             scores = finite(self.engine.scores(resampled(bands, size)), self.shown)
             view = view_of(bands)
-        return Segmentation(scores, whole, self.info.classes, sized(view, size), lambda: view)
+        return Segmentation(scores, whole, self.info.classes, sized(view, size), partial(np.asarray, view))
 
     def _of_files(self, path: Path, partners: Partners) -> Segmentation:
         photo = read_photo(path, self.info.long_side)

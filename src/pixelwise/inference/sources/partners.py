@@ -39,20 +39,20 @@ class Partners:
     _pictures: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
-    def of(cls, folders: Mapping[str, Path], millimetres: bool = False) -> "Partners":
+    def of(cls, folders: Mapping[str, str | Path], millimetres: bool = False) -> "Partners":
         """Those in these folders, by channel. Raises DataError if one is not a folder or if two files of it
         share a name.
         """
-
+        places = {channel: Path(folder) for channel, folder in folders.items()}
         files = {}
-        for channel, folder in folders.items():
+        for channel, folder in places.items():
             if not folder.is_dir():
                 raise DataError(
                     f"{printable(folder)} is not a folder",
                     f"--{channel} must name a folder with files of the same names as the pictures",
                 )
             files[channel] = by_stem(folder, IMAGE_SUFFIXES | {".npy"})
-        return cls(files, folders, millimetres)
+        return cls(files, places, millimetres)
 
     def path(self, channel: str, picture: Path) -> Path:
         """The file of that channel for a picture. Raises DataError if there is none, or if another picture of
