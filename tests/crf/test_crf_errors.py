@@ -108,6 +108,8 @@ INFINITE_IMAGE = np.where(np.arange(12)[:, None] == 7, np.inf, IMAGE)
         ),
         (lambda: unary_from_labels(np.array([-1]), 3), "label -1 is neither"),
         (lambda: unary_from_labels(np.array([0.5]), 3), "integers"),
+        (lambda: refine(IMAGE, MASK.astype(int), void="255"), "void must be .* or None, got '255'"),  # type: ignore[arg-type]
+        (lambda: mean_field(UNARY, [], tolerance="0.1"), "tolerance must be None or .*got '0.1'"),  # type: ignore[arg-type]
         (lambda: unary_from_labels(np.array([0]), 3, confidence=0.2), "confidence.*0.333"),
         (lambda: unary_from_labels(np.array([0]), 3, confidence=1), "confidence"),
         (lambda: unary_from_labels(np.array([0]), 0), "classes.*at least 1"),

@@ -1,5 +1,7 @@
 """Cleaning of label maps, beside scipy's labelling of regions."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -174,3 +176,27 @@ def test_cleaning_a_cleaned_result_keeps_what_was_cleaned() -> None:
 def test_nearly_equal_cleanings_tell_results_apart() -> None:
     assert str(Cleaning(min_region=0.0123)) != str(Cleaning(min_region=0.01234))
     assert str(Cleaning(min_region=0.07)) == "no region below 7% of the picture"
+
+
+def test_a_cleaning_takes_a_list_of_names_and_refuses_a_text() -> None:
+    """A text was taken for a list of letters, and a list made a cleaning that equalled no other."""
+    names: Any = ["cat"]
+    assert Cleaning(only=names) == Cleaning(only=("cat",))
+    none: Any = []
+    assert not Cleaning(only=none)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ({"only": "cat"}, "expected a list of class names.*got 'cat'"),
+        ({"only": (1,)}, "class names are texts, got 1"),
+        ({"largest": "no"}, "largest is True or False, got 'no'"),
+        ({"fill_holes": 1}, "fill_holes is True or False, got 1"),
+        ({"min_region": "0.1"}, "a share from 0 to 1, got '0.1'"),
+        ({"min_region": float("nan")}, "a share from 0 to 1, got nan"),
+    ],
+)
+def test_values_of_another_type_are_refused(arguments: Any, complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        Cleaning(**arguments)

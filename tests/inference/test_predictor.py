@@ -1,15 +1,17 @@
 """One photo, many photos, many threads: the same results."""
 
 import dataclasses
+import io
 import itertools
 import pickle
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from tiny_model import CLASSES, tiny_info
 
@@ -172,9 +174,35 @@ def test_torch_and_onnx_engines_agree(model_path: Path) -> None:
 
 def test_a_batch_is_of_several_pictures(predictor: Predictor, tmp_path: Path) -> None:
     one: Any
-    for one in (str(tmp_path), tmp_path, b"content", Image.new("RGB", (4, 4))):
+    picture = np.zeros((4, 5, 3), np.uint8)
+    several = (str(tmp_path), tmp_path, b"content", bytearray(b"content"), io.BytesIO(b"content"))
+    for one in (*several, Image.new("RGB", (4, 4)), picture, torch.from_numpy(picture)):
         with pytest.raises(ValueError, match="expected several pictures, such as a list, got one"):
             predictor.batch(one)
+    with pytest.raises(ValueError, match="such as a list, got NoneType"):
+        predictor.batch(cast(Any, None))
+    assert len(list(predictor.batch(picture[None]))) == 1
+
+
+@pytest.mark.parametrize("workers", [0, -1, 1.5, "2", True, float("nan")])
+def test_workers_are_a_whole_number(predictor: Predictor, workers: Any) -> None:
+    """NaN waited forever."""
+    with pytest.raises(ValueError, match=f"workers must be a whole number, at least 1, got {workers!r}"):
+        predictor.batch([], workers)
+    assert predictor.workers(cast(Any, np.int64(1))) == 1
+
+
+def test_cleaning_style_and_refiner_of_another_type_are_refused(predictor: Predictor) -> None:
+    wrong: Any = "largest"
+    for act, complaint in (
+        (predictor.with_cleaning, r"expected cleaning as Cleaning\(largest=True\), got 'largest'"),
+        (predictor.with_style, r"expected a style as Style\(opacity=0.3\), got 'largest'"),
+        (predictor.with_refiner, "expected a refiner, such as CRFRefiner.* got 'largest'"),
+    ):
+        with pytest.raises(ValueError, match=complaint):
+            act(wrong)
+    with pytest.raises(ValueError, match='expected a video as its path, URL or "camera:0", got ndarray'):
+        next(predictor.video(cast(Any, np.zeros((2, 4, 5, 3), np.uint8))))
 
 
 @pytest.mark.parametrize(
@@ -185,6 +213,9 @@ def test_a_batch_is_of_several_pictures(predictor: Predictor, tmp_path: Path) ->
         ({"long_side": 512.5}, "long_side is from 1 to 100000 pixels, got 512.5"),
         ({"crf": True}, "expected a CRF preset, its name"),
         ({"precision": None}, 'precision is one of auto.*got "None"'),
+        ({"tiles": float("nan")}, "tiles is .*at least 32; got nan"),
+        ({"tiles": float("inf")}, "tiles is .*at least 32; got inf"),
+        ({"tiles": [64]}, r"tiles is .*at least 32; got \[64\]"),
         ({"mean": 0.5}, "mean: a model file or run folder has these itself"),
     ],
 )

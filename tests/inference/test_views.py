@@ -1,6 +1,7 @@
 """Several looks at a picture: what is averaged, and what each look sees."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -117,8 +118,22 @@ def test_views_are_named_in_words_and_tell_predictors_apart(predictor: Predictor
         ((float("nan"),), "between 0.1 and 4, got nan"),
         ((1, 5), "between 0.1 and 4, got 5"),
         ((1, 1), "scales must differ, got 1, 1"),
+        ("1", "at least one scale, got '1'"),
+        (1.0, "at least one scale, got 1.0"),
+        ((True,), "between 0.1 and 4, got True"),
     ],
 )
-def test_scales_that_make_no_sense_are_refused(scales: tuple[float, ...], complaint: str) -> None:
+def test_scales_that_make_no_sense_are_refused(scales: Any, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         Views(scales)
+
+
+def test_scales_may_be_a_list_and_numbers_of_numpy() -> None:
+    scales: Any = [np.float32(0.5), np.int64(1)]
+    flip: Any = np.bool_(True)
+    made = Views(scales, flip)
+    assert made == Views((0.5, 1.0), True)
+    assert str(made) == "scales 0.5, 1 and mirrored, probabilities averaged"
+    wrong: Any = "no"
+    with pytest.raises(ValueError, match="flip is True or False, got 'no'"):
+        Views((1.0,), wrong)

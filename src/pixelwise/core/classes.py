@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from pixelwise.core.types import is_whole
+
 RGB = tuple[int, int, int]
 
 
@@ -28,13 +30,20 @@ def is_one_line(name: str) -> bool:
 
 @dataclass(frozen=True)
 class Classes:
-    """Class names and colours by id; `background` is the id that a cutout makes transparent, or None."""
+    """Class names and colours by id; `background` is the id that a cutout makes transparent, or None.
+
+    Lists and arrays become tuples. Raises ValueError for names that are not 1 to 255 different texts, and for
+    colours that are not as many triples of whole numbers from 0 to 255.
+    """
 
     names: tuple[str, ...]
     palette: tuple[RGB, ...]
     background: int | None = None
 
     def __post_init__(self) -> None:
+        _expect_list(self.names)
+        object.__setattr__(self, "names", tuple(self.names))
+        object.__setattr__(self, "palette", tuple(map(_colour, self.palette)))
         if not 1 <= len(self.names) <= 255:
             raise ValueError(f"expected 1 to 255 classes (255 is void), got {len(self.names)}")
         if wrong := [name for name in self.names if not isinstance(name, str)]:
@@ -44,8 +53,11 @@ class Classes:
             raise ValueError(f"class names must differ, but these repeat: {', '.join(repeated)}")
         if len(self.palette) != len(self.names):
             raise ValueError(f"{len(self.names)} classes need as many colours, got {len(self.palette)}")
-        if self.background is not None and not 0 <= self.background < len(self.names):
-            raise ValueError(f"background {self.background} is not a class id below {len(self.names)}")
+        if self.background is None:
+            return
+        if not is_whole(self.background) or not 0 <= self.background < len(self.names):
+            raise ValueError(f"background {self.background!r} is not a class id below {len(self.names)}")
+        object.__setattr__(self, "background", int(self.background))  # JSON takes no numbers of numpy
 
     def __len__(self) -> int:
         return len(self.names)
@@ -56,8 +68,19 @@ class Classes:
 
         Raises ValueError for names that are not a list of 1 to 255 different texts.
         """
-        if isinstance(names, str) or not isinstance(names, Iterable):
-            raise ValueError(f'expected a list of class names, such as ["background", "cat"], got {names!r}')
+        _expect_list(names)
         known = tuple(names)
         chosen = voc_palette(len(known)) if palette is None else palette
         return cls(known, chosen, known.index("background") if "background" in known else None)
+
+
+def _expect_list(names: object) -> None:
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        raise ValueError(f'expected a list of class names, such as ["background", "cat"], got {names!r}')
+
+
+def _colour(values: Sequence[int]) -> RGB:
+    channels = tuple(values) if isinstance(values, Iterable) else ()
+    if len(channels) != 3 or not all(is_whole(channel) and 0 <= channel <= 255 for channel in channels):
+        raise ValueError(f"a colour is three whole numbers from 0 to 255, got {values!r}")
+    return int(channels[0]), int(channels[1]), int(channels[2])

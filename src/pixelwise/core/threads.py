@@ -4,8 +4,9 @@ import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from numbers import Integral
 from typing import TypeVar
+
+from pixelwise.core.types import is_whole
 
 MOST_THREADS = 1024
 
@@ -36,12 +37,18 @@ def thread_count(threads: int | None) -> int:
     """
     if threads is None:
         return processors()
-    if isinstance(threads, bool) or not isinstance(threads, Integral) or not 1 <= threads <= MOST_THREADS:
+    if not is_whole(threads) or not 1 <= threads <= MOST_THREADS:
         raise ValueError(
             f"threads must be a whole number from 1 to {MOST_THREADS}, or None for all processors, "
             f"got {threads!r}"
         )
     return min(int(threads), processors())
+
+
+def expect_workers(workers: object) -> None:
+    """Raise ValueError unless it is a number of threads that work on items."""
+    if not is_whole(workers) or workers < 1:
+        raise ValueError(f"workers must be a whole number, at least 1, got {workers!r}")
 
 
 def in_order(
@@ -54,8 +61,7 @@ def in_order(
     item's turn comes, and one of `items` after the results of the items before it. If the reader stops early,
     started items are finished and the rest are dropped.
     """
-    if workers < 1:
-        raise ValueError(f"expected at least one worker, got {workers}")
+    expect_workers(workers)
     pool = ThreadPoolExecutor(workers, thread_name_prefix="pixelwise")
     pending: deque[Future[Result]] = deque()
     source, fault = iter(items), None

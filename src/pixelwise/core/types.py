@@ -1,6 +1,7 @@
-"""Array aliases and the one label value that means "no label"."""
+"""Array aliases, the one label value that means "no label", and what counts as a number in arguments."""
 
-from typing import Any
+from numbers import Integral, Real
+from typing import Any, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -28,3 +29,20 @@ BANDS = "bands"
 
 Scores = npt.NDArray[np.float32]
 """(C, H, W) unnormalised log-probabilities."""
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether it is one real number, of numpy too, not a truth value; NaN is one."""
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value[()]
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def is_whole(value: object) -> TypeGuard[int]:
+    """Whether it is a whole number of a whole type, such as 3, and not 3.0 or True."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def is_truth_value(value: object) -> bool:
+    """Whether it is True or False."""
+    return isinstance(value, bool | np.bool_)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from pixelwise import _core
 from pixelwise.core.threads import thread_count
-from pixelwise.core.types import VOID
+from pixelwise.core.types import VOID, is_number, is_whole
 from pixelwise.crf.potentials import HEAVIEST, MAX_CLASSES, Kernel
 from pixelwise.crf.terms import core_terms
 
@@ -139,7 +139,7 @@ class DenseCRF:
         one iteration later. `iterations` tells how many there were.
         """
         check_iterations(iterations)
-        if tolerance is not None and not 0 <= tolerance < 1:
+        if tolerance is not None and not (is_number(tolerance) and 0 <= tolerance < 1):
             raise ValueError(
                 f"tolerance must be None or a change of a probability, from 0 to 1, got {tolerance!r}"
             )
@@ -263,8 +263,7 @@ def _check_out(out: object, shape: tuple[int, ...]) -> None:
 
 def check_iterations(iterations: object) -> None:
     """Raise ValueError unless it is a valid number of iterations."""
-    whole = isinstance(iterations, int | np.integer) and not isinstance(iterations, bool)
-    if not whole or not 0 <= int(iterations) <= MAX_ITERATIONS:  # type: ignore[call-overload]
+    if not is_whole(iterations) or not 0 <= int(iterations) <= MAX_ITERATIONS:
         raise ValueError(
             f"iterations must be a whole number from 0 to {MAX_ITERATIONS:,}, got {iterations!r}"
         )

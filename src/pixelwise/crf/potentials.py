@@ -7,14 +7,13 @@ exp(-|f_i - f_j|^2 / 2). Source: Krähenbühl and Koltun 2011, equations 2 and 3
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Integral, Real
 from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from pixelwise.core.errors import ArgumentError
-from pixelwise.core.types import VOID
+from pixelwise.core.types import VOID, is_number, is_whole
 from pixelwise.crf.ranges import check_range
 
 Normalization = Literal["none", "before", "after", "symmetric"]
@@ -208,15 +207,17 @@ def unary_from_labels(
     ids = ids.astype(np.uint8) if ids.dtype == bool else ids
     if ids.dtype.kind not in "iu":
         raise ValueError(f"labels must be integers, got an array of {ids.dtype}")
-    if isinstance(classes, bool) or not isinstance(classes, Integral) or not 1 <= classes <= MAX_CLASSES:
+    if not is_whole(classes) or not 1 <= classes <= MAX_CLASSES:
         raise ValueError(
             f"classes must be a whole number, at least 1 and at most {MAX_CLASSES}, got {classes!r}"
         )
-    if not _is_number(confidence) or (classes > 1 and not 1 / classes < confidence < 1):
+    if not is_number(confidence) or (classes > 1 and not 1 / classes < confidence < 1):
         raise ArgumentError(
             "confidence",
             f"confidence must be above 1/classes (here {1 / classes:.3g}) and below 1, got {confidence}",
         )
+    if void is not None and not is_whole(void):
+        raise ValueError(f"void must be the label of unknown pixels, a whole number, or None, got {void!r}")
     unsure = np.zeros(ids.shape, bool) if void is None else ids == void
     strange = ~unsure & ((ids < 0) | (ids >= classes))
     if strange.any():
@@ -238,7 +239,7 @@ def unary_from_labels(
 
 
 def _check_common(kernel: Kernel) -> None:
-    if not _is_number(kernel.weight) or not abs(kernel.weight) <= HEAVIEST:
+    if not is_number(kernel.weight) or not abs(kernel.weight) <= HEAVIEST:
         raise ValueError(f"weight must be a number from -{HEAVIEST:g} to {HEAVIEST:g}, got {kernel.weight!r}")
     if kernel.normalization not in get_args(Normalization):
         raise ValueError(
@@ -246,17 +247,11 @@ def _check_common(kernel: Kernel) -> None:
         )
 
 
-def _is_number(value: object) -> bool:
-    if isinstance(value, np.ndarray) and value.ndim == 0:
-        value = value[()]
-    return isinstance(value, Real | np.number) and not isinstance(value, bool)
-
-
 def _check_width(name: str, width: Width) -> None:
     several = isinstance(width, Sequence | np.ndarray) and np.ndim(width) > 0
     values: list[Any] = list(width) if several else [width]  # type: ignore[arg-type]
     for value in values:
-        if not _is_number(value) or not 0 < float(value) < np.inf:
+        if not is_number(value) or not 0 < float(value) < np.inf:
             raise ValueError(f"{name} must be positive and finite, got {width!r}")
 
 

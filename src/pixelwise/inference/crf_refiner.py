@@ -46,6 +46,12 @@ class Refiner(Protocol):
     def __call__(self, image: RGBImage, probabilities: Beliefs) -> Beliefs: ...
 
 
+def expect_refiner(refiner: object) -> None:
+    """Raise ValueError for what is not a refiner, such as the name of a preset."""
+    if not callable(refiner) or not hasattr(refiner, "identity"):
+        raise ValueError(f'expected a refiner, such as CRFRefiner("deeplab-coco"), got {refiner!r}')
+
+
 class CRFRefiner:
     """Mean field in the fully connected CRF of a preset."""
 

@@ -3,13 +3,13 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Integral
 
 import numpy as np
 import numpy.typing as npt
 
 from pixelwise.core.errors import ArgumentError
 from pixelwise.core.pictures.bands import BandForm
+from pixelwise.core.types import is_whole
 
 
 @dataclass(frozen=True)
@@ -74,5 +74,5 @@ class Normalisation:
 
 def check_multiple(multiple: int) -> None:
     """Raise ValueError unless it is a whole number of pixels, at least 1."""
-    if isinstance(multiple, bool) or not isinstance(multiple, Integral) or multiple < 1:
+    if not is_whole(multiple) or multiple < 1:
         raise ArgumentError("multiple", f"multiple is a whole number of pixels, at least 1, got {multiple}")

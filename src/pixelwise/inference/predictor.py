@@ -16,9 +16,16 @@ from pixelwise.core.pictures.pages import Page
 from pixelwise.core.pictures.reading import Encoded, Photo, Readable, held, read_photo
 from pixelwise.core.pictures.windows import Box, Windows, size_before_reading
 from pixelwise.core.terminal import printable
-from pixelwise.core.threads import in_order, processors
+from pixelwise.core.threads import expect_workers, in_order, processors
 from pixelwise.core.types import BANDS, IMAGE, Scores
-from pixelwise.inference.crf_refiner import Refiner, refined, refined_photo, refined_size, reserved_bytes
+from pixelwise.inference.crf_refiner import (
+    Refiner,
+    expect_refiner,
+    refined,
+    refined_photo,
+    refined_size,
+    reserved_bytes,
+)
 from pixelwise.inference.engines.batching import together
 from pixelwise.inference.engines.coarse_scores import CoarseScores
 from pixelwise.inference.engines.devices import device_of
@@ -34,10 +41,10 @@ from pixelwise.inference.engines.scoring import (
 from pixelwise.inference.model_files.model_file import ModelInfo
 from pixelwise.inference.probabilities import probabilities_of, scores_of
 from pixelwise.inference.results import notebook
-from pixelwise.inference.results.cleaning import AS_IS, Cleaning
-from pixelwise.inference.results.style import USUAL, Style
+from pixelwise.inference.results.cleaning import AS_IS, Cleaning, expect_cleaning
+from pixelwise.inference.results.style import USUAL, Style, expect_style
 from pixelwise.inference.segmentation import Segmentation
-from pixelwise.inference.sources.given import Source, readable
+from pixelwise.inference.sources.given import Source, expect_several, readable
 from pixelwise.inference.sources.other_inputs import OtherInputs
 from pixelwise.inference.sources.partners import Partners
 from pixelwise.inference.tiles import (
@@ -141,7 +148,10 @@ class Predictor:
         return made
 
     def with_refiner(self, refiner: Refiner) -> "Predictor":
-        """The same model, whose results are refined. Raises ModelError unless it takes the image alone."""
+        """The same model, whose results are refined. Raises ModelError unless it takes the image alone,
+        ValueError for what is not a refiner, such as the name of a preset.
+        """
+        expect_refiner(refiner)
         self._expect_photos_alone()
         made = copy(self)
         made.refiner, made.identity = refiner, f"{self.identity} {refiner.identity}"
@@ -149,6 +159,7 @@ class Predictor:
 
     def with_cleaning(self, cleaning: Cleaning) -> "Predictor":
         """The same model, whose results are cleaned. Raises ValueError if its classes do not allow it."""
+        expect_cleaning(cleaning)
         cleaning.check(self.classes)
         if cleaning == self.cleaning:
             return self
@@ -158,7 +169,10 @@ class Predictor:
         return made
 
     def with_style(self, style: Style) -> "Predictor":
-        """The same model, whose overlays and cutouts are drawn in this style."""
+        """The same model, whose overlays and cutouts are drawn in this style. Raises ValueError for another
+        type.
+        """
+        expect_style(style)
         if style == self.style:
             return self
         made = copy(self)
@@ -326,10 +340,12 @@ class Predictor:
 
     def workers(self, workers: int | None = None) -> int:
         """How many threads should work on pictures: as asked for, at most twice the processors, or enough to
-        keep all processors busy, at least two.
+        keep all processors busy, at least two. Raises ValueError for other than a whole number from 1.
         """
-        wanted = max(2, -(-processors() // self.engine.threads)) if workers is None else workers
-        return min(wanted, 2 * processors())
+        if workers is None:
+            return min(max(2, -(-processors() // self.engine.threads)), 2 * processors())
+        expect_workers(workers)
+        return min(int(workers), 2 * processors())
 
     def batch(
         self, sources: Iterable[Source], workers: int | None = None, progress: bool = False
@@ -339,10 +355,10 @@ class Predictor:
 
         Only a few sources are read ahead, so `sources` may be endless. An error is raised when its picture's
         turn comes. By default there are enough workers to keep all processors busy, at least two. A model
-        loaded with threads=1 is the most efficient here.
+        loaded with threads=1 is the most efficient here. Raises ValueError for a single picture in place of
+        several.
         """
-        if isinstance(sources, str | bytes | Path | Image.Image):
-            raise ValueError(f"expected several pictures, such as a list, got one {type(sources).__name__}")
+        expect_several(sources)
         results = in_order(self, sources, self.workers(workers))
         total = len(sources) if isinstance(sources, Sized) else None
         return notebook.counted(results, total) if progress else results

@@ -13,7 +13,7 @@ from pixelwise.core.pictures.geotiff import tiff_windows
 from pixelwise.core.pictures.reading import Readable
 from pixelwise.core.pictures.windows import MOST_PIXELS_HELD, Box, HeldPicture, Windows
 from pixelwise.core.threads import in_order
-from pixelwise.core.types import RGBImage, Scores
+from pixelwise.core.types import RGBImage, Scores, is_number
 from pixelwise.inference.model_files.model_file import ModelInfo
 from pixelwise.inference.probabilities import add_probabilities, scores_of
 
@@ -37,7 +37,12 @@ def check_tiles(tiles: str | int | None) -> str | int | None:
     """`tiles` if it is None, "auto" or a side in pixels. Raises ValueError for anything else."""
     if tiles is None or tiles == AUTO:
         return tiles
-    if isinstance(tiles, str | bool) or int(tiles) != tiles or tiles < SMALLEST:
+    if (
+        isinstance(tiles, str)
+        or not is_number(tiles)
+        or not SMALLEST <= tiles < math.inf
+        or int(tiles) != tiles
+    ):
         raise ValueError(
             f'tiles is "{AUTO}", or the side of a tile in pixels, at least {SMALLEST}; got {tiles!r}'
         )

@@ -1,11 +1,12 @@
 """Test-time augmentation: score a picture at several scales and mirrored, and average the probabilities."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from pixelwise.core.errors import ArgumentError
-from pixelwise.core.types import RGBImage, Scores
+from pixelwise.core.types import RGBImage, Scores, is_number, is_truth_value
 from pixelwise.inference.engines.engine import Engine
 from pixelwise.inference.probabilities import Beliefs, probabilities_of, scores_of
 from pixelwise.inference.results.drawing import resized
@@ -13,17 +14,28 @@ from pixelwise.inference.results.drawing import resized
 
 @dataclass(frozen=True)
 class Views:
-    """`scales` multiply the size at which a picture is scored; with `flip` each is also scored mirrored."""
+    """`scales` multiply the size at which a picture is scored; with `flip` each is also scored mirrored.
+
+    Raises ValueError unless the scales are different numbers from 0.1 to 4.
+    """
 
     scales: tuple[float, ...] = (1.0,)
     flip: bool = False
 
     def __post_init__(self) -> None:
-        if not isinstance(self.scales, tuple) or not self.scales:
+        if (
+            not isinstance(self.scales, Sequence | np.ndarray)
+            or isinstance(self.scales, str)
+            or not len(self.scales)
+        ):
             raise ArgumentError("scales", f"expected a tuple of at least one scale, got {self.scales!r}")
         wrong = [scale for scale in self.scales if not _is_scale(scale)]
         if wrong:
             raise ArgumentError("scales", f"a scale lies between 0.1 and 4, got {wrong[0]!r}")
+        object.__setattr__(self, "scales", tuple(map(float, self.scales)))
+        if not is_truth_value(self.flip):
+            raise ArgumentError("flip", f"flip is True or False, got {self.flip!r}")
+        object.__setattr__(self, "flip", bool(self.flip))
         if len(set(self.scales)) < len(self.scales):
             raise ArgumentError(
                 "scales", f"scales must differ, got {', '.join(f'{scale:g}' for scale in self.scales)}"
@@ -39,7 +51,7 @@ class Views:
 
 
 def _is_scale(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0.1 <= value <= 4
+    return is_number(value) and 0.1 <= value <= 4
 
 
 SINGLE = Views()

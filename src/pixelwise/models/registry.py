@@ -1,10 +1,10 @@
 """Nets by name: the papers' nets, skip_fcn, and those that users register. Importing this needs no torch."""
 
 from collections.abc import Callable
-from numbers import Integral
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pixelwise.core.errors import extras_named
+from pixelwise.core.types import is_whole
 from pixelwise.models.paper_nets import CATALOGUE, NO_FIGURE, Entry
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def create(
     or do not fit.
     """
     entry = entry_of(name)
-    if isinstance(classes, bool) or not isinstance(classes, Integral) or classes < 1:
+    if not is_whole(classes) or classes < 1:
         raise ValueError(f"classes must be a whole number, at least 1, got {classes!r}")
     if in_channels not in entry.channels and not (entry.bands and in_channels >= 1):
         taken = "at least 1 channel" if entry.bands else f"{', '.join(map(str, entry.channels))} channels"

@@ -3,6 +3,7 @@
 import io
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -193,3 +194,23 @@ def test_overlays_and_cutouts_have_the_colour_profile_of_the_photo(
         assert content.overlay().info.get("icc_profile") == kept
         path.unlink()
         assert "icc_profile" not in result.overlay().info
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ({"opacity": "0.3"}, "a share from 0 to 1, got '0.3'"),
+        ({"opacity": True}, "a share from 0 to 1, got True"),
+        ({"legend": "yes"}, "legend is True, False or None, got 'yes'"),
+        ({"background": None}, "the background of a cutout is .*None is none of these"),
+        ({"background": (1, 2, 3)}, r"\(1, 2, 3\) is none of these"),
+    ],
+)
+def test_values_of_another_type_are_refused(arguments: Any, complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        Style(**arguments)
+
+
+def test_truth_values_of_numpy_are_truth_values() -> None:
+    legend: Any = np.bool_(False)
+    assert Style(legend=legend).legend is False

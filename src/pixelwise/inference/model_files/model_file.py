@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from importlib.resources.abc import Traversable
-from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from pixelwise.core.fingerprints import unpacked
 from pixelwise.core.pictures.bands import BandForm
 from pixelwise.core.pictures.reading import fitting
 from pixelwise.core.terminal import printable, reason_of
-from pixelwise.core.types import BANDS, IMAGE
+from pixelwise.core.types import BANDS, IMAGE, is_whole
 from pixelwise.crf.learnt import LearntCRF
 
 FORMAT = 2
@@ -66,8 +65,7 @@ class ModelInfo:
             raise ValueError("a model needs a name")
         if len(self.name) > MOST_LETTERS:
             raise ValueError(f"a name has at most {MOST_LETTERS} letters, got {len(self.name)}")
-        whole = isinstance(self.long_side, Integral) and not isinstance(self.long_side, bool)
-        if not whole or not 1 <= self.long_side <= MOST_PIXELS:
+        if not is_whole(self.long_side) or not 1 <= self.long_side <= MOST_PIXELS:
             raise ValueError(f"long_side is from 1 to {MOST_PIXELS} pixels, got {_shown(self.long_side)}")
         object.__setattr__(self, "long_side", int(self.long_side))  # JSON takes no numbers of numpy
         if not 1 <= len(set(self.inputs)) == len(self.inputs) <= _MOST_INPUTS or not all(self.inputs):

@@ -23,10 +23,10 @@ def expect_backdrop(background: str | Path) -> None:
     """Raise ArgumentError unless this is "transparent", "blur", a colour #rrggbb or the path of a file, and
     ImageError if the file is not a picture.
     """
-    file = file_of(background)
-    if file is None:
+    file = file_of(background) if isinstance(background, str | Path) else None
+    if file is None and isinstance(background, str | Path):
         return
-    if not file.is_file():
+    if file is None or not file.is_file():
         raise ArgumentError(
             "background",
             f"the background of a cutout is {TRANSPARENT}, {BLUR}, a colour such as #ff8800 or a picture "

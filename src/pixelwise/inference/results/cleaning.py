@@ -1,7 +1,7 @@
 """Clean a label map: keep some classes, keep the largest region, fill holes, remove small regions."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ from pixelwise import _core
 from pixelwise.core.classes import Classes
 from pixelwise.core.errors import ArgumentError
 from pixelwise.core.terminal import printable
-from pixelwise.core.types import Labels
+from pixelwise.core.types import Labels, is_number, is_truth_value
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,8 @@ class Cleaning:
     that is not background stays. fill_holes: background that lies inside one class gets that class, for
     example the gap between an arm and the body. min_region: regions smaller than this share of the picture
     (0 to 1) get the class with which they share the longest border; the largest region that is not
-    background stays if it has a tenth of that share.
+    background stays if it has a tenth of that share. Raises ValueError for a text in place of `only`, and for
+    values of another type.
     """
 
     only: tuple[str, ...] = ()
@@ -30,9 +31,19 @@ class Cleaning:
     min_region: float = 0.0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.min_region <= 1:
+        if isinstance(self.only, str) or not isinstance(self.only, Iterable):
             raise ArgumentError(
-                "min_region", f"expected min_region as a share from 0 to 1, got {self.min_region}"
+                "only", f'expected a list of class names, such as ("cat",), got {self.only!r}'
+            )
+        object.__setattr__(self, "only", tuple(self.only))
+        if wrong := [name for name in self.only if not isinstance(name, str)]:
+            raise ArgumentError("only", f"class names are texts, got {wrong[0]!r}")
+        for name in ("largest", "fill_holes"):
+            if not is_truth_value(value := getattr(self, name)):
+                raise ArgumentError(name, f"{name} is True or False, got {value!r}")
+        if not is_number(self.min_region) or not 0 <= self.min_region <= 1:
+            raise ArgumentError(
+                "min_region", f"expected min_region as a share from 0 to 1, got {self.min_region!r}"
             )
 
     def __bool__(self) -> bool:
@@ -89,6 +100,12 @@ class Cleaning:
         if self.min_region:
             _core.remove_small_regions(cleaned, _fewest_pixels(self.min_region, cleaned.size), background)
         return cleaned
+
+
+def expect_cleaning(cleaning: object) -> None:
+    """Raise ValueError for another type."""
+    if not isinstance(cleaning, Cleaning):
+        raise ArgumentError("cleaning", f"expected cleaning as Cleaning(largest=True), got {cleaning!r}")
 
 
 def share_of(given: str | float) -> float:

@@ -13,7 +13,7 @@ from pixelwise.core.errors import ArgumentError
 from pixelwise.core.pictures.geotiff import Georeference, georeference_of
 from pixelwise.core.pictures.pages import Page
 from pixelwise.core.pictures.reading import Encoded
-from pixelwise.core.types import Labels, RGBImage
+from pixelwise.core.types import Labels, RGBImage, is_number
 from pixelwise.data.annotations.regions import AnnotatedPicture, Region
 from pixelwise.inference.probabilities import Beliefs
 
@@ -86,9 +86,9 @@ class Saving:
     tolerance: float = 0.0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.tolerance < math.inf:
+        if not is_number(self.tolerance) or not 0 <= self.tolerance < math.inf:
             raise ArgumentError(
-                "tolerance", f"expected a tolerance of at least 0 pixels, got {self.tolerance}"
+                "tolerance", f"expected a tolerance of at least 0 pixels, got {self.tolerance!r}"
             )
 
 

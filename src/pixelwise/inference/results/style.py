@@ -6,6 +6,7 @@ from pathlib import Path
 from pixelwise.core.errors import ArgumentError
 from pixelwise.core.files import sha256_of
 from pixelwise.core.terminal import printable
+from pixelwise.core.types import is_number, is_truth_value
 from pixelwise.inference.results.backdrops import TRANSPARENT, expect_backdrop, file_of
 
 
@@ -23,8 +24,14 @@ class Style:
     background: str | Path = TRANSPARENT
 
     def __post_init__(self) -> None:
-        if not 0 <= self.opacity <= 1:
-            raise ArgumentError("opacity", f"opacity is a share from 0 to 1, got {self.opacity}")
+        if not is_number(self.opacity) or not 0 <= self.opacity <= 1:
+            raise ArgumentError("opacity", f"opacity is a share from 0 to 1, got {self.opacity!r}")
+        if self.legend is not None:
+            if not is_truth_value(self.legend):
+                raise ArgumentError("legend", f"legend is True, False or None, got {self.legend!r}")
+            object.__setattr__(
+                self, "legend", bool(self.legend)
+            )  # not numpy's, which are not the same object
         expect_backdrop(self.background)
 
     def __str__(self) -> str:
@@ -37,3 +44,9 @@ class Style:
 
 USUAL = Style()
 """The style of results if none is asked for."""
+
+
+def expect_style(style: object) -> None:
+    """Raise ValueError for another type."""
+    if not isinstance(style, Style):
+        raise ArgumentError("style", f"expected a style as Style(opacity=0.3), got {style!r}")

@@ -1,6 +1,7 @@
 """What a predictor takes besides files, Pillow images and arrays: content of files, tensors, URLs."""
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, runtime_checkable
 from urllib.parse import urlsplit
@@ -8,6 +9,7 @@ from urllib.request import url2pathname
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from pixelwise.core.errors import ImageError
 from pixelwise.core.pictures.reading import Encoded, Readable
@@ -58,6 +60,24 @@ def readable(source: Source, allow_private_urls: bool = False) -> Readable:
         name = getattr(source, "name", None)
         return read_stream(source, name if isinstance(name, str) else "the file object")
     return source
+
+
+def expect_several(sources: object) -> None:
+    """Raise ValueError for a single picture, in any of its forms, where several are expected."""
+    name = type(sources).__name__
+    if isinstance(sources, str | bytes | bytearray | Path | Image.Image | Encoded) or hasattr(
+        sources, "read"
+    ):
+        raise ValueError(f"expected several pictures, such as a list, got one {name}")
+    if not isinstance(sources, Iterable):
+        raise ValueError(f"expected several pictures, such as a list, got {name}")
+    shape = tuple(getattr(sources, "shape", ()))
+    is_tensor = isinstance(sources, Tensor) and len(shape) < 4
+    if is_tensor or (isinstance(sources, np.ndarray) and len(shape) == 3 and shape[2] == 3):
+        raise ValueError(
+            f"expected several pictures, such as a list, got one {name} {shape}; an array of several has a "
+            "fourth axis, as array[None]"
+        )
 
 
 def read_url(url: str, allow_private: bool) -> Encoded | Path:

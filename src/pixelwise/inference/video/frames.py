@@ -42,6 +42,8 @@ def timed(
     """(time in seconds, result) of a video's frames, in order, as `segmented` gives them. source: a file, a
     camera or a URL.
     """
+    if not isinstance(source, str | Path):
+        raise ValueError(f'expected a video as its path, URL or "camera:0", got {type(source).__name__}')
     shown = shown_url(source) if isinstance(source, str) else printable(source)
     with local_video(source, allow_private_urls) as file, Video(file, shown) as video:
         for entry in segmented(predictor, video, every, smooth, 0, workers):
