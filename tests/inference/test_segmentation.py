@@ -1,9 +1,11 @@
 """Results: numbers, pictures, files."""
 
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from tiny_model import CLASSES
 
@@ -14,6 +16,7 @@ from pixelwise.core.pictures.label_pictures import mask
 from pixelwise.inference import segmentation
 from pixelwise.inference.probabilities import Area, uncertainty
 from pixelwise.inference.results import kinds
+from pixelwise.inference.results.cleaning import Cleaning
 from pixelwise.inference.results.drawing import line_width
 from pixelwise.inference.results.tints import tints
 from pixelwise.inference.segmentation import Segmentation
@@ -62,6 +65,52 @@ def test_probabilities_sum_to_one_and_agree_with_labels() -> None:
 def test_scores_must_fit_the_classes() -> None:
     with pytest.raises(ValueError, match=r"expected scores \(4, h, w\) for 4 classes, got \(3, 2, 2\)"):
         Segmentation(np.zeros((3, 2, 2), np.float32), (2, 2), CLASSES, np.zeros((2, 2, 3), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("scores", "complaint"),
+    [
+        (np.zeros((4, 6), np.float32), r"expected scores \(4, h, w\) for 4 classes, got \(4, 6\)"),
+        (np.zeros((4, 0, 6), np.float32), r"for 4 classes, got \(4, 0, 6\)"),
+        (None, r"for 4 classes, got \(\)"),
+        (np.zeros((4, 2, 2), complex), "scores are real numbers, got an array of complex128"),
+        (np.zeros((4, 2, 2), str), "scores are real numbers, got an array of <U1"),
+    ],
+)
+def test_scores_of_another_shape_or_type_are_refused(scores: Any, complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        halves().rescored(scores)
+    with pytest.raises(ValueError, match=complaint):
+        Segmentation(scores, (2, 2), CLASSES, np.zeros((2, 2, 3), np.uint8))
+
+
+def test_scores_may_be_lists_tensors_and_numbers_of_any_real_type() -> None:
+    scores = halves().scores
+    for given in (scores.tolist(), torch.from_numpy(scores), scores.astype(">f8"), scores.astype(np.float16)):
+        assert np.array_equal(halves().rescored(given).labels, halves().labels)
+
+
+def test_a_result_that_is_rescored_keeps_the_size_at_which_the_net_scored() -> None:
+    """Blended tiles of a large picture are kept on a coarser grid than that of their scores."""
+    result = halves()
+    result.scored_size = (40, 60)
+    assert result.rescored(result.scores).scored_size == (40, 60)
+    assert result.cleaned(Cleaning(fill_holes=True)).scored_size == (40, 60)
+    assert result.rescored(result.scores[:, :1, :1]).scored_size == (1, 1)
+
+
+def test_a_photo_that_is_drawn_on_leaves_the_result_as_it_was() -> None:
+    result = halves()
+    before = np.asarray(result.overlay())
+    result.photo()[:] = 0
+    assert np.array_equal(np.asarray(result.overlay()), before)
+
+
+@pytest.mark.parametrize("size", [(0, 3), (2.5, 3), (1, 2, 3), 3, "ab", (True, 2)])
+def test_probabilities_are_of_a_size_of_two_whole_numbers(size: Any) -> None:
+    with pytest.raises(ValueError, match=r"a size is \(height, width\), two whole numbers from 1, got"):
+        halves().probabilities_at(size)
+    assert halves().probabilities_at(cast(Any, np.array([3, 5]))).shape == (4, 3, 5)
 
 
 def test_rescored_results_of_one_array_keep_their_own_scores() -> None:
@@ -172,6 +221,10 @@ def test_unknown_kinds_are_refused(tmp_path: Path) -> None:
         match=r"expected kinds among mask, overlay, cutout, confidence, probabilities, geotiff, .* got masks",
     ):
         halves().save(tmp_path / "x", ["masks"])
+    with pytest.raises(ValueError, match=r"expected kinds among mask, .* got masks"):
+        halves().notes(["masks"])
+    with pytest.raises(ValueError, match=r'expected a list of kinds, such as \["mask"\], got None'):
+        halves().save(tmp_path / "x", cast(Any, None))
 
 
 @pytest.mark.parametrize("problem", [OSError(28, "No space left on device"), KeyboardInterrupt()])

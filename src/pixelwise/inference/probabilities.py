@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +10,7 @@ import numpy.typing as npt
 from pixelwise import _core
 from pixelwise.core.classes import Classes
 from pixelwise.core.threads import processors
-from pixelwise.core.types import Labels, Scores
+from pixelwise.core.types import Labels, Scores, is_whole
 from pixelwise.inference.engines.coarse_scores import CoarseScores
 
 Beliefs = npt.NDArray[np.float32]
@@ -55,6 +56,22 @@ def uncertainty(areas: Sequence[Area]) -> float:
     """
     sure = sum(area.area * area.confidence for area in areas)
     return max(0.0, 1 - sure)  # rounded shares may add up to more than 1
+
+
+def fitting_scores(scores: npt.ArrayLike, classes: int) -> npt.NDArray[Any]:
+    """The scores as an array (C, h, w). Raises ValueError for other shapes, empty arrays and other types."""
+    given = np.asarray(scores)
+    if given.ndim != 3 or len(given) != classes or given.size == 0:
+        raise ValueError(f"expected scores ({classes}, h, w) for {classes} classes, got {given.shape}")
+    if given.dtype.kind not in "iuf":
+        raise ValueError(f"scores are real numbers, got an array of {given.dtype}")
+    return given
+
+
+def expect_size(size: Sequence[int]) -> None:
+    """Raise ValueError unless it is the (height, width) of a picture."""
+    if np.shape(size) != (2,) or not all(is_whole(length) and length >= 1 for length in size):
+        raise ValueError(f"a size is (height, width), two whole numbers from 1, got {size!r}")
 
 
 def labels_of(

@@ -24,6 +24,8 @@ from pixelwise.inference.probabilities import (
     Area,
     Beliefs,
     areas_of,
+    expect_size,
+    fitting_scores,
     labels_of,
     likeliest,
     probabilities_of,
@@ -32,10 +34,10 @@ from pixelwise.inference.probabilities import (
 )
 from pixelwise.inference.results import drawing, matting, notebook
 from pixelwise.inference.results.backdrops import on_backdrop
-from pixelwise.inference.results.cleaning import AS_IS, Cleaning, cleaned_for_cutout
+from pixelwise.inference.results.cleaning import AS_IS, Cleaning, cleaned_for_cutout, expect_cleaning
 from pixelwise.inference.results.heat import coloured, with_scale
 from pixelwise.inference.results.kind import FileIds, Saving
-from pixelwise.inference.results.kinds import KINDS, save_alone, saved_as, saved_notes
+from pixelwise.inference.results.kinds import KINDS, expect_kinds, save_alone, saved_as, saved_notes
 from pixelwise.inference.results.legend import all_names, shares
 from pixelwise.inference.results.notes import notes_on
 from pixelwise.inference.results.style import USUAL
@@ -72,14 +74,11 @@ class Segmentation:
 
         scored_size: if the scores were refined, the (height, width) of the copy that the net scored.
         file_notes: what `notes` says about the file. cleaning: done to the labels. Raises ModelError if
-        scores are NaN or infinite, ValueError if the classes do not allow the cleaning.
+        scores are NaN or infinite, ValueError if they are of another shape or type, or if the classes do not
+        allow the cleaning.
         """
-        if len(scores.shape) != 3 or scores.shape[0] != len(classes):
-            raise ValueError(
-                f"expected scores ({len(classes)}, h, w) for {len(classes)} classes, got {scores.shape}"
-            )
         if not isinstance(scores, CoarseScores):
-            scores = np.ascontiguousarray(scores, np.float32)
+            scores = np.ascontiguousarray(fitting_scores(scores, len(classes)), np.float32)
         self._scores: Scores | CoarseScores = scores
         if not (scores.is_finite() if isinstance(scores, CoarseScores) else _core.all_finite(scores)):
             raise ModelError(
@@ -152,25 +151,26 @@ class Segmentation:
         Probabilities do not change. The confidence of a class is that of its pixels that the cleaning did not
         change.
         """
-        result = self._changed(self.scores, self.image, self.is_refined, self.cleaning.joined(cleaning))
-        result.scored_size = self.scored_size
-        return result
+        expect_cleaning(cleaning)
+        return self._changed(self.scores, self.image, self.is_refined, self.cleaning.joined(cleaning))
 
-    def rescored(self, scores: Scores, refined: bool = False) -> "Segmentation":
+    def rescored(self, scores: npt.ArrayLike, refined: bool = False) -> "Segmentation":
         """The same picture with other scores (C, h, w), such as those smoothed over a video's frames;
         they are copied.
 
-        refined: whether they come from a CRF.
+        refined: whether they come from a CRF. Raises as the constructor does.
         """
-        scores = np.array(scores, np.float32)
-        image = drawing.resized(self.image, (scores.shape[1], scores.shape[2]))
-        return self._changed(scores, image, refined or self.is_refined, self.cleaning)
+        own = fitting_scores(scores, len(self.classes)).astype(np.float32)
+        image = drawing.resized(self.image, (own.shape[1], own.shape[2]))
+        return self._changed(own, image, refined or self.is_refined, self.cleaning)
 
     def _changed(self, scores: Scores, image: RGBImage, refined: bool, cleaning: Cleaning) -> "Segmentation":
-        scored_size = self.scored_size if refined else None
         result = Segmentation(
-            scores, self.size, self.classes, image, self._original, scored_size, self._file_notes, cleaning
+            scores, self.size, self.classes, image, self._original, None, self._file_notes, cleaning
         )
+        result.is_refined = refined
+        if refined or result.grid_size == self.grid_size:
+            result.scored_size = self.scored_size
         result.path, result.content, result.style = self.path, self.content, self.style
         result.file_ids = self.file_ids
         return result
@@ -188,7 +188,10 @@ class Segmentation:
         return self.probabilities_at(self.size)
 
     def probabilities_at(self, size: tuple[int, int]) -> Beliefs:
-        """(C, *size) softmax of the scores interpolated to another (height, width)."""
+        """(C, *size) softmax of the scores interpolated to another (height, width). Raises ValueError for a
+        size that is not two whole numbers above 0.
+        """
+        expect_size(size)
         return probabilities_of(self.scores, size)
 
     def areas(self) -> list[Area]:
@@ -257,7 +260,12 @@ class Segmentation:
         return photo, whole.labels
 
     def photo(self) -> RGBImage:
-        """(H, W, 3) the picture itself."""
+        """(H, W, 3) the picture itself, an array of its own."""
+        photo = self._photo()
+        return photo.copy() if np.may_share_memory(photo, self.image) else photo
+
+    def _photo(self) -> RGBImage:
+        """As `photo`, which may be `image` itself."""
         return drawing.resized(self.image if self._original is None else self._original(), self.size)
 
     def mask(self) -> Image.Image:
@@ -274,7 +282,7 @@ class Segmentation:
     def _drawn(self) -> tuple[RGBImage, Labels]:
         """Photo and labels at `drawn_size`."""
         drawn = self._at_drawn_size()
-        photo = self.photo() if drawn is self else drawing.resized(self.image, self.drawn_size)
+        photo = self._photo() if drawn is self else drawing.resized(self.image, self.drawn_size)
         return photo, drawn.labels
 
     def _at_drawn_size(self) -> "Segmentation":
@@ -341,8 +349,9 @@ class Segmentation:
 
     def notes(self, kinds: Sequence[str] = ()) -> list[str]:
         """What a user should know: notes on the file, whether a reduced copy was scored or refined, and which
-        of `kinds` are saved at a smaller size.
+        of `kinds` are saved at a smaller size. Raises ValueError for kinds that `save` does not have.
         """
+        kinds = expect_kinds(kinds)
         return notes_on(self, self._file_notes) + saved_notes(self.size, saved_as(self, kinds))
 
     def saving_bytes(self, kinds: Sequence[str]) -> int:

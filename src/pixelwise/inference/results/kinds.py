@@ -106,6 +106,8 @@ def expect_kinds(save: Iterable[str], of_pictures: bool = False) -> tuple[str, .
     """
     if isinstance(save, str):
         raise ArgumentError("save", f'expected a list of kinds, such as ["{save}"], got "{save}"')
+    if not isinstance(save, Iterable):
+        raise ArgumentError("save", f'expected a list of kinds, such as ["mask"], got {save!r}')
     kinds = tuple(save)
     known = [kind for kind, entry in KINDS.items() if not (of_pictures and entry.is_hidden)]
     if unknown := [kind for kind in kinds if kind not in known]:
