@@ -7,13 +7,13 @@ Pixels whose truth is VOID are in none of its cells.
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from pixelwise import _core
-from pixelwise.core.types import VOID, Labels
+from pixelwise.core.types import VOID, Labels, is_whole
 
 Confusion = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -21,6 +21,8 @@ Floats = npt.NDArray[np.float64]
 Absent = Literal["zero", "drop"]
 """The IoU of a class that is predicted but absent from the truth: 0, as in FCN's release, or left out of the
 mean. A class absent from truth and prediction is always left out."""
+
+_MOST_CLASSES = 256  # ids are bytes; whoever has 256 classes chooses an ignore_index beyond them
 
 CONVENTION = (
     "one confusion matrix over all pixels of the split; void truth left out, also from false positives; "
@@ -39,21 +41,40 @@ def confusion_matrix(
     """The (C, C) confusion matrix of two label maps of one shape, of integers of any type, added to `into` if
     that is given.
 
-    Raises ValueError for other types or shapes, and for ids that are neither below `classes` nor, in the
-    truth, `ignore_index`.
+    Raises ValueError for other types or shapes, for other than 1 to 256 classes, and for ids that are neither
+    below `classes` nor, in the truth, `ignore_index`; `into` then stays as it was.
     """
+    if not is_whole(classes) or not 1 <= classes <= _MOST_CLASSES:
+        raise ValueError(f"classes must be a whole number from 1 to {_MOST_CLASSES}, got {classes!r}")
+    if not is_whole(ignore_index):
+        raise ValueError(f"ignore_index must be a whole number, such as {VOID}, got {ignore_index!r}")
+    if into is not None:
+        _expect_matrix(into, classes)
     truth, prediction = _ids("truth", truth), _ids("prediction", prediction)
     if truth.shape != prediction.shape:
         raise ValueError(f"truth {truth.shape} and prediction {prediction.shape} must have one shape")
-    matrix = np.zeros((classes, classes), np.int64) if into is None else into
+    matrix = np.zeros((classes, classes), np.int64)
     flat = np.ascontiguousarray(truth).reshape(-1), np.ascontiguousarray(prediction).reshape(-1)
-    first_bad = _core.count_confusion(*flat, ignore_index, matrix)
+    first_bad = _core.count_confusion(*flat, int(ignore_index), matrix)
     if first_bad < flat[0].size:
         raise ValueError(
             f"expected class ids below {classes} (or {ignore_index} in the truth), "
             f"but pixel {first_bad} has truth {flat[0][first_bad]} and prediction {flat[1][first_bad]}"
         )
-    return matrix
+    if into is None:
+        return matrix
+    into += matrix
+    return into
+
+
+def _expect_matrix(into: object, classes: int) -> None:
+    fits = isinstance(into, np.ndarray) and into.dtype == np.int64 and into.shape == (classes, classes)
+    if not isinstance(into, np.ndarray) or not fits or not into.flags.writeable:
+        got = f"{into.shape} of {into.dtype}" if isinstance(into, np.ndarray) else type(into).__name__
+        read_only = ", read-only" * fits
+        raise ValueError(
+            f"into must be an array {(classes, classes)} of int64 that can be written, got {got}{read_only}"
+        )
 
 
 def _ids(name: str, labels: npt.ArrayLike) -> Labels:
@@ -84,7 +105,16 @@ class Counts:
 
     @classmethod
     def of(cls, confusion: Confusion) -> "Counts":
-        """The counts of confusion matrices (..., C, C)."""
+        """The counts of confusion matrices (..., C, C). Raises ValueError for other shapes and types."""
+        given = np.asarray(confusion)
+        if given.ndim < 2 or given.shape[-1] != given.shape[-2] or given.dtype.kind not in "iuf":
+            raise ValueError(
+                "a confusion matrix is an array (C, C) of numbers of pixels, rows being truth, "
+                f"got {given.shape} of {given.dtype}"
+            )
+        confusion = (
+            given if given.dtype.kind == "f" else given.astype(np.int64, copy=False)
+        )  # twice the right must fit
         right = np.diagonal(confusion, axis1=-2, axis2=-1).copy()
         return cls(right, confusion.sum(axis=-1), confusion.sum(axis=-2))
 
@@ -118,6 +148,8 @@ class Counts:
 
     def mean_iou(self, absent: Absent = "zero") -> Floats:
         """(...) the mean of `iou` over classes ("mean IU" in the paper), with `absent` as the convention."""
+        if absent not in get_args(Absent):
+            raise ValueError(f"absent must be one of {', '.join(get_args(Absent))}, got {absent!r}")
         iou = self.iou()
         return _means(iou if absent == "zero" else np.where(self.truth > 0, iou, np.nan))
 
@@ -129,42 +161,51 @@ class Counts:
 
 def pixel_accuracy(confusion: Confusion) -> float:
     """sum_i n_ii / sum_i t_i, in [0, 1]; NaN if no pixel was counted."""
-    return float(Counts.of(confusion).pixel_accuracy())
+    return float(_counts(confusion).pixel_accuracy())
 
 
 def mean_accuracy(confusion: Confusion) -> float:
     """The mean of n_ii / t_i over the classes in the truth, in [0, 1]."""
-    return float(Counts.of(confusion).mean_accuracy())
+    return float(_counts(confusion).mean_accuracy())
 
 
 def mean_iou(confusion: Confusion, absent: Absent = "zero") -> float:
     """The mean of `class_iou`, in [0, 1] ("mean IU" in the paper), with `absent` as the convention."""
-    return float(Counts.of(confusion).mean_iou(absent))
+    return float(_counts(confusion).mean_iou(absent))
 
 
 def frequency_weighted_iou(confusion: Confusion) -> float:
     """(sum_k t_k)^-1 sum_i t_i IoU_i, in [0, 1]; NaN if no pixel was counted."""
-    return float(Counts.of(confusion).frequency_weighted_iou())
+    return float(_counts(confusion).frequency_weighted_iou())
 
 
 def class_iou(confusion: Confusion) -> Floats:
     """(C,) n_ii / (t_i + sum_j n_ji - n_ii), in [0, 1]; NaN for a class absent from truth and prediction."""
-    return Counts.of(confusion).iou()
+    return _counts(confusion).iou()
 
 
 def class_accuracy(confusion: Confusion) -> Floats:
     """(C,) n_ii / t_i, in [0, 1], which is the recall; NaN for a class absent from the truth."""
-    return Counts.of(confusion).recall()
+    return _counts(confusion).recall()
 
 
 def class_precision(confusion: Confusion) -> Floats:
     """(C,) n_ii / sum_j n_ji, in [0, 1]; NaN for a class never predicted."""
-    return Counts.of(confusion).precision()
+    return _counts(confusion).precision()
 
 
 def class_f1(confusion: Confusion) -> Floats:
     """(C,) the harmonic mean of precision and recall, in [0, 1]; NaN where the IoU is."""
-    return Counts.of(confusion).f1()
+    return _counts(confusion).f1()
+
+
+def _counts(confusion: Confusion) -> Counts:
+    """The counts of one matrix (C, C)."""
+    if np.ndim(confusion) > 2:
+        raise ValueError(
+            f"expected one confusion matrix (C, C), got {np.shape(confusion)}; add up those of several images"
+        )
+    return Counts.of(confusion)
 
 
 def number(value: float) -> float | None:
