@@ -51,6 +51,16 @@ def expect_workers(workers: object) -> None:
         raise ValueError(f"workers must be a whole number, at least 1, got {workers!r}")
 
 
+def worker_count(workers: int | None, threads: int) -> int:
+    """How many threads should work on items, of which each is computed by `threads` more: as asked for, at
+    most twice the processors; None: enough to keep all processors busy, at least two.
+    """
+    if workers is None:
+        return min(max(2, -(-processors() // threads)), 2 * processors())
+    expect_workers(workers)
+    return min(int(workers), 2 * processors())
+
+
 def in_order(
     function: Callable[[Item], Result], items: Iterable[Item], workers: int
 ) -> Generator[Result, None, None]:

@@ -16,7 +16,7 @@ from pixelwise.core.pictures.pages import Page
 from pixelwise.core.pictures.reading import Encoded, Photo, Readable, held, read_photo
 from pixelwise.core.pictures.windows import Box, Windows, size_before_reading
 from pixelwise.core.terminal import printable
-from pixelwise.core.threads import expect_workers, in_order, processors
+from pixelwise.core.threads import in_order, worker_count
 from pixelwise.core.types import BANDS, IMAGE, Scores
 from pixelwise.inference.crf_refiner import (
     Refiner,
@@ -169,9 +169,7 @@ class Predictor:
         return made
 
     def with_style(self, style: Style) -> "Predictor":
-        """The same model, whose overlays and cutouts are drawn in this style. Raises ValueError for another
-        type.
-        """
+        """The same model, whose overlays and cutouts are drawn in this style. ValueError for other types."""
         expect_style(style)
         if style == self.style:
             return self
@@ -342,10 +340,7 @@ class Predictor:
         """How many threads should work on pictures: as asked for, at most twice the processors, or enough to
         keep all processors busy, at least two. Raises ValueError for other than a whole number from 1.
         """
-        if workers is None:
-            return min(max(2, -(-processors() // self.engine.threads)), 2 * processors())
-        expect_workers(workers)
-        return min(int(workers), 2 * processors())
+        return worker_count(workers, self.engine.threads)
 
     def batch(
         self, sources: Iterable[Source], workers: int | None = None, progress: bool = False
