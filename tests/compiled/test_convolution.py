@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import numpy.typing as npt
 import pytest
+from instruction_sets import SETS, skip_unless_run
 
 from pixelwise import _core
 
@@ -73,16 +74,14 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("instructions", ["baseline", "avx2", "avx512"])
+@pytest.mark.parametrize("instructions", SETS)
 @pytest.mark.parametrize(("kernel", "padding", "dilation", "shape"), CASES)
 def test_results_are_those_of_the_definition(
     instructions: str, kernel: int, padding: int, dilation: int, shape: tuple[int, int]
 ) -> None:
     image, weights, bias = example(shape, kernel)
-    try:
-        convolution = _core.Convolution(weights, bias, padding, dilation, False, False, 2, instructions)
-    except ValueError:
-        pytest.skip(f"this processor does not run {instructions}")
+    skip_unless_run(instructions)
+    convolution = _core.Convolution(weights, bias, padding, dilation, False, False, 2, instructions)
     expected = definition(image, weights, bias, padding, dilation)
     assert np.abs(run(convolution, image) - expected).max() < 1e-4  # of values of standard deviation 1.4
 

@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+from instruction_sets import SETS, skip_unless_run
 from torch.nn import functional as F
 
 from pixelwise import _core
@@ -79,16 +80,14 @@ def error(found: Array, expected: npt.NDArray[np.float64]) -> float:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("instructions", ["baseline", "avx2", "avx512"])
+@pytest.mark.parametrize("instructions", SETS)
 @pytest.mark.parametrize(("kernel", "padding", "dilation", "sizes"), CASES)
 def test_results_and_gradients_are_those_of_float64(
     instructions: str, kernel: int, padding: int, dilation: int, sizes: tuple[int, int, int]
 ) -> None:
     arrays = example(kernel, padding, dilation, sizes)
-    try:
-        found = compiled(*arrays, padding, dilation, instructions=instructions)
-    except ValueError:
-        pytest.skip(f"this processor does not run {instructions}")
+    skip_unless_run(instructions)
+    found = compiled(*arrays, padding, dilation, instructions=instructions)
     results, to_images, to_weights = in_double(*arrays, padding, dilation)
     assert error(found[0], results) < 1e-5
     assert error(found[1], to_images) < 1e-5

@@ -5,11 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from instruction_sets import SETS, skip_unless_run
 from torch.nn import functional as F
 
 from pixelwise import _core
-
-SETS = ["baseline", "avx2", "avx512"]
 
 
 def example(classes: int, pixels: int) -> tuple[Any, Any, Any]:
@@ -27,10 +26,8 @@ def test_loss_and_gradient_are_those_of_float64(instructions: str, classes: int)
     scores, labels, weights = example(classes, 101)
     labels[labels == 255] = 255 if classes < 256 else 0  # the 256th class has the id of void
     found = np.full_like(scores, np.nan)
-    try:
-        total = _core.cross_entropy(scores, labels, weights, 0.5, found, 2, instructions)
-    except ValueError:
-        pytest.skip(f"this processor does not run {instructions}")
+    skip_unless_run(instructions)
+    total = _core.cross_entropy(scores, labels, weights, 0.5, found, 2, instructions)
     x = torch.tensor(scores, dtype=torch.float64, requires_grad=True)
     ids, factors = torch.tensor(labels).long(), torch.tensor(weights).double()
     expected = F.cross_entropy(x, ids, factors, ignore_index=255 if classes < 256 else -1, reduction="sum")
@@ -100,10 +97,8 @@ def test_depthwise_gradients_are_those_of_float64(
     results.backward(torch.tensor(gradient, dtype=torch.float64).permute(0, 3, 1, 2))  # type: ignore[no-untyped-call]
     assert weights.grad is not None
     found = np.full((48, kernel, kernel), np.nan, np.float32)
-    try:
-        _core.correlate_depthwise(images, gradient, stride, padding, dilation, found, 2, instructions)
-    except ValueError:
-        pytest.skip(f"this processor does not run {instructions}")
+    skip_unless_run(instructions)
+    _core.correlate_depthwise(images, gradient, stride, padding, dilation, found, 2, instructions)
     error = np.abs(found - weights.grad[:, 0].numpy()).max()
     assert error < 1e-5 * gradient[..., 0].size ** 0.5
 

@@ -172,19 +172,20 @@ def test_misaligned_arrays_are_refused_by_every_function() -> None:
     field.set_unary(volume)
     images, weights = np.zeros((1, 3, 3, 32), np.float32), np.zeros((32, 32, 3, 3), np.float32)
     bias, rows = np.zeros(32, np.float32), np.zeros((9, 2), np.float32)
-    calls: list[Callable[[], object]] = [
-        lambda: _core.label_pixels(misaligned(scores), labels, pixels, confidence),
-        lambda: _core.label_pixels(scores, labels, misaligned(pixels), confidence),
-        lambda: _core.pixel_probabilities(scores, misaligned(scores)),
-        lambda: field.set_unary(misaligned(volume)),
-        lambda: field.beliefs(misaligned(volume)),
-        lambda: _core.MeanField((1, 3, 3), 2, [(misaligned(features), 0, 1.0, None)], 1),
-        lambda: _core.convolve(misaligned(images), weights, bias, 1, 1, False, images, 1),
-        lambda: _core.cross_entropy(misaligned(rows), labels.ravel(), rows[0], 1, None, 1),
+    calls: list[Callable[[Callable[[npt.NDArray[Any]], npt.NDArray[Any]]], object]] = [
+        lambda placed: _core.label_pixels(placed(scores), labels, pixels, confidence),
+        lambda placed: _core.label_pixels(scores, labels, placed(pixels), confidence),
+        lambda placed: _core.pixel_probabilities(scores, placed(scores)),
+        lambda placed: field.set_unary(placed(volume)),
+        lambda placed: field.beliefs(placed(volume)),
+        lambda placed: _core.MeanField((1, 3, 3), 2, [(placed(features), 0, 1.0, None)], 1),
+        lambda placed: _core.convolve(placed(images), weights, bias, 1, 1, False, images.copy(), 1),
+        lambda placed: _core.cross_entropy(placed(rows), labels.ravel(), rows[0], 1, None, 1),
     ]
     for call in calls:
-        with pytest.raises(TypeError):
-            call()
+        call(np.copy)  # nothing else is wrong with the arguments
+        with pytest.raises(TypeError, match="incompatible function arguments"):
+            call(misaligned)
 
 
 def test_a_result_is_never_lost_in_a_converted_copy() -> None:

@@ -2,7 +2,9 @@
 
 import errno
 import os
+import select
 import signal
+from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -111,10 +113,24 @@ def test_without_hard_links_replaced_files_stay_replaced(
 def test_a_file_is_on_the_disk_before_it_has_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    synced: list[bool] = []
-    monkeypatch.setattr(os, "fsync", lambda _: synced.append((tmp_path / "x").exists()))
-    write_atomically(tmp_path / "x", lambda file: file.write(b"1"))
-    assert synced == [False]
+    synced: list[tuple[int, bool]] = []
+
+    def look(handle: int) -> None:
+        synced.append((os.fstat(handle).st_size, (tmp_path / "x").exists()))
+
+    monkeypatch.setattr(os, "fsync", look)
+    write_atomically(tmp_path / "x", lambda file: file.write(b"whole"))
+    assert synced == [(5, False)]
+
+
+def test_complete_files_that_wait_for_their_names_are_not_taken_for_abandoned(tmp_path: Path) -> None:
+    def look(temporary: Mapping[Path, Path]) -> None:
+        assert [path.name for path in temporary] == ["1", "2"]
+        remove_abandoned(tmp_path)  # as another process would
+        assert [path.read_bytes() for path in temporary.values()] == [b"whole", b"whole"]
+
+    write_together({tmp_path / name: lambda file: file.write(b"whole") for name in "12"}, look)
+    assert names(tmp_path) == ["1", "2"]
 
 
 def test_temporary_files_of_killed_processes_go_and_those_of_live_ones_stay(tmp_path: Path) -> None:
@@ -125,8 +141,10 @@ def test_temporary_files_of_killed_processes_go_and_those_of_live_ones_stay(tmp_
 
     child = os.fork()
     if child == 0:
-        write_atomically(tmp_path / "x", killed)
-        os._exit(0)
+        try:
+            write_atomically(tmp_path / "x", killed)
+        finally:
+            os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
     (left,) = names(tmp_path)
     assert left.endswith(".partial")
@@ -149,6 +167,8 @@ def test_a_folder_for_results_is_rid_of_what_killed_processes_left(tmp_path: Pat
     (tmp_path / ".0123456789ab.partial").touch()
     make_folder(tmp_path, "folder", "--output", DataError)
     assert names(tmp_path) == []
+    make_folder(tmp_path / "a/b", "folder", "--output", DataError)
+    assert names(tmp_path / "a") == ["b"]
 
 
 @pytest.mark.parametrize("kind", ["pipe", "device", "folder", "nothing", "broken link", "null"])
@@ -173,20 +193,39 @@ def test_only_files_are_opened(kind: str, tmp_path: Path) -> None:
             assert "it is a link to a file that is not there" in str(caught.value)
 
 
+def test_a_pipe_that_took_the_place_of_a_file_is_neither_waited_for_nor_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.mkfifo(tmp_path / "x")
+    monkeypatch.setattr("pixelwise.core.files.regular_file", lambda path: path)  # it was a file then
+    with pytest.raises(OSError, match="it is a device, pipe or socket"):
+        open_file(tmp_path / "x")
+
+
 def test_one_process_at_a_time_is_in_a_folder(tmp_path: Path) -> None:
     reader, writer = os.pipe()
+
+    def told(seconds: float) -> bytes:
+        return os.read(reader, 1) if select.select([reader], [], [], seconds)[0] else b""
+
     with exclusive(tmp_path):
         child = os.fork()
         if child == 0:
-            with exclusive(tmp_path):
-                os.write(writer, b"child")
-            os._exit(0)
-        os.set_blocking(reader, False)
-        with pytest.raises(BlockingIOError):
-            os.read(reader, 5)
-        os.write(writer, b"first")
-    os.waitpid(child, 0)
-    assert os.read(reader, 10) == b"firstchild"
+            try:
+                os.write(writer, b"1")
+                with exclusive(tmp_path):
+                    os.write(writer, b"2")
+            finally:
+                os._exit(0)
+        asked, entered = told(30), told(0.3)
+    try:
+        assert (asked, entered) == (b"1", b""), "it waits"
+        assert told(30) == b"2"
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        os.close(reader)
+        os.close(writer)
 
 
 def test_a_regular_file_and_a_link_to_one_are_taken(tmp_path: Path) -> None:

@@ -43,10 +43,11 @@ def test_the_papers_grid_has_its_steps_and_the_later_rounds_halve_them() -> None
 def test_steps_may_be_given_and_must_fit() -> None:
     ranges = Ranges(w1=(1, 2, 0.4))
     assert [*dict.fromkeys(point.w1 for point in coarse(ranges))] == [1, 1.4, 1.8]
+    assert {point.w1 for point in coarse(Ranges(w1=(1, 2, 1)))} == {1, 2}
     for step in (0, -1, 1.5, float("nan")):
         with pytest.raises(ValueError, match="w1 needs a step from 0 to high - low"):
             Ranges(w1=(1, 2, step))
-    with pytest.raises(ValueError, match="use larger steps"):
+    with pytest.raises(ValueError, match="about 9000000009 points; use larger steps"):
         Ranges(w1=(1, 2, 1e-9))
 
 

@@ -1,5 +1,6 @@
 """Presets by name and in files."""
 
+import dataclasses
 import json
 import os
 from pathlib import Path
@@ -46,6 +47,20 @@ def test_widths_in_pixels_grow_with_the_picture() -> None:
     assert isinstance(bilateral, Bilateral)
     assert (spatial.theta_gamma, bilateral.theta_alpha) == (24, 400)
     assert (bilateral.theta_beta, bilateral.weight, spatial.weight) == (10, 5, 3)
+
+
+def test_widths_are_for_pictures_of_500_pixels_and_grow_with_the_larger_side() -> None:
+    for size in ((375, 500), (1, 1), (500, 500)):
+        assert DEEPLAB.for_size(size) == DEEPLAB
+    for size in ((500, 750), (750, 20)):
+        assert DEEPLAB.for_size(size) == DEEPLAB.scaled(1.5)
+
+
+def test_the_limits_of_a_preset_s_fields_are_accepted() -> None:
+    longest = "n" * 1000
+    preset = Preset(longest, longest, 0, 0.01, 1e6, 1e6, 1e6, iterations=0)
+    assert Preset.from_json(preset.to_json()) == preset
+    assert dataclasses.replace(preset, iterations=1000).iterations == 1000
 
 
 GOOD: dict[str, Any] = json.loads(DEEPLAB.to_json())
@@ -96,7 +111,7 @@ GOOD: dict[str, Any] = json.loads(DEEPLAB.to_json())
             json.dumps({**GOOD, "theta_gamma": None}),
             "gamma must be a width from 0.01 to 1e+06, got None",
         ),
-        (json.dumps({**GOOD, "source": "\ud800"}), "source must be a text"),
+        (json.dumps({**GOOD, "source": "a \ud800"}), "source must be a text"),
         (
             json.dumps({**GOOD, "name": "n" * 100_000}),
             "must be a text of up to 1000 characters, got 'nnn",

@@ -53,9 +53,9 @@ def test_draws_repeat_and_another_seed_gives_others() -> None:
 
 def test_a_class_that_a_resample_lacks_is_left_out_of_it_and_one_that_all_lack_is_not() -> None:
     # Class 1 is in one image of three; class 2 is in none, but predicted in all.
-    truth = np.array([[5, 5, 0], [5, 0, 0], [5, 0, 0]])
-    predicted = np.array([[4, 5, 1], [3, 1, 1], [3, 1, 1]])
-    drawn = resampled(Counts(np.array([[4, 5, 0], [3, 0, 0], [3, 0, 0]]), truth, predicted), resamples=300)
+    truth = np.array([[5, 1, 0], [5, 0, 0], [5, 0, 0]])
+    predicted = np.array([[4, 1, 1], [3, 1, 1], [3, 1, 1]])
+    drawn = resampled(Counts(np.array([[4, 1, 0], [3, 0, 0], [3, 0, 0]]), truth, predicted), resamples=300)
     absent = drawn.truth[:, 1] == 0
     assert 0 < absent.sum() < 300
     assert np.isnan(drawn.iou()[absent, 1]).all()
@@ -74,10 +74,18 @@ def test_one_image_gives_no_interval() -> None:
     drawn = resampled(images([[3, 1]], [[4, 2]]))
     assert drawn.truth.shape == (0, 2)
     assert np.isnan(interval(drawn.mean_iou())).all()
+    assert len(resampled(images([[3, 1]] * 2, [[4, 2]] * 2)).truth) == 1000, "two give one"
+
+
+def test_an_interval_leaves_out_as_much_below_as_above() -> None:
+    figures = np.arange(201.0)
+    assert interval(figures) == pytest.approx((0.025 * 200, 0.975 * 200))
+    assert interval(figures, level=0.5) == pytest.approx((50, 150))
 
 
 def test_nonsense_is_refused() -> None:
     with pytest.raises(ValueError, match="no image to draw from"):
         resampled(Counts(*np.zeros((3, 0, 2), np.int64)))
-    with pytest.raises(ValueError, match="between 0 and 1, got 95"):
-        interval(np.zeros(3), level=95)
+    for level in (0, 1, 95):
+        with pytest.raises(ValueError, match=f"between 0 and 1, got {level}"):
+            interval(np.zeros(3), level=level)

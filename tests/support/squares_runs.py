@@ -78,12 +78,17 @@ def signalled(squares: Path, run: Path, number: signal.Signals, step: int, *more
 def assert_same(first: Path, second: Path) -> None:
     a, b = checkpoint.load(first / checkpoint.LAST), checkpoint.load(second / checkpoint.LAST)
     assert a.step == b.step
+    assert a.net.keys() == b.net.keys() == a.mean.keys() == b.mean.keys() != set()
     for name in a.net:
         assert torch.equal(a.net[name], b.net[name]), name
         assert torch.equal(a.mean[name], b.mean[name]), name
+    assert a.optimizer["param_groups"] == b.optimizer["param_groups"] != []
+    assert a.optimizer["state"].keys() == b.optimizer["state"].keys()
     for key, moments in a.optimizer["state"].items():
+        assert moments.keys() == b.optimizer["state"][key].keys()
         for name, value in moments.items():
-            assert torch.equal(value, b.optimizer["state"][key][name])
+            other = b.optimizer["state"][key][name]
+            assert value is other or torch.equal(value, other), name
     assert a.history == b.history
 
 

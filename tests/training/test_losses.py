@@ -68,7 +68,7 @@ def test_weights_multiply_the_losses_of_their_class() -> None:
 
 
 def test_balanced_classes_weigh_the_same_and_pixels_1_on_average() -> None:
-    pixels = [60, 30, 10, 0]
+    pixels = [69, 30, 1, 0]
     weights = balancing_weights(pixels)
     assert [float(w) * n for w, n in zip(weights, pixels, strict=True)] == pytest.approx([100 / 3] * 3 + [0])
     weights = balancing_weights(pixels, power=0.5)

@@ -32,6 +32,16 @@ def batch(seed: int = 0, spread: float = 2.0) -> tuple[torch.Tensor, torch.Tenso
     return scores, torch.from_numpy(labels)
 
 
+def sure_batch() -> tuple[torch.Tensor, torch.Tensor]:
+    """Nearly all pixels are right, those of class 1 surest; class 2 has a single one, which is wrong."""
+    scores, labels = batch(4)
+    labels[labels == 2] = VOID
+    right = torch.nn.functional.one_hot(labels.long() % VOID, 4).movedim(-1, 1)
+    scores = scores + right * torch.tensor([4.0, 9, 0, 0]).view(1, 4, 1, 1)
+    labels[0, 0, 0] = 2
+    return scores, labels
+
+
 def pixels_of(scores: torch.Tensor, labels: torch.Tensor) -> tuple[Array, list[int]]:
     """The probabilities (P, C) and true classes of the labelled pixels, one after the other."""
     rows, truth = [], []
@@ -106,8 +116,7 @@ def test_every_loss_that_ships_is_tested_here() -> None:
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_loss_is_what_plain_numpy_computes(name: str, weighted: bool) -> None:
-    for seed in range(3):
-        scores, labels = batch(seed)
+    for scores, labels in (*map(batch, range(3)), sure_batch()):
         weights = torch.tensor([0.5, 2.0, 1.25, 3.0]).double() if weighted else None
         expected = PLAIN[name](*pixels_of(scores, labels), np.ones(4) if weights is None else weights.numpy())
         assert total_loss(name)(scores, labels, weights).item() == pytest.approx(expected, rel=1e-9)
@@ -128,10 +137,10 @@ def test_a_loss_in_float32_is_that_in_float64(name: str) -> None:
 
 
 def test_ohem_of_easy_pixels_counts_a_sixteenth() -> None:
-    scores = torch.zeros(1, 2, 1, 40).double()
-    scores[0, 0] = torch.linspace(3, 9, 40)  # all above 0.7
-    expected = np.log1p(np.exp(-scores[0, 0, 0, :3].numpy())).mean() * 40
-    found = total_loss("ohem")(scores, torch.zeros(1, 1, 40, dtype=torch.uint8), None)
+    scores = torch.zeros(1, 2, 1, 33).double()
+    scores[0, 0] = torch.linspace(3, 9, 33)  # all above 0.7
+    expected = np.log1p(np.exp(-scores[0, 0, 0, :3].numpy())).mean() * 33  # 33 / 16, rounded up
+    found = total_loss("ohem")(scores, torch.zeros(1, 1, 33, dtype=torch.uint8), None)
     assert found.item() == pytest.approx(expected, rel=1e-9)
 
 
@@ -217,6 +226,8 @@ def test_a_sum_weighs_its_terms() -> None:
     parts = [total_loss(name)(scores, labels, None) for name in ("cross_entropy", "lovasz")]
     found = total_loss("cross_entropy + 0.5*lovasz")(scores, labels, None)
     assert found.item() == pytest.approx((parts[0] + 0.5 * parts[1]).item(), rel=1e-12)
+    found = total_loss("3*cross_entropy+lovasz")(scores, labels, None)
+    assert found.item() == pytest.approx((3 * parts[0] + parts[1]).item(), rel=1e-12)
     assert parse("2*dice+focal") == [(2.0, "dice"), (1.0, "focal")]
 
 
@@ -227,6 +238,8 @@ def test_a_sum_weighs_its_terms() -> None:
         ("", "there is no loss ''"),
         ("dice+", "there is no loss ''"),
         ("-1*dice", "dice needs a weight above 0"),
+        ("0*dice", "dice needs a weight above 0"),
+        ("1000001*dice", "at most 1,000,000, got '1000001'"),
         ("nan*dice", "dice needs a weight above 0"),
         ("half*dice", "got 'half'"),
         ("\x1b[2J", r"there is no loss '\x1b[2J'"),
@@ -251,6 +264,10 @@ def own_loss() -> Iterator[str]:
 @pytest.mark.slow
 def test_a_loss_of_ones_own_trains_a_net_in_a_sum(own_loss: str, squares: Path, tmp_path: Path) -> None:
     assert "halved" in list_losses()
+    with pytest.raises(
+        ValueError, match="expected letters, digits and _ as the name of a loss, got '2 dice'"
+    ):
+        register("2 dice")
     with pytest.raises(ValueError, match="already a loss"):
         register("halved")(total_loss("dice"))
     with pytest.raises(ValueError, match="already a loss"):

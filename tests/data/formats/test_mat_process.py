@@ -119,7 +119,11 @@ def test_a_forked_process_has_a_reader_of_its_own(tmp_path: Path) -> None:
     assert data.read(0).labels.tolist() == [[1] * 3] * 2
     child = os.fork()
     if child == 0:
-        os._exit(int(data.read(2).labels.tolist() != [[1] * 3] * 2))
+        code = 1
+        try:
+            code = int(data.read(2).labels.tolist() != [[1] * 3] * 2)
+        finally:
+            os._exit(code)
     assert os.waitpid(child, 0)[1] == 0
     assert data.read(1).labels.tolist() == [[1] * 3] * 2
 

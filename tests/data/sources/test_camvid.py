@@ -80,10 +80,10 @@ def test_the_ground_is_merged_to_road_and_pavement_as_published(original_camvid:
 
 
 def test_a_colour_that_stands_for_no_class_is_named(original_camvid: Path) -> None:
-    write_colours(original_camvid / "LabeledApproved_full/Seq05VD_f00000_L.png", [[(1, 2, 3)] * 4])
-    with pytest.raises(DataError, match=r"Seq05VD_f00000_L.png holds the colours #010203, but only"):
+    write_colours(original_camvid / "LabeledApproved_full/Seq05VD_f00000_L.png", [[(161, 2, 3)] * 4])
+    with pytest.raises(DataError, match=r"Seq05VD_f00000_L.png holds the colours #a10203, but only"):
         open_dataset(f"camvid:{original_camvid}", "test").read(0)
-    dropped = open_dataset(f"camvid:{original_camvid}", "test", "Sky,void=#010203")
+    dropped = open_dataset(f"camvid:{original_camvid}", "test", "Sky,void=#a10203")
     assert dropped.read(0).labels.tolist() == [[255] * 4]
 
 

@@ -132,6 +132,13 @@ def test_boundary_f1_by_hand() -> None:
     # Class 0: contour at 2 in the truth, at 5 in the prediction: no match. Class 1: at 3, and at 4 and 6.
     precision, recall = 1 / 2, 1 / 1
     assert boundary.f1() == pytest.approx([0, 2 * precision * recall / (precision + recall)])
+    boundary = Boundary(2)
+    boundary.add(far, truth)  # precision and recall change places
+    assert boundary.f1() == pytest.approx([0, 2 * precision * recall / (precision + recall)])
+    # With a second picture 1 of 2 match of class 0, both ways; of class 1, 3 of 3 predicted and 3 of 4 true.
+    boundary.add(far, far)
+    precision, recall = 3 / 3, 3 / 4
+    assert boundary.f1() == pytest.approx([1 / 2, 2 * precision * recall / (precision + recall)])
 
 
 def test_a_class_on_one_side_only_scores_0_and_on_neither_nothing() -> None:

@@ -22,13 +22,17 @@ def test_the_error_is_the_gap_of_each_bin_weighted_by_pixels() -> None:
     low, high = counted.to_dict()["bins"]
     assert (low["pixels"], low["accuracy"], low["confidence"]) == (1, 0, 0.5)
     assert (high["pixels"], high["accuracy"], high["confidence"]) == (3, pytest.approx(2 / 3), 0.75)
-    assert high["from"] < 0.75 <= high["to"]
+    assert (low["from"], low["to"]) == (7 / 15, 8 / 15)
+    assert (high["from"], high["to"]) == (11 / 15, 12 / 15)
+    assert counted.to_dict()["ece"] == counted.error()
 
 
 def test_confidences_of_0_and_1_fall_into_the_outer_bins() -> None:
     counted = calibration([0, 0], [0, 1], [1, 0])
     assert counted.pixels.tolist() == [1, *[0] * (BINS - 2), 1]
     assert counted.error() == 0
+    rounded_up = float(np.nextafter(np.float32(1), np.float32(2)))
+    assert calibration([0], [0], [rounded_up]).pixels.tolist() == [*[0] * (BINS - 1), 1]
 
 
 def test_believable_confidence_has_hardly_any_error_and_boasting_has() -> None:

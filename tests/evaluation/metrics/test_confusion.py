@@ -57,6 +57,8 @@ def test_the_other_convention_leaves_out_a_class_that_is_only_predicted() -> Non
     confusion = EXAMPLE + np.array([[0, 0, 1], [0, 0, 0], [0, 0, 0]])
     assert metrics.mean_iou(confusion, absent="drop") == pytest.approx((3 / 5 + 2 / 3) / 2)
     assert metrics.mean_iou(EXAMPLE, absent="drop") == metrics.mean_iou(EXAMPLE)  # absent from both
+    confusion[2, 0] = 1  # one true pixel is enough
+    assert metrics.mean_iou(confusion, absent="drop") == pytest.approx((3 / 6 + 2 / 3 + 0) / 3)
 
 
 def test_precision_recall_and_f1_of_each_class() -> None:

@@ -16,5 +16,6 @@ def test_log_loss_is_the_mean_over_labelled_pixels_of_all_images() -> None:
     one.merge(other)
     expected = (np.log(2) - np.log(0.75) - np.log(1e-7)) / 3  # probabilities count as 1e-7 at least
     assert one.mean() == pytest.approx(expected, abs=1e-6)
+    assert one.to_dict()["mean"] == one.mean()
     assert np.isnan(LogLoss().mean())
     assert LogLoss().to_dict()["mean"] is None

@@ -137,5 +137,8 @@ def test_what_does_not_fit_is_refused() -> None:
         Bands(2).confusion(41)
     with pytest.raises(ValueError, match="limit must be from 1 to 254 pixels, got 255"):
         Bands(2, 255)
+    for limit in (0, 255):
+        with pytest.raises(ValueError, match=f"limit must be from 1 to 254 pixels, got {limit}"):
+            chessboard_distance(labels == 1, limit)
     with pytest.raises(ValueError, match=r"expected an \(H, W\) array of bool, got \(2, 3\) of uint8"):
         chessboard_distance(labels)  # type: ignore[arg-type]

@@ -238,6 +238,7 @@ def test_only_the_new_weights_of_a_multi_scale_net_learn() -> None:
 def test_branches_lie_on_the_cells_of_the_main_path(variant: str) -> None:
     net = small(variant, multi_scale=True)
     main = through(net.fc6, net.backbone.grids["pool5"])
+    assert len(net.branches) == 5
     for name, branch in net.branches.items():
         source = net.backbone.grids.get(name, Grid())
         grid = source

@@ -9,6 +9,8 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from subprocess import PIPE
 
@@ -40,6 +42,27 @@ def sharing(squares: Path, run: Path, *more: str) -> list[str]:
 
 def run_of(command: list[str]) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+
+
+@contextmanager
+def started(command: list[str], **more: str) -> Iterator["subprocess.Popen[str]"]:
+    """A command with more environment variables; at the end it and all that it has started are killed."""
+    environment = {**os.environ, **more}
+    with subprocess.Popen(
+        command, stdout=PIPE, stderr=PIPE, text=True, env=environment, start_new_session=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def wait_for_two_steps(process: "subprocess.Popen[str]", run: Path) -> None:
+    deadline = time.monotonic() + 200
+    while not (run / "last.pt").exists() or saved_step(run) < 2:
+        assert process.poll() is None and time.monotonic() < deadline, "it has not come to its second step"
+        time.sleep(0.02)
 
 
 @pytest.fixture(scope="module")
@@ -94,13 +117,8 @@ def test_a_killed_process_ends_the_run_which_one_process_can_finish(
     squares: Path, alone: Path, tmp_path: Path, rank: int
 ) -> None:
     run = tmp_path / "two"
-    process = subprocess.Popen(
-        sharing(squares, run, "checkpoint_minutes=0"),
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, **killing(tmp_path, rank)},
-    )
-    _, stderr = process.communicate(timeout=290)
+    with started(sharing(squares, run, "checkpoint_minutes=0"), **killing(tmp_path, rank)) as process:
+        _, stderr = process.communicate(timeout=290)
     assert process.returncode == 1
     assert f"error: process {rank} of 2 was ended by SIGKILL" in stderr
     if rank == 1:
@@ -144,14 +162,10 @@ def test_a_file_that_is_gone_for_one_process_ends_both_with_one_message(
 ) -> None:
     root, run = tmp_path / "squares", tmp_path / "two"
     shutil.copytree(squares, root)
-    process = subprocess.Popen(
-        sharing(root, run, "checkpoint_minutes=0", "steps=100000"), stderr=subprocess.PIPE, text=True
-    )
-    deadline = time.monotonic() + 200
-    while time.monotonic() < deadline and (not (run / "last.pt").exists() or saved_step(run) < 2):
-        time.sleep(0.02)
-    (root / "train/images/7.png").unlink()
-    _, stderr = process.communicate(timeout=90)
+    with started(sharing(root, run, "checkpoint_minutes=0", "steps=100000")) as process:
+        wait_for_two_steps(process, run)
+        (root / "train/images/7.png").unlink()
+        _, stderr = process.communicate(timeout=90)
     assert process.returncode == 1
     assert stderr.count("error: ") == 1
     assert f"error: the image {root / 'train/images/7.png'}: no such file" in stderr
@@ -164,12 +178,10 @@ def test_a_picture_that_one_process_cannot_judge_ends_both_at_once_with_one_mess
     root, run = tmp_path / "squares", tmp_path / "two"
     shutil.copytree(squares, root)
     settings = ("checkpoint_minutes=0", "steps=100000", "evaluate_every=20")
-    process = subprocess.Popen(sharing(root, run, *settings), stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 200
-    while time.monotonic() < deadline and (not (run / "last.pt").exists() or saved_step(run) < 2):
-        time.sleep(0.02)
-    (root / "val/images/3.png").write_bytes(b"")  # the second process's
-    _, stderr = process.communicate(timeout=90)
+    with started(sharing(root, run, *settings)) as process:
+        wait_for_two_steps(process, run)
+        (root / "val/images/3.png").write_bytes(b"")  # the second process's
+        _, stderr = process.communicate(timeout=90)
     assert process.returncode == 1
     # Rarely the interpreter of a process that has told its error ends in abort(), which the launcher tells.
     told = [line for line in stderr.splitlines() if line.startswith("error: ") and "SIGABRT" not in line]
@@ -217,25 +229,23 @@ def test_two_nodes_learn_as_one_process_and_their_shares_have_its_very_figures(
         (root / f"val/{kind}/0.png").unlink()
     still = ("workers=0", "optimizer=sgd", "learning_rate=0", "head_learning_rate=0", "ema=0", "steps=2")
     settings = (*still, "evaluate_every=1", f"init_from={alone}")
-    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
-    monkeypatch.setenv("MASTER_PORT", str(free_port()))
-    nodes = []
-    for rank in ("1", "0"):
-        monkeypatch.setenv("NODE_RANK", rank)
-        command_line = [*command(root, tmp_path / "two", *settings, "batch_size=1"), "--nodes", "2"]
-        nodes.append(subprocess.Popen(command_line, stdout=PIPE, stderr=PIPE, text=True))
-    for variable in ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK"):
-        monkeypatch.delenv(variable)
-    single = run_of(command(root, tmp_path / "one", *settings, "batch_size=2"))
-    told = [node.communicate(timeout=300) for node in nodes]
+    meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    two = [*command(root, tmp_path / "two", *settings, "batch_size=1"), "--nodes", "2"]
+    with (
+        started(two, NODE_RANK="1", **meeting) as second,
+        started(two, NODE_RANK="0", **meeting) as first,
+    ):
+        nodes = [second, first]
+        single = run_of(command(root, tmp_path / "one", *settings, "batch_size=2"))
+        told = [node.communicate(timeout=300) for node in nodes]
     assert [single.returncode, *(node.returncode for node in nodes)] == [0, 0, 0], (single.stderr, told)
     assert [out.count("finished") for out, _ in told] == [0, 1], "the first node tells"
     assert "Warning" not in told[0][1] + told[1][1]
 
-    one, two = (checkpoint.load(tmp_path / name / checkpoint.LAST) for name in ("one", "two"))
-    assert all(torch.equal(tensor, two.net[name]) for name, tensor in one.net.items())
-    assert one.history == two.history and len(two.history) == 2
-    assert 0.5 < two.history[0]["mean_accuracy"] < 1, "neither all ground nor all right"
+    one, other = (checkpoint.load(tmp_path / name / checkpoint.LAST) for name in ("one", "two"))
+    assert all(torch.equal(tensor, other.net[name]) for name, tensor in one.net.items())
+    assert one.history == other.history and len(other.history) == 2
+    assert 0.5 < other.history[0]["mean_accuracy"] < 1, "neither all ground nor all right"
 
 
 def free_port() -> int:
