@@ -362,9 +362,21 @@ def test_what_is_no_data_or_input_says_what_to_give(tmp_path: Path) -> None:
         ([("a.png", "a.txt")], "image 0 must be a numpy array, got str"),
         ([(image, labels.tolist())], "labels 0 must be a numpy array, got list"),
         (tmp_path, f'expected data as KIND:PATH, such as "folder:{tmp_path}"'),
+        (None, "expected data as KIND:PATH, a data set or pairs of arrays, got None"),
+        ((image[None], labels[None]), "got an array (1, 40, 56, 3) in place of one; zip(images, labels"),
+        ([(image, labels, 0)], "expected a list of pairs (image, labels), got 'tuple' in place of one"),
     ):
         with pytest.raises(ValueError, match=re.escape(message)):
             pixelwise.evaluate("default", given, class_names=NAMES)
+    given = ["cat"]
+    with pytest.raises(ValueError, match=r'such as "background,animal=cat\+dog", got \[\'cat\'\]'):
+        pixelwise.evaluate("default", [(image, labels)], class_names=NAMES, classes=given)
+    given = "boundary"
+    with pytest.raises(ValueError, match=r'expected a list of details, such as \["boundary"\]'):
+        pixelwise.evaluate("default", [(image, labels)], class_names=["background", "cat"], details=given)
+    given = {"mean_iou": 1.0}
+    with pytest.raises(ValueError, match=r"what pixelwise\.evaluate returned, or the path .* got dict"):
+        pixelwise.compare(given, given)
     given = [image]
     with pytest.raises(ValueError, match="got ndarray: a predictor takes pictures in memory"):
         pixelwise.segment_folder(given, tmp_path / "out")

@@ -1,5 +1,7 @@
 """From ids in files to classes."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -87,3 +89,9 @@ def test_messages_list_a_few_ids_only() -> None:
     two = ClassMap.identity(Classes.named(["a", "b"]))
     assert two.listed([0, 1, 255]) == "ids 0 to 1, 255"
     assert two.listed(range(0, 60_000, 2)) == "ids 0, 2, 4, 6, 8, 10, 12, 14, ..."
+
+
+@pytest.mark.parametrize("table", [{}, {"0": 0}, {0.5: 0}, {0: 0.5}, {0: True}])
+def test_a_table_is_of_whole_numbers_and_not_empty(table: Any) -> None:
+    with pytest.raises(ValueError, match="a table from ids in a file to class ids, all whole numbers"):
+        ClassMap(Classes.named(["a"]), table)

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from label_files import write_label, write_photo
@@ -18,6 +19,7 @@ def test_a_list_names_ids_with_blanks_too(tmp_path: Path) -> None:
     (tmp_path / "classes.txt").write_text("ground\nanimal\n")
     (tmp_path / "some.txt").write_text("my cat 2\r\ndog\n")
     some = open_dataset(f"folder:{tmp_path}", "all", ids=tmp_path / "some.txt")
+    assert open_dataset(f"folder:{tmp_path}", "all", ids=str(tmp_path / "some.txt")) == some
     assert [entry.id for entry in some.entries] == ["dog", "my cat 2"]
 
 
@@ -96,3 +98,11 @@ def test_a_folder_that_cannot_be_listed_is_an_error_of_the_data(
     monkeypatch.setattr(Path, "iterdir", refuse)
     with pytest.raises(DataError, match=r"cannot be read: Permission denied: .*images"):
         open_dataset(f"folder:{tmp_path}", "all")
+
+
+def test_specs_and_splits_of_another_type_are_refused() -> None:
+    nothing: Any = None
+    with pytest.raises(DataError, match='cannot tell what kind of data "None" is'):
+        open_dataset(nothing, "val")
+    with pytest.raises(ValueError, match='expected the name of a split, such as "val", got None'):
+        open_dataset("folder:x", nothing)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from pixelwise.core.classes import RGB, Classes, voc_palette
 from pixelwise.core.errors import DataError
 from pixelwise.core.terminal import few
-from pixelwise.core.types import VOID, FileIds, Labels
+from pixelwise.core.types import VOID, FileIds, Labels, is_whole
 
 _MOST_COUNTED = 1 << 16  # ids, for a count of each
 _AT_ONCE = 1 << 22  # pixels
@@ -31,6 +31,8 @@ class ClassMap:
     _values: Labels = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        if not self.table or not all(map(is_whole, (*self.table, *self.table.values()))):
+            raise ValueError("a class map is a table from ids in a file to class ids, all whole numbers")
         if wrong := sorted({v for v in self.table.values() if v != VOID and not 0 <= v < len(self.classes)}):
             raise ValueError(f"a class map leads to classes below {len(self.classes)} or void, got {wrong}")
         keys = np.array(sorted(self.table), np.int64)
@@ -130,8 +132,10 @@ def parse_classes(text: str, known: Classes) -> tuple[list[tuple[str, tuple[int,
 
     `text` names classes as NAME or NAME=PART+PART, separated by commas; a part is a name or a class id of
     `known`. Classes that are not named become void. void=ID+ID makes ids of the label files void, known or
-    not, and void=#RRGGBB colours.
+    not, and void=#RRGGBB colours. Raises DataError for other texts, ValueError for what is not a text.
     """
+    if not isinstance(text, str):
+        raise ValueError(f'expected classes as a text, such as "background,animal=cat+dog", got {text!r}')
     wished: list[tuple[str, tuple[int, ...]]] = []
     void: list[int] = []
     faults: list[str] = []

@@ -42,7 +42,7 @@ def labelled_arrays(pairs: Sequence[Pair], classes: Sequence[str], name: str = "
     read, as in files.
     """
     entries, first = [], None
-    for index, (image, labels) in enumerate(pairs):
+    for index, (image, labels) in enumerate(map(_pair, pairs)):
         for what, array in (("image", image), ("labels", labels)):
             if not isinstance(array, np.ndarray):
                 raise ValueError(f"{what} {index} must be a numpy array, got {type(array).__name__}")
@@ -63,6 +63,17 @@ def labelled_arrays(pairs: Sequence[Pair], classes: Sequence[str], name: str = "
     if not entries:
         raise ValueError("expected at least one pair of an image and its labels, got none")
     return LabelledImages(name, tuple(entries), {SEMANTIC: ClassMap.identity(Classes.named(classes))})
+
+
+def _pair(pair: object) -> Pair:
+    """Raises ValueError for other than two arrays, such as one of an array of all images."""
+    if not isinstance(pair, tuple | list) or len(pair) != 2:
+        what = f"an array {pair.shape}" if isinstance(pair, np.ndarray) else repr(type(pair).__name__)
+        raise ValueError(
+            f"expected a list of pairs (image, labels), got {what} in place of one; "
+            "zip(images, labels, strict=True) makes pairs"
+        )
+    return pair[0], pair[1]
 
 
 def _form(image: npt.NDArray[Any], index: int) -> BandForm:

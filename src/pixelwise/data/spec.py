@@ -53,7 +53,7 @@ def open_dataset(
     spec: str,
     split: str,
     classes: str | None = None,
-    ids: Path | None = None,
+    ids: str | Path | None = None,
     head: str | None = None,
 ) -> LabelledImages:
     """The split of the data set `KIND:PATH` or `KIND:PATH,option=value`, with a KIND of SOURCES.
@@ -61,8 +61,11 @@ def open_dataset(
     `classes` selects, merges or drops classes: "background,person,animal=cat+dog" (all others become void).
     `ids` is a file that lists the ids to use, one per line. `head` selects one of several heads. The split
     "all" joins the usual ones, unless the kind has a split of that name. Only lists and folder names are read
-    here. Raises DataError if the path or the split does not exist.
+    here. Raises DataError if the path or the split does not exist, ValueError for a split or classes that are
+    not texts.
     """
+    if not isinstance(split, str):
+        raise ValueError(f'expected the name of a split, such as "val", got {split!r}')
     with _os_errors(spec):
         source, path, options = locate(spec)
 
@@ -73,7 +76,8 @@ def open_dataset(
     if not dataset.entries:
         raise SplitError(f'the split "{split}" of {spec} is empty', "name another split, or look at its list")
     if ids is not None:
-        dataset = dataset.only(listed_ids(ids, {entry.id for entry in dataset.entries}), ids.name)
+        listed = listed_ids(Path(ids), {entry.id for entry in dataset.entries})
+        dataset = dataset.only(listed, Path(ids).name)
     if head is not None:
         dataset = dataset.with_head(head)
     return dataset if classes is None else dataset.select(classes)
@@ -155,7 +159,7 @@ def parse_spec(spec: str) -> tuple[Source, Path, dict[str, str]]:
     """The kind, the path and the options of a spec. Raises DataError for unknown kinds and options."""
     kind, colon, rest = str(spec).partition(":")
     if not colon or kind not in SOURCES:
-        example = f"folder:{spec}" if Path(spec).is_dir() else "voc:/data/VOC2012"
+        example = f"folder:{spec}" if Path(str(spec)).is_dir() else "voc:/data/VOC2012"
         raise DataError(
             f'cannot tell what kind of data "{spec}" is',
             f"write KIND:PATH, for example {example}; the kinds are {', '.join(SOURCES)}",

@@ -27,6 +27,8 @@ class Details:
     """Each part is None unless its name, one of ALL, was requested."""
 
     def __init__(self, classes: int, names: Collection[str] = ()) -> None:
+        if isinstance(names, str):
+            raise ValueError(f'expected a list of details, such as ["{names}"], got "{names}"')
         if unknown := sorted(set(names) - set(ALL)):
             raise ValueError(f"expected details among {', '.join(ALL)}, got {', '.join(unknown)}")
         self.trimap = Bands(classes) if "trimap" in names else None

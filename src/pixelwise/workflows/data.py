@@ -1,6 +1,6 @@
 """Open data that is given by name, as a data set or as arrays, and report progress through it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from pixelwise.data.in_memory import Pair, labelled_arrays
@@ -31,6 +31,8 @@ def labelled_images(
         raise ValueError(f'expected data as KIND:PATH, such as "folder:{data}", got a path alone')
     if class_names is None:
         raise ValueError("arrays need class_names: the names of the classes in the order of their ids")
+    if not isinstance(data, Iterable):
+        raise ValueError(f"expected data as KIND:PATH, a data set or pairs of arrays, got {data!r}")
     return labelled_arrays(data, class_names)
 
 

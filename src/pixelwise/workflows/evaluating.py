@@ -62,7 +62,7 @@ def report_on(
     split: str = "val",
     *,
     report: str | Path | None = None,
-    ids: Path | None = None,
+    ids: str | Path | None = None,
     head: str | None = None,
     classes: str | None = None,
     details: Collection[str] = (),
@@ -116,6 +116,11 @@ def compare(first: Evaluation | str | Path, second: Evaluation | str | Path) -> 
 def _record(judged: Evaluation | str | Path, name: str) -> comparison.Record:
     if isinstance(judged, Evaluation):
         return comparison.record_of(judged, name)
+    if not isinstance(judged, str | Path):
+        raise ValueError(
+            "expected what pixelwise.evaluate returned, or the path of a saved evaluation, "
+            f"got {type(judged).__name__}"
+        )
     return comparison.load_record(Path(judged))
 
 

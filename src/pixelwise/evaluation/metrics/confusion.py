@@ -112,9 +112,8 @@ class Counts:
                 "a confusion matrix is an array (C, C) of numbers of pixels, rows being truth, "
                 f"got {given.shape} of {given.dtype}"
             )
-        confusion = (
-            given if given.dtype.kind == "f" else given.astype(np.int64, copy=False)
-        )  # twice the right must fit
+        # Small integers would wrap in sums and in twice the right pixels.
+        confusion = given if given.dtype.kind == "f" else given.astype(np.int64, copy=False)
         right = np.diagonal(confusion, axis1=-2, axis2=-1).copy()
         return cls(right, confusion.sum(axis=-1), confusion.sum(axis=-2))
 
