@@ -58,6 +58,21 @@ def test_camvid_in_colours_has_31_classes_and_black_is_void(original_camvid: Pat
     assert data.classes.palette[expected[0]] == (128, 128, 128)
 
 
+def test_the_31_classes_have_the_published_colours(original_camvid: Path) -> None:
+    """Those of CamVid's label_colors.txt without Void, black."""
+    published = (
+        "Animal 408040, Archway c00080, Bicyclist 0080c0, Bridge 008040, Building 800000, Car 400080, "
+        "CartLuggagePram 4000c0, Child c08040, Column_Pole c0c080, Fence 404080, LaneMkgsDriv 8000c0, "
+        "LaneMkgsNonDriv c00040, Misc_Text 808040, MotorcycleScooter c000c0, OtherMoving 804040, "
+        "ParkingBlock 40c080, Pedestrian 404000, Road 804080, RoadShoulder 8080c0, Sidewalk 0000c0, "
+        "SignSymbol c08080, Sky 808080, SUVPickupTruck 4080c0, TrafficCone 000040, TrafficLight 004040, "
+        "Train c04080, Tree 808000, Truck_Bus c080c0, Tunnel 400040, VegetationMisc c0c000, Wall 40c000"
+    )
+    classes = open_dataset(f"camvid:{original_camvid}", "all").classes
+    named = zip(classes.names, classes.palette, strict=True)
+    assert ", ".join(f"{name} {bytes(colour).hex()}" for name, colour in named) == published
+
+
 def test_camvid_in_colours_can_be_merged_to_the_11_classes(original_camvid: Path) -> None:
     data = open_dataset(f"camvid:{original_camvid},classes=11", "all")
     assert len(data.classes) == 11

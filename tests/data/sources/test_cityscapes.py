@@ -21,6 +21,39 @@ def test_cityscapes_has_19_classes_in_either_form(tmp_path: Path, suffix: str) -
     assert data.read(0).labels.tolist() == [[0, 18, 255, 255]]
 
 
+def test_the_19_classes_have_the_published_ids_and_colours(tmp_path: Path) -> None:
+    """Those of labels.py in cityscapesScripts that are judged, in the order of their training ids."""
+    published = {
+        7: "road 804080",
+        8: "sidewalk f423e8",
+        11: "building 464646",
+        12: "wall 66669c",
+        13: "fence be9999",
+        17: "pole 999999",
+        19: "traffic light faaa1e",
+        20: "traffic sign dcdc00",
+        21: "vegetation 6b8e23",
+        22: "terrain 98fb98",
+        23: "sky 4682b4",
+        24: "person dc143c",
+        25: "rider ff0000",
+        26: "car 00008e",
+        27: "truck 000046",
+        28: "bus 003c64",
+        31: "train 005064",
+        32: "motorcycle 0000e6",
+        33: "bicycle 770b20",
+    }
+    write_photo(tmp_path / "leftImg8bit/val/a/x_leftImg8bit.png", 1, 34)
+    write_label(tmp_path / "gtFine/val/a/x_gtFine_labelIds.png", [[*range(34)]])
+    data = open_dataset(f"cityscapes:{tmp_path}", "val")
+    found = data.read(0).labels[0].tolist()
+    assert [id_ for id_ in range(34) if found[id_] != 255] == list(published)
+    assert [found[id_] for id_ in published] == list(range(19))
+    named = zip(data.classes.names, data.classes.palette, strict=True)
+    assert [f"{name} {bytes(colour).hex()}" for name, colour in named] == list(published.values())
+
+
 def test_an_id_beyond_cityscapes_33_is_out_of_range(tmp_path: Path) -> None:
     write_photo(tmp_path / "leftImg8bit/val/a/x_leftImg8bit.png", 1, 1)
     write_label(tmp_path / "gtFine/val/a/x_gtFine_labelIds.png", [[34]])

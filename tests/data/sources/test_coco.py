@@ -31,6 +31,7 @@ def instances(**changes: Any) -> dict[str, Any]:
                 "image_id": 7,
                 "category_id": 18,
                 "iscrowd": 0,
+                "bbox": [0, 0, 4, 4],
                 "segmentation": [[0, 0, 4, 0, 4, 4, 0, 4]],
             },
         ],
