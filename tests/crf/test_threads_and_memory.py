@@ -4,7 +4,9 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -153,6 +155,18 @@ def test_signals_are_answered_while_a_lattice_is_built() -> None:
     assert count > 3
 
 
+@contextmanager
+def alarms(handler: Callable[[int, object], None]) -> Iterator[None]:
+    """Call the handler every 10 ms."""
+    before = signal.signal(signal.SIGALRM, handler)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there are no timers")
 def test_a_signal_handler_that_uses_the_crf_it_interrupts_gets_an_error() -> None:
     crf = DenseCRF(UNARY, [Bilateral(IMAGE, 20, 13, 5)])
@@ -160,14 +174,8 @@ def test_a_signal_handler_that_uses_the_crf_it_interrupts_gets_an_error() -> Non
     def look(number: int, frame: object) -> None:
         print(crf.labels_apart)
 
-    before = signal.signal(signal.SIGALRM, look)
-    try:
-        signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
-        with pytest.raises(RuntimeError, match="a signal handler has interrupted"):
-            crf.step(10**6)
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+    with alarms(look), pytest.raises(RuntimeError, match="a signal handler has interrupted"):
+        crf.step(10**6)
     assert crf.labels_apart == len(UNARY)
 
 
@@ -181,14 +189,8 @@ def test_a_signal_handler_that_uses_the_dropin_it_interrupts_gets_an_error() -> 
     def look(number: int, frame: object) -> None:
         crf.inference(1)
 
-    before = signal.signal(signal.SIGALRM, look)
-    try:
-        signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
-        with pytest.raises(RuntimeError, match="a signal handler has interrupted"):
-            crf.inference(10**5)
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+    with alarms(look), pytest.raises(RuntimeError, match="a signal handler has interrupted"):
+        crf.inference(10**5)
     assert np.array_equal(crf.inference(5), expected)
 
 
